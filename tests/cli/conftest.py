@@ -1,0 +1,127 @@
+"""A home of its own for each test, and two ways to run the program: for real, and in process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tui.cli.program import program
+
+REQUESTS = """\
+{"custom_id": "req-1", "method": "POST", "url": "/v1/chat/completions", \
+"body": {"model": "gpt-4", "messages": [{"role": "user", "content": "What is 2+2?"}]}}
+{"custom_id": "req-2", "method": "POST", "url": "/v1/chat/completions", \
+"body": {"model": "gpt-4", "messages": [{"role": "user", \
+"content": "What is the capital of France?"}]}}
+{"custom_id": "req-3", "method": "POST", "url": "/v1/chat/completions", \
+"body": {"model": "gpt-4", "messages": [{"role": "user", \
+"content": "Explain quantum computing in simple terms"}]}}
+"""
+"""The three requests of the quick start guide."""
+
+
+def request_line(custom_id: str, content: str, **body: Any) -> str:
+    """One line of a file of requests."""
+    messages = [{"role": "user", "content": content}]
+    request = {
+        "custom_id": custom_id,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": "gpt-4", "messages": messages, **body},
+    }
+    return json.dumps(request) + "\n"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one run of the program gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The JSON lines on stdout."""
+        return [json.loads(line) for line in self.out.split("\n") if line]
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """An environment without keys, with a sandbox that answers at once."""
+    for name in list(os.environ):
+        if name.startswith("BATCHDECK_") or name.endswith("_API_KEY"):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("BATCHDECK_HOME", str(home))
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    return dict(os.environ)
+
+
+@pytest.fixture
+def run(environment: dict[str, str]) -> Run:
+    """Run the program in this process: ``run("list", "--json")``."""
+
+    def runner(*arguments: str | Path, stdin: str = "") -> Done:
+        result = CliRunner().invoke(program, [str(a) for a in arguments], input=stdin)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    return runner
+
+
+@pytest.fixture
+def batchdeck(environment: dict[str, str], tmp_path: Path) -> Run:
+    """Run the program for real, as a process with pipes."""
+
+    def runner(*arguments: str | Path, stdin: str = "", **variables: str) -> Done:
+        done = subprocess.run(
+            command(*arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**environment, **variables},
+            cwd=tmp_path,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return runner
+
+
+def command(*arguments: str | Path) -> Sequence[str]:
+    """The words that start the program."""
+    return [sys.executable, "-m", "tui", *map(str, arguments)]
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> Path:
+    file = tmp_path / "requests.jsonl"
+    file.write_text(REQUESTS, "utf-8")
+    return file

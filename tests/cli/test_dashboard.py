@@ -1,0 +1,92 @@
+"""The way into the dashboard: what it is handed, and when it is not opened."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Run
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Stands in for the dashboard and writes down what it was handed."""
+    calls: list[dict[str, Any]] = []
+
+    def run_dashboard(paths: Any, config: Any, *, open_file: Path | None, demo: bool) -> int:
+        is_there = paths.config.is_dir()
+        calls.append({"paths": paths, "file": open_file, "demo": demo, "is_there": is_there})
+        return 0
+
+    module = types.ModuleType("tui.ui.app")
+    module.run_dashboard = run_dashboard  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tui.ui.app", module)
+    monkeypatch.setattr("tui.cli.dashboard.is_terminal", lambda stream: True)
+    return calls
+
+
+def test_no_command_opens_the_dashboard(
+    run: Run, opened: list[dict[str, Any]], home: Path
+) -> None:
+    assert run().code == 0
+    assert opened[0]["paths"].data == home
+    assert opened[0]["file"] is None
+    assert opened[0]["demo"] is False
+
+
+def test_a_file_opens_the_dashboard_with_it(
+    run: Run, opened: list[dict[str, Any]], requests: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "no-ending"
+    plain.write_text("{}", "utf-8")
+    assert run(requests).code == 0
+    assert run(plain, "--home", tmp_path / "other").code == 0
+    assert [call["file"] for call in opened] == [requests, plain]
+    assert opened[1]["paths"].data == tmp_path / "other"
+
+
+def test_a_file_that_is_not_there_is_told_before_the_screen_opens(
+    run: Run, opened: list[dict[str, Any]]
+) -> None:
+    assert run("gone.jsonl").code == 2
+    assert not opened
+
+
+def test_the_demo_has_a_home_of_its_own_that_goes_away(
+    run: Run, opened: list[dict[str, Any]], home: Path
+) -> None:
+    assert run("--demo").code == 0
+    used = opened[0]["paths"].data
+    assert opened[0]["demo"] is True
+    assert opened[0]["is_there"] is True
+    assert used != home
+    assert not used.exists()
+
+
+def test_the_demo_keeps_out_of_a_home_that_is_in_use(
+    run: Run, opened: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    used = tmp_path / "used"
+    used.mkdir()
+    assert run("--demo", "--home", used).code == 0
+    (used / "history.db").write_bytes(b"")
+    done = run("--demo", "--home", used)
+    assert done.code == 2
+    assert "not empty" in done.err
+    assert len(opened) == 1
+
+
+def test_a_broken_configuration_is_told_in_two_lines(
+    run: Run, opened: list[dict[str, Any]], home: Path
+) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text("thme = 'x'\n", "utf-8")
+    done = run()
+    assert done.code == 2
+    assert "unknown key 'thme'" in done.err
+    assert "Did you mean 'theme'?" in done.err
+    assert not opened

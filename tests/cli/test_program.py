@@ -1,0 +1,193 @@
+"""The program as a whole: help, usage errors, the two lines on stderr, nothing on stdout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from tui import __version__
+from tui.cli import failures
+from tui.cli.options import Settings
+from tui.cli.program import program
+from tui.errors import (
+    BatchdeckError,
+    InputError,
+    KeyRefusedError,
+    QuotaError,
+    UnreachableError,
+)
+
+from .conftest import Run, command
+
+
+def test_help_tells_commands_exit_codes_and_completion(run: Run) -> None:
+    done = run("--help")
+    assert done.code == 0
+    for word in (*program.commands, "Exit codes", "130", "bash_source", "zsh_source"):
+        assert word in done.out
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("name", list(program.commands))
+def test_every_command_has_help_with_json_and_home(name: str, run: Run) -> None:
+    group = program.commands[name]
+    paths = [[name]]
+    if isinstance(group, click.Group):
+        paths = [[name, sub] for sub in group.commands]
+    for path in paths:
+        done = run(*path, "-h")
+        assert done.code == 0
+        assert "--json" in done.out
+        assert "--home DIR" in done.out
+
+
+def test_help_takes_less_than_150_ms_more_than_python_itself() -> None:
+    def fastest(arguments: list[str]) -> float:
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            subprocess.run(arguments, check=True, capture_output=True)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    bare = fastest([sys.executable, "-c", "pass"])
+    assert fastest([*command("--help")]) - bare < 0.150
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").out == f"batchdeck {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (["bogus"], "there is no command and no file 'bogus'", "batchdeck --help"),
+        (["lst"], "no file 'lst'", "Did you mean 'list'?"),
+        (["list", "--statu", "x"], "no such option '--statu'", "--status"),
+        (["list", "--status", "gone"], "'gone' is not one of", "batchdeck list --help"),
+        (["show"], "missing argument 'JOB'", "batchdeck show --help"),
+        (["retry", "x", "--set", "y"], "'y' is not of the form key=value", "retry --help"),
+        (["results", "x", "--outcome", "lost"], "'lost' is not one of", "results --help"),
+        (["accounts", "bogus"], "no such command 'bogus'", "accounts --help"),
+        (["nowhere.jsonl"], "there is no file nowhere.jsonl", "spelling"),
+        (["--demo", "list"], "--demo opens the dashboard", ""),
+    ],
+)
+def test_a_wrong_call_gives_two_lines_and_exit_code_2(
+    arguments: list[str], error: str, hint: str, run: Run
+) -> None:
+    done = run(*arguments)
+    lines = done.err.splitlines()
+    assert done.code == 2
+    assert done.out == ""
+    assert lines[0].startswith("error: ")
+    assert error in lines[0]
+    assert len(lines) == (2 if hint else 1)
+    if hint:
+        assert lines[1].startswith("hint: ")
+        assert hint in lines[1]
+
+
+def test_the_dashboard_wants_a_terminal(batchdeck: Run, requests: Path) -> None:
+    for arguments in ([], [requests], ["--demo"]):
+        done = batchdeck(*arguments)
+        assert done.code == 2
+        assert done.err.startswith("error: the dashboard needs a terminal\nhint: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BatchdeckError("x"), 3),
+        (InputError("x"), 2),
+        (UnreachableError("x"), 3),
+        (KeyRefusedError("x"), 4),
+        (QuotaError("x"), 5),
+        (click.UsageError("x"), 2),
+        (KeyboardInterrupt(), 130),
+        (failures.InterruptedWorkError(), 130),
+        (failures.DeclinedError(), 130),
+        (PermissionError(13, "Permission denied", "/x"), 2),
+        (ValueError("x"), 2),
+    ],
+)
+def test_exit_codes(error: BaseException, code: int, home: Path) -> None:
+    assert failures.report(error, Settings(home=home)) == code
+
+
+def test_an_error_is_one_line_whatever_the_provider_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failures.report(UnreachableError("a\nb\x1b[2J\u202ec", "do\nthis"), Settings())
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 2
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_a_file_error_names_file_and_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("in.jsonl")
+    failures.report(InputError("no body", path=path, line=7), Settings())
+    failures.report(InputError("in.jsonl, line 7: no body", path=path, line=7), Settings())
+    assert capsys.readouterr().err == "error: in.jsonl, line 7: no body\n" * 2
+
+
+def test_the_unexpected_goes_to_the_log_and_not_to_the_screen(
+    home: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("tui.paths.Paths.config_file", property(explode))
+    done = run("locate", "--json")
+    log = home / "batchdeck.log"
+    assert done.code == 2
+    assert done.out == ""
+    assert "Traceback" not in done.err
+    assert "ZeroDivisionError: boom" in done.err
+    assert str(log) in done.err
+    assert "Traceback" in log.read_text("utf-8")
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_home_is_taken_before_and_after_the_command(run: Run, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    before = run("--home", other, "locate", "--json").document
+    after = run("locate", "--home", other, "--json").document
+    assert before == after
+    assert before["history"] == str(other / "history.db")
+
+
+def test_locate_lists_every_place(run: Run, home: Path) -> None:
+    document = run("locate", "--json").document
+    assert document["config"] == str(home / "config.toml")
+    for place in document.values():
+        assert place in run("locate").out
+
+
+def test_a_closed_pipe_is_silent(environment: dict[str, str]) -> None:
+    with subprocess.Popen(
+        command("--help"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 0
+
+
+def test_completion_is_clicks_own(batchdeck: Run) -> None:
+    done = batchdeck(_BATCHDECK_COMPLETE="bash_complete", COMP_WORDS="batchdeck ex", COMP_CWORD="1")
+    assert done.out == "plain,export\n"
+
+
+def test_a_command_word_wins_over_a_file_of_that_name(
+    batchdeck: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "locate").write_text("x", "utf-8")
+    assert batchdeck("locate", "--json").code == 0

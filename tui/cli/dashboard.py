@@ -1,0 +1,69 @@
+"""The way into the dashboard, with or without a file of requests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from tui.cli.options import Settings, home_option
+from tui.cli.output import is_terminal
+from tui.errors import InputError, UsageError
+
+
+@click.command(hidden=True)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--demo", is_flag=True, help="Use a throw-away home with a seeded history.")
+@home_option
+@click.pass_obj
+def dashboard(settings: Settings, file: Path, demo: bool) -> int:
+    """Open the dashboard with FILE."""
+    settings.demo = settings.demo or demo
+    return open_dashboard(settings, file)
+
+
+def open_dashboard(settings: Settings, file: Path | None) -> int:
+    """Run the dashboard until the person quits; the answer is the exit code.
+
+    Raises:
+        InputError: There is no such file.
+        UsageError: There is no terminal to draw on, or the demo would touch a real history.
+    """
+    if file is not None and not file.is_file():
+        raise InputError(f"there is no file {file}", "Check the spelling.", path=file)
+    # A served app has pipes for stdin and stdout, and names its own driver.
+    if not os.environ.get("TEXTUAL_DRIVER") and not (
+        is_terminal(sys.stdin) and is_terminal(sys.stdout)
+    ):
+        raise UsageError(
+            "the dashboard needs a terminal",
+            "Every verb is a command too: see 'batchdeck --help'.",
+        )
+    if settings.demo:
+        return _open_demo(settings.home, file)
+    return _open(settings.home, file, demo=False)
+
+
+def _open_demo(home: Path | None, file: Path | None) -> int:
+    import tempfile
+
+    if home is None:
+        with tempfile.TemporaryDirectory(prefix="batchdeck-demo-") as folder:
+            return _open(Path(folder), file, demo=True)
+    if home.is_dir() and any(home.iterdir()):
+        raise UsageError(
+            f"{home} is not empty, and a demo fills its home with made-up jobs",
+            "Name a new folder, or leave --home out.",
+        )
+    return _open(home, file, demo=True)
+
+
+def _open(home: Path | None, file: Path | None, *, demo: bool) -> int:
+    from tui.config import load_config
+    from tui.paths import Paths
+    from tui.ui.app import run_dashboard
+
+    paths = Paths.find(home)
+    return run_dashboard(paths, load_config(paths), open_file=file, demo=demo)

@@ -1,0 +1,163 @@
+"""Commands that look at jobs and end them: list, show, collect, cancel, delete."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli import words
+from tui.cli.options import STATUSES, Settings, account_option, shared, yes_option
+from tui.cli.output import Cell, is_terminal, pairs, print_json, print_lines, say, table
+from tui.cli.session import ask, run
+from tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from tui.core.jobs import Job
+    from tui.engine.engine import Engine
+
+
+def print_job(engine: Engine, job: Job, settings: Settings) -> None:
+    """Print a job: its document with ``--json``, else its main figures."""
+    if settings.json:
+        print_json(engine.history.document(job.id))
+    else:
+        print_lines(pairs(words.job_pairs(job)))
+
+
+@click.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only jobs with this status.")
+@account_option
+@click.option("--search", default="", metavar="TEXT", help="Only jobs with TEXT in their name.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the newest N jobs.")
+@shared
+def list_jobs(
+    settings: Settings, status: str | None, account: str | None, search: str, limit: int | None
+) -> None:
+    """List the jobs of the history, newest first."""
+
+    async def work(engine: Engine) -> None:
+        from tui.core.status import BatchStatus
+
+        wanted = BatchStatus(status) if status else None
+        if account is not None:
+            engine.account(account)
+        jobs = engine.history.jobs(search=search, status=wanted, account=account, limit=limit)
+        if settings.json:
+            print_json([engine.history.document(job.id) for job in jobs])
+        elif jobs:
+            print_lines(_job_table(jobs))
+        else:
+            say("No job fits." if search or status or account else "There is no job yet.")
+
+    run(settings, work)
+
+
+def _job_table(jobs: list[Job]) -> list[str]:
+    rows: list[list[Cell | str]] = [
+        [
+            words.status_cell(job.status),
+            job.id,
+            job.name,
+            job.account,
+            words.rows_cell(job.counts),
+            words.trouble_cell(job.counts),
+            words.cost_words(job.cost),
+            words.moment_words(job.created_at),
+        ]
+        for job in jobs
+    ]
+    headers = ("STATUS", "JOB", "NAME", "ACCOUNT", "ROWS", "FAILED", "COST", "CREATED")
+    return table(headers, rows, right=frozenset({4, 5, 6}), elastic=2)
+
+
+@click.command(short_help="Show a job, its batches and its errors.")
+@click.argument("job")
+@shared
+def show(settings: Settings, job: str) -> None:
+    """Show a JOB: counts, batches, error groups and what happened."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.find_job(job)
+        if settings.json:
+            print_json(engine.history.document(found.id))
+        else:
+            print_lines(_story(engine, found))
+
+    run(settings, work)
+
+
+def _story(engine: Engine, job: Job) -> list[str]:
+    history = engine.history
+    facts = words.job_pairs(job)
+    facts["stray lines"] = words.stray_words(history.strays(job.id))
+    lines = pairs(facts)
+    batches = history.batches(job.id)
+    if batches:
+        titles = ("BATCH", "STATUS", "ROWS", "AT THE PROVIDER", "SENT", "ENDED")
+        cells = words.batch_rows(batches)
+        lines += ["", *table(titles, cells, right=frozenset({2}), elastic=3)]
+    groups = history.error_groups(job.id)
+    if groups:
+        headers = ("ROWS", "CODE", "MESSAGE", "SEND AGAIN?", "EXAMPLE")
+        cells = words.group_rows(groups)
+        lines += ["", *table(headers, cells, right=frozenset({0}), elastic=2)]
+    timeline = history.timeline(job.id)
+    if timeline:
+        lines += ["", *table(("WHEN", "WHAT"), words.timeline_rows(timeline), elastic=1)]
+    return lines
+
+
+@click.command(short_help="Download what a job has given so far.")
+@click.argument("job")
+@shared
+def collect(settings: Settings, job: str) -> None:
+    """Download what a JOB has given so far, and index it."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.find_job(job)
+        print_job(engine, await engine.collect(found.id), settings)
+
+    run(settings, work)
+
+
+@click.command(short_help="Ask the provider to end a job.")
+@click.argument("job")
+@yes_option
+@shared
+def cancel(settings: Settings, job: str) -> None:
+    """Ask the provider to end a JOB; rows that are done stay."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.find_job(job)
+        rows = words.plural(found.counts.pending, "row")
+        await ask(settings, f"Cancel {found.name} ({found.id}) with {rows} pending?")
+        print_job(engine, await engine.cancel(found.id), settings)
+
+    run(settings, work)
+
+
+@click.command(short_help="Delete a job from the history.")
+@click.argument("job")
+@yes_option
+@shared
+def delete(settings: Settings, job: str) -> None:
+    """Delete a JOB with its requests and answers from the local history."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.find_job(job)
+        if not settings.yes and not is_terminal(sys.stdin):
+            raise UsageError(
+                f"deleting {found.name} ({found.id}) cannot be undone", "Add --yes to delete it."
+            )
+        rows = words.plural(found.counts.total, "row")
+        await ask(settings, f"Delete {found.name} ({found.id}) with {rows} from the history?")
+        await engine.delete(found.id)
+        answer: dict[str, Any] = {"deleted": found.id, "name": found.name}
+        if settings.json:
+            print_json(answer)
+        else:
+            say(f"Deleted {found.name} ({found.id}).")
+
+    run(settings, work)

@@ -1,0 +1,177 @@
+"""What every command is told: the shared options and the kinds of value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from tui.core.filtering import RowFilter
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OUTCOMES = (
+    "pending",
+    "succeeded",
+    "truncated",
+    "refused",
+    "failed",
+    "expired",
+    "cancelled",
+    "missing",
+)
+"""The words of ``tui.core.outcome.Outcome``; spelled out so that --help needs no import."""
+
+STATUSES = (
+    "draft",
+    "submitting",
+    "validating",
+    "queued",
+    "in_progress",
+    "finalizing",
+    "completed",
+    "failed",
+    "expired",
+    "cancelling",
+    "cancelled",
+    "unknown",
+)
+"""The words of ``tui.core.status.BatchStatus``."""
+
+
+@dataclass
+class Settings:
+    """The answers to the shared options of one call of the program.
+
+    Attributes:
+        home: The folder of ``--home``, ``None`` for the usual places.
+        json: Print one JSON document on stdout and narrate on stderr.
+        yes: Do not ask.
+        demo: Open the dashboard on a throw-away home.
+    """
+
+    home: Path | None = None
+    json: bool = False
+    yes: bool = False
+    demo: bool = False
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    settings = context.ensure_object(Settings)
+    if value and parameter.name is not None:
+        setattr(settings, parameter.name, value)
+
+
+home_option = click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    expose_value=False,
+    callback=_remember,
+    help="Keep configuration, history and files under DIR.",
+)
+
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Print one JSON document on stdout; everything else goes to stderr.",
+)
+
+yes_option = click.option(
+    "-y",
+    "--yes",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember,
+    help="Do not ask.",
+)
+
+account_option = click.option(
+    "--account", metavar="NAME", help="The account; else the configured default, else sandbox."
+)
+
+
+def shared(function: Function) -> Function:
+    """Give a command ``--json`` and ``--home``, and its function the ``Settings`` first."""
+    return json_option(home_option(click.pass_obj(function)))  # type: ignore[return-value]
+
+
+def row_options(function: Function) -> Function:
+    """Give a command the options that choose rows: ``--outcome``, ``--code``, ``--search``."""
+    outcome = click.option(
+        "--outcome",
+        "outcomes",
+        type=click.Choice(OUTCOMES),
+        multiple=True,
+        help="Only rows with this outcome; may be given again.",
+    )
+    code = click.option(
+        "--code",
+        default="",
+        metavar="CODE",
+        help="Only rows with this error code or HTTP status.",
+    )
+    search = click.option(
+        "--search",
+        default="",
+        metavar="TEXT",
+        help="Only rows with TEXT in their id, request or answer.",
+    )
+    return outcome(code(search(function)))
+
+
+def row_filter(outcomes: Sequence[str], code: str, search: str) -> RowFilter:
+    """The rows that the options of ``row_options`` choose."""
+    from tui.core.filtering import RowFilter
+    from tui.core.outcome import Outcome
+
+    chosen = frozenset(Outcome(word) for word in outcomes)
+    return RowFilter(outcomes=chosen, code=code, text=search)
+
+
+def _parse_edits(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[tuple[str, Any], ...]:
+    pairs = []
+    for value in values:
+        key, equals, text = value.partition("=")
+        if not equals or not key.strip():
+            raise click.BadParameter(f"{value!r} is not of the form key=value")
+        pairs.append((key.strip(), _json_or_text(text)))
+    return tuple(pairs)
+
+
+def _json_or_text(text: str) -> Any:
+    def refuse(word: str) -> Any:
+        raise ValueError(word)
+
+    try:
+        # NaN and Infinity are no JSON, and no provider takes them.
+        return json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return text
+
+
+set_option = click.option(
+    "--set",
+    "edits",
+    multiple=True,
+    callback=_parse_edits,
+    metavar="KEY=VALUE",
+    help="Set a field of every request's body; VALUE is JSON where it parses, else text.",
+)
+
+
+def edits_of(pairs: Sequence[tuple[str, Any]], model: str | None = None) -> Mapping[str, Any]:
+    """The edits that ``--set`` and ``--model`` name together; of equal keys the last counts."""
+    edits = dict(pairs)
+    if model is not None:
+        edits["model"] = model
+    return edits

@@ -1,0 +1,102 @@
+"""Commands that read the rows of a job: results and export."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli import words
+from tui.cli.options import Settings, row_filter, row_options, shared
+from tui.cli.output import json_bytes, print_bytes, print_json, say
+from tui.cli.session import run
+
+if TYPE_CHECKING:
+    from tui.core.filtering import RowSelection
+    from tui.engine.engine import Engine
+
+_WRITE_BYTES = 1 << 16
+
+
+@click.command(short_help="Print the rows of a job as JSON lines.")
+@click.argument("job")
+@row_options
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first N rows.")
+@shared
+def results(
+    settings: Settings,
+    job: str,
+    outcomes: tuple[str, ...],
+    code: str,
+    search: str,
+    limit: int | None,
+) -> None:
+    """Print the rows of a JOB, normalised, as JSON lines in the order of the requests."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.find_job(job)
+        chosen = row_filter(outcomes, code, search)
+        stopped = threading.Event()
+        try:
+            selection = await engine.select(found.id, chosen, stop=stopped.is_set)
+        finally:
+            stopped.set()
+        await _print_rows(engine, found.id, _first(selection, limit))
+
+    run(settings, work)
+
+
+def _first(selection: RowSelection, limit: int | None) -> RowSelection:
+    from tui.core.filtering import RowSelection
+
+    return RowSelection(seqs=selection.seqs[:limit], total=selection.total)
+
+
+async def _print_rows(engine: Engine, job_id: str, selection: RowSelection) -> None:
+    import asyncio
+
+    waiting = bytearray()
+    for line in engine.history.row_lines(job_id, selection):
+        waiting += json_bytes(line) + b"\n"
+        if len(waiting) >= _WRITE_BYTES:
+            print_bytes(bytes(waiting))
+            waiting.clear()
+            # Lets Ctrl-C through between two pieces.
+            await asyncio.sleep(0)
+    print_bytes(bytes(waiting))
+
+
+@click.command(short_help="Write the rows of a job to a file.")
+@click.argument("job")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where to write; the ending chooses the format: .jsonl or .csv.",
+)
+@row_options
+@shared
+def export(
+    settings: Settings, job: str, file: Path, outcomes: tuple[str, ...], code: str, search: str
+) -> None:
+    """Write the rows of a JOB to a file, whole or not at all."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.find_job(job)
+        chosen = row_filter(outcomes, code, search)
+        stopped = threading.Event()
+        try:
+            rows = await engine.export(found.id, file, chosen, stop=stopped.is_set)
+        finally:
+            stopped.set()
+        if settings.json:
+            print_json({"job": found.id, "path": str(file), "rows": rows})
+        else:
+            say(f"Wrote {words.plural(rows, 'row')} to {file}.")
+
+    run(settings, work)

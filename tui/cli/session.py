@@ -1,0 +1,106 @@
+"""One piece of work with an open engine, ended cleanly whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tui.cli.failures import DeclinedError, InterruptedWorkError
+from tui.cli.output import clean, is_terminal, write_stderr
+
+if TYPE_CHECKING:
+    from tui.cli.options import Settings
+    from tui.engine.engine import Engine
+
+Result = TypeVar("Result")
+
+
+def run(settings: Settings, work: Callable[[Engine], Coroutine[Any, Any, Result]]) -> Result:
+    """Open the engine, do the work, let answers under way be stored, close.
+
+    Raises:
+        InterruptedWorkError: SIGINT, SIGTERM or SIGHUP came before the work was done.
+    """
+    import asyncio
+
+    from tui.config import load_config
+    from tui.engine.engine import Engine
+    from tui.paths import Paths
+
+    paths = Paths.find(settings.home)
+    config = load_config(paths)
+
+    async def whole() -> Result:
+        with _stopped_by_signals():
+            engine = await Engine.open(paths, config)
+            try:
+                return await work(engine)
+            finally:
+                try:
+                    await engine.drain()
+                finally:
+                    await engine.close()
+
+    try:
+        return asyncio.run(whole())
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        raise InterruptedWorkError from error
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Cancel the running task on SIGTERM and SIGHUP, as asyncio does on SIGINT by itself."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def ask(settings: Settings, question: str) -> None:
+    """Ask before money is spent or something is lost; go on only when the person says yes.
+
+    Nobody is asked with ``--yes``, or when stdin is no terminal.
+
+    Raises:
+        DeclinedError: The person did not say yes.
+    """
+    if settings.yes or not is_terminal(sys.stdin):
+        return
+    write_stderr(f"{clean(question)} [y/N] ")
+    answer = await _line_from_stdin()
+    if answer.strip().lower() not in ("y", "yes"):
+        raise DeclinedError
+
+
+async def _line_from_stdin() -> str:
+    """A line typed by the person; waits on the loop, so that Ctrl-C is heard at once."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not typed.done():
+            typed.set_result(None)
+
+    loop.add_reader(sys.stdin.fileno(), wake)
+    try:
+        await typed
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return sys.stdin.readline()

@@ -1,0 +1,1 @@
+"""From what a person has to ``requests.jsonl``: sources, checks and fixes."""

@@ -1,0 +1,25 @@
+"""What a provider takes in one batch."""
+
+from __future__ import annotations
+
+import msgspec
+
+LINE_BYTES = 10 * 1000 * 1000
+"""The longest line that is taken where the provider names no limit."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of one batch; zero and the empty text mean "none known".
+
+    ``custom_id_max`` counts UTF-8 bytes. ``custom_id_pattern`` is a regular expression that
+    the whole id has to match. ``splits``: a file over ``rows`` or ``bytes`` is sent as
+    several batches instead of being refused.
+    """
+
+    rows: int = 0
+    bytes: int = 0
+    line_bytes: int = 0
+    custom_id_max: int = 0
+    custom_id_pattern: str = ""
+    one_model: bool = False
+    splits: bool = False

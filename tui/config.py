@@ -1,0 +1,169 @@
+"""``config.toml``: what a person may set, read once at start."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tui.errors import ConfigError, UsageError
+from tui.paths import Paths
+
+
+class AccountConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[accounts.NAME]`` table.
+
+    ``provider`` is the id of a profile. ``base_url`` replaces the profile's address.
+    ``key_env`` names the environment variable that holds the key. ``allow_http`` lets the
+    key travel over plain http to another machine.
+    """
+
+    provider: str
+    base_url: str | None = None
+    key_env: str | None = None
+    allow_http: bool = False
+    params: dict[str, str] = {}
+    """Values for the placeholders of the profile's address, such as ``resource``."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings, with what holds when the file does not say."""
+
+    default_account: str = "sandbox"
+    theme: str = "batchdeck-dark"
+    compact: bool = False
+    keymap: dict[str, str] = {}
+    accounts: dict[str, AccountConfig] = {}
+    providers: dict[str, dict[str, Any]] = {}
+
+    def account_table(self, name: str) -> AccountConfig | None:
+        """The table of one account, ``None`` when the file has none of that name."""
+        return self.accounts.get(name)
+
+
+def load_config(paths: Paths) -> Config:
+    """Read ``config.toml``; a missing file gives the defaults.
+
+    Raises:
+        ConfigError: The file is not TOML, or a key is unknown or of the wrong type; the
+            message names file and key.
+    """
+    file = paths.config_file
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+    try:
+        table = tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}", "Mend the line it names.") from None
+    check_keys(table, Config.__struct_fields__, where=str(file))
+    for name, account in table.get("accounts", {}).items():
+        if isinstance(account, dict):
+            fields = AccountConfig.__struct_fields__
+            check_keys(account, fields, where=f"{file}, [accounts.{name}]")
+    try:
+        return msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{file}: {error}", "Mend the key it names.") from None
+
+
+def check_keys(table: dict[str, Any], known: Iterable[str], *, where: str) -> None:
+    """Refuse keys that mean nothing, naming the nearest one that does.
+
+    Raises:
+        ConfigError: There is such a key.
+    """
+    names = list(known)
+    for key in table:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(names)}."
+            raise ConfigError(f"{where}: unknown key {key!r}", hint)
+
+
+def add_account(paths: Paths, name: str, account: AccountConfig) -> None:
+    """Append an ``[accounts.NAME]`` table, leaving the rest of the file as it is.
+
+    Raises:
+        UsageError: There is such an account already, or the name has odd characters.
+    """
+    if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
+        raise UsageError(
+            f"{name!r} is no name for an account", "Use letters, digits, '-' and '_' only."
+        )
+    if name in load_config(paths).accounts:
+        raise UsageError(f"there is an account {name!r} already", "Remove it first.")
+    lines = [f"\n[accounts.{name}]\n"]
+    for key, value in msgspec.to_builtins(account).items():
+        if value is None or value is False or value == {}:
+            continue
+        lines.append(f"{key} = {_toml_value(value)}\n")
+    text = _read_text(paths.config_file)
+    _write_text(paths.config_file, text + "".join(lines))
+
+
+def remove_account(paths: Paths, name: str) -> None:
+    """Take an ``[accounts.NAME]`` table out of the file.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if name not in load_config(paths).accounts:
+        raise UsageError(f"there is no account {name!r} in {paths.config_file}")
+    kept: list[str] = []
+    skipping = False
+    headers = (f"[accounts.{name}]", f"[accounts.{name}.")
+    for line in _read_text(paths.config_file).splitlines(keepends=True):
+        if line.lstrip().startswith("["):
+            skipping = line.strip().startswith(headers)
+        if not skipping:
+            kept.append(line)
+    _write_text(paths.config_file, "".join(kept))
+
+
+def set_option(paths: Paths, key: str, value: str | bool) -> None:
+    """Set one top-level option, leaving comments and tables as they are."""
+    lines = _read_text(paths.config_file).splitlines(keepends=True)
+    new = f"{key} = {_toml_value(value)}\n"
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith("["):
+            break
+        if line.split("=")[0].strip() == key:
+            lines[number] = new
+            _write_text(paths.config_file, "".join(lines))
+            return
+    _write_text(paths.config_file, new + "".join(lines))
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {_toml_value(v)}" for k, v in value.items()) + " }"
+    # A JSON string is a valid TOML basic string.
+    return msgspec.json.encode(value).decode()
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _write_text(file: Path, text: str) -> None:
+    from tui.paths import open_private, private_folder
+
+    private_folder(file.parent)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    with os.fdopen(open_private(temporary), "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)

@@ -1,0 +1,110 @@
+"""What a person asked for and what the provider runs: the records of the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tui.core.counts import Counts, RemoteCounts
+from tui.core.status import BatchStatus, Submission
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """Money; ``None`` is "unknown" and is never shown as zero."""
+
+    estimated: float | None = None
+    actual: float | None = None
+    currency: str = "USD"
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider runs: a part of a job, or an attempt.
+
+    Times are Unix seconds. ``first_seq`` and ``last_seq`` bound the rows of a first attempt
+    (both inclusive); a retry names its rows one by one in the history. ``raw`` is the
+    provider's batch object as it came last, for display. ``trouble`` is the last error of
+    sending, watching or collecting, empty when the last try went well.
+    """
+
+    id: str
+    job_id: str
+    account: str
+    attempt: int = 1
+    part: int = 1
+    rows: int = 0
+    first_seq: int | None = None
+    last_seq: int | None = None
+    submission: Submission = Submission.DRAFT
+    status: BatchStatus = BatchStatus.DRAFT
+    raw_status: str = ""
+    remote_id: str | None = None
+    input_file_id: str | None = None
+    remote_counts: RemoteCounts = RemoteCounts()
+    edits: dict[str, Any] = {}
+    collected: bool = False
+    created_at: float = 0.0
+    submitted_at: float | None = None
+    ended_at: float | None = None
+    expires_at: float | None = None
+    progressed_at: float | None = None
+    next_poll_at: float | None = None
+    trouble: str = ""
+    raw: dict[str, Any] = {}
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What the person asked for: one set of requests, under one name.
+
+    Times are Unix seconds; ``size`` is that of ``requests.jsonl`` in bytes.
+    """
+
+    id: str
+    name: str
+    account: str
+    provider: str
+    endpoint: str
+    model: str
+    status: BatchStatus
+    counts: Counts
+    cost: Cost = Cost()
+    window: str = "24h"
+    size: int = 0
+    input_tokens: int | None = None
+    source: str = ""
+    created_at: float = 0.0
+    submitted_at: float | None = None
+    ended_at: float | None = None
+    trouble: str = ""
+
+
+class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that failed alike: same HTTP status, code and message but for numbers and ids."""
+
+    id: int
+    http_status: int | None
+    code: str | None
+    message: str
+    count: int
+    retryable: bool | None
+    example_custom_id: str
+
+
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened to a job; ``at`` in Unix seconds."""
+
+    at: float
+    batch_id: str | None
+    what: str
+
+
+class Strays(msgspec.Struct, frozen=True, kw_only=True):
+    """Result lines that belong to no row: counted and kept, never dropped.
+
+    ``unknown``: a ``custom_id`` that was not sent; ``duplicate``: a second line of the same
+    batch for a row; ``unreadable``: not a JSON object with a ``custom_id``.
+    """
+
+    unknown: int = 0
+    duplicate: int = 0
+    unreadable: int = 0

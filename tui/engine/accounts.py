@@ -1,0 +1,233 @@
+"""Accounts: a provider, an address and a key under a name, ready to be spoken to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui.config import AccountConfig, Config
+from tui.errors import ConfigError, KeyMissingError, UsageError
+from tui.keys import FoundKey, account_variable, find_key
+from tui.paths import Paths
+from tui.providers.base import Dialect
+from tui.providers.profile import Profile, load_profiles
+
+if TYPE_CHECKING:
+    from tui.sandbox.local import LocalSandbox
+
+SANDBOX = "sandbox"
+"""The account that needs no key and no configuration."""
+
+SANDBOX_RATE_VARIABLE = "BATCHDECK_SANDBOX_ROWS_PER_SECOND"
+_SANDBOX_RATE = 2000.0
+
+
+@dataclass(frozen=True)
+class AccountInfo:
+    """What a person may know of an account; the key is not in it.
+
+    ``min_poll`` is in seconds, ``retention_days`` how long the provider keeps results.
+    """
+
+    name: str
+    provider: str
+    provider_name: str
+    base_url: str
+    needs_key: bool
+    variables: tuple[str, ...]
+    windows: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    min_poll: float
+    retention_days: int | None
+
+
+class Accounts:
+    """Finds accounts by name and opens them once.
+
+    Args:
+        paths: Where the sandbox keeps its state.
+        config: The accounts that the person set up.
+        clock: Unix seconds; the sandbox runs by it too.
+    """
+
+    def __init__(
+        self, paths: Paths, config: Config, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._paths = paths
+        self._config = config
+        self._clock = clock
+        self._profiles: dict[str, Profile] = load_profiles(config.providers)
+        self._dialects: dict[str, Dialect] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._sandbox: LocalSandbox | None = None
+
+    @property
+    def default(self) -> str:
+        """The account that is meant when none is named."""
+        return self._config.default_account
+
+    def names(self) -> list[str]:
+        """The default account first, then the configured ones, the sandbox last."""
+        names = [self.default, *self._config.accounts, SANDBOX]
+        return list(dict.fromkeys(names))
+
+    def profiles(self) -> dict[str, Profile]:
+        """Every provider that is known, by id."""
+        return dict(self._profiles)
+
+    def profile(self, name: str) -> Profile:
+        """The profile of an account.
+
+        Raises:
+            UsageError: There is neither an account nor a provider of that name.
+            ConfigError: The account names a provider that does not exist.
+        """
+        table = self._table(name)
+        profile = self._profiles.get(table.provider)
+        if profile is None:
+            raise ConfigError(
+                f"account {name!r} names the unknown provider {table.provider!r}",
+                "`batchdeck providers` lists the known ones.",
+            )
+        return profile
+
+    def info(self, name: str) -> AccountInfo:
+        """What a person may know of an account."""
+        table = self._table(name)
+        profile = self.profile(name)
+        return AccountInfo(
+            name=name,
+            provider=profile.id,
+            provider_name=profile.name,
+            base_url=_address(profile, table),
+            needs_key=profile.needs_key,
+            variables=self._variables(name),
+            windows=tuple(profile.windows),
+            endpoints=tuple(profile.endpoints),
+            min_poll=profile.poll.min_seconds,
+            retention_days=profile.retention_days,
+        )
+
+    async def key(self, name: str) -> FoundKey | None:
+        """The account's key; the keyring is asked in a thread."""
+        return await asyncio.to_thread(find_key, name, self._variables(name)[1:])
+
+    async def dialect(self, name: str) -> Dialect:
+        """The account, open for calls.
+
+        Raises:
+            KeyMissingError: The provider needs a key and none is known.
+        """
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        async with lock:
+            dialect = self._dialects.get(name)
+            if dialect is None:
+                dialect = self._dialects[name] = await self._open(name)
+            return dialect
+
+    async def forget(self, name: str) -> None:
+        """Close an account, so that its key is looked up anew."""
+        dialect = self._dialects.pop(name, None)
+        if dialect is not None:
+            await dialect.aclose()
+
+    async def aclose(self) -> None:
+        """Close all accounts and the sandbox."""
+        for name in list(self._dialects):
+            await self.forget(name)
+        if self._sandbox is not None:
+            await asyncio.to_thread(self._sandbox.stop)
+            self._sandbox = None
+
+    async def _open(self, name: str) -> Dialect:
+        from tui.providers.connect import connect
+
+        profile = self.profile(name)
+        table = self._table(name)
+        if profile.id == SANDBOX and table.base_url is None:
+            sandbox = await asyncio.to_thread(self._start_sandbox)
+            return connect(
+                profile,
+                base_url=sandbox.base_url,
+                key=None,
+                uds=sandbox.uds,
+                clock=self._clock,
+            )
+        try:
+            found = await self.key(name)
+        except KeyMissingError:
+            if profile.needs_key:
+                raise
+            found = None
+        if found is None and profile.needs_key:
+            raise KeyMissingError(
+                f"account {name!r} has no key",
+                f"Set {' or '.join(self._variables(name))}, or run `batchdeck keys set {name}`.",
+            )
+        return connect(
+            profile,
+            base_url=_address(profile, table),
+            key=None if found is None else found.value,
+            allow_http=table.allow_http,
+            clock=self._clock,
+        )
+
+    def _start_sandbox(self) -> LocalSandbox:
+        from tui.sandbox.local import LocalSandbox
+        from tui.sandbox.options import SandboxOptions
+
+        if self._sandbox is None:
+            self._sandbox = LocalSandbox.start(
+                SandboxOptions(
+                    home=self._paths.sandbox,
+                    rows_per_second=sandbox_rate(),
+                    clock=self._clock,
+                )
+            )
+        return self._sandbox
+
+    def _variables(self, name: str) -> tuple[str, ...]:
+        table = self._table(name)
+        named = (table.key_env,) if table.key_env else ()
+        return (account_variable(name), *named, *self.profile(name).env)
+
+    def _table(self, name: str) -> AccountConfig:
+        table = self._config.accounts.get(name)
+        if table is None and name in self._profiles:
+            table = AccountConfig(provider=name)
+        if table is None:
+            raise UsageError(
+                f"there is no account {name!r}",
+                f"Known: {', '.join(self.names())}, and every provider by its own name.",
+            )
+        return table
+
+
+def _address(profile: Profile, table: AccountConfig) -> str:
+    """The account's address, its ``{placeholders}`` filled from the account's ``params``."""
+    address = table.base_url or profile.base_url
+    for name, value in table.params.items():
+        address = address.replace(f"{{{name}}}", value)
+    return address
+
+
+def sandbox_rate() -> float:
+    """Rows a second of the sandbox inside the program, 0 for at once.
+
+    Raises:
+        ConfigError: The environment variable is not a number.
+    """
+    text = os.environ.get(SANDBOX_RATE_VARIABLE, "").strip()
+    if not text:
+        return _SANDBOX_RATE
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1.0
+    if rate < 0:
+        raise ConfigError(f"{SANDBOX_RATE_VARIABLE}={text!r} is not a number of rows a second")
+    return rate

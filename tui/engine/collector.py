@@ -1,0 +1,195 @@
+"""Fetching results: streamed to the disk, indexed while they stream, gone on with after a break.
+
+The provider's bytes are kept as they came. What cannot be fetched now is fetched later: a
+batch counts as collected only when every file that the provider named is here and indexed,
+and rows of which no file speaks have been given an outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from tui.core.jobs import Batch
+from tui.core.outcome import Outcome
+from tui.core.readers import READERS
+from tui.core.remote import BatchIssue, RemoteBatch, ResultSource
+from tui.core.rows import RowError
+from tui.core.status import BatchStatus
+from tui.engine.context import Context
+from tui.engine.events import DownloadProgressed, RowsCollected
+from tui.errors import GarbledAnswerError, HistoryError
+from tui.paths import open_private
+from tui.providers.base import Dialect, Download
+from tui.store.batches import give_up_rows
+from tui.store.files import begin_anew, mark_received, result_file
+from tui.store.indexing import ResultFile, ResultIndexer
+
+_WRITE_BYTES = 1 << 18
+_INDEX_BYTES = 1 << 20
+
+_SILENT = {
+    BatchStatus.EXPIRED: (Outcome.EXPIRED, "batch_expired", "The window closed before it ran"),
+    BatchStatus.CANCELLED: (Outcome.CANCELLED, "batch_cancelled", "Cancelled before it ran"),
+    BatchStatus.FAILED: (Outcome.FAILED, "batch_failed", "The provider failed the whole batch"),
+    BatchStatus.COMPLETED: (Outcome.MISSING, "missing", "No result line speaks of this row"),
+}
+
+
+class Collector:
+    """Collects the results of the batches of one engine."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def fetch(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> None:
+        """Bring everything here that the provider has of a batch now.
+
+        Raises:
+            BatchdeckError: Something is still to be fetched.
+        """
+        async with self._locks.setdefault(batch.id, asyncio.Lock()):
+            for source in remote.results:
+                await self._fetch_file(dialect, batch, source)
+
+    async def settle(self, batch: Batch, remote: RemoteBatch) -> int:
+        """Give an outcome to the rows of an ended batch of which no file speaks.
+
+        Returns:
+            How many rows there were.
+        """
+        outcome, code, words = _SILENT[remote.status]
+        message = _issue_words(remote.issues) or words
+        issue_code = next((issue.code for issue in remote.issues if issue.code), None)
+        retryable = None if outcome is Outcome.FAILED else True
+        error = RowError(code=issue_code or code, message=message, retryable=retryable)
+        return await asyncio.to_thread(
+            give_up_rows, self._context.history.database, batch, outcome, error, message[:160]
+        )
+
+    async def _fetch_file(self, dialect: Dialect, batch: Batch, source: ResultSource) -> None:
+        context = self._context
+        database = context.history.database
+        file = await asyncio.to_thread(result_file, database, context.paths, batch.id, source.kind)
+        if file.complete and not source.growing:
+            return
+        indexer = self._indexer(dialect, batch, file)
+        have = file.path.stat().st_size if file.path.exists() else 0
+        if have > indexer.indexed:
+            # Bytes that an earlier run wrote and did not index.
+            await asyncio.to_thread(indexer.run, complete=False)
+        if source.growing:
+            # A cut line would stand in the middle once more lines follow it.
+            have = indexer.indexed
+        async with dialect.download(source, have_bytes=have, have_lines=indexer.lines) as download:
+            if not download.appends and have:
+                file = await asyncio.to_thread(begin_anew, database, file)
+                indexer = self._indexer(dialect, batch, file)
+                have = 0
+            received = await self._stream(batch, file.path, have, download, indexer)
+        complete = not (source.growing or download.growing)
+        await asyncio.to_thread(indexer.run, complete=complete)
+        await asyncio.to_thread(mark_received, database, file, received, complete=complete)
+        self._tell_rows(batch, indexer)
+        context.reach("collected")
+
+    def _indexer(self, dialect: Dialect, batch: Batch, file: ResultFile) -> ResultIndexer:
+        rules: Mapping[str, bool] = dialect.retry_rules
+        return ResultIndexer(
+            self._context.history.database,
+            batch.id,
+            file,
+            reader=READERS[dialect.result_style],
+            rules=rules,
+        )
+
+    async def _stream(
+        self,
+        batch: Batch,
+        path: Path,
+        have: int,
+        download: Download,
+        indexer: ResultIndexer,
+    ) -> int:
+        """Write the body to the disk and index behind it; the answer is the file's size."""
+        received = have
+        unindexed = 0
+        indexing: asyncio.Task[int] | None = None
+        pending = bytearray()
+        try:
+            stream = await asyncio.to_thread(_open_at, path, have)
+        except OSError as error:
+            raise HistoryError(f"{path} cannot be written: {error.strerror}") from error
+        try:
+            async for chunk in download.chunks:
+                pending += chunk
+                received += len(chunk)
+                unindexed += len(chunk)
+                if len(pending) >= _WRITE_BYTES:
+                    _write(stream, pending, path)
+                self._context.publish(
+                    DownloadProgressed(
+                        batch.job_id, batch.id, received=received, total=download.total
+                    )
+                )
+                if unindexed >= _INDEX_BYTES and (indexing is None or indexing.done()):
+                    if indexing is not None:
+                        indexing.result()
+                        self._tell_rows(batch, indexer)
+                    _write(stream, pending, path)
+                    unindexed = 0
+                    indexing = asyncio.create_task(asyncio.to_thread(indexer.run, complete=False))
+        finally:
+            _write(stream, pending, path)
+            await asyncio.to_thread(_close_durably, stream)
+            if indexing is not None:
+                await asyncio.wait([indexing])
+        if indexing is not None:
+            indexing.result()
+        if download.total is not None and received - have < download.total:
+            raise GarbledAnswerError(
+                f"the result file broke off after {received - have:,} of {download.total:,} bytes",
+                "It is fetched again from there.",
+            )
+        return received
+
+    def _tell_rows(self, batch: Batch, indexer: ResultIndexer) -> None:
+        self._context.publish(RowsCollected(batch.job_id, batch.id, rows=indexer.lines))
+
+
+def _open_at(path: Path, have: int) -> BinaryIO:
+    stream = os.fdopen(open_private(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
+    stream.truncate(have)
+    stream.seek(have)
+    return stream
+
+
+def _write(stream: BinaryIO, pending: bytearray, path: Path) -> None:
+    if not pending:
+        return
+    try:
+        stream.write(pending)
+    except OSError as error:
+        raise HistoryError(
+            f"{path} cannot be written: {error.strerror}",
+            "Free some space; what the provider has is fetched again.",
+        ) from error
+    pending.clear()
+
+
+def _close_durably(stream: BinaryIO) -> None:
+    with stream:
+        os.fsync(stream.fileno())
+
+
+def _issue_words(issues: tuple[BatchIssue, ...]) -> str:
+    """What the provider says of a batch as a whole, with line numbers, in one line."""
+    words = []
+    for issue in issues[:5]:
+        place = f"line {issue.line}: " if issue.line is not None else ""
+        words.append(f"{place}{issue.message or issue.code or ''}")
+    return "; ".join(word for word in words if word)

@@ -1,0 +1,85 @@
+"""What every part of the engine works with: history, accounts, events, clock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tui.core.jobs import Batch
+from tui.engine.accounts import Accounts
+from tui.engine.events import EventBus, JobEvent, TroubleReported
+from tui.errors import BatchdeckError
+from tui.logs import LOGGER
+from tui.paths import Paths
+from tui.store.history import History
+from tui.store.jobs import batch_pk, note, update_batch
+
+KILL_VARIABLE = "BATCHDECK_KILL_AT"
+"""Fault tests put the name of a step here; the program then dies there, by SIGKILL."""
+
+
+@dataclass
+class Context:
+    """The engine's surroundings, handed to its parts.
+
+    ``clock`` gives Unix seconds and ``sleep`` waits: tests replace both. ``poll_errors``
+    holds the last errors of watching, by batch, for as long as they last.
+    """
+
+    paths: Paths
+    history: History
+    accounts: Accounts
+    events: EventBus
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    poll_errors: dict[str, list[BatchdeckError]] = field(default_factory=dict)
+    log: logging.Logger = LOGGER
+
+    def publish(self, event: JobEvent) -> None:
+        """Tell the subscribers."""
+        self.events.publish(event)
+
+    async def update(
+        self, batch_id: str, changes: dict[str, Any], *, remark: str = "", durable: bool = True
+    ) -> Batch:
+        """Store changes of a batch, off the event loop, and give it back as it is now.
+
+        Args:
+            batch_id: The batch.
+            changes: Columns and values.
+            remark: A line for the job's timeline.
+            durable: Outlive a power cut: for what is written around a wire step.
+        """
+
+        def write() -> Batch:
+            database = self.history.database
+            with database.write(durable=durable) as connection:
+                update_batch(connection, batch_id, changes)
+                if remark:
+                    _, job = batch_pk(connection, batch_id)
+                    note(connection, job, self.clock(), remark, batch_id)
+            return self.history.batch(batch_id)
+
+        return await asyncio.to_thread(write)
+
+    def tell_trouble(self, batch: Batch, error: BatchdeckError, next_try: float | None) -> None:
+        """Tell that a step did not work."""
+        self.publish(
+            TroubleReported(
+                batch.job_id,
+                batch.id,
+                message=error.message,
+                hint=error.hint,
+                next_try=next_try,
+            )
+        )
+
+    def reach(self, step: str) -> None:
+        """Pass a named step; a fault test may let the program die here."""
+        if os.environ.get(KILL_VARIABLE) == step:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,144 @@
+"""Sending rows again: a new batch of just these rows, whose answers join the same job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tui.core.filtering import RowFilter
+from tui.core.ids import new_batch_id
+from tui.core.jobs import Batch, Job
+from tui.core.outcome import UNANSWERED, Outcome
+from tui.core.parts import PartLimits, plan_parts
+from tui.engine.context import Context
+from tui.errors import UsageError
+from tui.store.batches import begin_retry
+from tui.store.jobs import job_pk
+
+_PAGE = 500
+
+
+@dataclass(frozen=True)
+class RetryPlan:
+    """What a retry will send, to be shown before it is confirmed.
+
+    ``permanent`` rows failed in a way that sending them unchanged will not mend; they are
+    left out unless the plan has edits or they were asked for.
+    """
+
+    job_id: str
+    seqs: Sequence[int]
+    permanent: int
+    account: str
+    provider: str
+    provider_name: str
+    endpoint: str
+    model: str
+    window: str
+    edits: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """How many rows will be sent."""
+        return len(self.seqs)
+
+
+def make_plan(
+    context: Context,
+    job: Job,
+    rows: RowFilter | Sequence[int] | None,
+    edits: Mapping[str, Any],
+    *,
+    permanent_too: bool,
+) -> RetryPlan:
+    """Find the rows; call it in a thread.
+
+    Args:
+        context: The engine's surroundings.
+        job: Whose rows.
+        rows: A filter, sequence numbers, or ``None`` for all that have no answer.
+        edits: Changes of the body.
+        permanent_too: Send rows again that cannot succeed unchanged.
+
+    Raises:
+        UsageError: There is nothing to send.
+    """
+    history = context.history
+    if rows is None:
+        rows = RowFilter(outcomes=UNANSWERED)
+    chosen: Sequence[int]
+    chosen = history.select(job.id, rows).seqs if isinstance(rows, RowFilter) else rows
+    seqs: list[int] = []
+    permanent = 0
+    for start in range(0, len(chosen), _PAGE):
+        for row in history.rows(job.id, chosen[start : start + _PAGE]):
+            if row.outcome is Outcome.PENDING:
+                continue
+            if row.error is not None and row.error.retryable is False:
+                permanent += 1
+                if not edits and not permanent_too:
+                    continue
+            seqs.append(row.seq)
+    if not seqs:
+        raise _nothing(job, permanent)
+    info = context.accounts.info(job.account)
+    return RetryPlan(
+        job_id=job.id,
+        seqs=sorted(seqs),
+        permanent=permanent,
+        account=job.account,
+        provider=info.provider,
+        provider_name=info.provider_name,
+        endpoint=job.endpoint,
+        model=str(edits.get("model", job.model)),
+        window=job.window,
+        edits=dict(edits),
+    )
+
+
+def _nothing(job: Job, permanent: int) -> UsageError:
+    if permanent:
+        return UsageError(
+            f"the {permanent:,} failed rows of {job.name!r} cannot succeed unchanged",
+            "Change them (--set, --model; R in the dashboard), or send them anyway (--all).",
+        )
+    if job.counts.pending:
+        return UsageError(f"{job.name!r} has no failed rows yet", "Its batches are still running.")
+    return UsageError(f"{job.name!r} has no failed rows", "There is nothing to send again.")
+
+
+def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
+    """Make the batches of a retry; their rows become pending. Call it in a thread."""
+    history = context.history
+    connection = history.database.read
+    pk = job_pk(connection, plan.job_id)
+    attempt = 1 + max(batch.attempt for batch in history.batches(plan.job_id))
+    limits = context.accounts.profile(plan.account).limits
+    lengths = (
+        (seq, length)
+        for start in range(0, len(plan.seqs), _PAGE)
+        for seq, length in connection.execute(
+            "SELECT seq, length FROM requests WHERE job=? AND seq IN"
+            f" ({','.join('?' * len(plan.seqs[start : start + _PAGE]))}) ORDER BY seq",
+            (pk, *plan.seqs[start : start + _PAGE]),
+        ).fetchall()
+    )
+    now = context.clock()
+    batches: list[Batch] = []
+    start = 0
+    for number, part in enumerate(plan_parts(lengths, PartLimits(limits.rows, limits.bytes)), 1):
+        batch = Batch(
+            id=new_batch_id(),
+            job_id=plan.job_id,
+            account=plan.account,
+            attempt=attempt,
+            part=number,
+            rows=part.rows,
+            edits=dict(plan.edits),
+            created_at=now,
+        )
+        begin_retry(history.database, batch, plan.seqs[start : start + part.rows], now)
+        batches.append(batch)
+        start += part.rows
+    return batches

@@ -1,0 +1,319 @@
+"""Watching batches until they end, whatever happens on the way.
+
+One task for each account asks for the batches that are due. An error of a poll is told and
+the next one is planned; it never ends the watching. A batch is over when it is terminal and
+everything that it gave is in the history. Only the program that holds the lease of a batch
+asks for it; the others see in the history what it found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable
+
+from tui.core.jobs import Batch
+from tui.core.remote import RemoteBatch
+from tui.core.status import BatchStatus, Submission, is_terminal
+from tui.engine.collector import Collector
+from tui.engine.context import Context
+from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
+from tui.engine.submitter import Submitter
+from tui.errors import BatchdeckError, ProviderError
+from tui.providers.base import Dialect
+from tui.store.leases import claim, release, renew
+
+LEASE_SECONDS = 30.0
+_RENEW_SECONDS = 10.0
+_LONGEST_PAUSE = 300.0
+_AT_ONCE = 4
+"""Calls under way for one account at most."""
+
+_LATE_FILES = 5
+"""Polls after the end in which a result file that is not named yet may still appear."""
+
+_LIST_FROM = 4
+"""Batches that are due at once, from which one list call is cheaper than single ones."""
+
+
+class Watcher:
+    """Watches every live batch of the history."""
+
+    def __init__(self, context: Context, submitter: Submitter, collector: Collector) -> None:
+        self._context = context
+        self._submitter = submitter
+        self._collector = collector
+        self._due: dict[str, dict[str, float]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wake: dict[str, asyncio.Event] = {}
+        self._held: set[str] = set()
+        self._renewer: asyncio.Task[None] | None = None
+        self._late: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
+        self._closing = False
+
+    def adopt(self, batches: Iterable[Batch]) -> None:
+        """Begin to watch batches; those that are watched already are asked for soon."""
+        now = self._context.clock()
+        for batch in batches:
+            if self._closing:
+                return
+            due = self._due.setdefault(batch.account, {})
+            due[batch.id] = min(due.get(batch.id, now), now)
+            wake = self._wake.setdefault(batch.account, asyncio.Event())
+            wake.set()
+            task = self._tasks.get(batch.account)
+            if task is None or task.done():
+                self._tasks[batch.account] = asyncio.create_task(
+                    self._watch_account(batch.account), name=f"watch {batch.account}"
+                )
+        if self._due and (self._renewer is None or self._renewer.done()):
+            self._renewer = asyncio.create_task(self._renew(), name="renew leases")
+
+    def watched(self) -> set[str]:
+        """The batches that are watched here."""
+        return {batch_id for due in self._due.values() for batch_id in due}
+
+    async def close(self) -> None:
+        """Stop watching; the leases are given back."""
+        self._closing = True
+        tasks = [*self._tasks.values(), *([self._renewer] if self._renewer else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._held:
+            await asyncio.to_thread(release, self._context.history.database, list(self._held))
+        self._held.clear()
+
+    async def _renew(self) -> None:
+        while any(self._due.values()):
+            await asyncio.sleep(_RENEW_SECONDS)
+            if self._held:
+                until = self._context.clock() + LEASE_SECONDS
+                await asyncio.to_thread(
+                    renew, self._context.history.database, list(self._held), until
+                )
+
+    async def _watch_account(self, account: str) -> None:
+        due = self._due[account]
+        wake = self._wake[account]
+        while due:
+            wake.clear()
+            now = self._context.clock()
+            ready = [batch_id for batch_id, at in due.items() if at <= now]
+            if ready:
+                await self._poll_all(account, ready)
+                continue
+            pause = max(0.0, min(due.values()) - now)
+            try:
+                async with asyncio.timeout(min(pause, 60.0)):
+                    await wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _poll_all(self, account: str, ready: list[str]) -> None:
+        limit = asyncio.Semaphore(_AT_ONCE)
+        listed = await self._list(account, ready)
+
+        async def poll(batch_id: str) -> None:
+            async with limit:
+                await self._poll(account, batch_id, listed)
+
+        await asyncio.gather(*(poll(batch_id) for batch_id in ready))
+
+    async def _list(self, account: str, ready: list[str]) -> dict[str, RemoteBatch]:
+        """One walk through the provider's list in place of many single calls."""
+        if len(ready) < _LIST_FROM:
+            return {}
+        found: dict[str, RemoteBatch] = {}
+        history = self._context.history
+        wanted = {batch.remote_id: batch for batch in map(history.batch, ready)}
+        wanted.pop(None, None)
+        oldest = min((batch.submitted_at or 0.0 for batch in wanted.values()), default=0.0)
+        try:
+            dialect = await self._context.accounts.dialect(account)
+            if not dialect.capabilities.lists or not wanted:
+                return {}
+            async for remote in dialect.list_batches(created_after=oldest - 3600):
+                if remote.id in wanted:
+                    found[remote.id] = remote
+                if len(found) == len(wanted):
+                    break
+        except BatchdeckError:
+            # The single calls will meet the same trouble and tell it batch by batch.
+            return {}
+        return found
+
+    async def _poll(self, account: str, batch_id: str, listed: dict[str, RemoteBatch]) -> None:
+        context = self._context
+        due = self._due[account]
+        now = context.clock()
+        database = context.history.database
+        if batch_id not in self._held:
+            if not await asyncio.to_thread(claim, database, batch_id, now, LEASE_SECONDS):
+                if context.history.batch(batch_id).collected:
+                    due.pop(batch_id, None)
+                else:
+                    due[batch_id] = now + _RENEW_SECONDS
+                return
+            self._held.add(batch_id)
+        batch = context.history.batch(batch_id)
+        try:
+            over, pause = await self._step(batch, listed)
+        except BatchdeckError as error:
+            over, pause = False, await self._trouble(batch, error)
+        except Exception as error:
+            # A bug must not end the watching of a batch that costs money.
+            unexpected = ProviderError(
+                f"unexpected {type(error).__name__}: {error}", "Please report this; see the log."
+            )
+            context.log.exception("watching %s", batch_id)
+            over, pause = False, await self._trouble(batch, unexpected)
+        if over:
+            due.pop(batch_id, None)
+            await asyncio.to_thread(release, database, [batch_id])
+            self._held.discard(batch_id)
+        else:
+            due[batch_id] = context.clock() + pause
+
+    async def _step(self, batch: Batch, listed: dict[str, RemoteBatch]) -> tuple[bool, float]:
+        """Ask once and act on it: is the batch over, and when is it asked for again?"""
+        context = self._context
+        if batch.collected:
+            return True, 0.0
+        if batch.submission is not Submission.RUNNING:
+            if batch.submission in (Submission.DRAFT, Submission.UNCERTAIN, Submission.REFUSED):
+                return True, 0.0
+            await self._submitter.send(batch.id)
+            return False, 0.0
+        dialect = await context.accounts.dialect(batch.account)
+        assert batch.remote_id is not None
+        remote = listed.get(batch.remote_id) or await dialect.retrieve(batch.remote_id)
+        self._failures.pop(batch.id, None)
+        context.poll_errors.pop(batch.id, None)
+        changed = await self._store(batch, remote)
+        if is_terminal(remote.status):
+            if await self._end(dialect, batch, remote):
+                return True, 0.0
+            return False, self._shortest(batch)
+        if changed and any(source.growing for source in remote.results):
+            await self._collector.fetch(dialect, batch, remote)
+        return False, self._pause(batch, remote)
+
+    async def take(self, batch: Batch, dialect: Dialect, remote: RemoteBatch) -> None:
+        """Keep what the provider says of a batch now, and fetch what there is of it.
+
+        A batch that another program works on is left to it.
+        """
+        database = self._context.history.database
+        now = self._context.clock()
+        if not await asyncio.to_thread(claim, database, batch.id, now, LEASE_SECONDS):
+            return
+        try:
+            await self._store(batch, remote)
+            if is_terminal(remote.status):
+                await self._end(dialect, batch, remote)
+            else:
+                await self._collector.fetch(dialect, batch, remote)
+        finally:
+            if batch.id not in self._held:
+                await asyncio.to_thread(release, database, [batch.id])
+
+    async def _store(self, batch: Batch, remote: RemoteBatch) -> bool:
+        """Keep what the provider says; was any of it new?"""
+        context = self._context
+        status_changed = (remote.status, remote.raw_status) != (batch.status, batch.raw_status)
+        counts_changed = remote.counts != batch.remote_counts
+        now = context.clock()
+        changes: dict[str, object] = {
+            "next_poll_at": now + self._pause(batch, remote),
+            "trouble": "",
+        }
+        if status_changed or counts_changed or remote.raw != batch.raw:
+            changes |= {
+                "status": remote.status,
+                "raw_status": remote.raw_status,
+                "remote_counts": remote.counts,
+                "expires_at": remote.expires_at or batch.expires_at,
+                "raw": remote.raw,
+            }
+        if status_changed or counts_changed:
+            changes["progressed_at"] = now
+        remark = ""
+        if status_changed:
+            remark = f"{remote.status.value.replace('_', ' ')} ({remote.raw_status})"
+        await context.update(batch.id, changes, remark=remark, durable=False)
+        if status_changed:
+            context.publish(
+                StatusChanged(
+                    batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status
+                )
+            )
+        if counts_changed:
+            context.publish(CountsChanged(batch.job_id, batch.id))
+        return status_changed or counts_changed
+
+    async def _end(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> bool:
+        """Collect an ended batch; ``False`` when its files are not there yet."""
+        context = self._context
+        if not remote.results and remote.status is BatchStatus.COMPLETED:
+            seen = self._late[batch.id] = self._late.get(batch.id, 0) + 1
+            if seen < _LATE_FILES and remote.counts.ended != 0:
+                return False
+        await self._collector.fetch(dialect, batch, remote)
+        silent = await self._collector.settle(batch, remote)
+        remark = "Everything is here"
+        if silent:
+            remark += f"; {silent:,} rows have no result line"
+        await context.update(
+            batch.id,
+            {
+                "collected": True,
+                "ended_at": remote.ended_at or context.clock(),
+                "next_poll_at": None,
+                "trouble": "",
+            },
+            remark=remark,
+        )
+        context.publish(BatchEnded(batch.job_id, batch.id, status=remote.status))
+        return True
+
+    async def _trouble(self, batch: Batch, error: BatchdeckError) -> float:
+        """Note that a poll did not work; the answer is the pause before the next one."""
+        context = self._context
+        failures = self._failures[batch.id] = self._failures.get(batch.id, 0) + 1
+        context.poll_errors.setdefault(batch.id, []).append(error)
+        del context.poll_errors[batch.id][:-5]
+        pause = min(self._shortest(batch) * 2 ** min(failures, 10), _LONGEST_PAUSE)
+        asked = error.retry_after if isinstance(error, ProviderError) else None
+        if asked is not None:
+            pause = max(pause, min(asked, 3600.0))
+        pause *= random.uniform(0.9, 1.1)
+        next_try = context.clock() + pause
+        try:
+            await context.update(
+                batch.id, {"trouble": error.message, "next_poll_at": next_try}, durable=False
+            )
+        except BatchdeckError as second:
+            # The disk is full or the history is locked: the batch stays, and is asked again.
+            context.log.error("storing the trouble of %s: %s", batch.id, second.message)
+        context.tell_trouble(batch, error, next_try)
+        return pause
+
+    def _shortest(self, batch: Batch) -> float:
+        poll = self._context.accounts.profile(batch.account).poll
+        return max(0.05, poll.min_seconds)
+
+    def _pause(self, batch: Batch, remote: RemoteBatch) -> float:
+        """A tenth of the time that is left, or that has passed, within the profile's bounds."""
+        poll = self._context.accounts.profile(batch.account).poll
+        now = self._context.clock()
+        passed = max(0.0, now - (batch.submitted_at or now))
+        guess = passed
+        counts = remote.counts
+        if counts.ended and counts.total and passed > 0:
+            guess = passed * (counts.total - counts.ended) / counts.ended
+        wanted = min(guess, passed or guess) / 10
+        longest = max(poll.max_seconds, poll.min_seconds)
+        pause: float = min(max(wanted, self._shortest(batch)), longest)
+        return pause * random.uniform(0.9, 1.1)

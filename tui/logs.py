@@ -1,0 +1,35 @@
+"""The program's own log: one file, private, bounded, without keys."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+
+from tui.paths import Paths, open_private, private_folder
+
+LOGGER = logging.getLogger("batchdeck")
+"""The logger of the whole program."""
+
+_BYTES = 1 << 20
+_KEPT = 2
+
+
+def start_logging(paths: Paths) -> logging.Logger:
+    """Write the log to ``batchdeck.log``; a second call for the same file changes nothing."""
+    LOGGER.propagate = False
+    LOGGER.setLevel(logging.INFO)
+    wanted = os.fspath(paths.log_file)
+    for handler in list(LOGGER.handlers):
+        if getattr(handler, "baseFilename", None) == wanted:
+            return LOGGER
+        LOGGER.removeHandler(handler)
+        handler.close()
+    private_folder(paths.logs)
+    os.close(open_private(paths.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+    handler = logging.handlers.RotatingFileHandler(
+        paths.log_file, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    LOGGER.addHandler(handler)
+    return LOGGER

@@ -1,0 +1,200 @@
+"""Reads a request body with its rows inside, as a stream, into a file of lines."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from .failures import ApiError
+from .wire import in_thread
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_KEY = re.compile(r'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*:')
+_PIECE = 1 << 19
+_decode = json.JSONDecoder(strict=False).raw_decode
+
+
+class InlineReader:
+    """Takes `{..., "requests": [row, row, ...], ...}` apart while it arrives.
+
+    Memory holds about one row and one piece of the body.
+
+    Attributes:
+        fields: The other keys of the object.
+        order: All keys in the order in which they came.
+        rows: Rows written so far.
+    """
+
+    def __init__(self, target: BinaryIO, accept: Callable[[int, Any], None]) -> None:
+        """Write rows to `target`, one JSON line each, after `accept(index, row)` let them pass."""
+        self._target = target
+        self._accept = accept
+        self._text = ""
+        self._place = 0
+        self._needed = 0
+        self._step = self._open
+        self._bytes = codecs.getincrementaldecoder("utf-8")()
+        self.fields: dict[str, Any] = {}
+        self.order: list[str] = []
+        self.rows = 0
+
+    def feed(self, piece: bytes, *, last: bool = False) -> None:
+        """Take the next piece of the body.
+
+        Raises:
+            ApiError: The body is not such an object (400).
+        """
+        try:
+            self._text = self._text[self._place :] + self._bytes.decode(piece, last)
+        except UnicodeDecodeError as problem:
+            raise _broken() from problem
+        self._place = 0
+        # A long row is tried again only when twice as much of it is there.
+        if len(self._text) < self._needed and not last:
+            return
+        while self._step(last):
+            pass
+        self._needed = 2 * (len(self._text) - self._place)
+        if last and self._step != self._end:
+            raise _broken()
+
+    def _open(self, last: bool) -> bool:
+        if not self._take("{"):
+            return False
+        self._step = self._key
+        return True
+
+    def _key(self, last: bool) -> bool:
+        if self._peek() == "}":
+            self._place += 1
+            self._step = self._end
+            return True
+        if self._peek() == ",":
+            self._place += 1
+        found = _KEY.match(self._text, self._place)
+        if found is None:
+            if self._peek() not in ("", '"'):
+                raise _broken()
+            return False
+        self._place = found.end()
+        name = json.loads(f'"{found[1]}"')
+        self.order.append(name)
+        if name == "requests":
+            self._step = self._array
+        else:
+            self._step = self._value
+        return True
+
+    def _value(self, last: bool) -> bool:
+        found = self._json(last)
+        if found is None:
+            return False
+        self.fields[self.order[-1]] = found[0]
+        self._step = self._key
+        return True
+
+    def _array(self, last: bool) -> bool:
+        if not self._take("["):
+            return False
+        self._step = self._row
+        return True
+
+    def _row(self, last: bool) -> bool:
+        sign = self._peek()
+        if sign == "]":
+            self._place += 1
+            self._step = self._key
+            return True
+        if sign == ",":
+            self._place += 1
+            return True
+        if sign == "":
+            return False
+        found = self._json(last)
+        if found is None:
+            return False
+        self._accept(self.rows, found[0])
+        self._target.write(msgspec.json.encode(found[0]) + b"\n")
+        self.rows += 1
+        return True
+
+    def _end(self, last: bool) -> bool:
+        if self._peek():
+            raise _broken()
+        return False
+
+    def _json(self, last: bool) -> tuple[Any] | None:
+        start = self._skip()
+        try:
+            value, end = _decode(self._text, start)
+        except (json.JSONDecodeError, RecursionError) as problem:
+            if last:
+                raise _broken() from problem
+            return None
+        if end == len(self._text):
+            # A number may go on in the next piece.
+            return None
+        self._place = end
+        return (value,)
+
+    def _skip(self) -> int:
+        found = _SPACE.match(self._text, self._place)
+        assert found is not None
+        return found.end()
+
+    def _peek(self) -> str:
+        self._place = self._skip()
+        return self._text[self._place : self._place + 1]
+
+    def _take(self, sign: str) -> bool:
+        found = self._peek()
+        if found not in ("", sign):
+            raise _broken()
+        self._place += len(found)
+        return bool(found)
+
+
+async def read_inline(
+    stream: AsyncIterator[bytes], path: Path, accept: Callable[[int, Any], None], most: int = 0
+) -> InlineReader:
+    """Read a body into the file `path`; parsing and writing run in a thread.
+
+    Args:
+        stream: The pieces of the body.
+        path: The file that gets one line per row.
+        accept: Judges each row and may raise.
+        most: Bytes that are taken; 0 is no limit.
+
+    Raises:
+        ApiError: The body is malformed (400) or larger than `most` (413).
+    """
+    with path.open("wb") as target:
+        reader = InlineReader(target, accept)
+        kept: list[bytes] = []
+        size = whole = 0
+        async for piece in stream:
+            kept.append(piece)
+            size += len(piece)
+            whole += len(piece)
+            if most and whole > most:
+                raise ApiError(413, f"The request is larger than {most // 1_000_000} MB.")
+            if size >= _PIECE:
+                await in_thread(reader.feed, b"".join(kept))
+                kept.clear()
+                size = 0
+
+        def finish() -> None:
+            reader.feed(b"".join(kept), last=True)
+
+        await in_thread(finish)
+    return reader
+
+
+def _broken() -> ApiError:
+    return ApiError(400, "The request body is not valid JSON.")

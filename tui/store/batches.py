@@ -1,0 +1,125 @@
+"""Batches and their rows: begun, abandoned, written for the wire, given up at the end."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tui.core.jobs import Batch
+from tui.core.outcome import Outcome
+from tui.core.rows import RowError
+from tui.core.status import BatchStatus, Submission
+from tui.paths import open_private
+from tui.store.database import Database
+from tui.store.groups import Groups
+from tui.store.jobs import batch_pk, insert_batch, job_pk, note, refresh_job
+from tui.store.merging import pending_of, set_aside, settle, show_best
+
+_SLICE = 2000
+_EVERYWHERE = (0, 2**62)
+
+
+def places_of(connection: sqlite3.Connection, job_id: str) -> Iterator[tuple[int, int]]:
+    """Sequence number and length of every request of a job."""
+    pk = job_pk(connection, job_id)
+    cursor: Iterator[tuple[int, int]] = connection.execute(
+        "SELECT seq, length FROM requests WHERE job=? ORDER BY seq", (pk,)
+    )
+    return cursor
+
+
+def begin_first_attempt(database: Database, batches: Sequence[Batch]) -> None:
+    """Store the batches of a job's first sending, all or none."""
+    with database.write(durable=True) as connection:
+        pk = job_pk(connection, batches[0].job_id)
+        assert pk is not None
+        for batch in batches:
+            insert_batch(connection, batch, pk)
+        refresh_job(connection, pk)
+
+
+def begin_retry(database: Database, batch: Batch, seqs: Sequence[int], now: float) -> None:
+    """Store a batch of chosen rows and make these rows pending."""
+    with database.write(durable=True) as connection:
+        job = job_pk(connection, batch.job_id)
+        assert job is not None
+        pk = insert_batch(connection, batch, job)
+        connection.executemany(
+            "INSERT INTO batch_rows (batch, seq) VALUES (?,?)", ((pk, seq) for seq in seqs)
+        )
+        set_aside(connection, job, seqs)
+        note(connection, job, now, f"Retrying {len(seqs):,} rows", batch.id)
+        refresh_job(connection, job)
+
+
+def abandon(database: Database, batch_id: str, reason: str, now: float) -> None:
+    """A retry that was not taken: its rows show their earlier attempts again."""
+    with database.write(durable=True) as connection:
+        pk, job = batch_pk(connection, batch_id)
+        seqs = pending_of(connection, pk, job, _EVERYWHERE, listed=True)
+        show_best(connection, job, seqs)
+        connection.execute(
+            "UPDATE batches SET submission=?, status=?, trouble=?, collected=1, ended_at=?"
+            " WHERE pk=?",
+            (Submission.REFUSED.value, BatchStatus.FAILED.value, reason, now, pk),
+        )
+        note(connection, job, now, f"The retry was not taken: {reason}", batch_id)
+        refresh_job(connection, job)
+
+
+def rows_of(connection: sqlite3.Connection, batch_id: str) -> list[int]:
+    """The rows of a retry, in the order of the input."""
+    return [
+        row[0]
+        for row in connection.execute(
+            "SELECT r.seq FROM batch_rows r JOIN batches b ON b.pk=r.batch WHERE b.id=?"
+            " ORDER BY r.seq",
+            (batch_id,),
+        )
+    ]
+
+
+def give_up_rows(
+    database: Database, batch: Batch, outcome: Outcome, error: RowError, preview: str
+) -> int:
+    """Give an outcome to every row of an ended batch that is still pending.
+
+    Small transactions, so that another program can write in between.
+
+    Returns:
+        How many rows there were.
+    """
+    bounds = None
+    if batch.first_seq is not None and batch.last_seq is not None:
+        bounds = (batch.first_seq, batch.last_seq)
+    pk, job = batch_pk(database.read, batch.id)
+    waiting = pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
+    for start in range(0, len(waiting), _SLICE):
+        with database.write() as connection:
+            # Asked again inside the transaction: a result may have come in between.
+            chunk = waiting[start : start + _SLICE]
+            span = (chunk[0], chunk[-1])
+            now_pending = set(pending_of(connection, pk, job, span, listed=bounds is None))
+            part = [seq for seq in chunk if seq in now_pending]
+            group = Groups(connection, job).number(None, error)
+            settle(connection, (pk, job, batch.attempt), part, outcome, group, preview)
+    return len(waiting)
+
+
+def write_input(
+    path: Path,
+    lines: Iterable[bytes],
+    encode: Callable[[bytes], bytes],
+) -> int:
+    """Write the rows of a batch in the dialect's form; the answer is the size in bytes."""
+    temporary = path.with_name(f".{path.name}.part")
+    size = 0
+    with os.fdopen(open_private(temporary), "wb", buffering=1 << 20) as stream:
+        for line in lines:
+            size += stream.write(encode(line)) + stream.write(b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    return size

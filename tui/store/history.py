@@ -1,0 +1,284 @@
+"""The history as the rest of the program sees it: a facade over the database and the files.
+
+Reading is synchronous and may be done on the event loop: each call touches a few hundred
+rows at most. ``select`` and ``row_lines`` may touch all rows: call them in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+
+from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
+from tui.core.rows import Row, RowDetail, RowLine
+from tui.core.status import BatchStatus
+from tui.core.times import rfc3339
+from tui.errors import UnknownJobError
+from tui.paths import Paths
+from tui.store.database import Database
+from tui.store.groups import read_groups
+from tui.store.jobs import job_pk, read_batches, read_jobs
+from tui.store.lines import RowReader
+from tui.store.searching import TextSearch
+from tui.store.selecting import select_rows
+from tui.store.terms import Terms
+
+_PAGE = 500
+
+
+class History:
+    """What was asked for, sent and answered.
+
+    Args:
+        paths: Where it is kept; the folders are made.
+    """
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths.ensure()
+        self.database = Database(paths.history_db)
+        self._terms = Terms()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+    def jobs(
+        self,
+        *,
+        search: str = "",
+        status: BatchStatus | None = None,
+        account: str | None = None,
+        limit: int | None = None,
+    ) -> list[Job]:
+        """Jobs, newest first.
+
+        Args:
+            search: A text in the name, model, provider, account or id (case-insensitive).
+            status: Only jobs with this status.
+            account: Only jobs of this account.
+            limit: At most so many.
+        """
+        where = ["1"]
+        values: list[Any] = []
+        for word in search.split():
+            where.append(
+                "(instr(lower(name), ?) OR instr(lower(model), ?) OR instr(lower(provider), ?)"
+                " OR instr(lower(account), ?) OR instr(id, ?))"
+            )
+            values += [word.lower()] * 5
+        if status is not None:
+            where.append("status=?")
+            values.append(status.value)
+        if account is not None:
+            where.append("account=?")
+            values.append(account)
+        condition = " AND ".join(where)
+        if limit is not None:
+            condition = (
+                f"pk IN (SELECT pk FROM jobs WHERE {condition}"
+                " ORDER BY created_at DESC, pk DESC LIMIT ?)"
+            )
+            values.append(limit)
+        return read_jobs(self.database.read, condition, tuple(values))
+
+    def job(self, job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            UnknownJobError: There is none with this id.
+        """
+        found = read_jobs(self.database.read, "id=?", (job_id,))
+        if not found:
+            raise UnknownJobError(f"there is no job {job_id!r}")
+        return found[0]
+
+    def find_job(self, reference: str) -> Job:
+        """The job with this id, with an id that begins so, or with this name.
+
+        Raises:
+            UnknownJobError: None fits, or several do.
+        """
+        read = self.database.read
+        for where in ("id=?", "name=?", "substr(id, 1, length(?1))=?1"):
+            found = read_jobs(read, where, (reference,)) if reference else []
+            if len(found) == 1:
+                return found[0]
+            if found:
+                ids = ", ".join(job.id for job in found[:5])
+                raise UnknownJobError(
+                    f"{reference!r} fits {len(found)} jobs: {ids}", "Name it by its whole id."
+                )
+        raise UnknownJobError(
+            f"there is no job {reference!r}", "`batchdeck list` shows the jobs and their ids."
+        )
+
+    def batches(self, job_id: str) -> list[Batch]:
+        """The batches of a job, by attempt and part."""
+        return read_batches(self.database.read, "j.id=?", (job_id,))
+
+    def batch(self, batch_id: str) -> Batch:
+        """One batch by its own id."""
+        return read_batches(self.database.read, "b.id=?", (batch_id,))[0]
+
+    def unfinished(self) -> list[Batch]:
+        """Batches on their way, running, or ended with results that are not collected."""
+        return read_batches(
+            self.database.read,
+            "b.submission IN ('uploading', 'uploaded', 'creating', 'waiting')"
+            " OR (b.submission='running' AND b.collected=0)",
+        )
+
+    def knows_remote(self, account: str, remote_id: str) -> bool:
+        """Is a batch of the provider in the history already?"""
+        found = self.database.read.execute(
+            "SELECT 1 FROM batches WHERE account=? AND remote_id=?", (account, remote_id)
+        ).fetchone()
+        return found is not None
+
+    def error_groups(self, job_id: str) -> list[ErrorGroup]:
+        """Why rows failed, the largest group first."""
+        return read_groups(self.database.read, self._pk(job_id))
+
+    def timeline(self, job_id: str) -> list[TimelineEntry]:
+        """What happened to a job, oldest first."""
+        rows = self.database.read.execute(
+            "SELECT at, batch, what FROM timeline WHERE job=? ORDER BY pk", (self._pk(job_id),)
+        )
+        return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
+
+    def strays(self, job_id: str) -> Strays:
+        """Result lines that belong to no row."""
+        rows = self.database.read.execute(
+            "SELECT s.kind, count(*) FROM batches b JOIN files f ON f.batch=b.pk"
+            " JOIN strays s ON s.file=f.pk WHERE b.job=? GROUP BY s.kind",
+            (self._pk(job_id),),
+        )
+        return Strays(**dict(rows.fetchall()))
+
+    def rows(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
+        """Some hundred rows at the most, in the order asked."""
+        reader = self._reader(job_id)
+        return reader.rows(seqs)
+
+    def row(self, job_id: str, seq: int) -> RowDetail:
+        """A row with the bytes of its request and of its attempts.
+
+        Raises:
+            UnknownJobError: The job has no such row.
+        """
+        reader = self._reader(job_id)
+        try:
+            detail = reader.detail(seq)
+        finally:
+            reader.close()
+        if detail is None:
+            raise UnknownJobError(f"job {job_id!r} has no row {seq}")
+        return detail
+
+    def row_lines(self, job_id: str, selection: RowSelection) -> Iterator[RowLine]:
+        """Rows as scripts get them, page by page; in a thread for many."""
+        reader = self._reader(job_id)
+        try:
+            for start in range(0, len(selection), _PAGE):
+                yield from reader.lines(selection.seqs[start : start + _PAGE])
+        finally:
+            reader.close()
+
+    def requests(self, job_id: str, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """Sequence numbers with their request lines, page by page; in a thread for many."""
+        reader = self._reader(job_id)
+        try:
+            for start in range(0, len(seqs), _PAGE):
+                yield from reader.requests(seqs[start : start + _PAGE])
+        finally:
+            reader.close()
+
+    def select(
+        self,
+        job_id: str,
+        rows: RowFilter = ALL_ROWS,
+        order: RowSort = INPUT_ORDER,
+        *,
+        stop: Callable[[], bool] | None = None,
+    ) -> RowSelection:
+        """The rows that a filter lets through; in a thread for large jobs."""
+        job = self.job(job_id)
+        pk = self._pk(job_id)
+        read = self.database.read
+        with ExitStack() as stack:
+            matcher = None
+            if rows.text:
+                matcher = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
+            return select_rows(read, pk, job.counts.total, rows, order, matcher=matcher, stop=stop)
+
+    def document(self, job_id: str) -> dict[str, Any]:
+        """The job document of the contracts, ready for JSON."""
+        job = self.job(job_id)
+        cost = msgspec.to_builtins(job.cost)
+        return {
+            "id": job.id,
+            "name": job.name,
+            "account": job.account,
+            "provider": job.provider,
+            "endpoint": job.endpoint,
+            "model": job.model,
+            "status": job.status.value,
+            "window": job.window,
+            "counts": msgspec.to_builtins(job.counts),
+            "cost": cost,
+            "created_at": rfc3339(job.created_at),
+            "submitted_at": rfc3339(job.submitted_at),
+            "ended_at": rfc3339(job.ended_at),
+            "trouble": job.trouble or None,
+            "batches": [_batch_document(batch) for batch in self.batches(job_id)],
+            "error_groups": [_group_document(group) for group in self.error_groups(job_id)],
+            "strays": msgspec.to_builtins(self.strays(job_id)),
+        }
+
+    def _pk(self, job_id: str) -> int:
+        pk = job_pk(self.database.read, job_id)
+        if pk is None:
+            raise UnknownJobError(f"there is no job {job_id!r}")
+        return pk
+
+    def _reader(self, job_id: str) -> RowReader:
+        return RowReader(self.database.read, self.paths, (self._pk(job_id), job_id), self._terms)
+
+
+def _batch_document(batch: Batch) -> dict[str, Any]:
+    return {
+        "id": batch.id,
+        "remote_id": batch.remote_id,
+        "account": batch.account,
+        "attempt": batch.attempt,
+        "part": batch.part,
+        "rows": batch.rows,
+        "status": batch.status.value,
+        "raw_status": batch.raw_status or None,
+        "submission": batch.submission.value,
+        "input_file_id": batch.input_file_id,
+        "counts": msgspec.to_builtins(batch.remote_counts),
+        "edits": batch.edits,
+        "collected": batch.collected,
+        "created_at": rfc3339(batch.created_at),
+        "submitted_at": rfc3339(batch.submitted_at),
+        "ended_at": rfc3339(batch.ended_at),
+        "expires_at": rfc3339(batch.expires_at),
+        "next_poll_at": rfc3339(batch.next_poll_at),
+        "trouble": batch.trouble or None,
+    }
+
+
+def _group_document(group: ErrorGroup) -> dict[str, Any]:
+    return {
+        "http_status": group.http_status,
+        "code": group.code,
+        "message": group.message,
+        "count": group.count,
+        "retryable": group.retryable,
+        "example_custom_id": group.example_custom_id,
+    }

@@ -1,0 +1,64 @@
+"""Who works on a batch: one program at a time, and another when that one is gone."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+
+from tui.store.database import Database
+
+OWNER = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+"""This process, as leases name it."""
+
+
+def claim(database: Database, batch_id: str, now: float, seconds: float) -> bool:
+    """Take the lease of a batch, unless a living program holds it."""
+    row = database.read.execute(
+        "SELECT lease_owner, lease_until FROM batches WHERE id=?", (batch_id,)
+    ).fetchone()
+    if row is None:
+        return False
+    owner, until = row
+    free = owner in (None, OWNER) or until < now or not _alive(owner)
+    if not free:
+        return False
+    with database.write() as connection:
+        cursor = connection.execute(
+            "UPDATE batches SET lease_owner=?, lease_until=? WHERE id=? AND lease_owner IS ?"
+            " AND lease_until=?",
+            (OWNER, now + seconds, batch_id, owner, until),
+        )
+        return cursor.rowcount == 1
+
+
+def renew(database: Database, batch_ids: Sequence[str], until: float) -> None:
+    """Hold the leases of this process for longer."""
+    with database.write() as connection:
+        connection.executemany(
+            "UPDATE batches SET lease_until=? WHERE id=? AND lease_owner=?",
+            [(until, batch_id, OWNER) for batch_id in batch_ids],
+        )
+
+
+def release(database: Database, batch_ids: Sequence[str]) -> None:
+    """Give leases of this process back."""
+    with database.write() as connection:
+        connection.executemany(
+            "UPDATE batches SET lease_owner=NULL, lease_until=0 WHERE id=? AND lease_owner=?",
+            [(batch_id, OWNER) for batch_id in batch_ids],
+        )
+
+
+def _alive(owner: str) -> bool:
+    """Does the owner's process run, as far as this machine can tell?"""
+    host, pid, _ = owner.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

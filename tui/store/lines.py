@@ -1,0 +1,190 @@
+"""Rows with their bytes: for the row view, for scripts and for export."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from tui.core.outcome import OUTCOMES, Outcome
+from tui.core.readers import READERS
+from tui.core.results import UnreadableLineError
+from tui.core.rows import Attempt, Row, RowDetail, RowError, RowLine, Usage
+from tui.paths import Paths
+from tui.store.files import file_path
+from tui.store.importing import REQUESTS
+from tui.store.terms import Terms
+
+_ROW = (
+    "q.seq, q.custom_id, q.offset, q.length, r.outcome, r.attempt, b.id, r.http_status,"
+    " r.error_group, g.code, g.message, g.retryable, r.finish, r.model, r.input_tokens,"
+    " r.output_tokens, r.cached_tokens, r.cost, r.file, r.offset, r.length, r.preview, b.style"
+)
+_JOINS = " LEFT JOIN batches b ON b.pk=r.batch LEFT JOIN error_groups g ON g.pk=r.error_group"
+
+
+class RowReader:
+    """Reads rows of one job, with one thread's connection.
+
+    Args:
+        connection: For reading.
+        paths: Where the files are.
+        job: Row number and id of the job.
+        terms: Shared words.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, paths: Paths, job: tuple[int, str], terms: Terms
+    ) -> None:
+        self._connection = connection
+        self._paths = paths
+        self._job_pk, self._job_id = job
+        self._terms = terms
+        self._files: dict[int, BinaryIO] = {}
+
+    def close(self) -> None:
+        """Close the files that were read."""
+        for stream in self._files.values():
+            stream.close()
+        self._files.clear()
+
+    def rows(self, seqs: Sequence[int]) -> list[Row]:
+        """Summaries of rows, in the order asked; numbers without a row are left out."""
+        return [self._row(record) for record in self._records(seqs)]
+
+    def detail(self, seq: int) -> RowDetail | None:
+        """A row with the bytes of its request and of all its attempts."""
+        records = self._records([seq])
+        if not records:
+            return None
+        record = records[0]
+        row = self._row(record)
+        attempts = [Attempt(row=row, line=self._result(record), style=record[22] or "openai")]
+        if record[4] is None:
+            attempts.clear()
+        older = self._connection.execute(
+            f"SELECT {_ROW} FROM attempts r JOIN requests q ON q.job=r.job AND q.seq=r.seq{_JOINS}"
+            " WHERE r.job=? AND r.seq=? ORDER BY r.attempt DESC",
+            (self._job_pk, seq),
+        ).fetchall()
+        attempts += [
+            Attempt(row=self._row(other), line=self._result(other), style=other[22] or "openai")
+            for other in older
+        ]
+        return RowDetail(
+            row=row, request=self._read(0, record[2], record[3]), attempts=tuple(attempts)
+        )
+
+    def requests(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The request lines of rows, in the order asked."""
+        for record in self._records(seqs):
+            yield record[0], self._read(0, record[2], record[3])
+
+    def lines(self, seqs: Sequence[int]) -> Iterator[RowLine]:
+        """Rows as scripts get them, in the order asked."""
+        for record in self._records(seqs):
+            yield self._line(record)
+
+    def _records(self, seqs: Sequence[int]) -> list[tuple[Any, ...]]:
+        marks = ",".join("?" * len(seqs))
+        found = {
+            record[0]: record
+            for record in self._connection.execute(
+                f"SELECT {_ROW} FROM requests q LEFT JOIN results r ON r.job=q.job"
+                f" AND r.seq=q.seq{_JOINS} WHERE q.job=? AND q.seq IN ({marks})",
+                (self._job_pk, *seqs),
+            )
+        }
+        return [found[seq] for seq in seqs if seq in found]
+
+    def _row(self, record: tuple[Any, ...]) -> Row:
+        if record[4] is None:
+            return Row(seq=record[0], custom_id=record[1], outcome=Outcome.PENDING)
+        return Row(
+            seq=record[0],
+            custom_id=record[1],
+            outcome=OUTCOMES[record[4]],
+            attempt=record[5],
+            batch_id=record[6],
+            http_status=record[7],
+            error=self._error(record, record[21]),
+            error_group=record[8],
+            finish_reason=self._terms.text(self._connection, record[12]),
+            model=self._terms.text(self._connection, record[13]),
+            usage=_usage(record),
+            cost=record[17],
+            preview=record[21],
+        )
+
+    def _error(self, record: tuple[Any, ...], message: str) -> RowError | None:
+        if record[8] is None:
+            return None
+        retryable = None if record[11] is None else bool(record[11])
+        return RowError(code=record[9] or None, message=message, retryable=retryable)
+
+    def _line(self, record: tuple[Any, ...]) -> RowLine:
+        row = self._row(record)
+        text = ""
+        error = row.error
+        line = self._result(record)
+        if line:
+            try:
+                result = READERS[record[22]](line, None)
+            except UnreadableLineError:
+                text = row.preview
+            else:
+                text = result.text
+                if error is not None and result.error is not None:
+                    # The preview is cut; the whole message stands in the file.
+                    error = msgspec.structs.replace(error, message=result.error.message)
+        return RowLine(
+            custom_id=row.custom_id,
+            outcome=row.outcome,
+            attempt=row.attempt,
+            http_status=row.http_status,
+            error=error,
+            finish_reason=row.finish_reason,
+            model=row.model,
+            text=text,
+            data=parsed_answer(text),
+            usage=row.usage,
+            cost=row.cost,
+        )
+
+    def _result(self, record: tuple[Any, ...]) -> bytes:
+        return b"" if record[18] is None else self._read(record[18], record[19], record[20])
+
+    def _read(self, file: int, offset: int, length: int) -> bytes:
+        stream = self._files.get(file)
+        if stream is None:
+            try:
+                stream = self._path(file).open("rb", buffering=0)
+            except FileNotFoundError:
+                # The row is still shown; `doctor` names the missing file.
+                return b""
+            self._files[file] = stream
+        stream.seek(offset)
+        return stream.read(length)
+
+    def _path(self, file: int) -> Path:
+        if file == 0:
+            return self._paths.job_folder(self._job_id) / REQUESTS
+        return file_path(self._connection, self._paths, file)
+
+
+def _usage(record: tuple[Any, ...]) -> Usage:
+    return Usage(input_tokens=record[14], output_tokens=record[15], cached_tokens=record[16])
+
+
+def parsed_answer(text: str) -> Any:
+    """The answer as JSON where it is an object or an array, else ``None``."""
+    stripped = text.strip()
+    if not stripped.startswith(("{", "[")):
+        return None
+    try:
+        return msgspec.json.decode(stripped)
+    except (msgspec.MsgspecError, RecursionError):
+        return None

@@ -1,0 +1,106 @@
+"""Carrying out a filter and an order: from conditions to the sequence numbers of rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from tui.core.filtering import RowFilter, RowSelection, RowSort
+from tui.core.outcome import OUTCOME_CODES, Outcome
+
+_SORTS = {
+    "custom_id": "q.custom_id",
+    "outcome": "coalesce(r.outcome, 0)",
+    "code": "coalesce(g.code, ''), coalesce(g.http_status, 0)",
+    "attempt": "coalesce(r.attempt, 1)",
+    "input_tokens": "r.input_tokens",
+    "output_tokens": "r.output_tokens",
+    "cost": "r.cost",
+}
+
+Matcher = Callable[[Sequence[int]], Iterable[int]]
+"""Takes sequence numbers and gives back those of rows that hold the text."""
+
+_STOP_EVERY = 2000
+
+
+def select_rows(
+    connection: sqlite3.Connection,
+    job_pk: int,
+    total: int,
+    rows: RowFilter,
+    order: RowSort,
+    *,
+    matcher: Matcher | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> RowSelection:
+    """The rows that a filter lets through, in order.
+
+    Args:
+        connection: For reading.
+        job_pk: The job.
+        total: Its number of requests.
+        rows: The conditions; ``text`` is left to ``matcher``.
+        order: The order.
+        matcher: Looks for the text in the files.
+        stop: Asked now and then; what was found so far is the answer.
+    """
+    plain = rows.error_group is None and not rows.code and not rows.outcomes
+    if plain and order.column == "seq":
+        everything = range(total - 1, -1, -1) if order.descending else range(total)
+        seqs: Sequence[int] = everything
+    else:
+        sql, values = _query(job_pk, rows, order)
+        cursor = connection.execute(sql, values)
+        seqs = array("q", (row[0] for row in cursor))
+    if matcher is not None:
+        seqs = array("q", _matching(seqs, matcher, stop))
+    return RowSelection(seqs=seqs, total=total)
+
+
+def _matching(
+    seqs: Sequence[int], matcher: Matcher, stop: Callable[[], bool] | None
+) -> Iterator[int]:
+    for start in range(0, len(seqs), _STOP_EVERY):
+        if stop is not None and stop():
+            return
+        yield from matcher(seqs[start : start + _STOP_EVERY])
+
+
+def _query(job_pk: int, rows: RowFilter, order: RowSort) -> tuple[str, dict[str, Any]]:
+    values: dict[str, Any] = {"job": job_pk}
+    ended_badly = rows.outcomes and rows.outcomes.isdisjoint({Outcome.PENDING, Outcome.SUCCEEDED})
+    inner = bool(ended_badly) or rows.error_group is not None or bool(rows.code)
+    needs_groups = bool(rows.code) or order.column == "code"
+    if inner:
+        # `outcome > 1` word for word is what lets SQLite use the partial index.
+        source = "results r"
+        where = ["r.job=:job", "r.outcome>1"]
+        if order.column == "custom_id":
+            source += " JOIN requests q ON q.job=r.job AND q.seq=r.seq"
+        seq = "r.seq"
+    else:
+        source = "requests q LEFT JOIN results r ON r.job=q.job AND r.seq=q.seq"
+        where = ["q.job=:job"]
+        seq = "q.seq"
+    if needs_groups:
+        source += " LEFT JOIN error_groups g ON g.pk=r.error_group"
+    if rows.outcomes:
+        codes = ",".join(str(OUTCOME_CODES[outcome]) for outcome in sorted(rows.outcomes))
+        where.append(f"coalesce(r.outcome, 0) IN ({codes})")
+    if rows.error_group is not None:
+        where.append("r.error_group=:group")
+        values["group"] = rows.error_group
+    if rows.code:
+        where.append("(g.code=:code OR CAST(g.http_status AS TEXT)=:code)")
+        values["code"] = rows.code
+    direction = " DESC" if order.descending else ""
+    if order.column == "seq":
+        by = f"{seq}{direction}"
+    else:
+        keys = _SORTS[order.column].split(", coalesce")
+        columns = [keys[0], *(f"coalesce{key}" for key in keys[1:])]
+        by = ", ".join(f"{column}{direction}" for column in columns) + f", {seq}"
+    return f"SELECT {seq} FROM {source} WHERE {' AND '.join(where)} ORDER BY {by}", values

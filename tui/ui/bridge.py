@@ -1,0 +1,87 @@
+"""From engine events to at most four looks a second, whatever the engine tells."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tui.engine.events import (
+    BatchEnded,
+    BatchSubmitted,
+    DownloadProgressed,
+    JobDeleted,
+    JobEvent,
+    JobImported,
+    RowsCollected,
+    StatusChanged,
+    TroubleReported,
+    UploadProgressed,
+)
+from tui.ui.journal import Journal
+from tui.ui.messages import Changes
+
+INTERVAL = 0.25
+"""Seconds between two looks: faster than a person reads, slow enough to cost nothing."""
+
+
+class EngineBridge:
+    """Collects what the engine tells, and says now and then that there is something.
+
+    Args:
+        tell: Called on the event loop when there are changes to take.
+        journal: Where events worth reading later are noted.
+    """
+
+    def __init__(self, tell: Callable[[], object], journal: Journal) -> None:
+        self._tell = tell
+        self._journal = journal
+        self._changes = Changes()
+        self._timer: asyncio.TimerHandle | None = None
+        self._told_at = 0.0
+
+    def take(self) -> Changes:
+        """The changes since the last call."""
+        changes, self._changes = self._changes, Changes()
+        return changes
+
+    def receive(self, event: JobEvent) -> None:
+        """Note an event; a subscriber of the engine's bus."""
+        changes = self._changes
+        changes.jobs.add(event.job_id)
+        match event:
+            case JobImported() | JobDeleted():
+                changes.listed = True
+            case UploadProgressed(sent=sent, total=total):
+                changes.transfers[event.job_id] = ("uploading", sent, total)
+            case DownloadProgressed(received=received, total=total):
+                changes.transfers[event.job_id] = ("downloading", received, total)
+            case RowsCollected():
+                changes.collected.add(event.job_id)
+            case BatchSubmitted(remote_id=remote_id):
+                self._journal.note(f"{event.job_id}: the provider took the batch as {remote_id}")
+            case StatusChanged(status=status, raw_status=raw):
+                self._journal.note(f"{event.job_id}: {status.value} ({raw})")
+            case BatchEnded(status=status):
+                changes.ended[event.job_id] = status.value
+                changes.collected.add(event.job_id)
+                self._journal.note(f"{event.job_id}: ended, {status.value}")
+            case TroubleReported(message=message, hint=hint):
+                self._journal.note(f"{event.job_id}: {message}. {hint}".rstrip(), bad=True)
+        self._schedule()
+
+    def close(self) -> None:
+        """Stop telling."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule(self) -> None:
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            due = max(loop.time(), self._told_at + INTERVAL)
+            self._timer = loop.call_at(due, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        self._told_at = asyncio.get_running_loop().time()
+        self._tell()

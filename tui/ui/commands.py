@@ -1,0 +1,281 @@
+"""The one table of commands: bindings, footer, palette, help and keymap are made from it.
+
+To add a command, add an entry here and an ``action_<id>`` method to what its scope names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from textual.binding import Binding, BindingType
+
+
+class Scope(Enum):
+    """Where the keys of a command work; the value is the heading in help and palette."""
+
+    MAIN = "Everywhere"
+    COMPOSE = "Compose"
+    BATCHES = "Batches"
+    RESULTS = "Results"
+    TABLE = "Tables"
+
+
+@dataclass(frozen=True)
+class Command:
+    """Something a person can do.
+
+    ``keys`` is a list with commas, as in a keymap. ``footer`` names the scopes in which the
+    command is shown at the bottom; at most seven are, so that 80 columns hold them.
+    ``action`` is the action string where it is not the id.
+    """
+
+    id: str
+    title: str
+    keys: str
+    help: str
+    scopes: tuple[Scope, ...]
+    footer: tuple[Scope, ...] = ()
+    action: str = ""
+    in_palette: bool = True
+
+    @property
+    def action_string(self) -> str:
+        """What the binding runs."""
+        return self.action or self.id
+
+    @property
+    def action_name(self) -> str:
+        """The action without its arguments."""
+        return self.action_string.partition("(")[0]
+
+
+_M, _C, _B, _R, _T = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS, Scope.TABLE
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "open",
+        "Open",
+        "enter",
+        "Open the job, or the row, under the cursor.",
+        (_T,),
+        (_T,),
+        action="open_row",
+    ),
+    Command(
+        "mark",
+        "Mark",
+        "space",
+        "Mark the row, or take its mark away.",
+        (_T,),
+        (_T,),
+        action="toggle_mark",
+    ),
+    Command(
+        "mark_range", "Mark range", "M", "Mark all rows from the last mark to the cursor.", (_T,)
+    ),
+    Command("mark_all", "Mark all", "A", "Mark all rows that are shown, or none.", (_T,)),
+    Command(
+        "invert_marks",
+        "Invert marks",
+        "I",
+        "Mark what is not marked, and the other way round.",
+        (_T,),
+    ),
+    Command(
+        "sort", "Sort", "s", "Sort by the chosen column; again for the other way round.", (_T,)
+    ),
+    Command(
+        "next_column",
+        "Next column",
+        "right,l",
+        "Choose the next column to sort by.",
+        (_T,),
+        action="column(1)",
+        in_palette=False,
+    ),
+    Command(
+        "previous_column",
+        "Previous column",
+        "left,h",
+        "Choose the previous column to sort by.",
+        (_T,),
+        action="column(-1)",
+        in_palette=False,
+    ),
+    Command(
+        "down", "Down", "down,j", "One row down.", (_T,), action="cursor_down", in_palette=False
+    ),
+    Command("up", "Up", "up,k", "One row up.", (_T,), action="cursor_up", in_palette=False),
+    Command(
+        "page_down",
+        "Page down",
+        "pagedown,ctrl+f",
+        "One page down.",
+        (_T,),
+        action="page(1)",
+        in_palette=False,
+    ),
+    Command(
+        "page_up",
+        "Page up",
+        "pageup,ctrl+b",
+        "One page up.",
+        (_T,),
+        action="page(-1)",
+        in_palette=False,
+    ),
+    Command(
+        "half_down",
+        "Half a page down",
+        "ctrl+d",
+        "Half a page down.",
+        (_T,),
+        action="page(0.5)",
+        in_palette=False,
+    ),
+    Command(
+        "half_up",
+        "Half a page up",
+        "ctrl+u",
+        "Half a page up.",
+        (_T,),
+        action="page(-0.5)",
+        in_palette=False,
+    ),
+    Command(
+        "top",
+        "First row",
+        "home,g",
+        "To the first row.",
+        (_T,),
+        action="cursor_top",
+        in_palette=False,
+    ),
+    Command(
+        "bottom",
+        "Last row",
+        "end,G",
+        "To the last row.",
+        (_T,),
+        action="cursor_bottom",
+        in_palette=False,
+    ),
+    Command("pick_file", "File", "f", "Choose a file of requests.", (_C,), (_C,)),
+    Command("submit", "Submit", "S", "Send the requests, after asking.", (_C, _B), (_C,)),
+    Command("fix", "Fix", "F", "Apply the fixes that change no request.", (_C,), (_C,)),
+    Command("check", "Check again", "ctrl+r", "Read and check the file once more.", (_C,)),
+    Command("new", "New", "n", "Start a new job from a file of requests.", (_M,), (_B,)),
+    Command(
+        "filter",
+        "Filter",
+        "slash",
+        "Show only what contains a text; esc clears.",
+        (_B, _R),
+        (_B, _R),
+    ),
+    Command(
+        "errors_only",
+        "Errors",
+        "e",
+        "Show only what ended without an answer, or all again.",
+        (_B, _R),
+        (_R,),
+    ),
+    Command(
+        "retry",
+        "Retry",
+        "r",
+        "Send the rows without an answer again, after asking.",
+        (_B, _R),
+        (_B, _R),
+    ),
+    Command(
+        "retry_edit",
+        "Retry with edit",
+        "R",
+        "Send rows again with another model or max_tokens.",
+        (_B, _R),
+    ),
+    Command(
+        "cancel", "Cancel", "c", "Stop the batch at the provider, after asking.", (_B, _R), (_B,)
+    ),
+    Command(
+        "export", "Export", "x", "Write the rows to a .jsonl or .csv file.", (_B, _R), (_B, _R)
+    ),
+    Command("collect", "Collect", "ctrl+r", "Fetch what the provider has now.", (_B, _R)),
+    Command(
+        "delete", "Delete", "D,delete", "Remove the job from the history, after asking.", (_B,)
+    ),
+    Command("next_row", "Next row", "n", "Show the next row.", (_R,), (_R,)),
+    Command("previous_row", "Previous row", "p", "Show the row before.", (_R,), (_R,)),
+    Command(
+        "view", "Text / JSON", "w", "Show request and answer as text, or as JSON.", (_R,), (_R,)
+    ),
+    Command("attempt", "Attempt", "a", "Show another attempt at the row.", (_R,), (_R,)),
+    Command("groups", "Error groups", "E", "Go to the groups of errors.", (_R,)),
+    Command("copy", "Copy", "y", "Copy the id, or the row, to the clipboard.", (_B, _R)),
+    Command("editor", "Editor", "o", "Open the text in $VISUAL or $EDITOR.", (_C, _R)),
+    Command("pager", "Pager", "v", "Read the whole text in $PAGER.", (_C, _R)),
+    Command("compose", "Compose", "1", "Go to Compose.", (_M,), action="show('compose')"),
+    Command("batches", "Batches", "2", "Go to Batches.", (_M,), action="show('batches')"),
+    Command("results", "Results", "3", "Go to Results.", (_M,), action="show('results')"),
+    Command("back", "Back", "escape", "Go back one level, or clear the filter.", (_M,)),
+    Command(
+        "sample",
+        "Sample",
+        "T",
+        "Make a sample file for the sandbox: free, without a key.",
+        (_M,),
+        (_C,),
+    ),
+    Command("theme", "Theme", "", "Choose other colours.", (_M,)),
+    Command("log", "Log", "L", "Show what the program did, and what went wrong.", (_M,)),
+    Command(
+        "palette",
+        "Commands",
+        "ctrl+p,colon",
+        "Find a command by its name.",
+        (_M,),
+        in_palette=False,
+    ),
+    Command("help", "Help", "question_mark,f1", "Show all keys.", (_M,), (_C, _B, _R)),
+    Command("quit", "Quit", "q,ctrl+q", "Leave; batches go on at the provider.", (_M,), (_C,)),
+)
+"""All commands; the order within a scope is the order in the footer and in help."""
+
+BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
+"""Command id to command."""
+
+
+def of_scope(scope: Scope) -> list[Command]:
+    """The commands of one scope."""
+    return [command for command in COMMANDS if scope in command.scopes]
+
+
+def by_action(scope: Scope, action: str) -> Command | None:
+    """The command of a scope that an action belongs to."""
+    for command in COMMANDS:
+        if scope in command.scopes and command.action_name == action:
+            return command
+    return None
+
+
+def bindings(scope: Scope) -> list[BindingType]:
+    """The bindings of one scope; also those of everywhere that its footer shows."""
+    made: list[BindingType] = []
+    for command in COMMANDS:
+        own = scope in command.scopes
+        shown = scope in command.footer
+        if command.keys and (own or shown):
+            made.append(
+                Binding(
+                    command.keys,
+                    command.action_string if own else f"screen.{command.action_string}",
+                    command.title,
+                    show=shown,
+                    tooltip=command.help,
+                    id=command.id,
+                )
+            )
+    return made

@@ -1,0 +1,47 @@
+"""The frame of all dialogs: a titled box in the middle, whose keys reach nothing below."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+Answer = TypeVar("Answer")
+
+
+class Dialog(ModalScreen[Answer]):
+    """A modal box; ``escape`` leaves it without an answer."""
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog > .dialog {
+        width: 64; max-width: 96%; height: auto; max-height: 96%; padding: 1 2 0 2;
+    }
+    Dialog .dialog-text { height: auto; width: 1fr; margin-bottom: 1; }
+    Dialog .dialog-buttons { height: 1; width: 1fr; margin-bottom: 1; align-horizontal: right; }
+    Dialog .dialog-buttons Button { margin-left: 2; }
+    """
+    BINDINGS = [("escape", "leave")]
+    TITLE_TEXT = ""
+
+    def compose(self) -> ComposeResult:
+        """The box with what the dialog holds."""
+        box = Vertical(classes="dialog")
+        box.border_title = self.TITLE_TEXT
+        with box:
+            yield from self.compose_inside()
+
+    def compose_inside(self) -> ComposeResult:
+        """What the box holds."""
+        raise NotImplementedError
+
+    def action_leave(self) -> None:
+        """Leave without an answer."""
+        self.dismiss(None)
+
+    def on_key(self, event: events.Key) -> None:
+        """Keep keys that mean nothing here from reaching what is below."""
+        event.stop()

@@ -1,0 +1,71 @@
+"""All keys, those of the pane in use first."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.widgets import Static
+
+from tui.ui.commands import Command, Scope, of_scope
+from tui.ui.dialogs.dialog import Dialog
+from tui.ui.tones import Part, content
+
+_PURPOSES = {
+    Scope.COMPOSE: "From a file of requests to a job: choose, check, fix, send.",
+    Scope.BATCHES: "All jobs of all accounts, live. Enter opens the results of one.",
+    Scope.RESULTS: "The rows of a job: find what failed, read it, send it again.",
+    Scope.TABLE: "In every list. The mouse works too: click, double click, wheel, header.",
+    Scope.MAIN: "Wherever you are. Hold shift to select text with the mouse.",
+}
+
+
+class HelpDialog(Dialog[None]):
+    """The keys of all commands, as they are mapped now.
+
+    Args:
+        here: The scope whose keys come first.
+        keys: Command id to the keys that run it now.
+        why_not: Command id to the reason why it is off, for those that are.
+    """
+
+    TITLE_TEXT = "Help"
+    DEFAULT_CSS = """
+    HelpDialog > .dialog { width: 84; height: 92%; padding: 1 1 0 2; }
+    HelpDialog VerticalScroll { height: 1fr; }
+    """
+    BINDINGS = [
+        Binding("q,question_mark,f1", "leave", show=False),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
+    ]
+
+    def __init__(self, here: Scope, keys: dict[str, str], why_not: dict[str, str]) -> None:
+        super().__init__()
+        self._here = here
+        self._keys = keys
+        self._why_not = why_not
+
+    def compose_inside(self) -> ComposeResult:
+        """One list of headings and keys."""
+        scopes = sorted(Scope, key=lambda scope: scope is not self._here)
+        parts: list[Part] = []
+        for scope in scopes:
+            parts += [(scope.value, "accent"), (f"   {_PURPOSES[scope]}\n", "muted")]
+            for command in of_scope(scope):
+                parts += self._line(command)
+            parts.append(("\n", ""))
+        with VerticalScroll(can_focus=True):
+            yield Static(content(parts).rstrip(), markup=False)
+
+    def _line(self, command: Command) -> list[Part]:
+        keys = self._keys.get(command.id, "")
+        line: list[Part] = [(f"  {keys:<16}", "strong"), (command.help, "")]
+        reason = self._why_not.get(command.id)
+        if reason:
+            line.append((f"  {reason}", "warn"))
+        return [*line, ("\n", "")]
+
+    def action_scroll(self, step: int) -> None:
+        """Scroll by a few lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=3 * step, animate=False)

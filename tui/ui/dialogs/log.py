@@ -1,0 +1,62 @@
+"""What the program did while it was open."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+
+from tui.ui import formatting
+from tui.ui.dialogs.dialog import Dialog
+from tui.ui.journal import Entry
+from tui.ui.widgets.table_model import Cells, Column
+from tui.ui.widgets.virtual_table import VirtualTable
+
+_COLUMNS = (Column("at", "Time", 8), Column("text", "What", 20, flex=1))
+
+
+class EntrySource:
+    """Entries of the journal, newest first."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = list(reversed(entries))
+
+    def row_count(self) -> int:
+        """How many there are."""
+        return len(self._entries)
+
+    def fetch(self, start: int, stop: int) -> Sequence[Cells]:
+        """The cells of some entries."""
+        return [
+            (((formatting.clock(entry.at), "muted"),), ((entry.text, "bad" if entry.bad else ""),))
+            for entry in self._entries[start:stop]
+        ]
+
+    def row_id(self, index: int) -> Hashable:
+        """The place, counted from the oldest."""
+        return len(self._entries) - index
+
+    def index_of(self, row_id: Hashable) -> int | None:
+        """Where an entry stands."""
+        return len(self._entries) - row_id if isinstance(row_id, int) else None
+
+
+class LogDialog(Dialog[None]):
+    """The journal as a list."""
+
+    TITLE_TEXT = "Log"
+    DEFAULT_CSS = """
+    LogDialog > .dialog { width: 96%; height: 90%; padding: 0; }
+    """
+    BINDINGS = [Binding("q,L", "leave", show=False)]
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        super().__init__()
+        self._entries = entries
+
+    def compose_inside(self) -> ComposeResult:
+        """The list."""
+        table = VirtualTable(_COLUMNS, show_header=False)
+        table.set_source(EntrySource(self._entries))
+        yield table

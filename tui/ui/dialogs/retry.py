@@ -1,0 +1,162 @@
+"""What a retry would send, before it is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Grid, Horizontal
+from textual.validation import Integer
+from textual.widgets import Button, Checkbox, Input, Label, Static
+
+from tui.core.text import visible
+from tui.ui import formatting
+from tui.ui.dialogs.dialog import Dialog
+from tui.ui.tones import Part, content
+
+
+@dataclass(frozen=True)
+class RetryFacts:
+    """What the dialog tells of a retry; ``permanent`` rows would fail again unchanged."""
+
+    subject: str
+    rows: int
+    permanent: int
+    provider: str
+    account: str
+    model: str
+
+
+@dataclass(frozen=True)
+class RetryAnswer:
+    """What a person decided: changes to the bodies, and whether hopeless rows go along."""
+
+    edits: dict[str, Any] = field(default_factory=dict)
+    with_permanent: bool = False
+
+
+class RetryDialog(Dialog[RetryAnswer | None]):
+    """Facts of a retry; ``y`` sends, Cancel has the focus.
+
+    Args:
+        facts: What would be sent.
+        edit: Can model and ``max_tokens`` be changed?
+    """
+
+    TITLE_TEXT = "Send rows again?"
+    DEFAULT_CSS = """
+    RetryDialog > .dialog { width: 68; }
+    RetryDialog Checkbox { margin-bottom: 1; border: none; height: 1; padding: 0; }
+    RetryDialog Grid { grid-size: 2; grid-columns: 14 1fr; grid-rows: 1; height: auto; grid-gutter: 1 0; margin-bottom: 1; }
+    """
+    BINDINGS = [
+        Binding("y", "confirm", "Yes"),
+        Binding("n", "leave", "No"),
+        Binding("a", "also", show=False),
+    ]
+
+    def __init__(self, facts: RetryFacts, *, edit: bool = False) -> None:
+        super().__init__()
+        self._facts = facts
+        self._edit = edit
+
+    def compose_inside(self) -> ComposeResult:
+        """Facts, what can be chosen, buttons."""
+        yield Static(self._words(False), classes="dialog-text", id="retry-facts", markup=False)
+        if self._edit:
+            with Grid():
+                yield Label("model")
+                yield Input(placeholder=visible(self._facts.model), compact=True, id="retry-model")
+                yield Label("max_tokens")
+                yield Input(
+                    placeholder="as it was",
+                    compact=True,
+                    type="integer",
+                    validators=[Integer(minimum=1)],
+                    valid_empty=True,
+                    id="retry-tokens",
+                )
+        elif self._facts.permanent:
+            yield Checkbox(
+                content([("also those that will fail again unchanged  ", ""), ("a", "accent")]),
+                id="retry-permanent",
+                compact=True,
+            )
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Cancel  esc", id="no", compact=True)
+            key = "enter" if self._edit else "y"
+            yield Button(f"Send  {key}", id="yes", variant="primary", compact=True)
+
+    def on_mount(self) -> None:
+        """The harmless answer has the focus, or the first thing to edit."""
+        self.query_one("#retry-model" if self._edit else "#no").focus()
+
+    def _words(self, with_permanent: bool) -> object:
+        facts = self._facts
+        rows = facts.rows if with_permanent or self._edit else facts.rows - facts.permanent
+        parts: list[Part] = [
+            ("rows      ", "muted"),
+            (f"{rows:,}", "strong"),
+            (f"  {facts.subject}\n", ""),
+            ("provider  ", "muted"),
+            (f"{visible(facts.provider)} ({visible(facts.account)})\n", ""),
+            ("model     ", "muted"),
+            (visible(facts.model) or "-", ""),
+        ]
+        if facts.permanent and not self._edit:
+            left = formatting.counted(facts.permanent, "row")
+            fate = "go along" if with_permanent else "stay out"
+            parts.append((f"\n\n{left} will fail again unchanged and {fate}", "warn"))
+            if not with_permanent:
+                parts.append((": fix the request, or edit with R", "muted"))
+        return content(parts)
+
+    @on(Checkbox.Changed)
+    def _also_changed(self, event: Checkbox.Changed) -> None:
+        event.stop()
+        self.query_one("#retry-facts", Static).update(self._words(event.value))
+
+    def action_also(self) -> None:
+        """Let hopeless rows go along, or not."""
+        for box in self.query(Checkbox):
+            box.toggle()
+
+    def action_confirm(self) -> None:
+        """Send."""
+        self._send()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._send()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        if event.button.id == "yes":
+            self._send()
+        else:
+            self.dismiss(None)
+
+    def _send(self) -> None:
+        edits: dict[str, Any] = {}
+        if self._edit:
+            tokens = self.query_one("#retry-tokens", Input)
+            if tokens.value and not tokens.is_valid:
+                self.app.bell()
+                tokens.focus()
+                return
+            model = self.query_one("#retry-model", Input).value.strip()
+            if model:
+                edits["model"] = model
+            if tokens.value:
+                edits["max_tokens"] = int(tokens.value)
+        also = self._edit or any(box.value for box in self.query(Checkbox))
+        rows = self._facts.rows if also else self._facts.rows - self._facts.permanent
+        if rows <= 0:
+            self.app.bell()
+            return
+        self.dismiss(RetryAnswer(edits, also))

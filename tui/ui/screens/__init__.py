@@ -1,0 +1,1 @@
+"""The main screen with its three panes, and the screens for help and log."""

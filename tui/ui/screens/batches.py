@@ -1,0 +1,257 @@
+"""The Batches pane: all jobs of all accounts, live, newest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from tui.core.jobs import Job
+from tui.core.status import BatchStatus, is_terminal
+from tui.ui.board import Board, JobView
+from tui.ui.commands import Scope, bindings
+from tui.ui.messages import (
+    Changes,
+    CopyRequested,
+    DraftSubmitRequested,
+    ExportRequested,
+    JobHighlighted,
+    JobOpened,
+    JobRequested,
+    RetryRequested,
+)
+from tui.ui.targets import CommandTarget
+from tui.ui.tones import Part, content
+from tui.ui.widgets.filter_line import FilterLine
+from tui.ui.widgets.job_source import JOB_COLUMNS, JobSource
+from tui.ui.widgets.job_strip import JobStrip
+from tui.ui.widgets.virtual_table import VirtualTable
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+
+
+class BatchesPane(CommandTarget, Vertical):
+    """The list of jobs, and a strip about the one under the cursor."""
+
+    SCOPE = Scope.BATCHES
+    BINDING_GROUP_TITLE = "Batches"
+    BINDINGS = bindings(Scope.BATCHES)
+    BORDER_TITLE = "Batches"
+    DEFAULT_CSS = """
+    BatchesPane #jobs { height: 1fr; }
+    BatchesPane #welcome { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    BatchesPane.-empty > * { display: none; }
+    BatchesPane.-empty #welcome { display: block; }
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.time, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._now = now
+        self._engine: Engine | None = None
+        self._board: Board | None = None
+        self._failed_only = False
+        self._table = VirtualTable(JOB_COLUMNS, id="jobs")
+        self._filter = FilterLine("name, model, account, status", id="job-filter")
+        self._strip = JobStrip(id="job-strip")
+
+    def compose(self) -> ComposeResult:
+        """Filter, list, strip."""
+        yield self._filter
+        yield self._table
+        yield self._strip
+        yield Static(_WELCOME, id="welcome")
+
+    def set_engine(self, engine: Engine) -> None:
+        """Take the engine to read from, and show its jobs."""
+        self._engine = engine
+        self._board = Board(engine.history, self._now)
+        self._board.reload()
+        self._show_jobs()
+
+    @property
+    def board(self) -> Board | None:
+        """All jobs; ``None`` until the history is open."""
+        return self._board
+
+    @property
+    def job(self) -> Job | None:
+        """The job under the cursor."""
+        view = self._view
+        return view.job if view is not None else None
+
+    @property
+    def _view(self) -> JobView | None:
+        job_id = self._table.cursor_id
+        return self._board.view(str(job_id)) if self._board and job_id is not None else None
+
+    def apply(self, changes: Changes) -> None:
+        """Show what the engine told."""
+        if self._board is None:
+            return
+        rearranged = self._board.update(changes.jobs)
+        for job_id, transfer in changes.transfers.items():
+            view = self._board.view(job_id)
+            if view is not None:
+                view.transfer = transfer if transfer[1] != transfer[2] else None
+        if rearranged or changes.listed or self._failed_only:
+            self._show_jobs()
+        else:
+            self._table.rows_changed()
+        self._draw_strip()
+        self.update_commands()
+
+    def tick(self) -> None:
+        """Let ages and times left go on."""
+        if self._board is not None and len(self._board):
+            self._table.rows_changed()
+            if self._board.live():
+                self._draw_strip()
+
+    def select_job(self, job_id: str) -> None:
+        """Put the cursor on a job, without a filter if it is hidden by one."""
+        if not self._table.move_to_id(job_id):
+            self._clear_filter()
+            self._table.move_to_id(job_id)
+
+    def focus_rows(self) -> None:
+        """Give the keys to the list."""
+        self._table.focus()
+
+    def go_back(self) -> bool:
+        """Leave the innermost thing; false when there is none."""
+        if self._filter.is_editing or self._filter.text or self._failed_only:
+            self._clear_filter()
+            self._table.focus()
+            return True
+        return False
+
+    def why_not(self, command_id: str) -> str | None:
+        """Why a command is off in this pane."""
+        job = self.job
+        if command_id in ("filter", "errors_only"):
+            return "" if self._board is not None and len(self._board) else "There are no jobs yet."
+        if job is None:
+            return "No job is chosen."
+        if command_id == "submit":
+            return "" if job.status == BatchStatus.DRAFT else "The job was sent already."
+        if command_id in ("retry", "retry_edit"):
+            if job.counts.unanswered:
+                return ""
+            return "No row has failed so far." if job.counts.pending else "Every row has an answer."
+        if command_id == "cancel" and (is_terminal(job.status) or job.status == BatchStatus.DRAFT):
+            return "The job is not running."
+        return ""
+
+    def _show_jobs(self) -> None:
+        assert self._board is not None
+        ids = self._board.ids(self._filter.text, self._failed_only)
+        self._table.set_source(JobSource(self._board, ids, self._now))
+        self.set_class(not len(self._board), "-empty")
+        conditions: list[Part] = [("with failed rows", "accent")] if self._failed_only else []
+        self._filter.show(conditions, len(ids), len(self._board), "jobs")
+        self._draw_strip()
+        self.update_commands()
+
+    def _draw_strip(self) -> None:
+        view = self._view
+        if view is None or self._engine is None:
+            self._strip.show(None, [], [], self._now())
+            return
+        history = self._engine.history
+        job_id = view.job.id
+        self._strip.show(view, history.batches(job_id), history.timeline(job_id), self._now())
+
+    def _clear_filter(self) -> None:
+        self._failed_only = False
+        self._filter.clear()
+        self._show_jobs()
+
+    @on(VirtualTable.CursorMoved, "#jobs")
+    def _job_under_cursor(self, event: VirtualTable.CursorMoved) -> None:
+        job = self.job
+        self._draw_strip()
+        self.update_commands()
+        self.post_message(JobHighlighted(job.id if job is not None else None))
+
+    @on(VirtualTable.Opened, "#jobs")
+    def _job_opened(self, event: VirtualTable.Opened) -> None:
+        self.post_message(JobOpened(str(event.row_id)))
+
+    @on(FilterLine.Changed)
+    def _text_changed(self) -> None:
+        if self._board is not None:
+            self._show_jobs()
+
+    @on(FilterLine.Left)
+    def _filter_left(self) -> None:
+        self._show_jobs()
+        self._table.focus()
+
+    def action_filter(self) -> None:
+        """Let a text be typed that jobs must contain."""
+        self._filter.edit()
+
+    def action_errors_only(self) -> None:
+        """Show the jobs with failed rows, or all again."""
+        self._failed_only = not self._failed_only
+        self._show_jobs()
+
+    def action_submit(self) -> None:
+        """Ask to send a job that was not sent."""
+        if self.job is not None:
+            self.post_message(DraftSubmitRequested(self.job.id))
+
+    def action_retry(self) -> None:
+        """Ask to send the failed rows again."""
+        if self.job is not None:
+            self.post_message(RetryRequested(self.job.id))
+
+    def action_retry_edit(self) -> None:
+        """The same, with other parameters."""
+        if self.job is not None:
+            self.post_message(RetryRequested(self.job.id, edit=True))
+
+    def action_cancel(self) -> None:
+        """Ask to stop the job."""
+        self._ask("cancel")
+
+    def action_collect(self) -> None:
+        """Ask to fetch what there is."""
+        self._ask("collect")
+
+    def action_delete(self) -> None:
+        """Ask to remove the job."""
+        self._ask("delete")
+
+    def _ask(self, verb: str) -> None:
+        if self.job is not None:
+            self.post_message(JobRequested(verb, self.job.id))
+
+    def action_export(self) -> None:
+        """Ask to write all rows to a file."""
+        if self.job is not None:
+            self.post_message(ExportRequested(self.job.id, count=self.job.counts.total))
+
+    def action_copy(self) -> None:
+        """Copy the id of the job."""
+        if self.job is not None:
+            self.post_message(CopyRequested(self.job.id, "the id of the job"))
+
+
+_WELCOME = content(
+    [
+        ("Nothing here yet\n\n", "strong"),
+        ("n", "accent"),
+        ("  import a file of requests (JSONL), check it, send it\n", "muted"),
+        ("T", "accent"),
+        ("  try it with a sample on the sandbox: free, without a key\n", "muted"),
+        ("?", "accent"),
+        ("  all keys\n", "muted"),
+    ]
+)

@@ -1,0 +1,222 @@
+"""The main screen: one line on top, the three panes, the keys at the bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, Static
+
+from tui.ui.commands import Scope, bindings
+from tui.ui.messages import Changes, JobHighlighted, JobOpened
+from tui.ui.screens.batches import BatchesPane
+from tui.ui.screens.compose import ComposePane
+from tui.ui.screens.results import ResultsPane
+from tui.ui.tones import content
+from tui.ui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+
+PaneName = Literal["compose", "batches", "results"]
+
+FOLLOW_PAUSE = 0.12
+"""Seconds for which the cursor rests on a job before its rows are shown beside it."""
+
+
+class MainScreen(Screen[None]):
+    """Shows one pane, or Batches and Results side by side where there is room."""
+
+    BINDINGS = bindings(Scope.MAIN)
+    BINDING_GROUP_TITLE = "Everywhere"
+    AUTO_FOCUS = "#jobs"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (140, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
+    DEFAULT_CSS = """
+    MainScreen { layout: vertical; }
+    MainScreen #panes { height: 1fr; }
+    MainScreen #panes > * { display: none; width: 1fr; height: 1fr; }
+    MainScreen.-show-compose ComposePane, MainScreen.-show-batches BatchesPane,
+    MainScreen.-show-results ResultsPane { display: block; }
+    MainScreen.-wide.-show-batches ResultsPane, MainScreen.-wide.-show-results BatchesPane {
+        display: block;
+    }
+    MainScreen.-wide #panes > BatchesPane { width: 2fr; }
+    MainScreen.-wide #panes > ResultsPane { width: 3fr; }
+    MainScreen #too-small { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    MainScreen.-tiny > *, MainScreen.-flat > * { display: none; }
+    MainScreen.-tiny > #too-small, MainScreen.-flat > #too-small { display: block; }
+    """
+
+    pane: reactive[PaneName] = reactive("batches", init=False)
+    """The pane that has the keys."""
+
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+        super().__init__()
+        self._clock: Timer | None = None
+        self._follow: Timer | None = None
+        self.compose_pane = ComposePane(id="compose-pane")
+        self.batches = BatchesPane(now=now, id="batches-pane")
+        self.results = ResultsPane(id="results-pane")
+        self.top_bar = TopBar()
+
+    def compose(self) -> ComposeResult:
+        """Everything, whether shown or not."""
+        yield self.top_bar
+        with Horizontal(id="panes"):
+            yield self.compose_pane
+            yield self.batches
+            yield self.results
+        yield Static(_TOO_SMALL, id="too-small")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        """Show the list, and let the clock tick."""
+        self._show_pane()
+        self._clock = self.set_interval(1.0, self._tick)
+
+    def on_screen_resume(self) -> None:
+        """Take note of a size that changed while a dialog was open."""
+        self.post_message(events.Resize(self.app.size, self.app.size))
+
+    def set_engine(self, engine: Engine) -> None:
+        """Give the engine to the panes."""
+        self.compose_pane.set_engine(engine)
+        self.results.set_engine(engine)
+        self.batches.set_engine(engine)
+        self._draw_top()
+
+    def apply(self, changes: Changes) -> None:
+        """Show what the engine told."""
+        self.batches.apply(changes)
+        self.results.apply(changes)
+        self._pass_done()
+        self._draw_top()
+
+    def watch_pane(self) -> None:
+        """Show another pane, and give it the keys."""
+        self._show_pane()
+        self._active.focus_rows()
+
+    def validate_pane(self, pane: PaneName) -> PaneName:
+        """Only the three."""
+        return pane
+
+    @property
+    def _active(self) -> ComposePane | BatchesPane | ResultsPane:
+        panes = {"compose": self.compose_pane, "batches": self.batches, "results": self.results}
+        return panes[self.pane]
+
+    @property
+    def active_scope(self) -> Scope:
+        """The scope of the pane that has the keys."""
+        return self._active.SCOPE
+
+    def target(self, scope: Scope) -> ComposePane | BatchesPane | ResultsPane | None:
+        """The pane that carries out the commands of a scope."""
+        for pane in (self._active, self.compose_pane, self.batches, self.results):
+            if pane.SCOPE is scope:
+                return pane
+        return None
+
+    def open_job(self, job_id: str) -> None:
+        """Show the rows of a job."""
+        self.batches.select_job(job_id)
+        self.results.show_job(job_id)
+        self._pass_done()
+        self.pane = "results"
+        self.results.focus_rows()
+
+    def show_in_list(self, job_id: str) -> None:
+        """Show a job in the list."""
+        self.pane = "batches"
+        self.batches.select_job(job_id)
+
+    def pause_clock(self, paused: bool) -> None:
+        """Stop or start the clock: nobody looks at a terminal without focus."""
+        if self._clock is None:
+            return
+        if paused:
+            self._clock.pause()
+        else:
+            self._clock.resume()
+            self._tick()
+
+    def _show_pane(self) -> None:
+        for name in ("compose", "batches", "results"):
+            self.set_class(name == self.pane, f"-show-{name}")
+        self._draw_top()
+
+    def _draw_top(self) -> None:
+        self.top_bar.show(self.pane, self.batches.board)
+
+    def _tick(self) -> None:
+        self.batches.tick()
+
+    def _pass_done(self) -> None:
+        board, job_id = self.batches.board, self.results.job_id
+        view = board.view(job_id) if board is not None and job_id is not None else None
+        if view is not None:
+            self.results.set_done(view.done)
+
+    @on(events.DescendantFocus)
+    def _pane_focused(self, event: events.DescendantFocus) -> None:
+        for name, pane in (
+            ("compose", self.compose_pane),
+            ("batches", self.batches),
+            ("results", self.results),
+        ):
+            if pane in event.widget.ancestors_with_self and self.pane != name:
+                self.set_reactive(MainScreen.pane, name)
+                self._show_pane()
+
+    @on(JobHighlighted)
+    def _job_highlighted(self, event: JobHighlighted) -> None:
+        if self._follow is not None:
+            self._follow.stop()
+        if self.has_class("-wide") and self.pane == "batches":
+            job_id = event.job_id
+            self._follow = self.set_timer(FOLLOW_PAUSE, lambda: self._follow_job(job_id))
+
+    def _follow_job(self, job_id: str | None) -> None:
+        if self.is_attached:
+            self.results.show_job(job_id)
+            self._pass_done()
+
+    @on(JobOpened)
+    def _job_opened(self, event: JobOpened) -> None:
+        self.open_job(event.job_id)
+
+    @on(TopBar.PaneChosen)
+    def _pane_chosen(self, event: TopBar.PaneChosen) -> None:
+        self.action_show(event.pane)
+
+    def action_show(self, pane: PaneName) -> None:
+        """Go to a pane; Results shows the job under the cursor when it shows none."""
+        if pane == "results" and self.results.job_id is None and self.batches.job is not None:
+            self.results.show_job(self.batches.job.id)
+        self.pane = pane
+        self._active.focus_rows()
+
+    def action_back(self) -> None:
+        """Leave the innermost thing; from a pane, go to the list."""
+        if not self._active.go_back() and self.pane != "batches":
+            self.action_show("batches")
+
+
+_TOO_SMALL = content(
+    [
+        ("A little more room, please\n\n", "strong"),
+        ("Batchdeck needs 60 columns and 16 lines.\n", "muted"),
+        ("Everything goes on meanwhile; ", "muted"),
+        ("q", "accent"),
+        (" leaves.", "muted"),
+    ]
+)

@@ -1,0 +1,106 @@
+"""Our own colours: a dark, a light and a high-contrast theme, quiet but for one accent."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="batchdeck-dark",
+    primary="#6cb2f0",
+    secondary="#8a97a8",
+    accent="#a99bff",
+    success="#7cc48a",
+    warning="#e2b45c",
+    error="#f0767a",
+    foreground="#d5dbe3",
+    background="#0f1318",
+    surface="#141a21",
+    panel="#1c242d",
+    dark=True,
+    variables={
+        "footer-background": "#0f1318",
+        "footer-key-foreground": "#a99bff",
+        "footer-description-foreground": "#8a97a8",
+        "block-cursor-background": "#a99bff",
+        "block-cursor-foreground": "#0f1318",
+        "block-cursor-text-style": "none",
+        "border": "#a99bff",
+        "border-blurred": "#2b3540",
+        "scrollbar": "#2b3540",
+        "scrollbar-hover": "#3b4856",
+        "scrollbar-active": "#a99bff",
+        "scrollbar-background": "#0f1318",
+        "scrollbar-background-hover": "#0f1318",
+        "scrollbar-background-active": "#0f1318",
+        "scrollbar-corner-color": "#0f1318",
+        "input-cursor-background": "#d5dbe3",
+        "input-selection-background": "#a99bff 30%",
+    },
+)
+
+LIGHT = Theme(
+    name="batchdeck-light",
+    primary="#1f6fb8",
+    secondary="#5d6875",
+    accent="#5b46d6",
+    success="#257a3e",
+    warning="#8a5a00",
+    error="#b8262e",
+    foreground="#1d242c",
+    background="#fbfbfc",
+    surface="#f3f4f7",
+    panel="#e7e9ee",
+    dark=False,
+    variables={
+        "footer-background": "#fbfbfc",
+        "footer-key-foreground": "#5b46d6",
+        "footer-description-foreground": "#5d6875",
+        "block-cursor-background": "#5b46d6",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "none",
+        "border": "#5b46d6",
+        "border-blurred": "#cfd4dc",
+        "scrollbar": "#cfd4dc",
+        "scrollbar-hover": "#b4bcc7",
+        "scrollbar-active": "#5b46d6",
+        "scrollbar-background": "#fbfbfc",
+        "scrollbar-background-hover": "#fbfbfc",
+        "scrollbar-background-active": "#fbfbfc",
+        "scrollbar-corner-color": "#fbfbfc",
+        "input-cursor-background": "#1d242c",
+        "input-selection-background": "#5b46d6 22%",
+    },
+)
+
+CONTRAST = Theme(
+    name="batchdeck-contrast",
+    primary="#7cc7ff",
+    secondary="#ffffff",
+    accent="#ffe14d",
+    success="#5dff8f",
+    warning="#ffc24d",
+    error="#ff8080",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1a1a1a",
+    dark=True,
+    variables={
+        "footer-background": "#000000",
+        "footer-key-foreground": "#ffe14d",
+        "footer-description-foreground": "#ffffff",
+        "block-cursor-background": "#ffe14d",
+        "block-cursor-foreground": "#000000",
+        "border": "#ffe14d",
+        "border-blurred": "#9a9a9a",
+        "scrollbar": "#9a9a9a",
+        "scrollbar-background": "#000000",
+        "text-muted": "#cfcfcf",
+    },
+)
+
+THEMES = (DARK, LIGHT, CONTRAST)
+"""The themes that the app adds to those of Textual."""
+
+DEFAULT = DARK.name
+"""The theme without a setting."""

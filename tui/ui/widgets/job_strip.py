@@ -1,0 +1,126 @@
+"""What there is to know about the job under the cursor, beside what its row shows."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from tui.core.jobs import Batch, TimelineEntry
+from tui.core.status import BatchStatus
+from tui.core.text import one_line, visible
+from tui.ui import formatting
+from tui.ui.board import JobView
+from tui.ui.status import counts_parts, status_parts
+from tui.ui.tones import Part, content
+
+
+class JobStrip(Horizontal):
+    """Facts and batches on the left, the timeline on the right; one line where room is short."""
+
+    DEFAULT_CSS = """
+    JobStrip { height: 2; padding: 0 1; }
+    JobStrip Static { height: 100%; width: 1fr; }
+    JobStrip #strip-timeline { display: none; }
+    .-tall JobStrip { height: 11; }
+    .-tall.-medium JobStrip #strip-timeline, .-tall.-wide JobStrip #strip-timeline {
+        display: block;
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._facts = Static("", id="strip-facts", markup=False)
+        self._timeline = Static("", id="strip-timeline", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Facts and timeline."""
+        yield self._facts
+        yield self._timeline
+
+    def show(
+        self,
+        view: JobView | None,
+        batches: list[Batch],
+        timeline: list[TimelineEntry],
+        now: float,
+    ) -> None:
+        """Show a job, or nothing."""
+        if view is None:
+            self._facts.update("")
+            self._timeline.update("")
+            return
+        self._facts.update(content(_facts(view, batches, now)))
+        self._timeline.update(content(_timeline(timeline, now)))
+
+
+def _facts(view: JobView, batches: list[Batch], now: float) -> list[Part]:
+    job = view.job
+    parts: list[Part] = list(_headline(view, now))
+    parts.append(("\n", ""))
+    if view.trouble:
+        parts += [("! " + visible(one_line(view.trouble, 400)), "warn"), ("\n", "")]
+    facts = [
+        one_line(job.account, 40),
+        one_line(job.model, 60),
+        job.endpoint,
+        f"{job.window} window",
+        formatting.size(job.size),
+    ]
+    parts += [(" · ".join(filter(None, facts)), "muted"), ("\n", "")]
+    parts += [*counts_parts(job.counts), ("\n", "")]
+    for batch in batches[:6]:
+        parts += _batch(batch)
+    if len(batches) > 6:
+        parts.append((f"and {len(batches) - 6} more batches", "muted"))
+    return parts
+
+
+def _headline(view: JobView, now: float) -> list[Part]:
+    job = view.job
+    parts: list[Part] = [(one_line(job.name, 60), "strong"), ("  ", "")]
+    if job.status == BatchStatus.DRAFT:
+        return [*parts, ("not sent yet: ", "muted"), ("S", "accent"), (" sends it", "muted")]
+    if view.transfer is not None:
+        verb, done, total = view.transfer
+        of = f" of {formatting.size(total)}" if total else ""
+        return [*parts, (f"{verb} {formatting.size(done)}{of}", "live")]
+    if view.is_live:
+        figures = [formatting.percent(view.done, job.counts.total) + " done"]
+        if view.rate:
+            figures.append(f"{formatting.short_number(view.rate)} rows/s")
+        if view.seconds_left is not None:
+            figures.append(f"about {formatting.duration(view.seconds_left)} left")
+        if view.expires_at is not None:
+            figures.append(f"window ends in {formatting.duration(view.expires_at - now)}")
+        return [*parts, (" · ".join(figures), "live")]
+    if job.counts.unanswered:
+        parts += [
+            (f"{formatting.counted(job.counts.unanswered, 'row')} without an answer", "bad"),
+            ("  r", "accent"),
+            (" sends them again", "muted"),
+        ]
+    else:
+        parts.append(("every row has an answer", "good"))
+    return parts
+
+
+def _batch(batch: Batch) -> list[Part]:
+    name = f"attempt {batch.attempt}" + (f" part {batch.part}" if batch.part > 1 else "")
+    parts: list[Part] = [(f"{name:<10} ", "muted"), *status_parts(batch.status, batch.raw_status)]
+    parts.append((f"  {formatting.counted(batch.rows, 'row')}", ""))
+    if batch.raw_status and batch.raw_status != batch.status.value:
+        parts.append((f"  “{one_line(batch.raw_status, 30)}”", "muted"))
+    if batch.remote_id:
+        parts.append((f"  {one_line(batch.remote_id, 60)}", "muted"))
+    return [*parts, ("\n", "")]
+
+
+def _timeline(timeline: list[TimelineEntry], now: float) -> list[Part]:
+    parts: list[Part] = []
+    for entry in reversed(timeline[-10:]):
+        parts += [
+            (f"{formatting.moment(entry.at, now):>12}  ", "muted"),
+            (one_line(entry.what, 200) + "\n", ""),
+        ]
+    return parts

@@ -1,0 +1,98 @@
+"""The files that fit what is typed so far."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+LISTED = 200
+"""Entries of one folder that are offered; typing narrows them."""
+
+
+@dataclass(frozen=True)
+class PathChoice:
+    """A folder to go into, or a file to take; ``size`` in bytes."""
+
+    path: Path
+    is_folder: bool
+    size: int = 0
+
+    @property
+    def fits(self) -> bool:
+        """Is it a folder, or a file of JSON lines?"""
+        return self.is_folder or self.path.suffix in (".jsonl", ".ndjson")
+
+
+def expand(typed: str) -> Path:
+    """What a typed path means: ``~`` is the home, the rest starts at the working folder."""
+    return Path(typed or ".").expanduser()
+
+
+def choices(typed: str, *, folders_only: bool = False) -> list[PathChoice]:
+    """What the typed path can become: files of JSON lines first, then folders, then the rest.
+
+    Args:
+        typed: A folder with a slash at its end, or the beginning of a name in a folder.
+        folders_only: Leave files out.
+    """
+    folder, beginning = _split(typed)
+    found: list[PathChoice] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if not name.lower().startswith(beginning.lower()):
+                    continue
+                if name.startswith(".") and not beginning.startswith("."):
+                    continue
+                choice = _choice(entry)
+                if choice.is_folder or not folders_only:
+                    found.append(choice)
+    except OSError:
+        return []
+    found.sort(key=lambda choice: (_rank(choice), choice.path.name.lower()))
+    return found[:LISTED]
+
+
+def completed(typed: str, found: list[PathChoice]) -> str:
+    """What is typed, carried on as far as all choices agree."""
+    if not found:
+        return typed
+    if len(found) == 1:
+        return shown(found[0])
+    common = os.path.commonprefix([choice.path.name for choice in found])
+    _, beginning = _split(typed)
+    if len(common) <= len(beginning):
+        return typed
+    return typed[: len(typed) - len(beginning)] + common
+
+
+def shown(choice: PathChoice) -> str:
+    """A choice as a person would type it: under the home with ``~``, a folder with a slash."""
+    path = choice.path.absolute()
+    home = Path.home()
+    text = f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
+    return text.rstrip("/") + "/" if choice.is_folder else text
+
+
+def _split(typed: str) -> tuple[Path, str]:
+    if not typed or typed.endswith("/") or typed in ("~", ".", ".."):
+        return expand(typed), ""
+    path = expand(typed)
+    return path.parent, path.name
+
+
+def _choice(entry: os.DirEntry[str]) -> PathChoice:
+    try:
+        if entry.is_dir():
+            return PathChoice(Path(entry.path), is_folder=True)
+        return PathChoice(Path(entry.path), is_folder=False, size=entry.stat().st_size)
+    except OSError:
+        return PathChoice(Path(entry.path), is_folder=False)
+
+
+def _rank(choice: PathChoice) -> int:
+    if choice.is_folder:
+        return 1
+    return 0 if choice.fits else 2
