@@ -29,9 +29,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return calls
 
 
-def test_no_command_opens_the_dashboard(
-    run: Run, opened: list[dict[str, Any]], home: Path
-) -> None:
+def test_no_command_opens_the_dashboard(run: Run, opened: list[dict[str, Any]], home: Path) -> None:
     assert run().code == 0
     assert opened[0]["paths"].data == home
     assert opened[0]["file"] is None

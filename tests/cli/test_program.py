@@ -186,8 +186,6 @@ def test_completion_is_clicks_own(batchdeck: Run) -> None:
     assert done.out == "plain,export\n"
 
 
-def test_a_command_word_wins_over_a_file_of_that_name(
-    batchdeck: Run, tmp_path: Path
-) -> None:
+def test_a_command_word_wins_over_a_file_of_that_name(batchdeck: Run, tmp_path: Path) -> None:
     (tmp_path / "locate").write_text("x", "utf-8")
     assert batchdeck("locate", "--json").code == 0

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.compose.rows import chat, lines, without, written
 from tui.compose.blocks import BLOCK
 from tui.compose.check import check_file
 from tui.compose.limits import Limits
 from tui.compose.report import SHOWN_PER_CODE, CheckReport, Problem
 from tui.errors import InputError
+
+from .rows import chat, lines, without, written
 
 
 def checked(folder: Path, content: bytes, **limits: Any) -> CheckReport:
@@ -146,9 +147,7 @@ def test_all_faults_of_a_row_are_named(tmp_path: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_every_endpoint_has_its_own_prompt(
-    tmp_path: Path, url: str, body: dict[str, Any]
-) -> None:
+def test_every_endpoint_has_its_own_prompt(tmp_path: Path, url: str, body: dict[str, Any]) -> None:
     rows = [{"custom_id": f"r{n}", "method": "POST", "url": url, "body": body} for n in range(400)]
     report = checked(tmp_path, lines(*rows))
     assert report.ok and report.problems == ()
@@ -186,9 +185,7 @@ def test_bom_crlf_and_blank_lines_are_fixable(tmp_path: Path) -> None:
 
 
 def test_crlf_is_told_once_with_its_first_line_and_count(tmp_path: Path) -> None:
-    content = lines(chat("a")) + lines(*(chat(f"r{n}") for n in range(900))).replace(
-        b"\n", b"\r\n"
-    )
+    content = lines(chat("a")) + lines(*(chat(f"r{n}") for n in range(900))).replace(b"\n", b"\r\n")
     problem = only(checked(tmp_path, content))
     assert (problem.line, problem.code) == (2, "crlf")
     assert "900 lines" in problem.what
@@ -259,7 +256,12 @@ def test_a_model_that_comes_late_is_found_by_its_line(tmp_path: Path) -> None:
 
 
 def test_ready_made_anthropic_rows(tmp_path: Path) -> None:
-    params = {"model": "claude", "max_tokens": 9, "system": "word", "messages": chat()["body"]["messages"]}
+    params = {
+        "model": "claude",
+        "max_tokens": 9,
+        "system": "word",
+        "messages": chat()["body"]["messages"],
+    }
     rows = [{"custom_id": f"r{n}", "params": params} for n in range(500)]
     report = checked(tmp_path, lines(*rows))
     assert report.ok and report.endpoints == {"/v1/messages": 500}

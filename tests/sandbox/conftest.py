@@ -23,21 +23,37 @@ class Clock:
         return self.now
 
 
+_ending: list[threading.Thread] = []
+
+
 @contextmanager
 def running(options: SandboxOptions) -> Iterator[str]:
     """Serve a sandbox over TCP in a thread; yields its address."""
     ready = threading.Event()
-    with listen("127.0.0.1", 0) as sock:
-        server = Server(configure(options), ready.set)
-        thread = threading.Thread(target=lambda: server.run(sockets=[sock]), daemon=True)
-        thread.start()
-        assert ready.wait(20)
-        try:
-            yield address(sock)
-        finally:
-            server.should_exit = True
-            thread.join(20)
-            assert not thread.is_alive()
+    sock = listen("127.0.0.1", 0)
+    server = Server(configure(options), ready.set)
+
+    def run() -> None:
+        with sock:
+            server.run(sockets=[sock])
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    try:
+        yield address(sock)
+    finally:
+        server.should_exit = True
+        # Uvicorn takes 0.2 s to end; the end of the session waits for all of them.
+        _ending.append(thread)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _all_servers_end() -> Iterator[None]:
+    yield
+    for thread in _ending:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def chat_line(custom_id: str, text: str, **body: Any) -> dict[str, Any]:

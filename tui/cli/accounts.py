@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.options import Settings, shared
-from tui.cli.output import pairs, print_json, print_lines, say, table
+from tui.cli.completion import complete_accounts
+from tui.cli.options import parse_pairs, shared
+from tui.cli.output import Cell, pairs, print_json, print_lines, say, table
 from tui.cli.session import run
+from tui.cli.settings import Settings
+from tui.cli.words import plural
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -29,30 +33,43 @@ def list_accounts(settings: Settings) -> None:
         if settings.json:
             print_json(documents)
             return
-        rows = [
-            [
-                document["name"] + (" (default)" if document["default"] else ""),
-                document["provider_name"],
-                document["base_url"] or "this machine",
-                "yes" if document["needs_key"] else "no",
-            ]
-            for document in documents
-        ]
-        print_lines(table(("ACCOUNT", "PROVIDER", "ADDRESS", "NEEDS A KEY"), rows, elastic=2))
+        print_lines(
+            table(
+                ("ACCOUNT", "PROVIDER", "ADDRESS", "KEY"), list(map(_cells, documents)), elastic=2
+            )
+        )
 
     run(settings, work)
 
 
+def _cells(document: dict[str, Any]) -> list[Cell | str]:
+    key = document["key"]
+    if not key["needed"]:
+        told = "none needed"
+    elif key["in_environment"]:
+        told = f"in {key['in_environment']}"
+    else:
+        told = f"keyring, or {' or '.join(key['variables'])}"
+    mark = " (default)" if document["default"] else ""
+    return [document["name"] + mark, document["provider_name"], document["base_url"], told]
+
+
 def _document(engine: Engine, name: str) -> dict[str, Any]:
     account = engine.account(name)
+    present = [variable for variable in account.variables if os.environ.get(variable, "").strip()]
     return {
         "name": account.name,
         "provider": account.provider,
         "provider_name": account.provider_name,
         "base_url": account.base_url,
-        "needs_key": account.needs_key,
+        "default": name == engine.accounts.default,
         "windows": list(account.windows),
-        "default": name == engine.config.default_account,
+        "endpoints": list(account.endpoints),
+        "key": {
+            "needed": account.needs_key,
+            "variables": list(account.variables),
+            "in_environment": present[0] if present else None,
+        },
     }
 
 
@@ -64,6 +81,14 @@ def _document(engine: Engine, name: str) -> dict[str, Any]:
 @click.option(
     "--allow-http", is_flag=True, help="Let the key travel over plain http to another machine."
 )
+@click.option(
+    "--param",
+    "params",
+    multiple=True,
+    callback=parse_pairs,
+    metavar="KEY=VALUE",
+    help="A value for a placeholder in the provider's address.",
+)
 @click.option("--default", is_flag=True, help="Use this account where none is named.")
 @shared
 def add(
@@ -73,17 +98,22 @@ def add(
     base_url: str | None,
     key_env: str | None,
     allow_http: bool,
+    params: tuple[tuple[str, str], ...],
     default: bool,
 ) -> None:
     """Add an account called NAME to the configuration."""
-    from tui.config import AccountConfig, add_account, set_option
+    from tui.config import AccountConfig, add_account, load_config, set_option
     from tui.paths import Paths
     from tui.providers.profile import find_profile
 
-    profile = find_profile(provider)
     paths = Paths.find(settings.home)
+    profile = find_profile(provider, load_config(paths).providers)
     account = AccountConfig(
-        provider=profile.id, base_url=base_url, key_env=key_env, allow_http=allow_http
+        provider=profile.id,
+        base_url=base_url,
+        key_env=key_env,
+        allow_http=allow_http,
+        params=dict(params),
     )
     add_account(paths, name, account)
     if default:
@@ -94,13 +124,14 @@ def add(
         if settings.json:
             print_json(document)
         else:
-            print_lines(pairs({"account": name, "provider": document["provider_name"]}))
+            labels = ("account", "provider", "address", "key")
+            print_lines(pairs(dict(zip(labels, _cells(document), strict=True))))
 
     run(settings, work)
 
 
 @accounts.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_accounts)
 @shared
 def remove(settings: Settings, name: str) -> None:
     """Take the account NAME out of the configuration; its jobs stay in the history."""
@@ -116,3 +147,28 @@ def remove(settings: Settings, name: str) -> None:
         print_json({"removed": name})
     else:
         say(f"Removed {name}.")
+
+
+@accounts.command("test")
+@click.argument("name", shell_complete=complete_accounts)
+@shared
+def test(settings: Settings, name: str) -> None:
+    """Ask the account NAME for something that costs nothing: is it there, is the key good?"""
+
+    async def work(engine: Engine) -> None:
+        dialect = await engine.accounts.dialect(name)
+        models = await dialect.models()
+        asked = bool(models)
+        if not models and dialect.capabilities.lists:
+            await anext(aiter(dialect.list_batches()), None)
+            asked = True
+        if settings.json:
+            print_json({"account": name, "asked": asked, "models": models})
+        elif models:
+            print_lines([f"{name} answers; it lists {plural(len(models), 'model')}."])
+        elif asked:
+            print_lines([f"{name} answers."])
+        else:
+            print_lines([f"{name} has nothing that could be asked without cost."])
+
+    run(settings, work)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +11,18 @@ import click
 
 from tui.cli import words
 from tui.cli.failures import GOOD
-from tui.cli.options import Settings, account_option, shared
+from tui.cli.meter import Meter
+from tui.cli.options import account_option, shared
 from tui.cli.output import (
     Cell,
     glyph,
-    is_terminal,
     pairs,
     print_json,
     print_lines,
     table,
-    write_stderr,
 )
 from tui.cli.session import run
+from tui.cli.settings import Settings
 from tui.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def check(settings: Settings, file: Path, account: str | None) -> int:
         stopped = threading.Event()
         try:
             return await engine.check(
-                file, account=account, stop=stopped.is_set, progress=_Meter().show
+                file, account=account, stop=stopped.is_set, progress=Meter("checking").show
             )
         finally:
             stopped.set()
@@ -61,7 +60,7 @@ def _refusal(file: Path, report: CheckReport) -> InputError:
     if report.ok_when_fixed:
         hint = f"'batchdeck submit --fix {file}' mends that and changes no request."
         return InputError(f"{file} needs small fixes first", hint, path=file)
-    problems = words.plural(report.stops, "problem")
+    problems = words.plural(report.stops + report.fixable, "problem")
     return InputError(f"{file} cannot be submitted: {problems}", "Mend the file.", path=file)
 
 
@@ -116,20 +115,3 @@ def _with_counts(names: dict[str, int]) -> str:
 def _hidden(report: CheckReport) -> list[str]:
     hidden = sum(report.found.values()) - len(report.problems)
     return [f"and {hidden:,} more of the same kinds"] if hidden > 0 else []
-
-
-class _Meter:
-    """How much of the file is read; shown on a terminal when it takes more than a moment."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + 0.5
-        self._shown = is_terminal(sys.stderr)
-
-    def show(self, done: int, total: int) -> None:
-        """Called from the thread that reads."""
-        if not self._shown or time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + 0.2
-        end = "\r\x1b[K" if done >= total else ""
-        text = f"\rchecking {words.size_words(done)} of {words.size_words(total)}\x1b[K"
-        write_stderr(end or text)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from tui.cli.options import Settings, home_option
+from tui.cli.options import home_option
 from tui.cli.output import is_terminal
+from tui.cli.settings import Settings
 from tui.errors import InputError, UsageError
 
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
 from tui.cli.output import clean, paint, write_stderr
+from tui.cli.settings import Settings
 from tui.errors import BatchdeckError, InputError
-
-if TYPE_CHECKING:
-    from tui.cli.options import Settings
 
 GOOD = 0
 """Done, and every row is good."""
@@ -95,23 +88,12 @@ def _usage_hint(error: click.UsageError) -> str:
 
 def _log(error: BaseException, settings: Settings) -> str:
     """Write the traceback to the log file; the answer is the hint that names it."""
-    from tui.paths import Paths, private_folder
+    from tui.logs import start_logging
+    from tui.paths import Paths
 
-    file = Paths.find(settings.home).log_file
+    paths = Paths.find(settings.home)
     try:
-        private_folder(file.parent)
-        _append(file, "".join(traceback.format_exception(error)))
+        start_logging(paths).error("unexpected", exc_info=error)
     except OSError as trouble:
-        return f"The details could not be written to {file}: {trouble.strerror}."
-    return f"The details are in {file}."
-
-
-def _append(file: Path, text: str) -> None:
-    import os
-
-    from tui.paths import open_private
-
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    with os.fdopen(open_private(file, flags), "w", encoding="utf-8", errors="replace") as stream:
-        stream.write(f"{now} {text}")
+        return f"The details could not be written to {paths.log_file}: {trouble.strerror}."
+    return f"The details are in {paths.log_file}."

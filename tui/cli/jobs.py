@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli import words
-from tui.cli.options import STATUSES, Settings, account_option, shared, yes_option
+from tui.cli.options import STATUSES, account_option, job_argument, shared, yes_option
 from tui.cli.output import Cell, is_terminal, pairs, print_json, print_lines, say, table
 from tui.cli.session import ask, run
+from tui.cli.settings import Settings
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _job_table(jobs: list[Job]) -> list[str]:
 
 
 @click.command(short_help="Show a job, its batches and its errors.")
-@click.argument("job")
+@job_argument
 @shared
 def show(settings: Settings, job: str) -> None:
     """Show a JOB: counts, batches, error groups and what happened."""
@@ -110,7 +111,7 @@ def _story(engine: Engine, job: Job) -> list[str]:
 
 
 @click.command(short_help="Download what a job has given so far.")
-@click.argument("job")
+@job_argument
 @shared
 def collect(settings: Settings, job: str) -> None:
     """Download what a JOB has given so far, and index it."""
@@ -123,7 +124,7 @@ def collect(settings: Settings, job: str) -> None:
 
 
 @click.command(short_help="Ask the provider to end a job.")
-@click.argument("job")
+@job_argument
 @yes_option
 @shared
 def cancel(settings: Settings, job: str) -> None:
@@ -139,7 +140,7 @@ def cancel(settings: Settings, job: str) -> None:
 
 
 @click.command(short_help="Delete a job from the history.")
-@click.argument("job")
+@job_argument
 @yes_option
 @shared
 def delete(settings: Settings, job: str) -> None:

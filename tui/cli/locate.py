@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from tui.cli.options import Settings, shared
+from tui.cli.options import shared
 from tui.cli.output import pairs, print_json, print_lines
+from tui.cli.settings import Settings
 
 
 @click.command()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from tui.cli.completion import complete_accounts, complete_jobs
+from tui.cli.settings import Settings
 
 if TYPE_CHECKING:
     from tui.core.filtering import RowFilter
@@ -27,6 +29,9 @@ OUTCOMES = (
 )
 """The words of ``tui.core.outcome.Outcome``; spelled out so that --help needs no import."""
 
+NO_ANSWER = ("failed", "expired", "cancelled", "missing")
+"""The outcomes that a retry sends again when none is named."""
+
 STATUSES = (
     "draft",
     "submitting",
@@ -42,23 +47,6 @@ STATUSES = (
     "unknown",
 )
 """The words of ``tui.core.status.BatchStatus``."""
-
-
-@dataclass
-class Settings:
-    """The answers to the shared options of one call of the program.
-
-    Attributes:
-        home: The folder of ``--home``, ``None`` for the usual places.
-        json: Print one JSON document on stdout and narrate on stderr.
-        yes: Do not ask.
-        demo: Open the dashboard on a throw-away home.
-    """
-
-    home: Path | None = None
-    json: bool = False
-    yes: bool = False
-    demo: bool = False
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -94,8 +82,13 @@ yes_option = click.option(
 )
 
 account_option = click.option(
-    "--account", metavar="NAME", help="The account; else the configured default, else sandbox."
+    "--account",
+    metavar="NAME",
+    shell_complete=complete_accounts,
+    help="The account; else the configured default, else sandbox.",
 )
+
+job_argument = click.argument("job", shell_complete=complete_jobs)
 
 
 def shared(function: Function) -> Function:
@@ -136,16 +129,24 @@ def row_filter(outcomes: Sequence[str], code: str, search: str) -> RowFilter:
     return RowFilter(outcomes=chosen, code=code, text=search)
 
 
-def _parse_edits(
+def parse_pairs(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> tuple[tuple[str, Any], ...]:
+) -> tuple[tuple[str, str], ...]:
+    """The values of an option of the form ``key=value``, split at the first ``=``."""
     pairs = []
     for value in values:
         key, equals, text = value.partition("=")
         if not equals or not key.strip():
             raise click.BadParameter(f"{value!r} is not of the form key=value")
-        pairs.append((key.strip(), _json_or_text(text)))
+        pairs.append((key.strip(), text))
     return tuple(pairs)
+
+
+def _parse_edits(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> tuple[tuple[str, Any], ...]:
+    pairs = parse_pairs(context, parameter, values)
+    return tuple((key, _json_or_text(text)) for key, text in pairs)
 
 
 def _json_or_text(text: str) -> Any:

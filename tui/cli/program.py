@@ -13,10 +13,22 @@ from typing import Any
 import click
 
 from tui import __version__
-from tui.cli import accounts, checking, dashboard, jobs, locate, results, sending, server
+from tui.cli import (
+    accounts,
+    checking,
+    dashboard,
+    jobs,
+    keys,
+    locate,
+    providers,
+    results,
+    sending,
+    server,
+)
 from tui.cli.failures import GOOD, report
-from tui.cli.options import Settings, home_option
+from tui.cli.options import home_option
 from tui.cli.output import ReaderGoneError
+from tui.cli.settings import Settings
 from tui.errors import UsageError
 
 _EPILOG = """\
@@ -75,7 +87,7 @@ class Program(click.Group):
             return code or GOOD
         except click.exceptions.Exit as end:
             return end.exit_code
-        except ReaderGoneError:
+        except (ReaderGoneError, BrokenPipeError):
             return GOOD
         except (Exception, KeyboardInterrupt) as error:
             return report(error, ctx.ensure_object(Settings))
@@ -98,6 +110,9 @@ class Program(click.Group):
             )
         except (click.ClickException, click.Abort) as error:
             code = report(error, Settings())
+        except SystemExit:
+            # Click ends so when the reader of --help is gone.
+            code = GOOD
         _flush_stdout()
         if not standalone_mode:
             return code
@@ -117,6 +132,7 @@ def _flush_stdout() -> None:
 
 
 @click.group(
+    "batchdeck",
     cls=Program,
     invoke_without_command=True,
     epilog=_EPILOG,
@@ -154,6 +170,8 @@ for command in (
     jobs.cancel,
     jobs.delete,
     accounts.accounts,
+    keys.keys,
+    providers.providers,
     server.sandbox,
     locate.locate,
 ):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
     from tui.engine.events import JobEvent
 
-_BAR_CELLS = 24
+_BAR_CELLS = 20
+_NAME_CELLS = 20
 _REDRAW_SECONDS = 0.2
 _STEP_PERCENT = 10
 
@@ -41,6 +42,7 @@ class Progress:
         self._rows: dict[str, int] = {}
         self._bytes: dict[str, str] = {}
         self._percent: dict[str, int] = {}
+        self._status: dict[str, str] = {}
         self._unsubscribe: Callable[[], object] = lambda: None
         self._bars = _Bars() if _can_redraw() else None
         self._redrawing: asyncio.Task[None] | None = None
@@ -66,7 +68,7 @@ class Progress:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._redrawing
         if self._bars is not None:
-            self._bars.draw(self._lines())
+            self._bars.draw(())
 
     async def _redraw(self) -> None:
         assert self._bars is not None
@@ -75,6 +77,7 @@ class Progress:
             self._bars.draw(self._lines())
 
     def _hear(self, event: JobEvent) -> None:
+        from tui.core.status import is_terminal as has_ended
         from tui.engine import events
 
         if event.job_id not in self._job_ids:
@@ -90,14 +93,17 @@ class Progress:
                 self._bytes.pop(job.id, None)
                 self._tell(job, f"sent, known to the provider as {remote_id}")
             case events.StatusChanged(status=status):
-                self._tell(job, status.replace("_", " "))
+                self._bytes.pop(job.id, None)
+                if not has_ended(status):
+                    self._tell_status(job, status)
             case events.RowsCollected(batch_id=batch_id, rows=rows):
                 self._rows[batch_id] = rows
                 self._tell_rows(job)
             case events.CountsChanged():
                 self._tell_rows(job)
-            case events.TroubleReported(message=message, hint=hint, next_try=next_try):
-                self._warn(job, message, hint, next_try)
+            case events.TroubleReported(message=message, next_try=float(next_try)):
+                # Without a next try the error comes out of the call that failed.
+                self._warn(job, message, next_try)
             case events.BatchEnded(status=status):
                 self._bytes.pop(job.id, None)
                 self._tell(job, f"{status.replace('_', ' ')}: {count_words(job.counts)}")
@@ -106,22 +112,22 @@ class Progress:
         if self._bars is None:
             say(f"{job.name} ({job.id}): {what}")
 
+    def _tell_status(self, job: Job, status: str) -> None:
+        if self._status.get(job.id) != status:
+            self._status[job.id] = status
+            self._tell(job, status.replace("_", " "))
+
     def _tell_rows(self, job: Job) -> None:
         done, total = self._done_of(job)
         percent = _percent(done, total)
         step = percent - percent % _STEP_PERCENT
-        if step > self._percent.get(job.id, 0):
+        if self._percent.get(job.id, 0) < step < 100:
             self._percent[job.id] = step
             self._tell(job, f"{done:,} of {plural(total, 'row')} done")
 
-    def _warn(self, job: Job, message: str, hint: str, next_try: float | None) -> None:
-        parts = [f"{job.name} ({job.id}): {message}"]
-        if next_try is not None:
-            wait = max(0.0, next_try - time.time())
-            parts.append(f"tried again in {duration_words(wait)}")
-        elif hint:
-            parts.append(hint)
-        line = "; ".join(parts)
+    def _warn(self, job: Job, message: str, next_try: float) -> None:
+        wait = duration_words(max(0.0, next_try - time.time()))
+        line = f"{job.name} ({job.id}): {message}; tried again in {wait}"
         if self._bars is None:
             say(line)
         else:
@@ -135,12 +141,13 @@ class Progress:
         full = _BAR_CELLS * done // total if total else 0
         bar = glyph("━", "#", sys.stderr) * full + glyph("╌", "-", sys.stderr) * (_BAR_CELLS - full)
         status = job.status.replace("_", " ")
-        parts = [f"{bar} {_percent(done, total):3}%", f"{done:,}/{total:,}", status]
+        name = fitted(clean(job.name), _NAME_CELLS)
+        parts = [f"{bar} {_percent(done, total):3}%", f"{done:,}/{total:,}", status, name]
         if job.id in self._bytes:
             parts.append(self._bytes[job.id])
         elif left := self._left_words(done, total):
             parts.append(left)
-        return clean(f"{'  '.join(parts)}  {job.name}")
+        return "  ".join(parts)
 
     def _left_words(self, done: int, total: int) -> str:
         elapsed = time.monotonic() - self._started

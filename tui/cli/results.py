@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import words
-from tui.cli.options import Settings, row_filter, row_options, shared
+from tui.cli.options import job_argument, row_filter, row_options, shared
 from tui.cli.output import json_bytes, print_bytes, print_json, say
 from tui.cli.session import run
+from tui.cli.settings import Settings
 
 if TYPE_CHECKING:
     from tui.core.filtering import RowSelection
@@ -21,7 +22,7 @@ _WRITE_BYTES = 1 << 16
 
 
 @click.command(short_help="Print the rows of a job as JSON lines.")
-@click.argument("job")
+@job_argument
 @row_options
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first N rows.")
 @shared
@@ -69,7 +70,7 @@ async def _print_rows(engine: Engine, job_id: str, selection: RowSelection) -> N
 
 
 @click.command(short_help="Write the rows of a job to a file.")
-@click.argument("job")
+@job_argument
 @click.option(
     "-o",
     "--output",
@@ -94,6 +95,7 @@ def export(
             rows = await engine.export(found.id, file, chosen, stop=stopped.is_set)
         finally:
             stopped.set()
+        assert rows is not None, "nobody stopped it"
         if settings.json:
             print_json({"job": found.id, "path": str(file), "rows": rows})
         else:

@@ -1,4 +1,4 @@
-"""Commands that send: check, submit, watch, retry."""
+"""Commands that send and wait: submit, watch, retry."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli import words
+from tui.cli.completion import complete_files_and_jobs, complete_jobs
 from tui.cli.failures import GOOD, SOME_ROWS_FAILED
 from tui.cli.jobs import print_job
+from tui.cli.meter import Meter
 from tui.cli.options import (
-    Settings,
+    NO_ANSWER,
     account_option,
     edits_of,
+    job_argument,
     row_filter,
     row_options,
     set_option,
@@ -24,7 +27,8 @@ from tui.cli.options import (
 )
 from tui.cli.output import is_terminal, print_json, say
 from tui.cli.session import ask, run
-from tui.errors import InputError, UnknownJobError, UsageError
+from tui.cli.settings import Settings
+from tui.errors import BatchdeckError, InputError, UnknownJobError, UsageError
 
 if TYPE_CHECKING:
     from tui.cli.progress import Progress
@@ -33,14 +37,20 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Send a file of requests as a new job.")
-@click.argument("file", metavar="FILE|JOB")
+@click.argument("file", metavar="FILE|JOB", shell_complete=complete_files_and_jobs)
 @account_option
 @click.option("--name", metavar="NAME", help="The job's name; else that of the file.")
 @click.option("--window", metavar="24h", help="How long the provider may take.")
+@set_option
 @click.option(
     "--fix", is_flag=True, help="Mend what changes no request: BOM, line ends, blank lines."
 )
 @click.option("--wait", is_flag=True, help="Wait until the job has ended and is collected.")
+@click.option(
+    "--resend",
+    is_flag=True,
+    help="Send a batch again of which it is not certain whether the provider has it.",
+)
 @yes_option
 @shared
 def submit(
@@ -49,8 +59,10 @@ def submit(
     account: str | None,
     name: str | None,
     window: str | None,
+    edits: tuple[tuple[str, Any], ...],
     fix: bool,
     wait: bool,
+    resend: bool,
 ) -> int:
     """Send a FILE of requests as a new job, or a JOB that was not sent yet."""
     path = Path(file)
@@ -59,12 +71,31 @@ def submit(
     async def work(engine: Engine) -> int:
         if is_file:
             await _ask_for_file(engine, settings, path, account, fix)
-            job = await engine.import_file(path, account=account, name=name, fix=fix, window=window)
+            job = await engine.import_file(
+                path,
+                account=account,
+                name=name,
+                fix=fix,
+                window=window,
+                edits=edits_of(edits),
+                progress=Meter("importing").show,
+            )
         else:
-            job = _unsent_job(engine, file, account, name, window)
+            job = _stored_job(engine, file)
+            if account is not None or name is not None or window is not None or edits:
+                raise UsageError(
+                    f"{job.name} ({job.id}) keeps its account, name, window and requests",
+                    "Leave these options out, or submit a file.",
+                )
             await _ask_to_send(engine, settings, job.account, job.counts.total, job.model)
         async with shown_progress(engine, [job.id]):
-            job = await engine.submit(job.id)
+            try:
+                await engine.submit(job.id, resend_uncertain=resend)
+            except BatchdeckError as error:
+                if is_file:
+                    again = f"The job is kept: 'batchdeck submit {job.id}' sends it again."
+                    error.hint = f"{error.hint} {again}".lstrip()
+                raise
             if wait:
                 await engine.wait([job.id])
         return _finish(engine, [job.id], settings, waited=wait)
@@ -75,7 +106,7 @@ def submit(
 async def _ask_for_file(
     engine: Engine, settings: Settings, path: Path, account: str | None, fix: bool
 ) -> None:
-    name = account or engine.config.default_account
+    name = account or engine.accounts.default
     if settings.yes or not is_terminal(sys.stdin) or _is_free(engine, name):
         return
     report = await engine.check(path, account=account)
@@ -101,42 +132,26 @@ def _is_free(engine: Engine, account: str) -> bool:
     return engine.account(account).provider == "sandbox"
 
 
-def _unsent_job(
-    engine: Engine, ref: str, account: str | None, name: str | None, window: str | None
-) -> Job:
+def _stored_job(engine: Engine, ref: str) -> Job:
+    """The job that was named in place of a file.
+
+    Raises:
+        InputError: The words are those of a file that is not there.
+        UnknownJobError: There is neither a file nor a job.
+    """
     path = Path(ref)
     try:
-        job = engine.history.find_job(ref)
+        return engine.history.find_job(ref)
     except UnknownJobError as error:
         if path.is_dir():
             raise InputError(f"{ref} is a folder", "Name a file of requests.", path=path) from None
         if path.suffix or path.name != ref:
             raise InputError(f"there is no file {ref}", "Check the spelling.", path=path) from None
-        raise UnknownJobError(
-            f"there is no file {ref!r}, and {error.message}", error.hint
-        ) from None
-    if account is not None or name is not None or window is not None:
-        raise UsageError(
-            "a job that exists keeps its account, name and window",
-            f"Leave these options out, or submit the file again: {job.source or 'as a new job'}.",
-        )
-    if job.submitted_at is not None and not _has_unsent_batch(engine, job):
-        raise UsageError(
-            f"{job.name} ({job.id}) was sent already",
-            f"'batchdeck retry {job.id}' sends the rows without an answer again.",
-        )
-    return job
-
-
-def _has_unsent_batch(engine: Engine, job: Job) -> bool:
-    from tui.core.status import BatchStatus
-
-    waiting = (BatchStatus.DRAFT, BatchStatus.SUBMITTING)
-    return any(batch.status in waiting for batch in engine.history.batches(job.id))
+        raise UnknownJobError(f"there is no file, and {error.message}", error.hint) from None
 
 
 @click.command(short_help="Watch jobs until they end.")
-@click.argument("job_refs", metavar="[JOB]...", nargs=-1)
+@click.argument("job_refs", metavar="[JOB]...", nargs=-1, shell_complete=complete_jobs)
 @shared
 def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
     """Watch JOBs, or all that run, until they end.
@@ -173,10 +188,13 @@ def _running_jobs(engine: Engine) -> list[Job]:
 
 
 @click.command(short_help="Send the rows without an answer again.")
-@click.argument("job")
+@job_argument
 @row_options
 @set_option
 @click.option("--model", metavar="MODEL", help="Send the rows to another model.")
+@click.option(
+    "--all", "permanent_too", is_flag=True, help="Also rows that cannot succeed unchanged."
+)
 @click.option("--wait", is_flag=True, help="Wait until the rows have ended and are collected.")
 @yes_option
 @shared
@@ -188,30 +206,35 @@ def retry(
     search: str,
     edits: tuple[tuple[str, Any], ...],
     model: str | None,
+    permanent_too: bool,
     wait: bool,
 ) -> int:
-    """Send rows of a JOB again: those without an answer, or those that the options choose."""
+    """Send rows of a JOB again: those without an answer, or those that the options choose.
+
+    Without --outcome only rows that have no answer are chosen.
+    """
 
     async def work(engine: Engine) -> int:
         found = engine.history.find_job(job)
-        chosen = None
-        if outcomes or code or search:
-            chosen = row_filter(outcomes, code, search)
-        plan = await engine.plan_retry(found.id, chosen, edits_of(edits, model) or None)
-        if plan.rows == 0:
-            raise UsageError(
-                f"{found.name} ({found.id}) has no such row to send again",
-                f"'batchdeck show {found.id}' tells what became of its rows.",
+        # Who names outcomes or a code means just those rows.
+        every = permanent_too or bool(outcomes or code)
+        plan = await engine.plan_retry(
+            found.id,
+            row_filter(outcomes or NO_ANSWER, code, search),
+            edits_of(edits, model),
+            permanent_too=every,
+        )
+        if plan.permanent and not plan.edits and not every:
+            say(
+                f"{words.plural(plan.permanent, 'row')} left out that cannot succeed unchanged"
+                " (see --set, --model and --all)."
             )
-        if plan.permanent and not plan.edits:
-            kind = words.plural(plan.permanent, "row")
-            say(f"{kind} will most likely fail again unless changed with --set or --model.")
         await _ask_to_send(engine, settings, plan.account, plan.rows, plan.model)
         async with shown_progress(engine, [found.id]):
-            sent = await engine.retry(plan)
+            await engine.retry(plan)
             if wait:
-                await engine.wait([sent.id])
-        return _finish(engine, [sent.id], settings, waited=wait)
+                await engine.wait([found.id])
+        return _finish(engine, [found.id], settings, waited=wait)
 
     return run(settings, work)
 

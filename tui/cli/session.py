@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.cli.failures import DeclinedError, InterruptedWorkError
 from tui.cli.output import clean, is_terminal, write_stderr
+from tui.cli.settings import Settings
+from tui.errors import UnreachableError
 
 if TYPE_CHECKING:
-    from tui.cli.options import Settings
     from tui.engine.engine import Engine
 
 Result = TypeVar("Result")
@@ -49,6 +50,9 @@ def run(settings: Settings, work: Callable[[Engine], Coroutine[Any, Any, Result]
         return asyncio.run(whole())
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         raise InterruptedWorkError from error
+    except BrokenPipeError as error:
+        # Only a reader of stdout may go away in silence, and that is a ReaderGoneError.
+        raise UnreachableError("a connection broke", "Try again.") from error
 
 
 @contextlib.contextmanager
@@ -82,7 +86,13 @@ async def ask(settings: Settings, question: str) -> None:
     if settings.yes or not is_terminal(sys.stdin):
         return
     write_stderr(f"{clean(question)} [y/N] ")
-    answer = await _line_from_stdin()
+    answer = ""
+    try:
+        answer = await _line_from_stdin()
+    finally:
+        if not answer.endswith("\n"):
+            # Neither Ctrl-C nor Ctrl-D ends the line of the question.
+            write_stderr("\n")
     if answer.strip().lower() not in ("y", "yes"):
         raise DeclinedError
 

@@ -89,6 +89,10 @@ def moment_words(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def _second_words(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
 def cost_words(cost: Cost) -> str:
     """What the job cost, or is thought to cost; empty where nobody knows."""
     if cost.actual is not None:
@@ -147,7 +151,7 @@ def group_rows(groups: Sequence[ErrorGroup]) -> list[list[Cell | str]]:
 
 def timeline_rows(entries: Sequence[TimelineEntry]) -> list[list[Cell | str]]:
     """What happened to a job as cells of a table."""
-    return [[moment_words(entry.at), entry.what] for entry in entries]
+    return [[_second_words(entry.at), entry.what] for entry in entries]
 
 
 def stray_words(strays: Strays) -> str:

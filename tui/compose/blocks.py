@@ -15,7 +15,7 @@ BLOCK = 1 << 16
 
 
 class LongLine:
-    """A line over the limit, which was passed over; ``length`` is in bytes, without ``\n``."""
+    r"""A line over the limit, which was passed over; ``length`` is in bytes, without ``\n``."""
 
     __slots__ = ("length",)
 

@@ -48,9 +48,7 @@ def check_file(
         for problem in block.problems:
             if problem.code == "duplicate_custom_id" and problem.line is not None:
                 custom_id = block.ids[problem.line - block.first_line]
-                if custom_id is not None and (
-                    custom_id in suspects or len(suspects) < _VERIFIED
-                ):
+                if custom_id is not None and (custom_id in suspects or len(suspects) < _VERIFIED):
                     suspects.add(custom_id)
                     continue
             log.add(problem)

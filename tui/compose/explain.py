@@ -48,9 +48,7 @@ class Explainer:
         problems: list[Problem] = []
 
         def found(code: ProblemCode, what: str, fix: str, severity: Severity = "error") -> None:
-            problems.append(
-                Problem(line=number, code=code, severity=severity, what=what, fix=fix)
-            )
+            problems.append(Problem(line=number, code=code, severity=severity, what=what, fix=fix))
 
         if line.startswith(BOM):
             found(
@@ -186,14 +184,19 @@ def _encoding_of(line: bytes) -> str:
     return "Latin-1 or Windows-1252"
 
 
+_KINDS: dict[type, str] = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a text",
+    list: "an array",
+    dict: "an object",
+}
+
+
 def _kind(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    return {str: "a text", list: "an array", dict: "an object"}.get(type(value), "a value")
+    return _KINDS.get(type(value), "a value")
 
 
 def _route(row: dict[str, Any], found: _Found) -> str | None:
@@ -222,9 +225,7 @@ def _model(body: dict[str, Any], endpoint: Endpoint, found: _Found) -> str | Non
     return None
 
 
-def _prompt(
-    body: dict[str, Any], endpoint: Endpoint, model: str | None, found: _Found
-) -> float:
+def _prompt(body: dict[str, Any], endpoint: Endpoint, model: str | None, found: _Found) -> float:
     field = endpoint.prompt
     if field == "messages" and model in SCALEDOWN_MODELS and "messages" not in body:
         field = "text"

@@ -37,9 +37,7 @@ def prompt_tokens(value: Any) -> tuple[float, bool]:
             inner = item.get("content", item.get("text"))
             if inner is not None:
                 waiting.append(inner)
-            elif len(item) > 1 and "content" not in item:
-                anything = True
-            elif item.get("tool_calls"):
+            elif item.get("tool_calls") or ("content" not in item and len(item) > 1):
                 anything = True
         elif isinstance(item, int) and not isinstance(item, bool):
             tokens += 1

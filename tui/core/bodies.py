@@ -17,7 +17,7 @@ Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """An integer that SQLite can hold; a larger one makes the field unreadable, not the row."""
 
 
-class Answer(msgspec.Struct, kw_only=True):
+class Answer(msgspec.Struct, kw_only=True, gc=False):
     """What one response body says. ``refused`` and ``truncated`` are successes on the wire."""
 
     text: str = ""
@@ -30,11 +30,11 @@ class Answer(msgspec.Struct, kw_only=True):
     cost: float | None = None
 
 
-class _Details(msgspec.Struct):
+class _Details(msgspec.Struct, gc=False):
     cached_tokens: Number | None = None
 
 
-class _Usage(msgspec.Struct):
+class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: Number | None = None
     completion_tokens: Number | None = None
     total_tokens: Number | None = None
@@ -46,18 +46,18 @@ class _Usage(msgspec.Struct):
     cache_creation_input_tokens: Number | None = None
 
 
-class _Function(msgspec.Struct):
+class _Function(msgspec.Struct, gc=False):
     name: str | None = None
     arguments: str | None = None
     input: str | None = None
 
 
-class _ToolCall(msgspec.Struct):
+class _ToolCall(msgspec.Struct, gc=False):
     function: _Function | None = None
     custom: _Function | None = None
 
 
-class _Part(msgspec.Struct):
+class _Part(msgspec.Struct, gc=False):
     type: str | None = None
     text: str | None = None
     refusal: str | None = None
@@ -65,19 +65,19 @@ class _Part(msgspec.Struct):
     input: Any = None
 
 
-class _Message(msgspec.Struct):
+class _Message(msgspec.Struct, gc=False):
     content: str | list[_Part] | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     message: _Message | None = None
     finish_reason: str | None = None
     text: str | None = None
 
 
-class _Item(msgspec.Struct):
+class _Item(msgspec.Struct, gc=False):
     type: str | None = None
     content: list[_Part] | None = None
     name: str | None = None
@@ -87,15 +87,15 @@ class _Item(msgspec.Struct):
     embedding: msgspec.Raw = msgspec.Raw()
 
 
-class _Reason(msgspec.Struct):
+class _Reason(msgspec.Struct, gc=False):
     reason: str | None = None
 
 
-class _Billing(msgspec.Struct):
+class _Billing(msgspec.Struct, gc=False):
     credits: float | None = None
 
 
-class Body(msgspec.Struct):
+class Body(msgspec.Struct, gc=False):
     """Every field of a response body that is looked at, in any dialect."""
 
     model: str | None = None
@@ -117,11 +117,28 @@ _TRUNCATED = frozenset(
 _REFUSED = frozenset({"content_filter", "refusal", "SAFETY"})
 
 
+def plain_text(body: Body) -> str | None:
+    """The text of a body with one finished choice and nothing unusual; nearly every one is so.
+
+    ``None`` sends the body the long way, through ``answer_of``.
+    """
+    choices = body.choices
+    if choices is None or len(choices) != 1 or body.billing_cost is not None:
+        return None
+    choice = choices[0]
+    message = choice.message
+    if message is None or choice.finish_reason != "stop" or choice.text is not None:
+        return None
+    if message.refusal or message.tool_calls or type(message.content) is not str:
+        return None
+    return message.content
+
+
 def answer_of(body: Body) -> Answer:
     """Read one decoded response body."""
     answer = Answer(model=body.model)
     if body.usage is not None:
-        answer.usage = _usage_of(body.usage)
+        answer.usage = usage_of(body.usage)
     if body.billing_cost is not None:
         answer.cost = body.billing_cost.credits
     if body.choices is not None:
@@ -140,7 +157,12 @@ def answer_of(body: Body) -> Answer:
     return answer
 
 
-def _usage_of(usage: _Usage) -> Usage:
+NO_USAGE = Usage()
+"""Where a body says nothing of tokens."""
+
+
+def usage_of(usage: _Usage) -> Usage:
+    """Tokens in any of the spellings."""
     details = usage.prompt_tokens_details or usage.input_tokens_details
     cached = details.cached_tokens if details is not None else usage.cache_read_input_tokens
     whole = usage.prompt_tokens

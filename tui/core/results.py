@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tui.core.bodies import Answer, Body, Number, answer_of
+from tui.core.bodies import NO_USAGE, Answer, Body, Number, answer_of, plain_text, usage_of
 from tui.core.outcome import Outcome
 from tui.core.retrying import retryable
 from tui.core.rows import RowError, RowResult
@@ -23,12 +23,12 @@ class UnreadableLineError(ValueError):
     """A result line that is not a JSON object with a ``custom_id``."""
 
 
-class _Response(msgspec.Struct):
+class _Response(msgspec.Struct, gc=False):
     status_code: Number | None = None
     body: Body | None = None
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     custom_id: str
     response: _Response | None = None
     error: Any = None
@@ -59,11 +59,24 @@ def read_openai_line(line: bytes, rules: Mapping[str, bool] | None = None) -> Ro
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_oddly_shaped(line, rules)
     response = fast.response
-    if not fast.error and response is not None and response.body is not None:
-        status = response.status_code
-        if status is None or 200 <= status < 300:
-            return _answered(fast.custom_id, status, answer_of(response.body), rules)
-    return _read_oddly_shaped(line, rules)
+    if fast.error or response is None or response.body is None:
+        return _read_oddly_shaped(line, rules)
+    status = response.status_code
+    if status is not None and not 200 <= status < 300:
+        return _read_oddly_shaped(line, rules)
+    body = response.body
+    text = plain_text(body)
+    if text is None:
+        return _answered(fast.custom_id, status, answer_of(body), rules)
+    return RowResult(
+        custom_id=fast.custom_id,
+        outcome=Outcome.SUCCEEDED,
+        http_status=status,
+        finish_reason="stop",
+        model=body.model,
+        text=text,
+        usage=NO_USAGE if body.usage is None else usage_of(body.usage),
+    )
 
 
 def _answered(

@@ -9,7 +9,7 @@ import msgspec
 from tui.core.outcome import Outcome
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens of one row; ``None`` where the provider does not say.
 
     ``input_tokens`` is the whole prompt, cached part included.
@@ -20,7 +20,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int | None = None
 
 
-class RowError(msgspec.Struct, frozen=True, kw_only=True):
+class RowError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why a row has no answer, in the provider's own words.
 
     ``retryable``: true for trouble that passes, false for a request that must be changed
@@ -32,7 +32,7 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool | None = None
 
 
-class RowResult(msgspec.Struct, kw_only=True):
+class RowResult(msgspec.Struct, kw_only=True, gc=False):
     """What one result line says, normalised.
 
     ``text`` is the answer as text (several choices or parts joined by blank lines), empty

@@ -52,11 +52,18 @@ class Accounts:
         paths: Where the sandbox keeps its state.
         config: The accounts that the person set up.
         clock: Unix seconds; the sandbox runs by it too.
+        sandbox_rate: Rows a second of the sandbox in place of what the environment says.
     """
 
     def __init__(
-        self, paths: Paths, config: Config, *, clock: Callable[[], float] = time.time
+        self,
+        paths: Paths,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.time,
+        sandbox_rate: float | None = None,
     ) -> None:
+        self._sandbox_rate = sandbox_rate
         self._paths = paths
         self._config = config
         self._clock = clock
@@ -181,12 +188,9 @@ class Accounts:
         from tui.sandbox.options import SandboxOptions
 
         if self._sandbox is None:
+            rate = sandbox_rate() if self._sandbox_rate is None else self._sandbox_rate
             self._sandbox = LocalSandbox.start(
-                SandboxOptions(
-                    home=self._paths.sandbox,
-                    rows_per_second=sandbox_rate(),
-                    clock=self._clock,
-                )
+                SandboxOptions(home=self._paths.sandbox, rows_per_second=rate, clock=self._clock)
             )
         return self._sandbox
 

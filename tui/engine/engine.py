@@ -50,12 +50,18 @@ class Engine:
     be called on the loop that opened the engine; they do their work off it.
     """
 
-    def __init__(self, paths: Paths, config: Config, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        config: Config,
+        clock: Callable[[], float],
+        sandbox_rate: float | None = None,
+    ) -> None:
         self.paths = paths
         self.config = config
         self.history = History(paths)
         self.events = EventBus()
-        self.accounts = Accounts(paths, config, clock=clock)
+        self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
         self._submitter = Submitter(self._context)
         self._collector = Collector(self._context)
@@ -71,8 +77,17 @@ class Engine:
         *,
         clock: Callable[[], float] = time.time,
         watch: bool = False,
+        sandbox_rate: float | None = None,
     ) -> Engine:
         """Open the history and be ready; with ``watch`` go on with what runs.
+
+        Args:
+            paths: Where everything is.
+            config: The settings; read from the paths when not given.
+            clock: Unix seconds.
+            watch: Watch what runs from the start.
+            sandbox_rate: Rows a second of the sandbox, 0 for at once; else the environment
+                or the default decides.
 
         Raises:
             HistoryError: The history cannot be used.
@@ -82,7 +97,7 @@ class Engine:
         start_logging(paths)
         if config is None:
             config = load_config(paths)
-        engine = await asyncio.to_thread(cls, paths, config, clock)
+        engine = await asyncio.to_thread(cls, paths, config, clock, sandbox_rate)
         if watch:
             engine.watch()
         return engine

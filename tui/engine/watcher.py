@@ -284,7 +284,7 @@ class Watcher:
         failures = self._failures[batch.id] = self._failures.get(batch.id, 0) + 1
         context.poll_errors.setdefault(batch.id, []).append(error)
         del context.poll_errors[batch.id][:-5]
-        pause = min(self._shortest(batch) * 2 ** min(failures, 10), _LONGEST_PAUSE)
+        pause = min(self._shortest(batch) * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
         asked = error.retry_after if isinstance(error, ProviderError) else None
         if asked is not None:
             pause = max(pause, min(asked, 3600.0))
@@ -316,4 +316,5 @@ class Watcher:
         wanted = min(guess, passed or guess) / 10
         longest = max(poll.max_seconds, poll.min_seconds)
         pause: float = min(max(wanted, self._shortest(batch)), longest)
-        return pause * random.uniform(0.9, 1.1)
+        jitter: float = random.uniform(0.9, 1.1)
+        return pause * jitter

@@ -79,10 +79,10 @@ def issues_of(value: Any) -> tuple[BatchIssue, ...]:
     if isinstance(value, str):
         return (BatchIssue(message=value),) if value.strip() else ()
     if isinstance(value, Mapping):
-        inner = value.get("data")
-        if isinstance(inner, list):
-            return issues_of(inner)
-        return (_issue(value),) if value else ()
+        if "data" in value:
+            return issues_of(value["data"])
+        issue = _issue(value)
+        return (issue,) if issue.code or issue.message else ()
     if isinstance(value, list):
         return tuple(issue for item in value for issue in issues_of(item))
     return ()

@@ -67,6 +67,7 @@ class Batches:
         return JSONResponse(made, self.created)
 
     def make(self, input_id: str, endpoint: str, window: str, metadata: Any) -> dict[str, Any]:
+        """Create the batch and build its object; blocks."""
         desk = self.desk
         file = desk.state.file(input_id)
         if file is None or file.like != desk.options.like:

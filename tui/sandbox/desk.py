@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -118,6 +119,7 @@ class Desk:
         err_id: str = "",
         metadata: Any = None,
         extra: dict[str, Any] | None = None,
+        refuse: Callable[[list[dict[str, Any]]], ApiError] | None = None,
     ) -> StoredBatch:
         """Create a batch from a file of lines and plan it.
 
@@ -132,6 +134,11 @@ class Desk:
             err_id: Id of the error file; empty makes one.
             metadata: What the caller attached.
             extra: What the dialect keeps.
+            refuse: Turns the problems of the lines into a refusal of the create; without it
+                such a batch is created and fails.
+
+        Raises:
+            ApiError: `refuse` made it.
         """
         options = self.options
         batch = StoredBatch(
@@ -157,6 +164,9 @@ class Desk:
             shutil.copyfile(source, own)
             own.chmod(0o600)
         planned = plan(own, batch, self.shape, self.state, options.fail_rate)
+        if planned.problems and refuse is not None:
+            own.unlink()
+            raise refuse(planned.problems)
         batch.problems = planned.problems
         batch.extra.setdefault("model", planned.model)
         if not planned.problems:
@@ -220,4 +230,5 @@ class Desk:
         """Delete a batch and its files."""
         self.state.change(batch, deleted=1)
         self.lines_of(batch).unlink(missing_ok=True)
-        self.plan_path(batch).unlink(missing_ok=True)
+        for generation in range(batch.generation + 1):
+            (self._batches / f"{batch.id}.{generation}.plan").unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from .wire import in_thread
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(r'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*:')
+_AFTER = frozenset(",]} \t\r\n")
 _PIECE = 1 << 19
 _decode = json.JSONDecoder(strict=False).raw_decode
 
@@ -137,8 +138,10 @@ class InlineReader:
             if last:
                 raise _broken() from problem
             return None
-        if end == len(self._text):
-            # A number may go on in the next piece.
+        if self._text[end : end + 1] not in _AFTER:
+            # A number may go on in the next piece: `0` and `.5`.
+            if last or not isinstance(value, (int, float)):
+                raise _broken()
             return None
         self._place = end
         return (value,)

@@ -21,6 +21,7 @@ from .state import State, StoredBatch
 from .timeline import stage
 
 _WINDOW = 512
+_WINDOW_BYTES = 2_000_000
 _SLOW_SECONDS = 10.0
 _SHOWN_PROBLEMS = 50
 _decode = msgspec.json.Decoder().decode
@@ -59,7 +60,7 @@ def plan(
 ) -> Planned:
     """Check an input file and plan its rows.
 
-    Runs in a thread; holds the input a window of 512 lines at a time, plus its custom ids.
+    Runs in a thread; holds the input a window of at most 512 lines at a time, plus its custom ids.
 
     Args:
         source: The input, one JSON object per line.
@@ -184,7 +185,7 @@ def _windows(source: Path) -> Iterator[list[tuple[int, int, bytes]]]:
     """Yield `(index, offset, line)` in lists; line ends and trailing blank lines are left out."""
     window: list[tuple[int, int, bytes]] = []
     blanks: list[tuple[int, int, bytes]] = []
-    offset = 0
+    offset = size = 0
     with source.open("rb") as file:
         for index, raw in enumerate(file):
             line = raw.rstrip(b"\r\n")
@@ -195,9 +196,10 @@ def _windows(source: Path) -> Iterator[list[tuple[int, int, bytes]]]:
             else:
                 blanks.append((index, offset, line))
             offset += len(raw)
-            if len(window) >= _WINDOW:
+            size += len(raw)
+            if len(window) >= _WINDOW or (size >= _WINDOW_BYTES and window):
                 yield window
-                window = []
+                window, size = [], 0
     if window:
         yield window
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,19 @@ class ResultFile:
         if kept:
             yield b"".join(kept)
 
+    def lines(self, skip: int) -> Iterator[bytes]:
+        """Yield the lines of rows that ran, with their newlines, from line `skip` on."""
+        plan = self._plan
+        errors = self._column == "err_end"
+
+        def count(place: int) -> int:
+            failed = plan.total("failed", place)
+            return failed if errors else place - failed
+
+        # The last place that `skip` lines are written before.
+        first = bisect_right(range(self._view.done + 1), skip, key=count) - 1
+        return self._records(first)
+
     def _first(self, start: int) -> int:
         return self._plan.find(self._column, start) if start < self._ran else self._view.done
 
@@ -92,8 +106,10 @@ class ResultFile:
         return self._plan.total(self._column, self._first(start))
 
     def _lines(self, start: int) -> Iterator[bytes]:
+        yield from self._records(self._first(start))
+
+    def _records(self, first: int) -> Iterator[bytes]:
         plan, view = self._plan, self._view
-        first = self._first(start)
         handle = os.open(self._source, os.O_RDONLY)
         try:
             before = plan.total(self._column, first)

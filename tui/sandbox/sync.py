@@ -17,7 +17,7 @@ from .desk import Desk
 from .endpoints import MAKERS, OPENAI
 from .failures import ApiError
 from .fates import Fate
-from .shape import Row
+from .shape import Fault, Row, openai_fault
 from .wire import Endpoint, in_thread, json_body, route
 
 _SLOW_SECONDS = 10.0
@@ -57,7 +57,7 @@ def endpoint(desk: Desk, path: str) -> Endpoint:
     return answer
 
 
-async def run(request: Request, desk: Desk, path: str) -> Row:
+async def run(request: Request, desk: Desk, path: str, fault: Fault = openai_fault) -> Row:
     """Decide what becomes of a synchronous request.
 
     Raises:
@@ -70,13 +70,12 @@ async def run(request: Request, desk: Desk, path: str) -> Row:
     known = "sync:" + hashlib.blake2b(await request.body(), digest_size=12).hexdigest()
     mark = secrets.token_hex(12)
     first = bool(await in_thread(desk.state.first_sends, [known], mark)) if found.flaky else False
-    valid = not fates.missing_parameter(path, body) and body.get("stream") is not True
     fate = fates.decide(
         found,
         first_send=first,
         chance=secrets.randbits(32),
         fail_rate=desk.options.fail_rate,
-        valid=valid,
+        valid=not fault(path, body, {}),
     )
     if fate is Fate.NEVER:
         raise ApiError(504, "The request timed out.", kind="timeout", code="timeout")

@@ -127,7 +127,7 @@ class Gate:
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[self._id_header] = mark
+                MutableHeaders(scope=message).setdefault(self._id_header, mark)
             await send(message)
 
         if self._key is not None:

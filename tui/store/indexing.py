@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tui.core.outcome import OUTCOME_CODES
 from tui.core.results import UnreadableLineError, read_openai_line
@@ -19,10 +19,21 @@ from tui.core.rows import RowResult
 from tui.store.database import Database
 from tui.store.groups import Groups
 from tui.store.jobs import add_counts, batch_pk
-from tui.store.merging import RESULT_COLUMNS, RESULT_MARKS, show_best
+from tui.store.merging import show_best
+from tui.store.seqs import SeqFinder
 from tui.store.terms import Terms
 
 Reader = Callable[[bytes, Mapping[str, bool] | None], RowResult]
+
+Values = tuple[Any, ...]
+"""``seq`` and the other columns of a result that differ from line to line."""
+
+_VARYING = (
+    "seq, outcome, http_status, error_group, finish, model, input_tokens, output_tokens,"
+    " cached_tokens, cost, offset, length, preview"
+)
+
+_MARKS = ",".join("?" * 13)
 
 _SLICE_BYTES = 1 << 20
 """Bytes read at a time. A slice is one transaction of some ten milliseconds."""
@@ -31,12 +42,11 @@ _PREVIEW = 160
 _IDS_AT_ONCE = 500
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a line stands: offset and length in bytes, without its end."""
+Found = tuple[int, int, RowResult]
+"""Offset and length of a line in bytes, without its end, and what it says."""
 
-    offset: int
-    length: int
+Stray = tuple[int, int, str, str]
+"""Offset and length of a line, why it belongs to no row, and its ``custom_id``."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +90,20 @@ class ResultIndexer:
         (self._attempt,) = database.read.execute(
             "SELECT attempt FROM batches WHERE pk=?", (self._batch,)
         ).fetchone()
+        self._seqs = SeqFinder(self._job, self._first_seq() + file.lines)
+        # What is the same for every line stands in the statement: fewer values to bind.
+        self._insert = (
+            f"{{verb}} INTO {{table}} (job, attempt, batch, file, {_VARYING}) VALUES"
+            f" ({self._job}, {self._attempt}, {self._batch}, {file.pk}, {_MARKS})"
+        )
         self.indexed = file.indexed
         self.lines = file.lines
+
+    def _first_seq(self) -> int:
+        (first,) = self._database.read.execute(
+            "SELECT first_seq FROM batches WHERE pk=?", (self._batch,)
+        ).fetchone()
+        return first or 0
 
     def run(self, *, complete: bool, stop: Callable[[], bool] | None = None) -> int:
         """Index what is on the disk and not indexed yet; the answer is the number of lines.
@@ -100,132 +122,137 @@ class ResultIndexer:
         return self.lines - before
 
     def _store(self, lines: list[bytes]) -> None:
-        readable: list[tuple[Place, RowResult]] = []
-        strays: list[tuple[Place, str, str]] = []
+        found: list[Found] = []
+        strays: list[Stray] = []
         offset = self.indexed
-        count = 0
         read = self._reader
         rules = self._rules
         for line in lines:
             length = len(line)
             if line and not line.isspace():
-                count += 1
-                place = Place(offset, length)
                 try:
-                    readable.append((place, read(line, rules)))
+                    found.append((offset, length, read(line, rules)))
                 except UnreadableLineError:
-                    strays.append((place, "unreadable", ""))
+                    strays.append((offset, length, "unreadable", ""))
             offset += length + 1
+        count = self.lines + len(found) + len(strays)
         try:
             with self._database.write() as connection:
-                self._store_rows(connection, readable, strays)
+                self._store_rows(connection, found, strays)
                 connection.executemany(
-                    "INSERT INTO strays (file, kind, custom_id, offset, length) VALUES (?,?,?,?,?)",
-                    [(self._file.pk, kind, id_, p.offset, p.length) for p, kind, id_ in strays],
+                    "INSERT INTO strays (file, offset, length, kind, custom_id) VALUES (?,?,?,?,?)",
+                    [(self._file.pk, *stray) for stray in strays],
                 )
                 connection.execute(
                     "UPDATE files SET indexed=?, lines=? WHERE pk=?",
-                    (offset, self.lines + count, self._file.pk),
+                    (offset, count, self._file.pk),
                 )
         except BaseException:
             # Words that were stored in the transaction are gone with it.
             self._terms = Terms()
             raise
         self.indexed = offset
-        self.lines += count
+        self.lines = count
 
     def _store_rows(
-        self,
-        connection: sqlite3.Connection,
-        readable: list[tuple[Place, RowResult]],
-        strays: list[tuple[Place, str, str]],
+        self, connection: sqlite3.Connection, found: list[Found], strays: list[Stray]
     ) -> None:
-        seqs = self._seqs(connection, [result.custom_id for _, result in readable])
-        taken = self._taken(connection, list(seqs.values()))
         groups = Groups(connection, self._job)
-        counts: Counter[int] = Counter()
-        fresh: list[tuple[object, ...]] = []
-        rivals: list[tuple[object, ...]] = []
-        rivalled: list[int] = []
-        replaced: list[tuple[int, int]] = []
-        for place, result in readable:
+        seqs = self._seqs.find(connection, [result.custom_id for _, _, result in found])
+        rows: list[Values] = []
+        for offset, length, result in found:
             seq = seqs.get(result.custom_id)
             if seq is None:
-                strays.append((place, "unknown", result.custom_id))
-                continue
-            values = self._values(connection, groups, seq, place, result)
+                strays.append((offset, length, "unknown", result.custom_id))
+            else:
+                rows.append(self._values(connection, groups, seq, offset, length, result))
+        if self._attempt > 1 or not self._store_at_once(connection, rows):
+            ids = {seq: custom_id for custom_id, seq in seqs.items()}
+            self._store_one_by_one(connection, rows, ids, strays)
+
+    def _store_at_once(self, connection: sqlite3.Connection, rows: list[Values]) -> bool:
+        """Store lines of rows without a result, as nearly all are.
+
+        Returns:
+            ``False``, with nothing stored, when one of the rows has a result.
+        """
+        connection.execute("SAVEPOINT slice")
+        try:
+            connection.executemany(self._insert.format(verb="INSERT", table="results"), rows)
+            stored = True
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK TO slice")
+            stored = False
+        connection.execute("RELEASE slice")
+        if stored:
+            add_counts(connection, self._job, dict(Counter(row[1] for row in rows)))
+        return stored
+
+    def _store_one_by_one(
+        self,
+        connection: sqlite3.Connection,
+        rows: list[Values],
+        ids: dict[int, str],
+        strays: list[Stray],
+    ) -> None:
+        """Store lines of rows that may have a result already, from this batch or another."""
+        taken = self._taken(connection, [row[0] for row in rows])
+        counts: Counter[int] = Counter()
+        fresh: list[Values] = []
+        rivals: list[Values] = []
+        replaced: list[tuple[int, int]] = []
+        for row in rows:
+            seq, outcome = row[:2]
             holder = taken.get(seq)
-            if holder is None:
-                fresh.append(values)
-                counts[values[2]] += 1  # type: ignore[index]
-            elif holder[0] != self._batch:
-                rivals.append(values)
-                rivalled.append(seq)
-            elif holder[1] is None:
+            if holder is not None and holder[0] == self._batch and holder[1] is not None:
+                strays.append((row[10], row[11], "duplicate", ids[seq]))
+                continue
+            taken[seq] = (self._batch, self._file.pk, outcome)
+            if holder is not None and holder[0] != self._batch:
+                rivals.append(row)
+                continue
+            fresh.append(row)
+            counts[outcome] += 1
+            if holder is not None:
                 # The row was given up (missing, cancelled), and its line came after all.
                 replaced.append((self._job, seq))
-                fresh.append(values)
-                counts[values[2]] += 1  # type: ignore[index]
                 counts[holder[2]] -= 1
-            else:
-                strays.append((place, "duplicate", result.custom_id))
-                continue
-            taken[seq] = (self._batch, self._file.pk, 0)
         connection.executemany("DELETE FROM results WHERE job=? AND seq=?", replaced)
-        connection.executemany(
-            f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_MARKS})", fresh
-        )
+        connection.executemany(self._insert.format(verb="INSERT", table="results"), fresh)
         add_counts(connection, self._job, dict(counts))
         connection.executemany(
-            f"INSERT OR REPLACE INTO attempts ({RESULT_COLUMNS}) VALUES ({RESULT_MARKS})", rivals
+            self._insert.format(verb="INSERT OR REPLACE", table="attempts"), rivals
         )
-        if self._attempt > 1:
-            rivalled.extend(seqs.values())
-        if rivalled:
-            show_best(connection, self._job, rivalled)
+        if self._attempt > 1 or rivals:
+            show_best(connection, self._job, taken)
 
     def _values(
         self,
         connection: sqlite3.Connection,
         groups: Groups,
         seq: int,
-        place: Place,
+        offset: int,
+        length: int,
         result: RowResult,
-    ) -> tuple[object, ...]:
+    ) -> Values:
         error = result.error
         usage = result.usage
+        term = self._terms.number
         return (
-            self._job,
             seq,
             OUTCOME_CODES[result.outcome],
-            self._attempt,
-            self._batch,
             result.http_status,
             None if error is None else groups.number(result.http_status, error),
-            self._terms.number(connection, result.finish_reason),
-            self._terms.number(connection, result.model),
+            term(connection, result.finish_reason),
+            term(connection, result.model),
             usage.input_tokens,
             usage.output_tokens,
             usage.cached_tokens,
             result.cost,
-            self._file.pk,
-            place.offset,
-            place.length,
+            offset,
+            length,
             (result.text if error is None else error.message)[:_PREVIEW],
         )
-
-    def _seqs(self, connection: sqlite3.Connection, ids: list[str]) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for start in range(0, len(ids), _IDS_AT_ONCE):
-            part = ids[start : start + _IDS_AT_ONCE]
-            marks = ",".join("?" * len(part))
-            found.update(
-                connection.execute(
-                    f"SELECT custom_id, seq FROM requests WHERE job=? AND custom_id IN ({marks})",
-                    (self._job, *part),
-                ).fetchall()
-            )
-        return found
 
     def _taken(
         self, connection: sqlite3.Connection, seqs: list[int]

@@ -47,7 +47,11 @@ class EngineBridge:
     def receive(self, event: JobEvent) -> None:
         """Note an event; a subscriber of the engine's bus."""
         changes = self._changes
-        changes.jobs.add(event.job_id)
+        if event.job_id:
+            changes.jobs.add(event.job_id)
+        else:
+            # Another program wrote into the history: anything may be different.
+            changes.listed = True
         match event:
             case JobImported() | JobDeleted():
                 changes.listed = True

@@ -47,7 +47,7 @@ class Command:
     @property
     def action_name(self) -> str:
         """The action without its arguments."""
-        return self.action_string.partition("(")[0]
+        return self.action_string.partition("(")[0].rpartition(".")[2]
 
 
 _M, _C, _B, _R, _T = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS, Scope.TABLE
@@ -165,7 +165,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("submit", "Submit", "S", "Send the requests, after asking.", (_C, _B), (_C,)),
     Command("fix", "Fix", "F", "Apply the fixes that change no request.", (_C,), (_C,)),
     Command("check", "Check again", "ctrl+r", "Read and check the file once more.", (_C,)),
-    Command("new", "New", "n", "Start a new job from a file of requests.", (_M,), (_B,)),
+    Command(
+        "new",
+        "New",
+        "n",
+        "Start a new job from a file of requests.",
+        (_M,),
+        (_B,),
+        action="app.new",
+    ),
     Command(
         "filter",
         "Filter",
@@ -228,9 +236,17 @@ COMMANDS: tuple[Command, ...] = (
         "Make a sample file for the sandbox: free, without a key.",
         (_M,),
         (_C,),
+        action="app.sample",
     ),
-    Command("theme", "Theme", "", "Choose other colours.", (_M,)),
-    Command("log", "Log", "L", "Show what the program did, and what went wrong.", (_M,)),
+    Command("theme", "Theme", "", "Choose other colours.", (_M,), action="app.theme"),
+    Command(
+        "log",
+        "Log",
+        "L",
+        "Show what the program did, and what went wrong.",
+        (_M,),
+        action="app.log",
+    ),
     Command(
         "palette",
         "Commands",
@@ -238,9 +254,14 @@ COMMANDS: tuple[Command, ...] = (
         "Find a command by its name.",
         (_M,),
         in_palette=False,
+        action="app.command_palette",
     ),
-    Command("help", "Help", "question_mark,f1", "Show all keys.", (_M,), (_C, _B, _R)),
-    Command("quit", "Quit", "q,ctrl+q", "Leave; batches go on at the provider.", (_M,), (_C,)),
+    Command(
+        "help", "Help", "question_mark,f1", "Show all keys.", (_M,), (_C, _B, _R), action="app.help"
+    ),
+    Command(
+        "quit", "Quit", "q", "Leave; batches go on at the provider.", (_M,), (_C,), action="leave"
+    ),
 )
 """All commands; the order within a scope is the order in the footer and in help."""
 
@@ -271,7 +292,7 @@ def bindings(scope: Scope) -> list[BindingType]:
             made.append(
                 Binding(
                     command.keys,
-                    command.action_string if own else f"screen.{command.action_string}",
+                    _action_for(command, own),
                     command.title,
                     show=shown,
                     tooltip=command.help,
@@ -279,3 +300,10 @@ def bindings(scope: Scope) -> list[BindingType]:
                 )
             )
     return made
+
+
+def _action_for(command: Command, own: bool) -> str:
+    """The action of a binding; from a pane, what is not its own is the screen's or the app's."""
+    if own or "." in command.action_string:
+        return command.action_string
+    return f"screen.{command.action_string}"

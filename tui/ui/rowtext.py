@@ -216,5 +216,9 @@ def _words(value: Any) -> str:
         if isinstance(text, str):
             return text
         dumped = json.dumps(value, ensure_ascii=False)
-        return dumped if len(dumped) < 500 else f"[{value.get('type', 'data')}, {len(dumped):,} characters]"
+        return (
+            dumped
+            if len(dumped) < 500
+            else f"[{value.get('type', 'data')}, {len(dumped):,} characters]"
+        )
     return json.dumps(value, ensure_ascii=False)

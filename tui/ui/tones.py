@@ -20,7 +20,7 @@ TONES: tuple[Tone, ...] = ("strong", "muted", "good", "bad", "warn", "live", "ac
 _STYLES: dict[Tone, str] = {
     "": "",
     "strong": "bold",
-    "muted": "$text-muted",
+    "muted": "$foreground 60%",
     "good": "$text-success",
     "bad": "$text-error",
     "warn": "$text-warning",

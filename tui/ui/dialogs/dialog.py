@@ -1,10 +1,9 @@
-"""The frame of all dialogs: a titled box in the middle, whose keys reach nothing below."""
+"""The frame of all dialogs: a titled box in the middle, above everything else."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -41,7 +40,3 @@ class Dialog(ModalScreen[Answer]):
     def action_leave(self) -> None:
         """Leave without an answer."""
         self.dismiss(None)
-
-    def on_key(self, event: events.Key) -> None:
-        """Keep keys that mean nothing here from reaching what is below."""
-        event.stop()

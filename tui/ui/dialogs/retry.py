@@ -20,7 +20,10 @@ from tui.ui.tones import Part, content
 
 @dataclass(frozen=True)
 class RetryFacts:
-    """What the dialog tells of a retry; ``permanent`` rows would fail again unchanged."""
+    """What the dialog tells of a retry.
+
+    ``rows`` can succeed as they are; ``permanent`` more would fail again unchanged.
+    """
 
     subject: str
     rows: int
@@ -96,7 +99,7 @@ class RetryDialog(Dialog[RetryAnswer | None]):
 
     def _words(self, with_permanent: bool) -> object:
         facts = self._facts
-        rows = facts.rows if with_permanent or self._edit else facts.rows - facts.permanent
+        rows = facts.rows + facts.permanent * (with_permanent or self._edit)
         parts: list[Part] = [
             ("rows      ", "muted"),
             (f"{rows:,}", "strong"),
@@ -155,8 +158,7 @@ class RetryDialog(Dialog[RetryAnswer | None]):
             if tokens.value:
                 edits["max_tokens"] = int(tokens.value)
         also = self._edit or any(box.value for box in self.query(Checkbox))
-        rows = self._facts.rows if also else self._facts.rows - self._facts.permanent
-        if rows <= 0:
+        if not self._facts.rows and not also:
             self.app.bell()
             return
         self.dismiss(RetryAnswer(edits, also))

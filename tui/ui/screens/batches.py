@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from tui.core.jobs import Job
 from tui.core.status import BatchStatus, is_terminal
@@ -26,7 +25,8 @@ from tui.ui.messages import (
     RetryRequested,
 )
 from tui.ui.targets import CommandTarget
-from tui.ui.tones import Part, content
+from tui.ui.tones import Part
+from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.filter_line import FilterLine
 from tui.ui.widgets.job_source import JOB_COLUMNS, JobSource
 from tui.ui.widgets.job_strip import JobStrip
@@ -45,9 +45,9 @@ class BatchesPane(CommandTarget, Vertical):
     BORDER_TITLE = "Batches"
     DEFAULT_CSS = """
     BatchesPane #jobs { height: 1fr; }
-    BatchesPane #welcome { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    BatchesPane EmptyState { display: none; }
     BatchesPane.-empty > * { display: none; }
-    BatchesPane.-empty #welcome { display: block; }
+    BatchesPane.-empty EmptyState { display: block; }
     """
 
     def __init__(self, *, now: Callable[[], float] = time.time, id: str | None = None) -> None:
@@ -65,7 +65,7 @@ class BatchesPane(CommandTarget, Vertical):
         yield self._filter
         yield self._table
         yield self._strip
-        yield Static(_WELCOME, id="welcome")
+        yield EmptyState("Nothing here yet", _WELCOME)
 
     def set_engine(self, engine: Engine) -> None:
         """Take the engine to read from, and show its jobs."""
@@ -73,6 +73,11 @@ class BatchesPane(CommandTarget, Vertical):
         self._board = Board(engine.history, self._now)
         self._board.reload()
         self._show_jobs()
+
+    @property
+    def jobs_table(self) -> VirtualTable:
+        """The table of jobs."""
+        return self._table
 
     @property
     def board(self) -> Board | None:
@@ -94,6 +99,8 @@ class BatchesPane(CommandTarget, Vertical):
         """Show what the engine told."""
         if self._board is None:
             return
+        if changes.listed and not changes.jobs:
+            self._board.reload()
         rearranged = self._board.update(changes.jobs)
         for job_id, transfer in changes.transfers.items():
             view = self._board.view(job_id)
@@ -121,7 +128,10 @@ class BatchesPane(CommandTarget, Vertical):
 
     def focus_rows(self) -> None:
         """Give the keys to the list."""
-        self._table.focus()
+        if self.has_class("-empty"):
+            self.focus()
+        else:
+            self._table.focus()
 
     def go_back(self) -> bool:
         """Leave the innermost thing; false when there is none."""
@@ -152,11 +162,19 @@ class BatchesPane(CommandTarget, Vertical):
         assert self._board is not None
         ids = self._board.ids(self._filter.text, self._failed_only)
         self._table.set_source(JobSource(self._board, ids, self._now))
-        self.set_class(not len(self._board), "-empty")
+        self._show_emptiness(not len(self._board))
         conditions: list[Part] = [("with failed rows", "accent")] if self._failed_only else []
         self._filter.show(conditions, len(ids), len(self._board), "jobs")
         self._draw_strip()
         self.update_commands()
+
+    def _show_emptiness(self, empty: bool) -> None:
+        had_focus = self.has_focus or self._table.has_focus or self.screen.focused is None
+        self.set_class(empty, "-empty")
+        # Something must have the focus, or the keys of the pane would not work.
+        self.can_focus = empty
+        if had_focus and self.display:
+            self.call_after_refresh(self.focus_rows)
 
     def _draw_strip(self) -> None:
         view = self._view
@@ -244,14 +262,8 @@ class BatchesPane(CommandTarget, Vertical):
             self.post_message(CopyRequested(self.job.id, "the id of the job"))
 
 
-_WELCOME = content(
-    [
-        ("Nothing here yet\n\n", "strong"),
-        ("n", "accent"),
-        ("  import a file of requests (JSONL), check it, send it\n", "muted"),
-        ("T", "accent"),
-        ("  try it with a sample on the sandbox: free, without a key\n", "muted"),
-        ("?", "accent"),
-        ("  all keys\n", "muted"),
-    ]
+_WELCOME = (
+    ("n", "import a file of requests, check it, send it"),
+    ("T", "try a sample on the sandbox: free, without a key"),
+    ("?", "all keys"),
 )

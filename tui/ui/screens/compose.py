@@ -19,6 +19,7 @@ from tui.ui.commands import Scope, bindings
 from tui.ui.messages import ExternalRequested, FileRequested, SubmitRequested
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part, content
+from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.problem_source import PROBLEM_COLUMNS, ProblemSource
 from tui.ui.widgets.virtual_table import VirtualTable
 
@@ -36,19 +37,20 @@ class ComposePane(CommandTarget, Vertical):
     DEFAULT_CSS = """
     ComposePane { padding: 0 1; }
     ComposePane Grid {
-        grid-size: 4; grid-columns: 9 1fr 9 1fr; grid-rows: 1; grid-gutter: 1 1;
-        height: 5; margin-top: 1;
+        grid-size: 4; grid-columns: 9 1fr 8 1fr; grid-rows: 1; grid-gutter: 0 1; height: 3;
     }
-    ComposePane #compose-file { column-span: 3; text-wrap: nowrap; text-overflow: ellipsis; }
-    ComposePane #compose-figures { height: auto; margin-top: 1; }
-    ComposePane #compose-verdict { height: 1; margin: 1 0; }
-    ComposePane #problems { height: 1fr; display: none; }
-    ComposePane.-problems #problems { display: block; }
-    ComposePane #compose-buttons { height: 1; margin-bottom: 1; dock: bottom; }
+    ComposePane #compose-file, ComposePane #compose-name { column-span: 3; }
+    ComposePane #compose-file { text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1; }
+    ComposePane #compose-figures { height: 1; margin-top: 1; }
+    ComposePane #compose-verdict { height: 1; }
+    ComposePane #problems { height: 1fr; display: none; margin-top: 1; }
+    ComposePane #problem { height: 3; display: none; padding: 0 2; }
+    ComposePane.-problems #problems, ComposePane.-problems #problem { display: block; }
+    ComposePane #compose-buttons { height: 1; margin-top: 1; }
     ComposePane #compose-buttons Button { margin-right: 2; }
-    ComposePane #compose-start { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    ComposePane EmptyState { display: none; }
     ComposePane.-empty > * { display: none; }
-    ComposePane.-empty #compose-start { display: block; }
+    ComposePane.-empty EmptyState { display: block; }
     """
 
     can_focus = True
@@ -64,7 +66,8 @@ class ComposePane(CommandTarget, Vertical):
         self._progress_timer: Timer | None = None
         self._verdict = Static("", id="compose-verdict", markup=False)
         self._figures = Static("", id="compose-figures", markup=False)
-        self._problems = VirtualTable(PROBLEM_COLUMNS, id="problems")
+        self._problems = VirtualTable(PROBLEM_COLUMNS, openable=False, id="problems")
+        self._problem = Static("", id="problem", markup=False)
 
     def compose(self) -> ComposeResult:
         """The form, what the check says, and the buttons."""
@@ -80,11 +83,12 @@ class ComposePane(CommandTarget, Vertical):
         yield self._figures
         yield self._verdict
         yield self._problems
+        yield self._problem
         with Horizontal(id="compose-buttons"):
             yield Button("Submit…  S", id="compose-submit", variant="primary", compact=True)
             yield Button("Fix  F", id="compose-fix", compact=True)
             yield Button("Other file  f", id="compose-pick", compact=True)
-        yield Static(_START, id="compose-start")
+        yield EmptyState("Start with a file of requests", _START)
 
     def on_mount(self) -> None:
         """Nothing is chosen yet."""
@@ -112,8 +116,13 @@ class ComposePane(CommandTarget, Vertical):
         value = self.query_one("#compose-account", Select).value
         return value if isinstance(value, str) else ""
 
-    def open_file(self, path: Path) -> None:
-        """Take a file and check it."""
+    def open_file(self, path: Path, account: str = "") -> None:
+        """Take a file and check it, for an account if one is named."""
+        if account:
+            field = self.query_one("#compose-account", Select)
+            with self.prevent(Select.Changed):
+                field.value = account
+            self._list_windows()
         self._path = path
         self._fix = False
         self.remove_class("-empty")
@@ -213,7 +222,9 @@ class ComposePane(CommandTarget, Vertical):
             self._progress_timer.stop()
             self._progress_timer = None
         if stopped:
-            self._verdict.update(content([("The check was stopped. ctrl+r starts it anew", "warn")]))
+            self._verdict.update(
+                content([("The check was stopped. ctrl+r starts it anew", "warn")])
+            )
         elif error is not None:
             self._verdict.update(content(_refused(error)))
         elif report is not None:
@@ -249,6 +260,12 @@ class ComposePane(CommandTarget, Vertical):
         if self.has_focus_within or self.screen.focused is None:
             self.call_after_refresh(self.focus_rows)
         self.update_commands()
+
+    @on(VirtualTable.CursorMoved, "#problems")
+    def _problem_under_cursor(self, event: VirtualTable.CursorMoved) -> None:
+        source = self._problems.source
+        if isinstance(source, ProblemSource) and isinstance(event.row_id, int):
+            self._problem.update(content(source.describe(event.row_id)))
 
     @on(Select.Changed, "#compose-account")
     def _account_changed(self) -> None:
@@ -374,12 +391,7 @@ def _refused(error: BatchdeckError) -> list[Part]:
     return parts
 
 
-_START = content(
-    [
-        ("Start with a file of requests\n\n", "strong"),
-        ("f", "accent"),
-        ("  choose a JSONL file: it is checked before anything is sent\n", "muted"),
-        ("T", "accent"),
-        ("  make a sample for the sandbox: free, without a key\n", "muted"),
-    ]
+_START = (
+    ("f", "choose a JSONL file: it is checked before anything is sent"),
+    ("T", "make a sample for the sandbox: free, without a key"),
 )

@@ -21,6 +21,7 @@ from tui.ui.screens.compose import ComposePane
 from tui.ui.screens.results import ResultsPane
 from tui.ui.tones import content
 from tui.ui.widgets.top_bar import TopBar
+from tui.ui.widgets.virtual_table import VirtualTable
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -43,13 +44,20 @@ class MainScreen(Screen[None]):
     MainScreen { layout: vertical; }
     MainScreen #panes { height: 1fr; }
     MainScreen #panes > * { display: none; width: 1fr; height: 1fr; }
-    MainScreen.-show-compose ComposePane, MainScreen.-show-batches BatchesPane,
-    MainScreen.-show-results ResultsPane { display: block; }
-    MainScreen.-wide.-show-batches ResultsPane, MainScreen.-wide.-show-results BatchesPane {
-        display: block;
-    }
+    MainScreen.-show-compose #panes > ComposePane,
+    MainScreen.-show-batches #panes > BatchesPane,
+    MainScreen.-show-results #panes > ResultsPane,
+    MainScreen.-wide.-show-batches #panes > ResultsPane,
+    MainScreen.-wide.-show-results #panes > BatchesPane { display: block; }
     MainScreen.-wide #panes > BatchesPane { width: 2fr; }
     MainScreen.-wide #panes > ResultsPane { width: 3fr; }
+    MainScreen.-tall ResultsPane #row-view { display: block; }
+    MainScreen.-tall ResultsPane.-empty #row-view { display: none; }
+    MainScreen.-tall JobStrip { height: 11; }
+    MainScreen.-tall.-wide JobStrip { height: 18; layout: vertical; }
+    MainScreen.-tall.-wide JobStrip #strip-facts { height: auto; margin-bottom: 1; }
+    MainScreen.-tall.-medium JobStrip #strip-timeline,
+    MainScreen.-tall.-wide JobStrip #strip-timeline { display: block; }
     MainScreen #too-small { display: none; height: 1fr; content-align: center middle; text-align: center; }
     MainScreen.-tiny > *, MainScreen.-flat > * { display: none; }
     MainScreen.-tiny > #too-small, MainScreen.-flat > #too-small { display: block; }
@@ -125,6 +133,14 @@ class MainScreen(Screen[None]):
             if pane.SCOPE is scope:
                 return pane
         return None
+
+    @property
+    def table(self) -> VirtualTable:
+        """The table that has the keys, else the one of the pane."""
+        focused = self.focused
+        if isinstance(focused, VirtualTable):
+            return focused
+        return self.results.rows_table if self.pane == "results" else self.batches.jobs_table
 
     def open_job(self, job_id: str) -> None:
         """Show the rows of a job."""
@@ -204,6 +220,11 @@ class MainScreen(Screen[None]):
             self.results.show_job(self.batches.job.id)
         self.pane = pane
         self._active.focus_rows()
+
+    def action_leave(self) -> None:
+        """Leave the row that is read; else leave the program."""
+        if not (self.pane == "results" and self.results.is_reading and self.results.go_back()):
+            self.app.action_quit()
 
     def action_back(self) -> None:
         """Leave the innermost thing; from a pane, go to the list."""

@@ -28,7 +28,8 @@ from tui.ui.messages import (
 )
 from tui.ui.status import bar_parts, counts_parts, status_parts
 from tui.ui.targets import CommandTarget
-from tui.ui.tones import Part, content
+from tui.ui.tones import Part, content, plain
+from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.filter_line import FilterLine
 from tui.ui.widgets.group_source import GROUP_COLUMNS, GroupSource
 from tui.ui.widgets.row_source import ROW_COLUMNS, RowSource
@@ -64,14 +65,12 @@ class ResultsPane(CommandTarget, Vertical):
     ResultsPane.-errors #error-groups { display: block; }
     ResultsPane #rows { height: 1fr; min-height: 3; }
     ResultsPane #row-view { display: none; }
-    ResultsPane #no-job { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    ResultsPane EmptyState { display: none; }
     ResultsPane.-empty > * { display: none; }
-    ResultsPane.-empty #no-job { display: block; }
+    ResultsPane.-empty EmptyState { display: block; }
     ResultsPane.-reading #rows, ResultsPane.-reading #error-groups,
     ResultsPane.-reading #row-filter, ResultsPane.-reading #job-counts { display: none; }
     ResultsPane.-reading #row-view { display: block; height: 1fr; }
-    .-tall ResultsPane #row-view { display: block; height: 1fr; }
-    .-tall ResultsPane.-empty #row-view { display: none; }
     """
 
     _OUTCOME_WORDS: ClassVar[str] = "errors only"
@@ -88,7 +87,9 @@ class ResultsPane(CommandTarget, Vertical):
         self._read_timer: Timer | None = None
         self._title = Static("", id="job-title", markup=False)
         self._counts = Static("", id="job-counts", markup=False)
-        self._groups = VirtualTable(GROUP_COLUMNS, show_header=False, id="error-groups")
+        self._groups = VirtualTable(
+            GROUP_COLUMNS, show_header=False, steady_cursor=False, id="error-groups"
+        )
         self._filter = FilterLine("text in id, request or answer", id="row-filter")
         self._rows = VirtualTable(ROW_COLUMNS, markable=True, id="rows")
         self._view = RowView(id="row-view")
@@ -101,17 +102,30 @@ class ResultsPane(CommandTarget, Vertical):
         yield self._filter
         yield self._rows
         yield self._view
-        yield Static(_NO_JOB, id="no-job")
+        yield EmptyState("No job is open", _NO_JOB)
+
+    def on_resize(self) -> None:
+        """Let the bar of counts fit."""
+        self._draw_head()
 
     def on_mount(self) -> None:
         """Nothing is shown yet."""
-        self.add_class("-empty")
+        self._show_emptiness()
         self._rows.show_sort("seq", False)
 
     @property
     def job_id(self) -> str | None:
         """The job shown."""
         return self._job.id if self._job is not None else None
+
+    @property
+    def rows_table(self) -> VirtualTable:
+        """The table of rows."""
+        return self._rows
+
+    def clear_marks(self) -> None:
+        """Take the marks of rows away."""
+        self._rows.clear_marks()
 
     @property
     def is_reading(self) -> bool:
@@ -144,7 +158,7 @@ class ResultsPane(CommandTarget, Vertical):
         self._job = None
         if job_id is not None and self._engine is not None:
             self._read_job(job_id)
-        self.set_class(self._job is None, "-empty")
+        self._show_emptiness()
         if self._job is None:
             self._rows.set_source(EmptySource())
         else:
@@ -177,7 +191,9 @@ class ResultsPane(CommandTarget, Vertical):
 
     def focus_rows(self) -> None:
         """Give the keys to the rows, or to the row that is read."""
-        if self.is_reading:
+        if self._job is None:
+            self.focus()
+        elif self.is_reading:
             self._view.focus_answer()
         else:
             self._rows.focus()
@@ -238,6 +254,11 @@ class ResultsPane(CommandTarget, Vertical):
         self._draw_groups()
         self._draw_filter()
 
+    def _show_emptiness(self) -> None:
+        self.set_class(self._job is None, "-empty")
+        # Something must have the focus, or the keys of the pane would not work.
+        self.can_focus = self._job is None
+
     def _draw_head(self) -> None:
         job = self._job
         if job is None:
@@ -248,9 +269,10 @@ class ResultsPane(CommandTarget, Vertical):
             if fact:
                 title += [(" · ", "muted"), (one_line(fact, 60), "muted")]
         self._title.update(content(title))
-        counts: list[Part] = list(bar_parts(job.counts, 16, self._done))
-        counts += [("  ", ""), *counts_parts(job.counts)]
-        self._counts.update(content(counts))
+        words = counts_parts(job.counts)
+        room = (self._counts.size.width or 76) - len(plain(words)) - 2
+        bar = bar_parts(job.counts, max(4, min(24, room)), self._done)
+        self._counts.update(content([*bar, ("  ", ""), *words]))
 
     def _draw_groups(self) -> None:
         if self._job is None or self._engine is None:
@@ -402,7 +424,10 @@ class ResultsPane(CommandTarget, Vertical):
             wanted = self.row_filter
             outcomes = wanted.outcomes or UNANSWERED
             rows = RowFilter(
-                outcomes=outcomes, error_group=wanted.error_group, code=wanted.code, text=wanted.text
+                outcomes=outcomes,
+                error_group=wanted.error_group,
+                code=wanted.code,
+                text=wanted.text,
             )
             subject = "the rows shown that have no answer"
         self.post_message(RetryRequested(self._job.id, rows, edit, subject))
@@ -481,13 +506,4 @@ def _why_no_retry(job: Job) -> str:
     return "Every row has an answer."
 
 
-_NO_JOB = content(
-    [
-        ("No job is open\n\n", "strong"),
-        ("Go to ", "muted"),
-        ("2", "accent"),
-        (" Batches and press ", "muted"),
-        ("enter", "accent"),
-        (" on a job.", "muted"),
-    ]
-)
+_NO_JOB = (("2", "go to Batches"), ("enter", "there, opens a job"))

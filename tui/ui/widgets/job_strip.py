@@ -19,13 +19,11 @@ class JobStrip(Horizontal):
     """Facts and batches on the left, the timeline on the right; one line where room is short."""
 
     DEFAULT_CSS = """
-    JobStrip { height: 2; padding: 0 1; }
-    JobStrip Static { height: 100%; width: 1fr; }
-    JobStrip #strip-timeline { display: none; }
-    .-tall JobStrip { height: 11; }
-    .-tall.-medium JobStrip #strip-timeline, .-tall.-wide JobStrip #strip-timeline {
-        display: block;
+    JobStrip { height: 3; padding: 0 1; }
+    JobStrip Static {
+        width: 1fr; height: 1fr; text-wrap: nowrap; text-overflow: ellipsis;
     }
+    JobStrip #strip-timeline { display: none; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -50,14 +48,17 @@ class JobStrip(Horizontal):
             self._facts.update("")
             self._timeline.update("")
             return
-        self._facts.update(content(_facts(view, batches, now)))
+        tall = self.size.height > 2
+        self._facts.update(content(_facts(view, batches, now, tall=tall)))
         self._timeline.update(content(_timeline(timeline, now)))
 
 
-def _facts(view: JobView, batches: list[Batch], now: float) -> list[Part]:
+def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> list[Part]:
     job = view.job
-    parts: list[Part] = list(_headline(view, now))
-    parts.append(("\n", ""))
+    parts: list[Part] = []
+    if tall:
+        parts.append((one_line(job.name, 200) + "\n", "strong"))
+    parts += [*_headline(view, now), ("\n", "")]
     if view.trouble:
         parts += [("! " + visible(one_line(view.trouble, 400)), "warn"), ("\n", "")]
     facts = [
@@ -78,13 +79,12 @@ def _facts(view: JobView, batches: list[Batch], now: float) -> list[Part]:
 
 def _headline(view: JobView, now: float) -> list[Part]:
     job = view.job
-    parts: list[Part] = [(one_line(job.name, 60), "strong"), ("  ", "")]
     if job.status == BatchStatus.DRAFT:
-        return [*parts, ("not sent yet: ", "muted"), ("S", "accent"), (" sends it", "muted")]
+        return [("Not sent yet: ", "muted"), ("S", "accent"), (" sends it", "muted")]
     if view.transfer is not None:
         verb, done, total = view.transfer
         of = f" of {formatting.size(total)}" if total else ""
-        return [*parts, (f"{verb} {formatting.size(done)}{of}", "live")]
+        return [(f"{verb} {formatting.size(done)}{of}", "live")]
     if view.is_live:
         figures = [formatting.percent(view.done, job.counts.total) + " done"]
         if view.rate:
@@ -93,16 +93,14 @@ def _headline(view: JobView, now: float) -> list[Part]:
             figures.append(f"about {formatting.duration(view.seconds_left)} left")
         if view.expires_at is not None:
             figures.append(f"window ends in {formatting.duration(view.expires_at - now)}")
-        return [*parts, (" · ".join(figures), "live")]
+        return [(" · ".join(figures), "live")]
     if job.counts.unanswered:
-        parts += [
+        return [
             (f"{formatting.counted(job.counts.unanswered, 'row')} without an answer", "bad"),
-            ("  r", "accent"),
+            ("   r", "accent"),
             (" sends them again", "muted"),
         ]
-    else:
-        parts.append(("every row has an answer", "good"))
-    return parts
+    return [("Every row has an answer", "good")]
 
 
 def _batch(batch: Batch) -> list[Part]:
@@ -120,7 +118,7 @@ def _timeline(timeline: list[TimelineEntry], now: float) -> list[Part]:
     parts: list[Part] = []
     for entry in reversed(timeline[-10:]):
         parts += [
-            (f"{formatting.moment(entry.at, now):>12}  ", "muted"),
+            (f"{formatting.moment(entry.at, now):<12}  ", "muted"),
             (one_line(entry.what, 200) + "\n", ""),
         ]
     return parts

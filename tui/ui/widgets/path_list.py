@@ -25,8 +25,12 @@ class PathChoice:
 
 
 def expand(typed: str) -> Path:
-    """What a typed path means: ``~`` is the home, the rest starts at the working folder."""
-    return Path(typed or ".").expanduser()
+    """What a typed path means.
+
+    ``~`` is the home, the rest starts at the working folder; ``//`` and ``/~`` in the middle
+    start anew, so that nothing has to be deleted to go elsewhere.
+    """
+    return Path(_anew(typed) or ".").expanduser()
 
 
 def choices(typed: str, *, folders_only: bool = False) -> list[PathChoice]:
@@ -61,11 +65,13 @@ def completed(typed: str, found: list[PathChoice]) -> str:
         return typed
     if len(found) == 1:
         return shown(found[0])
-    common = os.path.commonprefix([choice.path.name for choice in found])
+    names = [choice.path.name for choice in found]
+    first, last = min(names), max(names)
+    common = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), len(first))
     _, beginning = _split(typed)
-    if len(common) <= len(beginning):
+    if common <= len(beginning):
         return typed
-    return typed[: len(typed) - len(beginning)] + common
+    return typed[: len(typed) - len(beginning)] + first[:common]
 
 
 def shown(choice: PathChoice) -> str:
@@ -76,7 +82,15 @@ def shown(choice: PathChoice) -> str:
     return text.rstrip("/") + "/" if choice.is_folder else text
 
 
+def _anew(typed: str) -> str:
+    """The part of a typed path that counts."""
+    if "/~" in typed:
+        return typed[typed.rindex("/~") + 1 :]
+    return typed[typed.rindex("//") + 1 :] if "//" in typed else typed
+
+
 def _split(typed: str) -> tuple[Path, str]:
+    typed = _anew(typed)
     if not typed or typed.endswith("/") or typed in ("~", ".", ".."):
         return expand(typed), ""
     path = expand(typed)

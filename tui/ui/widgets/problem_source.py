@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 from tui.compose.report import CheckReport
 from tui.core.text import one_line
-from tui.ui.tones import Tone
+from tui.ui.tones import Parts, Tone
 from tui.ui.widgets.table_model import Cells, Column
 
 PROBLEM_COLUMNS = (
@@ -33,6 +33,9 @@ class ProblemSource:
 
     def __init__(self, report: CheckReport, *, fixed: bool) -> None:
         self._rows: list[Cells] = []
+        self._texts = [
+            (one_line(problem.what, 600), one_line(problem.fix, 300)) for problem in report.problems
+        ]
         listed: dict[str, int] = {}
         for problem in report.problems:
             listed[problem.code] = listed.get(problem.code, 0) + 1
@@ -53,6 +56,13 @@ class ProblemSource:
             if more > 0:
                 name = code.replace("_", " ")
                 self._rows.append(("", "", ((f"and {more:,} more: {name}", "muted"),), ""))
+
+    def describe(self, index: int) -> Parts:
+        """A problem in full: what, and below it what to do."""
+        if index >= len(self._texts):
+            return ()
+        what, fix = self._texts[index]
+        return ((what, ""), ("\n" + fix, "muted"))
 
     def row_count(self) -> int:
         """How many lines there are."""

@@ -11,7 +11,6 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.ui import formatting
 from tui.ui.board import Board
 from tui.ui.tones import Part, content
 
@@ -57,14 +56,14 @@ class TopBar(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="top-bar")
-        self._running = Static("", id="running", markup=False)
+        self._summary = Static("", id="running", markup=False)
         self._tabs = [_Tab(pane, index + 1, label) for index, (pane, label) in enumerate(_PANES)]
 
     def compose(self) -> ComposeResult:
         """Name, panes, what runs."""
         yield Static(content([("▚ ", "accent"), ("batchdeck", "strong")]), id="brand")
         yield from self._tabs
-        yield self._running
+        yield self._summary
 
     def show(self, pane: PaneName, board: Board | None) -> None:
         """Show which pane has the keys, and what runs."""
@@ -75,6 +74,4 @@ class TopBar(Horizontal):
             live = board.live()
             if live:
                 parts.append((f"◑ {len(live)} running", "live"))
-                parts.append(("  ", ""))
-            parts.append((formatting.counted(len(board), "job"), "muted"))
-        self._running.update(content(parts))
+        self._summary.update(content(parts))

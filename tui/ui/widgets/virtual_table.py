@@ -55,7 +55,7 @@ class VirtualTable(ScrollView, can_focus=True):
         height: 1fr;
         overflow-x: hidden;
         overflow-y: auto;
-        scrollbar-gutter: stable;
+        scrollbar-size-vertical: 1;
     }
     """
 
@@ -121,6 +121,8 @@ class VirtualTable(ScrollView, can_focus=True):
         *,
         show_header: bool = True,
         markable: bool = False,
+        openable: bool = True,
+        steady_cursor: bool = True,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
@@ -128,8 +130,10 @@ class VirtualTable(ScrollView, can_focus=True):
         self.columns = tuple(columns)
         self.marks = Marks()
         self.markable = markable
+        self._openable = openable
         self.sort_column = ""
         self.sort_descending = False
+        self._steady_cursor = steady_cursor
         self._header = 1 if show_header else 0
         self._column_cursor = 0
         self._anchor: int | None = None
@@ -236,6 +240,16 @@ class VirtualTable(ScrollView, can_focus=True):
         elif self.cursor >= top + self.page_size:
             self.scroll_to(y=self.cursor - self.page_size + 1, animate=False)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide what this table cannot do."""
+        if "mark" in action and not self.markable:
+            return False
+        if action == "open_row" and not self._openable:
+            return False
+        if action in ("sort", "column") and not any(column.sortable for column in self.columns):
+            return False
+        return super().check_action(action, parameters)
+
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor among the rows."""
         return max(0, min(cursor, self.row_count - 1))
@@ -279,7 +293,7 @@ class VirtualTable(ScrollView, can_focus=True):
         return strip
 
     def _state(self, index: int) -> str:
-        if index == self.cursor:
+        if index == self.cursor and (self.has_focus or self._steady_cursor):
             state = "cursor"
         elif index == self.hover:
             state = "hover"
@@ -289,13 +303,19 @@ class VirtualTable(ScrollView, can_focus=True):
             state += "+"
         return state
 
-    def _style(self, name: str, *, partial: bool = False) -> Style:
+    def _tone(self, name: str) -> Style:
+        """Only what a tone adds to a line: its colour, blended already, and its weight."""
+        style = self._styles.get("tone " + name)
+        if style is None:
+            full = self._style(name)
+            style = self._styles["tone " + name] = Style(color=full.color, bold=full.bold)
+        return style
+
+    def _style(self, name: str) -> Style:
         style = self._styles.get(name)
         if style is None:
             style = (
-                self.get_component_rich_style(f"virtual-table--{name}", partial=partial)
-                if name
-                else self.rich_style
+                self.get_component_rich_style(f"virtual-table--{name}") if name else self.rich_style
             )
             self._styles[name] = style
         return style
@@ -308,8 +328,8 @@ class VirtualTable(ScrollView, can_focus=True):
         marked = state.endswith("+")
         bar = "▌" if state.startswith("cursor") else " "
         segments = [
-            Segment(bar, base + self._style("accent", partial=True)),
-            Segment("●" if marked else " ", base + self._style("accent", partial=True)),
+            Segment(bar, base + self._tone("accent")),
+            Segment("●" if marked else " ", base + self._tone("accent")),
         ]
         cells = self._pages.row(index)
         if cells is not None:
@@ -328,7 +348,7 @@ class VirtualTable(ScrollView, can_focus=True):
             segments.append(Segment(" " * pad, base))
         room = width
         for text, tone in parts:
-            style = base + self._style(tone, partial=True) if tone else base
+            style = base + self._tone(tone) if tone else base
             length = cell_len(text)
             if length > room or (total > width and length == room):
                 if room > 0:

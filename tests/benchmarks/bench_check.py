@@ -1,0 +1,99 @@
+"""How long the check takes beside a bare loop that only decodes each line.
+
+Run as ``python tests/benchmarks/bench_check.py [--rows N] [--rounds N]``. The rounds of all
+lines of the table are interleaved; the table holds their medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tui.compose.check import check_file
+from tui.compose.limits import Limits
+from tui.compose.requests import clean_requests
+
+TEXT = (
+    "the quick brown fox jumps over a lazy dog while seven wizards brew potent coffee at "
+    "dawn and review every invoice number"
+)
+
+
+def write_requests(path: Path, rows: int) -> None:
+    """Chat requests of about 790 bytes each, so that 50,000 make 39 MB."""
+    chance = random.Random(1)
+    words = TEXT.split()
+    with path.open("wb") as file:
+        for number in range(rows):
+            body = {
+                "model": "gpt-5-mini",
+                "messages": [
+                    {
+                        "role": "system",
+                        "content": "You write short, friendly texts and never invent facts.",
+                    },
+                    {"role": "user", "content": " ".join(chance.choices(words, k=92))},
+                ],
+                "max_tokens": 300,
+                "temperature": 0.2,
+            }
+            row = {
+                "custom_id": f"row-{number:06d}",
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": body,
+            }
+            file.write(msgspec.json.encode(row) + b"\n")
+
+
+def bare(path: Path) -> None:
+    """The floor: decode every line and keep nothing."""
+    decode = msgspec.json.decode
+    with path.open("rb") as file:
+        for line in file:
+            decode(line)
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    anthropic = Limits(custom_id_max=64, custom_id_pattern="^[a-zA-Z0-9_-]{1,64}$")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "requests.jsonl")
+        write_requests(path, options.rows)
+        runs: dict[str, Callable[[], object]] = {
+            "bare decode loop": lambda: bare(path),
+            "check_file": lambda: check_file(path),
+            "check_file, ids by pattern": lambda: check_file(path, limits=anthropic),
+            "clean_requests": lambda: sum(1 for _ in clean_requests(path, fix=False)),
+        }
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(options.rounds):
+            for name, run in runs.items():
+                start = time.perf_counter()
+                run()
+                times[name].append(time.perf_counter() - start)
+        size = path.stat().st_size
+    floor = statistics.median(times["bare decode loop"])
+    print(f"{options.rows:,} rows, {size / 1e6:.1f} MB, median of {options.rounds} rounds")
+    print(f"{'':28} {'seconds':>8} {'ratio':>6} {'MB/s':>6}")
+    for name, taken in times.items():
+        median = statistics.median(taken)
+        print(f"{name:28} {median:8.3f} {median / floor:6.2f} {size / 1e6 / median:6.0f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import gzip
+import logging
+import traceback
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.providers.fakes import KEY, Scripted, raw, wire_to
+from tui.errors import (
+    AnswerLostError,
+    BatchdeckError,
+    ConfigError,
+    GarbledAnswerError,
+    KeyRefusedError,
+    ProviderError,
+    RequestRefusedError,
+    UnreachableError,
+)
+from tui.providers.calls import Call
+from tui.providers.http import _pause
+from tui.providers.profile import find_profile
+
+READ = Call("GET", "/batches/1", "read the batch")
+MAKE = Call("POST", "/batches", "make the batch", repeatable=False, json={"a": 1})
+GOOD = httpx.Response(200, json={"id": "batch_1"})
+
+
+async def test_the_key_goes_as_the_profile_says() -> None:
+    script = Scripted({"GET /v1/batches/1": GOOD})
+    assert (await wire_to(script).ask(READ)).table() == {"id": "batch_1"}
+    assert script.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert script.requests[0].headers["user-agent"].startswith("batchdeck/")
+    azure = find_profile(
+        "a", {"a": {"base": "openai", "auth": {"header": "api-key", "scheme": ""}}}
+    )
+    await wire_to(script, azure).ask(READ)
+    assert script.requests[1].headers["api-key"] == KEY
+    assert "authorization" not in script.requests[1].headers
+    await wire_to(script, key=None).ask(READ)
+    assert "authorization" not in script.requests[2].headers
+
+
+async def test_fixed_headers_and_query_go_along() -> None:
+    table = {"base": "openai", "headers": {"X-Team": "blue"}, "query": {"api-version": "3"}}
+    script = Scripted({"GET /v1/batches/1": GOOD})
+    await wire_to(script, find_profile("a", {"a": table})).ask(READ)
+    assert script.requests[0].headers["x-team"] == "blue"
+    assert script.requests[0].url.params["api-version"] == "3"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_read_follows_redirects_of_its_own_origin(status: int) -> None:
+    there = httpx.Response(status, headers={"Location": "/v1/else/1?x=2"})
+    script = Scripted({"GET /v1/batches/1": there, "GET /v1/else/1": GOOD})
+    assert (await wire_to(script).ask(READ)).table()["id"] == "batch_1"
+    assert script.requests[1].headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/v1/x", "//evil.example/x", "http://api.example.com/v1/x"]
+)
+async def test_a_redirect_to_another_origin_is_refused_before_anything_is_sent(target: str) -> None:
+    script = Scripted({"GET /v1/batches/1": httpx.Response(302, headers={"Location": target})})
+    with pytest.raises(RequestRefusedError, match="another address") as caught:
+        await wire_to(script).ask(READ)
+    assert len(script.requests) == 1
+    assert "base_url" in caught.value.hint
+
+
+async def test_redirects_that_go_round_end() -> None:
+    loop = httpx.Response(302, headers={"Location": "/v1/batches/1"})
+    script = Scripted({"GET /v1/batches/1": loop})
+    with pytest.raises(RequestRefusedError, match="circle"):
+        await wire_to(script).ask(READ)
+    assert len(script.requests) == 6
+
+
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_create_is_sent_on_whole_where_the_server_says_that_it_did_nothing(
+    status: int,
+) -> None:
+    there = httpx.Response(status, headers={"Location": "/v1/batches/"})
+    script = Scripted({"POST /v1/batches": there, "POST /v1/batches/": GOOD})
+    await wire_to(script).ask(MAKE)
+    assert script.sent() == {"a": 1}
+    assert script.calls == ["POST /v1/batches", "POST /v1/batches/"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+async def test_a_create_is_not_sent_on_otherwise(status: int) -> None:
+    there = httpx.Response(status, headers={"Location": "/login"})
+    script = Scripted({"POST /v1/batches": there, "GET /login": GOOD})
+    with pytest.raises(RequestRefusedError, match="redirects to /login"):
+        await wire_to(script).ask(MAKE)
+    assert len(script.requests) == 1
+
+
+async def test_a_read_is_repeated_a_few_times() -> None:
+    bad = httpx.Response(503, json={"error": {"message": "busy"}})
+    script = Scripted({"GET /v1/batches/1": [bad, httpx.ReadError("cut"), GOOD]})
+    assert (await wire_to(script).ask(READ)).table()["id"] == "batch_1"
+    assert len(script.requests) == 3
+    script = Scripted({"GET /v1/batches/1": bad})
+    with pytest.raises(ProviderError, match="busy"):
+        await wire_to(script).ask(READ)
+    assert len(script.requests) == find_profile("openai").http.attempts
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422])
+async def test_a_read_that_is_refused_is_not_repeated(status: int) -> None:
+    script = Scripted({"GET /v1/batches/1": httpx.Response(status, text="no")})
+    with pytest.raises(BatchdeckError):
+        await wire_to(script).ask(READ)
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(500, text="oops"),
+        httpx.Response(429, text="slow"),
+        httpx.ReadTimeout("silence"),
+        httpx.ConnectError("refused"),
+        httpx.Response(502, text="gateway"),
+    ],
+)
+async def test_a_create_is_never_repeated(answer: Any) -> None:
+    script = Scripted({"POST /v1/batches": answer})
+    with pytest.raises(ProviderError):
+        await wire_to(script).ask(MAKE)
+    assert len(script.requests) == 1
+
+
+def test_how_long_a_repeat_waits() -> None:
+    assert _pause(ProviderError("m", retry_after=12.5)) == 12.5
+    assert _pause(ProviderError("m", retry_after=60.0)) == 60.0
+    assert _pause(ProviderError("m", retry_after=61.0)) is False
+    assert _pause(ProviderError("m")) is True
+    assert _pause(UnreachableError("m")) is True
+    assert _pause(GarbledAnswerError("m")) is False
+    assert _pause(RequestRefusedError("m", retry_after=1.0)) is False
+    assert _pause(KeyRefusedError("m")) is False
+    assert _pause(ValueError("m")) is False
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "is not known"),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] x"), "certificate"),
+        (httpx.ConnectTimeout(""), "did not take the connection"),
+        (httpx.ProxyError("407 Proxy Authentication Required"), "407"),
+        (OSError("broken"), "broken"),
+    ],
+)
+async def test_no_connection(error: Exception, words: str) -> None:
+    script = Scripted({"GET /v1/batches/1": error})
+    with pytest.raises(UnreachableError) as caught:
+        await wire_to(script).ask(READ)
+    assert not isinstance(caught.value, AnswerLostError)
+    assert words in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (httpx.ConnectError("refused"), False),
+        (httpx.ConnectTimeout(""), False),
+        (httpx.PoolTimeout(""), False),
+        (httpx.ReadTimeout(""), True),
+        (httpx.ReadError(""), True),
+        (httpx.WriteError(""), True),
+        (httpx.RemoteProtocolError("Server disconnected without sending a response."), True),
+    ],
+)
+async def test_a_create_without_an_answer(error: Exception, lost: bool) -> None:
+    script = Scripted({"POST /v1/batches": error})
+    with pytest.raises(UnreachableError) as caught:
+        await wire_to(script).ask(MAKE)
+    assert isinstance(caught.value, AnswerLostError) is lost
+    assert "ReadError" not in caught.value.message or lost
+
+
+async def test_a_create_whose_answer_breaks_off_is_lost() -> None:
+    broken = raw(200, b'{"id": "ba', httpx.ReadError("cut"), content_type="application/json")
+    with pytest.raises(AnswerLostError):
+        await wire_to(Scripted({"POST /v1/batches": broken})).ask(MAKE)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "words"),
+    [
+        (b"<!doctype html><p>Hello", "text/html", "is a web page (status 200)"),
+        (b"  <HTML>", "application/json", "is a web page"),
+        (b"OK", "text/plain", "is not JSON"),
+        (b'{"id": "ba', "application/json", "is not JSON"),
+        (b"[1]", "application/json", "is not a JSON object"),
+        (b"", "application/json", "is not a JSON object"),
+        (b"\xff\xfe", "application/json", "is not JSON"),
+    ],
+)
+async def test_an_answer_that_makes_no_sense(body: bytes, content_type: str, words: str) -> None:
+    script = Scripted({"GET /v1/batches/1": raw(200, body, content_type=content_type)})
+    reply = await wire_to(script).ask(READ)
+    with pytest.raises(GarbledAnswerError) as caught:
+        reply.table()
+    assert words in caught.value.message
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [b'\xef\xbb\xbf{"id": 1}', b'\n {"id": 1}\r\n', b'{"id": 1, "x": NaN}']
+)
+async def test_json_is_read_leniently(body: bytes) -> None:
+    script = Scripted({"GET /v1/batches/1": raw(201, body)})
+    assert (await wire_to(script).ask(READ)).table()["id"] == 1
+
+
+async def test_packed_answers_are_unpacked_and_badly_packed_ones_named() -> None:
+    packed = raw(200, gzip.compress(b'{"id": 1}'), content_encoding="gzip")
+    assert (await wire_to(Scripted({"GET /v1/batches/1": packed})).ask(READ)).table() == {"id": 1}
+    bad = raw(200, b"this is not gzip", content_encoding="gzip")
+    with pytest.raises(GarbledAnswerError, match="cannot be unpacked"):
+        await wire_to(Scripted({"GET /v1/batches/1": bad})).ask(READ)
+
+
+async def test_an_error_body_that_breaks_off_still_gives_the_status() -> None:
+    broken = raw(400, b"bad li", httpx.ReadError("cut"))
+    with pytest.raises(RequestRefusedError, match="bad li"):
+        await wire_to(Scripted({"GET /v1/batches/1": broken})).ask(READ)
+
+
+async def test_statuses_that_the_caller_wants_to_see_are_no_errors() -> None:
+    call = Call("DELETE", "/files/1", "delete", accept=frozenset({404}))
+    reply = await wire_to(Scripted({"DELETE /v1/files/1": httpx.Response(404)})).ask(call)
+    assert reply.status == 404
+
+
+@pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "tab\tkey"])
+def test_a_key_that_can_be_none_is_refused_without_being_said(key: str) -> None:
+    with pytest.raises(KeyRefusedError) as caught:
+        wire_to(Scripted({}), key=key)
+    assert key not in f"{caught.value!r}"
+
+
+def test_blanks_around_a_key_do_not_matter() -> None:
+    assert wire_to(Scripted({}), key=f" {KEY}\n")._credentials()["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_the_key_is_nowhere_to_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    echo = httpx.Response(400, json={"error": {"message": f"bad key {KEY}"}})
+    page = httpx.Response(200, html=f"<html>{KEY}</html>")
+    cut = httpx.ReadError(f"while sending {KEY}")
+    wire = wire_to(Scripted({"GET /v1/batches/1": [echo, page, cut]}))
+    shown = [repr(wire), str(wire.__dict__.get("address"))]
+    for _ in range(3):
+        try:
+            (await wire.ask(READ)).table()
+        except BatchdeckError as error:
+            shown += [repr(error), str(error), error.hint, getattr(error, "body", "")]
+            shown += traceback.format_exception(error)
+            assert error.__context__ is None or error.__suppress_context__
+            assert error.__cause__ is None
+    assert len(shown) > 10
+    assert KEY not in "\n".join(shown)
+    assert KEY not in caplog.text
+
+
+def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tui.providers.address import address_of
+    from tui.providers.http import Wire
+
+    monkeypatch.setenv("ALL_PROXY", "gopher://user:secret99@proxy.example:70")
+    profile = find_profile("openai")
+    address = address_of("https://api.example.com/v1", provider="x", query={})
+    with pytest.raises(ConfigError, match="proxy") as caught:
+        Wire(profile, address, KEY)
+    assert "secret99" not in caught.value.message
+    local = address_of("http://127.0.0.1:9/v1", provider="x", query={})
+    assert repr(Wire(profile, local, KEY)) == "Wire(openai, http://127.0.0.1:9/v1)"

@@ -1,0 +1,75 @@
+"""From a ``custom_id`` to its place in the job, fast where results come nearly in order."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+_AHEAD = 2000
+_MOST = 20_000
+"""Ids held at once: what bounds the memory when results come far out of order."""
+
+_AT_ONCE = 500
+
+
+class SeqFinder:
+    """Finds the sequence numbers of ids, reading the requests along with the results.
+
+    Providers answer roughly in the order of the input. So the ids that come next in the
+    input are read in one sweep and held; an id that is not among them is looked up in the
+    index, which is right for any order.
+
+    Args:
+        job_pk: The job.
+        start: About where the results begin; a wrong guess costs time only.
+    """
+
+    def __init__(self, job_pk: int, start: int) -> None:
+        self._job = job_pk
+        self._next: int | None = start
+        self._ahead: dict[str, int] = {}
+
+    def find(self, connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, int]:
+        """The sequence numbers of those ids that the job has."""
+        wanted = list(ids)
+        found: dict[str, int] = {}
+        missing = self._take(wanted, found)
+        while missing and self._next is not None and len(self._ahead) < _MOST:
+            before = len(missing)
+            self._read_ahead(connection)
+            missing = self._take(missing, found)
+            if len(missing) == before:
+                break
+        for start in range(0, len(missing), _AT_ONCE):
+            part = missing[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(part))
+            found.update(
+                connection.execute(
+                    f"SELECT custom_id, seq FROM requests WHERE job=? AND custom_id IN ({marks})",
+                    (self._job, *part),
+                ).fetchall()
+            )
+        if len(missing) > len(wanted) // 2:
+            # Not in the order of the input at all: holding ids ahead is of no use.
+            self._next = None
+            self._ahead.clear()
+        return found
+
+    def _take(self, ids: list[str], found: dict[str, int]) -> list[str]:
+        take = self._ahead.pop
+        missing = []
+        for custom_id in ids:
+            seq = take(custom_id, None)
+            if seq is not None:
+                found[custom_id] = seq
+            else:
+                missing.append(custom_id)
+        return missing
+
+    def _read_ahead(self, connection: sqlite3.Connection) -> None:
+        rows = connection.execute(
+            "SELECT custom_id, seq FROM requests WHERE job=? AND seq>=? ORDER BY seq LIMIT ?",
+            (self._job, self._next, _AHEAD),
+        ).fetchall()
+        self._ahead.update(rows)
+        self._next = rows[-1][1] + 1 if len(rows) == _AHEAD else None

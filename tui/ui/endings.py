@@ -1,0 +1,45 @@
+"""What to say of jobs that ended: one note, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from tui.core.jobs import Job
+from tui.core.text import one_line
+from tui.errors import UnknownJobError
+
+
+class JobReader(Protocol):
+    """The part of the history that is read."""
+
+    def job(self, job_id: str) -> Job:
+        """One job."""
+        ...
+
+
+def describe_endings(history: JobReader, ended: Mapping[str, str]) -> tuple[str, bool] | None:
+    """A note about jobs that ended, and whether all went well; ``None`` without any.
+
+    Args:
+        history: Where the jobs are read.
+        ended: Job id to the status that its batch ended with.
+    """
+    jobs: list[Job] = []
+    for job_id in ended:
+        try:
+            jobs.append(history.job(job_id))
+        except UnknownJobError:
+            continue
+    if not jobs:
+        return None
+    good = all(not job.counts.unanswered for job in jobs)
+    if len(jobs) > 1:
+        failed = sum(job.counts.unanswered for job in jobs)
+        rest = f", {failed:,} rows without an answer" if failed else ""
+        return f"{len(jobs)} jobs ended{rest}", good
+    job = jobs[0]
+    text = f"{one_line(job.name, 40)}: {job.counts.answered:,} of {job.counts.total:,} answered"
+    if job.counts.unanswered:
+        text += f", {job.counts.unanswered:,} not"
+    return text, good

@@ -1,0 +1,219 @@
+"""The work that panes ask for: each piece a worker of the app, whatever screen is shown.
+
+A method here asks what must be asked, calls the engine, and says how it went. Closing a
+dialog or leaving a pane ends none of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tui.core.jobs import Job
+from tui.core.text import one_line, shortened, visible
+from tui.errors import BatchdeckError, UsageError
+from tui.ui import formatting
+from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.error import ErrorDialog
+from tui.ui.dialogs.export import ExportDialog
+from tui.ui.dialogs.pick_file import PickFileDialog
+from tui.ui.dialogs.retry import RetryAnswer, RetryDialog, RetryFacts
+from tui.ui.messages import (
+    DraftSubmitRequested,
+    ExportRequested,
+    JobRequested,
+    RetryRequested,
+    SubmitRequested,
+)
+from tui.ui.sample import write_sample
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+    from tui.ui.app import BatchdeckApp
+
+
+class Work:
+    """The verbs of the dashboard.
+
+    Args:
+        app: Where dialogs and notes are shown.
+        engine: What does the work.
+    """
+
+    def __init__(self, app: BatchdeckApp, engine: Engine) -> None:
+        self._app = app
+        self._engine = engine
+
+    def start(self, group: str, work: Awaitable[None], what: str) -> None:
+        """Run a piece of work as a worker; what goes wrong is shown, not thrown."""
+        self._app.run_worker(
+            self._guarded(work, what), group=group, exit_on_error=False, description=what
+        )
+
+    async def _guarded(self, work: Awaitable[None], what: str) -> None:
+        try:
+            await work
+        except BatchdeckError as error:
+            self._app.journal.note(f"{what}: {error.message}", bad=True)
+            self._app.push_screen(ErrorDialog(error, what))
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._app.journal.note_crash(error)
+            told = BatchdeckError(
+                f"{type(error).__name__}: {error}",
+                f"This is a fault of Batchdeck; the details are in {self._engine.paths.log_file}.",
+            )
+            self._app.push_screen(ErrorDialog(told, what))
+
+    def _say(self, text: str, *, warn: bool = False) -> None:
+        self._app.journal.note(text)
+        self._app.notify(text, markup=False, severity="warning" if warn else "information")
+
+    async def pick_file(self) -> None:
+        """Let a file be chosen, and show it in Compose."""
+        recent = self._app.state.folder
+        start = Path(recent) if recent and Path(recent).is_dir() else Path.cwd()
+        path = await self._app.push_screen_wait(PickFileDialog(start))
+        if path is not None:
+            self._app.state.folder = str(path.absolute().parent)
+            self._app.main.action_show("compose")
+            self._app.main.compose_pane.open_file(path)
+
+    async def sample(self) -> None:
+        """Make a sample, and show it in Compose."""
+        path = await asyncio.to_thread(write_sample, self._engine.paths.data)
+        self._app.main.action_show("compose")
+        self._app.main.compose_pane.open_file(path, account="sandbox")
+
+    async def submit(self, asked: SubmitRequested) -> None:
+        """Ask, make a job of a file, and send it."""
+        account = self._engine.account(asked.account)
+        facts = [
+            ("requests", f"{asked.rows:,}"),
+            ("provider", _name(account.provider_name, asked.account)),
+            ("model", one_line(asked.model, 44) or "-"),
+            ("window", asked.window or "-"),
+            ("input", f"about {formatting.short_number(asked.input_tokens)} tokens"),
+        ]
+        note = "Runs on this machine: free." if asked.account == "sandbox" else ""
+        title = f"Submit {one_line(asked.name, 36)}?"
+        if not await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit", note)):
+            return
+        self._say(f"Importing {visible(asked.path.name)}")
+        job = await self._engine.import_file(
+            asked.path,
+            account=asked.account,
+            name=asked.name,
+            fix=asked.fix,
+            window=asked.window or None,
+        )
+        self._app.main.compose_pane.clear()
+        self._app.take_changes()
+        self._app.main.show_in_list(job.id)
+        await self._engine.submit(job.id)
+        self._say(f"{_title(job)} is on its way")
+
+    async def submit_draft(self, asked: DraftSubmitRequested) -> None:
+        """Ask, and send a job that was not sent."""
+        job = self._engine.history.job(asked.job_id)
+        account = self._engine.account(job.account)
+        facts = [
+            ("requests", f"{job.counts.total:,}"),
+            ("provider", _name(account.provider_name, job.account)),
+            ("model", one_line(job.model, 44) or "-"),
+            ("window", job.window or "-"),
+        ]
+        title = f"Submit {one_line(job.name, 36)}?"
+        if await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit")):
+            await self._engine.submit(job.id)
+            self._say(f"{_title(job)} is on its way")
+
+    async def retry(self, asked: RetryRequested) -> None:
+        """Plan, ask, and send rows again."""
+        job = self._engine.history.job(asked.job_id)
+        whole = await self._engine.plan_retry(job.id, asked.rows, permanent_too=True)
+        facts = RetryFacts(
+            subject=asked.subject,
+            rows=whole.rows - whole.permanent,
+            permanent=whole.permanent,
+            provider=whole.provider_name,
+            account=whole.account,
+            model=whole.model,
+        )
+        answer: RetryAnswer | None = await self._app.push_screen_wait(
+            RetryDialog(facts, edit=asked.edit)
+        )
+        if answer is None:
+            return
+        plan = await self._engine.plan_retry(
+            job.id, asked.rows, answer.edits, permanent_too=answer.with_permanent
+        )
+        self._app.main.results.clear_marks()
+        await self._engine.retry(plan)
+        self._say(f"{formatting.counted(plan.rows, 'row')} of {_title(job)} on the way again")
+
+    async def on_job(self, asked: JobRequested) -> None:
+        """Cancel, collect or delete."""
+        job = self._engine.history.job(asked.job_id)
+        if asked.verb == "collect":
+            await self._engine.collect(job.id)
+            self._say(f"{_title(job)}: everything that there is now is here")
+        elif asked.verb == "cancel":
+            await self._cancel(job)
+        elif asked.verb == "delete":
+            await self._delete(job)
+
+    async def _cancel(self, job: Job) -> None:
+        facts = [
+            ("job", one_line(job.name, 44)),
+            ("open rows", f"{job.counts.pending:,} of {job.counts.total:,}"),
+            ("account", one_line(job.account, 44)),
+        ]
+        note = "Answers that exist are kept; the open rows can be sent later with r."
+        dialog = ConfirmDialog("Stop this job?", facts, "Stop it", note, dangerous=True)
+        if await self._app.push_screen_wait(dialog):
+            await self._engine.cancel(job.id)
+            self._say(f"{_title(job)} is being cancelled")
+
+    async def _delete(self, job: Job) -> None:
+        facts = [
+            ("job", one_line(job.name, 44)),
+            ("rows", f"{job.counts.total:,}, {job.counts.answered:,} with an answer"),
+        ]
+        note = "Its requests and answers on this machine are lost. The provider is not asked."
+        dialog = ConfirmDialog("Delete from the history?", facts, "Delete", note, dangerous=True)
+        if await self._app.push_screen_wait(dialog):
+            await self._engine.delete(job.id)
+            self._say(f"{_title(job)} is deleted")
+
+    async def export(self, asked: ExportRequested) -> None:
+        """Ask where to, and write rows."""
+        job = self._engine.history.job(asked.job_id)
+        folder = Path(self._app.state.export_folder or Path.cwd())
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in job.name) or job.id
+        suffix = "-part" if not asked.rows.is_empty else ""
+        proposed = folder / f"{shortened(name, 60)}{suffix}.jsonl"
+        dialog = ExportDialog(proposed, asked.count, asked.subject)
+        path = await self._app.push_screen_wait(dialog)
+        if path is None:
+            return
+        self._app.state.export_folder = str(path.absolute().parent)
+        if asked.count > 20_000:
+            self._say(f"Writing {formatting.counted(asked.count, 'row')} to {visible(path.name)}")
+        try:
+            written = await self._engine.export(job.id, path, asked.rows)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        if written is not None:
+            self._say(f"{formatting.counted(written, 'row')} written to {visible(str(path))}")
+
+
+def _name(provider: str, account: str) -> str:
+    return f"{one_line(provider, 30)} (account {one_line(account, 20)})"
+
+
+def _title(job: Job) -> str:
+    return one_line(job.name, 40)
