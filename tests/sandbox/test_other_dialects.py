@@ -158,6 +158,7 @@ def test_mistral_from_a_file(http, clock):
     assert set(lines_of(client.get(f"/files/{done['error_file']}/content").content)) == {"b", "c"}
     listed = client.get("/batch/jobs", params={"page": 0, "page_size": 1}).json()
     assert (len(listed["data"]), listed["total"]) == (1, 1)
+    assert client.get("/batch/jobs", params={"page": "x"}).status_code == 400
     assert client.delete(f"/batch/jobs/{made['id']}").status_code == 200
     assert client.get(f"/batch/jobs/{made['id']}").status_code == 404
 

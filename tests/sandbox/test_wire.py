@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from tui.sandbox import LocalSandbox, SandboxOptions
+from tui.sandbox.serve import listen
 
 from .conftest import chat_line, jsonl
 
@@ -67,6 +69,11 @@ def test_an_answer_that_breaks_off(bench):
         assert whole.startswith(got)
 
 
+def test_answers_are_not_held_back_by_the_kernel():
+    with listen("127.0.0.1", 0) as sock:
+        assert sock.proto == socket.IPPROTO_TCP
+
+
 def test_local_sandbox():
     sandbox = LocalSandbox.start(SandboxOptions(rows_per_second=0))
     try:
@@ -81,6 +88,21 @@ def test_local_sandbox():
         sandbox.stop()
     sandbox.stop()
     assert not sandbox.uds.parent.exists()
+
+
+def test_a_process_that_ends_without_a_stop_leaves_nothing(tmp_path):
+    code = "from tui.sandbox import LocalSandbox; sandbox = LocalSandbox.start(); print('up')"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("up\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_lost_answers_on_a_unix_socket():

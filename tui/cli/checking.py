@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from tui.cli.output import (
     print_lines,
     table,
 )
-from tui.cli.session import run
+from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
 from tui.errors import InputError
 
@@ -38,13 +37,10 @@ def check(settings: Settings, file: Path, account: str | None) -> int:
     """Check a FILE of requests against the limits of an account; nothing is sent."""
 
     async def work(engine: Engine) -> CheckReport:
-        stopped = threading.Event()
-        try:
+        with stop_at_exit() as stop:
             return await engine.check(
-                file, account=account, stop=stopped.is_set, progress=Meter("checking").show
+                file, account=account, stop=stop, progress=Meter("checking").show
             )
-        finally:
-            stopped.set()
 
     report = run(settings, work)
     if settings.json:

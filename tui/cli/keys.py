@@ -37,7 +37,7 @@ def set_key(settings: Settings, account: str) -> None:
 
     variables = run(settings, look_up)
     # Outside of the event loop, where Ctrl-C ends the typing at once.
-    value = _typed_key(account) if is_terminal(sys.stdin) else sys.stdin.readline().strip()
+    value = _typed_key(account) if is_terminal(sys.stdin) else _read_key()
     if not value:
         raise UsageError("no key was given", "Type it, or write it to stdin.")
     store_key(account, value)
@@ -50,6 +50,10 @@ def set_key(settings: Settings, account: str) -> None:
         print_json({"account": account, "stored": True})
     else:
         say(f"The key of {account} is in the keyring.")
+
+
+def _read_key() -> str:
+    return "" if sys.stdin is None else sys.stdin.readline().strip()
 
 
 def _typed_key(account: str) -> str:

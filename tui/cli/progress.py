@@ -91,11 +91,11 @@ class Progress:
                 self._bytes[job.id] = f"reading {size_words(received)}{whole}"
             case events.BatchSubmitted(remote_id=remote_id):
                 self._bytes.pop(job.id, None)
-                self._tell(job, f"sent, known to the provider as {remote_id}")
-            case events.StatusChanged(status=status):
+                self._tell(job, f"sent, known to the provider as {remote_id}", event.batch_id)
+            case events.StatusChanged(status=status, batch_id=batch_id):
                 self._bytes.pop(job.id, None)
                 if not has_ended(status):
-                    self._tell_status(job, status)
+                    self._tell_status(job, status, batch_id)
             case events.RowsCollected(batch_id=batch_id, rows=rows):
                 self._rows[batch_id] = rows
                 self._tell_rows(job)
@@ -104,18 +104,27 @@ class Progress:
             case events.TroubleReported(message=message, next_try=float(next_try)):
                 # Without a next try the error comes out of the call that failed.
                 self._warn(job, message, next_try)
-            case events.BatchEnded(status=status):
+            case events.BatchEnded(status=status, batch_id=batch_id):
                 self._bytes.pop(job.id, None)
-                self._tell(job, f"{status.replace('_', ' ')}: {count_words(job.counts)}")
+                told = f"{status.replace('_', ' ')}: {count_words(job.counts)}"
+                self._tell(job, told, batch_id)
 
-    def _tell(self, job: Job, what: str) -> None:
+    def _tell(self, job: Job, what: str, batch_id: str = "") -> None:
         if self._bars is None:
-            say(f"{job.name} ({job.id}): {what}")
+            say(f"{job.name} ({job.id}): {self._part_words(job, batch_id)}{what}")
 
-    def _tell_status(self, job: Job, status: str) -> None:
-        if self._status.get(job.id) != status:
-            self._status[job.id] = status
-            self._tell(job, status.replace("_", " "))
+    def _tell_status(self, job: Job, status: str, batch_id: str) -> None:
+        if self._status.get(batch_id) != status:
+            self._status[batch_id] = status
+            self._tell(job, status.replace("_", " "), batch_id)
+
+    def _part_words(self, job: Job, batch_id: str) -> str:
+        batches = self._engine.history.batches(job.id)
+        batch = next((batch for batch in batches if batch.id == batch_id), None)
+        if batch is None:
+            return ""
+        parts = sum(other.attempt == batch.attempt for other in batches)
+        return f"part {batch.part} of {parts}: " if parts > 1 else ""
 
     def _tell_rows(self, job: Job) -> None:
         done, total = self._done_of(job)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from tui.cli import words
 from tui.cli.options import job_argument, row_filter, row_options, shared
 from tui.cli.output import json_bytes, print_bytes, print_json, say
-from tui.cli.session import run
+from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,11 +38,8 @@ def results(
     async def work(engine: Engine) -> None:
         found = engine.history.find_job(job)
         chosen = row_filter(outcomes, code, search)
-        stopped = threading.Event()
-        try:
-            selection = await engine.select(found.id, chosen, stop=stopped.is_set)
-        finally:
-            stopped.set()
+        with stop_at_exit() as stop:
+            selection = await engine.select(found.id, chosen, stop=stop)
         await _print_rows(engine, found.id, _first(selection, limit))
 
     run(settings, work)
@@ -90,11 +86,8 @@ def export(
     async def work(engine: Engine) -> None:
         found = engine.history.find_job(job)
         chosen = row_filter(outcomes, code, search)
-        stopped = threading.Event()
-        try:
-            rows = await engine.export(found.id, file, chosen, stop=stopped.is_set)
-        finally:
-            stopped.set()
+        with stop_at_exit() as stop:
+            rows = await engine.export(found.id, file, chosen, stop=stop)
         assert rows is not None, "nobody stopped it"
         if settings.json:
             print_json({"job": found.id, "path": str(file), "rows": rows})

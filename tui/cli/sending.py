@@ -26,7 +26,7 @@ from tui.cli.options import (
     yes_option,
 )
 from tui.cli.output import is_terminal, print_json, say
-from tui.cli.session import ask, run
+from tui.cli.session import ask, run, stop_at_exit
 from tui.cli.settings import Settings
 from tui.errors import BatchdeckError, InputError, UnknownJobError, UsageError
 
@@ -71,15 +71,17 @@ def submit(
     async def work(engine: Engine) -> int:
         if is_file:
             await _ask_for_file(engine, settings, path, account, fix)
-            job = await engine.import_file(
-                path,
-                account=account,
-                name=name,
-                fix=fix,
-                window=window,
-                edits=edits_of(edits),
-                progress=Meter("importing").show,
-            )
+            with stop_at_exit() as stop:
+                job = await engine.import_file(
+                    path,
+                    account=account,
+                    name=name,
+                    fix=fix,
+                    window=window,
+                    edits=edits_of(edits),
+                    stop=stop,
+                    progress=Meter("importing").show,
+                )
         else:
             job = _stored_job(engine, file)
             if account is not None or name is not None or window is not None or edits:
@@ -160,9 +162,13 @@ def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
     """
 
     async def work(engine: Engine) -> int:
-        jobs = [engine.history.find_job(ref) for ref in job_refs] or _running_jobs(engine)
+        history = engine.history
+        running = {batch.job_id for batch in history.unfinished()}
+        jobs = [history.find_job(ref) for ref in job_refs]
+        if not job_refs:
+            jobs = [job for job in history.jobs() if job.id in running]
         for job in jobs:
-            if job.submitted_at is None:
+            if job.status == "draft" and job.id not in running:
                 raise UsageError(
                     f"{job.name} ({job.id}) was not sent yet",
                     f"'batchdeck submit {job.id}' sends it.",
@@ -175,16 +181,6 @@ def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
         return _finish(engine, ids, settings, waited=True, many=len(job_refs) != 1)
 
     return run(settings, work)
-
-
-def _running_jobs(engine: Engine) -> list[Job]:
-    from tui.core.status import is_terminal as has_ended
-
-    return [
-        job
-        for job in engine.history.jobs()
-        if job.submitted_at is not None and not has_ended(job.status)
-    ]
 
 
 @click.command(short_help="Send the rows without an answer again.")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.cli.failures import DeclinedError, InterruptedWorkError
-from tui.cli.output import clean, is_terminal, write_stderr
+from tui.cli.output import clean, is_terminal, say, write_stderr
 from tui.cli.settings import Settings
 from tui.errors import UnreachableError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 Result = TypeVar("Result")
+
+_PATIENCE_SECONDS = 0.5
 
 
 def run(settings: Settings, work: Callable[[Engine], Coroutine[Any, Any, Result]]) -> Result:
@@ -41,10 +43,7 @@ def run(settings: Settings, work: Callable[[Engine], Coroutine[Any, Any, Result]
             try:
                 return await work(engine)
             finally:
-                try:
-                    await engine.drain()
-                finally:
-                    await engine.close()
+                await _close(engine)
 
     try:
         return asyncio.run(whole())
@@ -53,6 +52,17 @@ def run(settings: Settings, work: Callable[[Engine], Coroutine[Any, Any, Result]
     except BrokenPipeError as error:
         # Only a reader of stdout may go away in silence, and that is a ReaderGoneError.
         raise UnreachableError("a connection broke", "Try again.") from error
+
+
+async def _close(engine: Engine) -> None:
+    """Close the engine, which lets answers under way be stored; tell it when that takes long."""
+    import asyncio
+
+    closing = asyncio.ensure_future(engine.close())
+    await asyncio.wait({closing}, timeout=_PATIENCE_SECONDS)
+    if not closing.done():
+        say("Storing what is under way; Ctrl-C ends at once.")
+    await closing
 
 
 @contextlib.contextmanager
@@ -73,6 +83,16 @@ def _stopped_by_signals() -> Iterator[None]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def stop_at_exit() -> Iterator[Callable[[], bool]]:
+    """A ``stop`` for work in a thread: true once the block was left, by Ctrl-C for one."""
+    left = threading.Event()
+    try:
+        yield left.is_set
+    finally:
+        left.set()
 
 
 async def ask(settings: Settings, question: str) -> None:

@@ -174,7 +174,7 @@ def usage_of(usage: _Usage) -> Usage:
             + (usage.cache_creation_input_tokens or 0)
         )
     output = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
-    return Usage(input_tokens=whole, output_tokens=output, cached_tokens=cached)
+    return Usage(whole, output, cached)
 
 
 def _read_choices(answer: Answer, choices: list[_Choice]) -> None:

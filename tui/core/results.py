@@ -37,6 +37,7 @@ class _Line(msgspec.Struct, gc=False):
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_any = msgspec.json.Decoder().decode
 
+_SUCCEEDED = Outcome.SUCCEEDED
 _OUTCOME_BY_CODE = {
     "batch_expired": Outcome.EXPIRED,
     "batch_cancelled": Outcome.CANCELLED,
@@ -68,15 +69,9 @@ def read_openai_line(line: bytes, rules: Mapping[str, bool] | None = None) -> Ro
     text = plain_text(body)
     if text is None:
         return _answered(fast.custom_id, status, answer_of(body), rules)
-    return RowResult(
-        custom_id=fast.custom_id,
-        outcome=Outcome.SUCCEEDED,
-        http_status=status,
-        finish_reason="stop",
-        model=body.model,
-        text=text,
-        usage=NO_USAGE if body.usage is None else usage_of(body.usage),
-    )
+    usage = NO_USAGE if body.usage is None else usage_of(body.usage)
+    # By place, not by name: this line runs once for nearly every row that there is.
+    return RowResult(fast.custom_id, _SUCCEEDED, status, None, "stop", body.model, text, usage)
 
 
 def _answered(

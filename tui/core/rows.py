@@ -9,7 +9,7 @@ import msgspec
 from tui.core.outcome import Outcome
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one row; ``None`` where the provider does not say.
 
     ``input_tokens`` is the whole prompt, cached part included.
@@ -32,7 +32,7 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retryable: bool | None = None
 
 
-class RowResult(msgspec.Struct, kw_only=True, gc=False):
+class RowResult(msgspec.Struct, gc=False):
     """What one result line says, normalised.
 
     ``text`` is the answer as text (several choices or parts joined by blank lines), empty

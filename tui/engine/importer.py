@@ -78,7 +78,7 @@ def import_job(
         created_at=context.clock(),
     )
     imported = import_requests(
-        context.history.database, context.paths, job, _requests(path, fix, edits), stop=stop
+        context.history.database, context.paths, job, _requests(path, fix, limits, edits), stop=stop
     )
     if imported is None:
         raise UsageError("the import was stopped", "Nothing was kept.")
@@ -107,8 +107,10 @@ def refuse_bad(report: CheckReport, path: Path, *, fix: bool) -> None:
     raise InputError(f"{place}{first.what}{others}", hint, path=path, line=first.line)
 
 
-def _requests(path: Path, fix: bool, edits: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
-    for request in clean_requests(path, fix=fix):
+def _requests(
+    path: Path, fix: bool, limits: Limits, edits: Mapping[str, Any]
+) -> Iterator[tuple[str, bytes]]:
+    for request in clean_requests(path, fix=fix, limits=limits):
         try:
             line = edit_request(request.line, edits)
         except ValueError as error:

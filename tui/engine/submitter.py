@@ -21,13 +21,12 @@ from tui.engine.recovery import Verdict, look_up
 from tui.errors import (
     AnswerLostError,
     BatchdeckError,
-    GarbledAnswerError,
     ProviderError,
     QuotaError,
     RequestRefusedError,
-    UnreachableError,
 )
 from tui.providers.base import BatchDraft, Dialect
+from tui.providers.refusals import may_have_acted
 from tui.store.batches import rows_of, write_input
 from tui.store.importing import REQUESTS
 
@@ -174,13 +173,9 @@ class Submitter:
         context.reach("creating")
         try:
             remote = await dialect.create(draft)
-        except (AnswerLostError, GarbledAnswerError) as error:
-            raise _AnswerMissingError(error) from error
-        except (RequestRefusedError, UnreachableError):
-            raise
         except ProviderError as error:
             # A 5xx may come from a proxy after the server had acted; a 4xx says no.
-            if error.status is not None and error.status >= 500:
+            if may_have_acted(error):
                 raise _AnswerMissingError(error) from error
             raise
         context.reach("create answered")

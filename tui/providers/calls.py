@@ -20,7 +20,8 @@ class Call:
 
     ``what`` completes "could not …". Only a ``repeatable`` call is tried again. ``accept``
     are statuses outside 2xx that the caller wants to see. ``patience`` is how many seconds
-    the answer may keep silent; ``None`` is the profile's measure.
+    the answer may keep silent; ``None`` is the profile's measure. ``late``: a 404 may only
+    mean "not yet", and is asked again like trouble that passes.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Call:
     body: Body | None = None
     patience: float | None = None
     accept: frozenset[int] = frozenset()
+    late: bool = False
 
 
 @dataclass(frozen=True)

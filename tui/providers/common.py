@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -94,7 +95,11 @@ class BatchDialect:
             raise self.unable("list batches")
         listing = self._profile.listing
         async for items in pages(
-            self._wire, self._profile.paths.list, listing, what="list the batches"
+            self._wire,
+            self._profile.paths.list,
+            listing,
+            what="list the batches",
+            headers=self.list_headers(),
         ):
             found = [batch for item in items if (batch := self._read(item)) is not None]
             fresh = [batch for batch in found if not _is_older(batch, created_after)]
@@ -189,6 +194,10 @@ class BatchDialect:
             raise reply.garbled("holds no batch")
         return batch
 
+    def list_headers(self) -> Mapping[str, str]:
+        """Headers that a list call needs."""
+        return {}
+
     def unable(self, what: str) -> UsageError:
         """The error for something that the provider does not offer."""
         return UsageError(f"{self._profile.name} has no way to {what}")
@@ -200,9 +209,7 @@ class BatchDialect:
     async def _gone(self, call: Call) -> None:
         """Delete something; that it is not there any more is as good."""
         accept = frozenset({404, 410, *self._profile.upload.delete_means_done})
-        await self._wire.ask(
-            Call(call.method, call.path, call.what, repeatable=call.repeatable, accept=accept)
-        )
+        await self._wire.ask(replace(call, accept=accept))
 
 
 def split_route(text: str) -> tuple[str, str]:

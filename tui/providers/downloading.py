@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
@@ -41,9 +41,16 @@ class Downloader:
 
     @asynccontextmanager
     async def open(
-        self, source: ResultSource, path: str, *, have_bytes: int = 0, have_lines: int = 0
+        self,
+        source: ResultSource,
+        path: str,
+        *,
+        have_bytes: int = 0,
+        have_lines: int = 0,
+        late: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Download]:
-        """Open a file at a route; see ``Dialect.download``."""
+        """Open a file at a route; see ``Dialect.download`` and ``Call.late``."""
         resume = self._content.resume
         if resume == "range" and have_bytes > 0:
             async with self._from_byte(source, path, have_bytes) as download:
@@ -55,7 +62,7 @@ class Downloader:
                 if download is not None:
                     yield download
                     return
-        call = Call("GET", path, WHAT, headers=_HEADERS)
+        call = Call("GET", path, WHAT, headers={**_HEADERS, **(headers or {})}, late=late)
         async with self._wire.open(call) as response:
             check_readable(self._wire, response)
             chunks = self._wire.chunks(response, call)

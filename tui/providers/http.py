@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -147,7 +148,7 @@ class Wire:
         if not call.repeatable:
             return await act()
         async for attempt in stamina.retry_context(
-            on=_pause,
+            on=functools.partial(_pause, late=call.late),
             attempts=self.profile.http.attempts,
             timeout=None,
             wait_initial=0.5,
@@ -264,8 +265,10 @@ class Wire:
         )
 
 
-def _pause(error: Exception) -> bool | float:
+def _pause(error: Exception, *, late: bool = False) -> bool | float:
     """Shall a repeatable call be made again, and after how many seconds?"""
+    if late and isinstance(error, RequestRefusedError) and error.status == 404:
+        return True
     if not isinstance(error, ProviderError) or not error.retryable:
         return False
     if isinstance(error, GarbledAnswerError):

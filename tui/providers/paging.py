@@ -15,7 +15,12 @@ MOST_PAGES = 1000
 
 
 async def pages(
-    wire: Wire, route: str, listing: Listing, *, what: str
+    wire: Wire,
+    route: str,
+    listing: Listing,
+    *,
+    what: str,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """The pages of a list, each a list of objects.
 
@@ -31,7 +36,7 @@ async def pages(
     marks: set[str] = set()
     seen = 0
     for _ in range(MOST_PAGES):
-        reply = await wire.ask(Call("GET", route, what, params=params))
+        reply = await wire.ask(Call("GET", route, what, params=params, headers=headers or {}))
         value = reply.value()
         items = items_of(value, listing)
         if items is None:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,12 +38,9 @@ class Desk:
         self.shape = shape
         self.quirks = Charges(options.quirks)
         self.losses = Charges(options.lose_answer)
-        self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        if options.home is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="batchdeck-sandbox-")
-            home = Path(self._temporary.name)
-        else:
-            home = options.home
+        home = options.home or Path(tempfile.mkdtemp(prefix="batchdeck-sandbox-"))
+        # Also runs when the process ends without a close.
+        self._tidy = weakref.finalize(self, _remove, None if options.home else home)
         for folder in (home, home / "files", home / "batches"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._files = home / "files"
@@ -55,8 +53,7 @@ class Desk:
         """Close the state and remove a temporary home."""
         self._plans.clear()
         self.state.close()
-        if self._temporary is not None:
-            self._temporary.cleanup()
+        self._tidy()
 
     def now(self) -> float:
         """The Unix time of the sandbox's clock."""
@@ -232,3 +229,8 @@ class Desk:
         self.lines_of(batch).unlink(missing_ok=True)
         for generation in range(batch.generation + 1):
             (self._batches / f"{batch.id}.{generation}.plan").unlink(missing_ok=True)
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -138,9 +138,10 @@ class InlineReader:
             if last:
                 raise _broken() from problem
             return None
-        if self._text[end : end + 1] not in _AFTER:
+        sign = self._text[end : end + 1]
+        if sign not in _AFTER:
             # A number may go on in the next piece: `0` and `.5`.
-            if last or not isinstance(value, (int, float)):
+            if last or (sign and not isinstance(value, (int, float))):
                 raise _broken()
             return None
         self._place = end

@@ -17,6 +17,7 @@ from .dialect import Dialect
 from .failures import ApiError, openai_error
 from .files import Files
 from .inline import read_inline
+from .paging import number_of
 from .shape import Problem, Shape
 from .shape import openai_fault as base_fault
 from .state import StoredBatch
@@ -130,8 +131,8 @@ class Jobs:
     def list_jobs(self, request: Request) -> Response:
         """List a page of jobs, newest first, with the number of all."""
         query = request.query_params
-        size = int(query.get("page_size", "100"))
-        start = int(query.get("page", "0")) * size
+        size = number_of(request, "page_size", 100)
+        start = number_of(request, "page") * size
         found = self.desk.state.batches(self.desk.options.like)
         wanted = query.getlist("status")
         shown = [self.show(batch, self.desk.view(batch)) for batch in found]

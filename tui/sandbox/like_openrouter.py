@@ -20,7 +20,7 @@ from .failures import ApiError
 from .inline import InlineReader, read_inline
 from .like_mistral import fault as model_fault
 from .like_mistral import with_model
-from .paging import limit_of, page
+from .paging import limit_of, number_of, page
 from .planfile import Plan
 from .shape import Problem, Shape
 from .state import StoredBatch
@@ -103,9 +103,9 @@ class RouterBatches(Batches):
         wanted = query.getlist("status")
         found = self.desk.state.batches(self.desk.options.like)
         found = [item for item in found if not wanted or self.desk.view(item).status in wanted]
-        after, before = query.get("created_after"), query.get("created_before")
-        found = [item for item in found if not after or item.created > float(after)]
-        found = [item for item in found if not before or item.created < float(before)]
+        after, before = number_of(request, "created_after"), number_of(request, "created_before")
+        found = [item for item in found if item.created > after]
+        found = [item for item in found if not before or item.created < before]
         limit = limit_of(request, 20, 100)
         items, more = page(found, lambda item: item.id, query.get("after"), limit, self.missing)
         return JSONResponse(self.envelope([self.show(item) for item in items], more))

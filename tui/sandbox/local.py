@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import weakref
 from pathlib import Path
 
 from .options import SandboxOptions
@@ -28,7 +29,8 @@ class LocalSandbox:
         self.uds = folder / "s" if folder else None
         self.base_url = "http://sandbox/v1" if folder else f"{address(sock)}/v1"
         self._socket = sock
-        self._folder = folder
+        # Also runs when the process ends without a stop.
+        self._tidy = weakref.finalize(self, _remove, folder)
         self._ready = threading.Event()
         self._server = Server(configure(options, str(self.uds or "")), self._ready.set)
         self._thread = threading.Thread(target=self._run, name="batchdeck-sandbox", daemon=True)
@@ -61,11 +63,15 @@ class LocalSandbox:
         if self._thread.is_alive():
             self._thread.join(_START_SECONDS)
         self._socket.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self._tidy()
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _socket_folder() -> Path | None:

@@ -31,6 +31,15 @@ def limit_of(request: Request, default: int, most: int) -> int:
     return int(text)
 
 
+def number_of(request: Request, name: str, default: int = 0) -> int:
+    """Read a whole number from the query (400 when it is none)."""
+    text = request.query_params.get(name, str(default))
+    if not text.isdecimal():
+        message = f"Invalid '{name}': expected a whole number, got '{text}'."
+        raise ApiError(400, message, param=name, code="invalid_value")
+    return int(text)
+
+
 def list_object(data: list[dict[str, Any]], more: bool) -> dict[str, Any]:
     """Build OpenAI's list object."""
     return {

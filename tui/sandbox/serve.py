@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -53,6 +54,8 @@ def configure(options: SandboxOptions, where: str = "") -> uvicorn.Config:
         options: The settings of the sandbox.
         where: Path of a Unix domain socket, for uvicorn's messages.
     """
+    # It warns about broken uploads, which would land on a screen of this process.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         create_app(options),
         uds=where or None,
@@ -74,7 +77,8 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: The address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # Without the protocol asyncio does not turn off Nagle's algorithm: 40 ms for each answer.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))

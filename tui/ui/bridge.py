@@ -61,12 +61,16 @@ class EngineBridge:
                 changes.transfers[event.job_id] = ("downloading", received, total)
             case RowsCollected():
                 changes.collected.add(event.job_id)
+                changes.transfers[event.job_id] = None
             case BatchSubmitted(remote_id=remote_id):
                 self._journal.note(f"{event.job_id}: the provider took the batch as {remote_id}")
+                changes.transfers[event.job_id] = None
             case StatusChanged(status=status, raw_status=raw):
+                changes.transfers[event.job_id] = None
                 self._journal.note(f"{event.job_id}: {status.value} ({raw})")
             case BatchEnded(status=status):
                 changes.ended[event.job_id] = status.value
+                changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
                 self._journal.note(f"{event.job_id}: ended, {status.value}")
             case TroubleReported(message=message, hint=hint):

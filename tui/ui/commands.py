@@ -215,11 +215,9 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "delete", "Delete", "D,delete", "Remove the job from the history, after asking.", (_B,)
     ),
-    Command("next_row", "Next row", "n", "Show the next row.", (_R,), (_R,)),
-    Command("previous_row", "Previous row", "p", "Show the row before.", (_R,), (_R,)),
-    Command(
-        "view", "Text / JSON", "w", "Show request and answer as text, or as JSON.", (_R,), (_R,)
-    ),
+    Command("next_row", "Next", "n", "Show the next row.", (_R,), (_R,)),
+    Command("previous_row", "Previous", "p", "Show the row before.", (_R,), (_R,)),
+    Command("view", "JSON", "w", "Show request and answer as text, or as JSON.", (_R,), (_R,)),
     Command("attempt", "Attempt", "a", "Show another attempt at the row.", (_R,), (_R,)),
     Command("groups", "Error groups", "E", "Go to the groups of errors.", (_R,)),
     Command("copy", "Copy", "y", "Copy the id, or the row, to the clipboard.", (_B, _R)),
@@ -228,7 +226,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("compose", "Compose", "1", "Go to Compose.", (_M,), action="show('compose')"),
     Command("batches", "Batches", "2", "Go to Batches.", (_M,), action="show('batches')"),
     Command("results", "Results", "3", "Go to Results.", (_M,), action="show('results')"),
-    Command("back", "Back", "escape", "Go back one level, or clear the filter.", (_M,)),
+    Command(
+        "back",
+        "Back",
+        "escape",
+        "Go back one level, or clear the filter.",
+        (_M,),
+        (_R,),
+    ),
     Command(
         "sample",
         "Sample",

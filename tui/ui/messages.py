@@ -123,7 +123,7 @@ class Changes:
     jobs: set[str] = field(default_factory=set)
     collected: set[str] = field(default_factory=set)
     ended: dict[str, str] = field(default_factory=dict)
-    transfers: dict[str, tuple[str, int, int | None]] = field(default_factory=dict)
+    transfers: dict[str, tuple[str, int, int | None] | None] = field(default_factory=dict)
     listed: bool = False
 
     def __bool__(self) -> bool:

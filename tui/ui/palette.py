@@ -43,7 +43,8 @@ class CommandProvider(Provider):
             if command.scopes[0].name in ("MAIN", "TABLE"):
                 title = command.title
             choices.append(_Choice(command, title, help_text, partial(app.run_command, command)))
-        return choices
+        here = app.main.active_scope
+        return sorted(choices, key=lambda choice: here not in choice.command.scopes)
 
     async def discover(self) -> Hits:
         """All commands, before anything is typed."""

@@ -17,7 +17,7 @@ class CommandTarget(Widget):
 
     SCOPE: ClassVar[Scope]
 
-    _told: tuple[str | None, ...] = ()
+    _told: tuple[object, ...] = ()
 
     def why_not(self, command_id: str) -> str | None:
         """Why a command is off now: a sentence, empty when it is on, ``None`` to hide it."""

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
     from tui.ui.app import BatchdeckApp
 
+MANY_ROWS = 20_000
+"""Rows from which on a piece of work takes long enough to be announced."""
+
 
 class Work:
     """The verbs of the dashboard.
@@ -102,7 +105,8 @@ class Work:
         title = f"Submit {one_line(asked.name, 36)}?"
         if not await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit", note)):
             return
-        self._say(f"Importing {visible(asked.path.name)}")
+        if asked.rows > MANY_ROWS:
+            self._say(f"Importing {visible(asked.path.name)}")
         job = await self._engine.import_file(
             asked.path,
             account=asked.account,
@@ -201,7 +205,7 @@ class Work:
         if path is None:
             return
         self._app.state.export_folder = str(path.absolute().parent)
-        if asked.count > 20_000:
+        if asked.count > MANY_ROWS:
             self._say(f"Writing {formatting.counted(asked.count, 'row')} to {visible(path.name)}")
         try:
             written = await self._engine.export(job.id, path, asked.rows)

@@ -73,9 +73,7 @@ def as_row(value: Any, number: int, path: Path | None) -> Row:
         InputError: It is neither an object nor a text.
     """
     if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            value = {str(key): inner for key, inner in value.items()}
-        return value
+        return {str(key): inner for key, inner in value.items()} if _odd(value) else value
     if isinstance(value, str):
         return {"text": value}
     raise InputError(
@@ -84,6 +82,11 @@ def as_row(value: Any, number: int, path: Path | None) -> Row:
         path=path,
         line=number,
     )
+
+
+def _odd(value: dict[Any, Any]) -> bool:
+    """Has it keys that are no texts? JSON has none, a program may."""
+    return not all(isinstance(key, str) for key in value)
 
 
 def _lines(path: Path) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tui.compose.endpoints import MESSAGES_URL, SCALEDOWN_MODELS
@@ -9,7 +10,7 @@ from tui.compose.endpoints import MESSAGES_URL, SCALEDOWN_MODELS
 CHAT_URL = "/v1/chat/completions"
 
 
-def is_request(row: dict[str, Any]) -> bool:
+def is_request(row: Mapping[str, Any]) -> bool:
     """Is the row a request already, rather than data for a template?"""
     if "custom_id" not in row:
         return False
@@ -18,7 +19,7 @@ def is_request(row: dict[str, Any]) -> bool:
     return row.get("model") in SCALEDOWN_MODELS and isinstance(row.get("text"), str)
 
 
-def common_form(row: dict[str, Any]) -> dict[str, Any]:
+def common_form(row: Mapping[str, Any]) -> dict[str, Any]:
     """A ready-made request as ``custom_id``, ``method``, ``url`` and ``body``.
 
     OpenAI's form is taken as it is; a missing method is POST, and a missing url is the chat

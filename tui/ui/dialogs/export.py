@@ -47,7 +47,7 @@ class ExportDialog(Dialog[Path | None]):
         head: list[Part] = [(f"{formatting.counted(self._rows, 'row')}", "strong")]
         head.append((f", {self._subject}, with answers and errors\n", ""))
         yield Static(content(head), markup=False)
-        yield Input(value=str(self._path), compact=True, id="export-path")
+        yield Input(value=str(self._path), compact=True, select_on_focus=False, id="export-path")
         yield Static("", id="export-note", classes="dialog-text", markup=False)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel  esc", id="no", compact=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
@@ -9,7 +11,7 @@ from textual.widgets import Static
 
 from tui.ui.commands import Command, Scope, of_scope
 from tui.ui.dialogs.dialog import Dialog
-from tui.ui.tones import Part, content
+from tui.ui.tones import Part, Tone, content
 
 _PURPOSES = {
     Scope.COMPOSE: "From a file of requests to a job: choose, check, fix, send.",
@@ -18,6 +20,15 @@ _PURPOSES = {
     Scope.TABLE: "In every list. The mouse works too: click, double click, wheel, header.",
     Scope.MAIN: "Wherever you are. Hold shift to select text with the mouse.",
 }
+
+
+_KEYS = 16
+_WIDTH = 84
+
+
+def _indented(text: str, width: int, tone: Tone) -> list[Part]:
+    """A text in lines that all begin below the first."""
+    return [(("\n" + " " * _KEYS).join(textwrap.wrap(text, width)) + "\n", tone)]
 
 
 class HelpDialog(Dialog[None]):
@@ -51,7 +62,7 @@ class HelpDialog(Dialog[None]):
         scopes = sorted(Scope, key=lambda scope: scope is not self._here)
         parts: list[Part] = []
         for scope in scopes:
-            parts += [(scope.value, "accent"), (f"   {_PURPOSES[scope]}\n", "muted")]
+            parts += [(scope.value + "\n", "accent"), (_PURPOSES[scope] + "\n\n", "muted")]
             for command in of_scope(scope):
                 parts += self._line(command)
             parts.append(("\n", ""))
@@ -60,11 +71,13 @@ class HelpDialog(Dialog[None]):
 
     def _line(self, command: Command) -> list[Part]:
         keys = self._keys.get(command.id, "")
-        line: list[Part] = [(f"  {keys:<16}", "strong"), (command.help, "")]
         reason = self._why_not.get(command.id)
+        line: list[Part] = [(f"  {keys:<{_KEYS - 2}}", "muted" if reason else "strong")]
+        width = max(20, min(_WIDTH, self.app.size.width - 4) - _KEYS - 8)
+        line += _indented(command.help, width, "muted" if reason else "")
         if reason:
-            line.append((f"  {reason}", "warn"))
-        return [*line, ("\n", "")]
+            line += [(" " * _KEYS, ""), *_indented(reason, width, "warn")]
+        return line
 
     def action_scroll(self, step: int) -> None:
         """Scroll by a few lines."""

@@ -127,7 +127,7 @@ class PickFileDialog(Dialog[Path | None]):
 
 
 def _prompt(choice: PathChoice) -> object:
-    name = one_line(choice.path.name, 200)
+    name = one_line(choice.path.name, 56)
     if choice.is_folder:
         return content([(name + "/", "live")])
     size = f"  {formatting.size(choice.size)}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Grid, Horizontal
 from textual.validation import Integer
-from textual.widgets import Button, Checkbox, Input, Label, Static
+from textual.widgets import Button, Input, Label, Static
 
 from tui.core.text import visible
 from tui.ui import formatting
@@ -52,8 +52,8 @@ class RetryDialog(Dialog[RetryAnswer | None]):
     TITLE_TEXT = "Send rows again?"
     DEFAULT_CSS = """
     RetryDialog > .dialog { width: 68; }
-    RetryDialog Checkbox { margin-bottom: 1; border: none; height: 1; padding: 0; }
-    RetryDialog Grid { grid-size: 2; grid-columns: 14 1fr; grid-rows: 1; height: auto; grid-gutter: 1 0; margin-bottom: 1; }
+    RetryDialog #retry-also { height: 1; margin-bottom: 1; }
+    RetryDialog Grid { grid-size: 2; grid-columns: 14 1fr; grid-rows: 1; height: 2; margin-bottom: 1; }
     """
     BINDINGS = [
         Binding("y", "confirm", "Yes"),
@@ -65,10 +65,12 @@ class RetryDialog(Dialog[RetryAnswer | None]):
         super().__init__()
         self._facts = facts
         self._edit = edit
+        # With an edit even a hopeless row may succeed.
+        self._also = edit
 
     def compose_inside(self) -> ComposeResult:
         """Facts, what can be chosen, buttons."""
-        yield Static(self._words(False), classes="dialog-text", id="retry-facts", markup=False)
+        yield Static("", classes="dialog-text", id="retry-facts", markup=False)
         if self._edit:
             with Grid():
                 yield Label("model")
@@ -83,49 +85,57 @@ class RetryDialog(Dialog[RetryAnswer | None]):
                     id="retry-tokens",
                 )
         elif self._facts.permanent:
-            yield Checkbox(
-                content([("also those that will fail again unchanged  ", ""), ("a", "accent")]),
-                id="retry-permanent",
-                compact=True,
-            )
+            yield Static("", id="retry-also")
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel  esc", id="no", compact=True)
-            key = "enter" if self._edit else "y"
-            yield Button(f"Send  {key}", id="yes", variant="primary", compact=True)
+            yield Button("Send  y", id="yes", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         """The harmless answer has the focus, or the first thing to edit."""
+        self._draw()
         self.query_one("#retry-model" if self._edit else "#no").focus()
 
-    def _words(self, with_permanent: bool) -> object:
+    def _draw(self) -> None:
+        self.query_one("#retry-facts", Static).update(content(self._words()))
+        for line in self.query("#retry-also").results(Static):
+            mark = "●" if self._also else "○"
+            line.update(
+                content(
+                    [("a  ", "accent"), (f"{mark} also those that will fail again unchanged", "")]
+                )
+            )
+
+    def _words(self) -> list[Part]:
         facts = self._facts
-        rows = facts.rows + facts.permanent * (with_permanent or self._edit)
+        rows = facts.rows + facts.permanent * self._also
         parts: list[Part] = [
-            ("rows      ", "muted"),
+            ("rows        ", "muted"),
             (f"{rows:,}", "strong"),
             (f"  {facts.subject}\n", ""),
-            ("provider  ", "muted"),
-            (f"{visible(facts.provider)} ({visible(facts.account)})\n", ""),
-            ("model     ", "muted"),
-            (visible(facts.model) or "-", ""),
+            ("provider    ", "muted"),
+            (f"{visible(facts.provider)} (account {visible(facts.account)})", ""),
         ]
-        if facts.permanent and not self._edit:
+        if self._edit:
+            return parts
+        parts += [("\nmodel       ", "muted"), (visible(facts.model) or "-", "")]
+        if facts.permanent:
+            fate = "go along" if self._also else "stay out"
             left = formatting.counted(facts.permanent, "row")
-            fate = "go along" if with_permanent else "stay out"
             parts.append((f"\n\n{left} will fail again unchanged and {fate}", "warn"))
-            if not with_permanent:
-                parts.append((": fix the request, or edit with R", "muted"))
-        return content(parts)
+            parts.append(
+                ("\nMend those in the file, or change the model or max_tokens with R.", "muted")
+            )
+        return parts
 
-    @on(Checkbox.Changed)
-    def _also_changed(self, event: Checkbox.Changed) -> None:
-        event.stop()
-        self.query_one("#retry-facts", Static).update(self._words(event.value))
+    @on(events.Click, "#retry-also")
+    def _also_clicked(self) -> None:
+        self.action_also()
 
     def action_also(self) -> None:
         """Let hopeless rows go along, or not."""
-        for box in self.query(Checkbox):
-            box.toggle()
+        if not self._edit and self._facts.permanent:
+            self._also = not self._also
+            self._draw()
 
     def action_confirm(self) -> None:
         """Send."""
@@ -134,7 +144,7 @@ class RetryDialog(Dialog[RetryAnswer | None]):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self._send()
+        self.focus_next()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
@@ -157,8 +167,7 @@ class RetryDialog(Dialog[RetryAnswer | None]):
                 edits["model"] = model
             if tokens.value:
                 edits["max_tokens"] = int(tokens.value)
-        also = self._edit or any(box.value for box in self.query(Checkbox))
-        if not self._facts.rows and not also:
+        if not self._facts.rows and not self._also:
             self.app.bell()
             return
-        self.dismiss(RetryAnswer(edits, also))
+        self.dismiss(RetryAnswer(edits, self._also))

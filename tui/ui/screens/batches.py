@@ -105,7 +105,7 @@ class BatchesPane(CommandTarget, Vertical):
         for job_id, transfer in changes.transfers.items():
             view = self._board.view(job_id)
             if view is not None:
-                view.transfer = transfer if transfer[1] != transfer[2] else None
+                view.transfer = transfer
         if rearranged or changes.listed or self._failed_only:
             self._show_jobs()
         else:
@@ -169,12 +169,14 @@ class BatchesPane(CommandTarget, Vertical):
         self.update_commands()
 
     def _show_emptiness(self, empty: bool) -> None:
-        had_focus = self.has_focus or self._table.has_focus or self.screen.focused is None
         self.set_class(empty, "-empty")
         # Something must have the focus, or the keys of the pane would not work.
         self.can_focus = empty
-        if had_focus and self.display:
-            self.call_after_refresh(self.focus_rows)
+        self.call_after_refresh(self._keep_focus)
+
+    def _keep_focus(self) -> None:
+        if self.is_attached and self.is_on_screen and self.screen.focused in (None, self):
+            self.focus_rows()
 
     def _draw_strip(self) -> None:
         view = self._view

@@ -40,7 +40,7 @@ class ComposePane(CommandTarget, Vertical):
         grid-size: 4; grid-columns: 9 1fr 8 1fr; grid-rows: 1; grid-gutter: 0 1; height: 3;
     }
     ComposePane #compose-file, ComposePane #compose-name { column-span: 3; }
-    ComposePane #compose-file { text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1; }
+    ComposePane #compose-file { text-wrap: nowrap; text-overflow: ellipsis; }
     ComposePane #compose-figures { height: 1; margin-top: 1; }
     ComposePane #compose-verdict { height: 1; }
     ComposePane #problems { height: 1fr; display: none; margin-top: 1; }

@@ -221,9 +221,17 @@ class ResultsPane(CommandTarget, Vertical):
             return False
         return True
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Show the way back only where it is not obvious."""
+        if action == "back":
+            return self.is_reading
+        return super().check_action(action, parameters)
+
     def why_not(self, command_id: str) -> str | None:
         """Why a command is off in this pane."""
         job = self._job
+        if command_id == "attempt" and not self._view.has_attempts:
+            return None
         if command_id in _ROW_COMMANDS:
             return "" if self.is_reading else None
         if self.is_reading and command_id in ("filter", "errors_only"):
@@ -265,7 +273,7 @@ class ResultsPane(CommandTarget, Vertical):
             return
         title: list[Part] = [(one_line(job.name, 80), "strong"), ("  ", "")]
         title += status_parts(job.status)
-        for fact in (job.account, job.model, job.endpoint):
+        for fact in (job.account, job.model):
             if fact:
                 title += [(" · ", "muted"), (one_line(fact, 60), "muted")]
         self._title.update(content(title))
@@ -346,6 +354,8 @@ class ResultsPane(CommandTarget, Vertical):
                 self._view.show(self._engine.history.row(self.job_id, seq))
             except BatchdeckError:
                 self._view.show(None)
+        if self.is_reading:
+            self.update_commands()
 
     @on(VirtualTable.CursorMoved, "#rows")
     def _row_under_cursor(self) -> None:

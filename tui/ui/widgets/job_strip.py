@@ -23,6 +23,7 @@ class JobStrip(Horizontal):
     JobStrip Static {
         width: 1fr; height: 1fr; text-wrap: nowrap; text-overflow: ellipsis;
     }
+    JobStrip #strip-facts { padding-right: 2; }
     JobStrip #strip-timeline { display: none; }
     """
 
@@ -116,9 +117,12 @@ def _batch(batch: Batch) -> list[Part]:
 
 def _timeline(timeline: list[TimelineEntry], now: float) -> list[Part]:
     parts: list[Part] = []
-    for entry in reversed(timeline[-10:]):
+    newest = timeline[-10:][::-1]
+    moments = [formatting.moment(entry.at, now) for entry in newest]
+    width = max(map(len, moments), default=0)
+    for entry, moment in zip(newest, moments, strict=True):
         parts += [
-            (f"{formatting.moment(entry.at, now):<12}  ", "muted"),
+            (f"{moment:<{width}}  ", "muted"),
             (one_line(entry.what, 200) + "\n", ""),
         ]
     return parts

@@ -88,6 +88,11 @@ class RowView(Vertical):
         """The row shown."""
         return self._detail
 
+    @property
+    def has_attempts(self) -> bool:
+        """Was the row sent more than once?"""
+        return self._detail is not None and len(self._detail.attempts) > 1
+
     def show(self, detail: RowDetail | None) -> None:
         """Show another row, with its newest outcome."""
         if detail == self._detail:

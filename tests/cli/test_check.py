@@ -1,0 +1,57 @@
+"""``check``: the report, its document, its exit code; nothing is sent or kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .conftest import REQUESTS, Run, request_line
+
+
+def test_a_good_file_is_exit_code_0(run: Run, requests: Path) -> None:
+    done = run("check", requests, "--json")
+    assert done.code == 0
+    assert done.document["ok"] is True
+    assert done.document["rows"] == 3
+    assert done.document["models"] == {"gpt-4": 3}
+    assert done.document["problems"] == []
+    assert "✓ ready to be submitted" in run("check", requests).out
+    assert run("list", "--json").document == []
+
+
+def test_a_bad_file_is_exit_code_2_with_every_problem_on_its_line(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text(REQUESTS + "xx\n" + request_line("req-1", "again"))
+    done = run("check", file, "--json")
+    assert done.code == 2
+    assert done.document["ok"] is done.document["ok_when_fixed"] is False
+    lines = {problem["line"]: problem["code"] for problem in done.document["problems"]}
+    assert lines == {4: "not_json", 5: "duplicate_custom_id"}
+    assert done.err.startswith(f"error: {file} cannot be submitted: 2 problems\nhint: ")
+    shown = run("check", file)
+    assert shown.code == 2
+    assert "   4  error  not JSON" in shown.out
+
+
+def test_a_file_with_small_faults_says_how_to_go_on(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "soft.jsonl"
+    file.write_bytes(REQUESTS.replace("\n", "\r\n").encode())
+    done = run("check", file, "--json")
+    assert done.code == 2
+    assert done.document["ok_when_fixed"] is True
+    assert "submit --fix" in done.err
+
+
+def test_many_problems_of_a_kind_are_counted(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    file.write_text("xx\n" * 50)
+    done = run("check", file, "--json")
+    assert done.document["found"] == {"not_json": 50}
+    assert len(done.document["problems"]) == 20
+    assert "and 30 more of the same kinds" in run("check", file).out
+
+
+def test_what_cannot_be_read_is_exit_code_2(run: Run, tmp_path: Path, requests: Path) -> None:
+    for arguments in ([tmp_path / "gone"], [tmp_path], [requests, "--account", "bogus"]):
+        done = run("check", *arguments, "--json")
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("error: ")

@@ -1,0 +1,89 @@
+"""``sandbox serve``: an address on the first line, a provider behind it, a quiet end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .conftest import Run, command
+
+
+@pytest.fixture
+def server(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command("sandbox", "serve", "--rows-per-second", "0", "--key", "sk-test"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        yield process
+        if process.poll() is None:
+            process.terminate()
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_a_served_sandbox_is_a_provider(
+    server: subprocess.Popen[str], run: Run, requests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = first_line(server)
+    assert url.startswith("http://127.0.0.1:")
+    run("accounts", "add", "near", "--provider", "tensorzero", "--base-url", f"{url}/v1")
+    assert run("submit", requests, "--account", "near", "--wait").code == 4
+    monkeypatch.setenv("BATCHDECK_KEY_NEAR", "sk-test")
+    done = run("submit", requests, "--account", "near", "--json")
+    assert done.code == 0, done.err
+    assert done.document["batches"][0]["remote_id"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_quietly(number: signal.Signals, server: subprocess.Popen[str]) -> None:
+    assert first_line(server)
+    server.send_signal(number)
+    assert server.wait(20) == 0
+    assert server.stderr is not None
+    assert server.stderr.read() == ""
+
+
+def test_json_says_the_address_and_home_keeps_the_state(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    with subprocess.Popen(
+        command("sandbox", "serve", "--json", "--home", folder),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            url = json.loads(first_line(process))["url"]
+            with urllib.request.urlopen(f"{url}/v1/models") as answer:
+                assert answer.status == 200
+        finally:
+            process.terminate()
+        assert process.wait(20) == 0
+    assert folder.is_dir()
+
+
+def test_wrong_options_are_exit_code_2(run: Run) -> None:
+    for arguments in (["--like", "bogus"], ["--fail-rate", "2"], ["--lose-answer", "bogus"]):
+        done = run("sandbox", "serve", *arguments)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("error: ")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = run("sandbox", "serve", "--port", str(taken.getsockname()[1]))
+    assert done.code == 2
+    assert "cannot be used" in done.err
