@@ -20,13 +20,15 @@ class AccountConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     ``provider`` is the id of a profile. ``base_url`` replaces the profile's address.
     ``key_env`` names the environment variable that holds the key. ``allow_http`` lets the
-    key travel over plain http to another machine.
+    key travel over plain http to another machine. ``clean_up`` deletes the files at the
+    provider once everything was collected.
     """
 
     provider: str
     base_url: str | None = None
     key_env: str | None = None
     allow_http: bool = False
+    clean_up: bool = False
     params: dict[str, str] = {}
     """Values for the placeholders of the profile's address, such as ``resource``."""
 

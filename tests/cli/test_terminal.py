@@ -175,9 +175,10 @@ def test_ctrl_c_while_waiting_leaves_the_job_running(
     assert job["batches"][0]["remote_id"]
 
 
+@pytest.mark.parametrize("moment", ["submitting", "sent, known to the provider"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_waiting_in_order(
-    number: signal.Signals, environment: dict[str, str], run: Run, long_job: Path
+def test_a_signal_ends_the_program_in_order_and_what_was_begun_is_stored(
+    number: signal.Signals, moment: str, environment: dict[str, str], run: Run, long_job: Path
 ) -> None:
     with subprocess.Popen(
         command("submit", long_job, "--wait", "--json"),
@@ -189,7 +190,7 @@ def test_a_signal_ends_waiting_in_order(
         assert process.stderr is not None
         assert process.stdout is not None
         for line in process.stderr:
-            if "sent, known to the provider" in line:
+            if moment in line:
                 break
         process.send_signal(number)
         rest = process.stderr.read()
@@ -199,3 +200,4 @@ def test_a_signal_ends_waiting_in_order(
     assert "Traceback" not in rest
     (job,) = run("list", "--json").document
     assert job["batches"][0]["submission"] == "running"
+    assert job["batches"][0]["remote_id"]

@@ -36,7 +36,7 @@ def test_sandbox_needs_no_key_and_is_polled_fast() -> None:
     assert not sandbox.needs_key
     assert sandbox.env == ()
     assert (sandbox.poll.min_seconds, sandbox.poll.max_seconds) == (0.2, 2)
-    assert (sandbox.limits.rows, sandbox.limits.bytes) == (1_000_000, 2_000_000_000)
+    assert not sandbox.limits.one_model
 
 
 def test_a_table_of_a_persons_own_inherits_and_changes() -> None:

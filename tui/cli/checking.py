@@ -54,7 +54,7 @@ def check(settings: Settings, file: Path, account: str | None) -> int:
 
 def _refusal(file: Path, report: CheckReport) -> InputError:
     if report.ok_when_fixed:
-        hint = f"'batchdeck submit --fix {file}' mends that and changes no request."
+        hint = f"`batchdeck submit --fix {file}` mends that and changes no request."
         return InputError(f"{file} needs small fixes first", hint, path=file)
     problems = words.plural(report.stops + report.fixable, "problem")
     return InputError(f"{file} cannot be submitted: {problems}", "Mend the file.", path=file)

@@ -40,7 +40,7 @@ def open_dashboard(settings: Settings, file: Path | None) -> int:
     ):
         raise UsageError(
             "the dashboard needs a terminal",
-            "Every verb is a command too: see 'batchdeck --help'.",
+            "Every verb is a command too: see `batchdeck --help`.",
         )
     if settings.demo:
         return _open_demo(settings.home, file)

@@ -32,7 +32,7 @@ class DeclinedError(Exception):
 def report(error: BaseException, settings: Settings) -> int:
     """Tell on stderr what went wrong and what to do; the answer is the exit code."""
     if isinstance(error, (InterruptedWorkError, KeyboardInterrupt, click.Abort)):
-        _tell("interrupted", "What was sent goes on; see 'batchdeck list'.")
+        _tell("interrupted", "What was sent goes on; see `batchdeck list`.")
         return INTERRUPTED
     if isinstance(error, DeclinedError):
         write_stderr("Nothing was done.\n")
@@ -83,7 +83,7 @@ def _usage_hint(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption) and error.possibilities:
         return f"Did you mean {' or '.join(error.possibilities)}?"
     command = error.ctx.command_path if error.ctx is not None else "batchdeck"
-    return f"See '{command} --help'."
+    return f"See `{command} --help`."
 
 
 def _log(error: BaseException, settings: Settings) -> str:

@@ -85,8 +85,8 @@ def status(settings: Settings, account: str | None) -> None:
         if account is not None and documents[0]["needed"] and documents[0]["origin"] is None:
             raise KeyMissingError(
                 f"account {account!r} has no key",
-                f"Set {' or '.join(documents[0]['variables'])}, or run 'batchdeck keys set"
-                f" {account}'.",
+                f"Set {' or '.join(documents[0]['variables'])}, or run `batchdeck keys set"
+                f" {account}`.",
             )
 
     run(settings, work)

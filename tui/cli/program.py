@@ -77,7 +77,7 @@ class Program(click.Group):
         near = difflib.get_close_matches(word, self.commands, n=1)
         raise UsageError(
             f"there is no command and no file {word!r}",
-            f"Did you mean '{near[0]}'?" if near else "See 'batchdeck --help'.",
+            f"Did you mean '{near[0]}'?" if near else "See `batchdeck --help`.",
         )
 
     def invoke(self, ctx: click.Context) -> int:

@@ -95,7 +95,7 @@ def submit(
                 await engine.submit(job.id, resend_uncertain=resend)
             except BatchdeckError as error:
                 if is_file:
-                    again = f"The job is kept: 'batchdeck submit {job.id}' sends it again."
+                    again = f"The job is kept: `batchdeck submit {job.id}` sends it again."
                     error.hint = f"{error.hint} {again}".lstrip()
                 raise
             if wait:
@@ -171,7 +171,7 @@ def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
             if job.status == "draft" and job.id not in running:
                 raise UsageError(
                     f"{job.name} ({job.id}) was not sent yet",
-                    f"'batchdeck submit {job.id}' sends it.",
+                    f"`batchdeck submit {job.id}` sends it.",
                 )
         ids = list(dict.fromkeys(job.id for job in jobs))
         if not ids:

@@ -71,7 +71,7 @@ def serve(
             window_seconds=window_seconds,
         )
     except ValueError as error:
-        raise UsageError(str(error), "See 'batchdeck sandbox serve --help'.") from None
+        raise UsageError(str(error), "See `batchdeck sandbox serve --help`.") from None
 
     def announce(address: str) -> None:
         if settings.json:

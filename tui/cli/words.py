@@ -18,13 +18,13 @@ _STATUS_SIGNS: dict[str, tuple[str, str, Colour]] = {
     "submitting": ("↑", "^", "blue"),
     "validating": ("◔", "~", "blue"),
     "queued": ("◌", ".", "blue"),
-    "in_progress": ("●", "*", "blue"),
+    "in_progress": ("◑", "*", "blue"),
     "finalizing": ("◕", "~", "blue"),
     "completed": ("✓", "+", "green"),
     "failed": ("✗", "x", "red"),
-    "expired": ("⊘", "x", "red"),
-    "cancelling": ("◍", "-", "yellow"),
-    "cancelled": ("⊗", "-", "yellow"),
+    "expired": ("◷", "x", "yellow"),
+    "cancelling": ("⊖", "-", "yellow"),
+    "cancelled": ("⊘", "-", "yellow"),
     "unknown": ("?", "?", "yellow"),
 }
 

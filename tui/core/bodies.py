@@ -7,13 +7,16 @@ answer with an empty text, never an error: the row view shows their JSON.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import msgspec
 
 from tui.core.rows import Usage
 
-Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_LARGEST = 2**63 - 1
+
+Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=_LARGEST)]
 """An integer that SQLite can hold; a larger one makes the field unreadable, not the row."""
 
 
@@ -109,6 +112,7 @@ class Body(msgspec.Struct, gc=False):
     stop_reason: str | None = None
     results: msgspec.Raw = msgspec.Raw()
     billing_cost: _Billing | None = None
+    error: Any = None
 
 
 _TRUNCATED = frozenset(
@@ -140,7 +144,7 @@ def answer_of(body: Body) -> Answer:
     if body.usage is not None:
         answer.usage = usage_of(body.usage)
     if body.billing_cost is not None:
-        answer.cost = body.billing_cost.credits
+        answer.cost = _finite(body.billing_cost.credits)
     if body.choices is not None:
         _read_choices(answer, body.choices)
     elif body.output is not None:
@@ -173,8 +177,13 @@ def usage_of(usage: _Usage) -> Usage:
             + (usage.cache_read_input_tokens or 0)
             + (usage.cache_creation_input_tokens or 0)
         )
+        whole = whole if whole <= _LARGEST else None
     output = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
     return Usage(whole, output, cached)
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _read_choices(answer: Answer, choices: list[_Choice]) -> None:
@@ -242,11 +251,16 @@ def _describe_items(items: list[_Item]) -> str:
         return ""
     first = items[0]
     if first.embedding:
-        raw = bytes(first.embedding)
-        # A float list has one comma fewer than numbers; base64 packs 4-byte floats.
-        size = raw.count(b",") + 1 if raw.startswith(b"[") else (len(raw) - 2) * 3 // 4 // 4
+        size = _dimension(bytes(first.embedding))
         vectors = "1 vector" if len(items) == 1 else f"{len(items)} vectors"
         return f"{vectors} of {size} numbers"
     if first.b64_json or first.url:
         return first.url or ("1 image" if len(items) == 1 else f"{len(items)} images")
     return ""
+
+
+def _dimension(raw: bytes) -> int:
+    """How many numbers a vector has, from its JSON: an array, or base64 of 4-byte floats."""
+    if not raw.startswith(b"["):
+        return (len(raw) - 2) * 3 // 4 // 4
+    return raw.count(b",") + 1 if raw[1:-1].strip() else 0

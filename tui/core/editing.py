@@ -20,11 +20,16 @@ def edit_request(line: bytes, edits: Mapping[str, Any]) -> bytes:
             in a list; ``None`` takes the field away.
 
     Raises:
-        ValueError: A path does not lead anywhere.
+        ValueError: A path does not lead anywhere, or the line is not a request.
     """
     if not edits:
         return line
-    request = _decode(line)
+    try:
+        request = _decode(line)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"not a request: {error}") from None
+    if not isinstance(request, dict):
+        raise ValueError("not a request: no object")
     payload = request["params"] if "params" in request else request.setdefault("body", {})
     for path, value in edits.items():
         _set(payload, path.split("."), value, path)
@@ -33,22 +38,35 @@ def edit_request(line: bytes, edits: Mapping[str, Any]) -> bytes:
 
 def _set(target: Any, steps: list[str], value: Any, path: str) -> None:
     for step in steps[:-1]:
+        if value is None and isinstance(target, dict) and step not in target:
+            # There is nothing to take away, and no object is made to hold it.
+            return
         target = _step(target, step, path)
     last = steps[-1]
-    if isinstance(target, list) and last.isdigit() and int(last) < len(target):
-        target[int(last)] = value
-    elif isinstance(target, dict):
-        if value is None:
-            target.pop(last, None)
-        else:
-            target[last] = value
+    if isinstance(target, list):
+        place = _place(target, last, path)
+        target[place : place + 1] = [] if value is None else [value]
+    elif not isinstance(target, dict):
+        raise _nowhere(path)
+    elif value is None:
+        target.pop(last, None)
     else:
-        raise ValueError(f"{path!r} leads nowhere in this request")
+        target[last] = value
 
 
 def _step(target: Any, step: str, path: str) -> Any:
     if isinstance(target, dict):
         return target.setdefault(step, {})
-    if isinstance(target, list) and step.isdigit() and int(step) < len(target):
-        return target[int(step)]
-    raise ValueError(f"{path!r} leads nowhere in this request")
+    if isinstance(target, list):
+        return target[_place(target, step, path)]
+    raise _nowhere(path)
+
+
+def _place(target: list[Any], step: str, path: str) -> int:
+    if step.isascii() and step.isdigit() and int(step) < len(target):
+        return int(step)
+    raise _nowhere(path)
+
+
+def _nowhere(path: str) -> ValueError:
+    return ValueError(f"{path!r} leads nowhere in this request")

@@ -8,6 +8,7 @@ status is 2xx and there is a body.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,12 @@ class _Line(msgspec.Struct, gc=False):
 
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_any = msgspec.json.Decoder().decode
+_decode_body = msgspec.json.Decoder(Body).decode
+
+_ODD_FIELDS = 20
+"""Fields of an unexpected type that are left out of one body; with more, all of it is."""
+
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
 _SUCCEEDED = Outcome.SUCCEEDED
 _OUTCOME_BY_CODE = {
@@ -60,7 +67,7 @@ def read_openai_line(line: bytes, rules: Mapping[str, bool] | None = None) -> Ro
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_oddly_shaped(line, rules)
     response = fast.response
-    if fast.error or response is None or response.body is None:
+    if fast.error or response is None or response.body is None or response.body.error:
         return _read_oddly_shaped(line, rules)
     status = response.status_code
     if status is not None and not 200 <= status < 300:
@@ -142,23 +149,52 @@ def _read_oddly_shaped(line: bytes, rules: Mapping[str, bool] | None) -> RowResu
     body: Any = None
     if isinstance(response, dict):
         code = response.get("status_code")
-        status = code if type(code) is int and abs(code) < 1000 else None
+        status = _status(code)
         body = response.get("body", response.get("message"))
-    if not error and isinstance(body, dict) and (status is None or 200 <= status < 300):
-        return _answered(custom_id, status, _convert(body), rules)
+    if not error and _is_answer(status, body):
+        return _answered(custom_id, status, answer_of(fitting_body(body)), rules)
     return _failed(custom_id, status, error, body, rules)
 
 
-def _convert(body: dict[str, Any]) -> Answer:
-    """A body of which some field has an unexpected type: read the fields that fit."""
-    fitting: dict[str, Any] = {}
-    for name, value in body.items():
+def _status(value: Any) -> int | None:
+    """An HTTP status, as far as it is a small whole number; some servers write 0."""
+    return value if type(value) is int and abs(value) < 1000 else None
+
+
+def _is_answer(status: int | None, body: Any) -> bool:
+    """Is it a body of a row that worked, and not one that tells of an error only?"""
+    if not isinstance(body, dict) or not (status is None or 200 <= status < 300):
+        return False
+    return not body.get("error") or bool(body.get("choices"))
+
+
+def fitting_body(body: dict[str, Any]) -> Body:
+    """A body of which some field has an unexpected type: what fits is read, the rest left out.
+
+    The object is changed.
+    """
+    for _ in range(_ODD_FIELDS):
         try:
-            msgspec.convert({name: value}, Body)
-        except msgspec.ValidationError:
-            continue
-        fitting[name] = value
-    return answer_of(msgspec.convert(fitting, Body))
+            return _decode_body(msgspec.json.encode(body))
+        except msgspec.ValidationError as error:
+            if not _take_out(body, str(error)):
+                break
+        except (msgspec.MsgspecError, RecursionError):
+            break
+    return Body()
+
+
+def _take_out(body: dict[str, Any], complaint: str) -> bool:
+    """Remove the place that msgspec names as the end of its message: ``at `$.a[0].b```."""
+    steps = [name or int(number) for name, number in _STEP.findall(complaint.rpartition("`$")[2])]
+    target: Any = body
+    try:
+        for step in steps[:-1]:
+            target = target[step]
+        del target[steps[-1]]
+    except (LookupError, TypeError):
+        return False
+    return True
 
 
 def _failed(
@@ -215,9 +251,8 @@ def _unpack(status: int | None, message: str) -> tuple[int | None, str | None, s
         return status, None, message
     details = packed.get("details")
     if isinstance(details, dict):
-        inner = details.get("status")
-        if isinstance(inner, int):
-            status = inner
+        inner = _status(details.get("status"))
+        status = status if inner is None else inner
         body = details.get("body") or details.get("message") or details.get("error")
     else:
         body = details

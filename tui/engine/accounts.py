@@ -119,6 +119,10 @@ class Accounts:
             retention_days=profile.retention_days,
         )
 
+    def cleans_up(self, name: str) -> bool:
+        """Are files at the provider to be deleted once everything was collected?"""
+        return self._table(name).clean_up
+
     async def key(self, name: str) -> FoundKey | None:
         """The account's key; the keyring is asked in a thread."""
         return await asyncio.to_thread(find_key, name, self._variables(name)[1:])
@@ -151,19 +155,10 @@ class Accounts:
             self._sandbox = None
 
     async def _open(self, name: str) -> Dialect:
-        from tui.providers.connect import connect
-
         profile = self.profile(name)
         table = self._table(name)
         if profile.id == SANDBOX and table.base_url is None:
-            sandbox = await asyncio.to_thread(self._start_sandbox)
-            return connect(
-                profile,
-                base_url=sandbox.base_url,
-                key=None,
-                uds=sandbox.uds,
-                clock=self._clock,
-            )
+            return await asyncio.to_thread(self._connect_sandbox, profile)
         try:
             found = await self.key(name)
         except KeyMissingError:
@@ -175,12 +170,27 @@ class Accounts:
                 f"account {name!r} has no key",
                 f"Set {' or '.join(self._variables(name))}, or run `batchdeck keys set {name}`.",
             )
+        key = None if found is None else found.value
+        return await asyncio.to_thread(self._connect, profile, table, key)
+
+    def _connect(self, profile: Profile, table: AccountConfig, key: str | None) -> Dialect:
+        # Importing the HTTP stack and reading certificates would hold up the event loop.
+        from tui.providers.connect import connect
+
         return connect(
             profile,
             base_url=_address(profile, table),
-            key=None if found is None else found.value,
+            key=key,
             allow_http=table.allow_http,
             clock=self._clock,
+        )
+
+    def _connect_sandbox(self, profile: Profile) -> Dialect:
+        from tui.providers.connect import connect
+
+        sandbox = self._start_sandbox()
+        return connect(
+            profile, base_url=sandbox.base_url, key=None, uds=sandbox.uds, clock=self._clock
         )
 
     def _start_sandbox(self) -> LocalSandbox:

@@ -67,6 +67,16 @@ class Context:
 
         return await asyncio.to_thread(write)
 
+    async def remark(self, batch: Batch, what: str) -> None:
+        """Add a line to the timeline of a batch's job."""
+
+        def write() -> None:
+            with self.history.database.write() as connection:
+                _, job = batch_pk(connection, batch.id)
+                note(connection, job, self.clock(), what, batch.id)
+
+        await asyncio.to_thread(write)
+
     def tell_trouble(self, batch: Batch, error: BatchdeckError, next_try: float | None) -> None:
         """Tell that a step did not work."""
         self.publish(

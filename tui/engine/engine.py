@@ -14,12 +14,14 @@ from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, R
 from tui.core.jobs import Batch, Job
 from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
+from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.canceller import cancel_batch
 from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
 from tui.engine.importer import import_job, limits_of
 from tui.engine.planner import plan_first_attempt
+from tui.engine.remover import remove_remote
 from tui.engine.retrier import RetryPlan, make_plan, store_plan
 from tui.engine.submitter import Submitter
 from tui.engine.watcher import LEASE_SECONDS, Watcher
@@ -336,14 +338,41 @@ class Engine:
         self.events.publish(JobChanged(job_id))
         return self.history.job(job_id)
 
-    async def delete(self, job_id: str) -> None:
+    async def sync(self, account: str | None = None) -> list[RemoteEntry]:
+        """The batches that the provider has, with the jobs that they belong to here."""
+        return await list_remote(self._context, account or self.accounts.default)
+
+    async def adopt(
+        self, remote_id: str, *, account: str | None = None, name: str | None = None
+    ) -> Job:
+        """Bring a batch that was not made here into the history, and watch it.
+
+        Raises:
+            UsageError: It is here already, or its rows cannot be known yet.
+        """
+        batch = await self._shielded(
+            adopt(self._context, account or self.accounts.default, remote_id, name=name)
+        )
+        self._watcher.adopt([batch])
+        self.events.publish(JobImported(batch.job_id))
+        return self.history.job(batch.job_id)
+
+    async def delete(self, job_id: str, *, remote: bool = False) -> None:
         """Take a job out of the history, with its files.
+
+        Args:
+            job_id: The job.
+            remote: Delete the files and batches at the provider first, where that can be.
 
         Raises:
             UsageError: A batch of it still runs.
         """
-        if any(_is_under_way(batch) for batch in self.history.batches(job_id)):
+        batches = self.history.batches(job_id)
+        if any(_is_under_way(batch) for batch in batches):
             raise UsageError("a batch of this job still runs", "Cancel it first.")
+        if remote:
+            for batch in batches:
+                await self._shielded(remove_remote(self._context, batch))
         await asyncio.to_thread(delete_job, self.history.database, self.paths, job_id)
         self.events.publish(JobDeleted(job_id))
 

@@ -75,4 +75,4 @@ def _fits(context: Context, remote: RemoteBatch, batch: Batch, since: float) -> 
         return False
     if remote.created_at is not None and remote.created_at < since:
         return False
-    return not context.history.knows_remote(batch.account, remote.id)
+    return context.history.job_of_remote(batch.account, remote.id) is None

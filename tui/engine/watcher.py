@@ -18,8 +18,10 @@ from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
+from tui.engine.quota import queue_was_full
+from tui.engine.remover import clean_up
 from tui.engine.submitter import Submitter
-from tui.errors import BatchdeckError, ProviderError
+from tui.errors import BatchdeckError, ProviderError, QuotaError
 from tui.providers.base import Dialect
 from tui.store.leases import claim, release, renew
 
@@ -256,6 +258,9 @@ class Watcher:
     async def _end(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> bool:
         """Collect an ended batch; ``False`` when its files are not there yet."""
         context = self._context
+        if queue_was_full(context.accounts.profile(batch.account), remote):
+            await self._wait_for_room(batch, remote)
+            return False
         if not remote.results and remote.status is BatchStatus.COMPLETED:
             seen = self._late[batch.id] = self._late.get(batch.id, 0) + 1
             if seen < _LATE_FILES and remote.counts.ended != 0:
@@ -276,7 +281,37 @@ class Watcher:
             remark=remark,
         )
         context.publish(BatchEnded(batch.job_id, batch.id, status=remote.status))
+        if context.accounts.cleans_up(batch.account):
+            await clean_up(context, batch)
+        self._wake_waiting(batch.account)
         return True
+
+    async def _wait_for_room(self, batch: Batch, remote: RemoteBatch) -> None:
+        """The provider's queue was full and nothing ran: the batch will be created again.
+
+        Raises:
+            QuotaError: Always, so that the next try is planned with growing pauses.
+        """
+        words = next((issue.message for issue in remote.issues if issue.message), "")
+        await self._context.update(
+            batch.id,
+            {
+                "submission": Submission.WAITING,
+                "status": BatchStatus.QUEUED,
+                "remote_id": None,
+                "submitted_at": None,
+            },
+            remark="The provider's queue was full; it is sent again when there is room",
+        )
+        raise QuotaError(words or "the provider's queue is full", "It is sent again by itself.")
+
+    def _wake_waiting(self, account: str) -> None:
+        """A batch has ended, so there may be room for one that waits."""
+        due = self._due.get(account, {})
+        now = self._context.clock()
+        for batch_id in due:
+            if self._context.history.batch(batch_id).submission is Submission.WAITING:
+                due[batch_id] = min(due[batch_id], now)
 
     async def _trouble(self, batch: Batch, error: BatchdeckError) -> float:
         """Note that a poll did not work; the answer is the pause before the next one."""

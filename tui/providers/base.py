@@ -130,6 +130,9 @@ class Dialect(Protocol):
     async def delete_file(self, file_id: str) -> None:
         """Remove a file at the provider. Only where ``deletes_files``."""
 
+    async def delete_batch(self, batch_id: str) -> None:
+        """Remove an ended batch at the provider. Only where ``deletes_batches``."""
+
     async def aclose(self) -> None:
         """Close the connections."""
 

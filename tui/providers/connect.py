@@ -14,7 +14,18 @@ from tui.providers.address import address_of
 from tui.providers.base import Dialect
 from tui.providers.files import FilesDialect
 from tui.providers.http import Wire
+from tui.providers.inline import InlineDialect
+from tui.providers.messages import MessagesDialect
 from tui.providers.profile import Profile
+from tui.providers.scaledown import ScaledownDialect
+from tui.providers.schema import DialectName
+
+_DIALECTS: dict[DialectName, Callable[[Wire], Dialect]] = {
+    "files": FilesDialect,
+    "messages": MessagesDialect,
+    "scaledown": ScaledownDialect,
+    "inline": InlineDialect,
+}
 
 
 def connect(
@@ -59,7 +70,7 @@ def connect(
         allow_http=allow_http or uds is not None,
     )
     wire = Wire(profile, address, key, transport=transport, uds=uds, clock=clock)
-    return FilesDialect(wire)
+    return _DIALECTS[profile.dialect](wire)
 
 
 def _with_path(base_url: str, usual: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from tui.providers.base import BatchDraft, Download, SendProgress
 from tui.providers.calls import Call
 from tui.providers.common import BatchDialect
 from tui.providers.creating import create_body
+from tui.providers.estimate import CostEstimate, read_estimate
 from tui.providers.places import text_at
 from tui.providers.reading import unwrapped
 from tui.providers.sending import WatchedFile, form_body
@@ -100,6 +102,44 @@ class FilesDialect(BatchDialect):
         if not self.capabilities.deletes_files:
             raise self.unable("delete a file")
         await self._gone(self.action("file_delete", file_id, "delete the file", method="DELETE"))
+
+    async def retry(self, batch_id: str) -> RemoteBatch:
+        """Run the failed and cancelled rows of a batch again, in place (Doubleword).
+
+        Only where ``native_retry``. The batch comes back to life; its error file shrinks, so
+        every file is fetched from its start afterwards.
+        """
+        return await self._again(batch_id, "retry", None)
+
+    async def retry_rows(self, batch_id: str, request_ids: Sequence[str]) -> RemoteBatch:
+        """Run these rows of a batch again, in place (Doubleword).
+
+        Args:
+            batch_id: The batch.
+            request_ids: The ``id`` of result lines; ``batch_req_`` in front is taken off. Ids
+                that the server does not know are passed over without an error: compare the
+                counts.
+        """
+        bare = [request_id.removeprefix("batch_req_") for request_id in request_ids]
+        return await self._again(batch_id, "retry_rows", {"request_ids": bare})
+
+    async def estimate(self, file_id: str, window: str) -> CostEstimate | None:
+        """What a file would cost, as the provider guesses; ``None`` where it cannot be asked."""
+        if not self._profile.paths.estimate:
+            return None
+        call = replace(
+            self.action("estimate", file_id, "estimate the cost", method="GET"),
+            params={self._profile.create.window.field: window} if window else {},
+        )
+        return read_estimate((await self._wire.ask(call)).table())
+
+    async def _again(self, batch_id: str, route: str, json: dict[str, Any] | None) -> RemoteBatch:
+        if not (self.capabilities.native_retry and getattr(self._profile.paths, route)):
+            raise self.unable("run rows again in place")
+        call = replace(self.action(route, batch_id, "run the rows again"), json=json)
+        reply = await self._wire.ask(call)
+        self._downloader.forget()
+        return self.batch_in(reply, batch_id)
 
     async def _wait_for_file(self, file_id: str) -> None:
         """Wait until the provider has looked through the file (Azure).

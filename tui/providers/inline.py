@@ -16,13 +16,15 @@ import httpx
 import msgspec
 
 from tui.core.remote import RemoteBatch, ResultSource
-from tui.core.status import is_terminal
+from tui.core.results import UnreadableLineError, decode_lenient
+from tui.core.status import TERMINAL, BatchStatus, is_terminal
 from tui.errors import GarbledAnswerError, UnreachableError
 from tui.providers.base import BatchDraft, Download, SendProgress
 from tui.providers.calls import Call
 from tui.providers.common import BatchDialect
 from tui.providers.creating import create_body
 from tui.providers.downloading import WHAT, check_readable, length_of
+from tui.providers.reading import unwrapped
 from tui.providers.rowstream import RowStream
 from tui.providers.splitting import ArraySplitter
 
@@ -78,9 +80,9 @@ class InlineDialect(BatchDialect):
     async def list_batches(
         self, *, created_after: float | None = None
     ) -> AsyncIterator[RemoteBatch]:
-        """The provider's batches. Lists leave the results out: ``retrieve`` tells of them."""
+        """The provider's batches. Lists leave the results out: an ended one may have some."""
         async for batch in super().list_batches(created_after=created_after):
-            yield self._with_results(batch, has_rows=False)
+            yield self._with_results(batch, has_rows=True)
 
     async def cancel(self, batch_id: str) -> RemoteBatch:
         """Ask for an end, where the provider has a way to; see ``Dialect.cancel``."""
@@ -129,10 +131,27 @@ class InlineDialect(BatchDialect):
             raise UnreachableError(
                 f"The results of {self._profile.name} break off", "They are asked for again."
             )
-        if not splitter.found and b'"results":null' not in splitter.rest.replace(b" ", b""):
+        if not splitter.found:
+            self._check_absence(splitter.rest)
+
+    def _check_absence(self, rest: bytes) -> None:
+        """See that an answer without results is the batch object of one that has none.
+
+        Raises:
+            GarbledAnswerError: It is something else, or the batch is completed and its
+                results have yet to come.
+        """
+        batch = None
+        try:
+            value = decode_lenient(rest)
+        except UnreadableLineError:
+            value = None
+        if isinstance(value, dict):
+            batch = self._read(unwrapped(value, "", self._profile.batch.id))
+        if batch is None or batch.status not in TERMINAL - {BatchStatus.COMPLETED}:
             raise GarbledAnswerError(
                 f"The answer of {self._profile.name} holds no results",
-                "Look at the batch again later.",
+                "They are asked for again later.",
             )
 
     def _splitter(self) -> ArraySplitter:

@@ -141,7 +141,7 @@ def _results(
     )
     found: dict[str, ResultSource] = {}
     for kind, places in kinds:
-        for ref in _all_texts(at(value, places)):
+        if ref := _first_text(at(value, places)):
             # A provider may put both into one file; it is read once.
             found.setdefault(ref, ResultSource(kind=kind, ref=ref, growing=not ended))
     return tuple(found.values())
@@ -163,10 +163,6 @@ def _metadata(value: Mapping[str, Any], places: BatchPlaces) -> dict[str, str]:
 
 
 def _first_text(value: Any) -> str | None:
-    texts = _all_texts(value)
-    return texts[0] if texts else None
-
-
-def _all_texts(value: Any) -> list[str]:
+    """An id, or the first one of a list of ids."""
     items = value if isinstance(value, list) else [value]
-    return [item for item in items if isinstance(item, str) and item]
+    return next((item for item in items if isinstance(item, str) and item), None)

@@ -98,7 +98,7 @@ def refusal(answer: Answer, reading: Reading, *, what: str, repeatable: bool) ->
         "code": code,
         "body": body,
         "request_id": answer.request_id,
-        "retry_after": asked_pause(answer.headers, reading.now),
+        "retry_after": _pause(answer, body, reading.now),
     }
     said = _short(words) or f"HTTP status {status}"
     head = f"{reading.provider} could not {what} ({status}): {said}"
@@ -113,7 +113,7 @@ def refusal(answer: Answer, reading: Reading, *, what: str, repeatable: bool) ->
         return AnswerLostError(
             head, "It may have been done all the same: look before sending it again.", **kept
         )
-    if _passes(status, code, reading.rules):
+    if _passes(status, code, reading.rules, answer.headers.get("x-should-retry")):
         return ProviderError(head, "It may work later.", **kept)
     return RequestRefusedError(head, _advice(status), **kept)
 
@@ -222,12 +222,23 @@ def _page(
     return RequestRefusedError(message, hint, **kept)
 
 
-def _passes(status: int, code: str | None, rules: Mapping[str, bool]) -> bool:
+def _passes(status: int, code: str | None, rules: Mapping[str, bool], told: str | None) -> bool:
+    """May the same call work later? A code decides first, then what the server says of it."""
     if code is not None and code in rules:
         return rules[code]
-    if status in (409,):
+    if told in ("true", "false"):
+        return told == "true"
+    if status == 409:
         return False
     return retryable(status, None) is True
+
+
+def _pause(answer: Answer, body: str, now: float) -> float | None:
+    """Seconds to wait; Doubleword also writes them into the body, where they differ."""
+    asked = asked_pause(answer.headers, now)
+    if asked is None and (match := re.search(r'"retry_after_seconds"\s*:\s*(\d+)', body)):
+        return asked_pause({"retry-after": match[1]}, now)
+    return asked
 
 
 def _advice(status: int) -> str:

@@ -93,6 +93,8 @@ def chat_to_messages(body: Table) -> Table:
     if system is not None:
         params["system"] = system
     params["messages"] = messages
+    if system is not None and "system" in chat:
+        raise Untranslatable("has a system prompt in two places")
     params |= {name: chat[name] for name in _OWN_WORDS if name in chat}
     params |= _sampling(chat)
     params |= _tools(chat)
@@ -294,7 +296,8 @@ def _output_format(form: Any) -> Table | None:
         return None
     wrapped = form.get("json_schema") if kind == "json_schema" else None
     if isinstance(wrapped, dict) and isinstance(wrapped.get("schema"), dict):
-        # The schema's name and description are labels; Anthropic is always strict about it.
+        # The name is a label for caches and logs; Anthropic is always strict about the schema.
+        _only(wrapped, "name", "schema", "strict")
         return {"type": "json_schema", "schema": wrapped["schema"]}
     raise Untranslatable(f"asks for answers of the form {kind!r}, which Anthropic does not offer")
 

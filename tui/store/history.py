@@ -132,12 +132,19 @@ class History:
             " OR (b.submission='running' AND b.collected=0)",
         )
 
-    def knows_remote(self, account: str, remote_id: str) -> bool:
-        """Is a batch of the provider in the history already?"""
+    def job_of_remote(self, account: str, remote_id: str) -> str | None:
+        """The job that a batch of the provider belongs to; ``None`` when it is not known here."""
         found = self.database.read.execute(
-            "SELECT 1 FROM batches WHERE account=? AND remote_id=?", (account, remote_id)
+            "SELECT j.id FROM batches b JOIN jobs j ON j.pk=b.job"
+            " WHERE b.account=? AND b.remote_id=?",
+            (account, remote_id),
         ).fetchone()
-        return found is not None
+        return None if found is None else str(found[0])
+
+    def set_model(self, job_id: str, model: str) -> None:
+        """Name the model of a job whose requests told it only while they were read."""
+        with self.database.write() as connection:
+            connection.execute("UPDATE jobs SET model=? WHERE id=?", (model, job_id))
 
     def error_groups(self, job_id: str) -> list[ErrorGroup]:
         """Why rows failed, the largest group first."""

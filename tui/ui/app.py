@@ -14,13 +14,14 @@ from textual.actions import ActionParseResult
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.screen import Screen
 
 from tui.config import Config, set_option
 from tui.errors import BatchdeckError
 from tui.paths import Paths
 from tui.ui.bridge import EngineBridge
-from tui.ui.commands import BY_ID, COMMANDS, Command, Scope, by_action
+from tui.ui.commands import BY_ID, COMMANDS, by_action
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.help import HelpDialog
 from tui.ui.dialogs.log import LogDialog
@@ -36,11 +37,13 @@ from tui.ui.messages import (
     FileRequested,
     JobRequested,
     RetryRequested,
+    SampleRequested,
     SubmitRequested,
 )
 from tui.ui.palette import CommandProvider
 from tui.ui.screens.main import MainScreen
 from tui.ui.state import State
+from tui.ui.switchboard import Switchboard
 from tui.ui.targets import CommandTarget
 from tui.ui.theme import DEFAULT, THEMES
 from tui.ui.work import Work
@@ -87,6 +90,7 @@ class BatchdeckApp(App[int]):
         self.engine: Engine | None = None
         self.deck: Work | None = None
         self.main = MainScreen(now=now)
+        self.switch = Switchboard(self, self.main, config.keymap)
         self._open_engine = open_engine
         self._open_file = open_file
         self._leaving = False
@@ -173,34 +177,15 @@ class BatchdeckApp(App[int]):
         self.take_changes()
 
     @on(FileRequested)
-    def _file_requested(self) -> None:
-        if self.deck is not None:
-            self.deck.start("dialog", self.deck.pick_file(), "Choosing a file")
-
+    @on(SampleRequested)
     @on(SubmitRequested)
-    def _submit_requested(self, event: SubmitRequested) -> None:
-        if self.deck is not None:
-            self.deck.start("submit", self.deck.submit(event), "Submitting")
-
     @on(DraftSubmitRequested)
-    def _draft_submit_requested(self, event: DraftSubmitRequested) -> None:
-        if self.deck is not None:
-            self.deck.start("submit", self.deck.submit_draft(event), "Submitting")
-
     @on(RetryRequested)
-    def _retry_requested(self, event: RetryRequested) -> None:
-        if self.deck is not None:
-            self.deck.start("retry", self.deck.retry(event), "Sending rows again")
-
     @on(JobRequested)
-    def _job_requested(self, event: JobRequested) -> None:
-        if self.deck is not None:
-            self.deck.start(event.verb, self.deck.on_job(event), event.verb.capitalize())
-
     @on(ExportRequested)
-    def _export_requested(self, event: ExportRequested) -> None:
+    def _work_requested(self, event: Message) -> None:
         if self.deck is not None:
-            self.deck.start("export", self.deck.export(event), "Exporting")
+            self.deck.take(event)
 
     @on(ExternalRequested)
     def _external_requested(self, event: ExternalRequested) -> None:
@@ -226,37 +211,6 @@ class BatchdeckApp(App[int]):
                 return True
         return await super().run_action(action, default_namespace, namespaces)
 
-    def target(self, command: Command) -> DOMNode | None:
-        """What carries out a command now: the pane in use, where it can."""
-        if self.main.active_scope in command.scopes:
-            return self.main.target(self.main.active_scope)
-        if Scope.TABLE in command.scopes:
-            return self.main.table
-        if Scope.MAIN in command.scopes:
-            return self.main
-        return self.main.target(command.scopes[0])
-
-    def why_not(self, command: Command) -> str:
-        """Why a command is off now; empty when it is on."""
-        target = self.target(command)
-        if not isinstance(target, CommandTarget):
-            return ""
-        reason = target.why_not(command.id)
-        return "Open a row first (enter)." if reason is None else reason
-
-    def run_command(self, command: Command) -> None:
-        """Carry out a command, from wherever it was chosen."""
-        self.call_later(self.run_action, command.action_string, self.target(command))
-
-    def keys_shown(self) -> dict[str, str]:
-        """The keys of every command as they are mapped now, as a person reads them."""
-        shown: dict[str, str] = {}
-        for command in COMMANDS:
-            keys = self.config.keymap.get(command.id, command.keys)
-            bindings = Binding.make_bindings([Binding(keys, "")]) if keys else ()
-            shown[command.id] = " ".join(self.get_key_display(binding) for binding in bindings)
-        return shown
-
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
         """Note, once, that two commands were given the same key."""
         ids = sorted(binding.id or binding.action for binding in clashed_bindings)
@@ -270,8 +224,9 @@ class BatchdeckApp(App[int]):
 
     def action_help(self) -> None:
         """Show all keys."""
-        reasons = {command.id: self.why_not(command) for command in COMMANDS}
-        self.push_screen(HelpDialog(self.main.active_scope, self.keys_shown(), reasons))
+        switch = self.switch
+        reasons = {command.id: switch.why_not(command) for command in COMMANDS}
+        self.push_screen(HelpDialog(self.main.active_scope, switch.keys(), reasons))
 
     def action_log(self) -> None:
         """Show what the program did."""
@@ -283,8 +238,7 @@ class BatchdeckApp(App[int]):
 
     def action_sample(self) -> None:
         """Make a sample for the sandbox."""
-        if self.deck is not None:
-            self.deck.start("dialog", self.deck.sample(), "Making a sample")
+        self.post_message(SampleRequested())
 
     def action_theme(self) -> None:
         """Choose other colours, and keep them."""
@@ -299,18 +253,18 @@ class BatchdeckApp(App[int]):
         """Leave at the second ctrl+c."""
         now = time.monotonic()
         if now - self._asked_at < AGAIN_SECONDS:
-            self.action_quit()
+            self._leave(0)
         self._asked_at = now
         self.notify("Press ctrl+c again, or q, to leave", markup=False, timeout=AGAIN_SECONDS)
 
-    @work(group="quit", exit_on_error=False)
     async def action_quit(self) -> None:
         """Store what is under way, then leave; the second time leave at once."""
-        await self._leave(0)
+        self._leave(0)
 
     def _terminated(self) -> None:
-        self.run_worker(self._leave(130), group="quit", exit_on_error=False)
+        self._leave(130)
 
+    @work(group="quit", exit_on_error=False)
     async def _leave(self, code: int) -> None:
         if self._leaving or self.engine is None:
             self.exit(code, return_code=code)

@@ -231,7 +231,7 @@ COMMANDS: tuple[Command, ...] = (
         "Back",
         "escape",
         "Go back one level, or clear the filter.",
-        (_M,),
+        (_M, _R),
         (_R,),
     ),
     Command(

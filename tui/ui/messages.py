@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from textual.message import Message
 
-from tui.core.filtering import RowFilter
+from tui.core.filtering import ALL_ROWS, RowFilter
 
 
 @dataclass
@@ -83,7 +82,7 @@ class ExportRequested(Message):
     """Rows of a job are to be written to a file."""
 
     job_id: str
-    rows: RowFilter = RowFilter()
+    rows: RowFilter = ALL_ROWS
     count: int = 0
     subject: str = "all rows"
 
@@ -128,7 +127,3 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.jobs or self.listed)
-
-
-Edits = dict[str, Any]
-"""What a retry changes in the body of every request: ``{"max_tokens": 2000}``."""

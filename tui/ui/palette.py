@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from tui.ui.commands import COMMANDS, Command
+from tui.ui.commands import COMMANDS, Command, Scope
 from tui.ui.tones import content
 
 if TYPE_CHECKING:
@@ -28,23 +28,19 @@ class CommandProvider(Provider):
     """Offers the commands of the table, those that are off with the reason."""
 
     def _choices(self) -> list[_Choice]:
-        app = cast("BatchdeckApp", self.app)
-        keys = app.keys_shown()
+        switch = cast("BatchdeckApp", self.app).switch
+        keys = switch.keys()
         choices: list[_Choice] = []
         for command in COMMANDS:
             if not command.in_palette:
                 continue
-            reason = app.why_not(command)
-            key = keys.get(command.id, "")
-            help_text = f"{command.help}  {key}".rstrip()
-            if reason:
-                help_text = f"Not now: {reason}"
-            title = f"{command.scopes[0].value}: {command.title}"
-            if command.scopes[0].name in ("MAIN", "TABLE"):
-                title = command.title
-            choices.append(_Choice(command, title, help_text, partial(app.run_command, command)))
-        here = app.main.active_scope
-        return sorted(choices, key=lambda choice: here not in choice.command.scopes)
+            reason = switch.why_not(command)
+            words = f"Not now: {reason}" if reason else command.help
+            title = _title(command, switch.scope)
+            if keys[command.id]:
+                title += f"  ({keys[command.id]})"
+            choices.append(_Choice(command, title, words, partial(switch.run, command)))
+        return sorted(choices, key=lambda choice: switch.scope not in choice.command.scopes)
 
     async def discover(self) -> Hits:
         """All commands, before anything is typed."""
@@ -59,3 +55,11 @@ class CommandProvider(Provider):
             if score > 0:
                 shown = matcher.highlight(choice.title)
                 yield Hit(score, shown, choice.run, choice.title, choice.help)
+
+
+def _title(command: Command, here: Scope) -> str:
+    """``Results: Retry``; the pane in use where the command belongs to several."""
+    scope = here if here in command.scopes else command.scopes[0]
+    if scope in (Scope.MAIN, Scope.TABLE):
+        return command.title
+    return f"{scope.value}: {command.title}"

@@ -1,4 +1,4 @@
-"""How a status, an outcome and a bar of counts look: glyph and word and tone, never colour alone."""
+"""How a status, an outcome and a bar of counts look: glyph, word and tone together."""
 
 from __future__ import annotations
 

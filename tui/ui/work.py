@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from textual.message import Message
 
 from tui.core.jobs import Job
 from tui.core.text import one_line, shortened, visible
@@ -23,15 +24,20 @@ from tui.ui.dialogs.retry import RetryAnswer, RetryDialog, RetryFacts
 from tui.ui.messages import (
     DraftSubmitRequested,
     ExportRequested,
+    FileRequested,
     JobRequested,
     RetryRequested,
+    SampleRequested,
     SubmitRequested,
 )
 from tui.ui.sample import write_sample
+from tui.ui.widgets.path_list import start_folder
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
     from tui.ui.app import BatchdeckApp
+
+_VERBS = {"cancel": "Cancelling", "collect": "Collecting", "delete": "Deleting"}
 
 MANY_ROWS = 20_000
 """Rows from which on a piece of work takes long enough to be announced."""
@@ -49,7 +55,25 @@ class Work:
         self._app = app
         self._engine = engine
 
-    def start(self, group: str, work: Awaitable[None], what: str) -> None:
+    def take(self, asked: Message) -> None:
+        """Start the work that a message asks for."""
+        match asked:
+            case FileRequested():
+                self._start("dialog", self.pick_file(), "Choosing a file")
+            case SampleRequested():
+                self._start("dialog", self.sample(), "Making a sample")
+            case SubmitRequested():
+                self._start("submit", self.submit(asked), "Submitting")
+            case DraftSubmitRequested():
+                self._start("submit", self.submit_draft(asked), "Submitting")
+            case RetryRequested():
+                self._start("retry", self.retry(asked), "Sending rows again")
+            case JobRequested(verb=verb):
+                self._start(verb, self.on_job(asked), _VERBS[verb])
+            case ExportRequested():
+                self._start("export", self.export(asked), "Exporting")
+
+    def _start(self, group: str, work: Awaitable[None], what: str) -> None:
         """Run a piece of work as a worker; what goes wrong is shown, not thrown."""
         self._app.run_worker(
             self._guarded(work, what), group=group, exit_on_error=False, description=what
@@ -77,8 +101,7 @@ class Work:
 
     async def pick_file(self) -> None:
         """Let a file be chosen, and show it in Compose."""
-        recent = self._app.state.folder
-        start = Path(recent) if recent and Path(recent).is_dir() else Path.cwd()
+        start = start_folder(self._app.state.folder)
         path = await self._app.push_screen_wait(PickFileDialog(start))
         if path is not None:
             self._app.state.folder = str(path.absolute().parent)
@@ -196,7 +219,7 @@ class Work:
     async def export(self, asked: ExportRequested) -> None:
         """Ask where to, and write rows."""
         job = self._engine.history.job(asked.job_id)
-        folder = Path(self._app.state.export_folder or Path.cwd())
+        folder = start_folder(self._app.state.export_folder)
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in job.name) or job.id
         suffix = "-part" if not asked.rows.is_empty else ""
         proposed = folder / f"{shortened(name, 60)}{suffix}.jsonl"

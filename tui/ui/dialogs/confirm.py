@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Static
 
@@ -25,7 +26,7 @@ class ConfirmDialog(Dialog[bool]):
         dangerous: Is something lost?
     """
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "Yes"),
         Binding("n", "leave", "No"),
         Binding("left,right,up,down,h,l", "other_button", show=False),
@@ -59,8 +60,12 @@ class ConfirmDialog(Dialog[bool]):
         yield Static(text, classes="dialog-text", markup=False)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel  esc", id="no", compact=True)
-            variant = "error" if self._dangerous else "primary"
-            yield Button(f"{self._verb}  y", id="yes", variant=variant, compact=True)
+            yield Button(
+                f"{self._verb}  y",
+                id="yes",
+                variant="error" if self._dangerous else "primary",
+                compact=True,
+            )
 
     def on_mount(self) -> None:
         """The harmless answer has the focus."""

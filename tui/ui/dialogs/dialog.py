@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
@@ -23,7 +24,7 @@ class Dialog(ModalScreen[Answer]):
     Dialog .dialog-buttons { height: 1; width: 1fr; margin-bottom: 1; align-horizontal: right; }
     Dialog .dialog-buttons Button { margin-left: 2; }
     """
-    BINDINGS = [("escape", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave")]
     TITLE_TEXT = ""
 
     def compose(self) -> ComposeResult:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Button, Input, Static
 
@@ -33,7 +35,7 @@ class ExportDialog(Dialog[Path | None]):
     ExportDialog > .dialog { width: 76; }
     ExportDialog Input { margin-bottom: 1; }
     """
-    BINDINGS = [("tab", "complete")]
+    BINDINGS: ClassVar[list[BindingType]] = [("tab", "complete")]
 
     def __init__(self, path: Path, rows: int, subject: str) -> None:
         super().__init__()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
@@ -49,7 +50,7 @@ class LogDialog(Dialog[None]):
     DEFAULT_CSS = """
     LogDialog > .dialog { width: 96%; height: 90%; padding: 0; }
     """
-    BINDINGS = [Binding("q,L", "leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,L", "leave", show=False)]
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         super().__init__()

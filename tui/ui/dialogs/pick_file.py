@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -31,7 +33,7 @@ class PickFileDialog(Dialog[Path | None]):
     PickFileDialog OptionList { height: 1fr; border: none; padding: 0; }
     PickFileDialog .dialog-keys { height: 1; margin: 1 0; }
     """
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,ctrl+n", "move(1)", show=False, priority=True),
         Binding("up,ctrl+p", "move(-1)", show=False, priority=True),
         Binding("tab", "complete", show=False, priority=True),
@@ -126,7 +128,7 @@ class PickFileDialog(Dialog[Path | None]):
         field.focus()
 
 
-def _prompt(choice: PathChoice) -> object:
+def _prompt(choice: PathChoice) -> Content:
     name = one_line(choice.path.name, 56)
     if choice.is_folder:
         return content([(name + "/", "live")])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal
 from textual.validation import Integer
 from textual.widgets import Button, Input, Label, Static
@@ -53,9 +53,11 @@ class RetryDialog(Dialog[RetryAnswer | None]):
     DEFAULT_CSS = """
     RetryDialog > .dialog { width: 68; }
     RetryDialog #retry-also { height: 1; margin-bottom: 1; }
-    RetryDialog Grid { grid-size: 2; grid-columns: 14 1fr; grid-rows: 1; height: 2; margin-bottom: 1; }
+    RetryDialog Grid {
+        grid-size: 2; grid-columns: 12 1fr; grid-rows: 1; height: 2; margin-bottom: 1;
+    }
     """
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "Yes"),
         Binding("n", "leave", "No"),
         Binding("a", "also", show=False),

@@ -17,6 +17,7 @@ from tui.errors import BatchdeckError
 from tui.ui import formatting
 from tui.ui.commands import Scope, bindings
 from tui.ui.messages import ExternalRequested, FileRequested, SubmitRequested
+from tui.ui.reporttext import figures, most, refusal, verdict, why_no_submit
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part, content
 from tui.ui.widgets.empty_state import EmptyState
@@ -168,7 +169,7 @@ class ComposePane(CommandTarget, Vertical):
         if command_id == "fix":
             return "" if report.fixable else "There is nothing to fix without changing requests."
         if command_id == "submit":
-            return _why_no_submit(report, self._fix)
+            return why_no_submit(report, self._fix)
         return ""
 
     def _list_windows(self) -> None:
@@ -226,7 +227,7 @@ class ComposePane(CommandTarget, Vertical):
                 content([("The check was stopped. ctrl+r starts it anew", "warn")])
             )
         elif error is not None:
-            self._verdict.update(content(_refused(error)))
+            self._verdict.update(content(refusal(error)))
         elif report is not None:
             self._report = report
             self._draw_report()
@@ -246,8 +247,8 @@ class ComposePane(CommandTarget, Vertical):
         report = self._report
         if report is None:
             return
-        self._figures.update(content(_figures(report)))
-        self._verdict.update(content(_verdict(report, self._fix)))
+        self._figures.update(content(figures(report)))
+        self._verdict.update(content(verdict(report, self._fix)))
         source = ProblemSource(report, fixed=self._fix)
         self._problems.set_source(source)
         self.set_class(bool(source.row_count()), "-problems")
@@ -316,7 +317,7 @@ class ComposePane(CommandTarget, Vertical):
                 window=window if isinstance(window, str) else "",
                 fix=self._fix,
                 rows=report.rows,
-                model=_most(report.models),
+                model=most(report.models),
                 input_tokens=report.input_tokens,
             )
         )
@@ -328,67 +329,6 @@ class ComposePane(CommandTarget, Vertical):
     def action_pager(self) -> None:
         """Read the file in the pager."""
         self.post_message(ExternalRequested("pager", path=self._path))
-
-
-def _why_no_submit(report: CheckReport, fix: bool) -> str:
-    if report.stops:
-        return f"{formatting.counted(report.stops, 'problem')} must be mended in the file first."
-    if report.fixable and not fix:
-        return "Some lines must be fixed first: F does it."
-    return ""
-
-
-def _most(names: dict[str, int]) -> str:
-    if not names:
-        return ""
-    first = max(names, key=names.__getitem__)
-    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
-
-
-def _figures(report: CheckReport) -> list[Part]:
-    figures = [
-        (formatting.number(report.rows), " requests" if report.rows != 1 else " request"),
-        (one_line(_most(report.endpoints) or "-", 50), ""),
-        (one_line(_most(report.models) or "-", 50), ""),
-        (formatting.size(report.size), ""),
-        (f"~{formatting.short_number(report.input_tokens)}", " input tokens"),
-    ]
-    parts: list[Part] = []
-    for value, unit in figures:
-        if parts:
-            parts.append((" · ", "muted"))
-        parts += [(value, "strong"), (unit, "muted")]
-    return parts
-
-
-def _verdict(report: CheckReport, fix: bool) -> list[Part]:
-    if report.stops:
-        problems = formatting.counted(report.stops, "problem")
-        return [
-            (f"✗ {problems} must be mended in the file", "bad"),
-            ("   o", "accent"),
-            (" opens it, ", "muted"),
-            ("ctrl+r", "accent"),
-            (" checks again", "muted"),
-        ]
-    if report.fixable and fix:
-        lines = formatting.counted(report.fixable, "fix", "fixes")
-        return [(f"✓ Ready to send with {lines}; your file stays as it is", "good")]
-    if report.fixable:
-        problems = formatting.counted(report.fixable, "problem")
-        return [
-            (f"◐ {problems} can be fixed without changing a request", "warn"),
-            ("   F", "accent"),
-            (" fixes", "muted"),
-        ]
-    return [("✓ Ready to send", "good")]
-
-
-def _refused(error: BatchdeckError) -> list[Part]:
-    parts: list[Part] = [(f"✗ {one_line(error.message, 300)}", "bad")]
-    if error.hint:
-        parts.append((f"   {one_line(error.hint, 300)}", "muted"))
-    return parts
 
 
 _START = (

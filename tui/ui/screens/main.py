@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 PaneName = Literal["compose", "batches", "results"]
+Pane = ComposePane | BatchesPane | ResultsPane
+
+WIDTHS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (140, "-wide")]
+"""Columns from which on the screen has a class; ``-wide`` puts two panes side by side."""
+
+HEIGHTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
+"""Lines from which on the screen has a class; ``-tall`` has room for strips and previews."""
 
 FOLLOW_PAUSE = 0.12
 """Seconds for which the cursor rests on a job before its rows are shown beside it."""
@@ -38,8 +45,8 @@ class MainScreen(Screen[None]):
     BINDINGS = bindings(Scope.MAIN)
     BINDING_GROUP_TITLE = "Everywhere"
     AUTO_FOCUS = "#jobs"
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (140, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
     DEFAULT_CSS = """
     MainScreen { layout: vertical; }
     MainScreen #panes { height: 1fr; }
@@ -58,7 +65,9 @@ class MainScreen(Screen[None]):
     MainScreen.-tall.-wide JobStrip #strip-facts { height: auto; margin-bottom: 1; }
     MainScreen.-tall.-medium JobStrip #strip-timeline,
     MainScreen.-tall.-wide JobStrip #strip-timeline { display: block; }
-    MainScreen #too-small { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    MainScreen #too-small {
+        display: none; height: 1fr; content-align: center middle; text-align: center;
+    }
     MainScreen.-tiny > *, MainScreen.-flat > * { display: none; }
     MainScreen.-tiny > #too-small, MainScreen.-flat > #too-small { display: block; }
     """
@@ -109,17 +118,18 @@ class MainScreen(Screen[None]):
         self._draw_top()
 
     def watch_pane(self) -> None:
-        """Show another pane, and give it the keys."""
+        """Show another pane, and give it the keys unless it has them."""
         self._show_pane()
-        self._active.focus_rows()
-
-    def validate_pane(self, pane: PaneName) -> PaneName:
-        """Only the three."""
-        return pane
+        if not self._active.has_focus_within:
+            self._active.focus_rows()
 
     @property
-    def _active(self) -> ComposePane | BatchesPane | ResultsPane:
-        panes = {"compose": self.compose_pane, "batches": self.batches, "results": self.results}
+    def _active(self) -> Pane:
+        panes: dict[PaneName, Pane] = {
+            "compose": self.compose_pane,
+            "batches": self.batches,
+            "results": self.results,
+        }
         return panes[self.pane]
 
     @property
@@ -127,12 +137,10 @@ class MainScreen(Screen[None]):
         """The scope of the pane that has the keys."""
         return self._active.SCOPE
 
-    def target(self, scope: Scope) -> ComposePane | BatchesPane | ResultsPane | None:
+    def target(self, scope: Scope) -> Pane | None:
         """The pane that carries out the commands of a scope."""
-        for pane in (self._active, self.compose_pane, self.batches, self.results):
-            if pane.SCOPE is scope:
-                return pane
-        return None
+        panes: tuple[Pane, ...] = (self.compose_pane, self.batches, self.results)
+        return next((pane for pane in panes if pane.SCOPE is scope), None)
 
     @property
     def table(self) -> VirtualTable:
@@ -180,18 +188,17 @@ class MainScreen(Screen[None]):
         board, job_id = self.batches.board, self.results.job_id
         view = board.view(job_id) if board is not None and job_id is not None else None
         if view is not None:
-            self.results.set_done(view.done)
+            self.results.show_done(view.done)
 
     @on(events.DescendantFocus)
     def _pane_focused(self, event: events.DescendantFocus) -> None:
-        for name, pane in (
-            ("compose", self.compose_pane),
-            ("batches", self.batches),
-            ("results", self.results),
-        ):
-            if pane in event.widget.ancestors_with_self and self.pane != name:
-                self.set_reactive(MainScreen.pane, name)
-                self._show_pane()
+        above = event.widget.ancestors_with_self
+        if self.compose_pane in above:
+            self.pane = "compose"
+        elif self.batches in above:
+            self.pane = "batches"
+        elif self.results in above:
+            self.pane = "results"
 
     @on(JobHighlighted)
     def _job_highlighted(self, event: JobHighlighted) -> None:
@@ -221,10 +228,10 @@ class MainScreen(Screen[None]):
         self.pane = pane
         self._active.focus_rows()
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Leave the row that is read; else leave the program."""
         if not (self.pane == "results" and self.results.is_reading and self.results.go_back()):
-            self.app.action_quit()
+            await self.app.action_quit()
 
     def action_back(self) -> None:
         """Leave the innermost thing; from a pane, go to the list."""

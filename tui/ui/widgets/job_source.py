@@ -16,7 +16,7 @@ BAR_WIDTH = 12
 
 JOB_COLUMNS = (
     Column("status", "Status", 13),
-    Column("name", "Job", 14, flex=3),
+    Column("name", "Job", 18, flex=3),
     Column("bar", "Progress", BAR_WIDTH, drop=3),
     Column("answered", "Answered", 15, align="right", drop=4),
     Column("failed", "Failed", 6, align="right"),
@@ -73,8 +73,8 @@ def job_cells(view: JobView, now: float) -> Cells:
         one_line(job.name, 200),
         bar_parts(counts, BAR_WIDTH, view.done),
         ((f"{done:,}", ""), (f"/{counts.total:,}", "muted")),
-        ((f"{counts.unanswered:,}", "bad"),) if counts.unanswered else (("-", "muted"),),
-        formatting.short_number(view.rate) if view.is_live and view.rate else (("-", "muted"),),
+        ((f"{counts.unanswered:,}", "bad"),) if counts.unanswered else (("0", "muted"),),
+        formatting.short_number(view.rate) if view.is_live and view.rate else "",
         _left(view, now),
         formatting.cost(job.cost),
         ((one_line(job.model, 60), "muted"),),
@@ -91,7 +91,7 @@ def _left(view: JobView, now: float) -> Parts:
         return (("~" + formatting.duration(seconds), ""),)
     if view.is_live and view.expires_at is not None:
         return (("<" + formatting.duration(view.expires_at - now).partition(" ")[0], "muted"),)
-    return (("-", "muted"),)
+    return ()
 
 
 _GONE: Cells = ("",) * len(JOB_COLUMNS)

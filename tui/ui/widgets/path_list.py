@@ -33,6 +33,12 @@ def expand(typed: str) -> Path:
     return Path(_anew(typed) or ".").expanduser()
 
 
+def start_folder(recent: str) -> Path:
+    """The folder that was used last, while it is there; else the working folder."""
+    folder = Path(recent) if recent else Path.cwd()
+    return folder if folder.is_dir() else Path.cwd()
+
+
 def choices(typed: str, *, folders_only: bool = False) -> list[PathChoice]:
     """What the typed path can become: files of JSON lines first, then folders, then the rest.
 
@@ -67,7 +73,7 @@ def completed(typed: str, found: list[PathChoice]) -> str:
         return shown(found[0])
     names = [choice.path.name for choice in found]
     first, last = min(names), max(names)
-    common = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), len(first))
+    common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     _, beginning = _split(typed)
     if common <= len(beginning):
         return typed

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.widgets import Static
 
@@ -24,7 +27,7 @@ class Page(VerticalScroll):
     Page { height: 1fr; width: 1fr; padding: 0 1; }
     Page Static { width: 1fr; }
     """
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         ("j", "scroll_down"),
         ("k", "scroll_up"),
         ("ctrl+d", "page_down"),
@@ -112,6 +115,13 @@ class RowView(Vertical):
             self._shown = (self._shown + 1) % len(self._detail.attempts)
             self._draw()
 
+    def whole_text(self) -> str:
+        """Answer and request, nothing left out; empty without a row."""
+        if self.request_reading is None or self.answer_reading is None:
+            return ""
+        rule = "─" * 40
+        return f"{self.answer_reading.whole}\n\n{rule}\n{self.request_reading.whole}\n"
+
     def focus_answer(self) -> None:
         """Let the keys scroll the answer."""
         self._answer.focus()
@@ -139,8 +149,8 @@ class RowView(Vertical):
         self._answer.border_title = "Answer" if row.error is None else "Error"
         if len(attempts) > 1:
             order = " ".join(
-                f"{'▸' if index == self._shown else ' '}{entry.row.attempt} {entry.row.outcome.value}"
-                for index, entry in enumerate(attempts)
+                f"{'▸' if place == self._shown else ' '}{each.row.attempt} {each.row.outcome.value}"
+                for place, each in enumerate(attempts)
             )
             self._answer.border_subtitle = f"attempts:{order}  (a)"
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -138,10 +138,6 @@ class Marks:
     def count(self, total: int) -> int:
         """How many of ``total`` rows are marked."""
         return total - len(self.named) if self.inverted else len(self.named)
-
-    def of(self, rows: Sequence[Hashable]) -> Iterator[Hashable]:
-        """The marked ones among rows, in their order."""
-        return (row for row in rows if row in self)
 
 
 def lay_out(columns: Sequence[Column], width: int, gap: int) -> list[tuple[int, Column, int]]:

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tui.compose.sources.tables import open_table, sniff
+from tui.errors import InputError
+
+from .rows import written
+
+SHOP = "sku;name;price\na1;Tür;1,50\na2;\"two\nlines; here\";2\n"
+
+
+def test_a_plain_table(tmp_path: Path) -> None:
+    source = open_table(written(tmp_path, b"a,b\r\n1,2\r\n\r\n3,\"x,\"\"y\"\r\n", "t.csv"))
+    assert source.columns == ("a", "b")
+    assert list(source.rows()) == [{"a": "1", "b": "2"}, {"a": "3", "b": 'x,"y'}]
+    assert list(source.rows()) == list(source.rows())
+    assert source.base == tmp_path
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252"]
+)
+def test_encodings_are_found_out(tmp_path: Path, encoding: str) -> None:
+    source = open_table(written(tmp_path, SHOP.encode(encoding), "t.csv"))
+    assert list(source.rows()) == [
+        {"sku": "a1", "name": "Tür", "price": "1,50"},
+        {"sku": "a2", "name": "two\nlines; here", "price": "2"},
+    ]
+
+
+def test_windows_characters_and_late_bytes(tmp_path: Path) -> None:
+    text = "a,b\n" + "x,y\n" * 100_000 + "ü,€\n"
+    source = open_table(written(tmp_path, text.encode("cp1252"), "t.csv"))
+    assert list(source.rows())[-1] == {"a": "ü", "b": "€"}
+    odd = open_table(written(tmp_path, b"a,b\n\x81,\xe9\n", "u.csv"))
+    assert list(odd.rows()) == [{"a": "\x81", "b": "é"}]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiters_are_found_out(tmp_path: Path, delimiter: str) -> None:
+    text = "".join(f"a b{delimiter}c. d{delimiter}e:f\n" for _ in range(5))
+    assert sniff(text, whole=True) == delimiter
+    source = open_table(written(tmp_path, text.encode(), "t.txt"), header=False)
+    assert source.columns == ("column_1", "column_2", "column_3")
+    assert source.count == 5
+
+
+def test_a_comma_in_the_prose_is_not_the_delimiter(tmp_path: Path) -> None:
+    text = "id;text\n1;one, two, three\n2;four\n3;five, six\n"
+    assert open_table(written(tmp_path, text.encode(), "t.csv")).columns == ("id", "text")
+
+
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ("id,text\n1,hello\n2,there\n", True),
+        ("name\nAnna\n", True),
+        ("1,hello\n2,there\n", False),
+        ("red,hello\nblue,there\nred,again\n", False),
+        (",b\n1,2\n", False),
+        ("x,x\n1,2\n", False),
+    ],
+)
+def test_a_header_is_recognised(tmp_path: Path, text: str, header: bool) -> None:
+    source = open_table(written(tmp_path, text.encode(), "t.csv"))
+    assert (source.columns[0] != "column_1") == header
+    assert len(list(source.rows())) == text.count("\n") - header
+
+
+def test_names_are_made_different(tmp_path: Path) -> None:
+    source = open_table(written(tmp_path, b" a ,a,,a_2\n1,2,3,4\n", "t.csv"), header=True)
+    assert source.columns == ("a", "a_2", "column_3", "a_2_2")
+
+
+def test_short_rows_are_filled_and_long_ones_refused(tmp_path: Path) -> None:
+    source = open_table(written(tmp_path, b"a,b\n1\n1,2,,\n", "t.csv"))
+    assert list(source.rows()) == [{"a": "1", "b": ""}, {"a": "1", "b": "2"}]
+    bad = open_table(written(tmp_path, b"a,b\n1,2\n1,2,3\n", "u.csv"))
+    with pytest.raises(InputError, match="row 2 of 'u.csv' has 3 cells") as caught:
+        list(bad.rows())
+    assert caught.value.line == 3
+
+
+def test_faults_are_errors_with_a_hint(tmp_path: Path) -> None:
+    for content in (b"", b"\n\n", b"\xef\xbb\xbf"):
+        with pytest.raises(InputError, match="is empty"):
+            open_table(written(tmp_path, content, "t.csv"))
+    with pytest.raises(InputError, match="is not utf-8"):
+        open_table(written(tmp_path, b"a\n\xe9\n", "t.csv"), encoding="utf-8")
+    with pytest.raises(InputError, match="no encoding 'klingon'"):
+        open_table(written(tmp_path, b"a\n", "t.csv"), encoding="klingon")
+    with pytest.raises(InputError, match="does not exist"):
+        open_table(tmp_path / "none.csv")
+
+
+def test_a_cell_of_a_megabyte(tmp_path: Path) -> None:
+    source = open_table(written(tmp_path, b'a,b\n1,"' + b"x\n" * 500_000 + b'"\n', "t.csv"))
+    assert len(next(source.rows())["b"]) == 1_000_000
+
+
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1, 4).flatmap(
+        lambda width: st.lists(
+            st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=6
+        )
+    ),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_is_written_is_read(table: list[list[str]], delimiter: str, encoding: str) -> None:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(table)
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "t.csv")
+        path.write_bytes(text.getvalue().encode(encoding))
+        source = open_table(path, delimiter=delimiter, encoding=encoding, header=False)
+        assert [list(row.values()) for row in source.rows()] == table
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "t.csv")
+        path.write_bytes(content)
+        try:
+            source = open_table(path)
+            for row in source.rows():
+                assert tuple(row) == source.columns
+        except InputError as error:
+            assert error.path == path

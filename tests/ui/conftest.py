@@ -1,0 +1,99 @@
+"""A home for each test, the app on a fake engine or on the real one, and a way to wait."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.ui.fakes import NOW, FakeEngine
+from tui.config import Config
+from tui.paths import Paths
+from tui.ui.app import BatchdeckApp
+
+BatchdeckPilot = Pilot[int]
+
+
+@pytest.fixture(autouse=True)
+def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colours, themes, clocks or sizes of the machine that runs the tests."""
+    for name in ("NO_COLOR", "TEXTUAL_THEME", "COLUMNS", "LINES", "VISUAL", "EDITOR", "PAGER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    monkeypatch.setattr(Input, "_toggle_cursor", lambda self: None)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths.find(tmp_path / "home").ensure()
+
+
+@pytest.fixture
+def engine(paths: Paths) -> FakeEngine:
+    return FakeEngine(paths)
+
+
+def fake_app(engine: FakeEngine, config: Config | None = None, **more: Any) -> BatchdeckApp:
+    """The app on a fake engine, at a fixed moment."""
+
+    async def open_engine() -> Any:
+        return engine
+
+    return BatchdeckApp(
+        engine.paths, config or Config(), cast(Any, open_engine), now=lambda: NOW, **more
+    )
+
+
+def real_app(paths: Paths, **more: Any) -> BatchdeckApp:
+    """The app on the real engine and the sandbox."""
+
+    async def open_engine() -> Any:
+        from tui.engine.engine import Engine
+
+        return await Engine.open(paths, Config())
+
+    return BatchdeckApp(paths, Config(), open_engine, **more)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    app: BatchdeckApp, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[BatchdeckPilot]:
+    """The app, started, with its engine open; an engine that is left open is closed."""
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: app.deck is not None)
+        await pilot.pause()
+        try:
+            yield pilot
+        finally:
+            if app.engine is not None and app.is_running:
+                await app.engine.close()
+
+
+async def until(pilot: BatchdeckPilot, ready: Callable[[], object], seconds: float = 20.0) -> None:
+    """Let the app run until something is so; fail when it does not happen."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not ready():
+        assert loop.time() < end, "it did not happen"
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+def screen_text(app: BatchdeckApp) -> str:
+    """What is on the screen, line by line, without colours."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def notes(app: BatchdeckApp) -> list[str]:
+    """The messages of the toasts."""
+    return [str(note.message) for note in app._notifications]

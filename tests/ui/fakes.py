@@ -1,0 +1,263 @@
+"""An engine without a disk: jobs of any size whose rows are made up when they are looked at."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tui.compose.report import CheckReport
+from tui.config import Config
+from tui.core.counts import Counts, RemoteCounts
+from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.jobs import Batch, Cost, ErrorGroup, Job, TimelineEntry
+from tui.core.outcome import Outcome
+from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
+from tui.core.status import BatchStatus, Submission
+from tui.engine.events import EventBus
+from tui.errors import UnknownJobError
+from tui.paths import Paths
+
+NOW = 1_795_000_000.0
+"""The fixed moment at which the fakes live."""
+
+FAILS_EVERY = 50
+"""Every so many rows one fails, in turn with the two errors below."""
+
+ERRORS = (
+    RowError(code="rate_limit_exceeded", message="Rate limit reached", retryable=True),
+    RowError(code="invalid_request_error", message="temperature is too high", retryable=False),
+)
+STATUSES = (429, 400)
+
+
+def made_up_row(seq: int, answer: str = "") -> Row:
+    """A row by its number: most succeed."""
+    failed = seq % FAILS_EVERY == FAILS_EVERY - 1
+    if not failed:
+        return Row(
+            seq=seq,
+            custom_id=f"row-{seq:07}",
+            outcome=Outcome.SUCCEEDED,
+            http_status=200,
+            finish_reason="stop",
+            model="fake-1",
+            usage=Usage(input_tokens=20, output_tokens=7),
+            preview=answer or f"Answer number {seq}",
+        )
+    kind = seq // FAILS_EVERY % 2
+    return Row(
+        seq=seq,
+        custom_id=f"row-{seq:07}",
+        outcome=Outcome.FAILED,
+        http_status=STATUSES[kind],
+        error=ERRORS[kind],
+        error_group=kind + 1,
+        preview=ERRORS[kind].message,
+    )
+
+
+def a_job(number: int = 1, **changes: Any) -> Job:
+    """A completed job of a thousand rows; change what matters."""
+    rows = changes.pop("rows", 1_000)
+    failed = rows // FAILS_EVERY
+    values: dict[str, Any] = {
+        "id": f"job{number:07}",
+        "name": f"reviews {number}",
+        "account": "sandbox",
+        "provider": "sandbox",
+        "endpoint": "/v1/chat/completions",
+        "model": "fake-1",
+        "status": BatchStatus.COMPLETED,
+        "counts": Counts(total=rows, succeeded=rows - failed, failed=failed),
+        "cost": Cost(),
+        "size": rows * 300,
+        "created_at": NOW - 600 * number,
+        "ended_at": NOW - 300 * number,
+    }
+    return Job(**(values | changes))
+
+
+@dataclass
+class FakeHistory:
+    """Answers like the history, from what the test put in."""
+
+    entries: dict[str, Job] = field(default_factory=dict)
+    batch_lists: dict[str, list[Batch]] = field(default_factory=dict)
+    answer: str = ""
+    rows_read: int = 0
+
+    def add(self, *jobs: Job) -> None:
+        for job in jobs:
+            self.entries[job.id] = job
+
+    def jobs(self, **_: Any) -> list[Job]:
+        return sorted(self.entries.values(), key=lambda job: -job.created_at)
+
+    def job(self, job_id: str) -> Job:
+        try:
+            return self.entries[job_id]
+        except KeyError:
+            raise UnknownJobError(f"there is no job {job_id!r}") from None
+
+    def batches(self, job_id: str) -> list[Batch]:
+        job = self.job(job_id)
+        made = Batch(
+            id=f"{job_id}-1",
+            job_id=job_id,
+            account=job.account,
+            rows=job.counts.total,
+            submission=Submission.RUNNING,
+            status=job.status,
+            raw_status=job.status.value,
+            remote_id="batch_1",
+            remote_counts=RemoteCounts(
+                total=job.counts.total, completed=job.counts.ended, failed=0
+            ),
+            expires_at=NOW + 3600,
+        )
+        return self.batch_lists.get(job_id, [made])
+
+    def error_groups(self, job_id: str) -> list[ErrorGroup]:
+        failed = self.job(job_id).counts.failed
+        parts = (failed - failed // 2, failed // 2)
+        return [
+            ErrorGroup(
+                id=index + 1,
+                http_status=STATUSES[index],
+                code=error.code,
+                message=error.message,
+                count=count,
+                retryable=error.retryable,
+                example_custom_id="row-0000049",
+            )
+            for index, (error, count) in enumerate(zip(ERRORS, parts, strict=True))
+            if count
+        ]
+
+    def timeline(self, job_id: str) -> list[TimelineEntry]:
+        return [TimelineEntry(at=NOW - 600, batch_id=None, what="Imported")]
+
+    def rows(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
+        self.rows_read += len(seqs)
+        return [made_up_row(seq, self.answer) for seq in seqs]
+
+    def row(self, job_id: str, seq: int) -> RowDetail:
+        row = made_up_row(seq, self.answer)
+        message = {"role": "user", "content": f"Question number {seq}"}
+        body = {"model": "fake-1", "messages": [message]}
+        request = {"custom_id": row.custom_id, "method": "POST", "url": "/v1/x", "body": body}
+        response: dict[str, Any] = {"status_code": row.http_status, "body": {"model": "fake-1"}}
+        if row.error is None:
+            choice = {"message": {"role": "assistant", "content": row.preview}}
+            response["body"]["choices"] = [choice]
+        else:
+            response["body"] = {"error": {"code": row.error.code, "message": row.error.message}}
+        line = {"custom_id": row.custom_id, "response": response, "error": None}
+        return RowDetail(
+            row=row,
+            request=json.dumps(request).encode(),
+            attempts=(Attempt(row=row, line=json.dumps(line).encode()),),
+        )
+
+
+@dataclass
+class FakeEngine:
+    """Does what the test says, and notes what was asked of it."""
+
+    paths: Paths
+    history: FakeHistory = field(default_factory=FakeHistory)
+    config: Config = field(default_factory=Config)
+    events: EventBus = field(default_factory=EventBus)
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def account_names(self) -> list[str]:
+        return ["sandbox"]
+
+    def account(self, name: str) -> Any:
+        from types import SimpleNamespace
+
+        return SimpleNamespace(name=name, provider_name="Sandbox", windows=("24h",))
+
+    def watch(self) -> None:
+        self.asked.append(("watch",))
+
+    async def check(self, path: Path, **_: Any) -> CheckReport:
+        return CheckReport(
+            path=str(path),
+            size=1000,
+            rows=3,
+            endpoints={"/v1/chat/completions": 3},
+            models={"fake-1": 3},
+            problems=(),
+            found={},
+            input_tokens=60,
+        )
+
+    async def select(
+        self,
+        job_id: str,
+        rows: RowFilter = ALL_ROWS,
+        order: RowSort = INPUT_ORDER,
+        *,
+        stop: Callable[[], bool] | None = None,
+    ) -> RowSelection:
+        total = self.history.job(job_id).counts.total
+        if rows.is_empty and order == INPUT_ORDER:
+            return RowSelection(seqs=range(total), total=total)
+        found = array("q")
+        for seq in range(total):
+            row = made_up_row(seq, self.history.answer)
+            if rows.outcomes and row.outcome not in rows.outcomes:
+                continue
+            if rows.error_group is not None and row.error_group != rows.error_group:
+                continue
+            if rows.text and rows.text not in row.custom_id + row.preview:
+                continue
+            found.append(seq)
+        if order.descending:
+            found.reverse()
+        return RowSelection(seqs=found, total=total)
+
+    async def plan_retry(
+        self, job_id: str, rows: Any = None, edits: Mapping[str, Any] | None = None, **_: Any
+    ) -> Any:
+        from types import SimpleNamespace
+
+        self.asked.append(("plan_retry", job_id, rows, edits))
+        failed = self.history.job(job_id).counts.failed
+        return SimpleNamespace(
+            job_id=job_id,
+            rows=failed,
+            permanent=failed // 2,
+            account="sandbox",
+            provider_name="Sandbox",
+            model="fake-1",
+        )
+
+    async def retry(self, plan: Any) -> Job:
+        self.asked.append(("retry", plan.job_id))
+        return self.history.job(plan.job_id)
+
+    async def cancel(self, job_id: str) -> Job:
+        self.asked.append(("cancel", job_id))
+        return self.history.job(job_id)
+
+    async def delete(self, job_id: str) -> None:
+        self.asked.append(("delete", job_id))
+
+    async def drain(self, seconds: float = 10.0) -> None:
+        self.asked.append(("drain",))
+
+    async def close(self) -> None:
+        self.asked.append(("close",))
+
+
+def with_counts(job: Job, **counts: int) -> Job:
+    """The same job with other counts."""
+    return msgspec.structs.replace(job, counts=Counts(total=job.counts.total, **counts))

@@ -1,0 +1,221 @@
+"""What a file of requests may cost: from the prompts, and from how long answers may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tui.compose.blocks import open_bytes
+from tui.compose.check import stopped
+from tui.compose.endpoints import MESSAGES_URL
+from tui.compose.prices import PriceSource, Rates, rates_of
+from tui.compose.tokens import prompt_tokens
+from tui.core.lines import BOM, lines_of
+
+_EVERY = 1000
+_WITHOUT_ANSWER = ("/embeddings", "/moderations")
+
+
+class ModelCost(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of one model; money is ``None`` where its price is not known."""
+
+    model: str
+    rows: int
+    input_tokens: int
+    output_tokens_low: int
+    output_tokens_high: int | None
+    low: float | None
+    high: float | None
+    note: str
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file may cost.
+
+    Attributes:
+        currency: Of ``low`` and ``high``.
+        low: With the shortest answers to be expected; ``None``: a price is not known.
+        high: With answers as long as they may be; ``None``: a price or a length is not known.
+        input_tokens: About a token for four characters; images are not counted.
+        output_tokens_low: With the answers of ``low``.
+        output_tokens_high: With the answers of ``high``; ``None``: a row names no length.
+        exact_prices: Are all prices documented batch prices, or the user's own?
+        models: The parts, by model.
+        notes: What a reader should know about the figures.
+    """
+
+    currency: str
+    low: float | None
+    high: float | None
+    input_tokens: int
+    output_tokens_low: int
+    output_tokens_high: int | None
+    exact_prices: bool
+    models: tuple[ModelCost, ...]
+    notes: tuple[str, ...]
+
+
+class _Body(msgspec.Struct):
+    model: Any = None
+    messages: Any = None
+    input: Any = None
+    prompt: Any = None
+    text: Any = None
+    system: Any = None
+    instructions: Any = None
+    max_tokens: Any = None
+    max_completion_tokens: Any = None
+    max_output_tokens: Any = None
+    n: Any = None
+
+
+class _Row(msgspec.Struct):
+    url: Any = None
+    body: _Body | None = None
+    params: _Body | None = None
+
+
+class _Sum:
+    """Tokens of rows with the same model and price tier."""
+
+    __slots__ = ("high", "input", "low", "rows", "unbounded")
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.input = 0.0
+        self.low = 0.0
+        self.high = 0.0
+        self.unbounded = 0
+
+
+def estimate_file(
+    path: Path,
+    source: PriceSource,
+    *,
+    answers: Mapping[str, float] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Estimate:
+    """Estimate the cost of a file, row by row: price tiers go by the length of one prompt.
+
+    Lines that are no requests count nothing; the check tells of them.
+
+    Args:
+        path: A file of requests.
+        source: Where the prices come from.
+        answers: The mean length of past answers in tokens, by model, where it is known.
+        stop: Asked now and then; true ends the work.
+
+    Raises:
+        InputError: The file cannot be read, or the work was stopped.
+    """
+    rates: dict[str, Rates | None] = {}
+    sums: dict[tuple[str, int], _Sum] = {}
+    decode = msgspec.json.Decoder(_Row).decode
+    with open_bytes(path) as file:
+        for number, (_, line) in enumerate(lines_of(file), 1):
+            if number % _EVERY == 0 and stop is not None and stop():
+                raise stopped(path)
+            try:
+                row = decode(line.removeprefix(BOM))
+            except (ValueError, RecursionError):
+                continue
+            body = row.body or row.params
+            if body is None:
+                continue
+            model = body.model if isinstance(body.model, str) else ""
+            if model not in rates:
+                rates[model] = rates_of(model, source)
+            tokens = _input_tokens(body)
+            rate = rates[model]
+            tier = rate.tier_of(tokens) if rate is not None else 0
+            total = sums.setdefault((model, tier), _Sum())
+            total.rows += 1
+            total.input += tokens
+            url = row.url if isinstance(row.url, str) else MESSAGES_URL
+            if not url.endswith(_WITHOUT_ANSWER):
+                _add_answer(total, body, (answers or {}).get(model, 0.0))
+    return _estimate(sums, rates, source)
+
+
+def _input_tokens(body: _Body) -> float:
+    prompt = body.messages if body.messages is not None else body.input
+    if prompt is None:
+        prompt = body.prompt if body.prompt is not None else body.text
+    tokens, _ = prompt_tokens(prompt)
+    for extra in (body.system, body.instructions):
+        if extra is not None:
+            tokens += prompt_tokens(extra)[0]
+    return tokens
+
+
+def _add_answer(total: _Sum, body: _Body, usual: float) -> None:
+    choices = body.n if type(body.n) is int and body.n > 0 else 1
+    longest = body.max_completion_tokens
+    if type(longest) is not int:
+        longest = body.max_output_tokens
+    if type(longest) is not int:
+        longest = body.max_tokens
+    if type(longest) is int:
+        total.high += longest * choices
+        total.low += min(usual, longest) * choices
+    else:
+        total.unbounded += 1
+        total.low += usual * choices
+
+
+def _estimate(
+    sums: dict[tuple[str, int], _Sum], rates: dict[str, Rates | None], source: PriceSource
+) -> Estimate:
+    parts = [
+        _part(model, rates[model], {t: s for (m, t), s in sums.items() if m == model})
+        for model in dict.fromkeys(model for model, _ in sums)
+    ]
+    unbounded = sum(total.unbounded for total in sums.values())
+    notes: list[str] = []
+    unknown = [part.model for part in parts if part.low is None]
+    if unknown:
+        notes.append(f"no price is known for {', '.join(name or '(no model)' for name in unknown)}")
+    if unbounded:
+        notes.append(f"{unbounded:,} rows name no longest answer, so there is no upper bound")
+    notes += dict.fromkeys(part.note for part in parts if part.note)
+    known = [rate for rate in rates.values() if rate is not None]
+    highs = [part.output_tokens_high for part in parts]
+    return Estimate(
+        currency=source.currency,
+        low=_total([part.low for part in parts]),
+        high=_total([part.high for part in parts]),
+        input_tokens=sum(part.input_tokens for part in parts),
+        output_tokens_low=sum(part.output_tokens_low for part in parts),
+        output_tokens_high=None if None in highs else sum(high or 0 for high in highs),
+        exact_prices=len(known) == len(rates) and all(rate.exact for rate in known),
+        models=tuple(parts),
+        notes=tuple(notes),
+    )
+
+
+def _part(model: str, rate: Rates | None, tiers: dict[int, _Sum]) -> ModelCost:
+    bounded = not any(total.unbounded for total in tiers.values())
+    low = high = 0.0
+    if rate is not None:
+        for tier, total in tiers.items():
+            _, into, out = rate.tiers[tier]
+            low += (total.input * into + total.low * out) / 1e6
+            high += (total.input * into + total.high * out) / 1e6
+    return ModelCost(
+        model=model,
+        rows=sum(total.rows for total in tiers.values()),
+        input_tokens=round(sum(total.input for total in tiers.values())),
+        output_tokens_low=round(sum(total.low for total in tiers.values())),
+        output_tokens_high=round(sum(t.high for t in tiers.values())) if bounded else None,
+        low=low if rate is not None else None,
+        high=high if rate is not None and bounded else None,
+        note=rate.note if rate is not None else "",
+    )
+
+
+def _total(amounts: list[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None

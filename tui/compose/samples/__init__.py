@@ -1,0 +1,20 @@
+"""Small inputs to try things with: five documents, ten products and two templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+"""Where the samples are."""
+
+DOCUMENTS = FOLDER / "documents.txt"
+"""Five short documents, divided by blank lines."""
+
+PRODUCTS = FOLDER / "products.csv"
+"""Ten products with sku, name, category, material, price and audience."""
+
+SUMMARIZE = FOLDER / "summarize.toml"
+"""A template for the documents."""
+
+MARKETING = FOLDER / "marketing.toml"
+"""A template for the products."""

@@ -1,0 +1,66 @@
+"""Two lines about a job: its name and status, and how its rows came out."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from tui.core.jobs import Job
+from tui.core.text import one_line
+from tui.ui.status import bar_parts, counts_parts, status_parts
+from tui.ui.tones import Part, content, plain
+
+_WIDEST_BAR = 24
+_NARROWEST_BAR = 4
+
+
+class JobHead(Vertical):
+    """The head of the results: title, then a bar of the merged counts with its words."""
+
+    DEFAULT_CSS = """
+    JobHead { height: 2; }
+    JobHead Static { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="job-head")
+        self._job: Job | None = None
+        self._done = 0
+        self._title = Static("", id="job-title", markup=False)
+        self._counts = Static("", id="job-counts", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """The two lines."""
+        yield self._title
+        yield self._counts
+
+    def on_resize(self) -> None:
+        """Let the bar fit."""
+        self._draw()
+
+    def show(self, job: Job, done: int) -> None:
+        """Show a job.
+
+        Args:
+            job: The job.
+            done: Rows that the provider is done with, collected or not.
+        """
+        self._job = job
+        self._done = done
+        self._draw()
+
+    def _draw(self) -> None:
+        job = self._job
+        if job is None:
+            return
+        title: list[Part] = [(one_line(job.name, 80), "strong"), ("  ", "")]
+        title += status_parts(job.status)
+        for fact in (job.account, job.model):
+            if fact:
+                title += [(" · ", "muted"), (one_line(fact, 60), "muted")]
+        self._title.update(content(title))
+        words = counts_parts(job.counts)
+        room = self._counts.content_size.width - len(plain(words)) - 2
+        bar = bar_parts(job.counts, max(_NARROWEST_BAR, min(_WIDEST_BAR, room)), self._done)
+        self._counts.update(content([*bar, ("  ", ""), *words]))
