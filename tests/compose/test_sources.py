@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.compose.sources import open_source
 from tui.compose.sources import objects as objects_module
+from tui.compose.sources import open_source
 from tui.errors import InputError
 
 from .rows import chat, lines, written
@@ -116,7 +116,7 @@ def shop(tmp_path: Path) -> Path:
             "INSERT INTO products VALUES (?, ?, ?)", [(1, "lamp", b"x"), (2, None, b"\xff")]
         )
         connection.execute('CREATE TABLE "odd ""name" (a)')
-        connection.execute("INSERT INTO \"odd \"\"name\" VALUES ('v')")
+        connection.execute('INSERT INTO "odd ""name" VALUES (\'v\')')
     connection.close()
     return path
 

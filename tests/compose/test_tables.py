@@ -14,11 +14,11 @@ from tui.errors import InputError
 
 from .rows import written
 
-SHOP = "sku;name;price\na1;Tür;1,50\na2;\"two\nlines; here\";2\n"
+SHOP = 'sku;name;price\na1;Tür;1,50\na2;"two\nlines; here";2\n'
 
 
 def test_a_plain_table(tmp_path: Path) -> None:
-    source = open_table(written(tmp_path, b"a,b\r\n1,2\r\n\r\n3,\"x,\"\"y\"\r\n", "t.csv"))
+    source = open_table(written(tmp_path, b'a,b\r\n1,2\r\n\r\n3,"x,""y"\r\n', "t.csv"))
     assert source.columns == ("a", "b")
     assert list(source.rows()) == [{"a": "1", "b": "2"}, {"a": "3", "b": 'x,"y'}]
     assert list(source.rows()) == list(source.rows())
@@ -84,7 +84,7 @@ def test_short_rows_are_filled_and_long_ones_refused(tmp_path: Path) -> None:
     source = open_table(written(tmp_path, b"a,b\n1\n1,2,,\n", "t.csv"))
     assert list(source.rows()) == [{"a": "1", "b": ""}, {"a": "1", "b": "2"}]
     bad = open_table(written(tmp_path, b"a,b\n1,2\n1,2,3\n", "u.csv"))
-    with pytest.raises(InputError, match="row 2 of 'u.csv' has 3 cells") as caught:
+    with pytest.raises(InputError, match=r"row 2 of 'u\.csv' has 3 cells") as caught:
         list(bad.rows())
     assert caught.value.line == 3
 

@@ -96,6 +96,8 @@ class FieldText:
         if pieces is not None:
             names = [piece for piece, is_field in pieces if is_field]
             self.fields = frozenset(names)
+            if not names:
+                self.text = "".join(piece for piece, _ in pieces)
             self._format = "".join(
                 "%s" if is_field else piece.replace("%", "%%") for piece, is_field in pieces
             )

@@ -26,7 +26,8 @@ class Renderer:
 
     Args:
         template: What to make of a row.
-        columns: The source's columns; a template's ``id`` that is one of them means it.
+        columns: The source's columns; a template's ``id`` that is one of them, or has no
+            fields, means a column.
         base: The folder from which image paths are meant.
 
     Raises:
@@ -57,14 +58,11 @@ class Renderer:
         }
         # The first slot is the id's.
         self._fillers = [fillers[name] for name in self._skeleton.slots[1:]]
-        self._id_column = template.id if template.id in columns else None
+        names_column = template.id in columns or "{" not in template.id
+        self._id_column = template.id if template.id and names_column else None
         self._id_text = (
-            FieldText(template.id, where="the id", syntax=syntax)
-            if template.id and self._id_column is None
-            else None
+            None if names_column else FieldText(template.id, where="the id", syntax=syntax)
         )
-        if self._id_text is not None and self._id_text.is_constant:
-            raise unknown_column(template.id, columns, 1, "the id")
 
     def render(self, row: Mapping[str, Any], number: int, ids: IdMaker) -> bytes:
         r"""The request line of one row, with its ``\n``.

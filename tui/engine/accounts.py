@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.config import AccountConfig, Config
-from tui.errors import ConfigError, KeyMissingError, UsageError
+from tui.errors import ConfigError, KeyMissingError, KeyRefusedError, UsageError
 from tui.keys import FoundKey, account_variable, find_key
 from tui.paths import Paths
 from tui.providers.base import Dialect
@@ -127,6 +127,15 @@ class Accounts:
         """The account's key; the keyring is asked in a thread."""
         return await asyncio.to_thread(find_key, name, self._variables(name)[1:])
 
+    def key_hint(self, name: str) -> str:
+        """Where to put the account's key."""
+        return f"Set {' or '.join(self._variables(name))}, or run `batchdeck keys set {name}`."
+
+    async def refused(self, name: str, error: KeyRefusedError) -> None:
+        """A key was refused: say where it belongs, and look it up anew at the next call."""
+        error.hint = error.hint or self.key_hint(name)
+        await self.forget(name)
+
     async def dialect(self, name: str) -> Dialect:
         """The account, open for calls.
 
@@ -159,17 +168,13 @@ class Accounts:
         table = self._table(name)
         if profile.id == SANDBOX and table.base_url is None:
             return await asyncio.to_thread(self._connect_sandbox, profile)
+        trouble = ""
         try:
             found = await self.key(name)
-        except KeyMissingError:
-            if profile.needs_key:
-                raise
-            found = None
+        except KeyMissingError as error:
+            found, trouble = None, f", and {error.message}"
         if found is None and profile.needs_key:
-            raise KeyMissingError(
-                f"account {name!r} has no key",
-                f"Set {' or '.join(self._variables(name))}, or run `batchdeck keys set {name}`.",
-            )
+            raise KeyMissingError(f"account {name!r} has no key{trouble}", self.key_hint(name))
         key = None if found is None else found.value
         return await asyncio.to_thread(self._connect, profile, table, key)
 

@@ -25,7 +25,7 @@ from tui.engine.remover import remove_remote
 from tui.engine.retrier import RetryPlan, make_plan, store_plan
 from tui.engine.submitter import Submitter
 from tui.engine.watcher import LEASE_SECONDS, Watcher
-from tui.errors import AccountKeyError, BatchdeckError, UsageError
+from tui.errors import AccountKeyError, BatchdeckError, QuotaError, UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
 from tui.store.batches import abandon
@@ -70,6 +70,7 @@ class Engine:
         self._watcher = Watcher(self._context, self._submitter, self._collector)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._observer: asyncio.Task[None] | None = None
+        self._closing = False
 
     @classmethod
     async def open(
@@ -174,11 +175,15 @@ class Engine:
         self.events.publish(JobImported(job.id))
         return job
 
-    async def submit(self, job_id: str, *, resend_uncertain: bool = False) -> Job:
+    async def submit(
+        self, job_id: str, *, resend_uncertain: bool = False, patient: bool = False
+    ) -> Job:
         """Send what of a job is not sent yet, and watch it.
 
         Args:
             job_id: The job.
+            patient: When the provider's queue is full, leave the batch waiting for room in
+                place of an error; the watching sends it.
             resend_uncertain: Create batches again of which it is not certain whether the
                 provider has them; only when a person has said so.
 
@@ -191,18 +196,26 @@ class Engine:
             raise UsageError(
                 "all of this job has been sent already", "`retry` sends failed rows again."
             )
-        await self._shielded(self._send(unsent, resend_uncertain))
+        await self._shielded(self._send(unsent, resend_uncertain, patient))
         return self.history.job(job_id)
 
-    async def _send(self, batches: Sequence[Batch], resend: bool = False) -> None:
+    async def _send(
+        self, batches: Sequence[Batch], resend: bool = False, patient: bool = False
+    ) -> None:
         database = self.history.database
         try:
             for batch in batches:
+                if self._closing:
+                    # The parts that are left stay drafts; `submit` sends them another time.
+                    return
                 now = self._context.clock()
                 if not await asyncio.to_thread(claim, database, batch.id, now, LEASE_SECONDS):
                     raise UsageError("another Batchdeck is sending this job right now")
                 try:
                     await self._submitter.send(batch.id, resend=resend)
+                except QuotaError:
+                    if not patient:
+                        raise
                 finally:
                     await asyncio.to_thread(release, database, [batch.id])
         finally:
@@ -411,6 +424,7 @@ class Engine:
 
     async def close(self) -> None:
         """Stop, with everything stored that came."""
+        self._closing = True
         await self.drain()
         if self._observer is not None:
             self._observer.cancel()

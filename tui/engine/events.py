@@ -130,7 +130,8 @@ class EventBus:
         if isinstance(event, _FREQUENT):
             key = (type(event), event.batch_id)
             now = time.monotonic()
-            if now - self._last.get(key, 0.0) < _INTERVAL:
+            last_word = isinstance(event, UploadProgressed) and event.sent >= event.total
+            if now - self._last.get(key, 0.0) < _INTERVAL and not last_word:
                 return
             self._last[key] = now
         elif isinstance(event, BatchEnded):

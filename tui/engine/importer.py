@@ -65,7 +65,7 @@ def import_job(
     model = str(edits["model"]) if "model" in edits else _most(report.models)
     job = Job(
         id=new_job_id(),
-        name=name or _free_name(context, path.stem),
+        name=_storable(name or _free_name(context, path.stem)),
         account=account,
         provider=info.provider,
         endpoint=_most(report.endpoints),
@@ -74,7 +74,7 @@ def import_job(
         counts=Counts(total=report.rows, pending=report.rows),
         window=window or next(iter(info.windows), "24h"),
         input_tokens=report.input_tokens,
-        source=str(path),
+        source=_storable(str(path)),
         created_at=context.clock(),
     )
     imported = import_requests(
@@ -120,6 +120,11 @@ def _requests(
 
 def _most(counted: dict[str, int]) -> str:
     return max(counted, key=lambda key: counted[key], default="")
+
+
+def _storable(text: str) -> str:
+    """A name that is not valid Unicode, as a file name may be, with marks in its place."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _free_name(context: Context, name: str) -> str:

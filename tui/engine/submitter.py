@@ -21,6 +21,7 @@ from tui.engine.recovery import Verdict, look_up
 from tui.errors import (
     AnswerLostError,
     BatchdeckError,
+    KeyRefusedError,
     ProviderError,
     QuotaError,
     RequestRefusedError,
@@ -74,6 +75,8 @@ class Submitter:
             await self._leave(batch_id, unknown.cause, {})
             raise unknown.cause from unknown
         except BatchdeckError as error:
+            if isinstance(error, KeyRefusedError):
+                await context.accounts.refused(batch.account, error)
             await self._leave(batch_id, error, self._fallback(batch_id, error))
             raise
 

@@ -21,7 +21,7 @@ from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
 from tui.engine.quota import queue_was_full
 from tui.engine.remover import clean_up
 from tui.engine.submitter import Submitter
-from tui.errors import BatchdeckError, ProviderError, QuotaError
+from tui.errors import BatchdeckError, KeyRefusedError, ProviderError, QuotaError
 from tui.providers.base import Dialect
 from tui.store.leases import claim, release, renew
 
@@ -316,6 +316,8 @@ class Watcher:
     async def _trouble(self, batch: Batch, error: BatchdeckError) -> float:
         """Note that a poll did not work; the answer is the pause before the next one."""
         context = self._context
+        if isinstance(error, KeyRefusedError):
+            await context.accounts.refused(batch.account, error)
         failures = self._failures[batch.id] = self._failures.get(batch.id, 0) + 1
         context.poll_errors.setdefault(batch.id, []).append(error)
         del context.poll_errors[batch.id][:-5]

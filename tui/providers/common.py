@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tui.core.remote import RemoteBatch
 from tui.core.status import is_terminal
-from tui.errors import ProviderError, UsageError
+from tui.errors import GarbledAnswerError, ProviderError, UsageError
 from tui.providers.base import Capabilities, ResultStyle
 from tui.providers.calls import Call, Reply
 from tui.providers.downloading import Downloader
@@ -131,13 +131,10 @@ class BatchDialect:
                 raise
             return after
         try:
-            value = reply.table()
-        except ProviderError:
-            value = {}
-        read = self._read(unwrapped(value, "", self._profile.batch.status))
-        if read is None or not read.raw_status:
+            stopped = self.batch_in(reply, batch_id)
+        except GarbledAnswerError:
             return await self.retrieve(batch_id)
-        return read
+        return stopped if stopped.raw_status else await self.retrieve(batch_id)
 
     async def delete_batch(self, batch_id: str) -> None:
         """Remove a batch and its results at the provider. Only where ``deletes_batches``."""
@@ -178,8 +175,13 @@ class BatchDialect:
         again = chosen in ("GET", "DELETE") if repeatable is None else repeatable
         return Call(chosen, self.route(name, item), what, repeatable=again, patience=patience)
 
-    def batch_in(self, reply: Reply, batch_id: str = "") -> RemoteBatch:
+    def batch_in(self, reply: Reply, batch_id: str = "", *, rows: int | None = None) -> RemoteBatch:
         """The batch that an answer holds, taken out of its wrapping.
+
+        Args:
+            reply: The answer.
+            batch_id: The batch that was asked for; an answer may leave it out.
+            rows: How many rows were sent, when the answer is that of a create.
 
         Raises:
             GarbledAnswerError: It holds none.
@@ -189,6 +191,9 @@ class BatchDialect:
         if batch_id and text_at(value, profile.batch.id) is None:
             # ScaleDown's first generation may answer with the status alone.
             value = {"id": batch_id, **value} if text_at(value, profile.batch.status) else value
+        made = text_at(value, profile.batch.id)
+        if rows is not None and made is not None:
+            self._rows[made] = rows
         batch = self._read(value)
         if batch is None:
             raise reply.garbled("holds no batch")

@@ -84,9 +84,7 @@ class FilesDialect(BatchDialect):
             patience=self._profile.http.send_seconds,
         )
         reply = await self._wire.ask(call)
-        batch = self.batch_in(reply)
-        self._rows[batch.id] = draft.rows
-        return batch
+        return self.batch_in(reply, rows=draft.rows)
 
     def download(
         self, source: ResultSource, *, have_bytes: int = 0, have_lines: int = 0

@@ -62,8 +62,7 @@ class InlineDialect(BatchDialect):
             patience=profile.http.send_seconds,
         )
         reply = await self._wire.ask(call)
-        batch = self.batch_in(reply)
-        self._rows[batch.id] = draft.rows
+        batch = self.batch_in(reply, rows=draft.rows)
         return self._with_results(batch, has_rows=False)
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:

@@ -60,6 +60,13 @@ def begin_anew(database: Database, file: ResultFile) -> ResultFile:
         ).fetchall():
             add_counts(connection, job_pk, {outcome: -count})
             connection.execute("DELETE FROM results WHERE job=? AND file=?", (job_pk, file.pk))
+        # Attempts that are not shown stay, so that a row that is sent again keeps waiting:
+        # they stand for lines that are to come once more.
+        connection.execute(
+            "UPDATE attempts SET file=NULL, offset=NULL, length=NULL WHERE file=? AND job="
+            "(SELECT b.job FROM files f JOIN batches b ON b.pk=f.batch WHERE f.pk=?)",
+            (file.pk, file.pk),
+        )
         connection.execute("DELETE FROM strays WHERE file=?", (file.pk,))
         connection.execute(
             "UPDATE files SET received=0, indexed=0, lines=0, complete=0 WHERE pk=?", (file.pk,)

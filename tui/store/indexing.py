@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tui.core.outcome import OUTCOME_CODES
 from tui.core.results import UnreadableLineError, read_openai_line
@@ -19,14 +19,11 @@ from tui.core.rows import RowResult
 from tui.store.database import Database
 from tui.store.groups import Groups
 from tui.store.jobs import add_counts, batch_pk
-from tui.store.merging import show_best
+from tui.store.joining import Values, join_rows
 from tui.store.seqs import SeqFinder
 from tui.store.terms import Terms
 
 Reader = Callable[[bytes, Mapping[str, bool] | None], RowResult]
-
-Values = tuple[Any, ...]
-"""``seq`` and the other columns of a result that differ from line to line."""
 
 _VARYING = (
     "seq, outcome, http_status, error_group, finish, model, input_tokens, output_tokens,"
@@ -39,7 +36,6 @@ _SLICE_BYTES = 1 << 21
 """Bytes read at a time: some twenty milliseconds of work, which is one transaction."""
 
 _PREVIEW = 160
-_IDS_AT_ONCE = 500
 
 
 Found = tuple[int, int, RowResult]
@@ -115,13 +111,13 @@ class ResultIndexer:
         before = self.lines
         with self._file.path.open("rb") as stream:
             stream.seek(self.indexed)
-            for lines in _slices(stream, complete):
-                self._store(lines)
+            for lines, ended in _slices(stream, complete):
+                self._store(lines, ended=ended)
                 if stop is not None and stop():
                     break
         return self.lines - before
 
-    def _store(self, lines: list[bytes]) -> None:
+    def _store(self, lines: list[bytes], *, ended: bool) -> None:
         found: list[Found] = []
         strays: list[Stray] = []
         offset = self.indexed
@@ -136,6 +132,8 @@ class ResultIndexer:
                     if not line.isspace():
                         strays.append((offset, length, "unreadable", ""))
             offset += length + 1
+        if not ended:
+            offset -= 1
         count = self.lines + len(found) + len(strays)
         try:
             with self._database.write() as connection:
@@ -192,14 +190,19 @@ class ResultIndexer:
             )
         if self._attempt > 1 or not self._store_at_once(connection, rows):
             ids = {seq: custom_id for custom_id, seq in seqs.items()}
-            self._store_one_by_one(connection, rows, ids, strays)
+            join_rows(
+                connection, self._job, self._batch, self._file.pk, rows, ids, self._insert
+            )
 
     def _store_at_once(self, connection: sqlite3.Connection, rows: list[Values]) -> bool:
-        """Store lines of rows without a result, as nearly all are.
+        """Store lines of rows of which nothing is known yet, as nearly all are.
 
         Returns:
-            ``False``, with nothing stored, when one of the rows has a result.
+            ``False``, with nothing stored, when something may be known of one of them.
         """
+        retried = "SELECT 1 FROM attempts WHERE job=? LIMIT 1"
+        if connection.execute(retried, (self._job,)).fetchone():
+            return False
         connection.execute("SAVEPOINT slice")
         try:
             connection.executemany(self._insert.format(verb="INSERT", table="results"), rows)
@@ -212,69 +215,20 @@ class ResultIndexer:
             add_counts(connection, self._job, dict(Counter(row[1] for row in rows)))
         return stored
 
-    def _store_one_by_one(
-        self,
-        connection: sqlite3.Connection,
-        rows: list[Values],
-        ids: dict[int, str],
-        strays: list[Stray],
-    ) -> None:
-        """Store lines of rows that may have a result already, from this batch or another."""
-        taken = self._taken(connection, [row[0] for row in rows])
-        counts: Counter[int] = Counter()
-        fresh: list[Values] = []
-        rivals: list[Values] = []
-        replaced: list[tuple[int, int]] = []
-        for row in rows:
-            seq, outcome = row[:2]
-            holder = taken.get(seq)
-            if holder is not None and holder[0] == self._batch and holder[1] is not None:
-                strays.append((row[10], row[11], "duplicate", ids[seq]))
-                continue
-            taken[seq] = (self._batch, self._file.pk, outcome)
-            if holder is not None and holder[0] != self._batch:
-                rivals.append(row)
-                continue
-            fresh.append(row)
-            counts[outcome] += 1
-            if holder is not None:
-                # The row was given up (missing, cancelled), and its line came after all.
-                replaced.append((self._job, seq))
-                counts[holder[2]] -= 1
-        connection.executemany("DELETE FROM results WHERE job=? AND seq=?", replaced)
-        connection.executemany(self._insert.format(verb="INSERT", table="results"), fresh)
-        add_counts(connection, self._job, dict(counts))
-        connection.executemany(
-            self._insert.format(verb="INSERT OR REPLACE", table="attempts"), rivals
-        )
-        if self._attempt > 1 or rivals:
-            show_best(connection, self._job, taken)
 
-    def _taken(
-        self, connection: sqlite3.Connection, seqs: list[int]
-    ) -> dict[int, tuple[int, int | None, int]]:
-        """Rows that have a result already: its batch, file and outcome code."""
-        found: dict[int, tuple[int, int | None, int]] = {}
-        for start in range(0, len(seqs), _IDS_AT_ONCE):
-            part = seqs[start : start + _IDS_AT_ONCE]
-            marks = ",".join("?" * len(part))
-            for seq, batch, file, outcome in connection.execute(
-                f"SELECT seq, batch, file, outcome FROM results WHERE job=? AND seq IN ({marks})",
-                (self._job, *part),
-            ):
-                found[seq] = (batch, file, outcome)
-        return found
+def _slices(stream: BinaryIO, complete: bool) -> Iterator[tuple[list[bytes], bool]]:
+    """Lines, about a slice of bytes at a time, and whether the last of them has an end.
 
-
-def _slices(stream: BinaryIO, complete: bool) -> Iterator[list[bytes]]:
-    """Complete lines, about a slice of bytes at a time; a longer line makes a longer slice."""
-    rest = b""
+    Only lines with an end, until the file is complete. A longer line makes a longer slice.
+    """
+    rest: list[bytes] = []
     while chunk := stream.read(_SLICE_BYTES):
         head, newline, tail = chunk.rpartition(b"\n")
         if not newline:
-            rest += chunk
+            rest.append(chunk)
             continue
-        yield (rest + head).split(b"\n")
-        rest = tail
+        rest.append(head)
+        yield b"".join(rest).split(b"\n"), True
+        rest = [tail] if tail else []
     if rest and complete:
-        yield [rest]
+        yield [b"".join(rest)], False

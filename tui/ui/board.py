@@ -49,16 +49,20 @@ class Pace:
         """Note how many rows were done at a moment."""
         if self.samples and done < self.samples[-1][1]:
             self.samples.clear()
+        if self.samples and at <= self.samples[-1][0]:
+            return
         self.samples.append((at, done))
         # One sample older than the span is kept, so that a slow batch has a rate too.
         while len(self.samples) > 2 and self.samples[1][0] < at - PACE_SECONDS:
             self.samples.popleft()
 
-    def rate(self) -> float | None:
-        """Rows a second; ``None`` until two moments were seen."""
+    def rate(self, now: float) -> float | None:
+        """Rows a second; ``None`` until two moments were seen. It sinks when nothing moves."""
         if len(self.samples) < 2:
             return None
         (start, first), (end, last) = self.samples[0], self.samples[-1]
+        if now > end + PACE_SECONDS:
+            end = now
         return (last - first) / (end - start) if end > start else None
 
 
@@ -161,8 +165,10 @@ class Board:
         view.raw_status = next((batch.raw_status for batch in running), "")
         view.trouble = next((batch.trouble for batch in batches if batch.trouble), view.trouble)
         pace = self._paces.setdefault(job.id, Pace())
-        pace.see(self._now(), view.done)
-        view.rate = pace.rate()
+        # The history says when it learned of the rows: at the start that may be long ago.
+        learned = [batch.progressed_at for batch in batches if batch.progressed_at is not None]
+        pace.see(max(learned, default=self._now()), view.done)
+        view.rate = pace.rate(self._now())
         view.transfer = old.transfer if old is not None else None
         return view
 

@@ -62,7 +62,7 @@ class MainScreen(Screen[None]):
     MainScreen.-tall ResultsPane.-empty #row-view { display: none; }
     MainScreen.-tall JobStrip { height: 11; }
     MainScreen.-tall.-wide JobStrip { height: 18; layout: vertical; }
-    MainScreen.-tall.-wide JobStrip #strip-facts { height: auto; margin-bottom: 1; }
+    MainScreen.-tall.-wide JobStrip #strip-facts { height: 8; }
     MainScreen.-tall.-medium JobStrip #strip-timeline,
     MainScreen.-tall.-wide JobStrip #strip-timeline { display: block; }
     MainScreen #too-small {

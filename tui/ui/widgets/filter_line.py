@@ -27,7 +27,7 @@ class FilterLine(Horizontal):
         Input { width: 1fr; height: 1; border: none; padding: 0 1; display: none; }
         #filter-slash { width: 2; display: none; }
         #filter-what { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
-        #filter-count { width: auto; height: 1; }
+        #filter-count { width: 26; height: 1; text-align: right; }
         &.-editing Input { display: block; }
         &.-editing #filter-slash { display: block; }
         &.-editing #filter-what { display: none; }
@@ -104,9 +104,9 @@ class FilterLine(Horizontal):
             parts += [("   esc ", "accent"), ("shows all", "muted")]
         else:
             parts = [(f" All {noun}", "muted")]
-        self.query_one("#filter-what", Static).update(content(parts))
+        self.query_one("#filter-what", Static).update(content(parts), layout=False)
         count: list[Part] = [(f"{shown:,}", "strong"), (f" of {total:,} ", "muted")]
-        self.query_one("#filter-count", Static).update(content(count))
+        self.query_one("#filter-count", Static).update(content(count), layout=False)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

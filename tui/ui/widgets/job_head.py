@@ -59,8 +59,8 @@ class JobHead(Vertical):
         for fact in (job.account, job.model):
             if fact:
                 title += [(" · ", "muted"), (one_line(fact, 60), "muted")]
-        self._title.update(content(title))
+        self._title.update(content(title), layout=False)
         words = counts_parts(job.counts)
         room = self._counts.content_size.width - len(plain(words)) - 2
         bar = bar_parts(job.counts, max(_NARROWEST_BAR, min(_WIDEST_BAR, room)), self._done)
-        self._counts.update(content([*bar, ("  ", ""), *words]))
+        self._counts.update(content([*bar, ("  ", ""), *words]), layout=False)

@@ -50,8 +50,8 @@ class JobStrip(Horizontal):
             self._timeline.update("")
             return
         tall = self.size.height > 2
-        self._facts.update(content(_facts(view, batches, now, tall=tall)))
-        self._timeline.update(content(_timeline(timeline, now)))
+        self._facts.update(content(_facts(view, batches, now, tall=tall)), layout=False)
+        self._timeline.update(content(_timeline(timeline, now)), layout=False)
 
 
 def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> list[Part]:

@@ -73,7 +73,9 @@ def completed(typed: str, found: list[PathChoice]) -> str:
         return shown(found[0])
     names = [choice.path.name for choice in found]
     first, last = min(names), max(names)
-    common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    common = 0
+    while common < len(first) and common < len(last) and first[common] == last[common]:
+        common += 1
     _, beginning = _split(typed)
     if common <= len(beginning):
         return typed

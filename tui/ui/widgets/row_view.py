@@ -141,7 +141,7 @@ class RowView(Vertical):
         facts: list[Part] = [(one_line(detail.row.custom_id, 120), "strong"), ("  ", "")]
         facts += outcome_parts(row.outcome)
         facts += describe_row(detail, self._shown)
-        self._facts.update(content(facts))
+        self._facts.update(content(facts), layout=False)
         self.request_reading = read_request(detail.request, as_json=self.as_json)
         self.answer_reading = read_attempt(attempt, as_json=self.as_json)
         self._request.show(self.request_reading)

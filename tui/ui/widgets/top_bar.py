@@ -74,4 +74,4 @@ class TopBar(Horizontal):
             live = board.live()
             if live:
                 parts.append((f"◑ {len(live)} running", "live"))
-        self._summary.update(content(parts))
+        self._summary.update(content(parts), layout=False)

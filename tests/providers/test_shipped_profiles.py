@@ -1,0 +1,449 @@
+"""The shipped profiles against what the wire facts say of each provider."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.providers.fakes import KEY, Scripted, batch, dialect_to
+from tui.core.counts import RemoteCounts
+from tui.core.retrying import retryable
+from tui.core.status import BatchStatus
+from tui.errors import ProviderError, RequestRefusedError
+from tui.providers.base import BatchDraft
+from tui.providers.profile import find_profile, load_profiles
+from tui.providers.refusals import may_have_acted
+
+CORE = {"anthropic", "doubleword", "tensorzero", "melious", "scaledown"}
+OTHERS = {
+    "openai",
+    "azure-openai",
+    "groq",
+    "mistral",
+    "together",
+    "openrouter",
+    "parasail",
+    "nebius",
+    "deepinfra",
+    "novita",
+    "siliconflow",
+    "dashscope",
+    "moonshot",
+    "zhipu",
+    "voyage",
+    "litellm",
+    "aibrix",
+    "control-layer",
+    "openai-compatible",
+    "sandbox",
+}
+
+
+def draft(**fields: Any) -> BatchDraft:
+    return BatchDraft(
+        **{
+            "path": Path("rows"),
+            "rows": 4,
+            "endpoint": "/v1/chat/completions",
+            "model": "m",
+            "window": "24h",
+            "intent": "b-1",
+            "file_id": "f",
+            **fields,
+        }
+    )
+
+
+def test_all_are_there() -> None:
+    assert set(load_profiles()) >= CORE | OTHERS
+
+
+@pytest.mark.parametrize("name", sorted(load_profiles()))
+def test_each_can_be_used(name: str) -> None:
+    profile = find_profile(name)
+    address = re.sub(r"\{[a-z]+\}", "name", profile.base_url)
+    assert re.fullmatch(r"https?://[a-z0-9.-]+(/[a-z0-9/.-]*)?", address)
+    assert profile.env or not profile.needs_key
+    assert profile.windows
+    assert dialect_to(Scripted({}), name).capabilities.uploads == (profile.dialect == "files")
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "size"),
+    [
+        ("anthropic", 100_000, 256 << 20),
+        ("doubleword", 50_000, 200 << 20),
+        ("melious", 0, 105_000_000),
+        ("scaledown", 50, 0),
+        ("azure-openai", 100_000, 200 << 20),
+        ("nebius", 5_000_000, 10 << 30),
+        ("siliconflow", 5_000, 1 << 30),
+        ("together", 50_000, 100 << 20),
+    ],
+)
+def test_limits(name: str, rows: int, size: int) -> None:
+    limits = find_profile(name).limits
+    assert (limits.rows, limits.bytes) == (rows, size)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "again"),
+    [
+        (502, "INFERENCE_3103", True),
+        (503, "INFERENCE_3104", False),
+        (504, "INFERENCE_3107", True),
+        (429, "INFERENCE_3108", True),
+        (None, "VALIDATION_4012", False),
+        (None, "SYSTEM_9004", True),
+        (503, None, True),
+    ],
+)
+async def test_melious_decides_by_code(status: int | None, code: str | None, again: bool) -> None:
+    rules = dialect_to(Scripted({}), "melious").retry_rules
+    assert retryable(status, code, rules) is again
+    if status is None or code is None:
+        return
+    answer = httpx.Response(status, json={"error": {"code": code, "message": "m"}})
+    script = Scripted({"GET /v1/batches/b": answer, "POST /v1/batches": answer})
+    dialect = dialect_to(script, "melious")
+    with pytest.raises(ProviderError) as caught:
+        await dialect.retrieve("b")
+    assert caught.value.retryable is again
+    assert (type(caught.value) is RequestRefusedError) is not again
+    assert len(script.requests) == (4 if again else 1)
+
+
+async def test_melious_succeeds_without_a_total() -> None:
+    first = batch(status="queued", request_counts=None)
+    counts = {"processing": 0, "succeeded": 3, "errored": 1}
+    last = batch(status="succeeded", request_counts=counts, output_file_id="o")
+    answers = [httpx.Response(200, json=first), httpx.Response(200, json=last)]
+    dialect = dialect_to(Scripted({"GET /v1/batches/b": answers}), "melious")
+    assert (await dialect.retrieve("b")).status is BatchStatus.QUEUED
+    done = await dialect.retrieve("b")
+    assert (done.status, done.raw_status) == (BatchStatus.COMPLETED, "succeeded")
+    assert done.counts == RemoteCounts(total=4, completed=3, failed=1)
+    assert [source.ref for source in done.results] == ["o"]
+
+
+async def test_azure() -> None:
+    answer = {
+        "id": "b",
+        "status": "Completed",
+        "created_at": "2026-11-18T10:26:40Z",
+        "request_counts": {"total": None, "completed": None, "failed": None},
+        "endpoint": None,
+        "output_file_id": "o",
+        "error_file_id": "e",
+    }
+    script = Scripted({
+        "GET /v1/files/f": httpx.Response(200, json={"id": "f", "status": "processed"}),
+        "POST /v1/batches": httpx.Response(200, json=answer),
+        "GET /v1/batches": httpx.Response(200, json={"value": [answer]}),
+    })  # fmt: skip
+    dialect = dialect_to(script, "azure-openai")
+    made = await dialect.create(draft())
+    assert (made.status, made.counts) == (BatchStatus.COMPLETED, RemoteCounts())
+    assert made.created_at == 1_794_997_600.0
+    assert script.sent()["endpoint"] == "/chat/completions"
+    assert script.requests[0].headers["api-key"] == KEY
+    assert [one.id async for one in dialect.list_batches()] == ["b"]
+    assert b'"url":"/chat/completions"' in dialect.encode_line(
+        b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{}}'
+    )
+    old = {"query": {"api-version": "2025-04-01-preview"}}
+    script = Scripted({"GET /openai/batches/b": httpx.Response(200, json=answer)})
+    dialect = dialect_to(script, "azure-openai", old, base_url="https://r.example/openai")
+    await dialect.retrieve("b")
+    assert script.requests[0].url.params["api-version"] == "2025-04-01-preview"
+
+
+async def test_groq() -> None:
+    errors = [{"code": "c", "message": "m", "line": 2}]
+    done = batch(id="g", status="completed", errors=errors, output_file_id="o")
+    pages = [
+        httpx.Response(200, json={"data": [done], "paging": {"next_cursor": "C"}}),
+        httpx.Response(200, json={"data": [], "paging": {"next_cursor": None}}),
+    ]
+    script = Scripted({"GET /v1/batches": pages})
+    found = [one async for one in dialect_to(script, "groq").list_batches()]
+    assert found[0].status is BatchStatus.COMPLETED
+    assert found[0].issues[0].line == 2
+    assert script.requests[1].url.params["cursor"] == "C"
+
+
+async def test_mistral() -> None:
+    job = {
+        "id": "j",
+        "status": "SUCCESS",
+        "input_files": ["f"],
+        "total_requests": 4,
+        "completed_requests": 4,
+        "succeeded_requests": 3,
+        "failed_requests": 1,
+        "output_file": "o",
+        "error_file": "e",
+        "errors": [{"message": "m", "count": 1}],
+        "created_at": 1_795_000_000,
+        "completed_at": 1_795_000_100,
+        "metadata": {"batchdeck_batch": "b-1"},
+    }
+    script = Scripted({
+        "POST /v1/batch/jobs": httpx.Response(200, json={"id": "j", "status": "QUEUED"}),
+        "GET /v1/batch/jobs/j": httpx.Response(200, json=job),
+        "GET /v1/batch/jobs": httpx.Response(200, json={"data": [job], "total": 1}),
+        "POST /v1/batch/jobs/j/cancel": httpx.Response(
+            200, json={**job, "status": "CANCELLATION_REQUESTED"}
+        ),
+        "DELETE /v1/batch/jobs/j": httpx.Response(200, json={"deleted": True}),
+    })  # fmt: skip
+    dialect = dialect_to(script, "mistral")
+    assert (await dialect.create(draft(window="48h"))).status is BatchStatus.VALIDATING
+    sent = script.sent()
+    assert (sent["input_files"], sent["model"], sent["timeout_hours"]) == (["f"], "m", 48)
+    done = await dialect.retrieve("j")
+    assert (done.status, done.intent, done.input_file_id) == (BatchStatus.COMPLETED, "b-1", "f")
+    assert done.counts == RemoteCounts(total=4, completed=3, failed=1)
+    assert [source.ref for source in done.results] == ["o", "e"]
+    assert done.issues[0].message == "m (1 rows)"
+    assert [one.id async for one in dialect.list_batches()] == ["j"]
+    assert dict(script.requests[-1].url.params) == {"page_size": "100", "page": "0"}
+    assert (await dialect.cancel("j")).status is BatchStatus.CANCELLING
+    assert dialect.capabilities.deletes_batches
+
+
+async def test_together() -> None:
+    job = {
+        "id": "t",
+        "status": "IN_PROGRESS",
+        "progress": 25.0,
+        "input_file_id": "f",
+        "created_at": "2026-11-18T10:26:40Z",
+        "error": None,
+    }
+    script = Scripted({
+        "POST /v1/batches": httpx.Response(201, json={"job": job, "warning": "w"}),
+        "GET /v1/batches": httpx.Response(200, json=[job]),
+        "GET /v1/batches/t": httpx.Response(200, json={**job, "status": "FAILED", "error": "bad"}),
+    })  # fmt: skip
+    dialect = dialect_to(script, "together")
+    made = await dialect.create(draft())
+    assert made.counts == RemoteCounts(total=4, completed=1)
+    assert "metadata" not in script.sent()
+    listed = [one async for one in dialect.list_batches()]
+    assert (listed[0].id, listed[0].input_file_id) == ("t", "f")
+    assert dict(script.requests[-1].url.params) == {}
+    failed = await dialect.retrieve("t")
+    assert failed.issues[0].message == "bad"
+
+
+async def test_novita() -> None:
+    value = {"id": "n", "status": "PROGRESS", "created_at": "1795000000", "errors": "",
+             "total": 5, "completed": 2, "failed": 0}  # fmt: skip
+    script = Scripted({"GET /v1/batches/n": httpx.Response(200, json=value)})
+    found = await dialect_to(script, "novita").retrieve("n")
+    assert (found.status, found.created_at) == (BatchStatus.IN_PROGRESS, 1_795_000_000.0)
+    assert found.counts == RemoteCounts(total=5, completed=2, failed=0)
+    assert found.issues == ()
+
+
+async def test_siliconflow(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("{}\n")
+    wrapped = {"code": 20000, "message": "Ok", "status": True, "data": {"id": "f", "createdAt": 1}}
+    script = Scripted({
+        "POST /v1/files": httpx.Response(200, json=wrapped),
+        "GET /v1/batches/s": httpx.Response(
+            200, json=batch(status="in_queue", errors=["a", "b"], request_counts=None)
+        ),
+    })  # fmt: skip
+    dialect = dialect_to(script, "siliconflow")
+    assert await dialect.upload(path, name="rows") == "f"
+    found = await dialect.retrieve("s")
+    assert found.status is BatchStatus.VALIDATING
+    assert [issue.message for issue in found.issues] == ["a", "b"]
+
+
+async def test_zhipu_and_voyage() -> None:
+    script = Scripted({"POST /v1/batches": httpx.Response(200, json=batch())})
+    await dialect_to(script, "zhipu").create(draft())
+    assert script.sent()["endpoint"] == "/v4/chat/completions"
+    assert script.sent()["auto_delete_input_file"] is False
+    changes = {"create": {"params": {"input_type": "document"}}}
+    dialect = dialect_to(script, "voyage", changes)
+    await dialect.create(draft(endpoint="/v1/embeddings", window="12h"))
+    assert script.sent()["request_params"] == {"model": "m", "input_type": "document"}
+    assert script.sent()["completion_window"] == "12h"
+
+
+async def test_litellm_and_aibrix_route_by_what_a_person_adds(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("{}\n")
+    script = Scripted({
+        "POST /v1/files": httpx.Response(200, json={"id": "bGl0ZWxsbTo="}),
+        "POST /v1/batches": httpx.Response(200, json=batch()),
+    })  # fmt: skip
+    provider = {"custom_llm_provider": "azure"}
+    changes = {
+        "upload": {"extra_form": provider},
+        "create": {"extra_body": provider},
+        "headers": {"x-litellm-model": "big"},
+    }
+    dialect = dialect_to(script, "litellm", changes)
+    assert await dialect.upload(path, name="rows") == "bGl0ZWxsbTo="
+    assert b'name="custom_llm_provider"\r\n\r\nazure' in script.bodies[0]
+    await dialect.create(draft())
+    assert script.sent()["custom_llm_provider"] == "azure"
+    assert script.requests[1].headers["x-litellm-model"] == "big"
+
+
+async def test_tensorzero_says_nothing_clear_with_500() -> None:
+    answer = httpx.Response(500, json={"error": "upstream said 404"})
+    script = Scripted({"POST /v1/batches": answer})
+    with pytest.raises(ProviderError, match="upstream said 404") as caught:
+        await dialect_to(script, "tensorzero").create(draft())
+    assert may_have_acted(caught.value)
+    refused = {"error": {"message": "no", "type": "invalid_request_error", "code": 401}}
+    script = Scripted({"POST /v1/batches": httpx.Response(400, json=refused)})
+    with pytest.raises(RequestRefusedError) as refusal:
+        await dialect_to(script, "tensorzero").create(draft())
+    assert refusal.value.code == "invalid_request_error"
+
+
+CORNER = """
+[providers.corner]
+name = "Corner Bakery"
+base_url = "https://api.example.com/v2"
+endpoints = ["/v1/chat/completions"]
+retry_codes = { oven_cold = true, "no_*" = false }
+
+[providers.corner.auth]
+header = "X-Bakery-Key"
+scheme = ""
+env = ["CORNER_KEY"]
+
+[providers.corner.paths]
+upload = "PUT /trays"
+content = "/trays/{id}/bread"
+create = "/orders"
+get = "/orders/{id}"
+list = "/orders"
+cancel = "POST /orders/{id}/stop"
+
+[providers.corner.upload]
+purpose_field = "use"
+purpose = "baking"
+file_field = "tray"
+unwrap = "answer.tray"
+
+[providers.corner.row]
+style = "body"
+
+[providers.corner.create]
+input = { field = "trays", list = true }
+endpoint_field = "recipe"
+model_field = "oven"
+window = { field = "hours", kind = "hours", values = ["6h"] }
+metadata = { field = "labels" }
+unwrap = "answer.order"
+
+[providers.corner.batch]
+id = "number"
+status = "state.word"
+total = "state.loaves"
+done = "state.baked"
+failed = "state.burnt"
+output = "bread"
+error = "ashes"
+errors = "complaints"
+metadata = "labels"
+created = "when.ordered"
+ended = ["when.done"]
+status_map = { "in the oven" = "in_progress", cooled = "completed" }
+
+[providers.corner.list]
+items = "answer.orders"
+paging = "token"
+cursor_param = "from"
+next = "answer.more"
+limit_param = "count"
+limit = 2
+
+[providers.corner.quota]
+text = ["all ovens are full"]
+"""
+
+
+async def test_a_made_up_provider_by_its_table_alone(tmp_path: Path) -> None:
+    from tui.errors import QuotaError
+    from tui.providers.connect import connect
+
+    config = tmp_path / "config.toml"
+    config.write_text(CORNER)
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"custom_id":"a","body":{}}\n')
+
+    def order(word: str) -> dict[str, Any]:
+        return {
+            "number": 17,
+            "state": {"word": word, "loaves": "4", "baked": 2, "burnt": 1},
+            "bread": "t-out",
+            "ashes": None,
+            "complaints": "too hot",
+            "labels": {"batchdeck_batch": "b-1"},
+            "when": {"ordered": "2026-11-18T10:26:40Z", "done": "1795000000"},
+        }
+
+    page = {"orders": [order("cooled")], "more": "next"}
+    full = {"oops": {"why": "All ovens are full"}}
+    script = Scripted({
+        "PUT /v2/trays": httpx.Response(202, json={"answer": {"tray": {"id": "t-1"}}}),
+        "POST /v2/orders": [
+            httpx.Response(429, json=full),
+            httpx.Response(201, json={"answer": {"order": order("In The Oven")}}),
+        ],
+        "GET /v2/orders/17": httpx.Response(200, json={"answer": {"order": order("cooled")}}),
+        "GET /v2/orders": [
+            httpx.Response(200, json={"answer": page}),
+            httpx.Response(200, json={"answer": {"orders": []}}),
+        ],
+        "POST /v2/orders/17/stop": httpx.Response(
+            200, json={"answer": {"order": order("proving")}}
+        ),
+        "GET /v2/trays/t-out/bread": httpx.Response(200, text="{}\n"),
+    })  # fmt: skip
+    dialect = connect(
+        find_profile("corner", config), key=KEY, transport=httpx.MockTransport(script)
+    )
+    assert await dialect.upload(rows, name="rows") == "t-1"
+    assert script.requests[0].headers["x-bakery-key"] == KEY
+    assert b'name="use"\r\n\r\nbaking' in script.bodies[0]
+    with pytest.raises(QuotaError):
+        await dialect.create(draft(file_id="t-1", window="6h"))
+    made = await dialect.create(draft(file_id="t-1", window="6h"))
+    assert script.sent() == {
+        "trays": ["t-1"],
+        "recipe": "/v1/chat/completions",
+        "oven": "m",
+        "hours": 6,
+        "labels": {"batchdeck_batch": "b-1"},
+    }
+    assert (made.id, made.status, made.raw_status) == ("17", BatchStatus.IN_PROGRESS, "In The Oven")
+    assert made.counts == RemoteCounts(total=4, completed=2, failed=1)
+    assert made.issues[0].message == "too hot"
+    assert made.results == ()
+    done = await dialect.retrieve("17")
+    assert (done.status, done.intent) == (BatchStatus.COMPLETED, "b-1")
+    assert (done.created_at, done.ended_at) == (1_794_997_600.0, 1_795_000_000.0)
+    assert [one.id async for one in dialect.list_batches()] == ["17"]
+    assert dict(script.requests[-1].url.params) == {"count": "2", "from": "next"}
+    stopped = await dialect.cancel("17")
+    assert (stopped.status, stopped.raw_status) == (BatchStatus.UNKNOWN, "proving")
+    async with dialect.download(done.results[0]) as download:
+        assert b"".join([chunk async for chunk in download.chunks]) == b"{}\n"
+    assert retryable(503, "no_flour", dialect.retry_rules) is False
+    assert retryable(400, "oven_cold", dialect.retry_rules) is True

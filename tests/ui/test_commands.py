@@ -1,0 +1,188 @@
+"""The one table of commands, and what is made from it."""
+
+from __future__ import annotations
+
+import pytest
+from textual.binding import Binding
+from textual.widgets import Footer
+
+from tests.ui.conftest import fake_app, notes, running, screen_text, until
+from tests.ui.fakes import FakeEngine, a_job
+from tui.config import Config
+from tui.ui.commands import BY_ID, COMMANDS, Scope, bindings, of_scope
+from tui.ui.palette import CommandProvider
+from tui.ui.screens.batches import BatchesPane
+from tui.ui.screens.compose import ComposePane
+from tui.ui.screens.main import MainScreen
+from tui.ui.screens.results import ResultsPane
+from tui.ui.widgets.virtual_table import VirtualTable
+
+TARGETS = {
+    Scope.MAIN: MainScreen,
+    Scope.COMPOSE: ComposePane,
+    Scope.BATCHES: BatchesPane,
+    Scope.RESULTS: ResultsPane,
+    Scope.TABLE: VirtualTable,
+}
+
+
+def test_every_id_is_there_once() -> None:
+    assert len(BY_ID) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.id)
+def test_every_command_has_words_and_a_method(command: object) -> None:
+    from tui.ui.app import BatchdeckApp
+    from tui.ui.commands import Command
+
+    assert isinstance(command, Command)
+    assert command.title and command.help.endswith(".")
+    for scope in command.scopes:
+        owner = TARGETS[scope]
+        if command.action_string.startswith("app."):
+            owner = BatchdeckApp
+        assert hasattr(owner, f"action_{command.action_name}"), (scope, command.id)
+
+
+@pytest.mark.parametrize("scope", Scope, ids=lambda scope: scope.name)
+def test_no_key_means_two_things_in_one_scope(scope: Scope) -> None:
+    seen: dict[str, str] = {}
+    for command in of_scope(scope):
+        for key in filter(None, command.keys.split(",")):
+            assert key not in seen, (key, seen.get(key), command.id)
+            seen[key] = command.id
+
+
+def test_the_keys_of_the_design_are_bound() -> None:
+    wanted = {
+        "1": "compose", "2": "batches", "3": "results", "n": "new", "enter": "open",
+        "escape": "back", "slash": "filter", "e": "errors_only", "r": "retry",
+        "R": "retry_edit", "space": "mark", "s": "sort", "x": "export", "c": "cancel",
+        "y": "copy", "o": "editor", "v": "pager", "question_mark": "help",
+        "ctrl+p": "palette", "q": "quit",
+    }  # fmt: skip
+    for key, id in wanted.items():
+        assert key in BY_ID[id].keys.split(","), id
+
+
+def test_at_most_seven_commands_stand_in_a_footer_by_design() -> None:
+    for scope in (Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS):
+        shown = [b for b in bindings(scope) if isinstance(b, Binding) and b.show]
+        assert len(shown) <= 11, scope
+
+
+async def _screens(app: object, pilot: object) -> list[str]:
+    return ["1", "2", "3"]
+
+
+async def test_the_footer_fits_into_80_columns_everywhere(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        footer = app.main.query_one(Footer)
+
+        async def fits(where: str) -> None:
+            await pilot.pause()
+            await until(pilot, lambda: len(footer.children) > 0)
+            assert footer.max_scroll_x == 0, where
+            shown = [child for child in footer.children if child.display]
+            assert len(shown) <= 8, where
+
+        await fits("batches")
+        await pilot.press("enter")
+        await fits("results")
+        await pilot.press("space")
+        await fits("results with marks")
+        await pilot.press("enter")
+        await fits("a row")
+        await pilot.press("escape", "1")
+        await fits("compose, empty")
+        app.main.compose_pane.open_file(engine.paths.data / "x.jsonl")
+        await until(pilot, lambda: "Ready" in screen_text(app))
+        await fits("compose")
+
+
+async def test_an_empty_history_has_a_footer_that_fits(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        for key in ("2", "3", "1"):
+            await pilot.press(key)
+            footer = app.main.query_one(Footer)
+            await until(pilot, lambda: len(app.main.query_one(Footer).children) > 0)
+            assert footer.max_scroll_x == 0
+
+
+async def test_the_palette_offers_every_command(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app):
+        provider = CommandProvider(app.main)
+        titles = [hit.text or "" async for hit in provider.discover()]
+        for command in COMMANDS:
+            if command.in_palette:
+                assert any(command.title in title for title in titles), command.id
+        found = [hit async for hit in provider.search("retry")]
+        assert found
+
+
+async def test_the_palette_runs_a_command(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: app.screen is not app.main)
+        await pilot.press(*"go to results"[:0], *"Results")
+        await until(pilot, lambda: "Results" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        app.switch.run(BY_ID["results"])
+        await until(pilot, lambda: app.main.pane == "results")
+
+
+async def test_help_names_every_command_with_its_key(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, (120, 200)) as pilot:
+        await pilot.press("question_mark")
+        await until(pilot, lambda: app.screen is not app.main)
+        text = " ".join(screen_text(app).split())
+        keys = app.switch.keys()
+        for command in COMMANDS:
+            assert command.help[:30] in text, command.id
+            if keys[command.id]:
+                assert keys[command.id].split()[0] in text
+
+
+async def test_the_keymap_of_the_config_is_used(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    config = Config(keymap={"help": "f2", "errors_only": "E,f3", "no_such_command": "x"})
+    app = fake_app(engine, config)
+    async with running(app) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert app.screen is app.main
+        await pilot.press("f2")
+        await until(pilot, lambda: app.screen is not app.main)
+        assert "f2" in screen_text(app)
+        await pilot.press("escape")
+        assert any("no_such_command" in entry.text for entry in app.journal.entries)
+
+
+async def test_the_key_of_a_command_that_is_off_says_why(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("c")
+        await until(pilot, lambda: notes(app))
+        assert notes(app) == ["The job is not running."]
+        assert app.screen is app.main
+
+
+async def test_letters_do_not_run_commands_while_a_text_is_typed(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("slash", *"xqrcn")
+        await until(pilot, lambda: "xqrcn" in screen_text(app))
+        assert app.screen is app.main
+        assert app.main.pane == "batches"
