@@ -215,6 +215,17 @@ def test_duplicates_are_counted_all_and_listed_to_a_limit(tmp_path: Path) -> Non
     assert [p.line for p in report.problems] == list(range(501, 501 + SHOWN_PER_CODE))
 
 
+def test_the_first_duplicates_are_named_even_when_there_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.compose.check._VERIFIED", 3)
+    ids = [f"r{n}" for n in range(700)]
+    report = checked(tmp_path, lines(*(chat(custom_id) for custom_id in ids + ids)))
+    assert report.found == {"duplicate_custom_id": 700} and report.stops == 700
+    assert [p.line for p in report.problems] == [701, 702, 703]
+    assert report.problems[2].what == "custom_id 'r2' is on line 3 already"
+
+
 def test_a_row_with_another_fault_still_counts_as_the_first_of_its_id(tmp_path: Path) -> None:
     report = checked(tmp_path, lines(without(chat("a"), "method"), chat("a")))
     assert report.problems[1].what == "custom_id 'a' is on line 1 already"

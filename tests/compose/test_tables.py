@@ -101,6 +101,16 @@ def test_faults_are_errors_with_a_hint(tmp_path: Path) -> None:
         open_table(tmp_path / "none.csv")
 
 
+def test_the_count_is_about_right(tmp_path: Path) -> None:
+    plain = b"a,b\n" + b"1,2\n" * 50_000
+    assert open_table(written(tmp_path, plain, "t.csv")).count == 50_000
+    quoted = b"a,b\n" + b'1,"x\ny\nz"\n' * 50_000
+    count = open_table(written(tmp_path, quoted, "t.csv")).count
+    assert count is not None and abs(count - 50_000) < 500
+    assert open_table(written(tmp_path, b"a,b\n1,2", "t.csv")).count == 1
+    assert open_table(written(tmp_path, b"a,b\n", "t.csv")).count == 0
+
+
 def test_a_cell_of_a_megabyte(tmp_path: Path) -> None:
     source = open_table(written(tmp_path, b'a,b\n1,"' + b"x\n" * 500_000 + b'"\n', "t.csv"))
     assert len(next(source.rows())["b"]) == 1_000_000

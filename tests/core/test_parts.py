@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +28,7 @@ def test_parts_rejoin_and_keep_the_limits(
         rejoined += inside
     assert rejoined == places
     # Greedy: the first row of a part did not fit into the one before.
-    for before, after in zip(parts, parts[1:], strict=False):
+    for before, after in itertools.pairwise(parts):
         first = dict(places)[after.first_seq] + 1
         full = (rows and before.rows == rows) or (size and before.size + first > size)
         assert full

@@ -22,12 +22,14 @@ SCALARS = (
     | st.text(max_size=8)
     | st.sampled_from(["stop", "length", "failed", "batch_expired", '{"type":"x"}', "200"])
 )
-KEYS = st.sampled_from(
-    "custom_id response error status_code body message code type choices content refusal text"
-    " tool_calls function finish_reason usage prompt_tokens input_tokens output data embedding"
-    " results billing_cost credits status incomplete_details reason details result model"
-    " cache_read_input_tokens succeeded errored".split()
-) | st.text(max_size=3)
+WORDS = (
+    "custom_id", "response", "error", "status_code", "body", "message", "code", "type", "choices",
+    "content", "refusal", "text", "tool_calls", "function", "finish_reason", "usage", "output",
+    "prompt_tokens", "input_tokens", "cache_read_input_tokens", "data", "embedding", "results",
+    "billing_cost", "credits", "status", "incomplete_details", "reason", "details", "result",
+    "model", "errored",
+)  # fmt: skip
+KEYS = st.sampled_from(WORDS) | st.text(max_size=3)
 
 
 def nested(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

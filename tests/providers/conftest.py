@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-import stamina
+
+from tui.providers import repeating
 
 
 @pytest.fixture(autouse=True)
-def no_waiting() -> Iterator[None]:
-    """Repeatable calls are repeated as often as the profile says, but at once."""
-    with stamina.set_testing(True, attempts=10, cap=True):
-        yield
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that repeats asked for; nobody waits for them."""
+    asked: list[float] = []
+
+    async def note(seconds: float) -> None:
+        asked.append(seconds)
+
+    monkeypatch.setattr(repeating, "sleep", note)
+    return asked

@@ -98,7 +98,7 @@ async def test_a_create_is_not_sent_on_otherwise(status: int) -> None:
     assert len(script.requests) == 1
 
 
-async def test_a_read_is_repeated_a_few_times() -> None:
+async def test_a_read_is_repeated_a_few_times(pauses: list[float]) -> None:
     bad = httpx.Response(503, json={"error": {"message": "busy"}})
     script = Scripted({"GET /v1/batches/1": [bad, httpx.ReadError("cut"), GOOD]})
     assert (await wire_to(script).ask(READ)).table()["id"] == "batch_1"
@@ -107,6 +107,18 @@ async def test_a_read_is_repeated_a_few_times() -> None:
     with pytest.raises(ProviderError, match="busy"):
         await wire_to(script).ask(READ)
     assert len(script.requests) == find_profile("openai").http.attempts
+    assert [int(pause * 2) / 2 in (base, base + 0.5) for pause, base in zip(
+        pauses, [0.5, 1.0, 0.5, 1.0, 2.0], strict=True)] == [True] * 5  # fmt: skip
+
+
+async def test_a_pause_that_was_asked_for_is_kept(pauses: list[float]) -> None:
+    busy = httpx.Response(429, headers={"Retry-After": "12"})
+    long = httpx.Response(429, headers={"Retry-After": "600"})
+    script = Scripted({"GET /v1/batches/1": [busy, long, GOOD]})
+    with pytest.raises(ProviderError) as caught:
+        await wire_to(script).ask(READ)
+    assert caught.value.retry_after == 600.0
+    assert pauses == [12.0]
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
@@ -143,7 +155,6 @@ def test_how_long_a_repeat_waits() -> None:
     assert _pause(GarbledAnswerError("m")) is False
     assert _pause(RequestRefusedError("m", retry_after=1.0)) is False
     assert _pause(KeyRefusedError("m")) is False
-    assert _pause(ValueError("m")) is False
 
 
 @pytest.mark.parametrize(

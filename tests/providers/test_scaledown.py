@@ -103,7 +103,7 @@ async def test_an_output_that_is_not_ready_is_asked_for_again() -> None:
     assert len(script.requests) == 3
 
 
-async def test_a_server_in_trouble_is_asked_again(draft: BatchDraft) -> None:
+async def test_a_server_in_trouble_is_asked_again(draft: BatchDraft, pauses: list[float]) -> None:
     answers = [
         httpx.Response(502, text="bad"),
         httpx.Response(503),
@@ -116,6 +116,7 @@ async def test_a_server_in_trouble_is_asked_again(draft: BatchDraft) -> None:
     with pytest.raises(ProviderError, match="500"):
         await scaledown(script).create(draft)
     assert len(script.requests) == 4
+    assert pauses == [2.0, 4.0, 2.0, 4.0, 8.0]
 
 
 @pytest.mark.parametrize(

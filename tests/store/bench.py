@@ -27,7 +27,9 @@ def request(custom_id: str, text: str = "hello") -> bytes:
     ).encode()
 
 
-def line(custom_id: str, outcome: Outcome = Outcome.SUCCEEDED, text: str = "", **usage: int) -> bytes:
+def line(
+    custom_id: str, outcome: Outcome = Outcome.SUCCEEDED, text: str = "", **usage: int
+) -> bytes:
     """A result line with an outcome; ``text`` is the answer, or the message of the error."""
     value: dict[str, Any] = {"id": "r", "custom_id": custom_id, "response": None, "error": None}
     codes = {Outcome.EXPIRED: "batch_expired", Outcome.CANCELLED: "batch_cancelled"}

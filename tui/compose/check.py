@@ -14,7 +14,7 @@ from tui.core.text import quoted
 from tui.errors import InputError
 
 _VERIFIED = 10_000
-"""So many ids that seem to be there twice are looked up again; the memory for more is not taken."""
+"""So many ids that seem to be there twice are looked up again; further ones are only counted."""
 
 
 def check_file(
@@ -44,13 +44,16 @@ def check_file(
     scanner = Scanner(path, limits)
     log = _Log()
     suspects: set[str] = set()
+    unnamed = 0
     for block in scanner.blocks():
         for problem in block.problems:
             if problem.code == "duplicate_custom_id" and problem.line is not None:
-                custom_id = block.ids[problem.line - block.first_line]
-                if custom_id is not None and (custom_id in suspects or len(suspects) < _VERIFIED):
+                custom_id = block.ids[problem.line - block.first_line] or ""
+                if custom_id in suspects or len(suspects) < _VERIFIED:
                     suspects.add(custom_id)
-                    continue
+                else:
+                    unnamed += 1
+                continue
             log.add(problem)
         if progress is not None:
             progress(block.offset, scanner.size)
@@ -58,6 +61,7 @@ def check_file(
             raise stopped(path)
     if suspects:
         _name_duplicates(path, limits, suspects, log, stop)
+        log.count("duplicate_custom_id", unnamed)
     _judge_file(scanner, limits, log)
     tally = scanner.tally
     return CheckReport(
@@ -92,6 +96,12 @@ class _Log:
         self.fixable += problem.severity == "fixable"
         if self._shown[problem.code, problem.severity] <= SHOWN_PER_CODE:
             self.problems.append(problem)
+
+    def count(self, code: ProblemCode, errors: int) -> None:
+        """Count errors that are not listed."""
+        if errors:
+            self.found[code] += errors
+            self.stops += errors
 
 
 def stopped(path: Path) -> InputError:

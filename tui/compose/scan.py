@@ -107,14 +107,12 @@ class Scanner:
         self.tally.longest_line = max(self.tally.longest_line, longest)
         if b"\r" in piece:
             self._count_crlf(block)
-        uniform = self._uniform
-        if uniform is None or longest > self._longest or not self._read_quickly(block, piece):
+        uniform = self._uniform if longest <= self._longest else None
+        if uniform is None or not self._read_quickly(block, piece, uniform):
             self._read_closely(block)
 
-    def _read_quickly(self, block: Block, piece: bytes) -> bool:
+    def _read_quickly(self, block: Block, piece: bytes, uniform: UniformRows) -> bool:
         """Read a block of rows that are all like the ones before; false where they are not."""
-        uniform = self._uniform
-        assert uniform is not None
         plain = piece.isascii()
         if not plain:
             try:

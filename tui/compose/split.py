@@ -60,7 +60,7 @@ def split_file(
     r"""Write the parts of a file into a folder, as ``name-1.jsonl``, ``name-2.jsonl`` and so on.
 
     Every row ends with ``\n`` and is otherwise untouched: the parts one after the other are
-    the file, without a byte order mark and blank lines.
+    the file, without byte order marks and blank lines.
 
     Args:
         path: The file.
@@ -99,8 +99,7 @@ def split_file(
 
 def _rows(path: Path) -> Iterator[bytes]:
     with open_bytes(path) as file:
-        for offset, line in lines_of(file):
-            if offset == 0:
-                line = line.removeprefix(BOM)
+        for _, line in lines_of(file):
+            line = line.removeprefix(BOM)
             if line.strip():
                 yield line

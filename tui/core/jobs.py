@@ -52,6 +52,24 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
     raw: dict[str, Any] = {}
 
+    @property
+    def is_unsent(self) -> bool:
+        """Is it still to be sent, or sent again, by a person?"""
+        sent = (Submission.RUNNING, Submission.REFUSED, Submission.WAITING)
+        return self.submission not in sent and self.status is not BatchStatus.CANCELLED
+
+    @property
+    def is_under_way(self) -> bool:
+        """Will something still come of it by itself?"""
+        if self.submission is Submission.RUNNING:
+            return not self.collected
+        return self.submission in (
+            Submission.UPLOADING,
+            Submission.UPLOADED,
+            Submission.CREATING,
+            Submission.WAITING,
+        )
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the person asked for: one set of requests, under one name.

@@ -162,6 +162,10 @@ class Collector:
 
 
 def _open_at(path: Path, have: int) -> BinaryIO:
+    if have == 0:
+        # A new file in place of an empty one: a search may have the old one mapped, and
+        # a mapped file that shrinks ends the program.
+        path.unlink(missing_ok=True)
     stream = os.fdopen(open_private(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
     stream.truncate(have)
     stream.seek(have)
@@ -172,13 +176,14 @@ def _write(stream: BinaryIO, pending: bytearray, path: Path) -> None:
     if not pending:
         return
     try:
-        stream.write(pending)
+        while pending:
+            # A disk that is nearly full takes a part of it.
+            del pending[: stream.write(pending)]
     except OSError as error:
         raise HistoryError(
             f"{path} cannot be written: {error.strerror}",
             "Free some space; what the provider has is fetched again.",
         ) from error
-    pending.clear()
 
 
 def _close_durably(stream: BinaryIO) -> None:

@@ -6,9 +6,9 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from tui.core.jobs import Batch
 from tui.engine.accounts import Accounts
@@ -18,6 +18,8 @@ from tui.logs import LOGGER
 from tui.paths import Paths
 from tui.store.history import History
 from tui.store.jobs import batch_pk, note, update_batch
+
+T = TypeVar("T")
 
 KILL_VARIABLE = "BATCHDECK_KILL_AT"
 """Fault tests put the name of a step here; the program then dies there, by SIGKILL."""
@@ -39,6 +41,26 @@ class Context:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     poll_errors: dict[str, list[BatchdeckError]] = field(default_factory=dict)
     log: logging.Logger = LOGGER
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something to its end, even if the one who asked for it is gone."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def drain(self, seconds: float) -> None:
+        """Let shielded work end; wait so long at the most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    async def cancel_all(self) -> None:
+        """End the shielded work that did not end by itself."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def publish(self, event: JobEvent) -> None:
         """Tell the subscribers."""

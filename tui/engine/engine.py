@@ -4,45 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tui.compose.report import CheckReport
 from tui.config import Config, load_config
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
-from tui.core.jobs import Batch, Job
-from tui.core.status import BatchStatus, Submission, is_terminal
+from tui.core.jobs import Job
+from tui.core.status import is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.canceller import cancel_batch
 from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
+from tui.engine.holding import LeaseKeeper
 from tui.engine.importer import import_job, limits_of
 from tui.engine.planner import plan_first_attempt
 from tui.engine.remover import remove_remote
-from tui.engine.retrier import RetryPlan, make_plan, store_plan
+from tui.engine.retrier import RetryPlan, make_plan
+from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
-from tui.engine.watcher import LEASE_SECONDS, Watcher
-from tui.errors import AccountKeyError, BatchdeckError, QuotaError, UsageError
+from tui.engine.waiting import wait_for
+from tui.engine.watcher import Watcher
+from tui.errors import UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
-from tui.store.batches import abandon
 from tui.store.deleting import delete_job
 from tui.store.export import export_rows
 from tui.store.history import History
-from tui.store.leases import claim, release
 
-T = TypeVar("T")
 Stop = Callable[[], bool]
 Progress = Callable[[int, int], None]
 
 _LOOK_SECONDS = 1.0
 """How often the history is looked at for what another program wrote."""
-
-_REFUSALS = 3
-"""Polls in a row that a key may be refused before waiting for the job is given up."""
 
 
 class Engine:
@@ -67,10 +64,10 @@ class Engine:
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
         self._submitter = Submitter(self._context)
         self._collector = Collector(self._context)
-        self._watcher = Watcher(self._context, self._submitter, self._collector)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._leases = LeaseKeeper(self._context)
+        self._watcher = Watcher(self._context, self._leases, self._submitter, self._collector)
+        self._sender = Sender(self._context, self._leases, self._submitter, self._watcher)
         self._observer: asyncio.Task[None] | None = None
-        self._closing = False
 
     @classmethod
     async def open(
@@ -191,40 +188,15 @@ class Engine:
             BatchdeckError: A batch was not taken; the job stays and can be submitted again.
         """
         await asyncio.to_thread(plan_first_attempt, self._context, job_id)
-        unsent = [b for b in self.history.batches(job_id) if _is_unsent(b)]
+        unsent = [b for b in self.history.batches(job_id) if b.is_unsent]
         if not unsent:
             raise UsageError(
                 "all of this job has been sent already", "`retry` sends failed rows again."
             )
-        await self._shielded(self._send(unsent, resend_uncertain, patient))
+        await self._context.shielded(
+            self._sender.send(unsent, resend=resend_uncertain, patient=patient)
+        )
         return self.history.job(job_id)
-
-    async def _send(
-        self, batches: Sequence[Batch], resend: bool = False, patient: bool = False
-    ) -> None:
-        database = self.history.database
-        try:
-            for batch in batches:
-                if self._closing:
-                    # The parts that are left stay drafts; `submit` sends them another time.
-                    return
-                now = self._context.clock()
-                if not await asyncio.to_thread(claim, database, batch.id, now, LEASE_SECONDS):
-                    raise UsageError("another Batchdeck is sending this job right now")
-                try:
-                    await self._submitter.send(batch.id, resend=resend)
-                except QuotaError:
-                    if not patient:
-                        raise
-                finally:
-                    await asyncio.to_thread(release, database, [batch.id])
-        finally:
-            self._watcher.adopt(
-                batch
-                for batch in map(self.history.batch, [b.id for b in batches])
-                if batch.submission in (Submission.RUNNING, Submission.WAITING)
-            )
-            self.events.publish(JobChanged(batches[0].job_id))
 
     def watch(self) -> None:
         """Go on with everything that is under way, in the background."""
@@ -239,35 +211,7 @@ class Engine:
             AccountKeyError: The provider keeps refusing the key.
         """
         self.watch()
-        moved = asyncio.Event()
-        unsubscribe = self.events.subscribe(lambda _: moved.set())
-        try:
-            while True:
-                moved.clear()
-                live = [
-                    batch
-                    for job_id in job_ids
-                    for batch in self.history.batches(job_id)
-                    if _is_under_way(batch)
-                ]
-                if not live:
-                    return
-                self._give_up_if_refused(live)
-                try:
-                    async with asyncio.timeout(_LOOK_SECONDS):
-                        await moved.wait()
-                except TimeoutError:
-                    continue
-        finally:
-            unsubscribe()
-
-    def _give_up_if_refused(self, batches: Sequence[Batch]) -> None:
-        for batch in batches:
-            errors = self._context.poll_errors.get(batch.id, [])
-            refused = [error for error in errors if isinstance(error, AccountKeyError)]
-            if len(refused) < _REFUSALS:
-                return
-        raise refused[-1]
+        await wait_for(self._context, job_ids)
 
     async def collect(self, job_id: str) -> Job:
         """Ask for every live batch of a job once, and fetch what there is now.
@@ -275,7 +219,7 @@ class Engine:
         Raises:
             BatchdeckError: Something could not be fetched.
         """
-        await self._shielded(self._collect(job_id))
+        await self._context.shielded(self._collect(job_id))
         return self.history.job(job_id)
 
     async def _collect(self, job_id: str) -> None:
@@ -310,30 +254,8 @@ class Engine:
         Raises:
             BatchdeckError: It was not taken; the rows show their earlier outcome again.
         """
-        await self._shielded(self._retry(plan))
+        await self._context.shielded(self._sender.retry(plan))
         return self.history.job(plan.job_id)
-
-    async def _retry(self, plan: RetryPlan) -> None:
-        batches = await asyncio.to_thread(store_plan, self._context, plan)
-        self.events.publish(JobChanged(plan.job_id))
-        try:
-            await self._send(batches)
-        except BatchdeckError as error:
-            await self._abandon(batches, error)
-            raise
-
-    async def _abandon(self, batches: Sequence[Batch], error: BatchdeckError) -> None:
-        """Retries of which it is known that nothing runs give their rows back."""
-        for batch in map(self.history.batch, [batch.id for batch in batches]):
-            if batch.submission in (Submission.DRAFT, Submission.UPLOADED):
-                await asyncio.to_thread(
-                    abandon,
-                    self.history.database,
-                    batch.id,
-                    error.message,
-                    self._context.clock(),
-                )
-        self.events.publish(JobChanged(batches[0].job_id))
 
     async def cancel(self, job_id: str) -> Job:
         """Ask for an end of everything of a job that runs; what is done stays.
@@ -342,11 +264,11 @@ class Engine:
             UsageError: Nothing of it runs.
             BatchdeckError: The provider did not take it.
         """
-        live = [b for b in self.history.batches(job_id) if _is_under_way(b) or _is_unsent(b)]
+        live = [b for b in self.history.batches(job_id) if b.is_under_way or b.is_unsent]
         if not live:
             raise UsageError("nothing of this job is running")
         for batch in live:
-            await self._shielded(cancel_batch(self._context, batch))
+            await self._context.shielded(cancel_batch(self._context, batch))
         self._watcher.adopt(b for b in map(self.history.batch, [b.id for b in live]) if b.remote_id)
         self.events.publish(JobChanged(job_id))
         return self.history.job(job_id)
@@ -363,7 +285,7 @@ class Engine:
         Raises:
             UsageError: It is here already, or its rows cannot be known yet.
         """
-        batch = await self._shielded(
+        batch = await self._context.shielded(
             adopt(self._context, account or self.accounts.default, remote_id, name=name)
         )
         self._watcher.adopt([batch])
@@ -381,11 +303,11 @@ class Engine:
             UsageError: A batch of it still runs.
         """
         batches = self.history.batches(job_id)
-        if any(_is_under_way(batch) for batch in batches):
+        if any(batch.is_under_way for batch in batches):
             raise UsageError("a batch of this job still runs", "Cancel it first.")
         if remote:
             for batch in batches:
-                await self._shielded(remove_remote(self._context, batch))
+                await self._context.shielded(remove_remote(self._context, batch))
         await asyncio.to_thread(delete_job, self.history.database, self.paths, job_id)
         self.events.publish(JobDeleted(job_id))
 
@@ -415,33 +337,25 @@ class Engine:
             selection = self.history.select(job_id, rows, stop=stop)
             return export_rows(self.history, job_id, selection, path, stop=stop, progress=progress)
 
-        return await self._shielded(asyncio.to_thread(work))
+        return await self._context.shielded(asyncio.to_thread(work))
 
     async def drain(self, seconds: float = 10.0) -> None:
         """Let answers that are under way be stored; wait so long at the most."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+        await self._context.drain(seconds)
 
     async def close(self) -> None:
         """Stop, with everything stored that came."""
-        self._closing = True
+        self._sender.closing = True
         await self.drain()
         if self._observer is not None:
             self._observer.cancel()
             await asyncio.gather(self._observer, return_exceptions=True)
         await self._watcher.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.drain(2.0)
+        await self._context.cancel_all()
+        await self._leases.close()
         await self.accounts.aclose()
         await asyncio.to_thread(self.history.close)
-
-    async def _shielded(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something to its end, even if the one who asked for it is gone."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
 
     async def _observe(self) -> None:
         """See what another program writes into the same history."""
@@ -458,26 +372,3 @@ class Engine:
                     if batch.id not in self._watcher.watched()
                 )
                 self.events.publish(JobChanged(""))
-
-
-def _is_unsent(batch: Batch) -> bool:
-    return (
-        batch.submission
-        not in (
-            Submission.RUNNING,
-            Submission.REFUSED,
-            Submission.WAITING,
-        )
-        and batch.status is not BatchStatus.CANCELLED
-    )
-
-
-def _is_under_way(batch: Batch) -> bool:
-    """Will something still come of it by itself?"""
-    if batch.submission is Submission.RUNNING:
-        return not batch.collected
-    return batch.submission in (
-        Submission.UPLOADING,
-        Submission.CREATING,
-        Submission.WAITING,
-    )

@@ -85,7 +85,7 @@ def make_plan(
     info = context.accounts.info(job.account)
     return RetryPlan(
         job_id=job.id,
-        seqs=sorted(seqs),
+        seqs=sorted(set(seqs)),
         permanent=permanent,
         account=job.account,
         provider=info.provider,
@@ -109,7 +109,11 @@ def _nothing(job: Job, permanent: int) -> UsageError:
 
 
 def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
-    """Make the batches of a retry; their rows become pending. Call it in a thread."""
+    """Make the batches of a retry; their rows become pending. Call it in a thread.
+
+    Raises:
+        UsageError: All of the rows have been sent again since the plan was made.
+    """
     history = context.history
     connection = history.database.read
     pk = job_pk(connection, plan.job_id)
@@ -125,7 +129,7 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
         ).fetchall()
     )
     now = context.clock()
-    batches: list[Batch] = []
+    parts: list[tuple[Batch, Sequence[int]]] = []
     start = 0
     for number, part in enumerate(plan_parts(lengths, PartLimits(limits.rows, limits.bytes)), 1):
         batch = Batch(
@@ -138,7 +142,6 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
             edits=dict(plan.edits),
             created_at=now,
         )
-        begin_retry(history.database, batch, plan.seqs[start : start + part.rows], now)
-        batches.append(batch)
+        parts.append((batch, plan.seqs[start : start + part.rows]))
         start += part.rows
-    return batches
+    return [history.batch(batch_id) for batch_id in begin_retry(history.database, parts, now)]

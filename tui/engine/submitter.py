@@ -47,6 +47,7 @@ class Submitter:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._locks: dict[str, asyncio.Lock] = {}
 
     async def send(self, batch_id: str, *, resend: bool = False) -> None:
         """Bring a batch from wherever it stands to ``running``.
@@ -58,6 +59,11 @@ class Submitter:
         Raises:
             BatchdeckError: It did not get there; the batch says how far it came.
         """
+        # The watcher may come upon a batch that is being sent here: it waits, and finds it done.
+        async with self._locks.setdefault(batch_id, asyncio.Lock()):
+            await self._send(batch_id, resend)
+
+    async def _send(self, batch_id: str, resend: bool) -> None:
         context = self._context
         batch = context.history.batch(batch_id)
         job = context.history.job(batch.job_id)

@@ -18,15 +18,16 @@ from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
+from tui.engine.holding import LeaseKeeper
 from tui.engine.quota import queue_was_full
 from tui.engine.remover import clean_up
 from tui.engine.submitter import Submitter
 from tui.errors import BatchdeckError, KeyRefusedError, ProviderError, QuotaError
 from tui.providers.base import Dialect
-from tui.store.leases import claim, release, renew
 
-LEASE_SECONDS = 30.0
-_RENEW_SECONDS = 10.0
+_LOOK_AGAIN = 10.0
+"""Seconds until a batch that another program works on is looked at again."""
+
 _LONGEST_PAUSE = 300.0
 _AT_ONCE = 4
 """Calls under way for one account at most."""
@@ -41,15 +42,17 @@ _LIST_FROM = 4
 class Watcher:
     """Watches every live batch of the history."""
 
-    def __init__(self, context: Context, submitter: Submitter, collector: Collector) -> None:
+    def __init__(
+        self, context: Context, leases: LeaseKeeper, submitter: Submitter, collector: Collector
+    ) -> None:
         self._context = context
+        self._leases = leases
         self._submitter = submitter
         self._collector = collector
         self._due: dict[str, dict[str, float]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake: dict[str, asyncio.Event] = {}
         self._held: set[str] = set()
-        self._renewer: asyncio.Task[None] | None = None
         self._late: dict[str, int] = {}
         self._failures: dict[str, int] = {}
         self._closing = False
@@ -69,32 +72,18 @@ class Watcher:
                 self._tasks[batch.account] = asyncio.create_task(
                     self._watch_account(batch.account), name=f"watch {batch.account}"
                 )
-        if self._due and (self._renewer is None or self._renewer.done()):
-            self._renewer = asyncio.create_task(self._renew(), name="renew leases")
 
     def watched(self) -> set[str]:
         """The batches that are watched here."""
         return {batch_id for due in self._due.values() for batch_id in due}
 
     async def close(self) -> None:
-        """Stop watching; the leases are given back."""
+        """Stop watching."""
         self._closing = True
-        tasks = [*self._tasks.values(), *([self._renewer] if self._renewer else [])]
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._held:
-            await asyncio.to_thread(release, self._context.history.database, list(self._held))
-        self._held.clear()
-
-    async def _renew(self) -> None:
-        while any(self._due.values()):
-            await asyncio.sleep(_RENEW_SECONDS)
-            if self._held:
-                until = self._context.clock() + LEASE_SECONDS
-                await asyncio.to_thread(
-                    renew, self._context.history.database, list(self._held), until
-                )
 
     async def _watch_account(self, account: str) -> None:
         due = self._due[account]
@@ -149,14 +138,12 @@ class Watcher:
     async def _poll(self, account: str, batch_id: str, listed: dict[str, RemoteBatch]) -> None:
         context = self._context
         due = self._due[account]
-        now = context.clock()
-        database = context.history.database
         if batch_id not in self._held:
-            if not await asyncio.to_thread(claim, database, batch_id, now, LEASE_SECONDS):
+            if not await self._leases.take(batch_id):
                 if context.history.batch(batch_id).collected:
                     due.pop(batch_id, None)
                 else:
-                    due[batch_id] = now + _RENEW_SECONDS
+                    due[batch_id] = context.clock() + _LOOK_AGAIN
                 return
             self._held.add(batch_id)
         batch = context.history.batch(batch_id)
@@ -173,8 +160,8 @@ class Watcher:
             over, pause = False, await self._trouble(batch, unexpected)
         if over:
             due.pop(batch_id, None)
-            await asyncio.to_thread(release, database, [batch_id])
             self._held.discard(batch_id)
+            await self._leases.give([batch_id])
         else:
             due[batch_id] = context.clock() + pause
 
@@ -186,7 +173,8 @@ class Watcher:
         if batch.submission is not Submission.RUNNING:
             if batch.submission in (Submission.DRAFT, Submission.UNCERTAIN, Submission.REFUSED):
                 return True, 0.0
-            await self._submitter.send(batch.id)
+            # A create under way must end even if the watching does.
+            await context.shielded(self._submitter.send(batch.id))
             return False, 0.0
         dialect = await context.accounts.dialect(batch.account)
         assert batch.remote_id is not None
@@ -207,9 +195,7 @@ class Watcher:
 
         A batch that another program works on is left to it.
         """
-        database = self._context.history.database
-        now = self._context.clock()
-        if not await asyncio.to_thread(claim, database, batch.id, now, LEASE_SECONDS):
+        if not await self._leases.take(batch.id):
             return
         try:
             await self._store(batch, remote)
@@ -218,8 +204,7 @@ class Watcher:
             else:
                 await self._collector.fetch(dialect, batch, remote)
         finally:
-            if batch.id not in self._held:
-                await asyncio.to_thread(release, database, [batch.id])
+            await self._leases.give([batch.id])
 
     async def _store(self, batch: Batch, remote: RemoteBatch) -> bool:
         """Keep what the provider says; was any of it new?"""

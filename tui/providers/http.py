@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +11,6 @@ from typing import Any, TypeVar
 
 import httpx
 import msgspec
-import stamina
 
 from tui import __version__
 from tui.errors import (
@@ -28,11 +26,9 @@ from tui.providers.calls import Call, Reply
 from tui.providers.failures import failure
 from tui.providers.redact import redact
 from tui.providers.refusals import Answer, Reading, refusal
+from tui.providers.repeating import repeated
 from tui.providers.rules import RetryRules
 from tui.providers.schema import Profile
-
-# Stamina logs every repeat as a warning; without a handler that would be written over the screen.
-logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 LONGEST_PAUSE = 60.0
 """Seconds that a repeatable call waits when it is asked to; more is left to the caller."""
@@ -147,17 +143,11 @@ class Wire:
     async def _patiently(self, call: Call, act: Callable[[], Awaitable[T]]) -> T:
         if not call.repeatable:
             return await act()
-        async for attempt in stamina.retry_context(
-            on=functools.partial(_pause, late=call.late),
+        return await repeated(
+            act,
+            again=functools.partial(_pause, late=call.late),
             attempts=self.profile.http.attempts,
-            timeout=None,
-            wait_initial=0.5,
-            wait_max=8.0,
-            wait_jitter=0.5,
-        ):
-            with attempt:
-                return await act()
-        raise AssertionError("stamina ends with a value or an error")
+        )
 
     async def _open(self, call: Call) -> httpx.Response:
         """Send, follow redirects of the same origin, and turn refusals into errors."""
@@ -265,7 +255,7 @@ class Wire:
         )
 
 
-def _pause(error: Exception, *, late: bool = False) -> bool | float:
+def _pause(error: BatchdeckError, *, late: bool = False) -> bool | float:
     """Shall a repeatable call be made again, and after how many seconds?"""
     if late and isinstance(error, RequestRefusedError) and error.status == 404:
         return True

@@ -12,18 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-import stamina
 
 from tui.core.remote import RemoteBatch, ResultSource
 from tui.core.status import BatchStatus
-from tui.errors import ProviderError
+from tui.errors import BatchdeckError, ProviderError
 from tui.providers.base import BatchDraft, Download, SendProgress
-from tui.providers.calls import Reply
 from tui.providers.common import BatchDialect
+from tui.providers.repeating import repeated
 from tui.providers.rowstream import RowStream
 
 _FIRST_PAUSE = 2.0
-_LAST_PAUSE = 8.0
 _TRIES = 4
 
 
@@ -52,18 +50,13 @@ class ScaledownDialect(BatchDialect):
             headers={"Content-Type": "application/jsonl", **stream.headers},
             patience=self._profile.http.send_seconds,
         )
-        reply: Reply | None = None
-        async for attempt in stamina.retry_context(
-            on=_server_trouble,
+        reply = await repeated(
+            lambda: self._wire.ask(call),
+            again=_server_trouble,
             attempts=_TRIES,
-            timeout=None,
-            wait_initial=_FIRST_PAUSE,
-            wait_max=_LAST_PAUSE,
-            wait_jitter=0.0,
-        ):
-            with attempt:
-                reply = await self._wire.ask(call)
-        assert reply is not None
+            first=_FIRST_PAUSE,
+            jitter=0.0,
+        )
         return self._with_results(self.batch_in(reply))
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
@@ -96,6 +89,6 @@ class ScaledownDialect(BatchDialect):
         return msgspec.structs.replace(batch, results=(source,) if ready else ())
 
 
-def _server_trouble(error: Exception) -> bool:
+def _server_trouble(error: BatchdeckError) -> bool:
     """Was it an HTTP answer of the 5xx kind, and not a code that forbids a repeat?"""
     return isinstance(error, ProviderError) and error.retryable and (error.status or 0) >= 500

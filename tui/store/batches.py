@@ -7,15 +7,18 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from tui.core.jobs import Batch
 from tui.core.outcome import Outcome
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus, Submission
+from tui.errors import UsageError
 from tui.paths import open_private
 from tui.store.database import Database
 from tui.store.groups import Groups
 from tui.store.jobs import batch_pk, insert_batch, job_pk, note, refresh_job
-from tui.store.merging import pending_of, set_aside, settle, show_best
+from tui.store.merging import ended_of, pending_of, set_aside, settle, show_best
 
 _SLICE = 2000
 _EVERYWHERE = (0, 2**62)
@@ -40,18 +43,47 @@ def begin_first_attempt(database: Database, batches: Sequence[Batch]) -> None:
         refresh_job(connection, pk)
 
 
-def begin_retry(database: Database, batch: Batch, seqs: Sequence[int], now: float) -> None:
-    """Store a batch of chosen rows and make these rows pending."""
+def begin_retry(
+    database: Database, parts: Sequence[tuple[Batch, Sequence[int]]], now: float
+) -> list[str]:
+    """Store the batches of a retry, all or none, and make their rows pending.
+
+    Rows that are pending already are left out: they are on their way in another batch, and
+    would be paid twice.
+
+    Args:
+        database: The history.
+        parts: Each batch with its rows.
+        now: Unix seconds.
+
+    Returns:
+        The ids of the batches that were stored.
+
+    Raises:
+        UsageError: All of the rows are on their way.
+    """
+    stored: list[str] = []
     with database.write(durable=True) as connection:
-        job = job_pk(connection, batch.job_id)
-        assert job is not None
-        pk = insert_batch(connection, batch, job)
-        connection.executemany(
-            "INSERT INTO batch_rows (batch, seq) VALUES (?,?)", ((pk, seq) for seq in seqs)
-        )
-        set_aside(connection, job, seqs)
-        note(connection, job, now, f"Retrying {len(seqs):,} rows", batch.id)
+        job = job_pk(connection, parts[0][0].job_id)
+        if job is None:
+            raise UsageError("the job is gone from the history")
+        for batch, seqs in parts:
+            free = ended_of(connection, job, seqs)
+            if not free:
+                continue
+            pk = insert_batch(connection, msgspec.structs.replace(batch, rows=len(free)), job)
+            connection.executemany(
+                "INSERT INTO batch_rows (batch, seq) VALUES (?,?)", ((pk, seq) for seq in free)
+            )
+            set_aside(connection, job, free)
+            note(connection, job, now, f"Retrying {len(free):,} rows", batch.id)
+            stored.append(batch.id)
         refresh_job(connection, job)
+    if not stored:
+        raise UsageError(
+            "these rows are being sent again already", "Wait for the answers that are under way."
+        )
+    return stored
 
 
 def abandon(database: Database, batch_id: str, reason: str, now: float) -> None:

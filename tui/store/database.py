@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ class Database:
     Args:
         path: ``history.db``; made (0600) and migrated when needed.
 
+    Attributes:
+        owner: Who opened it, as leases name it: machine, process and a random word.
+
     Raises:
         NewerHistoryError: A newer program wrote it.
         HistoryError: It cannot be opened.
@@ -36,6 +40,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         self._lock = threading.RLock()
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []

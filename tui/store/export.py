@@ -63,8 +63,11 @@ def export_rows(
             f"Use one of {', '.join(FORMATS)}.",
         )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    made = False
     try:
-        with os.fdopen(open_private(temporary), "wb", buffering=1 << 20) as stream:
+        descriptor = open_private(temporary)
+        made = True
+        with os.fdopen(descriptor, "wb", buffering=1 << 20) as stream:
             rows = history.row_lines(job_id, selection)
             written = _write(stream, path.suffix.lower(), rows, len(selection), stop, progress)
             stream.flush()
@@ -75,7 +78,8 @@ def export_rows(
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if made:
+            temporary.unlink(missing_ok=True)
 
 
 def _write(

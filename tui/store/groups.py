@@ -8,7 +8,9 @@ from tui.core.grouping import pattern_of
 from tui.core.jobs import ErrorGroup
 from tui.core.rows import RowError
 
-_NO_STATUS = -1
+NO_STATUS = -1
+"""Stands for an error that came without an HTTP status."""
+
 _KEPT = 2000
 """Characters of a group's message; the rows keep their own words in their files."""
 
@@ -24,7 +26,7 @@ class Groups:
 
     def number(self, http_status: int | None, error: RowError) -> int:
         """The group's row number."""
-        status = _NO_STATUS if http_status is None else http_status
+        status = NO_STATUS if http_status is None else http_status
         code = error.code or ""
         exact = (status, code, error.message)
         number = self._by_message.get(exact)
@@ -65,7 +67,7 @@ def read_groups(connection: sqlite3.Connection, job_pk: int) -> list[ErrorGroup]
     return [
         ErrorGroup(
             id=row[0],
-            http_status=None if row[1] == _NO_STATUS else row[1],
+            http_status=None if row[1] == NO_STATUS else row[1],
             code=row[2] or None,
             message=row[3],
             retryable=None if row[4] is None else bool(row[4]),

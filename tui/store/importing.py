@@ -54,7 +54,8 @@ def import_requests(
     folder = private_folder(paths.job_folder(job.id))
     file = folder / REQUESTS
     temporary = folder / f".{REQUESTS}"
-    stopped = False
+    written: Imported | None = None
+    kept = False
     try:
         with (
             os.fdopen(open_private(temporary), "wb", buffering=1 << 20) as stream,
@@ -71,12 +72,13 @@ def import_requests(
                 "UPDATE jobs SET total=?, size=? WHERE pk=?", (written.rows, written.size, pk)
             )
             note(connection, pk, job.created_at, f"Imported {written.rows:,} requests")
+        kept = True
     except _StoppedError:
-        stopped = True
+        pass
     finally:
-        if not file.exists() or stopped:
+        if not kept:
             _remove(folder)
-    return None if stopped else written
+    return written
 
 
 class _StoppedError(Exception):

@@ -190,9 +190,7 @@ class ResultIndexer:
             )
         if self._attempt > 1 or not self._store_at_once(connection, rows):
             ids = {seq: custom_id for custom_id, seq in seqs.items()}
-            join_rows(
-                connection, self._job, self._batch, self._file.pk, rows, ids, self._insert
-            )
+            join_rows(connection, self._job, self._batch, self._file.pk, rows, ids, self._insert)
 
     def _store_at_once(self, connection: sqlite3.Connection, rows: list[Values]) -> bool:
         """Store lines of rows of which nothing is known yet, as nearly all are.

@@ -117,10 +117,10 @@ def _known(
     for start in range(0, len(seqs), _IDS_AT_ONCE):
         part = seqs[start : start + _IDS_AT_ONCE]
         marks = ",".join("?" * len(part))
-        for seq, *values in connection.execute(
+        for seq, holder, file, outcome, offset, length in connection.execute(
             f"SELECT seq, batch, file, outcome, offset, length FROM {table}"
             f" WHERE job=? AND seq IN ({marks}){only}",
             (job, *part),
         ):
-            found[seq] = Known(*values, table)
+            found[seq] = Known(holder, file, outcome, offset, length, table)
     return found

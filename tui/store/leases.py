@@ -8,45 +8,43 @@ from collections.abc import Sequence
 
 from tui.store.database import Database
 
-OWNER = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
-"""This process, as leases name it."""
-
 
 def claim(database: Database, batch_id: str, now: float, seconds: float) -> bool:
     """Take the lease of a batch, unless a living program holds it."""
+    mine = database.owner
     row = database.read.execute(
         "SELECT lease_owner, lease_until FROM batches WHERE id=?", (batch_id,)
     ).fetchone()
     if row is None:
         return False
     owner, until = row
-    free = owner in (None, OWNER) or until < now or not _alive(owner)
+    free = owner in (None, mine) or until < now or not _alive(owner)
     if not free:
         return False
     with database.write() as connection:
         cursor = connection.execute(
             "UPDATE batches SET lease_owner=?, lease_until=? WHERE id=? AND lease_owner IS ?"
             " AND lease_until=?",
-            (OWNER, now + seconds, batch_id, owner, until),
+            (mine, now + seconds, batch_id, owner, until),
         )
         return cursor.rowcount == 1
 
 
 def renew(database: Database, batch_ids: Sequence[str], until: float) -> None:
-    """Hold the leases of this process for longer."""
+    """Hold the leases of this program for longer."""
     with database.write() as connection:
         connection.executemany(
             "UPDATE batches SET lease_until=? WHERE id=? AND lease_owner=?",
-            [(until, batch_id, OWNER) for batch_id in batch_ids],
+            [(until, batch_id, database.owner) for batch_id in batch_ids],
         )
 
 
 def release(database: Database, batch_ids: Sequence[str]) -> None:
-    """Give leases of this process back."""
+    """Give leases of this program back."""
     with database.write() as connection:
         connection.executemany(
             "UPDATE batches SET lease_owner=NULL, lease_until=0 WHERE id=? AND lease_owner=?",
-            [(batch_id, OWNER) for batch_id in batch_ids],
+            [(batch_id, database.owner) for batch_id in batch_ids],
         )
 
 

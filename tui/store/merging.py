@@ -156,6 +156,20 @@ def pending_of(
     return [row[0] for row in rows]
 
 
+def ended_of(connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int]) -> list[int]:
+    """Those of the rows that have a result, each once, in the order of the input."""
+    found: list[int] = []
+    for part in _parts(sorted(set(seqs))):
+        found += (
+            row[0]
+            for row in connection.execute(
+                f"SELECT seq FROM results WHERE job=? AND seq IN ({_marks(part)}) ORDER BY seq",
+                (job_pk, *part),
+            )
+        )
+    return found
+
+
 def _parts(seqs: Iterable[int]) -> Iterable[list[int]]:
     part: list[int] = []
     for seq in seqs:

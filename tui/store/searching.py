@@ -15,6 +15,9 @@ from tui.paths import Paths
 from tui.store.files import file_path
 from tui.store.importing import REQUESTS
 
+_ESCAPED = frozenset("\"\\/<>&'")
+"""Printable ASCII that JSON writers escape, by need or for the sake of HTML."""
+
 
 class TextSearch:
     """A literal, case-insensitive, in ``custom_id``, request line and result line.
@@ -80,10 +83,25 @@ class TextSearch:
 
 
 def _spellings(text: str) -> bytes:
-    """A pattern for the text as UTF-8, and as JSON writes it with and without escapes."""
-    import json
+    """A pattern for the text, each character as itself or as JSON may write it."""
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    return b"".join(_spelling(character) for character in clean)
 
-    plain = text.encode("utf-8", "replace")
-    quoted = msgspec.json.encode(plain.decode("utf-8"))[1:-1]
-    escaped = json.dumps(plain.decode("utf-8"))[1:-1].encode()
-    return b"|".join(re.escape(spelling) for spelling in dict.fromkeys((plain, quoted, escaped)))
+
+def _spelling(character: str) -> bytes:
+    if character.isascii() and character.isprintable() and character not in _ESCAPED:
+        # Nobody escapes these; case is left to the flag of the pattern.
+        return re.escape(character.encode())
+    found = [re.escape(character.encode())]
+    # The flag folds ASCII only.
+    for form in dict.fromkeys((character, character.lower(), character.upper())):
+        written = {msgspec.json.encode(form)[1:-1], *_escapes(form)}
+        found += (re.escape(spelling) for spelling in sorted(written))
+    return b"(?:" + b"|".join(dict.fromkeys(found)) + b")"
+
+
+def _escapes(text: str) -> Iterator[bytes]:
+    units = text.encode("utf-16-be")
+    yield "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2)).encode()
+    if text == "/":
+        yield b"\\/"

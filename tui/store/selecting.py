@@ -9,6 +9,7 @@ from typing import Any
 
 from tui.core.filtering import RowFilter, RowSelection, RowSort
 from tui.core.outcome import OUTCOME_CODES, Outcome
+from tui.store.groups import NO_STATUS
 
 _SORTS = {
     "custom_id": "q.custom_id",
@@ -75,8 +76,9 @@ def _query(job_pk: int, rows: RowFilter, order: RowSort) -> tuple[str, dict[str,
     inner = bool(ended_badly) or rows.error_group is not None or bool(rows.code)
     needs_groups = bool(rows.code) or order.column == "code"
     if inner:
-        # `outcome > 1` word for word is what lets SQLite use the partial index.
-        source = "results r"
+        # `outcome > 1` word for word is what lets SQLite use the partial index; left to
+        # itself it reads all rows of the job.
+        source = "results r INDEXED BY results_to_look_at"
         where = ["r.job=:job", "r.outcome>1"]
         if order.column == "custom_id":
             source += " JOIN requests q ON q.job=r.job AND q.seq=r.seq"
@@ -94,8 +96,10 @@ def _query(job_pk: int, rows: RowFilter, order: RowSort) -> tuple[str, dict[str,
         where.append("r.error_group=:group")
         values["group"] = rows.error_group
     if rows.code:
-        where.append("(g.code=:code OR CAST(g.http_status AS TEXT)=:code)")
-        values["code"] = rows.code
+        where.append(
+            "(g.code=:code OR (g.http_status<>:none AND CAST(g.http_status AS TEXT)=:code))"
+        )
+        values |= {"code": rows.code, "none": NO_STATUS}
     direction = " DESC" if order.descending else ""
     if order.column == "seq":
         by = f"{seq}{direction}"

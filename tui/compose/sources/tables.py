@@ -62,7 +62,7 @@ def open_table(
         kind="table",
         columns=tuple(columns),
         open_rows=rows,
-        count=max(found.lines + (not sample.endswith("\n") or not whole) - header, 0),
+        count=_count(found.lines, sample, delimiter) - header,
         base=path.parent,
         notes=(
             found.encoding,
@@ -70,6 +70,16 @@ def open_table(
             "first row names the columns" if header else "no header",
         ),
     )
+
+
+def _count(lines: int, sample: str, delimiter: str) -> int:
+    """How many rows there are, about: quoted cells may hold line ends."""
+    in_sample = sample.count("\n")
+    records = sum(1 for _ in _records(sample, delimiter))
+    if not sample.endswith("\n"):
+        in_sample += 1
+        lines += 1
+    return max(round(lines * records / in_sample), 1)
 
 
 def sniff(sample: str, *, whole: bool) -> str:

@@ -16,7 +16,14 @@ from tui.core.text import one_line
 from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
 from tui.ui.tones import Part, content
-from tui.ui.widgets.path_list import PathChoice, choices, completed, expand, shown
+from tui.ui.widgets.path_list import (
+    PathChoice,
+    choices,
+    completed,
+    expand,
+    is_typeable,
+    shown,
+)
 
 
 class PickFileDialog(Dialog[Path | None]):
@@ -91,7 +98,7 @@ class PickFileDialog(Dialog[Path | None]):
         field = self.query_one(Input)
         longer = completed(field.value, self._found)
         chosen = self._chosen
-        if longer == field.value and chosen is not None:
+        if longer == field.value and chosen is not None and is_typeable(chosen.path.name):
             longer = shown(chosen)
         self._type(longer)
 

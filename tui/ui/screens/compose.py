@@ -128,7 +128,7 @@ class ComposePane(CommandTarget, Vertical):
         self._fix = False
         self.remove_class("-empty")
         self.query_one("#compose-file", Static).update(visible(str(path)))
-        self.query_one("#compose-name", Input).value = path.stem
+        self.query_one("#compose-name", Input).value = visible(path.stem)
         self._check()
 
     def clear(self) -> None:

@@ -91,9 +91,9 @@ def _headline(view: JobView, now: float) -> list[Part]:
         if view.rate:
             figures.append(f"{formatting.short_number(view.rate)} rows/s")
         if view.seconds_left is not None:
-            figures.append(f"about {formatting.duration(view.seconds_left)} left")
+            figures.append(f"~{formatting.duration(view.seconds_left)} left")
         if view.expires_at is not None:
-            figures.append(f"window ends in {formatting.duration(view.expires_at - now)}")
+            figures.append(f"{formatting.duration(view.expires_at - now)} of window")
         return [(" · ".join(figures), "live")]
     if job.counts.unanswered:
         return [

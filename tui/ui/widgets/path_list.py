@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.core.text import visible
+
 LISTED = 200
 """Entries of one folder that are offered; typing narrows them."""
 
@@ -35,16 +37,23 @@ def expand(typed: str) -> Path:
 
 def start_folder(recent: str) -> Path:
     """The folder that was used last, while it is there; else the working folder."""
-    folder = Path(recent) if recent else Path.cwd()
-    return folder if folder.is_dir() else Path.cwd()
+    for folder in (Path(recent or "."), Path.cwd()):
+        # What is put into an input must be what is shown there.
+        if folder.is_dir() and is_typeable(str(folder)):
+            return folder.absolute()
+    return Path.home()
 
 
-def choices(typed: str, *, folders_only: bool = False) -> list[PathChoice]:
+def is_typeable(text: str) -> bool:
+    """Can a name stand in an input as it is, without acting on the terminal?"""
+    return visible(text) == text
+
+
+def choices(typed: str) -> list[PathChoice]:
     """What the typed path can become: files of JSON lines first, then folders, then the rest.
 
     Args:
         typed: A folder with a slash at its end, or the beginning of a name in a folder.
-        folders_only: Leave files out.
     """
     folder, beginning = _split(typed)
     found: list[PathChoice] = []
@@ -57,7 +66,7 @@ def choices(typed: str, *, folders_only: bool = False) -> list[PathChoice]:
                 if name.startswith(".") and not beginning.startswith("."):
                     continue
                 choice = _choice(entry)
-                if choice.is_folder or not folders_only:
+                if not choice.is_folder or is_typeable(name):
                     found.append(choice)
     except OSError:
         return []
@@ -67,6 +76,7 @@ def choices(typed: str, *, folders_only: bool = False) -> list[PathChoice]:
 
 def completed(typed: str, found: list[PathChoice]) -> str:
     """What is typed, carried on as far as all choices agree."""
+    found = [choice for choice in found if is_typeable(choice.path.name)]
     if not found:
         return typed
     if len(found) == 1:

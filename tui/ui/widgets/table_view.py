@@ -125,11 +125,22 @@ class TableView(ScrollView, can_focus=True):
         self._rearrange(keep_cursor)
 
     def rows_changed(self) -> None:
-        """Tell that rows have other contents, at the same places."""
-        self._pages.clear()
-        self.redraw()
+        """Tell that rows have other contents, at the same places.
+
+        Only the lines that look different are drawn and sent to the terminal.
+        """
         if self.row_count + self.header_lines != self.virtual_size.height:
+            self._pages.clear()
             self._rearrange(True)
+            return
+        top = self.scroll_offset.y
+        visible = range(top, min(top + self.page_size, self.row_count))
+        before = {index: self._pages.row(index) for index in visible}
+        self._pages.clear()
+        self._strips.clear()
+        for index in visible:
+            if self._pages.row(index) != before[index]:
+                self.refresh_lines(index + self.header_lines)
 
     def redraw(self) -> None:
         """Draw all lines anew."""
@@ -237,7 +248,7 @@ class TableView(ScrollView, can_focus=True):
         self._resize()
         self.cursor = self.cursor if index is None else index
         if self.size.height:
-            self.scroll_to(y=max(0, self.cursor - above), animate=False)
+            self.scroll_to(y=max(0, self.cursor - above), animate=False, force=True)
             self._show_cursor()
         self._tell_cursor()
         self.redraw()
@@ -255,9 +266,9 @@ class TableView(ScrollView, can_focus=True):
     def _show_cursor(self) -> None:
         top = self.scroll_offset.y
         if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
+            self.scroll_to(y=self.cursor, animate=False, force=True)
         elif self.cursor >= top + self.page_size:
-            self.scroll_to(y=self.cursor - self.page_size + 1, animate=False)
+            self.scroll_to(y=self.cursor - self.page_size + 1, animate=False, force=True)
 
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor among the rows."""

@@ -1,0 +1,219 @@
+"""A proxy between the program and a provider that goes wrong at the byte where it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import struct
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+_MOVED = "/moved"
+"""A path of the proxy itself: what lies behind it is the provider's own path."""
+
+_ROUTES = (
+    ("upload", r"POST /v1/files"),
+    ("create", r"POST /v1/(messages/)?batches/?"),
+    ("content", r"GET /v1/files/[^/]+/content"),
+    ("content", r"GET /v1/(messages/)?batches/[^/]+/results"),
+    ("poll", r"GET /v1/(messages/)?batches/[^/]+"),
+    ("list", r"GET /v1/(messages/)?batches/?"),
+    ("cancel", r"POST /v1/(messages/)?batches/[^/]+/cancel"),
+)
+
+
+def route_of(line: str) -> str:
+    """What a request line asks for."""
+    method, target, *_ = line.split(" ")
+    path = target.partition("?")[0].removeprefix(_MOVED)
+    for name, pattern in _ROUTES:
+        if re.fullmatch(pattern, f"{method} {path}"):
+            return name
+    return "other"
+
+
+@dataclass
+class Exchange:
+    """One request of the program, and what becomes of it.
+
+    ``head`` is the request's head with its blank line; the body is read by ``body``.
+    """
+
+    proxy: Proxy
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    head: bytes
+    sent: bytes = b""
+
+    @property
+    def line(self) -> str:
+        """The request line."""
+        return self.head.partition(b"\r\n")[0].decode("latin-1")
+
+    @property
+    def route(self) -> str:
+        """What is asked for."""
+        return route_of(self.line)
+
+    def header(self, name: str) -> str:
+        """A header of the request; empty when it has none of that name."""
+        found = re.search(rf"(?im)^{re.escape(name)}:[ \t]*(.*?)\r$", self.head.decode("latin-1"))
+        return found[1] if found else ""
+
+    @property
+    def length(self) -> int:
+        """The length of the request's body as its head tells it."""
+        return int(self.header("content-length") or 0)
+
+    async def body(self, upto: float = 1.0) -> bytes:
+        """Read the request's body, or a part of it."""
+        if "chunked" in self.header("transfer-encoding"):
+            if upto >= 1.0:
+                self.sent += await self.reader.readuntil(b"\r\n0\r\n\r\n")
+            return self.sent
+        want = int(self.length * upto) - len(self.sent)
+        if want > 0:
+            self.sent += await self.reader.readexactly(want)
+        return self.sent
+
+    async def act(self) -> bytes:
+        """Let the provider do it; the answer is its whole answer, head and body."""
+        body = await self.body()
+        head = re.sub(rb"(?im)^connection:.*\r\n", b"", self.head)
+        head = head.replace(_MOVED.encode() + b"/", b"/", 1)
+        head = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.proxy.behind)
+        try:
+            writer.write(head + body)
+            return await reader.read()
+        finally:
+            writer.close()
+
+    async def pass_on(self) -> None:
+        """Let the provider do it and give its answer as it is."""
+        await self.give(await self.act())
+
+    async def give(self, data: bytes) -> None:
+        """Send bytes of an answer."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def answer(
+        self, status: int, body: str | bytes = "", kind: str = "application/json", **headers: str
+    ) -> None:
+        """Send an answer that the provider never gave; names of headers with ``_`` for ``-``."""
+        raw = body.encode() if isinstance(body, str) else body
+        head = f"HTTP/1.1 {status} Made up\r\nContent-Type: {kind}\r\n"
+        head += f"Content-Length: {len(raw)}\r\nConnection: close\r\n"
+        head += "".join(f"{name.replace('_', '-')}: {text}\r\n" for name, text in headers.items())
+        await self.give(head.encode("latin-1") + b"\r\n" + raw)
+
+    def reset(self) -> None:
+        """Break the connection the hard way."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+Act = Callable[[Exchange], Awaitable[None]]
+
+
+@dataclass
+class Proxy:
+    """Listens, counts what is asked, and hands chosen requests to a fault.
+
+    Args:
+        behind: The provider's port.
+    """
+
+    behind: int
+    route: str = ""
+    act: Act | None = None
+    times: int = 0
+    port: int = 0
+    asked: Counter[str] = field(default_factory=Counter)
+    hits: list[float] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+    troubles: list[BaseException] = field(default_factory=list)
+
+    def arm(self, route: str, act: Act, times: int = 1) -> None:
+        """Let the next requests of a route go wrong."""
+        self.route, self.act, self.times = route, act, times
+
+    @property
+    def url(self) -> str:
+        """The proxy's origin."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Handle a connection, which carries one request."""
+        try:
+            if self.route == "connect" and self.act is not None and self.times > 0:
+                self.times -= 1
+                await self.act(Exchange(self, reader, writer, b""))
+                return
+            exchange = Exchange(self, reader, writer, await reader.readuntil(b"\r\n\r\n"))
+            await self._handle(exchange)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            # The program hung up: it may.
+            pass
+        except Exception as error:
+            self.troubles.append(error)
+        finally:
+            writer.close()
+
+    async def _handle(self, exchange: Exchange) -> None:
+        route = exchange.route
+        self.asked[route] += 1
+        self.heads.append(exchange.head)
+        if self.act is not None and route == self.route and self.times > 0:
+            self.times -= 1
+            self.hits.append(asyncio.get_running_loop().time())
+            await self.act(exchange)
+        else:
+            if route == self.route:
+                self.hits.append(asyncio.get_running_loop().time())
+            await exchange.pass_on()
+
+
+@asynccontextmanager
+async def proxy_to(behind: int) -> AsyncIterator[Proxy]:
+    """A proxy in front of a port, while the block runs."""
+    proxy = Proxy(behind)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(proxy.serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 24)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Another origin: its address, and everything that anybody sends to it."""
+    got: list[bytes] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await reader.read(1 << 16)
+        got.append(data)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", got
+    finally:
+        server.close()

@@ -1,0 +1,217 @@
+"""What can go wrong on the wire, as acts of the proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+from collections.abc import Callable
+
+from .proxy import Act, Exchange
+
+PAGE = "<!doctype html><html><body><h1>Sign in to Corp\x1b[31m Guest WLAN</h1></body></html>"
+
+
+def cut_request(upto: float) -> Act:
+    """Break the connection after a part of the request's body came; the provider sees nothing."""
+
+    async def act(x: Exchange) -> None:
+        await x.body(upto)
+        x.reset()
+
+    return act
+
+
+def refuse_connection() -> Act:
+    """Break the connection before anything was said."""
+
+    async def act(x: Exchange) -> None:
+        x.reset()
+
+    return act
+
+
+def cut_answer(where: str, *, gently: bool = False) -> Act:
+    """The provider acts, then its answer breaks off: by a reset, or gently by an end."""
+
+    async def act(x: Exchange) -> None:
+        answer = await x.act()
+        head = answer.index(b"\r\n\r\n") + 4
+        at = {
+            "nothing": 0,
+            "one byte": 1,
+            "status line": answer.index(b"\r\n"),
+            "in the head": head // 2,
+            "head": head,
+            "one byte of the body": head + 1,
+            "a quarter": head + (len(answer) - head) // 4,
+            "half": head + (len(answer) - head) // 2,
+            "all but one byte": len(answer) - 1,
+        }[where]
+        await x.give(answer[:at])
+        if not gently:
+            # What was written shall arrive before the connection breaks.
+            await asyncio.sleep(0.01)
+            x.reset()
+
+    return act
+
+
+def answer(status: int, body: str = "", kind: str = "application/json", **headers: str) -> Act:
+    """An answer that somebody on the way gives; the provider never saw the request."""
+
+    async def act(x: Exchange) -> None:
+        await x.body()
+        await x.answer(status, body, kind, **headers)
+
+    return act
+
+
+def early(status: int, body: str = "") -> Act:
+    """An answer before the request's body was read, and the connection ends."""
+
+    async def act(x: Exchange) -> None:
+        await x.answer(status, body)
+        await x.body()
+
+    return act
+
+
+def acted_but(status: int, body: str = "", kind: str = "application/json", **headers: str) -> Act:
+    """The provider acts, and somebody on the way answers something else."""
+
+    async def act(x: Exchange) -> None:
+        await x.act()
+        await x.answer(status, body, kind, **headers)
+
+    return act
+
+
+def rewritten(change: Callable[[bytes, bytes], bytes]) -> Act:
+    """The provider's answer, its head and body changed on the way."""
+
+    async def act(x: Exchange) -> None:
+        head, _, body = (await x.act()).partition(b"\r\n\r\n")
+        await x.give(change(head, body))
+
+    return act
+
+
+def with_length(by: int) -> Act:
+    """A content-length that is wrong by so many bytes."""
+
+    def change(head: bytes, body: bytes) -> bytes:
+        plain = re.sub(rb"(?im)\r\ncontent-length:[^\r]*", b"", head)
+        plain = re.sub(rb"(?im)\r\ntransfer-encoding:[^\r]*", b"", plain)
+        raw = _dechunked(head, body)
+        return plain + f"\r\nContent-Length: {max(len(raw) + by, 0)}\r\n\r\n".encode() + raw
+
+    return rewritten(change)
+
+
+def until_close(keep: float) -> Act:
+    """No length at all, and the connection ends, gently, after a part of the body."""
+
+    def change(head: bytes, body: bytes) -> bytes:
+        plain = re.sub(rb"(?im)\r\n(content-length|transfer-encoding):[^\r]*", b"", head)
+        raw = _dechunked(head, body)
+        return plain + b"\r\n\r\n" + raw[: int(len(raw) * keep)]
+
+    return rewritten(change)
+
+
+def packed(keep: float, *, garbage: bool = False) -> Act:
+    """The body packed as gzip: whole, cut short with a length that fits, or garbage."""
+
+    def change(head: bytes, body: bytes) -> bytes:
+        plain = re.sub(rb"(?im)\r\n(content-length|transfer-encoding):[^\r]*", b"", head)
+        raw = gzip.compress(_dechunked(head, body))
+        raw = raw[: int(len(raw) * keep)]
+        if garbage:
+            raw = raw[:20] + bytes(byte ^ 0x5A for byte in raw[20:])
+        length = f"\r\nContent-Encoding: gzip\r\nContent-Length: {len(raw)}\r\n\r\n"
+        return plain + length.encode() + raw
+
+    return rewritten(change)
+
+
+def _dechunked(head: bytes, body: bytes) -> bytes:
+    if b"chunked" not in head.lower():
+        return body
+    raw = b""
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        count = int(size, 16)
+        raw += body[:count]
+        body = body[count + 2 :]
+        if not count:
+            break
+    return raw
+
+
+def dribble(pieces: int = 1, *, at_most: int = 4096) -> Act:
+    """The whole answer, a byte at a time (its start), each in a packet of its own."""
+
+    async def act(x: Exchange) -> None:
+        data = await x.act()
+        for start in range(0, min(len(data), at_most), pieces):
+            await x.give(data[start : min(start + pieces, at_most)])
+            await asyncio.sleep(0)
+        await x.give(data[at_most:])
+
+    return act
+
+
+def silence(*, acted: bool) -> Act:
+    """Nothing comes back; the connection stays."""
+
+    async def act(x: Exchange) -> None:
+        if acted:
+            await x.act()
+        else:
+            await x.body()
+        await x.reader.read()
+
+    return act
+
+
+def loris(seconds: float = 0.1) -> Act:
+    """The provider acts, and its answer trickles a byte at a time, without end."""
+
+    async def act(x: Exchange) -> None:
+        await x.act()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99999\r\n\r\n"
+        await x.give(head)
+        while not x.reader.at_eof():
+            await x.give(b" ")
+            await asyncio.sleep(seconds)
+
+    return act
+
+
+def redirect(status: int, target: str = "", *, acted: bool = False) -> Act:
+    """A redirect, to another path of this origin when no target is given."""
+
+    async def act(x: Exchange) -> None:
+        if acted:
+            await x.act()
+        else:
+            await x.body()
+        path = x.line.split(" ")[1]
+        await x.answer(status, Location=target + path if target else f"/moved{path}")
+
+    return act
+
+
+def jump(clock: Callable[[float], None], seconds: float, *, acted_first: bool) -> Act:
+    """The clock of this machine jumps, and the answer comes, or is lost after the provider acted."""
+
+    async def act(x: Exchange) -> None:
+        clock(seconds)
+        if acted_first:
+            await x.act()
+            x.reset()
+        else:
+            await x.pass_on()
+
+    return act

@@ -1,0 +1,278 @@
+"""Runs one job through a proxy that goes wrong, and judges what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import stamina
+
+from tests.sandbox.conftest import running
+from tui.config import AccountConfig, Config
+from tui.core.jobs import Job
+from tui.engine.engine import Engine
+from tui.errors import BatchdeckError
+from tui.paths import Paths
+from tui.sandbox.options import SandboxOptions
+
+from .proxy import Act, Proxy, proxy_to, trap
+
+KEY = "sk-planted-4711-do-not-leak"
+ROWS = 30
+_WAIT = 20.0
+
+
+class Clock:
+    """The machine's clock, which a fault may set."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+    def jump(self, seconds: float) -> None:
+        self.ahead += seconds
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an act may want to know: the clock, and another origin that listens."""
+
+    clock: Clock
+    elsewhere: str
+
+
+Make = Callable[[Surroundings], Act]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault.
+
+    ``route`` is what goes wrong, ``times`` how often, ``act`` how. ``errors``: is `submit` to
+    say so (``None``: it may). ``seconds`` is the program's patience with silence. ``reopens``:
+    the program is started again when waiting does not help (it waits for long, as told).
+    ``address`` is where the account points at first. ``waits`` bounds the pause that the
+    program took before it asked again, in seconds.
+    """
+
+    name: str
+    route: str
+    act: Make
+    times: int = 1
+    errors: bool | None = None
+    like: str = "openai"
+    seconds: float = 20.0
+    reopens: bool = False
+    address: str = ""
+    waits: tuple[float, float] | None = None
+    real_pauses: bool = False
+
+
+@dataclass
+class Verdict:
+    """What came of a case; ``wrong`` is empty when all is as it must be."""
+
+    case: Case
+    seconds: float = 0.0
+    batches: int = -1
+    submits: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
+    said: str = ""
+    wrong: list[str] = field(default_factory=list)
+
+
+def requests_file(folder: Path, rows: int = ROWS) -> Path:
+    """A file of requests whose answers are known."""
+    file = folder / "requests.jsonl"
+    with file.open("w") as stream:
+        for n in range(rows):
+            body = {
+                "model": "gpt-4",
+                "max_tokens": 100,
+                "messages": [{"role": "user", "content": f"sandbox:say=answer {n} to all"}],
+            }
+            request = {
+                "custom_id": f"row-{n}",
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": body,
+            }
+            stream.write(json.dumps(request) + "\n")
+    return file
+
+
+def config(like: str, url: str, seconds: float = 20.0) -> Config:
+    """An account ``far`` at an address, of a provider without long pauses."""
+    table = {
+        "base": like,
+        "poll": {"min_seconds": 0.05, "max_seconds": 0.1, "grace_404_seconds": 1},
+        "http": {"attempts": 3, "read_seconds": seconds, "send_seconds": seconds},
+    }
+    account = AccountConfig(provider="wire", base_url=url, allow_http=True)
+    return Config(accounts={"far": account}, default_account="far", providers={"wire": table})
+
+
+async def run_case(case: Case, folder: Path) -> Verdict:
+    """Run a case in a folder of its own."""
+    verdict = Verdict(case)
+    began = time.monotonic()
+    options = SandboxOptions(
+        home=folder / "provider", like=case.like, rows_per_second=0, key=KEY
+    )
+    before = os.environ.get("BATCHDECK_KEY_FAR")
+    os.environ["BATCHDECK_KEY_FAR"] = KEY
+    try:
+        with running(options) as url, stamina.set_testing(
+            not case.real_pauses, attempts=3, cap=True
+        ):
+            port = int(url.rpartition(":")[2])
+            async with proxy_to(port) as proxy, trap() as (elsewhere, got):
+                surroundings = Surroundings(Clock(), elsewhere)
+                proxy.arm(case.route, case.act(surroundings), case.times)
+                job = await _live(case, folder, proxy, surroundings, verdict)
+                verdict.asked = dict(proxy.asked)
+                verdict.wrong += [f"the proxy: {error!r}" for error in proxy.troubles]
+                verdict.wrong += ["the key went elsewhere"] * any(KEY.encode() in g for g in got)
+                _judge_pause(case, proxy, verdict)
+            verdict.batches = await asyncio.to_thread(_count, url, case.like)
+    finally:
+        if before is None:
+            del os.environ["BATCHDECK_KEY_FAR"]
+        else:
+            os.environ["BATCHDECK_KEY_FAR"] = before
+    if verdict.batches != 1:
+        verdict.wrong.append(f"{verdict.batches} batches at the provider")
+    if job is not None and job.counts.succeeded != ROWS:
+        verdict.wrong.append(f"{job.counts.succeeded} of {ROWS} rows: {job.counts}")
+    if case.errors is not None and case.errors != bool(verdict.said):
+        verdict.wrong.append(f"submit said {verdict.said!r}")
+    verdict.wrong += _leaks(folder)
+    verdict.seconds = time.monotonic() - began
+    return verdict
+
+
+async def _live(
+    case: Case, folder: Path, proxy: Proxy, surroundings: Surroundings, verdict: Verdict
+) -> Job | None:
+    """Submit, wait, and when it does not go on by itself start the program again."""
+    paths = Paths.find(folder / "home").ensure()
+    job_id = ""
+    for start in range(3):
+        url = case.address if case.address and start == 0 else proxy.url
+        engine = await Engine.open(
+            paths, config(case.like, url, case.seconds), clock=surroundings.clock
+        )
+        engine._context.sleep = _short_sleep
+        try:
+            if not job_id:
+                file = await asyncio.to_thread(requests_file, folder)
+                job_id = (await engine.import_file(file)).id
+            if not await _submitted(engine, job_id, verdict, tries=1 if case.address else 3):
+                continue
+            try:
+                async with asyncio.timeout(1.0 if case.reopens and start == 0 else _WAIT):
+                    await engine.wait([job_id])
+            except TimeoutError:
+                if not (case.reopens and start == 0):
+                    trouble = engine.history.job(job_id).trouble
+                    verdict.wrong.append(f"it hangs; trouble: {trouble!r}")
+                    return engine.history.job(job_id)
+                _judge_waiting(engine, job_id, surroundings, verdict)
+                continue
+            except BatchdeckError as error:
+                verdict.said = verdict.said or f"(wait) {error.message}"
+                continue
+            _judge_answers(engine, job_id, verdict)
+            return engine.history.job(job_id)
+        finally:
+            await engine.close()
+    verdict.wrong.append(f"never submitted: {verdict.said}")
+    return None
+
+
+async def _submitted(engine: Engine, job_id: str, verdict: Verdict, tries: int) -> bool:
+    """Submit as a person would who is told to try again."""
+    for _ in range(tries):
+        batches = engine.history.batches(job_id)
+        if batches and all(batch.remote_id for batch in batches):
+            return True
+        verdict.submits += 1
+        try:
+            await engine.submit(job_id)
+        except BatchdeckError as error:
+            verdict.said = verdict.said or error.message
+            if not error.message:
+                verdict.wrong.append("an error without words")
+        except Exception as error:
+            verdict.wrong.append(f"submit raised {error!r}")
+            return False
+        else:
+            return True
+    return False
+
+
+def _judge_answers(engine: Engine, job_id: str, verdict: Verdict) -> None:
+    lines = list(engine.history.row_lines(job_id, engine.history.select(job_id)))
+    bad = [n for n, line in enumerate(lines) if line.text != f"answer {n} to all"]
+    if bad:
+        verdict.wrong.append(f"wrong answers in rows {bad[:5]}: {lines[bad[0]].text!r}")
+    strays = engine.history.strays(job_id)
+    if strays.unknown or strays.duplicate or strays.unreadable:
+        verdict.wrong.append(f"strays: {strays}")
+
+
+def _judge_waiting(
+    engine: Engine, job_id: str, surroundings: Surroundings, verdict: Verdict
+) -> None:
+    """The program waits for long: it must say so, and when it asks again."""
+    (batch,) = engine.history.batches(job_id)
+    due = (batch.next_poll_at or 0.0) - surroundings.clock()
+    if not batch.trouble:
+        verdict.wrong.append("it waits and does not say why")
+    if not 0 < due <= 3600 * 1.11:
+        verdict.wrong.append(f"the next try is in {due:.0f} s")
+
+
+def _judge_pause(case: Case, proxy: Proxy, verdict: Verdict) -> None:
+    if case.waits is None:
+        return
+    least, most = case.waits
+    if len(proxy.hits) < 2:
+        verdict.wrong.append("it never asked again")
+        return
+    gap = proxy.hits[1] - proxy.hits[0]
+    if not least <= gap <= most:
+        verdict.wrong.append(f"it asked again after {gap:.2f} s, not {least} to {most}")
+
+
+def _leaks(folder: Path) -> list[str]:
+    """Files of the program that hold the key."""
+    return [
+        f"the key stands in {path.name}"
+        for path in (folder / "home").rglob("*")
+        if path.is_file() and KEY.encode() in path.read_bytes()
+    ]
+
+
+def _count(url: str, like: str) -> int:
+    """How many batches the provider has, asked past the proxy."""
+    anthropic = like == "anthropic"
+    path = "/v1/messages/batches" if anthropic else "/v1/batches"
+    headers = {"x-api-key": KEY, "anthropic-version": "2023-06-01"}
+    request = urllib.request.Request(
+        url + path, headers=headers if anthropic else {"Authorization": f"Bearer {KEY}"}
+    )
+    with urllib.request.urlopen(request) as response:
+        return len(json.load(response)["data"])
+
+
+async def _short_sleep(seconds: float) -> None:
+    await asyncio.sleep(min(seconds, 0.01))

@@ -1,0 +1,105 @@
+"""Applications on a real port of this machine, with a record of what was asked of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+
+from tui.sandbox.options import SandboxOptions
+from tui.sandbox.serve import Server, address, configure, listen
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One call and the status of its answer."""
+
+    method: str
+    path: str
+    status: int
+
+
+@dataclass
+class Served:
+    """A running server.
+
+    Attributes:
+        url: Its address, ``http://127.0.0.1:PORT``.
+        asked: The calls in the order of their answers.
+    """
+
+    url: str
+    asked: list[Asked] = field(default_factory=list)
+
+    def count(self, method: str, end: str, *, good: bool = True) -> int:
+        """How many calls there were to a path with this end, answered with 2xx or not."""
+        return sum(
+            call.method == method and call.path.endswith(end) and (call.status < 300) is good
+            for call in self.asked
+        )
+
+
+class _Recorder:
+    """Passes everything on, and writes down the method, the path and the status."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.asked: list[Asked] = []
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                self.asked.append(Asked(scope["method"], scope["path"], message["status"]))
+            await send(message)
+
+        await self.app(scope, receive, noting)
+
+
+@contextmanager
+def serving(config: uvicorn.Config) -> Iterator[Served]:
+    """Serve an application over TCP from a thread while the block runs."""
+    recorder = _Recorder(config.app)
+    config.app = recorder
+    ready = threading.Event()
+    sock = listen("127.0.0.1", 0)
+    server = Server(config, ready.set)
+
+    def run() -> None:
+        with sock:
+            server.run(sockets=[sock])
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    try:
+        yield Served(address(sock), recorder.asked)
+    finally:
+        server.should_exit = True
+        # Uvicorn looks at it ten times a second; nobody has to wait for that here.
+        _ending.append(thread)
+
+
+_ending: list[threading.Thread] = []
+
+
+def join_all() -> None:
+    """Wait for the end of every server that was started."""
+    for thread in _ending:
+        thread.join(20)
+        assert not thread.is_alive()
+    _ending.clear()
+
+
+@contextmanager
+def sandbox(like: str, **options: Any) -> Iterator[Served]:
+    """A sandbox that answers at once, unless the options say otherwise."""
+    with serving(configure(SandboxOptions(like=like, **{"rows_per_second": 0, **options}))) as one:
+        yield one

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.store.bench import Desk, line
+from tui.core.filtering import RowFilter
+from tui.core.outcome import Outcome
+from tui.errors import UsageError
+from tui.store.export import CSV_COLUMNS, export_rows
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(one) for one in path.read_bytes().split(b"\n") if one]
+
+
+@pytest.fixture
+def job(desk: Desk) -> str:
+    job = desk.job(["=cmd()", "b", "c", "d"])
+    answers = [
+        line("=cmd()", Outcome.SUCCEEDED, "+1 \u2028 \n\r \x00 \u00e9,;\"'", prompt_tokens=3),
+        line("b", Outcome.SUCCEEDED, '{"n": 123456789012345678901234567890, "x": [1.5, null]}'),
+        line("c", Outcome.FAILED, "-boom " + "x" * 500),
+    ]
+    desk.results(desk.batch(job), answers)
+    return job
+
+
+def everything(desk: Desk, job: str, path: Path, **more: Any) -> int | None:
+    return export_rows(desk.history, job, desk.history.select(job), path, **more)
+
+
+def test_json_lines(desk: Desk, job: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    assert everything(desk, job, path) == 4
+    assert path.stat().st_mode & 0o777 == 0o600
+    rows = rows_of(path)
+    assert [row["custom_id"] for row in rows] == ["=cmd()", "b", "c", "d"]
+    assert rows[0]["text"] == "+1 \u2028 \n\r \x00 \u00e9,;\"'"
+    assert rows[0]["usage"]["input_tokens"] == 3
+    assert rows[1]["data"] == {"n": 123456789012345678901234567890, "x": [1.5, None]}
+    assert rows[2]["error"]["message"] == "-boom " + "x" * 500
+    assert (rows[3]["outcome"], rows[3]["error"], rows[3]["text"]) == ("pending", None, "")
+
+
+def test_csv_cells_are_no_formulas(desk: Desk, job: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.CSV"
+    assert everything(desk, job, path) == 4
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert rows[0]["custom_id"] == "'=cmd()"
+    assert rows[0]["text"] == "'+1 \u2028 \n\r \x00 \u00e9,;\"'"
+    assert rows[2]["error_message"].startswith("'-boom")
+    assert (rows[2]["http_status"], rows[2]["retryable"]) == ("500", "true")
+    assert rows[3]["outcome"] == "pending"
+
+
+def test_only_the_selection_in_its_order(desk: Desk, job: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    selection = desk.history.select(job, RowFilter(outcomes=frozenset({Outcome.FAILED})))
+    assert export_rows(desk.history, job, selection, path) == 1
+    assert [row["custom_id"] for row in rows_of(path)] == ["c"]
+
+
+def test_nothing_to_export_is_an_empty_file(desk: Desk, job: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    selection = desk.history.select(job, RowFilter(code="none"))
+    assert export_rows(desk.history, job, selection, path) == 0
+    assert path.read_bytes() == b""
+
+
+def test_a_stopped_export_leaves_the_old_file(desk: Desk, tmp_path: Path) -> None:
+    job = desk.job([str(number) for number in range(2500)])
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+
+    assert everything(desk, job, path, stop=lambda: bool(told), progress=progress) is None
+    assert path.read_text() == "old"
+    assert list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part")) == []
+    assert told == [(1000, 2500)]
+    assert everything(desk, job, path, stop=lambda: False) == 2500
+    assert len(path.read_bytes().splitlines()) == 2501
+
+
+def test_a_disk_that_fails_leaves_the_old_file(
+    desk: Desk, job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "out.jsonl"
+    path.write_text("old")
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UsageError, match="No space left"):
+        everything(desk, job, path)
+    assert path.read_text() == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["home", "out.jsonl"]
+
+
+def test_places_that_cannot_be_written(desk: Desk, job: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.jsonl").mkdir()
+    for path in (
+        tmp_path / "none" / "out.jsonl",
+        tmp_path / "file" / "out.jsonl",
+        tmp_path / "folder.jsonl",
+        tmp_path / ("x" * 300 + ".jsonl"),
+    ):
+        with pytest.raises(UsageError):
+            everything(desk, job, path)
+
+
+def test_an_unknown_ending(desk: Desk, job: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot tell the format"):
+        everything(desk, job, tmp_path / "out.pdf")

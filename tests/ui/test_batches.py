@@ -1,0 +1,228 @@
+"""The Batches pane: what it shows while jobs run, and what its keys ask for."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tests.ui.conftest import fake_app, notes, running, screen_text, until
+from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
+from tui.core.counts import Counts, RemoteCounts
+from tui.core.jobs import Batch
+from tui.core.status import BatchStatus, Submission
+from tui.engine.events import (
+    BatchEnded,
+    CountsChanged,
+    JobChanged,
+    JobDeleted,
+    JobImported,
+    UploadProgressed,
+)
+from tui.ui.bridge import EngineBridge
+from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.journal import Journal
+
+
+def live(number: int = 1, done: int = 0, **changes: object) -> tuple[object, Batch]:
+    job = a_job(
+        number,
+        status=BatchStatus.IN_PROGRESS,
+        counts=Counts(total=1000, pending=1000),
+        ended_at=None,
+        **changes,
+    )
+    batch = Batch(
+        id="b1",
+        job_id=job.id,
+        account="sandbox",
+        rows=1000,
+        submission=Submission.RUNNING,
+        status=BatchStatus.IN_PROGRESS,
+        raw_status="in_progress",
+        remote_counts=RemoteCounts(total=1000, completed=done, failed=0),
+        expires_at=NOW + 7200,
+    )
+    return job, batch
+
+
+async def test_without_jobs_it_says_which_keys_begin(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app):
+        text = screen_text(app)
+        assert "Nothing here yet" in text
+        assert "import a file" in text
+        assert "sandbox" in text
+
+
+async def test_counts_grow_without_moving_the_cursor(engine: FakeEngine) -> None:
+    for number in range(2, 40):
+        engine.history.add(a_job(number))
+    job, batch = live(1)
+    engine.history.add(job)  # type: ignore[arg-type]
+    engine.history.batch_lists[job.id] = [batch]  # type: ignore[attr-defined]
+    app = fake_app(engine)
+    async with running(app, (120, 36)) as pilot:
+        await pilot.press("j", "j", "j")
+        here = app.main.batches.job
+        for done in (100, 400, 700):
+            counts = RemoteCounts(total=1000, completed=done, failed=0)
+            engine.history.batch_lists[batch.job_id] = [
+                msgspec.structs.replace(batch, remote_counts=counts)
+            ]
+            engine.events.publish(JobChanged(batch.job_id))
+            await until(pilot, lambda done=done: f"{done}/1,000" in screen_text(app))
+        assert app.main.batches.job == here
+        assert "1 running" in screen_text(app)
+
+
+async def test_a_new_job_comes_in_on_top_and_the_cursor_stays(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1), a_job(2))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("j")
+        engine.history.add(a_job(9, name="brand new", created_at=NOW))
+        engine.events.publish(JobImported("job0000009"))
+        await until(pilot, lambda: "brand new" in screen_text(app))
+        assert app.main.batches.job is not None
+        assert app.main.batches.job.name == "reviews 2"
+        del engine.history.entries["job0000009"]
+        engine.events.publish(JobDeleted("job0000009"))
+        await until(pilot, lambda: "brand new" not in screen_text(app))
+
+
+async def test_another_program_may_change_anything(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        engine.history.add(a_job(5, name="from elsewhere", created_at=NOW))
+        engine.events.publish(JobChanged(""))
+        await until(pilot, lambda: "from elsewhere" in screen_text(app))
+
+
+async def test_a_thousand_events_are_four_looks_a_second(engine: FakeEngine) -> None:
+    import asyncio
+
+    told: list[int] = []
+    bridge = EngineBridge(lambda: told.append(1), Journal(None))
+    for _ in range(1000):
+        bridge.receive(CountsChanged("job0000001", "b1"))
+    async with asyncio.timeout(5):
+        while not told:
+            await asyncio.sleep(0)
+    assert told == [1]
+    assert bridge.take().jobs == {"job0000001"}
+    assert not bridge.take()
+    bridge.close()
+
+
+async def test_typing_filters_and_escape_shows_all(engine: FakeEngine) -> None:
+    engine.history.add(*(a_job(number) for number in range(1, 30)))
+    engine.history.add(a_job(77, name="the needle"))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("slash", *"needle")
+        await until(pilot, lambda: app.main.batches.jobs_table.row_count == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: "contains 'needle'" in screen_text(app))
+        assert "1 of 30" in screen_text(app)
+        assert app.focused is app.main.batches.jobs_table
+        await pilot.press("escape")
+        await until(pilot, lambda: "30 of 30" in screen_text(app))
+
+
+async def test_errors_only_shows_jobs_with_failed_rows(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1), with_counts(a_job(2), succeeded=1000))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("e")
+        await until(pilot, lambda: "1 of 2" in screen_text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: "2 of 2" in screen_text(app))
+
+
+@pytest.mark.parametrize(("key", "verb"), [("c", "cancel"), ("D", "delete")])
+async def test_what_is_lost_is_asked_about(engine: FakeEngine, key: str, verb: str) -> None:
+    job, batch = live(1)
+    if verb == "cancel":
+        engine.history.add(job)  # type: ignore[arg-type]
+    else:
+        engine.history.add(a_job(1))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        for answer in ("enter", "escape", key, "n"):
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+            assert app.focused is not None and app.focused.id == "no"
+            await pilot.press(answer)
+            if answer == key:
+                assert isinstance(app.screen, ConfirmDialog)
+                await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.main)
+        assert (verb, "job0000001") not in engine.asked
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.press("y")
+        await until(pilot, lambda: (verb, "job0000001") in engine.asked)
+
+
+async def test_an_upload_shows_how_far_it_is(engine: FakeEngine) -> None:
+    job, batch = live(1)
+    engine.history.add(job)  # type: ignore[arg-type]
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        engine.events.publish(UploadProgressed("job0000001", "b1", 500_000, 2_000_000))
+        await until(pilot, lambda: "uploading 500.0 kB of 2.0 MB" in screen_text(app))
+
+
+async def test_the_end_of_a_job_is_told_once(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        for _ in range(5):
+            engine.events.publish(BatchEnded("job0000001", "b1", BatchStatus.COMPLETED))
+        await until(pilot, lambda: notes(app))
+        assert notes(app) == ["reviews 1: 980 of 1,000 answered, 20 not"]
+
+
+async def test_trouble_of_a_running_job_is_on_the_screen(engine: FakeEngine) -> None:
+    job, batch = live(1)
+    engine.history.add(job)  # type: ignore[arg-type]
+    engine.history.batch_lists["job0000001"] = [
+        msgspec.structs.replace(batch, trouble="no route to api.example.com")
+    ]
+    app = fake_app(engine)
+    async with running(app):
+        assert "no route to api.example.com" in screen_text(app)
+
+
+async def test_wide_screens_show_the_rows_beside_the_list(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1), a_job(2))
+    app = fake_app(engine)
+    async with running(app, (160, 45)) as pilot:
+        await pilot.press("j")
+        await until(pilot, lambda: app.main.results.job_id == "job0000002")
+        assert app.main.pane == "batches"
+        assert "Answer number 0" in screen_text(app)
+
+
+async def test_small_screens_say_so_kindly(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1))
+    app = fake_app(engine)
+    async with running(app, (50, 12)) as pilot:
+        assert "A little more room" in screen_text(app)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "reviews 1" in screen_text(app))
+
+
+async def test_ages_rest_while_nobody_looks(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        clock = app.main._clock
+        assert clock is not None
+        app.app_focus = False
+        await pilot.pause()
+        assert not clock._active.is_set()
+        app.app_focus = True
+        await pilot.pause()
+        assert clock._active.is_set()

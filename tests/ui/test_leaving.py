@@ -1,0 +1,104 @@
+"""Quitting, being ended, and coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from tests.ui.conftest import fake_app, running, screen_text, until
+from tests.ui.fakes import FakeEngine, a_job
+from tui.config import Config
+from tui.ui.state import State
+
+
+async def test_quitting_drains_the_engine_first(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    assert engine.asked[-2:] == [("drain",), ("close",)]
+    assert app.return_code == 0
+
+
+async def test_a_second_quit_does_not_wait(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(seconds: float = 0) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(engine, "drain", never)
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: "Storing what is under way" in screen_text(app))
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == 0
+
+
+async def test_ctrl_c_asks_for_a_second_one(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "Press ctrl+c again" in screen_text(app))
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: not app.is_running)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+async def test_signals_end_it_cleanly(engine: FakeEngine, name: str) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        os.kill(os.getpid(), getattr(signal, name))
+        await until(pilot, lambda: not app.is_running)
+    assert ("close",) in engine.asked
+    assert app.return_code == 130
+
+
+async def test_the_job_and_the_pane_are_found_again(engine: FakeEngine) -> None:
+    engine.history.add(*(a_job(number) for number in range(1, 60)))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("G", "k", "enter")
+        await until(pilot, lambda: app.main.pane == "results")
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    again = fake_app(engine)
+    async with running(again) as pilot:
+        await until(pilot, lambda: again.main.pane == "results")
+        assert again.main.results.job_id == "job0000058"
+
+
+async def test_a_broken_state_file_is_forgotten(engine: FakeEngine) -> None:
+    (engine.paths.data / "dashboard.json").write_text("{broken", "utf-8")
+    assert State.load(engine.paths) == State()
+    State(job_id="x").save(engine.paths)
+    assert State.load(engine.paths).job_id == "x"
+
+
+async def test_a_chosen_theme_is_kept(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        app.theme = "batchdeck-light"
+        await pilot.pause()
+    assert 'theme = "batchdeck-light"' in engine.paths.config_file.read_text("utf-8")
+
+
+async def test_without_colours_a_readable_theme_is_forced(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    engine.history.add(a_job())
+    app = fake_app(engine, Config(theme="ansi-dark"))
+    async with running(app):
+        assert app.theme == "batchdeck-dark"
+
+
+async def test_an_unknown_theme_starts_with_the_default(engine: FakeEngine) -> None:
+    app = fake_app(engine, Config(theme="no such theme"))
+    async with running(app):
+        assert app.theme == "batchdeck-dark"
+        assert any("no such theme" in entry.text for entry in app.journal.entries)

@@ -1,0 +1,278 @@
+"""Numbers, statuses, rows and files in words: without a screen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ui.fakes import FakeHistory, a_job, made_up_row
+from tui.compose.report import CheckReport, Problem
+from tui.core.counts import Counts, RemoteCounts
+from tui.core.jobs import Batch, Cost
+from tui.core.outcome import UNANSWERED, Outcome
+from tui.core.rows import Attempt, Row
+from tui.core.status import BatchStatus
+from tui.ui import formatting
+from tui.ui.board import Board, Pace
+from tui.ui.endings import describe_endings
+from tui.ui.rowquery import RowQuery
+from tui.ui.rowtext import CAP, read_attempt, read_request
+from tui.ui.sample import ROWS, write_sample
+from tui.ui.status import OUTCOME_LOOKS, STATUS_LOOKS, bar_parts, counts_parts
+from tui.ui.tones import plain
+from tui.ui.widgets.path_list import choices, completed, expand, shown
+from tui.ui.widgets.problem_source import ProblemSource
+
+
+@pytest.mark.parametrize(
+    ("seconds", "long", "short"),
+    [
+        (0.4, "0s", "now"),
+        (59, "59s", "59s"),
+        (61, "1m", "1m"),
+        (3700, "1h 1m", "1h"),
+        (7200, "2h", "2h"),
+        (90_000, "1d 1h", "1d"),
+        (-5, "0s", "now"),
+    ],
+)
+def test_spans_of_time(seconds: float, long: str, short: str) -> None:
+    assert formatting.duration(seconds) == long
+    assert formatting.age(seconds) == short
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (950, "950"), (9_500, "9.5k"), (999_960, "1.0M"), (120_000, "120k")],
+)
+def test_short_numbers_have_at_most_five_characters(value: float, text: str) -> None:
+    assert formatting.short_number(value) == text
+
+
+def test_unknown_money_is_never_zero() -> None:
+    assert formatting.money(None) == "-"
+    assert formatting.money(0.0) == "$0.00"
+    assert formatting.money(0.00123) == "$0.0012"
+    assert formatting.money(1234.5, "EUR") == "€1,234.50"
+    assert formatting.money(2, "CHF") == "2.00 CHF"
+    assert formatting.cost(Cost()) == "-"
+    assert formatting.cost(Cost(estimated=1.0)) == "~$1.00"
+    assert formatting.cost(Cost(estimated=1.0, actual=2.0)) == "$2.00"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [(0, 10, "0%"), (1, 1000, "<1%"), (999, 1000, "99%"), (10, 10, "100%"), (1, 0, "0%")],
+)
+def test_a_share_is_whole_only_when_it_is(part: int, whole: int, text: str) -> None:
+    assert formatting.percent(part, whole) == text
+
+
+def test_every_status_and_outcome_has_a_look_of_its_own() -> None:
+    assert set(STATUS_LOOKS) == set(BatchStatus)
+    assert set(OUTCOME_LOOKS) == set(Outcome)
+    for looks in (STATUS_LOOKS, OUTCOME_LOOKS):
+        glyphs = [look[0] for look in looks.values()]
+        assert len(set(glyphs)) == len(glyphs)
+
+
+@pytest.mark.parametrize("width", [4, 12, 24])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        Counts(total=0),
+        Counts(total=10, pending=10),
+        Counts(total=10, succeeded=10),
+        Counts(total=1_000_000, succeeded=999_999, failed=1),
+        Counts(total=1_000_000, succeeded=1, pending=999_999),
+        Counts(total=100, succeeded=40, truncated=20, failed=20, pending=20),
+        Counts(total=3, failed=3),
+    ],
+)
+def test_a_bar_is_as_wide_as_asked_and_hides_nothing(counts: Counts, width: int) -> None:
+    text = plain(bar_parts(counts, width))
+    assert len(text) == width
+    assert ("╍" in text) == bool(counts.unanswered)
+    assert counts.total == 0 or ("─" in text) == bool(counts.pending)
+
+
+def test_counts_in_words_leave_out_what_is_nothing() -> None:
+    assert plain(counts_parts(Counts(total=3, succeeded=2, missing=1))) == (
+        "✓ 2 succeeded  ∅ 1 missing"
+    )
+
+
+def test_the_pace_is_that_of_the_last_minute() -> None:
+    pace = Pace()
+    assert pace.rate() is None
+    pace.see(0, 0)
+    pace.see(10, 100)
+    assert pace.rate() == 10
+    for second in range(20, 400, 10):
+        pace.see(second, 100)
+    assert pace.rate() == 0
+    pace.see(400, 50)
+    assert pace.rate() is None
+
+
+def test_the_board_counts_what_the_provider_is_done_with() -> None:
+    history = FakeHistory()
+    job = a_job(1, status=BatchStatus.IN_PROGRESS, counts=Counts(total=1000, pending=1000))
+    history.add(job, a_job(2))
+    remote = RemoteCounts(total=1000, completed=300, failed=100)
+    history.batch_lists[job.id] = [
+        Batch(
+            id="b",
+            job_id=job.id,
+            account="a",
+            rows=1000,
+            status=BatchStatus.IN_PROGRESS,
+            remote_counts=remote,
+        )
+    ]
+    clock = iter([0.0, 10.0])
+    board = Board(history, lambda: next(clock))
+    board.reload()
+    view = board.view(job.id)
+    assert view is not None and view.done == 400 and view.seconds_left is None
+    remote = RemoteCounts(total=1000, completed=500, failed=100)
+    history.batch_lists[job.id] = [
+        Batch(
+            id="b",
+            job_id=job.id,
+            account="a",
+            rows=1000,
+            status=BatchStatus.IN_PROGRESS,
+            remote_counts=remote,
+        )
+    ]
+    assert not board.update([job.id])
+    view = board.view(job.id)
+    assert view is not None and view.rate == 20 and view.seconds_left == 20
+    assert [one.job.id for one in board.live()] == [job.id]
+
+
+def test_endings_are_one_note() -> None:
+    history = FakeHistory()
+    history.add(a_job(1), a_job(2))
+    assert describe_endings(history, {}) is None
+    assert describe_endings(history, {"gone": "completed"}) is None
+    one = describe_endings(history, {"job0000001": "completed"})
+    assert one == ("reviews 1: 980 of 1,000 answered, 20 not", False)
+    two = describe_endings(history, {"job0000001": "completed", "job0000002": "completed"})
+    assert two == ("2 jobs ended, 40 rows without an answer", False)
+
+
+def test_a_query_is_changed_by_keys() -> None:
+    query = RowQuery()
+    assert query.is_plain and not query.is_filtered
+    errors = query.toggled_errors()
+    assert errors.rows.outcomes == UNANSWERED and errors.is_filtered
+    assert errors.toggled_errors() == query
+    assert query.toggled_group(3).toggled_group(3) == query
+    assert query.containing("x").unanswered.outcomes == UNANSWERED
+    down = query.sorted_by("seq")
+    assert down.sort.descending and not down.is_plain
+    assert down.containing("x").unfiltered() == down
+
+
+def request(body: dict[str, Any]) -> bytes:
+    return json.dumps({"custom_id": "a", "method": "POST", "url": "/v1/x", "body": body}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"model": "m", "messages": [{"role": "user", "content": "hello"}]}, ["user", "hello"]),
+        ({"model": "m", "system": "be kind", "messages": []}, ["system", "be kind"]),
+        ({"model": "m", "input": "embed this"}, ["embed this"]),
+        ({"model": "m", "input": ["one", "two"]}, ["one", "two"]),
+        ({"model": "m", "prompt": "once upon"}, ["once upon"]),
+        ({"strange": {"deep": [1, 2]}}, ['"deep"']),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "look"}]}]},
+            ["look"],
+        ),
+        ({"messages": [{"role": "tool", "content": None, "x": "\x1b[2J"}]}, ["tool"]),
+    ],
+)
+def test_requests_are_read_as_words(body: dict[str, Any], words: list[str]) -> None:
+    reading = read_request(request(body), as_json=False)
+    for word in words:
+        assert word in reading.shown.plain
+    assert "\x1b" not in reading.shown.plain
+    assert '"body"' in read_request(request(body), as_json=True).shown.plain
+
+
+@pytest.mark.parametrize("line", [b"", b"not json", b"[1, 2]", b"\xff\xfe", b"{" * 5000])
+def test_requests_that_are_no_requests_are_shown_as_they_are(line: bytes) -> None:
+    read_request(line, as_json=False)
+    read_request(line, as_json=True)
+
+
+def test_a_long_answer_is_cut_on_the_screen_only() -> None:
+    text = "words " * 100_000
+    row = made_up_row(1)
+    choice = {"message": {"content": text}, "finish_reason": "stop"}
+    line = {"custom_id": "a", "response": {"status_code": 200, "body": {"choices": [choice]}}}
+    reading = read_attempt(Attempt(row=row, line=json.dumps(line).encode()), as_json=False)
+    assert len(reading.shown.plain) < CAP + 200
+    assert "press v" in reading.shown.plain
+    assert reading.whole == text
+
+
+def test_a_row_without_a_line_says_what_that_means() -> None:
+    pending = Attempt(row=Row(seq=0, custom_id="a", outcome=Outcome.PENDING))
+    assert "No answer yet" in read_attempt(pending, as_json=False).shown.plain
+    assert "No answer yet" in read_attempt(None, as_json=True).shown.plain
+    missing = Attempt(row=Row(seq=0, custom_id="a", outcome=Outcome.MISSING))
+    assert "do not speak of this row" in read_attempt(missing, as_json=False).shown.plain
+
+
+def test_paths_are_completed_as_far_as_they_agree(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for name in ("rows-1.jsonl", "rows-2.jsonl", "readme.md", ".hidden.jsonl", "bad\x1b.jsonl"):
+        (tmp_path / name).touch()
+    found = choices(f"{tmp_path}/")
+    names = [choice.path.name for choice in found]
+    assert names == ["bad\x1b.jsonl", "rows-1.jsonl", "rows-2.jsonl", "folder", "readme.md"]
+    assert completed(f"{tmp_path}/ro", choices(f"{tmp_path}/ro")) == f"{tmp_path}/rows-"
+    assert completed(f"{tmp_path}/fo", choices(f"{tmp_path}/fo")).endswith("/folder/")
+    assert completed(f"{tmp_path}/b", choices(f"{tmp_path}/b")) == f"{tmp_path}/b"
+    assert [c.path.name for c in choices(f"{tmp_path}/.h")] == [".hidden.jsonl"]
+    assert choices("/no/such/folder/") == []
+
+
+def test_typing_two_slashes_starts_anew() -> None:
+    assert expand("/a/b//tmp/x") == Path("/tmp/x")
+    assert expand("/a/b/~/x") == Path.home() / "x"
+    assert shown(choices(str(Path.home()) + "/")[0]).startswith("~/") if choices("~/") else True
+
+
+def test_problems_end_with_what_was_only_counted() -> None:
+    problem = Problem(line=7, code="not_json", severity="error", what="not JSON", fix="Mend it.")
+    report = CheckReport(
+        path="x",
+        size=1,
+        rows=1,
+        endpoints={},
+        models={},
+        problems=(problem,),
+        found={"not_json": 41},
+        input_tokens=0,
+        stops=41,
+    )
+    source = ProblemSource(report, fixed=False)
+    assert source.row_count() == 2
+    assert plain(source.fetch(1, 2)[0][2]) == "and 40 more: not json"  # type: ignore[arg-type]
+    assert plain(source.describe(0)) == "not JSON\nMend it."
+    assert source.describe(1) == ()
+
+
+def test_the_sample_has_as_many_rows_as_it_says(tmp_path: Path) -> None:
+    lines = write_sample(tmp_path).read_text("utf-8").splitlines()
+    assert len(lines) == ROWS
+    assert len({json.loads(line)["custom_id"] for line in lines}) == ROWS

@@ -1,0 +1,112 @@
+"""Sending several batches in turn: the parts of a job, or of a retry.
+
+What a person has confirmed is noted for all of them before the first goes out (``uploading``
+means "on its way"), so that after a crash the rest is sent as well. A part that is refused,
+or that is not reached because the program is closing, is a draft again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tui.core.jobs import Batch
+from tui.core.status import BatchStatus, Submission
+from tui.engine.context import Context
+from tui.engine.events import JobChanged
+from tui.engine.holding import LeaseKeeper
+from tui.engine.retrier import RetryPlan, store_plan
+from tui.engine.submitter import Submitter
+from tui.engine.watcher import Watcher
+from tui.errors import BatchdeckError, QuotaError, UsageError
+from tui.store.batches import abandon
+
+
+class Sender:
+    """Sends batches and hands them to the watcher."""
+
+    def __init__(
+        self, context: Context, leases: LeaseKeeper, submitter: Submitter, watcher: Watcher
+    ) -> None:
+        self._context = context
+        self._leases = leases
+        self._submitter = submitter
+        self._watcher = watcher
+        self.closing = False
+
+    async def send(
+        self, batches: Sequence[Batch], *, resend: bool = False, patient: bool = False
+    ) -> None:
+        """Send batches one after the other.
+
+        Args:
+            batches: What to send, of one job.
+            resend: Create uncertain ones again.
+            patient: Leave one waiting when the provider's queue is full, and go on.
+
+        Raises:
+            BatchdeckError: One was not taken; those behind it are drafts.
+        """
+        taken: list[str] = []
+        try:
+            for batch in batches:
+                if not await self._leases.take(batch.id):
+                    raise UsageError("another Batchdeck is sending this job right now")
+                taken.append(batch.id)
+            await self._confirm(batches)
+            for batch in batches:
+                if self.closing:
+                    return
+                try:
+                    await self._submitter.send(batch.id, resend=resend)
+                except QuotaError:
+                    if not patient:
+                        raise
+        finally:
+            await self._put_back(taken)
+            await self._leases.give(taken)
+            self._watcher.adopt(
+                batch
+                for batch in map(self._context.history.batch, [b.id for b in batches])
+                if batch.submission in (Submission.RUNNING, Submission.WAITING)
+            )
+            self._context.publish(JobChanged(batches[0].job_id))
+
+    async def retry(self, plan: RetryPlan) -> None:
+        """Send the rows of a plan as a new attempt.
+
+        Raises:
+            BatchdeckError: It was not taken; the rows show their earlier outcome again.
+        """
+        batches = await asyncio.to_thread(store_plan, self._context, plan)
+        self._context.publish(JobChanged(plan.job_id))
+        try:
+            await self.send(batches)
+        except BatchdeckError as error:
+            await self._abandon(batches, error)
+            raise
+
+    async def _confirm(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            if batch.submission is Submission.DRAFT:
+                await self._context.update(
+                    batch.id,
+                    {"submission": Submission.UPLOADING, "status": BatchStatus.SUBMITTING},
+                )
+
+    async def _put_back(self, batch_ids: Sequence[str]) -> None:
+        for batch in map(self._context.history.batch, batch_ids):
+            if batch.submission is Submission.UPLOADING:
+                await self._context.update(
+                    batch.id, {"submission": Submission.DRAFT, "status": BatchStatus.DRAFT}
+                )
+
+    async def _abandon(self, batches: Sequence[Batch], error: BatchdeckError) -> None:
+        """Retries of which it is known that nothing runs give their rows back."""
+        context = self._context
+        for batch in map(context.history.batch, [batch.id for batch in batches]):
+            if batch.submission in (Submission.DRAFT, Submission.UPLOADED):
+                await asyncio.to_thread(
+                    abandon, context.history.database, batch.id, error.message, context.clock()
+                )
+        context.publish(JobChanged(batches[0].job_id))
