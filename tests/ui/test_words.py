@@ -107,52 +107,49 @@ def test_counts_in_words_leave_out_what_is_nothing() -> None:
 
 def test_the_pace_is_that_of_the_last_minute() -> None:
     pace = Pace()
-    assert pace.rate() is None
+    assert pace.rate(0) is None
     pace.see(0, 0)
     pace.see(10, 100)
-    assert pace.rate() == 10
+    assert pace.rate(10) == 10
+    assert pace.rate(100) == 1
     for second in range(20, 400, 10):
         pace.see(second, 100)
-    assert pace.rate() == 0
+    assert pace.rate(390) == 0
     pace.see(400, 50)
-    assert pace.rate() is None
+    assert pace.rate(400) is None
 
 
 def test_the_board_counts_what_the_provider_is_done_with() -> None:
     history = FakeHistory()
     job = a_job(1, status=BatchStatus.IN_PROGRESS, counts=Counts(total=1000, pending=1000))
     history.add(job, a_job(2))
-    remote = RemoteCounts(total=1000, completed=300, failed=100)
-    history.batch_lists[job.id] = [
-        Batch(
-            id="b",
-            job_id=job.id,
-            account="a",
-            rows=1000,
-            status=BatchStatus.IN_PROGRESS,
-            remote_counts=remote,
-        )
-    ]
-    clock = iter([0.0, 10.0])
-    board = Board(history, lambda: next(clock))
+
+    def progress(at: float, completed: int) -> None:
+        counts = RemoteCounts(total=1000, completed=completed, failed=100)
+        history.batch_lists[job.id] = [
+            Batch(
+                id="b",
+                job_id=job.id,
+                account="a",
+                rows=1000,
+                status=BatchStatus.IN_PROGRESS,
+                remote_counts=counts,
+                progressed_at=at,
+            )
+        ]
+
+    progress(0, 300)
+    board = Board(history, lambda: 10.0)
     board.reload()
     view = board.view(job.id)
     assert view is not None and view.done == 400 and view.seconds_left is None
-    remote = RemoteCounts(total=1000, completed=500, failed=100)
-    history.batch_lists[job.id] = [
-        Batch(
-            id="b",
-            job_id=job.id,
-            account="a",
-            rows=1000,
-            status=BatchStatus.IN_PROGRESS,
-            remote_counts=remote,
-        )
-    ]
+    progress(10, 500)
     assert not board.update([job.id])
     view = board.view(job.id)
     assert view is not None and view.rate == 20 and view.seconds_left == 20
     assert [one.job.id for one in board.live()] == [job.id]
+    del history.entries[job.id]
+    assert board.update([job.id])
 
 
 def test_endings_are_one_note() -> None:

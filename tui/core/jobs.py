@@ -23,7 +23,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are Unix seconds. ``first_seq`` and ``last_seq`` bound the rows of a first attempt
     (both inclusive); a retry names its rows one by one in the history. ``raw`` is the
-    provider's batch object as it came last, for display. ``trouble`` is the last error of
+    provider's batch object as it came last, for display. ``native_of`` is the batch whose
+    rows the provider runs again in place. ``trouble`` is the last error of
     sending, watching or collecting, empty when the last try went well.
     """
 
@@ -42,6 +43,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     input_file_id: str | None = None
     remote_counts: RemoteCounts = RemoteCounts()
     edits: dict[str, Any] = {}
+    native_of: str | None = None
     collected: bool = False
     created_at: float = 0.0
     submitted_at: float | None = None

@@ -99,12 +99,16 @@ class Collector:
 
     def _indexer(self, dialect: Dialect, batch: Batch, file: ResultFile) -> ResultIndexer:
         rules: Mapping[str, bool] = dialect.retry_rules
+        only = None
+        if batch.native_of is not None:
+            only = frozenset(self._context.history.rows_of(batch.id))
         return ResultIndexer(
             self._context.history.database,
             batch.id,
             file,
             reader=READERS[dialect.result_style],
             rules=rules,
+            only=only,
         )
 
     async def _stream(

@@ -12,7 +12,6 @@ from tui.compose.report import CheckReport
 from tui.config import Config, load_config
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.jobs import Job
-from tui.core.status import is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.canceller import cancel_batch
@@ -225,10 +224,7 @@ class Engine:
     async def _collect(self, job_id: str) -> None:
         for batch in self.history.batches(job_id):
             if batch.remote_id is not None and not batch.collected:
-                dialect = await self.accounts.dialect(batch.account)
-                remote = await dialect.retrieve(batch.remote_id)
-                if is_terminal(remote.status) or dialect.capabilities.partial_results:
-                    await self._watcher.take(batch, dialect, remote)
+                await self._watcher.take(batch)
 
     async def plan_retry(
         self,

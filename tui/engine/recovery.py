@@ -12,8 +12,9 @@ from tui.providers.base import Dialect
 _PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each look: a list may lag behind a create."""
 
-_CLOCK_MARGIN = 3600.0
-"""Seconds by which the provider's clock may be off when the batch names itself."""
+_CLOCK_MARGIN = 26 * 3600.0
+"""Seconds by which the two clocks may differ when the batch names itself: one that shows the
+local time as if it were UTC is half a day off, and a batch that is not seen is paid twice."""
 
 _GUESS_MARGIN = 120.0
 """The same when only time and size can be compared."""

@@ -15,6 +15,7 @@ from tui.core.status import BatchStatus, Submission
 from tui.engine.context import Context
 from tui.engine.events import JobChanged
 from tui.engine.holding import LeaseKeeper
+from tui.engine.native import begin_native
 from tui.engine.retrier import RetryPlan, store_plan
 from tui.engine.submitter import Submitter
 from tui.engine.watcher import Watcher
@@ -78,7 +79,11 @@ class Sender:
         Raises:
             BatchdeckError: It was not taken; the rows show their earlier outcome again.
         """
-        batches = await asyncio.to_thread(store_plan, self._context, plan)
+        native = await begin_native(self._context, plan)
+        if native is not None:
+            batches = [native]
+        else:
+            batches = await asyncio.to_thread(store_plan, self._context, plan)
         self._context.publish(JobChanged(plan.job_id))
         try:
             await self.send(batches)

@@ -17,8 +17,10 @@ from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus, Submission
 from tui.engine.context import Context
 from tui.engine.events import BatchSubmitted, StatusChanged, UploadProgressed
+from tui.engine.native import rebased, run_again
 from tui.engine.recovery import Verdict, look_up
 from tui.errors import (
+    AccountKeyError,
     AnswerLostError,
     BatchdeckError,
     KeyRefusedError,
@@ -28,7 +30,7 @@ from tui.errors import (
 )
 from tui.providers.base import BatchDraft, Dialect
 from tui.providers.refusals import may_have_acted
-from tui.store.batches import rows_of, write_input
+from tui.store.batches import abandon, rows_of, write_input
 from tui.store.importing import REQUESTS
 
 _UNSURE = "Look at the provider's own page, then submit the job again or delete it."
@@ -49,26 +51,31 @@ class Submitter:
         self._context = context
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def send(self, batch_id: str, *, resend: bool = False) -> None:
+    async def send(self, batch_id: str, *, resend: bool = False, unattended: bool = False) -> None:
         """Bring a batch from wherever it stands to ``running``.
 
         Args:
             batch_id: The batch.
             resend: Create an uncertain batch again; only when a person has said so.
+            unattended: Nobody waits for the answer: after trouble that may pass the batch
+                waits to be sent again, in place of becoming a draft.
 
         Raises:
             BatchdeckError: It did not get there; the batch says how far it came.
         """
         # The watcher may come upon a batch that is being sent here: it waits, and finds it done.
         async with self._locks.setdefault(batch_id, asyncio.Lock()):
-            await self._send(batch_id, resend)
+            await self._send(batch_id, resend, unattended)
 
-    async def _send(self, batch_id: str, resend: bool) -> None:
+    async def _send(self, batch_id: str, resend: bool, unattended: bool) -> None:
         context = self._context
         batch = context.history.batch(batch_id)
         job = context.history.job(batch.job_id)
         try:
             dialect = await context.accounts.dialect(batch.account)
+            if batch.native_of is not None:
+                await self._send_native(dialect, batch)
+                return
             if batch.submission in (Submission.CREATING, Submission.UNCERTAIN):
                 batch = await self._recover(dialect, batch, resend=resend)
             if batch.submission == Submission.RUNNING:
@@ -83,15 +90,18 @@ class Submitter:
         except BatchdeckError as error:
             if isinstance(error, KeyRefusedError):
                 await context.accounts.refused(batch.account, error)
-            await self._leave(batch_id, error, self._fallback(batch_id, error))
+            await self._leave(batch_id, error, self._fallback(batch_id, error, unattended))
             raise
 
-    def _fallback(self, batch_id: str, error: BatchdeckError) -> dict[str, object]:
+    def _fallback(
+        self, batch_id: str, error: BatchdeckError, unattended: bool
+    ) -> dict[str, object]:
         """The state from which a later send goes on, when the fate of this one is known."""
         batch = self._context.history.batch(batch_id)
         if batch.submission == Submission.UNCERTAIN:
             return {"status": BatchStatus.SUBMITTING}
-        if isinstance(error, QuotaError):
+        passing = error.retryable or isinstance(error, AccountKeyError)
+        if isinstance(error, QuotaError) or (unattended and passing):
             return {"submission": Submission.WAITING, "status": BatchStatus.QUEUED}
         changes: dict[str, object] = {
             "submission": Submission.DRAFT,
@@ -106,10 +116,31 @@ class Submitter:
     async def _leave(
         self, batch_id: str, error: BatchdeckError, changes: dict[str, object]
     ) -> None:
+        known = self._context.history.batch(batch_id).trouble == error.message
         batch = await self._context.update(
-            batch_id, {"trouble": error.message, **changes}, remark=error.message
+            batch_id,
+            {"trouble": error.message, **changes},
+            remark="" if known else error.message,
         )
+        if batch.submission is Submission.DRAFT and batch.attempt > 1:
+            # A retry that is not under way gives its rows back.
+            await asyncio.to_thread(
+                abandon,
+                self._context.history.database,
+                batch_id,
+                error.message,
+                self._context.clock(),
+            )
         self._context.tell_trouble(batch, error, None)
+
+    async def _send_native(self, dialect: Dialect, batch: Batch) -> None:
+        """Let the provider run the rows again in its own batch."""
+        if batch.submission is not Submission.RUNNING:
+            self._context.reach("retrying in place")
+            remote = await run_again(self._context, dialect, batch)
+            parent = self._context.history.batch(batch.native_of or "")
+            self._context.reach("retry answered")
+            await self._running(dialect, batch, rebased(batch, parent, remote))
 
     async def _prepare(self, dialect: Dialect, job: Job, batch: Batch) -> Path:
         """The file to send: the job's own where it can go as it is, else one for this batch."""

@@ -19,6 +19,7 @@ from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
 from tui.engine.holding import LeaseKeeper
+from tui.engine.native import rebased
 from tui.engine.quota import queue_was_full
 from tui.engine.remover import clean_up
 from tui.engine.submitter import Submitter
@@ -174,11 +175,10 @@ class Watcher:
             if batch.submission in (Submission.DRAFT, Submission.UNCERTAIN, Submission.REFUSED):
                 return True, 0.0
             # A create under way must end even if the watching does.
-            await context.shielded(self._submitter.send(batch.id))
+            await context.shielded(self._submitter.send(batch.id, unattended=True))
             return False, 0.0
         dialect = await context.accounts.dialect(batch.account)
-        assert batch.remote_id is not None
-        remote = listed.get(batch.remote_id) or await dialect.retrieve(batch.remote_id)
+        remote = await self._retrieve(dialect, batch, listed)
         self._failures.pop(batch.id, None)
         context.poll_errors.pop(batch.id, None)
         changed = await self._store(batch, remote)
@@ -190,21 +190,35 @@ class Watcher:
             await self._collector.fetch(dialect, batch, remote)
         return False, self._pause(batch, remote)
 
-    async def take(self, batch: Batch, dialect: Dialect, remote: RemoteBatch) -> None:
-        """Keep what the provider says of a batch now, and fetch what there is of it.
+    async def take(self, batch: Batch) -> None:
+        """Ask for a batch once, and fetch what there is of it now.
 
         A batch that another program works on is left to it.
+
+        Raises:
+            BatchdeckError: It could not be asked for, or not be fetched.
         """
         if not await self._leases.take(batch.id):
             return
         try:
+            dialect = await self._context.accounts.dialect(batch.account)
+            remote = await self._retrieve(dialect, batch, {})
             await self._store(batch, remote)
             if is_terminal(remote.status):
                 await self._end(dialect, batch, remote)
-            else:
+            elif dialect.capabilities.partial_results:
                 await self._collector.fetch(dialect, batch, remote)
         finally:
             await self._leases.give([batch.id])
+
+    async def _retrieve(
+        self, dialect: Dialect, batch: Batch, listed: dict[str, RemoteBatch]
+    ) -> RemoteBatch:
+        assert batch.remote_id is not None
+        remote = listed.get(batch.remote_id) or await dialect.retrieve(batch.remote_id)
+        if batch.native_of is not None:
+            remote = rebased(batch, self._context.history.batch(batch.native_of), remote)
+        return remote
 
     async def _store(self, batch: Batch, remote: RemoteBatch) -> bool:
         """Keep what the provider says; was any of it new?"""

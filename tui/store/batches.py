@@ -34,10 +34,20 @@ def places_of(connection: sqlite3.Connection, job_id: str) -> Iterator[tuple[int
 
 
 def begin_first_attempt(database: Database, batches: Sequence[Batch]) -> None:
-    """Store the batches of a job's first sending, all or none."""
+    """Store the batches of a job's first sending, all or none.
+
+    A job that has batches by now keeps them: another program was faster, and what it sends
+    is not to be paid twice.
+
+    Raises:
+        UsageError: The job is gone from the history.
+    """
     with database.write(durable=True) as connection:
         pk = job_pk(connection, batches[0].job_id)
-        assert pk is not None
+        if pk is None:
+            raise UsageError("the job is gone from the history")
+        if connection.execute("SELECT 1 FROM batches WHERE job=? LIMIT 1", (pk,)).fetchone():
+            return
         for batch in batches:
             insert_batch(connection, batch, pk)
         refresh_job(connection, pk)

@@ -19,6 +19,7 @@ from tui.core.status import BatchStatus
 from tui.core.times import rfc3339
 from tui.errors import UnknownJobError
 from tui.paths import Paths
+from tui.store.batches import rows_of
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.jobs import job_pk, read_batches, read_jobs
@@ -123,6 +124,23 @@ class History:
     def batch(self, batch_id: str) -> Batch:
         """One batch by its own id."""
         return read_batches(self.database.read, "b.id=?", (batch_id,))[0]
+
+    def rows_of(self, batch_id: str) -> list[int]:
+        """The rows of a retry, in the order of the input."""
+        return rows_of(self.database.read, batch_id)
+
+    def lines_before(self, batch: Batch, kind: str) -> int:
+        """Lines of a provider's file that earlier attempts in the same batch collected."""
+        lines = 0
+        while batch.native_of is not None:
+            batch = self.batch(batch.native_of)
+            found = self.database.read.execute(
+                "SELECT f.lines FROM files f JOIN batches b ON b.pk=f.batch"
+                " WHERE b.id=? AND f.kind=?",
+                (batch.id, kind),
+            ).fetchone()
+            lines += 0 if found is None else int(found[0])
+        return lines
 
     def unfinished(self) -> list[Batch]:
         """Batches on their way, running, or ended with results that are not collected."""

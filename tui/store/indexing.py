@@ -66,6 +66,7 @@ class ResultIndexer:
         file: The file, as ``tui.store.files`` knows it.
         reader: Reads a line in the batch's dialect.
         rules: The profile's codes and whether they can be retried.
+        only: Rows that the file may speak of; lines of others are known already.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class ResultIndexer:
         *,
         reader: Reader = read_openai_line,
         rules: Mapping[str, bool] | None = None,
+        only: frozenset[int] | None = None,
     ) -> None:
         self._database = database
+        self._only = only
         self._file = file
         self._reader = reader
         self._rules = rules
@@ -165,6 +168,8 @@ class ResultIndexer:
             seq = seqs.get(result.custom_id)
             if seq is None:
                 strays.append((offset, length, "unknown", result.custom_id))
+                continue
+            if self._only is not None and seq not in self._only:
                 continue
             for word in (result.finish_reason, result.model):
                 if word not in terms:

@@ -21,7 +21,7 @@ _BATCH = (
     "b.id, j.id, b.account, b.attempt, b.part, b.rows, b.first_seq, b.last_seq, b.submission,"
     " b.status, b.raw_status, b.remote_id, b.input_file_id, b.remote_counts, b.edits,"
     " b.collected, b.created_at, b.submitted_at, b.ended_at, b.expires_at, b.progressed_at,"
-    " b.next_poll_at, b.trouble, b.raw"
+    " b.next_poll_at, b.trouble, b.raw, b.native_of"
 )
 _CHANGEABLE = {
     "submission", "status", "raw_status", "remote_id", "input_file_id", "remote_counts",
@@ -60,7 +60,8 @@ def insert_batch(connection: sqlite3.Connection, batch: Batch, job_pk: int) -> i
     """Store a new batch of a job; the answer is its row number."""
     cursor = connection.execute(
         "INSERT INTO batches (id, job, account, attempt, part, rows, first_seq, last_seq,"
-        " submission, status, edits, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        " submission, status, edits, created_at, native_of, remote_id, input_file_id)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             batch.id,
             job_pk,
@@ -74,6 +75,9 @@ def insert_batch(connection: sqlite3.Connection, batch: Batch, job_pk: int) -> i
             batch.status.value,
             _json(batch.edits),
             batch.created_at,
+            batch.native_of,
+            batch.remote_id,
+            batch.input_file_id,
         ),
     )
     return int(cursor.lastrowid or 0)
@@ -222,6 +226,7 @@ def _batch(row: tuple[Any, ...]) -> Batch:
         next_poll_at=row[21],
         trouble=row[22],
         raw=msgspec.json.decode(row[23]),
+        native_of=row[24],
     )
 
 

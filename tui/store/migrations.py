@@ -93,6 +93,7 @@ CREATE TABLE batches (
     remote_counts TEXT NOT NULL DEFAULT '{}',
     style TEXT NOT NULL DEFAULT 'openai',
     edits TEXT NOT NULL DEFAULT '{}',
+    native_of TEXT,
     collected INTEGER NOT NULL DEFAULT 0,
     created_at REAL NOT NULL,
     submitted_at REAL,

@@ -1,0 +1,354 @@
+"""Sending: paid once, whatever happens to the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.bench import Bench, adds_up, outcomes, timeline
+from tests.fakes.loop import JumpingLoop, run
+from tests.fakes.provider import Lost
+from tui.core.outcome import Outcome
+from tui.core.status import BatchStatus, Submission
+from tui.errors import (
+    AnswerLostError,
+    GarbledAnswerError,
+    KeyRefusedError,
+    ProviderError,
+    QuotaError,
+    RequestRefusedError,
+    UnreachableError,
+    UsageError,
+)
+from tui.providers.base import Capabilities
+
+GOOD = Outcome.SUCCEEDED
+
+
+def test_the_whole_way(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "hello", "fail", "world")
+            assert (job.status, job.counts.pending) == (BatchStatus.DRAFT, 3)
+            job = await engine.submit(job.id)
+            assert job.status is BatchStatus.IN_PROGRESS
+            assert bench.provider.only().ids == ["r0", "r1", "r2"]
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, Outcome.FAILED, GOOD]
+            assert adds_up(engine, job.id).pending == 0
+            (batch,) = engine.history.batches(job.id)
+            assert bench.provider.only().intent == batch.id
+            assert (batch.collected, batch.trouble) == (True, "")
+            assert engine.history.job(job.id).status is BatchStatus.COMPLETED
+            with pytest.raises(UsageError, match="sent already"):
+                await engine.submit(job.id)
+        assert bench.provider.calls["create"] == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+@pytest.mark.parametrize(
+    "fault", [Lost(), None], ids=["answer lost after it was done", "nothing was done"]
+)
+def test_a_create_without_an_answer_is_looked_up(
+    tmp_path: Path, fault: Exception | None, metadata: bool
+) -> None:
+    """Known by the intent in its metadata, or by its own input file; else created again."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(metadata=metadata))
+        bench.provider.fault("create", fault or AnswerLostError("nobody knows"))
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "b")
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+        assert len(bench.provider.batches) == 1
+        assert bench.provider.calls["create"] == (1 if fault else 2)
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProviderError("oops", status=500),
+        ProviderError("oops", status=503),
+        AnswerLostError("gateway", status=504),
+        GarbledAnswerError("html", status=200),
+    ],
+    ids=str,
+)
+def test_an_unclear_refusal_is_looked_up_before_a_second_try(
+    tmp_path: Path, error: Exception
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("create", error, error)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(ProviderError):
+                await engine.submit(job.id)
+            assert bench.provider.calls["create"] == 2
+            (batch,) = engine.history.batches(job.id)
+            assert batch.submission is Submission.DRAFT
+            assert batch.trouble == str(error)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+        assert len(bench.provider.batches) == 1
+        assert bench.provider.calls["upload"] == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RequestRefusedError("bad", status=400),
+        KeyRefusedError("no"),
+        UnreachableError("down"),
+        ProviderError("slow down", status=429, retry_after=9.0),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("call", ["upload", "create"])
+def test_a_clear_refusal_leaves_a_draft(tmp_path: Path, error: Exception, call: str) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault(call, error)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(type(error)):
+                await engine.submit(job.id)
+            assert bench.provider.calls[call] == 1
+            assert not bench.provider.batches
+            job = engine.history.job(job.id)
+            assert (job.status, job.counts.pending) == (BatchStatus.DRAFT, 2)
+            assert job.trouble == str(error)
+            assert str(error) in timeline(engine, job.id)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert engine.history.job(job.id).trouble == ""
+            assert adds_up(engine, job.id).succeeded == 2
+        assert len(bench.provider.batches) == 1
+        # What was refused may be the file: it goes out anew. Else the old one will do.
+        uploads = 2 if call == "upload" or isinstance(error, RequestRefusedError) else 1
+        assert bench.provider.calls["upload"] == uploads
+
+    run(test)
+
+
+def test_a_lost_upload_costs_a_file_and_no_batch(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("upload", Lost())
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(AnswerLostError):
+                await engine.submit(job.id)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+        assert len(bench.provider.files) == 2
+        assert len(bench.provider.batches) == 1
+
+    run(test)
+
+
+def test_a_provider_that_cannot_be_asked_leaves_the_batch_unclear_and_asks_later(
+    tmp_path: Path,
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("create", Lost())
+        bench.provider.fault("list", *(UnreachableError("down") for _ in range(3)))
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(UnreachableError):
+                await engine.submit(job.id)
+            (batch,) = engine.history.batches(job.id)
+            assert batch.submission is Submission.CREATING
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+        assert bench.provider.calls["create"] == 1
+
+    run(test)
+
+
+def test_a_list_that_lags_behind_is_asked_again(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("create", Lost())
+        bench.provider.hidden.add("batch-0")
+        looks: list[float] = []
+
+        def looked() -> None:
+            looks.append(loop.time())
+            if len(looks) == 2:
+                bench.provider.hidden.clear()
+
+        bench.provider.when_called["list"] = looked
+        async with bench.engine() as engine:
+            await bench.done(engine)
+        assert len(bench.provider.batches) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize("hours", [-13, 13])
+def test_a_clock_that_is_hours_off_does_not_pay_twice(tmp_path: Path, hours: int) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.clock = lambda: loop.clock() + hours * 3600
+        bench.provider.fault("create", Lost())
+        async with bench.engine() as engine:
+            await bench.done(engine)
+        assert len(bench.provider.batches) == 1
+
+    run(test)
+
+
+def test_without_a_list_a_person_decides(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(lists=False, metadata=False))
+        bench.provider.fault("create", Lost())
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            for _ in range(2):
+                with pytest.raises(AnswerLostError, match="not certain"):
+                    await engine.submit(job.id)
+                (batch,) = engine.history.batches(job.id)
+                assert batch.submission is Submission.UNCERTAIN
+            await engine.wait([job.id])
+            assert bench.provider.calls["create"] == 1
+            await engine.submit(job.id, resend_uncertain=True)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+        # The person said so: two batches, as the provider had the first one.
+        assert bench.provider.calls["create"] == 2
+
+    run(test)
+
+
+def test_without_metadata_and_files_a_batch_is_known_by_size_and_time(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(uploads=False, metadata=False))
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            first = await bench.imported(engine, "a", "b")
+            await engine.submit(first.id)
+            await bench.imported(engine, "x", "y", "z")
+            bench.provider.fault("create", Lost())
+            second = await bench.imported(engine, "c", "d")
+            await engine.submit(second.id)
+            remote = [engine.history.batches(job.id)[0].remote_id for job in (first, second)]
+            assert remote == ["batch-0", "batch-1"]
+        assert bench.provider.calls["create"] == 2
+
+    run(test)
+
+
+def test_two_that_look_alike_are_not_guessed_at(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(uploads=False, metadata=False))
+        async with bench.engine() as engine:
+            one = await bench.imported(engine, "a", "b")
+            two = await bench.imported(engine, "c", "d")
+            bench.provider.fault("create", Lost(), Lost())
+            bench.provider.fault("list", UnreachableError("down"))
+            with pytest.raises(UnreachableError):
+                await engine.submit(one.id)
+            with pytest.raises(AnswerLostError, match="not certain"):
+                await engine.submit(two.id)
+        assert bench.provider.calls["create"] == 2
+
+    run(test)
+
+
+def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("create", *(QuotaError("queue is full") for _ in range(3)))
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(QuotaError):
+                await engine.submit(job.id)
+            (batch,) = engine.history.batches(job.id)
+            assert (batch.submission, batch.status) == (Submission.WAITING, BatchStatus.QUEUED)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+        assert bench.provider.calls["create"] == 4
+        assert len(bench.provider.batches) == 1
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "trouble", [UnreachableError("down"), KeyRefusedError("no"), ProviderError("x", status=429)]
+)
+@pytest.mark.parametrize("call", ["create", "upload"])
+def test_a_batch_that_waits_for_room_is_not_forgotten(
+    tmp_path: Path, trouble: Exception, call: str
+) -> None:
+    """Trouble of another kind while it waits leaves it waiting."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault(call, QuotaError("full"), trouble)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(QuotaError):
+                await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+
+    run(test)
+
+
+def test_two_submits_at_once_pay_once(tmp_path: Path) -> None:
+    import asyncio
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine, bench.engine() as other:
+            job = await bench.imported(engine)
+            results = await asyncio.gather(
+                engine.submit(job.id),
+                engine.submit(job.id),
+                other.submit(job.id),
+                return_exceptions=True,
+            )
+            assert all(isinstance(r, UsageError) or not isinstance(r, BaseException) for r in results)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+            assert len(engine.history.batches(job.id)) == 1
+        assert bench.provider.calls["create"] == 1
+        assert bench.provider.calls["upload"] == 1
+
+    run(test)
+
+
+def test_a_submit_that_nobody_waits_for_is_stored(tmp_path: Path) -> None:
+    """Quitting drains: an answer under way is stored before the program ends."""
+    import asyncio
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        engine = await bench.open()
+        job = await bench.imported(engine)
+        caller: list[asyncio.Task[object]] = []
+        bench.provider.when_called["create"] = lambda: caller[0].cancel() and None
+        caller.append(asyncio.create_task(engine.submit(job.id)))
+        with pytest.raises(asyncio.CancelledError):
+            await caller[0]
+        await engine.close()
+        del bench.provider.when_called["create"]
+        async with bench.engine() as again:
+            (batch,) = again.history.batches(job.id)
+            assert batch.submission is Submission.RUNNING
+            await again.wait([job.id])
+            assert adds_up(again, job.id).succeeded == 2
+        assert len(bench.provider.batches) == 1
+
+    run(test)

@@ -1,0 +1,94 @@
+"""An event loop in which waiting takes no time: it jumps to the next timer when all is still.
+
+Work in threads (the history, the files) is waited for in real time; time stands still then.
+There must be no sockets but the loop's own: waiting for one would not count as being busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+BEGIN = 1_790_000_000.0
+"""Unix seconds at which every test begins."""
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """A selector that moves the loop's time on in place of waiting."""
+
+    def __init__(self) -> None:
+        self._real = selectors.DefaultSelector()
+        self.now = 0.0
+        self.busy = 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or (timeout > 0 and self.busy):
+            # A thread will wake the loop up; a minute without that is a hang.
+            ready = self._real.select(60.0)
+            assert ready, "nothing happens and nobody works"
+            return ready
+        ready = self._real.select(0)
+        if not ready and timeout > 0:
+            self.now += timeout + 1e-6
+        return ready
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop with a time of its own."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+    def clock(self) -> float:
+        """Unix seconds by the loop's own time."""
+        return BEGIN + self._jumping.now
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        self._jumping.busy += 1
+
+        def done(_: asyncio.Future[T]) -> None:
+            self._jumping.busy -= 1
+
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(done)
+        return future
+
+
+def clock() -> float:
+    """Unix seconds of the running loop; stands still where none runs (in threads)."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    return loop.clock()
+
+
+def run(work: Callable[[JumpingLoop], Coroutine[Any, Any, T]]) -> T:
+    """Run a test's coroutine, which gets its loop, to the end."""
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, JumpingLoop)
+        return runner.run(work(loop))

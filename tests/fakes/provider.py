@@ -1,0 +1,300 @@
+"""A provider in memory that knows the truth, and a dialect that speaks to it, badly if told so."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui.core.counts import RemoteCounts
+from tui.core.remote import BatchIssue, RemoteBatch, ResultSource
+from tui.core.status import TERMINAL, BatchStatus
+from tui.errors import (
+    AnswerLostError,
+    BatchdeckError,
+    RequestRefusedError,
+    UnreachableError,
+)
+from tui.providers.base import BatchDraft, Capabilities, Download, ResultStyle, SendProgress
+
+
+class Lost(Exception):
+    """A fault: the call acts, and its answer is lost."""
+
+
+@dataclass
+class FakeBatch:
+    """A batch as it stands at the provider."""
+
+    id: str
+    file_id: str | None
+    intent: str | None
+    lines: list[bytes]
+    created_at: float
+    status: BatchStatus = BatchStatus.IN_PROGRESS
+    output: bytes | None = None
+    errors: bytes | None = None
+    counts: RemoteCounts = RemoteCounts()
+    issues: tuple[BatchIssue, ...] = ()
+    asked: int = 0
+    growing: bool = False
+
+    @property
+    def ids(self) -> list[str]:
+        return [json.loads(line)["custom_id"] for line in self.lines]
+
+
+@dataclass
+class FakeProvider:
+    """What is true: files, batches, and how often each call came in.
+
+    ``faults`` holds, by name of a call, what the next calls meet: an error to raise before
+    anything is done, ``Lost()`` to lose the answer, or ``None`` for no fault.
+    """
+
+    clock: Callable[[], float]
+    files: dict[str, bytes] = field(default_factory=dict)
+    batches: dict[str, FakeBatch] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, deque[Exception | None]] = field(default_factory=dict)
+    answer: Callable[[bytes, int], bytes] | None = None
+    """Makes the result line of a request; gets the line and how often its id was run before."""
+    seen: Counter[str] = field(default_factory=Counter)
+    ends_after: int | None = 1
+    """A batch ends at that poll by itself; ``None``: the test ends it."""
+    hidden: set[str] = field(default_factory=set)
+    """Batches that the list does not show yet."""
+    when_called: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def fault(self, call: str, *faults: Exception | None) -> None:
+        """Let the next calls of a kind meet these faults."""
+        self.faults.setdefault(call, deque()).extend(faults)
+
+    def meet(self, call: str) -> Exception | None:
+        """Count a call; raise its fault, or hand back that its answer is lost."""
+        self.calls[call] += 1
+        if (hook := self.when_called.get(call)) is not None:
+            hook()
+        waiting = self.faults.get(call)
+        fault = waiting.popleft() if waiting else None
+        if fault is not None and not isinstance(fault, Lost):
+            raise fault
+        return fault
+
+    def run(self, batch: FakeBatch) -> None:
+        """Answer all requests of a batch and end it."""
+        good: list[bytes] = []
+        bad: list[bytes] = []
+        for request in batch.lines:
+            custom_id = json.loads(request)["custom_id"]
+            line = (self.answer or answered)(request, self.seen[custom_id])
+            self.seen[custom_id] += 1
+            (good if b'"status_code": 200' in line else bad).append(line + b"\n")
+        batch.output = b"".join(good) or None
+        batch.errors = b"".join(bad) or None
+        total = len(batch.lines)
+        batch.counts = RemoteCounts(total=total, completed=len(good), failed=len(bad))
+        batch.status = BatchStatus.COMPLETED
+
+    def remote(self, batch: FakeBatch) -> RemoteBatch:
+        """The batch as a dialect tells of it."""
+        ended = batch.status in TERMINAL or batch.growing
+        results = []
+        if ended and batch.output is not None:
+            growing = batch.growing
+            results.append(ResultSource(kind="output", ref=f"{batch.id}-out", growing=growing))
+        if ended and batch.errors is not None:
+            growing = batch.growing
+            results.append(ResultSource(kind="errors", ref=f"{batch.id}-err", growing=growing))
+        return RemoteBatch(
+            id=batch.id,
+            status=batch.status,
+            raw_status=batch.status.value,
+            counts=batch.counts,
+            results=tuple(results),
+            issues=batch.issues,
+            input_file_id=batch.file_id,
+            intent=batch.intent,
+            created_at=batch.created_at,
+            raw={"id": batch.id, "status": batch.status.value},
+        )
+
+    def only(self) -> FakeBatch:
+        """The one batch that there is."""
+        (batch,) = self.batches.values()
+        return batch
+
+
+def answered(request: bytes, before: int) -> bytes:
+    """A good answer that repeats the id; ``fail`` and ``flaky`` in the request act like it."""
+    value = json.loads(request)
+    custom_id = value["custom_id"]
+    text = json.dumps(value["body"])
+    if "fail" in text or ("flaky" in text and before == 0):
+        return failed_line(custom_id, 400 if "permanent" in text else 500)
+    return good_line(custom_id, f"answer to {custom_id}")
+
+
+def good_line(custom_id: str, text: str) -> bytes:
+    choice = {"message": {"content": text}, "finish_reason": "stop"}
+    response = {"status_code": 200, "body": {"model": "m", "choices": [choice]}}
+    return json.dumps({"custom_id": custom_id, "response": response, "error": None}).encode()
+
+
+def failed_line(custom_id: str, status: int = 500) -> bytes:
+    error = {"message": "boom", "code": None}
+    response = {"status_code": status, "body": {"error": error}}
+    return json.dumps({"custom_id": custom_id, "response": response, "error": None}).encode()
+
+
+class FakeDialect:
+    """Speaks to a ``FakeProvider``, with whatever capabilities it is given."""
+
+    def __init__(
+        self,
+        provider: FakeProvider,
+        capabilities: Capabilities | None = None,
+        *,
+        by_lines: bool = False,
+        ranges: bool = True,
+    ) -> None:
+        self.provider = provider
+        self.capabilities = capabilities or Capabilities()
+        self.result_style: ResultStyle = "openai"
+        self.retry_rules: Mapping[str, bool] = {}
+        self.passes_through = True
+        self._by_lines = by_lines
+        self._ranges = ranges
+        self.chunk = 1 << 16
+
+    def encode_line(self, request: bytes) -> bytes:
+        return request
+
+    async def upload(self, path: Path, *, name: str, progress: SendProgress | None = None) -> str:
+        lost = self.provider.meet("upload")
+        file_id = f"file-{len(self.provider.files)}"
+        data = path.read_bytes()
+        self.provider.files[file_id] = data
+        if progress is not None:
+            progress(len(data), len(data))
+        if lost:
+            raise AnswerLostError("the answer to the upload was lost")
+        return file_id
+
+    async def create(
+        self, draft: BatchDraft, *, progress: SendProgress | None = None
+    ) -> RemoteBatch:
+        provider = self.provider
+        lost = provider.meet("create")
+        if draft.file_id is not None:
+            data = provider.files[draft.file_id]
+        else:
+            data = draft.path.read_bytes()
+        batch = FakeBatch(
+            id=f"batch-{len(provider.batches)}",
+            file_id=draft.file_id,
+            intent=draft.intent if self.capabilities.metadata else None,
+            lines=[line for line in data.split(b"\n") if line],
+            created_at=provider.clock(),
+        )
+        batch.counts = RemoteCounts(total=len(batch.lines))
+        provider.batches[batch.id] = batch
+        if lost:
+            raise AnswerLostError("the answer to the create was lost")
+        return provider.remote(batch)
+
+    async def retrieve(self, batch_id: str) -> RemoteBatch:
+        provider = self.provider
+        provider.meet("retrieve")
+        batch = provider.batches.get(batch_id)
+        if batch is None:
+            raise RequestRefusedError("no such batch", status=404)
+        batch.asked += 1
+        if batch.status is BatchStatus.CANCELLING:
+            batch.status = BatchStatus.CANCELLED
+        elif batch.status is BatchStatus.IN_PROGRESS and provider.ends_after is not None:
+            if batch.asked >= provider.ends_after:
+                provider.run(batch)
+        return provider.remote(batch)
+
+    async def list_batches(
+        self, *, created_after: float | None = None
+    ) -> AsyncIterator[RemoteBatch]:
+        assert self.capabilities.lists
+        self.provider.meet("list")
+        for batch in reversed(list(self.provider.batches.values())):
+            if batch.id in self.provider.hidden:
+                continue
+            if created_after is None or batch.created_at >= created_after:
+                yield self.provider.remote(batch)
+
+    async def cancel(self, batch_id: str) -> RemoteBatch:
+        self.provider.meet("cancel")
+        batch = self.provider.batches[batch_id]
+        if batch.status not in TERMINAL:
+            batch.status = BatchStatus.CANCELLING
+        return self.provider.remote(batch)
+
+    @asynccontextmanager
+    async def download(
+        self, source: ResultSource, *, have_bytes: int = 0, have_lines: int = 0
+    ) -> AsyncIterator[Download]:
+        provider = self.provider
+        fault = provider.faults.get("download")
+        cut = None
+        provider.calls["download"] += 1
+        if fault:
+            first = fault.popleft()
+            if isinstance(first, Broken):
+                cut = first.after
+            elif first is not None:
+                raise first
+        batch_id, _, kind = source.ref.rpartition("-")
+        batch = provider.batches[batch_id]
+        data = (batch.output if kind == "out" else batch.errors) or b""
+        start = 0
+        if self._by_lines:
+            start = sum(len(line) for line in data.splitlines(keepends=True)[:have_lines])
+        elif self._ranges:
+            start = min(have_bytes, len(data))
+        body = data[start:]
+
+        async def chunks() -> AsyncIterator[bytes]:
+            sent = 0
+            for begin in range(0, len(body), self.chunk):
+                piece = body[begin : begin + self.chunk]
+                if cut is not None and sent + len(piece) > cut:
+                    if piece[: cut - sent]:
+                        yield piece[: cut - sent]
+                    raise UnreachableError("the connection broke")
+                sent += len(piece)
+                yield piece
+
+        yield Download(
+            chunks=chunks(), appends=start > 0, growing=source.growing, total=len(body)
+        )
+
+    async def models(self) -> list[str]:
+        return ["m"]
+
+    async def delete_file(self, file_id: str) -> None:
+        self.provider.calls["delete_file"] += 1
+        self.provider.files.pop(file_id, None)
+
+    async def delete_batch(self, batch_id: str) -> None:
+        self.provider.calls["delete_batch"] += 1
+        self.provider.batches.pop(batch_id, None)
+
+    async def aclose(self) -> None:
+        return None
+
+
+class Broken(BatchdeckError):
+    """A fault of a download: the body ends after so many bytes."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(f"breaks off after {after} bytes")
+        self.after = after

@@ -1,0 +1,135 @@
+"""Pictures of the screens at two sizes; everything that moves stands still in the fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.conftest import fake_app, until
+from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
+from tui.config import Config
+from tui.core.counts import Counts, RemoteCounts
+from tui.core.jobs import Batch, Cost
+from tui.core.status import BatchStatus, Submission
+from tui.ui.app import BatchdeckApp
+
+SIZES = [(80, 24), (120, 36)]
+Steps = Callable[[BatchdeckApp, Pilot[int]], Awaitable[None]]
+
+
+@pytest.fixture
+def filled(engine: FakeEngine) -> FakeEngine:
+    """A history with a job in every state that matters."""
+    running = a_job(
+        1,
+        rows=40_000,
+        name="reviews november",
+        status=BatchStatus.IN_PROGRESS,
+        counts=Counts(total=40_000, pending=40_000),
+        created_at=NOW - 95,
+    )
+    engine.history.add(
+        running,
+        a_job(2, rows=50_000, name="a name that is far too long for any column to hold"),
+        with_counts(a_job(3, name="[/red] 🦄 [bold]hostile[/"), succeeded=900, truncated=100),
+        a_job(4, status=BatchStatus.EXPIRED, cost=Cost(actual=12.5)),
+        a_job(5, status=BatchStatus.DRAFT, counts=Counts(total=300, pending=300)),
+        with_counts(a_job(6, cost=Cost(estimated=0.034)), succeeded=1000),
+    )
+    engine.history.batch_lists[running.id] = [
+        Batch(
+            id="b1",
+            job_id=running.id,
+            account="sandbox",
+            rows=40_000,
+            submission=Submission.RUNNING,
+            status=BatchStatus.IN_PROGRESS,
+            raw_status="in_progress",
+            remote_id="batch_0001",
+            remote_counts=RemoteCounts(total=40_000, completed=16_000, failed=120),
+            expires_at=NOW + 80_000,
+        )
+    ]
+    return engine
+
+
+async def ready(app: BatchdeckApp, pilot: Pilot[int]) -> None:
+    await until(pilot, lambda: app.deck is not None)
+    await until(pilot, lambda: app.main.batches.job is not None or not len_of(app))
+
+
+def len_of(app: BatchdeckApp) -> int:
+    board = app.main.batches.board
+    return 0 if board is None else len(board)
+
+
+def steps_of(*keys: str, job: str = "", pane: str = "") -> Callable[[Pilot[Any]], Awaitable[None]]:
+    """Press keys once the history is open."""
+
+    async def run(pilot: Pilot[Any]) -> None:
+        app = pilot.app
+        assert isinstance(app, BatchdeckApp)
+        await ready(app, pilot)
+        if job:
+            app.main.batches.select_job(job)
+        for key in keys:
+            await pilot.press(key)
+            await app.workers.wait_for_complete(
+                [worker for worker in app.workers if worker.group == "select"]
+            )
+            await pilot.pause()
+        if pane == "row":
+            await until(pilot, lambda: app.main.results.view.detail is not None)
+        await pilot.pause()
+
+    return run
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_batches(filled: FakeEngine, snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(fake_app(filled), terminal_size=size, run_before=steps_of("j"))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_results(filled: FakeEngine, snap_compare: Any, size: tuple[int, int]) -> None:
+    steps = steps_of("enter", "e", "j", "space", job="job0000002", pane="row" if size[1] > 30 else "")
+    assert snap_compare(fake_app(filled), terminal_size=size, run_before=steps)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
+def test_a_row(filled: FakeEngine, snap_compare: Any, size: tuple[int, int]) -> None:
+    steps = steps_of("enter", "e", "j", "enter", job="job0000002", pane="row")
+    assert snap_compare(fake_app(filled), terminal_size=size, run_before=steps)
+
+
+def test_nothing_yet(engine: FakeEngine, snap_compare: Any) -> None:
+    assert snap_compare(fake_app(engine), terminal_size=(80, 24), run_before=steps_of())
+
+
+def test_side_by_side_in_light_colours(filled: FakeEngine, snap_compare: Any) -> None:
+    app = fake_app(filled, Config(theme="batchdeck-light"))
+    steps = steps_of("enter", job="job0000002", pane="row")
+    assert snap_compare(app, terminal_size=(160, 45), run_before=steps)
+
+
+def test_retry_dialog(filled: FakeEngine, snap_compare: Any) -> None:
+    async def steps(pilot: Pilot[Any]) -> None:
+        await steps_of("r", job="job0000002")(pilot)
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        await pilot.pause()
+
+    assert snap_compare(fake_app(filled), terminal_size=(80, 24), run_before=steps)
+
+
+def test_compose(engine: FakeEngine, snap_compare: Any) -> None:
+    app = fake_app(engine, open_file=Path("/data/reviews.jsonl"))
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: app.main.compose_pane.why_not("submit") == "")
+        await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=steps)
