@@ -25,29 +25,10 @@ PROFILES = [
     find_profile(name) for name in ("openai", "melious", "mistral", "together", "doubleword")
 ]
 FIELDS = [
-    "id",
-    "batch_id",
-    "status",
-    "request_counts",
-    "output_file_id",
-    "error_file_id",
-    "errors",
-    "error",
-    "metadata",
-    "created_at",
-    "expires_at",
-    "completed_at",
-    "usage",
-    "endpoint",
-    "input_file_id",
-    "input_files",
-    "progress",
-    "total_requests",
-    "output_file",
-    "results",
-    "outputs",
-    "data",
-    "job",
+    *("id", "batch_id", "status", "request_counts", "errors", "error", "metadata", "usage"),
+    *("output_file_id", "error_file_id", "input_file_id", "input_files", "output_file"),
+    *("created_at", "expires_at", "completed_at", "endpoint", "progress", "total_requests"),
+    *("results", "outputs", "data", "job"),
 ]
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),

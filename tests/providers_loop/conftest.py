@@ -39,9 +39,7 @@ def opened(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Opener:
     ) -> AsyncIterator[Engine]:
         config = Config(
             default_account="there",
-            accounts={
-                "there": AccountConfig(provider=provider, base_url=url, clean_up=clean_up)
-            },
+            accounts={"there": AccountConfig(provider=provider, base_url=url, clean_up=clean_up)},
             providers={provider: {**QUICK, **changes}},
         )
         engine = await Engine.open(paths if home is None else Paths.find(home), config)

@@ -13,6 +13,13 @@ from tui.cli.output import Cell, pairs, print_json, print_lines, say, table
 from tui.cli.session import run
 from tui.cli.settings import Settings
 from tui.cli.words import plural
+from tui.errors import (
+    BatchdeckError,
+    GarbledAnswerError,
+    KeyRefusedError,
+    RequestRefusedError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -63,6 +70,7 @@ def _document(engine: Engine, name: str) -> dict[str, Any]:
         "provider_name": account.provider_name,
         "base_url": account.base_url,
         "default": name == engine.accounts.default,
+        "clean_up": engine.accounts.cleans_up(name),
         "windows": list(account.windows),
         "endpoints": list(account.endpoints),
         "key": {
@@ -89,6 +97,9 @@ def _document(engine: Engine, name: str) -> dict[str, Any]:
     metavar="KEY=VALUE",
     help="A value for a placeholder in the provider's address.",
 )
+@click.option(
+    "--clean-up", is_flag=True, help="Delete the files at the provider once all is collected."
+)
 @click.option("--default", is_flag=True, help="Use this account where none is named.")
 @shared
 def add(
@@ -99,6 +110,7 @@ def add(
     key_env: str | None,
     allow_http: bool,
     params: tuple[tuple[str, str], ...],
+    clean_up: bool,
     default: bool,
 ) -> None:
     """Add an account called NAME to the configuration."""
@@ -113,6 +125,7 @@ def add(
         base_url=base_url,
         key_env=key_env,
         allow_http=allow_http,
+        clean_up=clean_up,
         params=dict(params),
     )
     add_account(paths, name, account)
@@ -153,15 +166,22 @@ def remove(settings: Settings, name: str) -> None:
 @click.argument("name", shell_complete=complete_accounts)
 @shared
 def test(settings: Settings, name: str) -> None:
-    """Ask the account NAME for something that costs nothing: is it there, is the key good?"""
+    """Ask the account NAME for something that costs nothing: is it there, is the key good?
+
+    When it is not, the answer says whether the key, the address or the network is to blame.
+    """
 
     async def work(engine: Engine) -> None:
         dialect = await engine.accounts.dialect(name)
-        models = await dialect.models()
-        asked = bool(models)
-        if not models and dialect.capabilities.lists:
-            await anext(aiter(dialect.list_batches()), None)
-            asked = True
+        try:
+            models = await dialect.models()
+            asked = bool(models)
+            if not models and dialect.capabilities.lists:
+                await anext(aiter(dialect.list_batches()), None)
+                asked = True
+        except BatchdeckError as error:
+            await _blame(engine, name, error)
+            raise
         if settings.json:
             print_json({"account": name, "asked": asked, "models": models})
         elif models:
@@ -172,3 +192,17 @@ def test(settings: Settings, name: str) -> None:
             print_lines([f"{name} has nothing that could be asked without cost."])
 
     run(settings, work)
+
+
+async def _blame(engine: Engine, name: str, error: BatchdeckError) -> None:
+    """Say in front of an error what is wrong with the account, and how to mend it."""
+    address = engine.account(name).base_url
+    if isinstance(error, KeyRefusedError):
+        await engine.accounts.refused(name, error)
+        error.message = f"the key is wrong: {error.message}"
+    elif isinstance(error, UnreachableError):
+        error.message = f"no way to {address}: {error.message}"
+        error.hint = error.hint or "Check the address and the network."
+    elif isinstance(error, RequestRefusedError | GarbledAnswerError):
+        error.message = f"{address} is not the address of this provider: {error.message}"
+        error.hint = "Check the account's base_url in config.toml."

@@ -141,10 +141,16 @@ def cancel(settings: Settings, job: str) -> None:
 
 @click.command(short_help="Delete a job from the history.")
 @job_argument
+@click.option(
+    "--remote", is_flag=True, help="Delete its files and batches at the provider first."
+)
 @yes_option
 @shared
-def delete(settings: Settings, job: str) -> None:
-    """Delete a JOB with its requests and answers from the local history."""
+def delete(settings: Settings, job: str, remote: bool) -> None:
+    """Delete a JOB with its requests and answers from the local history.
+
+    With --remote also what the provider keeps of it, as far as the provider can delete.
+    """
 
     async def work(engine: Engine) -> None:
         found = engine.history.find_job(job)
@@ -153,8 +159,11 @@ def delete(settings: Settings, job: str) -> None:
                 f"deleting {found.name} ({found.id}) cannot be undone", "Add --yes to delete it."
             )
         rows = words.plural(found.counts.total, "row")
-        await ask(settings, f"Delete {found.name} ({found.id}) with {rows} from the history?")
-        await engine.delete(found.id)
+        where = "the history"
+        if remote:
+            where += f" and at {engine.account(found.account).provider_name}"
+        await ask(settings, f"Delete {found.name} ({found.id}) with {rows} from {where}?")
+        await engine.delete(found.id, remote=remote)
         answer: dict[str, Any] = {"deleted": found.id, "name": found.name}
         if settings.json:
             print_json(answer)

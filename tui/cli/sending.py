@@ -28,7 +28,7 @@ from tui.cli.options import (
 from tui.cli.output import is_terminal, print_json, say
 from tui.cli.session import ask, run, stop_at_exit
 from tui.cli.settings import Settings
-from tui.errors import BatchdeckError, InputError, UnknownJobError, UsageError
+from tui.errors import BatchdeckError, InputError, QuotaError, UnknownJobError, UsageError
 
 if TYPE_CHECKING:
     from tui.cli.progress import Progress
@@ -92,7 +92,8 @@ def submit(
             await _ask_to_send(engine, settings, job.account, job.counts.total, job.model)
         async with shown_progress(engine, [job.id]):
             try:
-                await engine.submit(job.id, resend_uncertain=resend)
+                # All parts are left waiting when the queue is full, not only the first.
+                await engine.submit(job.id, resend_uncertain=resend, patient=True)
             except BatchdeckError as error:
                 if is_file:
                     again = f"The job is kept: `batchdeck submit {job.id}` sends it again."
@@ -100,9 +101,28 @@ def submit(
                 raise
             if wait:
                 await engine.wait([job.id])
+            else:
+                _tell_waiting(engine, job)
         return _finish(engine, [job.id], settings, waited=wait)
 
     return run(settings, work)
+
+
+def _tell_waiting(engine: Engine, job: Job) -> None:
+    """Tell that something was not taken yet.
+
+    Raises:
+        QuotaError: A batch waits for room in the provider's queue.
+    """
+    from tui.core.status import Submission
+
+    batches = engine.history.batches(job.id)
+    waiting = [batch for batch in batches if batch.submission is Submission.WAITING]
+    if waiting:
+        raise QuotaError(
+            waiting[0].trouble or "the provider's queue is full",
+            f"The job is kept: `batchdeck watch {job.id}` sends it when there is room.",
+        )
 
 
 async def _ask_for_file(
@@ -227,7 +247,12 @@ def retry(
             )
         await _ask_to_send(engine, settings, plan.account, plan.rows, plan.model)
         async with shown_progress(engine, [found.id]):
-            await engine.retry(plan)
+            try:
+                await engine.retry(plan)
+            except QuotaError:
+                if not wait:
+                    _tell_waiting(engine, found)
+                    raise
             if wait:
                 await engine.wait([found.id])
         return _finish(engine, [found.id], settings, waited=wait)

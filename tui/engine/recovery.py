@@ -72,7 +72,8 @@ async def _look(
 
 def _fits(context: Context, remote: RemoteBatch, batch: Batch, since: float) -> bool:
     """Same number of rows, made at that time, and not one that the history knows already."""
-    if remote.counts.total != batch.rows:
+    # A provider that does not tell the total yet may be speaking of ours.
+    if remote.counts.total not in (None, batch.rows):
         return False
     if remote.created_at is not None and remote.created_at < since:
         return False

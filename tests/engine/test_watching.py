@@ -1,0 +1,462 @@
+"""Watching never ends before the batch does."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.engine.bench import Bench, adds_up, outcomes
+from tests.fakes.loop import JumpingLoop, run
+from tui.core.counts import RemoteCounts
+from tui.core.outcome import Outcome
+from tui.core.remote import BatchIssue
+from tui.core.status import BatchStatus, Submission
+from tui.engine.events import BatchEnded, JobEvent, StatusChanged, TroubleReported
+from tui.errors import (
+    BatchdeckError,
+    GarbledAnswerError,
+    HistoryError,
+    KeyRefusedError,
+    ProviderError,
+    RequestRefusedError,
+    UnreachableError,
+)
+from tui.store.deleting import delete_job
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        UnreachableError("down"),
+        ProviderError("x", status=500),
+        GarbledAnswerError("html"),
+        RequestRefusedError("not found", status=404),
+        RuntimeError("a bug"),
+        sqlite3.OperationalError("locked"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_trouble_of_a_poll_never_ends_the_watching(tmp_path: Path, trouble: Exception) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("retrieve", *([trouble] * 12))
+        async with bench.engine() as engine:
+            job = await bench.done(engine)
+            assert adds_up(engine, job.id).succeeded == 2
+            assert job.trouble == ""
+        told = [event for event in bench.events if isinstance(event, TroubleReported)]
+        assert len(told) == 12
+        assert str(trouble) in told[0].message
+        # The pauses grow, up to minutes.
+        assert 300 < loop.time() < 3600
+
+    run(test)
+
+
+def test_retry_after_is_respected(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("retrieve", ProviderError("slow", status=429, retry_after=100.0))
+        polls: list[float] = []
+        bench.provider.when_called["retrieve"] = lambda: polls.append(loop.time())
+        async with bench.engine() as engine:
+            await bench.done(engine)
+        assert polls[1] - polls[0] >= 100.0
+
+    for number in range(5):
+        (tmp_path / str(number)).mkdir()
+        tmp_path_n = tmp_path / str(number)
+
+        async def again(loop: JumpingLoop, folder: Path = tmp_path_n) -> None:
+            nonlocal tmp_path
+            tmp_path = folder
+            await test(loop)
+
+        run(again)
+
+
+def test_a_refused_key_ends_the_waiting_and_not_the_watching(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            bench.provider.fault("retrieve", *([KeyRefusedError("no")] * 5))
+            with pytest.raises(KeyRefusedError):
+                await engine.wait([job.id])
+            assert 3 <= bench.provider.calls["retrieve"] <= 4
+            # With a new key the watching goes on.
+            while not engine.history.batches(job.id)[0].collected:
+                await asyncio.sleep(1)
+            assert adds_up(engine, job.id).succeeded == 2
+
+    run(test)
+
+
+def test_a_job_that_is_deleted_does_not_end_the_watching_of_others(tmp_path: Path) -> None:
+    """Another program may delete it at any moment."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            jobs = [await bench.imported(engine) for _ in range(5)]
+            for job in jobs:
+                await engine.submit(job.id)
+            await asyncio.sleep(5)
+            for job in jobs[:3]:
+                await asyncio.to_thread(delete_job, engine.history.database, bench.paths, job.id)
+            await asyncio.sleep(60)
+            bench.provider.ends_after = 0
+            await engine.wait([job.id for job in jobs])
+            assert adds_up(engine, jobs[4].id).succeeded == 2
+            await asyncio.sleep(60)
+            assert engine._watcher.watched() == set()
+
+    run(test)
+
+
+def test_a_job_that_is_deleted_while_it_is_polled(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            first, second = [await bench.imported(engine) for _ in range(2)]
+            for job in (first, second):
+                await engine.submit(job.id)
+
+            def delete() -> None:
+                del bench.provider.when_called["retrieve"]
+                delete_job(engine.history.database, bench.paths, first.id)
+
+            bench.provider.when_called["retrieve"] = delete
+            await asyncio.sleep(30)
+            bench.provider.ends_after = 0
+            await engine.wait([second.id])
+            assert adds_up(engine, second.id).succeeded == 2
+            await asyncio.sleep(60)
+            assert engine._watcher.watched() == set()
+
+    run(test)
+
+
+def test_a_history_that_is_locked_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            real = type(engine.history.database).write
+            left = 20
+
+            def broken(self: object, **options: bool) -> object:
+                nonlocal left
+                left -= 1
+                if left > 0:
+                    raise HistoryError("the history is full")
+                return real(self, **options)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(type(engine.history.database), "write", broken)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+
+    run(test)
+
+
+def test_a_subscriber_that_fails_harms_nobody(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+
+            def fail(event: JobEvent) -> None:
+                raise RuntimeError(f"cannot draw {event}")
+
+            engine.events.subscribe(fail)
+            seen: list[JobEvent] = []
+            engine.events.subscribe(seen.append)
+            job = await bench.done(engine)
+            assert adds_up(engine, job.id).succeeded == 2
+            assert any(isinstance(event, BatchEnded) for event in seen)
+            assert engine.history.batches(job.id)[0].trouble == ""
+
+    run(test)
+
+
+def test_a_status_that_nobody_knows_is_watched_on(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            remote.status = BatchStatus.UNKNOWN
+            await asyncio.sleep(30)
+            assert engine.history.job(job.id).status is BatchStatus.UNKNOWN
+            bench.provider.run(remote)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+
+    run(test)
+
+
+def test_a_batch_that_becomes_active_again_before_it_is_collected(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            remote.status = BatchStatus.COMPLETED
+            remote.counts = RemoteCounts(total=2, completed=2, failed=0)
+            await asyncio.sleep(1)
+            assert engine.history.job(job.id).status is BatchStatus.COMPLETED
+            assert not engine.history.batches(job.id)[0].collected
+            remote.status = BatchStatus.IN_PROGRESS
+            await asyncio.sleep(10)
+            assert engine.history.job(job.id).status is BatchStatus.IN_PROGRESS
+            bench.provider.run(remote)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+        changed = [e.status for e in bench.events if isinstance(e, StatusChanged)]
+        ended = [BatchStatus.COMPLETED, BatchStatus.IN_PROGRESS, BatchStatus.COMPLETED]
+        assert changed[-3:] == ended
+
+    run(test)
+
+
+@pytest.mark.parametrize("errors_first", [True, False])
+@pytest.mark.parametrize("status", [BatchStatus.COMPLETED, BatchStatus.CANCELLED])
+def test_a_result_file_that_is_named_late(
+    tmp_path: Path, errors_first: bool, status: BatchStatus
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "good", "fail", "good")
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            bench.provider.run(remote)
+            remote.status = status
+            output, remote.output = remote.output, None
+            errors = remote.errors
+            if not errors_first:
+                remote.errors = None
+            await asyncio.sleep(0.7)
+            assert not engine.history.batches(job.id)[0].collected
+            remote.output, remote.errors = output, errors
+            await engine.wait([job.id])
+            good, bad = Outcome.SUCCEEDED, Outcome.FAILED
+            assert outcomes(engine, job.id) == [good, bad, good]
+
+    run(test)
+
+
+def test_a_result_file_that_is_never_named(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            bench.provider.run(remote)
+            output, remote.output = remote.output, None
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).missing == 2
+            # Asked for by a person, it is looked at again.
+            remote.output = output
+            await engine.collect(job.id)
+            assert adds_up(engine, job.id).succeeded == 2
+
+    run(test)
+
+
+def test_a_batch_that_failed_as_a_whole(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            remote.status = BatchStatus.FAILED
+            remote.issues = (
+                BatchIssue(code="invalid_json_line", message="Not JSON", line=2),
+                BatchIssue(code="x", message="Another"),
+            )
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).failed == 2
+            (group,) = engine.history.error_groups(job.id)
+            assert (group.code, group.message) == (
+                "invalid_json_line",
+                "line 2: Not JSON; Another",
+            )
+            assert engine.history.job(job.id).status is BatchStatus.FAILED
+
+    run(test)
+
+
+def test_a_batch_that_failed_for_a_full_queue_is_sent_again(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            remote.status = BatchStatus.FAILED
+            remote.issues = (BatchIssue(code="token_limit_exceeded", message="Enqueued"),)
+            waited = asyncio.create_task(engine.wait([job.id]))
+            while engine.history.batches(job.id)[0].submission is not Submission.WAITING:
+                await asyncio.sleep(0.1)
+            assert adds_up(engine, job.id).pending == 2
+            bench.provider.ends_after = 1
+            await waited
+            assert adds_up(engine, job.id).succeeded == 2
+        assert len(bench.provider.batches) == 2
+
+    run(test)
+
+
+def test_a_list_is_asked_in_place_of_many_batches(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            jobs = [await bench.imported(engine) for _ in range(6)]
+            for job in jobs:
+                await engine.submit(job.id)
+            await asyncio.sleep(20)
+            bench.provider.calls.clear()
+            for remote in bench.provider.batches.values():
+                bench.provider.run(remote)
+            await engine.wait([job.id for job in jobs])
+            assert all(adds_up(engine, job.id).succeeded == 2 for job in jobs)
+            assert bench.provider.calls["list"] >= 1
+            assert bench.provider.calls["retrieve"] <= 5
+
+    run(test)
+
+
+def test_a_list_that_fails_leaves_the_single_calls(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        for number, trouble in enumerate((UnreachableError("down"), RuntimeError("a bug"))):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            bench = Bench(folder, loop)
+            async with bench.engine() as engine:
+                jobs = [await bench.imported(engine) for _ in range(6)]
+                bench.provider.fault("list", *([trouble] * 3))
+                for job in jobs:
+                    await engine.submit(job.id)
+                await engine.wait([job.id for job in jobs])
+                assert all(adds_up(engine, job.id).succeeded == 2 for job in jobs)
+
+    run(test)
+
+
+def test_nothing_runs_when_nothing_is_to_be_watched(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine(watch=True) as engine:
+            await bench.done(engine)
+            bench.provider.calls.clear()
+            await asyncio.sleep(300)
+            assert not bench.provider.calls
+            assert engine._watcher.watched() == set()
+
+    run(test)
+
+
+def test_two_engines_share_the_work(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = 3
+        async with bench.engine(watch=True) as one, bench.engine(watch=True) as two:
+            job = await bench.imported(one)
+            await one.submit(job.id)
+            await asyncio.gather(one.wait([job.id]), two.wait([job.id]))
+            assert adds_up(two, job.id).succeeded == 2
+        assert bench.provider.calls["retrieve"] == 3
+        assert bench.provider.calls["download"] == 1
+
+    run(test)
+
+
+def test_the_work_of_an_engine_that_is_gone_is_taken_over(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        one = await bench.open(watch=True)
+        job = await bench.imported(one)
+        await one.submit(job.id)
+        await asyncio.sleep(5)
+        async with bench.engine(watch=True) as two:
+            await asyncio.sleep(5)
+            # It stops without a word, as a program that is stopped in a debugger does.
+            for task in asyncio.all_tasks():
+                if task.get_name().startswith(("watch", "renew", "observe")):
+                    if task.get_coro().cr_frame.f_locals.get("self") in (  # type: ignore[union-attr]
+                        one,
+                        one._watcher,
+                        one._leases,
+                    ):
+                        task.cancel()
+            bench.provider.run(bench.provider.only())
+            began = loop.time()
+            await two.wait([job.id])
+            assert adds_up(two, job.id).succeeded == 2
+            assert loop.time() - began < 60
+        await one.close()
+        assert bench.provider.calls["download"] == 1
+
+    run(test)
+
+
+def test_a_long_download_does_not_hold_up_other_batches(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        go_on = asyncio.Event()
+        async with bench.engine() as engine:
+            first = await bench.imported(engine)
+            await engine.submit(first.id)
+            original = engine._collector.fetch
+
+            async def slow(*arguments: object) -> None:
+                if arguments[1].job_id == first.id:  # type: ignore[attr-defined]
+                    await go_on.wait()
+                await original(*arguments)  # type: ignore[arg-type]
+
+            engine._collector.fetch = slow  # type: ignore[method-assign,assignment]
+            await asyncio.sleep(5)
+            second = await bench.imported(engine)
+            await engine.submit(second.id)
+            await engine.wait([second.id])
+            assert adds_up(engine, second.id).succeeded == 2
+            assert adds_up(engine, first.id).pending == 2
+            go_on.set()
+            await engine.wait([first.id])
+
+    run(test)
+
+
+def test_waiting_ends_when_the_batches_are_uncertain_or_drafts(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            bench.provider.fault("upload", RequestRefusedError("bad", status=400))
+            with pytest.raises(BatchdeckError):
+                await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert loop.time() < 5
+
+    run(test)

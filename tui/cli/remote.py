@@ -1,0 +1,98 @@
+"""What the provider has: listing its batches, and bringing one into the history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli import words
+from tui.cli.jobs import print_job
+from tui.cli.options import account_option, shared
+from tui.cli.output import Cell, print_json, print_lines, say, table
+from tui.cli.session import run
+from tui.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from tui.engine.adopter import RemoteEntry
+    from tui.engine.engine import Engine
+
+
+@click.command(short_help="List the batches that the provider has.")
+@account_option
+@shared
+def sync(settings: Settings, account: str | None) -> None:
+    """List the batches that the provider has, with the job of each that is here.
+
+    `adopt` brings one without a job into the history.
+    """
+
+    async def work(engine: Engine) -> None:
+        name = account or engine.accounts.default
+        entries = await engine.sync(name)
+        if settings.json:
+            print_json(list(map(_document, entries)))
+            return
+        if not entries:
+            say(f"{engine.account(name).provider_name} has no batches of this account.")
+            return
+        headers = ("BATCH AT THE PROVIDER", "STATUS", "ROWS", "CREATED", "JOB HERE")
+        print_lines(table(headers, list(map(_cells, entries)), right=frozenset({2})))
+        strange = sum(entry.job_id is None for entry in entries)
+        if strange:
+            say(
+                f"{words.plural(strange, 'batch').replace('batchs', 'batches')} without a job here;"
+                f" `batchdeck adopt ID --account {name}` brings one in."
+            )
+
+    run(settings, work)
+
+
+def _document(entry: RemoteEntry) -> dict[str, Any]:
+    from tui.core.times import rfc3339
+
+    remote = entry.remote
+    return {
+        "remote_id": remote.id,
+        "status": remote.status.value,
+        "raw_status": remote.raw_status,
+        "rows": remote.counts.total,
+        "endpoint": remote.endpoint,
+        "created_at": rfc3339(remote.created_at),
+        "ended_at": rfc3339(remote.ended_at),
+        "expires_at": rfc3339(remote.expires_at),
+        "job": entry.job_id,
+    }
+
+
+def _cells(entry: RemoteEntry) -> list[Cell | str]:
+    remote = entry.remote
+    total = remote.counts.total
+    return [
+        remote.id,
+        words.status_cell(remote.status, remote.raw_status),
+        "-" if total is None else f"{total:,}",
+        words.moment_words(remote.created_at) or "-",
+        entry.job_id or "-",
+    ]
+
+
+@click.command(short_help="Bring a batch that was made elsewhere into the history.")
+@click.argument("remote_id")
+@account_option
+@click.option("--name", metavar="NAME", help="The job's name; else the batch's own.")
+@shared
+def adopt(settings: Settings, remote_id: str, account: str | None, name: str | None) -> None:
+    """Bring the batch REMOTE_ID of the provider into the history, with its rows.
+
+    The requests come from the batch's input file where the provider still has it.
+    """
+
+    async def work(engine: Engine) -> None:
+        job = await engine.adopt(remote_id, account=account, name=name)
+        if job.id in {batch.job_id for batch in engine.history.unfinished()}:
+            # What there is already is worth having at once.
+            job = await engine.collect(job.id)
+        print_job(engine, job, settings)
+
+    run(settings, work)
