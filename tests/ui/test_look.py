@@ -67,6 +67,10 @@ def len_of(app: BatchdeckApp) -> int:
     return 0 if board is None else len(board)
 
 
+def selecting(app: BatchdeckApp) -> bool:
+    return any(worker.group == "select" and worker.is_running for worker in app.workers)
+
+
 def steps_of(*keys: str, job: str = "", pane: str = "") -> Callable[[Pilot[Any]], Awaitable[None]]:
     """Press keys once the history is open."""
 
@@ -78,10 +82,7 @@ def steps_of(*keys: str, job: str = "", pane: str = "") -> Callable[[Pilot[Any]]
             app.main.batches.select_job(job)
         for key in keys:
             await pilot.press(key)
-            await app.workers.wait_for_complete(
-                [worker for worker in app.workers if worker.group == "select"]
-            )
-            await pilot.pause()
+            await until(pilot, lambda: not selecting(app))
         if pane == "row":
             await until(pilot, lambda: app.main.results.view.detail is not None)
         await pilot.pause()

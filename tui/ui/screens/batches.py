@@ -57,6 +57,7 @@ class BatchesPane(CommandTarget, Vertical):
         self._board: Board | None = None
         self._failed_only = False
         self._table = VirtualTable(JOB_COLUMNS, id="jobs")
+        self._table.placeholder = (("Opening the history …", "muted"),)
         self._filter = FilterLine("name, model, account, status", id="job-filter")
         self._strip = JobStrip(id="job-strip")
 
@@ -72,6 +73,11 @@ class BatchesPane(CommandTarget, Vertical):
         self._engine = engine
         self._board = Board(engine.history, self._now)
         self._board.reload()
+        self._table.placeholder = (
+            ("No job fits.  ", "muted"),
+            ("esc", "accent"),
+            (" shows all", "muted"),
+        )
         self._show_jobs()
 
     @property
@@ -175,7 +181,9 @@ class BatchesPane(CommandTarget, Vertical):
         self.call_after_refresh(self._keep_focus)
 
     def _keep_focus(self) -> None:
-        if self.is_attached and self.is_on_screen and self.screen.focused in (None, self):
+        if not self.is_attached or not self.display:
+            return
+        if self.screen.focused is None or self.has_focus or self._table.has_focus:
             self.focus_rows()
 
     def _draw_strip(self) -> None:

@@ -61,6 +61,7 @@ class ResultsView(CommandTarget, Vertical):
         self._groups = ErrorGroups(id="error-groups")
         self._filter = FilterLine("text in id, request or answer", id="row-filter")
         self._rows = VirtualTable(ROW_COLUMNS, markable=True, id="rows")
+        self._rows.placeholder = (("No row fits.  ", "muted"), ("esc", "accent"), _SHOWS_ALL)
         self._view = RowView(id="row-view")
 
     def compose(self) -> ComposeResult:
@@ -302,4 +303,5 @@ class ResultsView(CommandTarget, Vertical):
         self._rows.focus()
 
 
+_SHOWS_ALL: Part = (" shows all", "muted")
 _NO_JOB = (("2", "go to Batches"), ("enter", "there, opens a job"))

@@ -25,7 +25,7 @@ ROW_COLUMNS = (
     Column("input_tokens", "In", 6, align="right", drop=7, sortable=True),
     Column("output_tokens", "Out", 6, align="right", drop=3, sortable=True),
     Column("cost", "Cost", 8, align="right", drop=8, sortable=True),
-    Column("preview", "Answer", 38, flex=3),
+    Column("preview", "Answer", 36, flex=3),
 )
 
 
@@ -96,7 +96,7 @@ def row_cells(row: Row) -> Cells:
         _tokens(row.usage.input_tokens),
         _tokens(row.usage.output_tokens),
         formatting.money(row.cost) if row.cost is not None else (("-", "muted"),),
-        preview if row.error is None else ((preview, "bad"),),
+        preview,
     )
 
 

@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.ui.tones import TONES
+from tui.ui.tones import TONES, Parts
 from tui.ui.widgets.table_model import Column, EmptySource, Marks, PageCache, TableSource, lay_out
 from tui.ui.widgets.table_painter import GAP, GUTTER, Layout, paint_header, paint_row
 
@@ -91,6 +91,7 @@ class TableView(ScrollView, can_focus=True):
         self.sort_descending = False
         self.header_lines = 1 if show_header else 0
         self.column_cursor = 0
+        self.placeholder: Parts = ()
         self._steady_cursor = steady_cursor
         self._source: TableSource = EmptySource()
         self._pages = PageCache(self._source)
@@ -182,6 +183,12 @@ class TableView(ScrollView, can_focus=True):
         if y < self.header_lines:
             return self._render_header(width)
         index = self.scroll_offset.y + y - self.header_lines
+        if not self.row_count and index == 1:
+            cell = (Column("", "", width),)
+            layout = lay_out(cell, width - GUTTER - 1, GAP)
+            words = (self.placeholder,)
+            base = self._look("")
+            return paint_row(words, layout, width, base, self._tone, cursor=False, marked=False)
         if index >= self.row_count:
             return Strip.blank(width, self._look(""))
         state = self._state_of(index)
@@ -236,7 +243,9 @@ class TableView(ScrollView, can_focus=True):
         style = self._looks.get("tone " + name)
         if style is None:
             full = self._look(name)
-            style = self._looks["tone " + name] = Style(color=full.color, bold=full.bold)
+            style = self._looks["tone " + name] = Style(
+                color=full.color, bold=full.bold, dim=full.dim
+            )
         return style
 
     def _rearrange(self, keep_cursor: bool) -> None:

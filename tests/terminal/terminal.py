@@ -1,0 +1,103 @@
+"""A terminal to drive a program in: a pty on one side, a screen that remembers on the other."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pexpect
+import pyte
+
+SECONDS = 40.0
+"""How long anything may take; a slow machine is no failure."""
+
+
+class Terminal:
+    """A program in a terminal of its own.
+
+    Args:
+        arguments: What follows ``python -m tui``.
+        home: The folder that the program may use.
+        more: Environment variables beside the few that it gets.
+        size: Columns and lines.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        home: Path,
+        more: Mapping[str, str] | None = None,
+        size: tuple[int, int] = (100, 30),
+    ) -> None:
+        columns, lines = size
+        self.screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            **(more or {}),
+        }
+        self.child = pexpect.spawn(
+            sys.executable,
+            ["-m", "tui", *arguments],
+            env=environment,
+            dimensions=(lines, columns),
+            cwd=str(home),
+        )
+
+    @property
+    def text(self) -> str:
+        """What stands on the screen now."""
+        return "\n".join(self.screen.display)
+
+    def until(self, ready: Callable[[str], object]) -> None:
+        """Read on until the screen is as wanted.
+
+        Raises:
+            AssertionError: It did not become so in time; the screen is in the message.
+        """
+        end = time.monotonic() + SECONDS
+        while not ready(self.text):
+            assert time.monotonic() < end, f"not in time:\n{self.text}"
+            self._read()
+
+    def see(self, *words: str) -> None:
+        """Read on until all these words are on the screen."""
+        self.until(lambda text: all(word in text for word in words))
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        self.child.send(keys)
+
+    def end(self) -> int | None:
+        """Read on until the program ends; its exit code."""
+        end = time.monotonic() + SECONDS
+        while self.child.isalive():
+            assert time.monotonic() < end, f"still running:\n{self.text}"
+            self._read()
+        self._read()
+        self.child.close()
+        code: int | None = self.child.exitstatus
+        return code
+
+    def kill(self) -> None:
+        """End the program whatever it does."""
+        self.child.close(force=True)
+
+    def _read(self) -> None:
+        try:
+            chunk = self.child.read_nonblocking(65536, timeout=0.2)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            return
+        self.raw += chunk
+        # pyte takes the private sequences of the kitty protocol for text.
+        for known in (b"\x1b[>25u", b"\x1b[<u", b"\x1b[?25u"):
+            chunk = chunk.replace(known, b"")
+        self._stream.feed(chunk)
