@@ -215,7 +215,7 @@ def test_a_batch_that_becomes_active_again_before_it_is_collected(tmp_path: Path
             remote = bench.provider.only()
             remote.status = BatchStatus.COMPLETED
             remote.counts = RemoteCounts(total=2, completed=2, failed=0)
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.4)
             assert engine.history.job(job.id).status is BatchStatus.COMPLETED
             assert not engine.history.batches(job.id)[0].collected
             remote.status = BatchStatus.IN_PROGRESS

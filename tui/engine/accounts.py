@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tui.compose.prices import PriceSource
 from tui.config import AccountConfig, Config
+from tui.engine.pricing import price_source
 from tui.errors import ConfigError, KeyMissingError, KeyRefusedError, UsageError
 from tui.keys import FoundKey, account_variable, find_key
 from tui.paths import Paths
@@ -118,6 +120,10 @@ class Accounts:
             min_poll=profile.poll.min_seconds,
             retention_days=profile.retention_days,
         )
+
+    def price_source(self, name: str, window: str = "") -> PriceSource:
+        """Where the prices of an account's models come from, for one completion window."""
+        return price_source(self.profile(name), self._config.prices, window)
 
     def cleans_up(self, name: str) -> bool:
         """Are files at the provider to be deleted once everything was collected?"""

@@ -19,12 +19,13 @@ from tui.core.readers import READERS
 from tui.core.remote import BatchIssue, RemoteBatch, ResultSource
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus
+from tui.engine.billing import bill
 from tui.engine.context import Context
 from tui.engine.events import DownloadProgressed, RowsCollected
 from tui.errors import GarbledAnswerError, HistoryError
 from tui.paths import open_private
 from tui.providers.base import Dialect, Download
-from tui.store.batches import give_up_rows
+from tui.store.batches import give_up_rows, pending_in
 from tui.store.files import begin_anew, mark_received, result_file
 from tui.store.indexing import ResultFile, ResultIndexer
 
@@ -56,8 +57,31 @@ class Collector:
             for source in remote.results:
                 await self._fetch_file(dialect, batch, source)
 
+    async def lacking(self, batch: Batch, remote: RemoteBatch) -> int:
+        """How many rows the provider counts as done, or failed, of which no line is here."""
+        counts = remote.counts
+        done = min((counts.completed or 0) + (counts.failed or 0), batch.rows)
+        if not done or not remote.results:
+            return 0
+        database = self._context.history.database
+        silent = await asyncio.to_thread(pending_in, database, batch)
+        return max(0, done - (batch.rows - silent))
+
+    async def forget(self, batch: Batch, remote: RemoteBatch) -> None:
+        """Throw away what was fetched of a batch, because it cannot be all."""
+        context = self._context
+        database = context.history.database
+        async with self._locks.setdefault(batch.id, asyncio.Lock()):
+            for source in remote.results:
+                file = await asyncio.to_thread(
+                    result_file, database, context.paths, batch.id, source.kind
+                )
+                await asyncio.to_thread(begin_anew, database, file)
+                # A new inode: a search may have the old one mapped.
+                await asyncio.to_thread(file.path.unlink, missing_ok=True)
+
     async def settle(self, batch: Batch, remote: RemoteBatch) -> int:
-        """Give an outcome to the rows of an ended batch of which no file speaks.
+        """Give an outcome to the rows of an ended batch of which no file speaks, and reckon up.
 
         Returns:
             How many rows there were.
@@ -67,9 +91,11 @@ class Collector:
         issue_code = next((issue.code for issue in remote.issues if issue.code), None)
         retryable = None if outcome is Outcome.FAILED else True
         error = RowError(code=issue_code or code, message=message, retryable=retryable)
-        return await asyncio.to_thread(
+        silent = await asyncio.to_thread(
             give_up_rows, self._context.history.database, batch, outcome, error, message[:160]
         )
+        await bill(self._context, batch)
+        return silent
 
     async def _fetch_file(self, dialect: Dialect, batch: Batch, source: ResultSource) -> None:
         context = self._context

@@ -13,16 +13,21 @@ from typing import Any, TypeVar
 from tui.core.jobs import Batch
 from tui.engine.accounts import Accounts
 from tui.engine.events import EventBus, JobEvent, TroubleReported
-from tui.errors import BatchdeckError
+from tui.errors import BatchdeckError, UsageError
 from tui.logs import LOGGER
 from tui.paths import Paths
 from tui.store.history import History
 from tui.store.jobs import batch_pk, note, update_batch
+from tui.store.leases import why_not_ours
 
 T = TypeVar("T")
 
 KILL_VARIABLE = "BATCHDECK_KILL_AT"
 """Fault tests put the name of a step here; the program then dies there, by SIGKILL."""
+
+
+class NotOursError(UsageError):
+    """The batch is not to be sent by this program any more; its state is left as it is."""
 
 
 @dataclass
@@ -67,7 +72,13 @@ class Context:
         self.events.publish(event)
 
     async def update(
-        self, batch_id: str, changes: dict[str, Any], *, remark: str = "", durable: bool = True
+        self,
+        batch_id: str,
+        changes: dict[str, Any],
+        *,
+        remark: str = "",
+        durable: bool = True,
+        fenced: bool = False,
     ) -> Batch:
         """Store changes of a batch, off the event loop, and give it back as it is now.
 
@@ -76,11 +87,18 @@ class Context:
             changes: Columns and values.
             remark: A line for the job's timeline.
             durable: Outlive a power cut: for what is written around a wire step.
+            fenced: Only while this program may send the batch: before a step that costs money.
+
+        Raises:
+            NotOursError: Another program holds the batch, or a person has cancelled it.
+            UnknownJobError: The batch is gone, with its job.
         """
 
         def write() -> Batch:
             database = self.history.database
             with database.write(durable=durable) as connection:
+                if fenced and (reason := why_not_ours(database, connection, batch_id)):
+                    raise NotOursError(reason)
                 update_batch(connection, batch_id, changes)
                 if remark:
                     _, job = batch_pk(connection, batch_id)
@@ -115,3 +133,4 @@ class Context:
         """Pass a named step; a fault test may let the program die here."""
         if os.environ.get(KILL_VARIABLE) == step:
             os.kill(os.getpid(), signal.SIGKILL)
+

@@ -199,7 +199,7 @@ class Engine:
 
     def watch(self) -> None:
         """Go on with everything that is under way, in the background."""
-        self._watcher.adopt(self.history.unfinished())
+        self._adopt_unknown()
         if self._observer is None:
             self._observer = asyncio.create_task(self._observe(), name="observe the history")
 
@@ -362,9 +362,10 @@ class Engine:
             now = await asyncio.to_thread(database.version)
             if now != seen:
                 seen = now
-                self._watcher.adopt(
-                    batch
-                    for batch in self.history.unfinished()
-                    if batch.id not in self._watcher.watched()
-                )
+                self._adopt_unknown()
                 self.events.publish(JobChanged(""))
+
+    def _adopt_unknown(self) -> None:
+        """Watch what is under way; what is watched already keeps its schedule."""
+        watched = self._watcher.watched()
+        self._watcher.adopt(b for b in self.history.unfinished() if b.id not in watched)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tui.core.status import BatchStatus
+from tui.logs import LOGGER
 
 
 @dataclass(frozen=True)
@@ -138,4 +139,8 @@ class EventBus:
             for kind in _FREQUENT:
                 self._last.pop((kind, event.batch_id), None)
         for subscriber in tuple(self._subscribers):
-            subscriber(event)
+            try:
+                subscriber(event)
+            except Exception:
+                # Who cannot show an event must not stop what is told of, which may be a send.
+                LOGGER.exception("telling %r of %r", subscriber, event)

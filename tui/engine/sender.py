@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 
 from tui.core.jobs import Batch
-from tui.core.status import BatchStatus, Submission
+from tui.core.status import Submission
 from tui.engine.context import Context
 from tui.engine.events import JobChanged
 from tui.engine.holding import LeaseKeeper
@@ -20,7 +20,7 @@ from tui.engine.retrier import RetryPlan, store_plan
 from tui.engine.submitter import Submitter
 from tui.engine.watcher import Watcher
 from tui.errors import BatchdeckError, QuotaError, UsageError
-from tui.store.batches import abandon
+from tui.store.batches import abandon, confirm_sending, put_back
 
 
 class Sender:
@@ -54,22 +54,25 @@ class Sender:
                 if not await self._leases.take(batch.id):
                     raise UsageError("another Batchdeck is sending this job right now")
                 taken.append(batch.id)
-            await self._confirm(batches)
-            for batch in batches:
+            # What another program has sent meanwhile is not a draft any more.
+            database = self._context.history.database
+            await asyncio.to_thread(confirm_sending, database, taken)
+            for batch_id in taken:
                 if self.closing:
                     return
                 try:
-                    await self._submitter.send(batch.id, resend=resend)
+                    await self._submitter.send(batch_id, resend=resend)
                 except QuotaError:
                     if not patient:
                         raise
         finally:
-            await self._put_back(taken)
+            await asyncio.to_thread(put_back, self._context.history.database, taken)
             await self._leases.give(taken)
             self._watcher.adopt(
                 batch
-                for batch in map(self._context.history.batch, [b.id for b in batches])
-                if batch.submission in (Submission.RUNNING, Submission.WAITING)
+                for batch in map(self._context.history.find_batch, taken)
+                if batch is not None
+                and batch.submission in (Submission.RUNNING, Submission.WAITING)
             )
             self._context.publish(JobChanged(batches[0].job_id))
 
@@ -91,26 +94,11 @@ class Sender:
             await self._abandon(batches, error)
             raise
 
-    async def _confirm(self, batches: Sequence[Batch]) -> None:
-        for batch in batches:
-            if batch.submission is Submission.DRAFT:
-                await self._context.update(
-                    batch.id,
-                    {"submission": Submission.UPLOADING, "status": BatchStatus.SUBMITTING},
-                )
-
-    async def _put_back(self, batch_ids: Sequence[str]) -> None:
-        for batch in map(self._context.history.batch, batch_ids):
-            if batch.submission is Submission.UPLOADING:
-                await self._context.update(
-                    batch.id, {"submission": Submission.DRAFT, "status": BatchStatus.DRAFT}
-                )
-
     async def _abandon(self, batches: Sequence[Batch], error: BatchdeckError) -> None:
         """Retries of which it is known that nothing runs give their rows back."""
         context = self._context
-        for batch in map(context.history.batch, [batch.id for batch in batches]):
-            if batch.submission in (Submission.DRAFT, Submission.UPLOADED):
+        for batch in map(context.history.find_batch, [batch.id for batch in batches]):
+            if batch is not None and batch.submission in (Submission.DRAFT, Submission.UPLOADED):
                 await asyncio.to_thread(
                     abandon, context.history.database, batch.id, error.message, context.clock()
                 )

@@ -15,7 +15,7 @@ from tui.core.editing import edit_request
 from tui.core.jobs import Batch, Job
 from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus, Submission
-from tui.engine.context import Context
+from tui.engine.context import Context, NotOursError
 from tui.engine.events import BatchSubmitted, StatusChanged, UploadProgressed
 from tui.engine.native import rebased, run_again
 from tui.engine.recovery import Verdict, look_up
@@ -27,6 +27,7 @@ from tui.errors import (
     ProviderError,
     QuotaError,
     RequestRefusedError,
+    UsageError,
 )
 from tui.providers.base import BatchDraft, Dialect
 from tui.providers.refusals import may_have_acted
@@ -67,6 +68,11 @@ class Submitter:
         async with self._locks.setdefault(batch_id, asyncio.Lock()):
             await self._send(batch_id, resend, unattended)
 
+    async def settled(self, batch_id: str) -> None:
+        """Wait until a batch is not being sent by this engine any more."""
+        async with self._locks.setdefault(batch_id, asyncio.Lock()):
+            return
+
     async def _send(self, batch_id: str, resend: bool, unattended: bool) -> None:
         context = self._context
         batch = context.history.batch(batch_id)
@@ -84,6 +90,8 @@ class Submitter:
             if dialect.capabilities.uploads and batch.input_file_id is None:
                 batch = await self._upload(dialect, batch, path)
             await self._create(dialect, job, batch, path)
+        except NotOursError:
+            raise
         except _FateUnknownError as unknown:
             await self._leave(batch_id, unknown.cause, {})
             raise unknown.cause from unknown
@@ -160,7 +168,10 @@ class Submitter:
         else:
             seqs = rows_of(history.database.read, batch.id)
         lines = (edit_request(line, batch.edits) for _, line in history.requests(job.id, seqs))
-        write_input(path, lines, dialect.encode_line)
+        try:
+            write_input(path, lines, dialect.encode_line)
+        except ValueError as error:
+            raise UsageError(str(error), "Nothing was sent.") from None
 
     async def _upload(self, dialect: Dialect, batch: Batch, path: Path) -> Batch:
         context = self._context
@@ -176,6 +187,7 @@ class Submitter:
             batch.id,
             {"submission": Submission.UPLOADED, "input_file_id": file_id},
             remark=f"Uploaded as {file_id}",
+            fenced=True,
         )
         context.reach("uploaded")
         return batch
@@ -222,7 +234,8 @@ class Submitter:
         await self._running(dialect, batch, remote)
 
     async def _begin(self, batch: Batch, changes: dict[str, object]) -> None:
-        await self._context.update(batch.id, {"status": BatchStatus.SUBMITTING, **changes})
+        changes = {"status": BatchStatus.SUBMITTING, **changes}
+        await self._context.update(batch.id, changes, fenced=True)
         self._context.publish(
             StatusChanged(batch.job_id, batch.id, status=BatchStatus.SUBMITTING, raw_status="")
         )

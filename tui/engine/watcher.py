@@ -23,7 +23,7 @@ from tui.engine.native import rebased
 from tui.engine.quota import queue_was_full
 from tui.engine.remover import clean_up
 from tui.engine.submitter import Submitter
-from tui.errors import BatchdeckError, KeyRefusedError, ProviderError, QuotaError
+from tui.errors import BatchdeckError, GarbledAnswerError, KeyRefusedError, ProviderError, QuotaError
 from tui.providers.base import Dialect
 
 _LOOK_AGAIN = 10.0
@@ -35,6 +35,9 @@ _AT_ONCE = 4
 
 _LATE_FILES = 5
 """Polls after the end in which a result file that is not named yet may still appear."""
+
+_FETCHED_ANEW = 3
+"""How often result files are fetched again that lack rows which the provider has counted."""
 
 _LIST_FROM = 4
 """Batches that are due at once, from which one list call is cheaper than single ones."""
@@ -53,8 +56,14 @@ class Watcher:
         self._due: dict[str, dict[str, float]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake: dict[str, asyncio.Event] = {}
+        self._polls: dict[str, asyncio.Task[None]] = {}
+        self._again: set[str] = set()
+        self._not_before: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
         self._held: set[str] = set()
         self._late: dict[str, int] = {}
+        self._cut: dict[str, int] = {}
+        self._ending: dict[str, asyncio.Lock] = {}
         self._failures: dict[str, int] = {}
         self._closing = False
 
@@ -65,7 +74,8 @@ class Watcher:
             if self._closing:
                 return
             due = self._due.setdefault(batch.account, {})
-            due[batch.id] = min(due.get(batch.id, now), now)
+            due[batch.id] = max(now, self._not_before.get(batch.id, now))
+            self._again.add(batch.id)
             wake = self._wake.setdefault(batch.account, asyncio.Event())
             wake.set()
             task = self._tasks.get(batch.account)
@@ -81,48 +91,57 @@ class Watcher:
     async def close(self) -> None:
         """Stop watching."""
         self._closing = True
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._polls.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch_account(self, account: str) -> None:
+        """Poll the batches that are due, each in a task of its own: a long one holds up none."""
         due = self._due[account]
         wake = self._wake[account]
+        limit = asyncio.Semaphore(_AT_ONCE)
+
+        async def poll(batch_id: str, listed: dict[str, RemoteBatch]) -> None:
+            try:
+                async with limit:
+                    await self._poll(account, batch_id, listed)
+            finally:
+                del self._polls[batch_id]
+                wake.set()
+
         while due:
             wake.clear()
             now = self._context.clock()
-            ready = [batch_id for batch_id, at in due.items() if at <= now]
-            if ready:
-                await self._poll_all(account, ready)
+            idle = {batch_id: at for batch_id, at in due.items() if batch_id not in self._polls}
+            if min(idle.values(), default=now + 1.0) <= now:
+                ready = [batch_id for batch_id, at in idle.items() if self._comes(batch_id, at, now)]
+                listed = await self._list(account, ready)
+                for batch_id in ready:
+                    self._again.discard(batch_id)
+                    self._polls[batch_id] = asyncio.create_task(poll(batch_id, listed))
                 continue
-            pause = max(0.0, min(due.values()) - now)
+            pause = max(0.0, min(idle.values(), default=now + 60.0) - now)
             try:
                 async with asyncio.timeout(min(pause, 60.0)):
                     await wake.wait()
             except TimeoutError:
                 continue
 
-    async def _poll_all(self, account: str, ready: list[str]) -> None:
-        limit = asyncio.Semaphore(_AT_ONCE)
-        listed = await self._list(account, ready)
-
-        async def poll(batch_id: str) -> None:
-            async with limit:
-                await self._poll(account, batch_id, listed)
-
-        await asyncio.gather(*(poll(batch_id) for batch_id in ready))
+    def _comes(self, batch_id: str, due: float, now: float) -> bool:
+        """Is a batch due, or nearly, so that it comes along and one list may do for several?"""
+        pause = due - self._asked.get(batch_id, due)
+        return due - pause / 4 <= now and self._not_before.get(batch_id, now) <= now
 
     async def _list(self, account: str, ready: list[str]) -> dict[str, RemoteBatch]:
         """One walk through the provider's list in place of many single calls."""
         if len(ready) < _LIST_FROM:
             return {}
         found: dict[str, RemoteBatch] = {}
-        history = self._context.history
-        wanted = {batch.remote_id: batch for batch in map(history.batch, ready)}
-        wanted.pop(None, None)
-        oldest = min((batch.submitted_at or 0.0 for batch in wanted.values()), default=0.0)
         try:
+            batches = [b for b in map(self._context.history.find_batch, ready) if b is not None]
+            wanted = {batch.remote_id for batch in batches if batch.remote_id is not None}
+            oldest = min((batch.submitted_at or 0.0 for batch in batches), default=0.0)
             dialect = await self._context.accounts.dialect(account)
             if not dialect.capabilities.lists or not wanted:
                 return {}
@@ -134,37 +153,46 @@ class Watcher:
         except BatchdeckError:
             # The single calls will meet the same trouble and tell it batch by batch.
             return {}
+        except Exception:
+            self._context.log.exception("listing the batches of %s", account)
+            return {}
         return found
 
     async def _poll(self, account: str, batch_id: str, listed: dict[str, RemoteBatch]) -> None:
+        """Ask for one batch, if this program may, and plan when it is asked for again."""
         context = self._context
         due = self._due[account]
+        pause: float | None = None
+        try:
+            pause = await self._attend(batch_id, listed)
+        except Exception as error:
+            # Not even a bug may end the watching of a batch that costs money.
+            pause = await self._trouble(batch_id, error)
+        if pause is None:
+            for kept in (due, self._asked, self._not_before, self._failures, self._late):
+                kept.pop(batch_id, None)
+            if batch_id in self._held:
+                self._held.discard(batch_id)
+                await self._leases.give([batch_id])
+        else:
+            now = context.clock()
+            self._asked[batch_id] = now
+            soon = now if batch_id in self._again else now + pause
+            due[batch_id] = max(soon, self._not_before.get(batch_id, soon))
+
+    async def _attend(self, batch_id: str, listed: dict[str, RemoteBatch]) -> float | None:
+        """Seconds until a batch is to be asked for again; ``None`` when it is over, or gone."""
+        history = self._context.history
         if batch_id not in self._held:
             if not await self._leases.take(batch_id):
-                if context.history.batch(batch_id).collected:
-                    due.pop(batch_id, None)
-                else:
-                    due[batch_id] = context.clock() + _LOOK_AGAIN
-                return
+                batch = history.find_batch(batch_id)
+                return None if batch is None or batch.collected else _LOOK_AGAIN
             self._held.add(batch_id)
-        batch = context.history.batch(batch_id)
-        try:
-            over, pause = await self._step(batch, listed)
-        except BatchdeckError as error:
-            over, pause = False, await self._trouble(batch, error)
-        except Exception as error:
-            # A bug must not end the watching of a batch that costs money.
-            unexpected = ProviderError(
-                f"unexpected {type(error).__name__}: {error}", "Please report this; see the log."
-            )
-            context.log.exception("watching %s", batch_id)
-            over, pause = False, await self._trouble(batch, unexpected)
-        if over:
-            due.pop(batch_id, None)
-            self._held.discard(batch_id)
-            await self._leases.give([batch_id])
-        else:
-            due[batch_id] = context.clock() + pause
+        batch = history.find_batch(batch_id)
+        if batch is None:
+            return None
+        over, pause = await self._step(batch, listed)
+        return None if over else pause
 
     async def _step(self, batch: Batch, listed: dict[str, RemoteBatch]) -> tuple[bool, float]:
         """Ask once and act on it: is the batch over, and when is it asked for again?"""
@@ -180,6 +208,7 @@ class Watcher:
         dialect = await context.accounts.dialect(batch.account)
         remote = await self._retrieve(dialect, batch, listed)
         self._failures.pop(batch.id, None)
+        self._not_before.pop(batch.id, None)
         context.poll_errors.pop(batch.id, None)
         changed = await self._store(batch, remote)
         if is_terminal(remote.status):
@@ -256,6 +285,14 @@ class Watcher:
 
     async def _end(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> bool:
         """Collect an ended batch; ``False`` when its files are not there yet."""
+        async with self._ending.setdefault(batch.id, asyncio.Lock()):
+            now = self._context.history.batch(batch.id)
+            if now.collected and not batch.collected:
+                # Somebody asked to collect it in between.
+                return True
+            return await self._collect(dialect, batch, remote)
+
+    async def _collect(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> bool:
         context = self._context
         if queue_was_full(context.accounts.profile(batch.account), remote):
             await self._wait_for_room(batch, remote)
@@ -265,6 +302,7 @@ class Watcher:
             if seen < _LATE_FILES and remote.counts.ended != 0:
                 return False
         await self._collector.fetch(dialect, batch, remote)
+        await self._refuse_cut_files(batch, remote)
         silent = await self._collector.settle(batch, remote)
         remark = "Everything is here"
         if silent:
@@ -281,9 +319,30 @@ class Watcher:
         )
         context.publish(BatchEnded(batch.job_id, batch.id, status=remote.status))
         if context.accounts.cleans_up(batch.account):
-            await clean_up(context, batch)
+            # Who waited for the batch may close the program now: this is still done.
+            await context.shielded(clean_up(context, batch))
         self._wake_waiting(batch.account)
         return True
+
+    async def _refuse_cut_files(self, batch: Batch, remote: RemoteBatch) -> None:
+        """Fetch files again that lack rows which the provider says it is done with.
+
+        A body that ends early does not always show it: packed, without a length, or replaced
+        by something on the way. Rows that are called missing would be paid a second time.
+
+        Raises:
+            GarbledAnswerError: They lack some, and are to be fetched anew.
+        """
+        lacking = await self._collector.lacking(batch, remote)
+        seen = self._cut.get(batch.id, 0)
+        if not lacking or seen >= _FETCHED_ANEW:
+            return
+        self._cut[batch.id] = seen + 1
+        await self._collector.forget(batch, remote)
+        raise GarbledAnswerError(
+            f"the result files lack {lacking:,} rows that the provider is done with",
+            "They are fetched again.",
+        )
 
     async def _wait_for_room(self, batch: Batch, remote: RemoteBatch) -> None:
         """The provider's queue was full and nothing ran: the batch will be created again.
@@ -307,33 +366,41 @@ class Watcher:
     def _wake_waiting(self, account: str) -> None:
         """A batch has ended, so there may be room for one that waits."""
         due = self._due.get(account, {})
-        now = self._context.clock()
-        for batch_id in due:
-            if self._context.history.batch(batch_id).submission is Submission.WAITING:
-                due[batch_id] = min(due[batch_id], now)
+        waiting = (b for b in self._context.history.unfinished() if b.id in due)
+        self.adopt(batch for batch in waiting if batch.submission is Submission.WAITING)
 
-    async def _trouble(self, batch: Batch, error: BatchdeckError) -> float:
+    async def _trouble(self, batch_id: str, error: Exception) -> float | None:
         """Note that a poll did not work; the answer is the pause before the next one."""
         context = self._context
-        if isinstance(error, KeyRefusedError):
-            await context.accounts.refused(batch.account, error)
-        failures = self._failures[batch.id] = self._failures.get(batch.id, 0) + 1
-        context.poll_errors.setdefault(batch.id, []).append(error)
-        del context.poll_errors[batch.id][:-5]
-        pause = min(self._shortest(batch) * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
-        asked = error.retry_after if isinstance(error, ProviderError) else None
-        if asked is not None:
-            pause = max(pause, min(asked, 3600.0))
-        pause *= random.uniform(0.9, 1.1)
-        next_try = context.clock() + pause
+        if not isinstance(error, BatchdeckError):
+            context.log.error("watching %s", batch_id, exc_info=error)
+            error = ProviderError(
+                f"unexpected {type(error).__name__}: {error}", "Please report this; see the log."
+            )
+        failures = self._failures[batch_id] = self._failures.get(batch_id, 0) + 1
+        context.poll_errors.setdefault(batch_id, []).append(error)
+        del context.poll_errors[batch_id][:-5]
         try:
+            batch = context.history.find_batch(batch_id)
+            if batch is None:
+                return None
+            if isinstance(error, KeyRefusedError):
+                await context.accounts.refused(batch.account, error)
+            pause = min(self._shortest(batch) * 2.0 ** min(failures, 10), _LONGEST_PAUSE)
+            pause *= random.uniform(0.9, 1.1)
+            asked = error.retry_after if isinstance(error, ProviderError) else None
+            if asked is not None:
+                pause = max(pause, min(asked, 3600.0))
+                self._not_before[batch_id] = context.clock() + pause
+            next_try = context.clock() + pause
+            context.tell_trouble(batch, error, next_try)
             await context.update(
                 batch.id, {"trouble": error.message, "next_poll_at": next_try}, durable=False
             )
-        except BatchdeckError as second:
+        except Exception as second:
             # The disk is full or the history is locked: the batch stays, and is asked again.
-            context.log.error("storing the trouble of %s: %s", batch.id, second.message)
-        context.tell_trouble(batch, error, next_try)
+            context.log.error("storing the trouble of %s: %s", batch_id, second)
+            return _LOOK_AGAIN
         return pause
 
     def _shortest(self, batch: Batch) -> float:

@@ -96,6 +96,68 @@ def begin_retry(
     return stored
 
 
+def confirm_sending(database: Database, batch_ids: Sequence[str]) -> None:
+    """Note of drafts that a person wants them sent; others stay as they are."""
+    _move(
+        database,
+        batch_ids,
+        (Submission.DRAFT, BatchStatus.DRAFT),
+        (Submission.UPLOADING, BatchStatus.SUBMITTING),
+    )
+
+
+def put_back(database: Database, batch_ids: Sequence[str]) -> None:
+    """Make drafts again of batches that were to be sent and were not begun with."""
+    _move(
+        database,
+        batch_ids,
+        (Submission.UPLOADING, BatchStatus.SUBMITTING),
+        (Submission.DRAFT, BatchStatus.DRAFT),
+    )
+
+
+def _move(
+    database: Database,
+    batch_ids: Sequence[str],
+    before: tuple[Submission, BatchStatus],
+    after: tuple[Submission, BatchStatus],
+) -> None:
+    with database.write(durable=True) as connection:
+        for batch_id in batch_ids:
+            moved = connection.execute(
+                "UPDATE batches SET submission=?, status=? WHERE id=? AND submission=? AND status=?"
+                " RETURNING job",
+                (after[0].value, after[1].value, batch_id, before[0].value, before[1].value),
+            ).fetchall()
+            for (job,) in moved:
+                refresh_job(connection, job)
+
+
+def cancel_unsent(database: Database, batch_id: str, now: float) -> bool:
+    """Cancel a batch that the provider does not have.
+
+    Returns:
+        ``False``, with nothing changed, when it may have it: a create is under way.
+    """
+    possible = (Submission.CREATING, Submission.UNCERTAIN, Submission.RUNNING)
+    with database.write(durable=True) as connection:
+        _, job = batch_pk(connection, batch_id)
+        submission, attempt = connection.execute(
+            "SELECT submission, attempt FROM batches WHERE id=?", (batch_id,)
+        ).fetchone()
+        if submission in possible:
+            return False
+        left = Submission.REFUSED if attempt > 1 else Submission.DRAFT
+        connection.execute(
+            "UPDATE batches SET submission=?, status=?, collected=1, ended_at=?, trouble=''"
+            " WHERE id=?",
+            (left.value, BatchStatus.CANCELLED.value, now, batch_id),
+        )
+        note(connection, job, now, "Cancelled before it was sent", batch_id)
+        refresh_job(connection, job)
+    return True
+
+
 def abandon(database: Database, batch_id: str, reason: str, now: float) -> None:
     """A retry that was not taken: its rows show their earlier attempts again."""
     with database.write(durable=True) as connection:
@@ -123,6 +185,21 @@ def rows_of(connection: sqlite3.Connection, batch_id: str) -> list[int]:
     ]
 
 
+def pending_in(database: Database, batch: Batch) -> int:
+    """How many rows of a batch have no result."""
+    bounds = _bounds(batch)
+    pk, job = batch_pk(database.read, batch.id)
+    return len(
+        pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
+    )
+
+
+def _bounds(batch: Batch) -> tuple[int, int] | None:
+    if batch.first_seq is None or batch.last_seq is None:
+        return None
+    return batch.first_seq, batch.last_seq
+
+
 def give_up_rows(
     database: Database, batch: Batch, outcome: Outcome, error: RowError, preview: str
 ) -> int:
@@ -133,9 +210,7 @@ def give_up_rows(
     Returns:
         How many rows there were.
     """
-    bounds = None
-    if batch.first_seq is not None and batch.last_seq is not None:
-        bounds = (batch.first_seq, batch.last_seq)
+    bounds = _bounds(batch)
     pk, job = batch_pk(database.read, batch.id)
     waiting = pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
     for start in range(0, len(waiting), _SLICE):
@@ -158,10 +233,13 @@ def write_input(
     """Write the rows of a batch in the dialect's form; the answer is the size in bytes."""
     temporary = path.with_name(f".{path.name}.part")
     size = 0
-    with os.fdopen(open_private(temporary), "wb", buffering=1 << 20) as stream:
-        for line in lines:
-            size += stream.write(encode(line)) + stream.write(b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(open_private(temporary), "wb", buffering=1 << 20) as stream:
+            for line in lines:
+                size += stream.write(encode(line)) + stream.write(b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return size

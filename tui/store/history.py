@@ -122,8 +122,20 @@ class History:
         return read_batches(self.database.read, "j.id=?", (job_id,))
 
     def batch(self, batch_id: str) -> Batch:
-        """One batch by its own id."""
-        return read_batches(self.database.read, "b.id=?", (batch_id,))[0]
+        """One batch by its own id.
+
+        Raises:
+            UnknownJobError: It is gone, with its job.
+        """
+        batch = self.find_batch(batch_id)
+        if batch is None:
+            raise UnknownJobError(f"there is no batch {batch_id!r} any more")
+        return batch
+
+    def find_batch(self, batch_id: str) -> Batch | None:
+        """One batch by its own id; ``None`` when its job was deleted."""
+        found = read_batches(self.database.read, "b.id=?", (batch_id,))
+        return found[0] if found else None
 
     def rows_of(self, batch_id: str) -> list[int]:
         """The rows of a retry, in the order of the input."""

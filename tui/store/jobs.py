@@ -11,6 +11,7 @@ from tui.core.counts import Counts, RemoteCounts
 from tui.core.jobs import Batch, Cost, Job
 from tui.core.outcome import OUTCOMES, Outcome
 from tui.core.status import BatchStatus, Submission, job_status
+from tui.errors import UnknownJobError
 
 _JOB = (
     "pk, id, name, account, provider, endpoint, model, window, source, size, total,"
@@ -84,7 +85,14 @@ def insert_batch(connection: sqlite3.Connection, batch: Batch, job_pk: int) -> i
 
 
 def update_batch(connection: sqlite3.Connection, batch_id: str, changes: dict[str, Any]) -> None:
-    """Change some fields of a batch, and with them the status and the end of its job."""
+    """Change some fields of a batch, and with them the status and the end of its job.
+
+    Raises:
+        UnknownJobError: It is gone, with its job.
+    """
+    found = connection.execute("SELECT job FROM batches WHERE id=?", (batch_id,)).fetchone()
+    if found is None:
+        raise UnknownJobError(f"there is no batch {batch_id!r} any more")
     values: list[Any] = []
     for name, value in changes.items():
         if name not in _CHANGEABLE:
@@ -96,8 +104,7 @@ def update_batch(connection: sqlite3.Connection, batch_id: str, changes: dict[st
         values.append(value)
     assignments = ", ".join(f"{name}=?" for name in changes)
     connection.execute(f"UPDATE batches SET {assignments} WHERE id=?", (*values, batch_id))
-    (job_pk,) = connection.execute("SELECT job FROM batches WHERE id=?", (batch_id,)).fetchone()
-    refresh_job(connection, job_pk)
+    refresh_job(connection, found[0])
 
 
 def refresh_job(connection: sqlite3.Connection, job_pk: int) -> None:
@@ -136,8 +143,14 @@ def job_pk(connection: sqlite3.Connection, job_id: str) -> int | None:
 
 
 def batch_pk(connection: sqlite3.Connection, batch_id: str) -> tuple[int, int]:
-    """The row numbers of a batch and of its job."""
+    """The row numbers of a batch and of its job.
+
+    Raises:
+        UnknownJobError: It is gone, with its job.
+    """
     found = connection.execute("SELECT pk, job FROM batches WHERE id=?", (batch_id,)).fetchone()
+    if found is None:
+        raise UnknownJobError(f"there is no batch {batch_id!r} any more")
     return int(found[0]), int(found[1])
 
 

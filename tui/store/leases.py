@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 from collections.abc import Sequence
 
+from tui.core.status import BatchStatus
 from tui.store.database import Database
 
 
@@ -28,6 +30,24 @@ def claim(database: Database, batch_id: str, now: float, seconds: float) -> bool
             (mine, now + seconds, batch_id, owner, until),
         )
         return cursor.rowcount == 1
+
+
+def why_not_ours(database: Database, connection: sqlite3.Connection, batch_id: str) -> str:
+    """Why this program may not go on sending a batch; empty when it may. In a transaction.
+
+    A program that was stopped for longer than its lease lasts finds out here that another
+    one has gone on in its place.
+    """
+    row = connection.execute(
+        "SELECT lease_owner, status FROM batches WHERE id=?", (batch_id,)
+    ).fetchone()
+    if row is None:
+        return "the batch is gone from the history"
+    if row[1] == BatchStatus.CANCELLED.value:
+        return "the batch was cancelled before it was sent"
+    if row[0] != database.owner:
+        return "another Batchdeck has gone on with this batch"
+    return ""
 
 
 def renew(database: Database, batch_ids: Sequence[str], until: float) -> None:

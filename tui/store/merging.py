@@ -132,7 +132,10 @@ def pending_of(
     *,
     listed: bool,
 ) -> list[int]:
-    """Rows of a batch within a span (both ends inclusive) that have no result.
+    """Rows of a batch within a span (both ends inclusive) of which it has said nothing.
+
+    A row that the batch spoke of, and that was sent again since, has no result either; it
+    belongs to the newer batch.
 
     Args:
         connection: For reading or writing.
@@ -141,18 +144,15 @@ def pending_of(
         span: First and last sequence number to look at.
         listed: The batch names its rows one by one, as a retry does.
     """
-    if listed:
-        rows = connection.execute(
-            "SELECT b.seq FROM batch_rows b LEFT JOIN results r ON r.job=? AND r.seq=b.seq"
-            " WHERE b.batch=? AND b.seq BETWEEN ? AND ? AND r.seq IS NULL",
-            (job_pk, batch_pk, *span),
-        )
-    else:
-        rows = connection.execute(
-            "SELECT q.seq FROM requests q LEFT JOIN results r ON r.job=q.job AND r.seq=q.seq"
-            " WHERE q.job=? AND q.seq BETWEEN ? AND ? AND r.seq IS NULL",
-            (job_pk, *span),
-        )
+    names = {"batch": batch_pk, "job": job_pk, "first": span[0], "last": span[1]}
+    source, which = ("batch_rows q", "q.batch=:batch") if listed else ("requests q", "q.job=:job")
+    rows = connection.execute(
+        f"SELECT q.seq FROM {source} LEFT JOIN results r ON r.job=:job AND r.seq=q.seq"
+        f" WHERE {which} AND q.seq BETWEEN :first AND :last AND r.seq IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM attempts a"
+        " WHERE a.job=:job AND a.seq=q.seq AND a.batch=:batch)",
+        names,
+    )
     return [row[0] for row in rows]
 
 

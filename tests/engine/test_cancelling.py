@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.engine.bench import Bench, adds_up, outcomes
+from tests.fakes.loop import JumpingLoop, run
+from tests.fakes.provider import Lost
+from tui.core.counts import RemoteCounts
+from tui.core.outcome import Outcome
+from tui.core.status import BatchStatus, Submission
+from tui.errors import BatchdeckError, RequestRefusedError, UnreachableError, UsageError
+from tui.providers.base import Capabilities
+
+
+def test_rows_that_are_done_stay(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "a", "b", "c")
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            bench.provider.run(remote)
+            output = remote.output or b""
+            remote.output = output.split(b"\n")[0] + b"\n"
+            remote.counts = RemoteCounts(total=3, completed=1, failed=0)
+            remote.status = BatchStatus.IN_PROGRESS
+            job = await engine.cancel(job.id)
+            assert job.status is BatchStatus.CANCELLING
+            await engine.wait([job.id])
+            gone = Outcome.CANCELLED
+            assert outcomes(engine, job.id) == [Outcome.SUCCEEDED, gone, gone]
+            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+            plan = await engine.plan_retry(job.id)
+            assert list(plan.seqs) == [1, 2]
+            with pytest.raises(UsageError, match="nothing of this job"):
+                await engine.cancel(job.id)
+        assert bench.provider.calls["cancel"] == 1
+
+    run(test)
+
+
+def test_a_batch_that_has_ended_is_not_asked_to(tmp_path: Path) -> None:
+    """Doubleword would turn it into a cancelled one."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            bench.provider.run(bench.provider.only())
+            await engine.cancel(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+        assert bench.provider.calls["cancel"] == 0
+
+    run(test)
+
+
+def test_a_provider_that_cannot_cancel(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(cancels=False))
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            with pytest.raises(UsageError, match="cannot cancel"):
+                await engine.cancel(job.id)
+
+    run(test)
+
+
+def test_a_cancel_that_does_not_get_through_changes_nothing(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            bench.provider.fault("cancel", UnreachableError("down"))
+            with pytest.raises(UnreachableError):
+                await engine.cancel(job.id)
+            assert engine.history.job(job.id).status is BatchStatus.IN_PROGRESS
+            await engine.cancel(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).cancelled == 2
+
+    run(test)
+
+
+def test_a_job_that_was_never_sent(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(UsageError):
+                await engine.cancel(job.id)
+            bench.provider.fault("upload", UnreachableError("down"))
+            with pytest.raises(UnreachableError):
+                await engine.submit(job.id)
+            job = await engine.cancel(job.id)
+            assert job.status is BatchStatus.CANCELLED
+            assert adds_up(engine, job.id).cancelled == 2
+            with pytest.raises(UsageError):
+                await engine.submit(job.id)
+        assert not bench.provider.batches
+
+    run(test)
+
+
+@pytest.mark.parametrize("from_another", [False, True], ids=["same engine", "another engine"])
+def test_a_cancel_during_the_upload_creates_nothing(tmp_path: Path, from_another: bool) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine, bench.engine() as other:
+            job = await bench.imported(engine)
+            uploading, go_on = asyncio.Event(), asyncio.Event()
+            upload = bench.dialect.upload
+
+            async def slow(path: Path, *, name: str, progress: object = None) -> str:
+                uploading.set()
+                await go_on.wait()
+                return await upload(path, name=name)
+
+            bench.dialect.upload = slow  # type: ignore[method-assign,assignment]
+            sending = asyncio.create_task(engine.submit(job.id))
+            await uploading.wait()
+            await (other if from_another else engine).cancel(job.id)
+            go_on.set()
+            with pytest.raises(BatchdeckError, match="cancelled"):
+                await sending
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).cancelled == 2
+            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+        assert not bench.provider.batches
+
+    run(test)
+
+
+def test_a_cancel_during_the_create_reaches_the_provider(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            creating, go_on = asyncio.Event(), asyncio.Event()
+            create = bench.dialect.create
+
+            async def slow(draft: object, *, progress: object = None) -> object:
+                creating.set()
+                await go_on.wait()
+                return await create(draft)  # type: ignore[arg-type]
+
+            bench.dialect.create = slow  # type: ignore[method-assign,assignment]
+            sending = asyncio.create_task(engine.submit(job.id))
+            await creating.wait()
+            cancelling = asyncio.create_task(engine.cancel(job.id))
+            await asyncio.sleep(1)
+            go_on.set()
+            await sending
+            await cancelling
+            await engine.wait([job.id])
+            assert bench.provider.only().status is BatchStatus.CANCELLED
+            assert adds_up(engine, job.id).cancelled == 2
+
+    run(test)
+
+
+def test_what_is_uncertain_cannot_be_cancelled(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(lists=False))
+        bench.provider.fault("create", Lost())
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(BatchdeckError):
+                await engine.submit(job.id)
+            with pytest.raises(UsageError, match="not certain"):
+                await engine.cancel(job.id)
+            assert engine.history.batches(job.id)[0].submission is Submission.UNCERTAIN
+
+    run(test)
+
+
+def test_a_batch_that_the_provider_does_not_know_any_more(tmp_path: Path) -> None:
+    """It is watched on, in case that it comes back; a person can end that."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            bench.provider.batches.clear()
+            # Right after the create a provider may not know it yet.
+            with pytest.raises(RequestRefusedError):
+                await engine.cancel(job.id)
+            await asyncio.sleep(1000)
+            assert not engine.history.batches(job.id)[0].collected
+            await engine.cancel(job.id)
+            assert adds_up(engine, job.id).missing == 2
+            assert engine.history.batches(job.id)[0].collected
+            await engine.wait([job.id])
+            await engine.delete(job.id)
+
+    run(test)
+
+
+def test_a_waiting_batch_is_cancelled_here(tmp_path: Path) -> None:
+    from tui.errors import QuotaError
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("create", *[QuotaError("full")] * 50)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(QuotaError):
+                await engine.submit(job.id)
+            await engine.cancel(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).cancelled == 2
+            calls = bench.provider.calls["create"]
+            await asyncio.sleep(2000)
+            assert bench.provider.calls["create"] == calls
+
+    run(test)

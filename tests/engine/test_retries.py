@@ -1,0 +1,267 @@
+"""Rows that are sent again join the job that they came from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.engine.bench import Bench, adds_up, outcomes
+from tests.fakes.loop import JumpingLoop, run
+from tests.fakes.provider import Lost, failed_line, good_line
+from tui.core.filtering import RowFilter
+from tui.core.outcome import Outcome
+from tui.core.status import BatchStatus, Submission
+from tui.errors import (
+    AnswerLostError,
+    BatchdeckError,
+    KeyRefusedError,
+    QuotaError,
+    RequestRefusedError,
+    UnreachableError,
+    UsageError,
+)
+
+GOOD, BAD = Outcome.SUCCEEDED, Outcome.FAILED
+
+
+def test_failed_rows_are_sent_again_and_merged(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "flaky", "fail", "flaky")
+            assert outcomes(engine, job.id) == [GOOD, BAD, BAD, BAD]
+            plan = await engine.plan_retry(job.id)
+            assert (list(plan.seqs), plan.rows, plan.permanent) == ([1, 2, 3], 3, 0)
+            job = await engine.retry(plan)
+            assert job.status is BatchStatus.IN_PROGRESS
+            assert job.counts.pending == 3
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD, BAD, GOOD]
+            assert adds_up(engine, job.id).total == 4
+            rows = engine.history.rows(job.id, range(4))
+            assert [row.attempt for row in rows] == [1, 2, 2, 2]
+            assert len(engine.history.batches(job.id)) == 2
+            assert bench.provider.batches["batch-1"].ids == ["r1", "r2", "r3"]
+
+    run(test)
+
+
+def test_rows_that_cannot_succeed_unchanged_are_left_out(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "fail permanent", "fail", "good")
+            plan = await engine.plan_retry(job.id)
+            assert (list(plan.seqs), plan.permanent) == ([1], 1)
+            with_edits = await engine.plan_retry(job.id, edits={"model": "n"})
+            assert list(with_edits.seqs) == [0, 1]
+            all_of_them = await engine.plan_retry(job.id, permanent_too=True)
+            assert list(all_of_them.seqs) == [0, 1]
+            with pytest.raises(UsageError, match="unchanged"):
+                await engine.plan_retry(job.id, [0])
+            named = await engine.plan_retry(job.id, [2, 1, 1, 99, 2])
+            assert list(named.seqs) == [1, 2]
+            with pytest.raises(UsageError):
+                await engine.plan_retry(job.id, RowFilter(code="none"))
+
+    run(test)
+
+
+def test_edits_reach_the_provider_and_nothing_else(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "fail", "ok")
+            before = (bench.paths.job_folder(job.id) / "requests.jsonl").read_bytes()
+            plan = await engine.plan_retry(job.id, edits={"model": "big", "max_tokens": 9})
+            assert plan.model == "big"
+            await engine.retry(plan)
+            await engine.wait([job.id])
+            (sent,) = bench.provider.batches["batch-1"].lines
+            body = json.loads(sent)["body"]
+            assert (body["model"], body["max_tokens"]) == ("big", 9)
+            assert (bench.paths.job_folder(job.id) / "requests.jsonl").read_bytes() == before
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RequestRefusedError("no", status=400), UnreachableError("down"), KeyRefusedError("key")],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("call", ["upload", "create"])
+def test_a_retry_that_is_not_taken_gives_its_rows_back(
+    tmp_path: Path, error: BatchdeckError, call: str
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "flaky")
+            before = engine.history.rows(job.id, range(2))
+            plan = await engine.plan_retry(job.id)
+            bench.provider.fault(call, error)
+            with pytest.raises(type(error)):
+                await engine.retry(plan)
+            assert engine.history.rows(job.id, range(2)) == before
+            assert adds_up(engine, job.id).pending == 0
+            assert engine.history.job(job.id).status is BatchStatus.COMPLETED
+            await engine.retry(await engine.plan_retry(job.id))
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+
+    run(test)
+
+
+def test_an_edit_that_leads_nowhere_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "fail")
+            plan = await engine.plan_retry(job.id, edits={"messages.7.content": "x"})
+            with pytest.raises(UsageError, match="leads nowhere"):
+                await engine.retry(plan)
+            assert outcomes(engine, job.id) == [GOOD, BAD]
+            assert adds_up(engine, job.id).pending == 0
+            folder = bench.paths.job_folder(job.id)
+            assert [p.name for p in folder.iterdir() if ".input" in p.name] == []
+
+    run(test)
+
+
+def test_a_retry_whose_answer_is_lost_is_found(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "flaky")
+            bench.provider.fault("create", Lost())
+            await engine.retry(await engine.plan_retry(job.id))
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+        assert len(bench.provider.batches) == 2
+
+    run(test)
+
+
+def test_a_retry_that_waits_for_room_keeps_its_rows(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "flaky")
+            bench.provider.fault("create", QuotaError("full"), QuotaError("full"))
+            with pytest.raises(QuotaError):
+                await engine.retry(await engine.plan_retry(job.id))
+            assert adds_up(engine, job.id).pending == 1
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+
+    run(test)
+
+
+def test_a_retry_that_waited_and_is_refused_in_the_end_gives_its_rows_back(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "flaky")
+            refused = RequestRefusedError("gone", status=400)
+            bench.provider.fault("create", QuotaError("full"), refused)
+            with pytest.raises(QuotaError):
+                await engine.retry(await engine.plan_retry(job.id))
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, BAD]
+            assert adds_up(engine, job.id).pending == 0
+
+    run(test)
+
+
+def test_two_retries_of_the_same_rows_pay_once(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine, bench.engine() as other:
+            job = await bench.done(engine, "a", "flaky", "flaky")
+            plans = [await each.plan_retry(job.id) for each in (engine, other, engine)]
+            results = await asyncio.gather(
+                engine.retry(plans[0]),
+                other.retry(plans[1]),
+                engine.retry(plans[2]),
+                return_exceptions=True,
+            )
+            assert sum(isinstance(result, UsageError) for result in results) == 2
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD] * 3
+        assert bench.provider.calls["create"] == 2
+
+    run(test)
+
+
+def test_an_uncertain_retry_keeps_its_rows_waiting(tmp_path: Path) -> None:
+    from tui.providers.base import Capabilities
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(lists=False))
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "flaky")
+            bench.provider.fault("create", Lost())
+            with pytest.raises(AnswerLostError):
+                await engine.retry(await engine.plan_retry(job.id))
+            assert adds_up(engine, job.id).pending == 1
+            assert engine.history.batches(job.id)[1].submission is Submission.UNCERTAIN
+            await engine.submit(job.id, resend_uncertain=True)
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+
+    run(test)
+
+
+def test_a_retry_is_split_like_a_first_sending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tui.config import Config
+
+    config = Config(providers={"sandbox": {"limits": {"rows": 2}}})
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine(config) as engine:
+            job = await bench.imported(engine, *["flaky"] * 5)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert [batch.rows for batch in engine.history.batches(job.id)] == [2, 2, 1]
+            assert adds_up(engine, job.id).failed == 5
+            bench.provider.fault("create", None, RequestRefusedError("no", status=400))
+            with pytest.raises(RequestRefusedError):
+                await engine.retry(await engine.plan_retry(job.id))
+            # The first part is on its way, the others are given back.
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD, BAD, BAD, BAD]
+            await engine.retry(await engine.plan_retry(job.id))
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 5
+
+    run(test)
+
+
+def test_attempts_that_answer_in_the_wrong_order(tmp_path: Path) -> None:
+    """The first batch is cancelled, its rows are retried, and its answers come after all."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.answer = lambda request, before: (
+            failed_line(json.loads(request)["custom_id"])
+            if before == 0
+            else good_line(json.loads(request)["custom_id"], "late")
+        )
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "b")
+            assert adds_up(engine, job.id).failed == 2
+            await engine.retry(await engine.plan_retry(job.id, [0]))
+            await engine.retry(await engine.plan_retry(job.id, [1]))
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+            attempts = [batch.attempt for batch in engine.history.batches(job.id)]
+            assert attempts == [1, 2, 3]
+
+    run(test)

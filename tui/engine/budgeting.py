@@ -1,0 +1,152 @@
+"""Budgets: a stop before anything is sent, for one submit and for a calendar month (UTC).
+
+What a submit may cost at the most is compared, with answers as long as the requests allow.
+Where requests name no longest answer, it is what past results make expected. Where there is
+no price, or neither a bound nor past results, the cost is unknown and stops as well. The
+sandbox costs nothing, so no budget stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from tui.compose.estimate import Estimate
+from tui.config import BudgetConfig
+from tui.engine.context import Context
+from tui.engine.pricing import FREE
+from tui.errors import BudgetError, UsageError
+from tui.store.costs import Spending, read_spending
+
+
+class Budgets:
+    """The budgets of one engine.
+
+    Args:
+        context: The engine's surroundings.
+        config: What the person set.
+    """
+
+    def __init__(self, context: Context, config: BudgetConfig) -> None:
+        self._context = context
+        self._config = config
+        self._reserved: dict[str, float] = {}
+
+    def applies(self, account: str, budget: float | None = None) -> bool:
+        """Is there a budget that a submit with this account has to keep?"""
+        if self._context.accounts.profile(account).id == FREE:
+            return False
+        limits = (budget, self._config.per_submit, self._config.per_month)
+        return any(limit is not None for limit in limits)
+
+    def spending(self, *, without: str = "") -> Spending:
+        """What the jobs of this month cost so far; blocking, but quick."""
+        now = datetime.fromtimestamp(self._context.clock(), UTC)
+        month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        return read_spending(
+            self._context.history.database.read,
+            month.timestamp(),
+            self._config.currency,
+            free=FREE,
+            without=without,
+        )
+
+    def check(
+        self, estimate: Estimate, account: str, budget: float | None = None, *, job_id: str = ""
+    ) -> None:
+        """Stop a submit that a budget does not allow.
+
+        Args:
+            estimate: Of what is to be sent.
+            account: The account that sends it.
+            budget: For this submit, beside what the configuration says.
+            job_id: The job, when there is one: it does not count against itself.
+
+        Raises:
+            BudgetError: It may cost more than the budget, or nobody knows what it costs.
+            UsageError: The budget is no amount.
+        """
+        if budget is not None and not 0 <= budget < float("inf"):
+            raise UsageError(f"{budget} is no budget", "Give an amount of 0 or more.")
+        if not self.applies(account, budget):
+            return
+        currency = self._config.currency
+        most = self._most(estimate)
+        limits = [limit for limit in (budget, self._config.per_submit) if limit is not None]
+        if limits and most > min(limits):
+            raise BudgetError(
+                f"this may cost {cost_range(estimate)}, and the budget of a submit is"
+                f" {money(min(limits), currency)}",
+                "Raise the budget, lower max_tokens, or send fewer requests (--sample).",
+            )
+        month = self._config.per_month
+        if month is None:
+            return
+        spent = self.spending(without=job_id)
+        held = sum(amount for key, amount in self._reserved.items() if key != job_id)
+        if spent.amount + held + most > month:
+            raise BudgetError(
+                f"this may cost {cost_range(estimate)}, {money(spent.amount + held, currency)}"
+                f" are spent this month, and its budget is {money(month, currency)}",
+                "Raise budget.per_month in config.toml, or wait for the next month.",
+            )
+
+    @contextmanager
+    def reserved(self, job_id: str, estimate: Estimate) -> Iterator[None]:
+        """Count a job against the month while it is being sent."""
+        self._reserved[job_id] = bound_of(estimate) or 0.0
+        try:
+            yield
+        finally:
+            del self._reserved[job_id]
+
+    def _most(self, estimate: Estimate) -> float:
+        most = bound_of(estimate)
+        if most is None:
+            why = "; ".join(estimate.notes) or "its price is not known"
+            raise BudgetError(
+                f"nobody knows what this costs, and there is a budget: {why}",
+                'Set the price in config.toml, [prices."MODEL"] input = … output = …,'
+                " or max_tokens in the requests.",
+            )
+        if estimate.currency != self._config.currency:
+            raise BudgetError(
+                f"the budget is in {self._config.currency} and the account pays in"
+                f" {estimate.currency}",
+                "Set budget.currency in config.toml.",
+            )
+        return most
+
+
+def bound_of(estimate: Estimate) -> float | None:
+    """What a budget compares: the most that it may cost, else what is expected."""
+    return estimate.expected if estimate.high is None else estimate.high
+
+
+def money(amount: float, currency: str) -> str:
+    """``4.80 USD``, ``0.0012 USD``: cents, and for small amounts two digits that count."""
+    if amount == 0 or amount >= 0.1:
+        return f"{amount:,.2f} {currency}"
+    digits = f"{amount:.2g}"
+    shown = f"{float(digits):.10f}".rstrip("0")
+    return f"{shown} {currency}"
+
+
+def cost_range(estimate: Estimate) -> str:
+    """An estimate in words: ``0.20 to 4.80 USD``, ``about 1.10 USD, at most 4.80 USD``.
+
+    ``unknown`` where there is no price; never zero for it.
+    """
+    currency = estimate.currency
+    if estimate.low is None:
+        return "unknown"
+    if estimate.expected is not None:
+        about = f"about {money(estimate.expected, currency)}"
+        if estimate.high is None or estimate.high == estimate.expected:
+            return about
+        return f"{about}, at most {money(estimate.high, currency)}"
+    if estimate.high is None:
+        return f"at least {money(estimate.low, currency)}, with no upper bound"
+    low = money(estimate.low, currency).removesuffix(f" {currency}")
+    return f"{low} to {money(estimate.high, currency)}"
