@@ -7,12 +7,15 @@ import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from tui.errors import ConfigError, UsageError
 from tui.paths import Paths
+
+
+_Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
 
 class AccountConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,6 +36,27 @@ class AccountConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Values for the placeholders of the profile's address, such as ``resource``."""
 
 
+class PriceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[prices."MODEL"]`` table: what a million tokens cost, in the account's currency.
+
+    ``cached`` are prompt tokens read from a cache. ``batch_discount`` is the part taken off
+    in a batch (0.5 is half); without it the prices are those of batches already.
+    """
+
+    input: _Amount
+    output: _Amount
+    cached: _Amount | None = None
+    batch_discount: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+
+
+class BudgetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[budget]`` table: what one submit, and all of a calendar month (UTC), may cost."""
+
+    per_submit: _Amount | None = None
+    per_month: _Amount | None = None
+    currency: str = "USD"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, with what holds when the file does not say."""
 
@@ -42,6 +66,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     keymap: dict[str, str] = {}
     accounts: dict[str, AccountConfig] = {}
     providers: dict[str, dict[str, Any]] = {}
+    prices: dict[str, PriceConfig] = {}
+    budget: BudgetConfig = BudgetConfig()
 
     def account_table(self, name: str) -> AccountConfig | None:
         """The table of one account, ``None`` when the file has none of that name."""

@@ -13,6 +13,7 @@ Each says what happened, what to do next, and whether the same call may work lat
     │   ├── KeyMissingError
     │   └── KeyRefusedError
     ├── LimitError            a budget, quota or credit stops the work              exit 5
+    │   ├── BudgetError       a person's own budget stops it; nothing was sent      exit 5
     │   └── QuotaError        the provider takes no more for now                    exit 5
     └── ProviderError         the provider answered, but not with what was asked    exit 3
         ├── RequestRefusedError   it refuses this request (400, 404, 413, 422)      exit 2
@@ -117,6 +118,12 @@ class LimitError(BatchdeckError):
 
     title = "A limit was reached"
     exit_code = 5
+
+
+class BudgetError(LimitError):
+    """A budget that the person set stops the work before anything is sent."""
+
+    title = "The budget stops it"
 
 
 class QuotaError(LimitError):

@@ -120,6 +120,10 @@ def _with_keyring(
             keyring.delete_password(SERVICE, account)
     except keyring.errors.NoKeyringError:
         raise KeyringTroubleError("this machine has no keyring", _other_ways(account)) from None
+    except keyring.errors.KeyringLocked:
+        raise KeyringTroubleError(
+            "the keyring is locked", f"Unlock it. {_other_ways(account)}"
+        ) from None
     # Backends raise what their desktop gives them (D-Bus, GLib, OSError), not only KeyringError.
     except Exception as error:
         kind = type(error).__name__

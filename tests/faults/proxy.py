@@ -16,12 +16,11 @@ _MOVED = "/moved"
 
 _ROUTES = (
     ("upload", r"POST /v1/files"),
-    ("create", r"POST /v1/(messages/)?batches/?"),
+    ("create", r"POST /v1/(messages/batches|batches|batch/jobs)/?"),
     ("content", r"GET /v1/files/[^/]+/content"),
-    ("content", r"GET /v1/(messages/)?batches/[^/]+/results"),
-    ("poll", r"GET /v1/(messages/)?batches/[^/]+"),
-    ("list", r"GET /v1/(messages/)?batches/?"),
-    ("cancel", r"POST /v1/(messages/)?batches/[^/]+/cancel"),
+    ("content", r"GET /v1/messages/batches/[^/]+/results"),
+    ("poll", r"GET /v1/(messages/batches|batches|batch/jobs)/[^/]+"),
+    ("list", r"GET /v1/(messages/batches|batches|batch/jobs)/?"),
 )
 
 

@@ -206,7 +206,11 @@ async def _submitted(engine: Engine, job_id: str, verdict: Verdict, tries: int) 
             return True
         verdict.submits += 1
         try:
-            await engine.submit(job_id)
+            async with asyncio.timeout(_WAIT):
+                await engine.submit(job_id)
+        except TimeoutError:
+            verdict.wrong.append("submit hangs")
+            return False
         except BatchdeckError as error:
             verdict.said = verdict.said or error.message
             if not error.message:
@@ -265,7 +269,9 @@ def _leaks(folder: Path) -> list[str]:
 def _count(url: str, like: str) -> int:
     """How many batches the provider has, asked past the proxy."""
     anthropic = like == "anthropic"
-    path = "/v1/messages/batches" if anthropic else "/v1/batches"
+    path = {"anthropic": "/v1/messages/batches", "mistral": "/v1/batch/jobs"}.get(
+        like, "/v1/batches"
+    )
     headers = {"x-api-key": KEY, "anthropic-version": "2023-06-01"}
     request = urllib.request.Request(
         url + path, headers=headers if anthropic else {"Authorization": f"Bearer {KEY}"}

@@ -120,10 +120,11 @@ def redirects() -> Iterator[Case]:
     for status in (301, 302, 303):
         act = acts.redirect(status, acted=True)
         yield Case(f"{status} after acting", "create", fixed(act))
+        yield Case(f"{status} away after acting", "create", _away(status, acted=True))
 
 
-def _away(status: int) -> Make:
-    return lambda around: acts.redirect(status, around.elsewhere)
+def _away(status: int, *, acted: bool = False) -> Make:
+    return lambda around: acts.redirect(status, around.elsewhere, acted=acted)
 
 
 def _bare(status: int) -> Make:
@@ -149,7 +150,7 @@ def pauses() -> Iterator[Case]:
         yield Case(f"429, {text or 'nothing'!r}", "poll", busy(Retry_After=encoded), waits=quick)
     for text in ("999999999", "1e308", "inf", "Fri, 31 Dec 9999 23:59:59 GMT", "9" * 400):
         name = f"429, {text[:20]}"
-        yield Case(name, "poll", busy(Retry_After=text), times=3, reopens=True)
+        yield Case(name, "poll", busy(Retry_After=text), reopens=True)
         yield Case(name, "create", busy(Retry_After=text), errors=True)
     yield Case("503, 1 second", "upload", fixed(acts.answer(503, Retry_After="1")), errors=True)
     yield Case("429, 1 second", "create", busy(Retry_After="1"), errors=True)

@@ -312,3 +312,13 @@ async def test_tensorzero_says_nothing_clear_with_500() -> None:
     with pytest.raises(RequestRefusedError) as refusal:
         await dialect_to(script, "tensorzero").create(draft())
     assert refusal.value.code == "invalid_request_error"
+
+
+def test_price_tables_that_are_named_exist() -> None:
+    from genai_prices import data_snapshot
+
+    known = {provider.id for provider in data_snapshot.get_snapshot().providers}
+    for profile in load_profiles().values():
+        assert profile.prices.genai_prices_id in known | {""}
+    hour = find_profile("doubleword").prices.overrides["openai/gpt-oss-20b"].windows["1h"]
+    assert (hour.input, hour.output) == (0.03, 0.20)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
+from starlette.responses import JSONResponse
 
 from tui.sandbox.options import SandboxOptions
 from tui.sandbox.serve import Server, address, configure, listen
@@ -41,6 +42,24 @@ class Served:
             call.method == method and call.path.endswith(end) and (call.status < 300) is good
             for call in self.asked
         )
+
+
+class _FullQueue:
+    """Refuses the first creates, as OpenAI does when too many tokens wait already."""
+
+    def __init__(self, app: Any, times: int) -> None:
+        self.app = app
+        self.left = times
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        creates = scope["type"] == "http" and scope["method"] == "POST"
+        if not (creates and scope["path"].endswith("/batches") and self.left):
+            await self.app(scope, receive, send)
+            return
+        self.left -= 1
+        words = "Enqueued token limit reached for this model. Limit: 90,000 enqueued tokens."
+        error = {"message": words, "type": "invalid_request_error", "code": "token_limit_exceeded"}
+        await JSONResponse({"error": error}, 429)(scope, receive, send)
 
 
 class _Recorder:
@@ -99,7 +118,16 @@ def join_all() -> None:
 
 
 @contextmanager
-def sandbox(like: str, **options: Any) -> Iterator[Served]:
-    """A sandbox that answers at once, unless the options say otherwise."""
-    with serving(configure(SandboxOptions(like=like, **{"rows_per_second": 0, **options}))) as one:
+def sandbox(like: str, *, full: int = 0, **options: Any) -> Iterator[Served]:
+    """A sandbox that answers at once, unless the options say otherwise.
+
+    Args:
+        like: What it speaks.
+        full: How many creates are refused because the queue is full.
+        **options: More of ``SandboxOptions``.
+    """
+    config = configure(SandboxOptions(like=like, **{"rows_per_second": 0, **options}))
+    if full:
+        config.app = _FullQueue(config.app, full)
+    with serving(config) as one:
         yield one

@@ -19,7 +19,6 @@ from .conftest import KEY, Opener
 from .rows import ROWS, Maker, chat, expected, own_models, params, written
 from .serving import sandbox
 
-
 CREATE = "/batches"
 """The end of the path of a create call, with all of them."""
 

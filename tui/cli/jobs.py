@@ -141,9 +141,7 @@ def cancel(settings: Settings, job: str) -> None:
 
 @click.command(short_help="Delete a job from the history.")
 @job_argument
-@click.option(
-    "--remote", is_flag=True, help="Delete its files and batches at the provider first."
-)
+@click.option("--remote", is_flag=True, help="Delete its files and batches at the provider first.")
 @yes_option
 @shared
 def delete(settings: Settings, job: str, remote: bool) -> None:

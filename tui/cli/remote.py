@@ -41,7 +41,7 @@ def sync(settings: Settings, account: str | None) -> None:
         strange = sum(entry.job_id is None for entry in entries)
         if strange:
             say(
-                f"{words.plural(strange, 'batch').replace('batchs', 'batches')} without a job here;"
+                f"{strange:,} of {len(entries):,} have no job here;"
                 f" `batchdeck adopt ID --account {name}` brings one in."
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from tui.compose.tokens import prompt_tokens
 from tui.core.lines import BOM, lines_of
 
 _EVERY = 1000
-_WITHOUT_ANSWER = ("/embeddings", "/moderations")
+WITHOUT_ANSWER = ("/embeddings", "/moderations")
+"""Ends of endpoints whose answers are not counted in tokens."""
 
 
 class ModelCost(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +38,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         currency: Of ``low`` and ``high``.
-        low: With the shortest answers to be expected; ``None``: a price is not known.
+        low: With answers as long as past ones, or without answers where there are no past
+            ones; ``None``: a price is not known.
         high: With answers as long as they may be; ``None``: a price or a length is not known.
         input_tokens: About a token for four characters; images are not counted.
         output_tokens_low: With the answers of ``low``.
@@ -45,6 +47,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         exact_prices: Are all prices documented batch prices, or the user's own?
         models: The parts, by model.
         notes: What a reader should know about the figures.
+        rows: How many requests there are.
+        calibrated: Is the usual length of an answer known for every model?
     """
 
     currency: str
@@ -56,6 +60,50 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     exact_prices: bool
     models: tuple[ModelCost, ...]
     notes: tuple[str, ...]
+    rows: int = 0
+    calibrated: bool = False
+
+    @property
+    def expected(self) -> float | None:
+        """What it costs with answers as long as past ones; ``None``: there are none."""
+        return self.low if self.calibrated else None
+
+    @property
+    def figure(self) -> float | None:
+        """The one figure to keep: the expected one, else the most that it may cost."""
+        return self.high if self.expected is None else self.expected
+
+    def times(self, factor: float) -> Estimate:
+        """The estimate for so many times the rows, from a part of them."""
+        return msgspec.structs.replace(
+            self,
+            low=_times(self.low, factor),
+            high=_times(self.high, factor),
+            input_tokens=round(self.input_tokens * factor),
+            output_tokens_low=round(self.output_tokens_low * factor),
+            output_tokens_high=_whole(_times(self.output_tokens_high, factor)),
+            models=tuple(
+                msgspec.structs.replace(
+                    part,
+                    rows=round(part.rows * factor),
+                    input_tokens=round(part.input_tokens * factor),
+                    output_tokens_low=round(part.output_tokens_low * factor),
+                    output_tokens_high=_whole(_times(part.output_tokens_high, factor)),
+                    low=_times(part.low, factor),
+                    high=_times(part.high, factor),
+                )
+                for part in self.models
+            ),
+            rows=round(self.rows * factor),
+        )
+
+
+def _times(amount: float | None, factor: float) -> float | None:
+    return None if amount is None else amount * factor
+
+
+def _whole(amount: float | None) -> int | None:
+    return None if amount is None else round(amount)
 
 
 class _Body(msgspec.Struct):
@@ -81,10 +129,11 @@ class _Row(msgspec.Struct):
 class _Sum:
     """Tokens of rows with the same model and price tier."""
 
-    __slots__ = ("high", "input", "low", "rows", "unbounded")
+    __slots__ = ("answers", "high", "input", "low", "rows", "unbounded")
 
     def __init__(self) -> None:
         self.rows = 0
+        self.answers = 0
         self.input = 0.0
         self.low = 0.0
         self.high = 0.0
@@ -96,48 +145,77 @@ def estimate_file(
     source: PriceSource,
     *,
     answers: Mapping[str, float] | None = None,
+    inputs: Mapping[str, float] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Estimate:
     """Estimate the cost of a file, row by row: price tiers go by the length of one prompt.
 
-    Lines that are no requests count nothing; the check tells of them.
-
     Args:
         path: A file of requests.
         source: Where the prices come from.
-        answers: The mean length of past answers in tokens, by model, where it is known.
+        answers: As for ``estimate_lines``.
+        inputs: As for ``estimate_lines``.
         stop: Asked now and then; true ends the work.
 
     Raises:
         InputError: The file cannot be read, or the work was stopped.
     """
-    rates: dict[str, Rates | None] = {}
-    sums: dict[tuple[str, int], _Sum] = {}
-    decode = msgspec.json.Decoder(_Row).decode
-    with open_bytes(path) as file:
+
+    def lines() -> Iterable[bytes]:
         for number, (_, line) in enumerate(lines_of(file), 1):
             if number % _EVERY == 0 and stop is not None and stop():
                 raise stopped(path)
-            try:
-                row = decode(line.removeprefix(BOM))
-            except (ValueError, RecursionError):
-                continue
-            body = row.body or row.params
-            if body is None:
-                continue
-            model = body.model if isinstance(body.model, str) else ""
-            if model not in rates:
-                rates[model] = rates_of(model, source)
-            tokens = _input_tokens(body)
-            rate = rates[model]
-            tier = rate.tier_of(tokens) if rate is not None else 0
-            total = sums.setdefault((model, tier), _Sum())
-            total.rows += 1
-            total.input += tokens
-            url = row.url if isinstance(row.url, str) else MESSAGES_URL
-            if not url.endswith(_WITHOUT_ANSWER):
-                _add_answer(total, body, (answers or {}).get(model, 0.0))
-    return _estimate(sums, rates, source)
+            yield line
+
+    with open_bytes(path) as file:
+        return estimate_lines(lines(), source, answers=answers, inputs=inputs)
+
+
+def estimate_lines(
+    lines: Iterable[bytes],
+    source: PriceSource,
+    *,
+    answers: Mapping[str, float] | None = None,
+    inputs: Mapping[str, float] | None = None,
+) -> Estimate:
+    """Estimate the cost of request lines; lines that are no requests count nothing.
+
+    Args:
+        lines: The requests.
+        source: Where the prices come from.
+        answers: The mean length of past answers in tokens, by model, where it is known.
+        inputs: By model, how many tokens past prompts had for one by the rule of thumb; under
+            ``""`` what holds for other models.
+    """
+    usual = answers or {}
+    scales = inputs or {}
+    other = scales.get("", 1.0)
+    rates: dict[str, Rates | None] = {}
+    sums: dict[tuple[str, int], _Sum] = {}
+    decode = msgspec.json.Decoder(_Row).decode
+    for line in lines:
+        try:
+            row = decode(line.removeprefix(BOM))
+        except (ValueError, RecursionError):
+            continue
+        body = row.body or row.params
+        if body is None:
+            continue
+        model = body.model if isinstance(body.model, str) else ""
+        if model not in rates:
+            rates[model] = rates_of(model, source)
+        tokens = _input_tokens(body) * scales.get(model, other)
+        rate = rates[model]
+        tier = rate.tier_of(tokens) if rate is not None else 0
+        total = sums.setdefault((model, tier), _Sum())
+        total.rows += 1
+        total.input += tokens
+        url = row.url if isinstance(row.url, str) else MESSAGES_URL
+        if not url.endswith(WITHOUT_ANSWER):
+            total.answers += 1
+            _add_answer(total, body, usual.get(model, 0.0))
+    known = all(model in usual for (model, _), total in sums.items() if total.answers)
+    return _estimate(sums, rates, source, calibrated=bool(sums) and known)
 
 
 def _input_tokens(body: _Body) -> float:
@@ -167,7 +245,11 @@ def _add_answer(total: _Sum, body: _Body, usual: float) -> None:
 
 
 def _estimate(
-    sums: dict[tuple[str, int], _Sum], rates: dict[str, Rates | None], source: PriceSource
+    sums: dict[tuple[str, int], _Sum],
+    rates: dict[str, Rates | None],
+    source: PriceSource,
+    *,
+    calibrated: bool,
 ) -> Estimate:
     parts = [
         _part(model, rates[model], {t: s for (m, t), s in sums.items() if m == model})
@@ -193,6 +275,8 @@ def _estimate(
         exact_prices=len(known) == len(rates) and all(rate.exact for rate in known),
         models=tuple(parts),
         notes=tuple(notes),
+        rows=sum(part.rows for part in parts),
+        calibrated=calibrated,
     )
 
 

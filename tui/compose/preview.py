@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -21,6 +21,8 @@ Why = Literal["first", "random", "longest"]
 
 SCANNED = 20_000
 """So many rows are looked at to find the longest one and to draw another."""
+
+_EVERY = 500
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,7 @@ def preview(
     settings: Mapping[str, Any] | None = None,
     seed: int | None = None,
     scanned: int = SCANNED,
+    stop: Callable[[], bool] | None = None,
 ) -> list[Preview]:
     """The first row, a random one and the longest, rendered; fewer when there are fewer.
 
@@ -56,14 +59,15 @@ def preview(
         settings: As for ``build``.
         seed: Of the random choice; another one each time when ``None``.
         scanned: See above.
+        stop: Asked now and then; true ends the work.
 
     Raises:
-        InputError: The source or one of these rows cannot be used.
+        InputError: The source or one of these rows cannot be used, or the work was stopped.
         UsageError: The template cannot be used.
     """
     make = line_maker(source, template, model=model, settings=settings)
     previews: list[Preview] = []
-    for why, number, row in _choose(source, random.Random(seed), scanned):
+    for why, number, row in _choose(source, random.Random(seed), scanned, stop):
         line = make(row, number, IdMaker(1))
         previews.append(
             Preview(
@@ -77,13 +81,17 @@ def preview(
     return previews
 
 
-def _choose(source: Source, chance: random.Random, scanned: int) -> list[tuple[Why, int, Row]]:
+def _choose(
+    source: Source, chance: random.Random, scanned: int, stop: Callable[[], bool] | None
+) -> list[tuple[Why, int, Row]]:
     """The rows to show; a row that is two of the three at once is shown for the first."""
     first: Row | None = None
     other: tuple[int, Row] | None = None
     longest: tuple[int, Row] | None = None
     length = -1
     for number, row in enumerate(itertools.islice(source.rows(), scanned), 1):
+        if number % _EVERY == 0 and stop is not None and stop():
+            raise InputError("the preview was stopped")
         if first is None:
             first = row
             continue

@@ -11,10 +11,15 @@ import msgspec
 
 
 class TokenPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """A price that the user or a profile gives, per million tokens, for batches."""
+    """A price that the user or a profile gives, per million tokens, for batches.
+
+    ``cached`` is that of prompt tokens read from a cache; ``None``: as the others.
+    """
 
     input: float
     output: float
+    cached: float | None = None
+    note: str = "your own price"
 
 
 class PriceSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +47,14 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
     ``tiers`` holds tokens above which it counts, and dollars (or the source's currency) per
     million tokens of input and output. ``exact``: a documented batch price or the user's.
+    ``cached`` is the price of a million prompt tokens from a cache, ``None`` where it is not
+    known.
     """
 
     tiers: tuple[tuple[int, float, float], ...]
     note: str
     exact: bool = True
+    cached: float | None = None
 
     def tier_of(self, tokens: float) -> int:
         """The place in ``tiers`` for a prompt of so many tokens."""
@@ -70,7 +78,7 @@ def rates_of(model: str, source: PriceSource, *, at: datetime | None = None) -> 
     """
     own = source.overrides.get(model)
     if own is not None:
-        return Rates(tiers=((0, own.input, own.output),), note="your own price")
+        return Rates(tiers=((0, own.input, own.output),), note=own.note, cached=own.cached)
     if not source.provider or source.currency != "USD":
         return None
     from genai_prices.data_snapshot import get_snapshot
@@ -91,16 +99,19 @@ def rates_of(model: str, source: PriceSource, *, at: datetime | None = None) -> 
     if tiers is None:
         return None
     table = f"genai-prices {version('genai-prices')}"
+    cached = None if price.cache_read_mtok is None else _at(price.cache_read_mtok, 0)
     if has_batch:
-        return Rates(tiers=tiers, note=f"batch price, {table}")
+        return Rates(tiers=tiers, note=f"batch price, {table}", cached=cached)
     discount = source.batch_discount
     if discount is None:
-        return Rates(tiers=tiers, note=f"ordinary price, {table}: no batch price", exact=False)
+        note = f"ordinary price, {table}: no batch price"
+        return Rates(tiers=tiers, note=note, exact=False, cached=cached)
     part = 1 - discount
     return Rates(
         tiers=tuple((start, into * part, out * part) for start, into, out in tiers),
         note=f"ordinary price less {discount:.0%}, {table}",
         exact=False,
+        cached=None if cached is None else cached * part,
     )
 
 

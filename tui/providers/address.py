@@ -57,9 +57,9 @@ class Address:
             RequestRefusedError: It is not.
         """
         if origin_of(url) != origin_of(self.base):
-            place = str(url.copy_with(raw_path=b"/", fragment="", userinfo=b""))
             raise RequestRefusedError(
-                f"The provider points to another address, {place}: the key is not sent there",
+                f"The provider points to another address, {origin_text(url)}:"
+                " the key is not sent there",
                 "Set base_url to that address if you trust it.",
             )
 
@@ -114,6 +114,11 @@ def address_of(
 def origin_of(url: httpx.URL) -> tuple[str, str, int]:
     """Scheme, host and port, the port of the scheme where none is written."""
     return url.scheme, url.host.lower(), url.port or (443 if url.scheme == "https" else 80)
+
+
+def origin_text(url: httpx.URL) -> str:
+    """The origin of an address as a person reads it."""
+    return str(url.copy_with(raw_path=b"/", fragment="", userinfo=b""))
 
 
 def _with_query(url: httpx.URL, params: Mapping[str, str] | None) -> httpx.URL:

@@ -70,6 +70,7 @@ class Capabilities:
     native_retry: bool = False
     deletes_files: bool = True
     deletes_batches: bool = False
+    asks: bool = True
 
 
 class Dialect(Protocol):
@@ -123,6 +124,17 @@ class Dialect(Protocol):
         self, source: ResultSource, *, have_bytes: int = 0, have_lines: int = 0
     ) -> AbstractAsyncContextManager[Download]:
         """Open a result file, going on after what is there already where the server can."""
+
+    async def ask(self, request: bytes) -> bytes:
+        """The answer to one request line, at once and outside any batch. Only where ``asks``.
+
+        Costs what a single request costs. The answer is the body as the provider sent it, a
+        JSON object, read like the body of a result line.
+
+        Raises:
+            UsageError: The provider has no such endpoint.
+            InputError: The request cannot be said in this dialect.
+        """
 
     async def models(self) -> list[str]:
         """Ids of the models that the account may use, as the provider lists them."""

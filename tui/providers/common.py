@@ -10,6 +10,7 @@ from urllib.parse import quote
 from tui.core.remote import RemoteBatch
 from tui.core.status import is_terminal
 from tui.errors import GarbledAnswerError, ProviderError, UsageError
+from tui.providers.asking import ask_call
 from tui.providers.base import Capabilities, ResultStyle
 from tui.providers.calls import Call, Reply
 from tui.providers.downloading import Downloader
@@ -57,6 +58,7 @@ class BatchDialect:
             and can.delete_file
             and bool(self._profile.paths.file_delete),
             deletes_batches=can.delete_batch and bool(self._profile.paths.delete),
+            asks=can.ask,
         )
 
     @property
@@ -141,6 +143,19 @@ class BatchDialect:
         if not self.capabilities.deletes_batches:
             raise self.unable("delete a batch")
         await self._gone(self.action("delete", batch_id, "delete the batch", method="DELETE"))
+
+    async def ask(self, request: bytes) -> bytes:
+        """The answer to one request, at once; see ``Dialect.ask``."""
+        if not self.capabilities.asks:
+            raise self.unable("answer a single request")
+        has_path = self._wire.address.base.path.strip("/") != ""
+        return await self.answer_in(ask_call(self._profile, request, has_path=has_path))
+
+    async def answer_in(self, call: Call) -> bytes:
+        """Make the call of a single request; the answer is its body, which is a JSON object."""
+        reply = await self._wire.ask(call)
+        reply.table()
+        return reply.body
 
     async def models(self) -> list[str]:
         """Ids of the models that the account may use, in the provider's order."""

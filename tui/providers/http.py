@@ -21,9 +21,10 @@ from tui.errors import (
     ProviderError,
     RequestRefusedError,
 )
-from tui.providers.address import Address
+from tui.providers.address import Address, origin_of, origin_text
 from tui.providers.calls import Call, Reply
 from tui.providers.failures import failure
+from tui.providers.pace import Pace
 from tui.providers.redact import redact
 from tui.providers.refusals import Answer, Reading, refusal
 from tui.providers.repeating import repeated
@@ -122,9 +123,11 @@ class Wire:
             GarbledAnswerError: The body is not what its headers say.
         """
         trouble: BatchdeckError | None = None
+        pace = Pace(self._patience(call))
         try:
             async for chunk in response.aiter_bytes():
                 yield chunk
+                pace.check(response.num_bytes_downloaded)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             trouble = self._failure(error, call, answered=True)
         # Raised out here, so that no frame that holds the headers hangs on the error.
@@ -172,19 +175,21 @@ class Wire:
             raise RequestRefusedError(
                 f"{self.profile.name} redirects to an address that is none", "Check base_url."
             ) from None
-        self.address.check_origin(target)
         # 307 and 308 say that nothing was done and that the same request belongs elsewhere;
         # after the others a POST would be sent on as a GET.
         if call.method not in ("GET", "HEAD") and response.status_code not in (307, 308):
+            same = origin_of(target) == origin_of(self.address.base)
+            place = target.path if same else f"another address, {origin_text(target)}"
             raise RequestRefusedError(
-                f"{self.profile.name} could not {call.what}: it redirects to {target.path}",
+                f"{self.profile.name} could not {call.what}: it redirects to {place}",
                 "Check base_url; perhaps a part of its path is missing.",
                 status=response.status_code,
             )
+        self.address.check_origin(target)
         return target
 
     async def _send(self, call: Call, url: httpx.URL) -> httpx.Response:
-        patience = self.profile.http.read_seconds if call.patience is None else call.patience
+        patience = self._patience(call)
         arguments: dict[str, Any] = call.body() if call.body is not None else {}
         headers = {**self.profile.headers, **call.headers}
         if call.json is not None:
@@ -202,6 +207,9 @@ class Wire:
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             trouble = self._failure(error, call, answered=False)
         raise trouble
+
+    def _patience(self, call: Call) -> float:
+        return self.profile.http.read_seconds if call.patience is None else call.patience
 
     def _credentials(self) -> dict[str, str]:
         auth = self.profile.auth

@@ -18,6 +18,7 @@ from tui.core.counts import RemoteCounts
 from tui.core.remote import RemoteBatch, ResultSource
 from tui.core.status import BatchStatus
 from tui.errors import RequestRefusedError
+from tui.providers.asking import WHAT
 from tui.providers.base import BatchDraft, Download, ResultStyle, SendProgress
 from tui.providers.calls import Call
 from tui.providers.common import BatchDialect
@@ -93,6 +94,23 @@ class MessagesDialect(BatchDialect):
     async def delete_file(self, file_id: str) -> None:
         """Not offered: there are no files."""
         raise self.unable("delete a file")
+
+    async def ask(self, request: bytes) -> bytes:
+        """The answer of the Messages endpoint to one request, translated where need be."""
+        if not self.capabilities.asks:
+            raise self.unable("answer a single request")
+        params = msgspec.json.decode(self.encode_line(request))["params"]
+        return await self.answer_in(
+            Call(
+                "POST",
+                "/v1/messages",
+                WHAT,
+                repeatable=False,
+                headers=self._headers,
+                json=params,
+                patience=self._profile.http.send_seconds,
+            )
+        )
 
     async def models(self) -> list[str]:
         """Ids of the models that take batches; one that does not tell is not left out."""

@@ -121,11 +121,13 @@ def refusal(answer: Answer, reading: Reading, *, what: str, repeatable: bool) ->
 def may_have_acted(error: BatchdeckError) -> bool:
     """After this error of a create or an upload: can it have happened all the same?
 
-    True for a lost answer, for an answer that cannot be read, and for every 5xx.
+    True for a lost answer, for an answer that cannot be read, for every 5xx, and for a
+    redirect to where the outcome can be seen (303, and 301 and 302 as they are used).
     """
     if isinstance(error, (AnswerLostError, GarbledAnswerError)):
         return True
-    return isinstance(error, ProviderError) and (error.status or 0) >= 500
+    status = error.status or 0 if isinstance(error, ProviderError) else 0
+    return status >= 500 or status in (301, 302, 303)
 
 
 def words_of(body: str) -> tuple[str | None, str]:

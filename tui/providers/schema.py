@@ -92,6 +92,7 @@ class Can(Section, frozen=True):
     """What the provider can do beyond sending, watching and reading.
 
     ``guard_cancel``: look before a cancel, because it would also hit a batch that has ended.
+    ``ask``: answer a single request at the row's own path, outside any batch.
     """
 
     cancel: bool = True
@@ -102,6 +103,7 @@ class Can(Section, frozen=True):
     list: bool = True
     native_retry: bool = False
     models: bool = True
+    ask: bool = True
 
 
 class Http(Section, frozen=True):

@@ -1,0 +1,202 @@
+"""doctor and reindex: damage is found, told without secrets, and mended from the files."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Run, request_line
+
+SECRET = "sk-never-post-this"
+
+
+@pytest.fixture
+def job(run: Run, tmp_path: Path) -> dict[str, Any]:
+    """A job with all kinds of rows, some of them retried."""
+    file = tmp_path / "confidential-name.jsonl"
+    words = ["hello", "sandbox:flaky=500", "sandbox:fail=400", "sandbox:truncate", "sandbox:expire"]
+    lines = [request_line(f"row-{n}", f"{n} {words[n % 5]}", max_tokens=9) for n in range(40)]
+    file.write_text("".join(lines), "utf-8")
+    first = run("submit", file, "--wait", "--json")
+    assert first.code == 1, first.err
+    again = run("retry", first.document["id"], "--wait", "--json")
+    assert again.code == 1, again.err
+    document: dict[str, Any] = again.document
+    assert document["counts"]["succeeded"] == 16
+    return document
+
+
+def database(home: Path) -> sqlite3.Connection:
+    return sqlite3.connect(home / "history.db", isolation_level=None)
+
+
+def test_all_is_well(run: Run, job: dict[str, Any]) -> None:
+    done = run("doctor", "--json")
+    assert done.code == 0, done.err
+    report = done.document
+    assert report["problems"] == []
+    assert report["history"] == {
+        "schema": report["history"]["schema"], "integrity": "ok", "jobs": 1, "batches": 2,
+    }  # fmt: skip
+    assert report["keyring"] == "keyring.backends.null.Keyring"
+    assert "Everything is in order." in run("doctor").out
+
+
+def test_a_home_without_anything_is_well(run: Run, home: Path) -> None:
+    assert run("doctor").code == 0
+    assert not (home / "history.db").exists()
+
+
+def test_the_report_can_be_posted(
+    run: Run, job: dict[str, Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("HOME", str(home.parent))
+    run(
+        "accounts", "add", "own", "--provider", "openai",
+        "--base-url", "https://private-host.example.com/v1",
+    )  # fmt: skip
+    for arguments in (["doctor"], ["doctor", "--json"]):
+        done = run(*arguments)
+        assert done.code == 0, done.err
+        text = done.out + done.err
+        for word in (SECRET, "confidential-name", "private-host", str(home.parent), "hello"):
+            assert word not in text
+        assert "OPENAI_API_KEY" in text
+    (key,) = [key for key in done.document["keys"] if key["account"] == "own"]
+    assert key["source"] == "OPENAI_API_KEY"
+
+
+def _cut(home: Path, job: dict[str, Any]) -> None:
+    file = next((home / "jobs" / job["id"]).glob("*.output.jsonl"))
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def _lose(home: Path, job: dict[str, Any]) -> None:
+    (home / "jobs" / job["id"] / "requests.jsonl").unlink()
+
+
+def _stranger(home: Path, job: dict[str, Any]) -> None:
+    (home / "jobs" / "somebody").mkdir(mode=0o700)
+
+
+def _no_folder(home: Path, job: dict[str, Any]) -> None:
+    (home / "jobs" / job["id"]).rename(home / "elsewhere")
+
+
+def _open_to_all(home: Path, job: dict[str, Any]) -> None:
+    (home / "history.db").chmod(0o644)
+
+
+def _no_requests(home: Path, job: dict[str, Any]) -> None:
+    database(home).execute("DELETE FROM requests WHERE seq > 3")
+
+
+def _bad_settings(home: Path, job: dict[str, Any]) -> None:
+    (home / "config.toml").write_text("theem = 1\n", "utf-8")
+
+
+def _no_database(home: Path, job: dict[str, Any]) -> None:
+    (home / "history.db").write_bytes(b"this is no database at all" * 100)
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (_cut, "output.jsonl is cut"),
+        (_lose, "requests.jsonl is not there"),
+        (_stranger, "folder somebody belongs to no job"),
+        (_no_folder, "has no folder"),
+        (_open_to_all, "can be read by others (mode 0644)"),
+        (_no_requests, "records of 4 of its 40 requests"),
+        (_bad_settings, "unknown key 'theem'"),
+        (_no_database, "the history cannot be read"),
+    ],
+)
+def test_damage_is_found(
+    damage: Callable[[Path, dict[str, Any]], None],
+    problem: str,
+    run: Run,
+    job: dict[str, Any],
+    home: Path,
+) -> None:
+    damage(home, job)
+    done = run("doctor", "--json")
+    assert done.code == 2
+    assert any(problem in found for found in done.document["problems"])
+    assert done.err.splitlines()[0].startswith("error: ")
+    assert problem in run("doctor").out
+
+
+def rows_of(run: Run, job_id: str) -> list[dict[str, Any]]:
+    return run("results", job_id).rows
+
+
+def _empty(home: Path) -> None:
+    connection = database(home)
+    for table in ("results", "attempts", "outcome_counts", "error_groups", "strays"):
+        connection.execute(f"DELETE FROM {table}")
+
+
+def _lie(home: Path) -> None:
+    database(home).execute("UPDATE results SET outcome=1, file=NULL, preview='lie', error_group=1")
+
+
+def _forget_requests(home: Path) -> None:
+    connection = database(home)
+    connection.execute("DELETE FROM requests")
+    connection.execute("UPDATE jobs SET total=0")
+
+
+def _forget_files(home: Path) -> None:
+    database(home).execute("DELETE FROM files")
+
+
+def _nothing(home: Path) -> None:
+    return
+
+
+@pytest.mark.parametrize("damage", [_nothing, _empty, _lie, _forget_requests, _forget_files])
+def test_the_records_are_built_anew_from_the_files(
+    damage: Callable[[Path], None], run: Run, job: dict[str, Any], home: Path
+) -> None:
+    before = rows_of(run, job["id"])
+    damage(home)
+    done = run("reindex", job["id"], "--json")
+    assert done.code == 0, done.err
+    assert done.document["counts"] == job["counts"]
+    assert done.document["missing_files"] == []
+    assert rows_of(run, job["id"]) == before
+    shown = run("show", job["id"], "--json").document
+    assert sorted(map(json.dumps, shown["error_groups"])) == sorted(
+        map(json.dumps, job["error_groups"])
+    )
+    assert run("doctor").code == 0
+
+
+def test_all_jobs_are_built_anew_and_running_ones_are_left(
+    run: Run, job: dict[str, Any], home: Path
+) -> None:
+    before = rows_of(run, job["id"])
+    _empty(home)
+    (done,) = run("reindex", "--json").document
+    assert done["job"] == job["id"]
+    assert rows_of(run, job["id"]) == before
+    database(home).execute("UPDATE batches SET collected=0 WHERE attempt=2")
+    assert run("reindex", "--json").document == []
+    refused = run("reindex", job["id"])
+    assert refused.code == 2
+    assert "still runs" in refused.err
+
+
+def test_a_lost_result_file_is_told(run: Run, job: dict[str, Any], home: Path) -> None:
+    lost = next((home / "jobs" / job["id"]).glob("*.output.jsonl"))
+    lost.unlink()
+    done = run("reindex", job["id"], "--json").document
+    assert done["missing_files"] == [lost.name]
+    assert done["counts"]["missing"] > 0
