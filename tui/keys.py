@@ -1,4 +1,4 @@
-"""Finding an account's key: environment, then keyring, then what was typed this session.
+"""Finding an account's key: what was typed this session, the environment, the keyring.
 
 A key lives in memory only, is handed to the provider's transport and to nothing else, and
 never appears in a file, a message or a log. The keyring may ask the desktop and may hang:
@@ -54,12 +54,13 @@ def find_key(account: str, variables: Iterable[str] = ()) -> FoundKey | None:
     Raises:
         KeyringTroubleError: No key in the environment or the session, and the keyring fails.
     """
+    if account in _session:
+        # Typed because the others were missing or refused: it wins until the program ends.
+        return FoundKey(_session[account], "session", account)
     for variable in (account_variable(account), *variables):
         value = os.environ.get(variable, "").strip()
         if value:
             return FoundKey(value, "environment", variable)
-    if account in _session:
-        return FoundKey(_session[account], "session", account)
     value = stored_key(account) or ""
     return FoundKey(value, "keyring", account) if value else None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -85,12 +86,12 @@ async def until(pilot: BatchdeckPilot, ready: Callable[[], object], seconds: flo
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while not ready():
-        assert loop.time() < end, "it did not happen"
+        assert loop.time() < end, f"it did not happen:\n{screen_text(pilot.app)}"
         await pilot.pause(0.01)
     await pilot.pause()
 
 
-def screen_text(app: BatchdeckApp) -> str:
+def screen_text(app: App[Any]) -> str:
     """What is on the screen, line by line, without colours."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in strips)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from textual.events import DescendantFocus
 
 from tests.ui.conftest import fake_app, notes, running, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
@@ -102,14 +103,19 @@ async def test_another_program_may_change_anything(engine: FakeEngine) -> None:
 async def test_a_thousand_events_are_four_looks_a_second(engine: FakeEngine) -> None:
     import asyncio
 
-    told: list[int] = []
-    bridge = EngineBridge(lambda: told.append(1), Journal(None))
+    told = asyncio.Event()
+    count: list[int] = []
+
+    def tell() -> None:
+        count.append(1)
+        told.set()
+
+    bridge = EngineBridge(tell, Journal(None))
     for _ in range(1000):
         bridge.receive(CountsChanged("job0000001", "b1"))
     async with asyncio.timeout(5):
-        while not told:
-            await asyncio.sleep(0)
-    assert told == [1]
+        await told.wait()
+    assert count == [1]
     assert bridge.take().jobs == {"job0000001"}
     assert not bridge.take()
     bridge.close()
@@ -142,7 +148,7 @@ async def test_errors_only_shows_jobs_with_failed_rows(engine: FakeEngine) -> No
 
 @pytest.mark.parametrize(("key", "verb"), [("c", "cancel"), ("D", "delete")])
 async def test_what_is_lost_is_asked_about(engine: FakeEngine, key: str, verb: str) -> None:
-    job, batch = live(1)
+    job, _ = live(1)
     if verb == "cancel":
         engine.history.add(job)  # type: ignore[arg-type]
     else:
@@ -166,7 +172,7 @@ async def test_what_is_lost_is_asked_about(engine: FakeEngine, key: str, verb: s
 
 
 async def test_an_upload_shows_how_far_it_is(engine: FakeEngine) -> None:
-    job, batch = live(1)
+    job, _ = live(1)
     engine.history.add(job)  # type: ignore[arg-type]
     app = fake_app(engine)
     async with running(app) as pilot:
@@ -205,6 +211,19 @@ async def test_wide_screens_show_the_rows_beside_the_list(engine: FakeEngine) ->
         assert "Answer number 0" in screen_text(app)
 
 
+async def test_an_opened_job_is_not_replaced_by_the_one_that_was_passed(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job(1), a_job(2))
+    app = fake_app(engine)
+    async with running(app, (160, 45)) as pilot:
+        app.main._follow_job("job0000001")
+        app.main.open_job("job0000002")
+        app.main._follow_job("job0000001")
+        await pilot.pause()
+        assert app.main.results.job_id == "job0000002"
+
+
 async def test_small_screens_say_so_kindly(engine: FakeEngine) -> None:
     engine.history.add(a_job(1))
     app = fake_app(engine)
@@ -226,3 +245,17 @@ async def test_ages_rest_while_nobody_looks(engine: FakeEngine) -> None:
         app.app_focus = True
         await pilot.pause()
         assert clock._active.is_set()
+
+
+async def test_a_late_word_of_an_old_focus_changes_no_pane(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        button = app.main.compose_pane.query_one("#compose-pick")
+        app.main.show_in_list("job0000001")
+        app.main.post_message(DescendantFocus(button))
+        await pilot.pause()
+        assert app.main.pane == "batches"
+        await pilot.pause()
+        assert app.focused is app.main.batches.jobs_table

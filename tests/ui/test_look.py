@@ -67,6 +67,11 @@ def len_of(app: BatchdeckApp) -> int:
     return 0 if board is None else len(board)
 
 
+def _pane(size: tuple[int, int]) -> str:
+    """A row is shown below the list where there is room."""
+    return "row" if size[1] >= 30 else ""
+
+
 def selecting(app: BatchdeckApp) -> bool:
     return any(worker.group == "select" and worker.is_running for worker in app.workers)
 
@@ -97,7 +102,9 @@ def test_batches(filled: FakeEngine, snap_compare: Any, size: tuple[int, int]) -
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36"])
 def test_results(filled: FakeEngine, snap_compare: Any, size: tuple[int, int]) -> None:
-    steps = steps_of("enter", "e", "j", "space", job="job0000002", pane="row" if size[1] > 30 else "")
+    steps = steps_of(
+        "enter", "e", "j", "space", job="job0000002", pane="row" if size[1] > 30 else ""
+    )
     assert snap_compare(fake_app(filled), terminal_size=size, run_before=steps)
 
 

@@ -145,8 +145,7 @@ async def test_a_batch_goes_on_after_quitting(
         await pilot.press("y")
         await until(
             pilot,
-            lambda: app.main.batches.job
-            and app.main.batches.job.status is BatchStatus.IN_PROGRESS,
+            lambda: app.main.batches.job and app.main.batches.job.status is BatchStatus.IN_PROGRESS,
         )
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)

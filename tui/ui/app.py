@@ -21,7 +21,7 @@ from tui.config import Config, set_option
 from tui.errors import BatchdeckError
 from tui.paths import Paths
 from tui.ui.bridge import EngineBridge
-from tui.ui.commands import BY_ID, COMMANDS, by_action
+from tui.ui.commands import COMMANDS, by_action
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.help import HelpDialog
 from tui.ui.dialogs.log import LogDialog
@@ -106,10 +106,7 @@ class BatchdeckApp(App[int]):
     def on_mount(self) -> None:
         """Put on the colours and keys, and open the engine when the screen is painted."""
         self._choose_theme()
-        known = {id: keys for id, keys in self.config.keymap.items() if id in BY_ID}
-        for unknown in self.config.keymap.keys() - known.keys():
-            self.journal.note(f"config.toml: there is no command {unknown!r}", bad=True)
-        self.set_keymap(known)
+        self.set_keymap(self.switch.keymap_for(self.journal))
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name):
@@ -127,6 +124,7 @@ class BatchdeckApp(App[int]):
 
     @work(group="engine", exit_on_error=False)
     async def _start_engine(self) -> None:
+        await self.main.fill()
         try:
             engine = await self._open_engine()
         except BatchdeckError as error:

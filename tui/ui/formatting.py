@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from tui.core.jobs import Cost
+from tui.core.text import visible
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -106,3 +108,12 @@ def percent(part: float, whole: float) -> str:
     if 99 < share < 100:
         return "99%"
     return f"{share:.0f}%"
+
+
+def path(of: Path, width: int) -> str:
+    """A path as a person knows it, without its beginning where there is no room for it."""
+    whole = of.absolute()
+    home = Path.home()
+    text = f"~/{whole.relative_to(home)}" if whole.is_relative_to(home) else str(whole)
+    text = visible(text)
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]

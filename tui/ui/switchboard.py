@@ -9,7 +9,8 @@ from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 
-from tui.ui.commands import COMMANDS, Command, Scope
+from tui.ui.commands import BY_ID, COMMANDS, Command, Scope
+from tui.ui.journal import Journal
 from tui.ui.screens.main import MainScreen
 from tui.ui.targets import CommandTarget
 
@@ -60,6 +61,12 @@ class Switchboard:
             self._app.notify(reason, markup=False, timeout=3)
         else:
             self._app.call_later(self._app.run_action, command.action_string, self.target(command))
+
+    def keymap_for(self, journal: Journal) -> dict[str, str]:
+        """The person's own keys for commands that there are; the rest is noted."""
+        for unknown in self._keymap.keys() - BY_ID.keys():
+            journal.note(f"config.toml: there is no command {unknown!r}", bad=True)
+        return {id: keys for id, keys in self._keymap.items() if id in BY_ID}
 
     def keys(self) -> dict[str, str]:
         """The keys of every command as they are mapped now, as a person reads them."""

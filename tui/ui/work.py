@@ -7,18 +7,20 @@ dialog or leaving a pane ends none of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from textual.message import Message
 
+from tui import keys
 from tui.core.jobs import Job
 from tui.core.text import one_line, shortened, visible
-from tui.errors import BatchdeckError, UsageError
+from tui.errors import AccountKeyError, BatchdeckError, UsageError
 from tui.ui import formatting
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.export import ExportDialog
+from tui.ui.dialogs.key import KeyAnswer, KeyDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
 from tui.ui.dialogs.retry import RetryAnswer, RetryDialog, RetryFacts
 from tui.ui.messages import (
@@ -36,6 +38,8 @@ from tui.ui.widgets.path_list import start_folder
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
     from tui.ui.app import BatchdeckApp
+
+T = TypeVar("T")
 
 _VERBS = {"cancel": "Cancelling", "collect": "Collecting", "delete": "Deleting"}
 
@@ -95,6 +99,30 @@ class Work:
             )
             self._app.push_screen(ErrorDialog(told, what))
 
+    async def _keyed(self, account: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something; when its key is missing or refused, ask for one and do it again."""
+        while True:
+            try:
+                return await work()
+            except AccountKeyError as error:
+                hint = self._engine.accounts.key_hint(account)
+                asked = KeyDialog(account, error.message, error.hint or hint)
+                answer = await self._app.push_screen_wait(asked)
+                if answer is None:
+                    raise
+                await self._take_key(account, answer)
+
+    async def _take_key(self, account: str, answer: KeyAnswer) -> None:
+        keys.remember_key(account, answer.value)
+        if answer.keep:
+            try:
+                await asyncio.to_thread(keys.store_key, account, answer.value)
+            except keys.KeyringTroubleError as error:
+                self._say(f"{error.message}: the key is kept for this session", warn=True)
+            else:
+                self._say(f"The key of {visible(account)} is in the keyring")
+        await self._engine.accounts.forget(account)
+
     def _say(self, text: str, *, warn: bool = False) -> None:
         self._app.journal.note(text)
         self._app.notify(text, markup=False, severity="warning" if warn else "information")
@@ -140,7 +168,7 @@ class Work:
         self._app.main.compose_pane.clear()
         self._app.take_changes()
         self._app.main.show_in_list(job.id)
-        await self._engine.submit(job.id)
+        await self._keyed(job.account, lambda: self._engine.submit(job.id, patient=True))
         self._say(f"{_title(job)} is on its way")
 
     async def submit_draft(self, asked: DraftSubmitRequested) -> None:
@@ -155,7 +183,7 @@ class Work:
         ]
         title = f"Submit {one_line(job.name, 36)}?"
         if await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit")):
-            await self._engine.submit(job.id)
+            await self._keyed(job.account, lambda: self._engine.submit(job.id, patient=True))
             self._say(f"{_title(job)} is on its way")
 
     async def retry(self, asked: RetryRequested) -> None:
@@ -179,14 +207,14 @@ class Work:
             job.id, asked.rows, answer.edits, permanent_too=answer.with_permanent
         )
         self._app.main.results.clear_marks()
-        await self._engine.retry(plan)
+        await self._keyed(plan.account, lambda: self._engine.retry(plan))
         self._say(f"{formatting.counted(plan.rows, 'row')} of {_title(job)} on the way again")
 
     async def on_job(self, asked: JobRequested) -> None:
         """Cancel, collect or delete."""
         job = self._engine.history.job(asked.job_id)
         if asked.verb == "collect":
-            await self._engine.collect(job.id)
+            await self._keyed(job.account, lambda: self._engine.collect(job.id))
             self._say(f"{_title(job)}: everything that there is now is here")
         elif asked.verb == "cancel":
             await self._cancel(job)
@@ -202,7 +230,7 @@ class Work:
         note = "Answers that exist are kept; the open rows can be sent later with r."
         dialog = ConfirmDialog("Stop this job?", facts, "Stop it", note, dangerous=True)
         if await self._app.push_screen_wait(dialog):
-            await self._engine.cancel(job.id)
+            await self._keyed(job.account, lambda: self._engine.cancel(job.id))
             self._say(f"{_title(job)} is being cancelled")
 
     async def _delete(self, job: Job) -> None:

@@ -127,9 +127,18 @@ class ComposePane(CommandTarget, Vertical):
         self._path = path
         self._fix = False
         self.remove_class("-empty")
-        self.query_one("#compose-file", Static).update(visible(str(path)))
+        self._draw_path()
         self.query_one("#compose-name", Input).value = visible(path.stem)
         self._check()
+
+    def on_resize(self) -> None:
+        """Show as much of the path as fits."""
+        self._draw_path()
+
+    def _draw_path(self) -> None:
+        if self._path is not None:
+            width = max(20, self.content_size.width - _LABEL)
+            self.query_one("#compose-file", Static).update(formatting.path(self._path, width))
 
     def clear(self) -> None:
         """Forget the file: it has become a job."""
@@ -330,6 +339,9 @@ class ComposePane(CommandTarget, Vertical):
         """Read the file in the pager."""
         self.post_message(ExternalRequested("pager", path=self._path))
 
+
+_LABEL = 10
+"""Cells that the names of the form take."""
 
 _START = (
     ("f", "choose a JSONL file: it is checked before anything is sent"),

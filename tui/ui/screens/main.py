@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 PaneName = Literal["compose", "batches", "results"]
 Pane = ComposePane | BatchesPane | ResultsPane
 
-WIDTHS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (140, "-wide")]
-"""Columns from which on the screen has a class; ``-wide`` puts two panes side by side."""
+WIDE = 140
+"""Columns from which on Batches and Results stand side by side."""
+
+WIDTHS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (WIDE, "-wide")]
+"""Columns from which on the screen has a class."""
 
 HEIGHTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
 """Lines from which on the screen has a class; ``-tall`` has room for strips and previews."""
@@ -44,18 +47,13 @@ class MainScreen(Screen[None]):
 
     BINDINGS = bindings(Scope.MAIN)
     BINDING_GROUP_TITLE = "Everywhere"
-    AUTO_FOCUS = "#jobs"
+    AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
     DEFAULT_CSS = """
     MainScreen { layout: vertical; }
     MainScreen #panes { height: 1fr; }
-    MainScreen #panes > * { display: none; width: 1fr; height: 1fr; }
-    MainScreen.-show-compose #panes > ComposePane,
-    MainScreen.-show-batches #panes > BatchesPane,
-    MainScreen.-show-results #panes > ResultsPane,
-    MainScreen.-wide.-show-batches #panes > ResultsPane,
-    MainScreen.-wide.-show-results #panes > BatchesPane { display: block; }
+    MainScreen #panes > * { width: 1fr; height: 1fr; }
     MainScreen.-wide #panes > BatchesPane { width: 2fr; }
     MainScreen.-wide #panes > ResultsPane { width: 3fr; }
     MainScreen.-tall ResultsPane #row-view { display: block; }
@@ -85,12 +83,9 @@ class MainScreen(Screen[None]):
         self.top_bar = TopBar()
 
     def compose(self) -> ComposeResult:
-        """Everything, whether shown or not."""
+        """The frame; the panes follow when it is painted."""
         yield self.top_bar
-        with Horizontal(id="panes"):
-            yield self.compose_pane
-            yield self.batches
-            yield self.results
+        yield Horizontal(id="panes")
         yield Static(_TOO_SMALL, id="too-small")
         yield Footer(show_command_palette=False, compact=True)
 
@@ -98,6 +93,16 @@ class MainScreen(Screen[None]):
         """Show the list, and let the clock tick."""
         self._show_pane()
         self._clock = self.set_interval(1.0, self._tick)
+
+    def on_resize(self) -> None:
+        """Show one pane or two."""
+        self._show_pane()
+
+    async def fill(self) -> None:
+        """Put the panes into the frame, whether shown or not."""
+        panes = (self.compose_pane, self.batches, self.results)
+        await self.query_one("#panes").mount_all(panes)
+        self.set_focus(self.batches.jobs_table)
 
     def on_screen_resume(self) -> None:
         """Take note of a size that changed while a dialog was open."""
@@ -152,6 +157,9 @@ class MainScreen(Screen[None]):
 
     def open_job(self, job_id: str) -> None:
         """Show the rows of a job."""
+        if self._follow is not None:
+            # The list may be about to show another one beside it.
+            self._follow.stop()
         self.batches.select_job(job_id)
         self.results.show_job(job_id)
         self._pass_done()
@@ -174,8 +182,11 @@ class MainScreen(Screen[None]):
             self._tick()
 
     def _show_pane(self) -> None:
-        for name in ("compose", "batches", "results"):
-            self.set_class(name == self.pane, f"-show-{name}")
+        # Set at once rather than by a class: only what is displayed can take the focus.
+        beside = self.app.size.width >= WIDE and self.pane != "compose"
+        self.compose_pane.display = self.pane == "compose"
+        self.batches.display = beside or self.pane == "batches"
+        self.results.display = beside or self.pane == "results"
         self._draw_top()
 
     def _draw_top(self) -> None:
@@ -192,13 +203,17 @@ class MainScreen(Screen[None]):
 
     @on(events.DescendantFocus)
     def _pane_focused(self, event: events.DescendantFocus) -> None:
-        above = event.widget.ancestors_with_self
-        if self.compose_pane in above:
-            self.pane = "compose"
-        elif self.batches in above:
-            self.pane = "batches"
-        elif self.results in above:
-            self.pane = "results"
+        # The event may be older than the last change of panes.
+        if event.widget is not self.focused:
+            return
+        panes: tuple[tuple[PaneName, Pane], ...] = (
+            ("compose", self.compose_pane),
+            ("batches", self.batches),
+            ("results", self.results),
+        )
+        for name, pane in panes:
+            if pane.display and pane in event.widget.ancestors_with_self:
+                self.pane = name
 
     @on(JobHighlighted)
     def _job_highlighted(self, event: JobHighlighted) -> None:
@@ -209,7 +224,7 @@ class MainScreen(Screen[None]):
             self._follow = self.set_timer(FOLLOW_PAUSE, lambda: self._follow_job(job_id))
 
     def _follow_job(self, job_id: str | None) -> None:
-        if self.is_attached:
+        if self.is_attached and self.pane == "batches":
             self.results.show_job(job_id)
             self._pass_done()
 

@@ -24,13 +24,10 @@ class FilterLine(Horizontal):
     DEFAULT_CSS = """
     FilterLine {
         height: 1;
-        Input { width: 1fr; height: 1; border: none; padding: 0 1; display: none; }
-        #filter-slash { width: 2; display: none; }
+        Input { width: 1fr; height: 1; border: none; padding: 0 1; }
+        #filter-slash { width: 2; }
         #filter-what { width: 1fr; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #filter-count { width: 26; height: 1; text-align: right; }
-        &.-editing Input { display: block; }
-        &.-editing #filter-slash { display: block; }
-        &.-editing #filter-what { display: none; }
     }
     """
 
@@ -59,16 +56,20 @@ class FilterLine(Horizontal):
 
     def __init__(self, placeholder: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._placeholder = placeholder
         self._timer: Timer | None = None
         self._text = ""
+        self._slash = Static("/", id="filter-slash")
+        self._field = Input(placeholder=placeholder, compact=True, id="filter-input")
+        self._what = Static("", id="filter-what", markup=False)
+        self._count = Static("", id="filter-count", markup=False)
+        self._set_editing(False)
 
     def compose(self) -> ComposeResult:
         """The words, the input that takes their place, and the count."""
-        yield Static("/", id="filter-slash")
-        yield Input(placeholder=self._placeholder, compact=True, id="filter-input")
-        yield Static("", id="filter-what")
-        yield Static("", id="filter-count")
+        yield self._slash
+        yield self._field
+        yield self._what
+        yield self._count
 
     @property
     def text(self) -> str:
@@ -78,19 +79,18 @@ class FilterLine(Horizontal):
     @property
     def is_editing(self) -> bool:
         """Is a text being typed?"""
-        return self.has_class("-editing")
+        return self._field.display
 
     def edit(self) -> None:
         """Let a text be typed."""
-        self.add_class("-editing")
-        self.query_one(Input).focus()
+        self._set_editing(True)
+        self._field.focus()
 
     def clear(self) -> None:
         """Look for nothing, and say so if that is new."""
-        field = self.query_one(Input)
-        with field.prevent(Input.Changed):
-            field.value = ""
-        self.remove_class("-editing")
+        with self._field.prevent(Input.Changed):
+            self._field.value = ""
+        self._set_editing(False)
         self._look_for("")
 
     def show(self, conditions: list[Part], shown: int, total: int, noun: str) -> None:
@@ -104,9 +104,14 @@ class FilterLine(Horizontal):
             parts += [("   esc ", "accent"), ("shows all", "muted")]
         else:
             parts = [(f" All {noun}", "muted")]
-        self.query_one("#filter-what", Static).update(content(parts), layout=False)
+        self._what.update(content(parts), layout=False)
         count: list[Part] = [(f"{shown:,}", "strong"), (f" of {total:,} ", "muted")]
-        self.query_one("#filter-count", Static).update(content(count), layout=False)
+        self._count.update(content(count), layout=False)
+
+    def _set_editing(self, editing: bool) -> None:
+        # Set at once rather than by a class: only what is displayed can take the focus.
+        self._slash.display = self._field.display = editing
+        self._what.display = not editing
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -120,7 +125,7 @@ class FilterLine(Horizontal):
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         self._look_for(event.value)
-        self.remove_class("-editing")
+        self._set_editing(False)
         self.post_message(self.Left(self))
 
     def _look_for(self, text: str) -> None:

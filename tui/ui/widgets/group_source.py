@@ -12,8 +12,8 @@ from tui.ui.widgets.table_model import Cells, Column
 GROUP_COLUMNS = (
     Column("count", "Rows", 7, align="right"),
     Column("status", "Status", 3),
-    Column("code", "Code", 12, drop=1),
-    Column("message", "Message", 20, flex=1),
+    Column("code", "Code", 12, flex=1, drop=1),
+    Column("message", "Message", 20, flex=4),
     Column("advice", "Retry", 15, drop=2),
 )
 

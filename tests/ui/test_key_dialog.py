@@ -1,0 +1,83 @@
+"""A key that is missing or refused is asked for, unseen, and the work goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from tests.sandbox.conftest import running as serving
+from tests.ui.conftest import running, screen_text, until
+from tests.ui.test_story import requests_file
+from tui import keys
+from tui.config import AccountConfig, Config
+from tui.core.status import BatchStatus
+from tui.engine.engine import Engine
+from tui.paths import Paths
+from tui.sandbox import SandboxOptions
+from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.error import ErrorDialog
+from tui.ui.dialogs.key import KeyDialog
+
+KEY = "sk-sesame-0123456789"
+
+
+def app_on(paths: Paths, url: str, file: Path) -> BatchdeckApp:
+    account = AccountConfig(provider="openai-compatible", base_url=f"{url}/v1")
+    config = Config(default_account="locked", accounts={"locked": account})
+
+    async def open_engine() -> Engine:
+        return await Engine.open(paths, config)
+
+    return BatchdeckApp(paths, config, open_engine, open_file=file)
+
+
+@pytest.fixture(autouse=True)
+def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_session", {})
+
+
+async def test_a_refused_key_is_asked_for_and_the_job_is_sent(paths: Paths, tmp_path: Path) -> None:
+    file = requests_file(tmp_path, rows=5)
+    with serving(SandboxOptions(key=KEY, rows_per_second=0)) as url:
+        app = app_on(paths, url, file)
+        async with running(app, (120, 36)) as pilot:
+            await until(pilot, lambda: "Ready to send" in screen_text(app))
+            await pilot.press("S")
+            await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+            await pilot.press("y")
+            await until(pilot, lambda: isinstance(app.screen, KeyDialog))
+            assert "401" in screen_text(app)
+            assert "BATCHDECK_KEY_LOCKED" in screen_text(app)
+
+            app.screen.query_one("#key", Input).value = KEY
+            await pilot.pause()
+            assert KEY not in screen_text(app)
+            await pilot.press("enter")
+
+            def ended() -> bool:
+                assert app.engine is not None
+                jobs = app.engine.history.jobs()
+                return bool(jobs) and jobs[0].status is BatchStatus.COMPLETED
+
+            await until(pilot, ended)
+    written = b"".join(path.read_bytes() for path in paths.data.rglob("*") if path.is_file())
+    assert KEY.encode() not in written
+
+
+async def test_leaving_the_question_keeps_the_job(paths: Paths, tmp_path: Path) -> None:
+    file = requests_file(tmp_path, rows=5)
+    with serving(SandboxOptions(key=KEY, rows_per_second=0)) as url:
+        app = app_on(paths, url, file)
+        async with running(app, (120, 36)) as pilot:
+            await until(pilot, lambda: "Ready to send" in screen_text(app))
+            await pilot.press("S")
+            await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+            await pilot.press("y")
+            await until(pilot, lambda: isinstance(app.screen, KeyDialog))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
+            assert app.engine is not None
+            assert app.engine.history.jobs()[0].status is BatchStatus.DRAFT
