@@ -15,7 +15,7 @@ from tui.compose.report import CheckReport
 from tui.config import Config
 from tui.core.counts import Counts, RemoteCounts
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
-from tui.core.jobs import Batch, Cost, ErrorGroup, Job, TimelineEntry
+from tui.core.jobs import Batch, Cost, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.outcome import Outcome
 from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
 from tui.core.status import BatchStatus, Submission
@@ -142,6 +142,9 @@ class FakeHistory:
 
     def timeline(self, job_id: str) -> list[TimelineEntry]:
         return [TimelineEntry(at=NOW - 600, batch_id=None, what="Imported")]
+
+    def strays(self, job_id: str) -> Strays:
+        return Strays()
 
     def rows(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
         self.rows_read += len(seqs)

@@ -16,17 +16,13 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
+from textual.theme import Theme
 
 from tui.config import Config, set_option
 from tui.errors import BatchdeckError
 from tui.paths import Paths
 from tui.ui.bridge import EngineBridge
 from tui.ui.commands import COMMANDS, by_action
-from tui.ui.dialogs.error import ErrorDialog
-from tui.ui.dialogs.help import HelpDialog
-from tui.ui.dialogs.log import LogDialog
-from tui.ui.endings import describe_endings
-from tui.ui.external import copy, show_outside
 from tui.ui.journal import Journal
 from tui.ui.messages import (
     CopyRequested,
@@ -46,10 +42,12 @@ from tui.ui.state import State
 from tui.ui.switchboard import Switchboard
 from tui.ui.targets import CommandTarget
 from tui.ui.theme import DEFAULT, THEMES
-from tui.ui.work import Work
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.ui.work import Work
+
+# Dialogs, workers and helpers are imported where they are first needed: after the first paint.
 
 AGAIN_SECONDS = 3.0
 """Within so many seconds a second ctrl+c leaves."""
@@ -98,14 +96,14 @@ class BatchdeckApp(App[int]):
         self._clashes: set[str] = set()
         for theme in THEMES:
             self.register_theme(theme)
+        self._wear(self._wanted_theme())
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""
         return self.main
 
     def on_mount(self) -> None:
-        """Put on the colours and keys, and open the engine when the screen is painted."""
-        self._choose_theme()
+        """Put on the keys, and open the engine when the screen is painted."""
         self.set_keymap(self.switch.keymap_for(self.journal))
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
@@ -113,21 +111,33 @@ class BatchdeckApp(App[int]):
                 loop.add_signal_handler(getattr(signal, name), self._terminated)
         self.call_after_refresh(self._start_engine)
 
-    def _choose_theme(self) -> None:
+    def _wanted_theme(self) -> Theme:
         wanted = self.config.theme
         theme = self.available_themes.get(wanted)
         # Without colours, ansi themes put black on black.
         if theme is None or (self.no_color and theme.ansi):
             self.journal.note(f"the theme {wanted!r} cannot be used here", bad=theme is None)
-            wanted = DEFAULT
-        self.theme = wanted
+            theme = self.available_themes[DEFAULT]
+        return theme
+
+    def _wear(self, theme: Theme) -> None:
+        """Put on a theme before anything is painted: later, all styles are parsed a second time."""
+        self.set_reactive(App.theme, theme.name)
+        self.set_class(True, f"-theme-{theme.name}", update=False)
+        self.set_class(theme.dark, "-dark-mode", update=False)
+        self.set_class(not theme.dark, "-light-mode", update=False)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @work(group="engine", exit_on_error=False)
     async def _start_engine(self) -> None:
         await self.main.fill()
+        from tui.ui.work import Work
+
         try:
             engine = await self._open_engine()
         except BatchdeckError as error:
+            from tui.ui.dialogs.error import ErrorDialog
+
             self.journal.note(error.message, bad=True)
             await self.push_screen_wait(ErrorDialog(error))
             self.exit(error.exit_code, return_code=error.exit_code)
@@ -162,6 +172,8 @@ class BatchdeckApp(App[int]):
         changes = self.bridge.take()
         if self.engine is None or not changes:
             return
+        from tui.ui.endings import describe_endings
+
         self.main.apply(changes)
         note = describe_endings(self.engine.history, changes.ended)
         if note is not None:
@@ -187,10 +199,14 @@ class BatchdeckApp(App[int]):
 
     @on(ExternalRequested)
     def _external_requested(self, event: ExternalRequested) -> None:
+        from tui.ui.external import show_outside
+
         show_outside(self, event)
 
     @on(CopyRequested)
     def _copy_requested(self, event: CopyRequested) -> None:
+        from tui.ui.external import copy
+
         copy(self, event)
 
     async def run_action(
@@ -222,12 +238,16 @@ class BatchdeckApp(App[int]):
 
     def action_help(self) -> None:
         """Show all keys."""
+        from tui.ui.dialogs.help import HelpDialog
+
         switch = self.switch
         reasons = {command.id: switch.why_not(command) for command in COMMANDS}
         self.push_screen(HelpDialog(self.main.active_scope, switch.keys(), reasons))
 
     def action_log(self) -> None:
         """Show what the program did."""
+        from tui.ui.dialogs.log import LogDialog
+
         self.push_screen(LogDialog(self.journal.entries))
 
     def action_new(self) -> None:

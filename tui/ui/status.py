@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.core.counts import Counts
+from tui.core.jobs import Strays
 from tui.core.outcome import Outcome
 from tui.core.status import BatchStatus
 from tui.ui.tones import Part, Parts, Tone
@@ -112,3 +113,14 @@ def counts_parts(counts: Counts) -> Parts:
                 parts.append(("  ", ""))
             parts.append((f"{glyph} {count:,} {outcome.value}", tone))
     return tuple(parts)
+
+
+def strays_parts(strays: Strays) -> Parts:
+    """Result lines that belong to no row, when there are any."""
+    kinds = (
+        (strays.unknown, "with an unknown id"),
+        (strays.duplicate, "duplicate"),
+        (strays.unreadable, "unreadable"),
+    )
+    told = [f"{count:,} {what}" for count, what in kinds if count]
+    return ((" · ", "muted"), ("stray lines: " + ", ".join(told), "warn")) if told else ()

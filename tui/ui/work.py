@@ -43,8 +43,10 @@ T = TypeVar("T")
 
 _VERBS = {"cancel": "Cancelling", "collect": "Collecting", "delete": "Deleting"}
 
-MANY_ROWS = 20_000
-"""Rows from which on a piece of work takes long enough to be announced."""
+_UNCERTAIN = (
+    "It is not certain whether the provider has it already: it cannot be asked. "
+    "If it has, sending it again is paid twice."
+)
 
 
 class Work:
@@ -156,15 +158,15 @@ class Work:
         title = f"Submit {one_line(asked.name, 36)}?"
         if not await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit", note)):
             return
-        if asked.rows > MANY_ROWS:
-            self._say(f"Importing {visible(asked.path.name)}")
-        job = await self._engine.import_file(
-            asked.path,
-            account=asked.account,
-            name=asked.name,
-            fix=asked.fix,
-            window=asked.window or None,
-        )
+        with self._app.main.top_bar.meter("Importing", formatting.size) as seen:
+            job = await self._engine.import_file(
+                asked.path,
+                account=asked.account,
+                name=asked.name,
+                fix=asked.fix,
+                window=asked.window or None,
+                progress=seen,
+            )
         self._app.main.compose_pane.clear()
         self._app.take_changes()
         self._app.main.show_in_list(job.id)
@@ -256,10 +258,9 @@ class Work:
         if path is None:
             return
         self._app.state.export_folder = str(path.absolute().parent)
-        if asked.count > MANY_ROWS:
-            self._say(f"Writing {formatting.counted(asked.count, 'row')} to {visible(path.name)}")
         try:
-            written = await self._engine.export(job.id, path, asked.rows)
+            with self._app.main.top_bar.meter("Writing", formatting.number) as seen:
+                written = await self._engine.export(job.id, path, asked.rows, progress=seen)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
         if written is not None:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from tui.core.jobs import Job
-from tui.core.status import BatchStatus, is_terminal
+from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.ui.board import Board, JobView
 from tui.ui.commands import Scope, bindings
 from tui.ui.messages import (
@@ -155,7 +155,7 @@ class BatchesPane(CommandTarget, Vertical):
         if job is None:
             return "No job is chosen."
         if command_id == "submit":
-            return "" if job.status == BatchStatus.DRAFT else "The job was sent already."
+            return "" if self._is_unsent(job) else "The job was sent already."
         if command_id in ("retry", "retry_edit"):
             if job.counts.unanswered:
                 return ""
@@ -163,6 +163,15 @@ class BatchesPane(CommandTarget, Vertical):
         if command_id == "cancel" and (is_terminal(job.status) or job.status == BatchStatus.DRAFT):
             return "The job is not running."
         return ""
+
+    def _is_unsent(self, job: Job) -> bool:
+        """Is a part of the job not sent, or not certainly?"""
+        if job.status == BatchStatus.DRAFT:
+            return True
+        if self._engine is None or is_terminal(job.status):
+            return False
+        unsure = (Submission.DRAFT, Submission.UNCERTAIN)
+        return any(batch.submission in unsure for batch in self._engine.history.batches(job.id))
 
     def _show_jobs(self) -> None:
         assert self._board is not None

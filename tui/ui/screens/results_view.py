@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 READ_PAUSE = 0.05
 """Seconds for which the cursor rests before a row is read: walking fast reads nothing."""
 
+BUSY_PAUSE = 0.2
+"""Seconds after which a search says that it goes on."""
+
 
 class ResultsView(CommandTarget, Vertical):
     """Everything about the rows of one job, kept as the engine and the keys want it."""
@@ -191,7 +194,7 @@ class ResultsView(CommandTarget, Vertical):
         except BatchdeckError:
             self._job = None
             return
-        self._head.show(self._job, self._job.counts.ended)
+        self._head.show(self._job, self._job.counts.ended, self._engine.history.strays(job_id))
         self._groups.show(self._engine.history.error_groups(job_id), self._query.group)
         self._draw_filter()
 
@@ -229,9 +232,13 @@ class ResultsView(CommandTarget, Vertical):
         job_id, query = self.job_id, self._query
         if job_id is None or self._engine is None:
             return
-        selection = await self._engine.select(
-            job_id, query.rows, query.sort, stop=lambda: generation != self._generation
-        )
+        busy = self.set_timer(BUSY_PAUSE, self._filter.show_busy)
+        try:
+            selection = await self._engine.select(
+                job_id, query.rows, query.sort, stop=lambda: generation != self._generation
+            )
+        finally:
+            busy.stop()
         if generation == self._generation and job_id == self.job_id:
             self._show_rows(selection)
 

@@ -71,6 +71,15 @@ class FilterLine(Horizontal):
         yield self._what
         yield self._count
 
+    def on_click(self) -> None:
+        """A click is as good as the key."""
+        if not self.is_editing:
+            self.edit()
+
+    def show_busy(self) -> None:
+        """Say that rows are being looked through."""
+        self._count.update(content([("looking … ", "live")]), layout=False)
+
     @property
     def text(self) -> str:
         """What is looked for."""

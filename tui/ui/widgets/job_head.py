@@ -6,9 +6,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
-from tui.core.jobs import Job
+from tui.core.jobs import Job, Strays
 from tui.core.text import one_line
-from tui.ui.status import bar_parts, counts_parts, status_parts
+from tui.ui.status import bar_parts, counts_parts, status_parts, strays_parts
 from tui.ui.tones import Part, content, plain
 
 _WIDEST_BAR = 24
@@ -27,6 +27,7 @@ class JobHead(Vertical):
         super().__init__(id="job-head")
         self._job: Job | None = None
         self._done = 0
+        self._strays = Strays()
         self._title = Static("", id="job-title", markup=False)
         self._counts = Static("", id="job-counts", markup=False)
 
@@ -39,15 +40,18 @@ class JobHead(Vertical):
         """Let the bar fit."""
         self._draw()
 
-    def show(self, job: Job, done: int) -> None:
+    def show(self, job: Job, done: int, strays: Strays | None = None) -> None:
         """Show a job.
 
         Args:
             job: The job.
             done: Rows that the provider is done with, collected or not.
+            strays: Result lines that belong to no row; as before when left out.
         """
         self._job = job
         self._done = done
+        if strays is not None:
+            self._strays = strays
         self._draw()
 
     def _draw(self) -> None:
@@ -59,6 +63,7 @@ class JobHead(Vertical):
         for fact in (job.account, job.model):
             if fact:
                 title += [(" · ", "muted"), (one_line(fact, 60), "muted")]
+        title += strays_parts(self._strays)
         self._title.update(content(title), layout=False)
         words = counts_parts(job.counts)
         room = self._counts.content_size.width - len(plain(words)) - 2

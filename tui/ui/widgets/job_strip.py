@@ -7,12 +7,18 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from tui.core.jobs import Batch, TimelineEntry
-from tui.core.status import BatchStatus
+from tui.core.status import BatchStatus, Submission
 from tui.core.text import one_line, visible
 from tui.ui import formatting
 from tui.ui.board import JobView
 from tui.ui.status import counts_parts, status_parts
 from tui.ui.tones import Part, content
+
+_SUBMISSIONS = {
+    Submission.UNCERTAIN: "submission uncertain: look at the provider, S sends it again",
+    Submission.REFUSED: "refused by the provider",
+    Submission.WAITING: "waits for room in the provider's queue",
+}
 
 
 class JobStrip(Horizontal):
@@ -110,6 +116,8 @@ def _batch(batch: Batch) -> list[Part]:
     parts.append((f"  {formatting.counted(batch.rows, 'row')}", ""))
     if batch.raw_status and batch.raw_status != batch.status.value:
         parts.append((f"  “{one_line(batch.raw_status, 30)}”", "muted"))
+    if batch.submission in _SUBMISSIONS:
+        parts.append((f"  {_SUBMISSIONS[batch.submission]}", "warn"))
     if batch.remote_id:
         parts.append((f"  {one_line(batch.remote_id, 60)}", "muted"))
     return [*parts, ("\n", "")]

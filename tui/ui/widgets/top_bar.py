@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +23,9 @@ _PANES: tuple[tuple[PaneName, str], ...] = (
     ("batches", "Batches"),
     ("results", "Results"),
 )
+
+METER_SECONDS = 0.25
+"""Seconds between two looks at how far a piece of work is."""
 
 
 class _Tab(Static):
@@ -56,6 +61,8 @@ class TopBar(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="top-bar")
+        self._progress = ""
+        self._live = 0
         self._summary = Static("", id="running", markup=False)
         self._tabs = [_Tab(pane, index + 1, label) for index, (pane, label) in enumerate(_PANES)]
 
@@ -65,13 +72,45 @@ class TopBar(Horizontal):
         yield from self._tabs
         yield self._summary
 
+    @contextmanager
+    def meter(self, verb: str, words: Callable[[int], str]) -> Iterator[Callable[[int, int], None]]:
+        """Show how far a piece of work is, for as long as it takes.
+
+        Args:
+            verb: What is done: ``Writing``.
+            words: How a figure is written.
+
+        Yields:
+            To be called with what is done and what there is; from any thread.
+        """
+        seen: list[tuple[int, int]] = []
+
+        def draw() -> None:
+            if seen:
+                done, total = seen[-1]
+                self._progress = f"{verb} {words(done)} of {words(total)}"
+                self._draw()
+
+        timer = self.set_interval(METER_SECONDS, draw)
+        try:
+            # A list of one, replaced in one step, is safe to share with a thread.
+            yield lambda done, total: seen.__setitem__(slice(None), [(done, total)])
+        finally:
+            timer.stop()
+            self._progress = ""
+            self._draw()
+
     def show(self, pane: PaneName, board: Board | None) -> None:
         """Show which pane has the keys, and what runs."""
         for tab in self._tabs:
             tab.set_class(tab.pane == pane, "-active")
+        self._live = 0 if board is None else len(board.live())
+        self._draw()
+
+    def _draw(self) -> None:
         parts: list[Part] = []
-        if board is not None:
-            live = board.live()
-            if live:
-                parts.append((f"◑ {len(live)} running", "live"))
+        if self._progress:
+            parts += [(self._progress, "live"), ("   ", "")]
+        if self._live:
+            parts.append((f"◑ {self._live} running", "live"))
         self._summary.update(content(parts), layout=False)
