@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import os
 import tomllib
 from collections.abc import Iterable
@@ -13,7 +14,6 @@ import msgspec
 
 from tui.errors import ConfigError, UsageError
 from tui.paths import Paths
-
 
 _Amount = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 
@@ -89,11 +89,19 @@ def load_config(paths: Paths) -> Config:
     except OSError as error:
         raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
     try:
-        table = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return _parsed(raw.decode("utf-8"), file)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}", "Mend the line it names.") from None
+
+
+def _parsed(text: str, file: Path) -> Config:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}", "Mend the line it names.") from None
     check_keys(table, Config.__struct_fields__, where=str(file))
-    for name, account in table.get("accounts", {}).items():
+    accounts = table.get("accounts")
+    for name, account in accounts.items() if isinstance(accounts, dict) else ():
         if isinstance(account, dict):
             fields = AccountConfig.__struct_fields__
             check_keys(account, fields, where=f"{file}, [accounts.{name}]")
@@ -127,7 +135,8 @@ def add_account(paths: Paths, name: str, account: AccountConfig) -> None:
         raise UsageError(
             f"{name!r} is no name for an account", "Use letters, digits, '-' and '_' only."
         )
-    if name in load_config(paths).accounts:
+    before = load_config(paths)
+    if name in before.accounts:
         raise UsageError(f"there is an account {name!r} already", "Remove it first.")
     lines = [f"\n[accounts.{name}]\n"]
     for key, value in msgspec.to_builtins(account).items():
@@ -135,54 +144,95 @@ def add_account(paths: Paths, name: str, account: AccountConfig) -> None:
             continue
         lines.append(f"{key} = {_toml_value(value)}\n")
     text = _read_text(paths.config_file)
-    _write_text(paths.config_file, text + "".join(lines))
+    if text and not text.endswith("\n"):
+        text += "\n"
+    accounts = {**before.accounts, name: account}
+    wanted = msgspec.structs.replace(before, accounts=accounts)
+    _write_checked(paths.config_file, text + "".join(lines), wanted)
 
 
 def remove_account(paths: Paths, name: str) -> None:
     """Take an ``[accounts.NAME]`` table out of the file.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is none, or it is written in a way that only a person can change.
     """
-    if name not in load_config(paths).accounts:
+    before = load_config(paths)
+    if name not in before.accounts:
         raise UsageError(f"there is no account {name!r} in {paths.config_file}")
     kept: list[str] = []
     skipping = False
     headers = (f"[accounts.{name}]", f"[accounts.{name}.")
-    for line in _read_text(paths.config_file).splitlines(keepends=True):
+    for line in _lines(_read_text(paths.config_file)):
         if line.lstrip().startswith("["):
             skipping = line.strip().startswith(headers)
         if not skipping:
             kept.append(line)
-    _write_text(paths.config_file, "".join(kept))
+    accounts = {other: table for other, table in before.accounts.items() if other != name}
+    wanted = msgspec.structs.replace(before, accounts=accounts)
+    _write_checked(paths.config_file, "".join(kept), wanted, f"Take out [accounts.{name}] by hand.")
 
 
 def set_option(paths: Paths, key: str, value: str | bool) -> None:
-    """Set one top-level option, leaving comments and tables as they are."""
-    lines = _read_text(paths.config_file).splitlines(keepends=True)
+    """Set one top-level option, leaving comments and tables as they are.
+
+    Raises:
+        UsageError: The file is written in a way that only a person can change.
+    """
+    wanted = msgspec.structs.replace(load_config(paths), **{key: value})
+    lines = _lines(_read_text(paths.config_file))
     new = f"{key} = {_toml_value(value)}\n"
-    for number, line in enumerate(lines):
-        if line.lstrip().startswith("["):
-            break
-        if line.split("=")[0].strip() == key:
-            lines[number] = new
-            _write_text(paths.config_file, "".join(lines))
-            return
-    _write_text(paths.config_file, new + "".join(lines))
+    top = itertools.takewhile(lambda line: not line.lstrip().startswith("["), lines)
+    places = [number for number, line in enumerate(top) if line.split("=")[0].strip() == key]
+    if places:
+        lines[places[0]] = new
+    else:
+        lines.insert(0, new)
+    _write_checked(paths.config_file, "".join(lines), wanted, f"Set {new.strip()} by hand.")
 
 
 def _toml_value(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{k} = {_toml_value(v)}" for k, v in value.items()) + " }"
-    # A JSON string is a valid TOML basic string.
-    return msgspec.json.encode(value).decode()
+        return (
+            "{ " + ", ".join(f"{_toml_key(k)} = {_toml_value(v)}" for k, v in value.items()) + " }"
+        )
+    # A JSON string is a valid TOML basic string, but for DEL, which TOML wants escaped.
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+
+
+def _toml_key(name: str) -> str:
+    bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
+    return name if bare else _toml_value(name)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their ends, cut at line feeds alone."""
+    lines = text.split("\n")
+    return [*(f"{line}\n" for line in lines[:-1]), *([lines[-1]] if lines[-1] else [])]
 
 
 def _read_text(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return file.read_bytes().decode("utf-8")
     except FileNotFoundError:
         return ""
+
+
+def _write_checked(
+    file: Path, text: str, wanted: Config, hint: str = "Change the file by hand."
+) -> None:
+    """Write the file, if it then says just what is wanted.
+
+    Raises:
+        UsageError: It would not; nothing is written.
+    """
+    try:
+        fits = _parsed(text, file) == wanted
+    except ConfigError:
+        fits = False
+    if not fits:
+        raise UsageError(f"{file} is written in a way that cannot be changed from here", hint)
+    _write_text(file.resolve(), text)
 
 
 def _write_text(file: Path, text: str) -> None:
@@ -190,8 +240,12 @@ def _write_text(file: Path, text: str) -> None:
 
     private_folder(file.parent)
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(open_private(temporary), "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)
+    try:
+        with os.fdopen(open_private(temporary), "wb") as stream:
+            stream.write(text.encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"{file} cannot be written: {error.strerror}") from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -85,8 +86,6 @@ class Bench:
             await engine.close()
 
     async def _sleep(self, seconds: float) -> None:
-        import asyncio
-
         await asyncio.sleep(seconds)
 
     async def imported(self, engine: Engine, *texts: str, name: str | None = None) -> Job:
@@ -100,6 +99,12 @@ class Bench:
         await engine.submit(job.id)
         await engine.wait([job.id])
         return engine.history.job(job.id)
+
+
+async def until(condition: Callable[[], object], step: float = 0.1) -> None:
+    """Let the engine's time go on until something is so."""
+    while not condition():  # noqa: ASYNC110 - the time jumps
+        await asyncio.sleep(step)
 
 
 def outcomes(engine: Engine, job_id: str) -> list[Outcome]:

@@ -196,15 +196,23 @@ def test_a_list_that_lags_behind_is_asked_again(tmp_path: Path) -> None:
     run(test)
 
 
-@pytest.mark.parametrize("hours", [-13, 13])
-def test_a_clock_that_is_hours_off_does_not_pay_twice(tmp_path: Path, hours: int) -> None:
+@pytest.mark.parametrize("hours", [-13, 13, -20 * 365 * 24, 20 * 365 * 24])
+@pytest.mark.parametrize("named", [True, False], ids=["names itself", "size and time only"])
+def test_a_clock_that_is_off_does_not_pay_twice(tmp_path: Path, hours: int, named: bool) -> None:
     async def test(loop: JumpingLoop) -> None:
-        bench = Bench(tmp_path, loop)
+        bench = Bench(tmp_path, loop, Capabilities(uploads=named, metadata=named))
         bench.provider.clock = lambda: loop.clock() + hours * 3600
         bench.provider.fault("create", Lost())
         async with bench.engine() as engine:
-            await bench.done(engine)
-        assert len(bench.provider.batches) == 1
+            job = await bench.imported(engine)
+            if named or hours > 0:
+                await engine.submit(job.id)
+                await engine.wait([job.id])
+                assert adds_up(engine, job.id).succeeded == 2
+            else:
+                with pytest.raises(AnswerLostError, match="not certain"):
+                    await engine.submit(job.id)
+        assert bench.provider.calls["create"] == 1
 
     run(test)
 
@@ -319,7 +327,9 @@ def test_two_submits_at_once_pay_once(tmp_path: Path) -> None:
                 other.submit(job.id),
                 return_exceptions=True,
             )
-            assert all(isinstance(r, UsageError) or not isinstance(r, BaseException) for r in results)
+            assert all(
+                isinstance(r, UsageError) or not isinstance(r, BaseException) for r in results
+            )
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
             assert len(engine.history.batches(job.id)) == 1

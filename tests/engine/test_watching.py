@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.bench import Bench, adds_up, outcomes
+from tests.engine.bench import Bench, adds_up, outcomes, until
 from tests.fakes.loop import JumpingLoop, run
 from tui.core.counts import RemoteCounts
 from tui.core.outcome import Outcome
@@ -89,8 +89,7 @@ def test_a_refused_key_ends_the_waiting_and_not_the_watching(tmp_path: Path) -> 
                 await engine.wait([job.id])
             assert 3 <= bench.provider.calls["retrieve"] <= 4
             # With a new key the watching goes on.
-            while not engine.history.batches(job.id)[0].collected:
-                await asyncio.sleep(1)
+            await until(lambda: engine.history.batches(job.id)[0].collected)
             assert adds_up(engine, job.id).succeeded == 2
 
     run(test)
@@ -315,8 +314,8 @@ def test_a_batch_that_failed_for_a_full_queue_is_sent_again(tmp_path: Path) -> N
             remote.status = BatchStatus.FAILED
             remote.issues = (BatchIssue(code="token_limit_exceeded", message="Enqueued"),)
             waited = asyncio.create_task(engine.wait([job.id]))
-            while engine.history.batches(job.id)[0].submission is not Submission.WAITING:
-                await asyncio.sleep(0.1)
+            waiting = Submission.WAITING
+            await until(lambda: engine.history.batches(job.id)[0].submission is waiting)
             assert adds_up(engine, job.id).pending == 2
             bench.provider.ends_after = 1
             await waited
@@ -402,14 +401,10 @@ def test_the_work_of_an_engine_that_is_gone_is_taken_over(tmp_path: Path) -> Non
         async with bench.engine(watch=True) as two:
             await asyncio.sleep(5)
             # It stops without a word, as a program that is stopped in a debugger does.
-            for task in asyncio.all_tasks():
-                if task.get_name().startswith(("watch", "renew", "observe")):
-                    if task.get_coro().cr_frame.f_locals.get("self") in (  # type: ignore[union-attr]
-                        one,
-                        one._watcher,
-                        one._leases,
-                    ):
-                        task.cancel()
+            stopped = [one._leases._renewer, one._observer, *one._watcher._tasks.values()]
+            for task in stopped:
+                assert task is not None
+                task.cancel()
             bench.provider.run(bench.provider.only())
             began = loop.time()
             await two.wait([job.id])

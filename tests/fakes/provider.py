@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -37,7 +38,7 @@ class FakeBatch:
     status: BatchStatus = BatchStatus.IN_PROGRESS
     output: bytes | None = None
     errors: bytes | None = None
-    counts: RemoteCounts = RemoteCounts()
+    counts: RemoteCounts = field(default_factory=RemoteCounts)
     issues: tuple[BatchIssue, ...] = ()
     asked: int = 0
     growing: bool = False
@@ -176,7 +177,7 @@ class FakeDialect:
     async def upload(self, path: Path, *, name: str, progress: SendProgress | None = None) -> str:
         lost = self.provider.meet("upload")
         file_id = f"file-{len(self.provider.files)}"
-        data = path.read_bytes()
+        data = await asyncio.to_thread(path.read_bytes)
         self.provider.files[file_id] = data
         if progress is not None:
             progress(len(data), len(data))
@@ -192,7 +193,7 @@ class FakeDialect:
         if draft.file_id is not None:
             data = provider.files[draft.file_id]
         else:
-            data = draft.path.read_bytes()
+            data = await asyncio.to_thread(draft.path.read_bytes)
         batch = FakeBatch(
             id=f"batch-{len(provider.batches)}",
             file_id=draft.file_id,
@@ -215,9 +216,10 @@ class FakeDialect:
         batch.asked += 1
         if batch.status is BatchStatus.CANCELLING:
             batch.status = BatchStatus.CANCELLED
-        elif batch.status is BatchStatus.IN_PROGRESS and provider.ends_after is not None:
-            if batch.asked >= provider.ends_after:
-                provider.run(batch)
+        elif batch.status is BatchStatus.IN_PROGRESS and batch.asked >= (
+            float("inf") if provider.ends_after is None else provider.ends_after
+        ):
+            provider.run(batch)
         return provider.remote(batch)
 
     async def list_batches(
@@ -273,9 +275,7 @@ class FakeDialect:
                 sent += len(piece)
                 yield piece
 
-        yield Download(
-            chunks=chunks(), appends=start > 0, growing=source.growing, total=len(body)
-        )
+        yield Download(chunks=chunks(), appends=start > 0, growing=source.growing, total=len(body))
 
     async def models(self) -> list[str]:
         return ["m"]

@@ -204,7 +204,7 @@ def redirect(status: int, target: str = "", *, acted: bool = False) -> Act:
 
 
 def jump(clock: Callable[[float], None], seconds: float, *, acted_first: bool) -> Act:
-    """The clock of this machine jumps, and the answer comes, or is lost after the provider acted."""
+    """The clock of this machine jumps; the answer comes, or is lost after the provider acted."""
 
     async def act(x: Exchange) -> None:
         clock(seconds)

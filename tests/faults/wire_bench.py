@@ -124,14 +124,13 @@ async def run_case(case: Case, folder: Path) -> Verdict:
     """Run a case in a folder of its own."""
     verdict = Verdict(case)
     began = time.monotonic()
-    options = SandboxOptions(
-        home=folder / "provider", like=case.like, rows_per_second=0, key=KEY
-    )
+    options = SandboxOptions(home=folder / "provider", like=case.like, rows_per_second=0, key=KEY)
     before = os.environ.get("BATCHDECK_KEY_FAR")
     os.environ["BATCHDECK_KEY_FAR"] = KEY
     try:
-        with running(options) as url, stamina.set_testing(
-            not case.real_pauses, attempts=3, cap=True
+        with (
+            running(options) as url,
+            stamina.set_testing(not case.real_pauses, attempts=3, cap=True),
         ):
             port = int(url.rpartition(":")[2])
             async with proxy_to(port) as proxy, trap() as (elsewhere, got):

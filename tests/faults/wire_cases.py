@@ -97,7 +97,7 @@ def bodies() -> Iterator[Case]:
         yield Case("one byte at a time", route, fixed(acts.dribble()))
         yield Case("content-length too short", route, fixed(acts.with_length(-40)))
         yield Case("content-length too long", route, fixed(acts.with_length(40)))
-        yield Case("content-length 0", route, fixed(acts.with_length(-10**9)))
+        yield Case("content-length 0", route, fixed(acts.with_length(-(10**9))))
         yield Case("no length, whole", route, fixed(acts.until_close(1.0)))
         yield Case("no length, half", route, fixed(acts.until_close(0.5)))
         yield Case("gzip", route, fixed(acts.packed(1.0)))
@@ -162,9 +162,7 @@ def clocks() -> Iterator[Case]:
         for route in ROUTES:
             for lost in (False, True):
 
-                def make(
-                    around: Surroundings, seconds: float = seconds, lost: bool = lost
-                ) -> Act:
+                def make(around: Surroundings, seconds: float = seconds, lost: bool = lost) -> Act:
                     return acts.jump(around.clock.jump, seconds, acted_first=lost)
 
                 what = f"clock jumps {seconds / 86_400:+.0f} days"

@@ -31,9 +31,7 @@ async def listening(case: Case, folder: Path) -> AsyncIterator[Case]:
         yield replace(case, address=address)
 
 
-async def _listen(
-    stack: AsyncExitStack, says: bytes, context: ssl.SSLContext | None = None
-) -> int:
+async def _listen(stack: AsyncExitStack, says: bytes, context: ssl.SSLContext | None = None) -> int:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1 << 16)
         writer.write(says)

@@ -187,3 +187,33 @@ def test_a_history_that_cannot_be_written(paths: Paths) -> None:
     history.close()
     with pytest.raises(HistoryError), history.database.write():
         pass
+
+
+def test_closing_waits_for_nobody_and_harms_nobody(file: Path) -> None:
+    """A thread that reads while the program ends: closing its connection would kill it."""
+    for _ in range(30):
+        database = Database(file)
+        reading = threading.Event()
+        stop = threading.Event()
+
+        def read(
+            database: Database = database,
+            reading: threading.Event = reading,
+            stop: threading.Event = stop,
+        ) -> None:
+            connection = database.read
+            while not stop.is_set():
+                connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+                reading.set()
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        assert reading.wait(20)
+        database.close()
+        with pytest.raises(sqlite3.ProgrammingError):
+            database.read.execute("SELECT 1")
+        with pytest.raises(HistoryError), database.write():
+            pass
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()

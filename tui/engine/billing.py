@@ -91,7 +91,7 @@ def _rates(
 ) -> Rates | None:
     """The prices of the model that was asked for, else of the one that the provider names."""
     same = alone or not named or named.startswith(requested)
-    for model in ((requested, named) if same else (named,)):
+    for model in (requested, named) if same else (named,):
         if model and model not in known:
             known[model] = rates_of(model, source)
         if model and known[model] is not None:
@@ -104,10 +104,7 @@ def _cost(context: Context, job: Job, usage: Usage, rates: Rates) -> float:
     tiers = [(0, usage.input_tokens, usage.output_tokens, usage.cached_tokens)]
     if starts:
         tiers = read_tiers(context.history.database.read, job.id, usage, starts)
-    return sum(
-        _tier_cost(rates, place, tokens)
-        for place, *tokens in tiers
-    )
+    return sum(_tier_cost(rates, place, tokens) for place, *tokens in tiers)
 
 
 def _tier_cost(rates: Rates, place: int, tokens: list[int]) -> float:
@@ -115,5 +112,3 @@ def _tier_cost(rates: Rates, place: int, tokens: list[int]) -> float:
     _, into, answer = rates.tiers[place]
     again = into if rates.cached is None else min(rates.cached, into)
     return ((whole - cached) * into + cached * again + out * answer) / 1e6
-
-

@@ -7,30 +7,76 @@ import asyncio
 from tui.core.jobs import Batch
 from tui.core.outcome import Outcome
 from tui.core.rows import RowError
-from tui.core.status import BatchStatus, Submission, is_terminal
+from tui.core.status import BatchStatus, is_terminal
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, StatusChanged
-from tui.errors import UsageError
-from tui.store.batches import give_up_rows
+from tui.engine.submitter import Submitter
+from tui.errors import RequestRefusedError, UsageError
+from tui.store.batches import cancel_unsent, give_up_rows
+
+_UNKNOWN_SECONDS = 600.0
+"""For so long after a create a provider may not know its own batch yet."""
+
+_UNSENT = RowError(
+    code="batch_cancelled", message="Cancelled before it was sent", retryable=True
+)
+_GONE = RowError(
+    code="batch_gone", message="The provider does not know the batch any more", retryable=True
+)
 
 
-async def cancel_batch(context: Context, batch: Batch) -> None:
+async def cancel_batch(context: Context, submitter: Submitter, batch: Batch) -> None:
     """Cancel a batch at the provider, or here when the provider never had it.
+
+    A batch that is on its way is stopped before the step that costs money, or followed to
+    the provider when that step is under way.
 
     Raises:
         UsageError: The provider cannot cancel, or it is not known whether it has the batch.
         BatchdeckError: The provider did not take it.
     """
     if batch.remote_id is None:
-        await _cancel_unsent(context, batch)
-        return
+        if await _cancel_here(context, batch):
+            return
+        await submitter.settled(batch.id)
+        batch = context.history.batch(batch.id)
+        if batch.remote_id is None:
+            if await _cancel_here(context, batch):
+                return
+            raise UsageError(
+                "it is not certain whether the provider has this batch",
+                "Submit the job again to find out, or look at the provider's own page.",
+            )
+    await _cancel_there(context, batch, batch.remote_id)
+
+
+async def _cancel_here(context: Context, batch: Batch) -> bool:
+    """Cancel a batch that the provider does not have; ``False`` when it may have it."""
+    database = context.history.database
+    if not await asyncio.to_thread(cancel_unsent, database, batch.id, context.clock()):
+        return False
+    await asyncio.to_thread(
+        give_up_rows, database, batch, Outcome.CANCELLED, _UNSENT, _UNSENT.message
+    )
+    context.publish(BatchEnded(batch.job_id, batch.id, status=BatchStatus.CANCELLED))
+    return True
+
+
+async def _cancel_there(context: Context, batch: Batch, remote_id: str) -> None:
     dialect = await context.accounts.dialect(batch.account)
     if not dialect.capabilities.cancels:
         raise UsageError("this provider cannot cancel a batch", "It ends by itself.")
     # Some servers turn a finished batch into a cancelled one: look before asking.
-    remote = await dialect.retrieve(batch.remote_id)
+    try:
+        remote = await dialect.retrieve(remote_id)
+    except RequestRefusedError as error:
+        young = context.clock() - (batch.submitted_at or 0.0) < _UNKNOWN_SECONDS
+        if error.status not in (404, 410) or young:
+            raise
+        await _end_gone(context, batch)
+        return
     if not is_terminal(remote.status):
-        remote = await dialect.cancel(batch.remote_id)
+        remote = await dialect.cancel(remote_id)
     await context.update(
         batch.id,
         {
@@ -46,26 +92,20 @@ async def cancel_batch(context: Context, batch: Batch) -> None:
     )
 
 
-async def _cancel_unsent(context: Context, batch: Batch) -> None:
-    if batch.submission in (Submission.CREATING, Submission.UNCERTAIN):
-        raise UsageError(
-            "it is not certain whether the provider has this batch",
-            "Submit the job again to find out, or look at the provider's own page.",
-        )
-    now = context.clock()
-    error = RowError(code="batch_cancelled", message="Cancelled before it was sent", retryable=True)
+async def _end_gone(context: Context, batch: Batch) -> None:
+    """End a batch that the provider has forgotten, so that its job can be retried or deleted."""
     await asyncio.to_thread(
-        give_up_rows, context.history.database, batch, Outcome.CANCELLED, error, error.message
+        give_up_rows, context.history.database, batch, Outcome.MISSING, _GONE, _GONE.message
     )
     await context.update(
         batch.id,
         {
-            "submission": Submission.REFUSED if batch.attempt > 1 else Submission.DRAFT,
-            "status": BatchStatus.CANCELLED,
+            "status": BatchStatus.FAILED,
             "collected": True,
-            "ended_at": now,
+            "ended_at": context.clock(),
+            "next_poll_at": None,
             "trouble": "",
         },
-        remark="Cancelled before it was sent",
+        remark=_GONE.message,
     )
-    context.publish(BatchEnded(batch.job_id, batch.id, status=BatchStatus.CANCELLED))
+    context.publish(BatchEnded(batch.job_id, batch.id, status=BatchStatus.FAILED))

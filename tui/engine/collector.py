@@ -22,7 +22,7 @@ from tui.core.status import BatchStatus
 from tui.engine.billing import bill
 from tui.engine.context import Context
 from tui.engine.events import DownloadProgressed, RowsCollected
-from tui.errors import GarbledAnswerError, HistoryError
+from tui.errors import GarbledAnswerError, HistoryError, RequestRefusedError
 from tui.paths import open_private
 from tui.providers.base import Dialect, Download
 from tui.store.batches import give_up_rows, pending_in
@@ -46,6 +46,7 @@ class Collector:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._locks: dict[str, asyncio.Lock] = {}
+        self._doubted: set[tuple[str, str]] = set()
 
     async def fetch(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> None:
         """Bring everything here that the provider has of a batch now.
@@ -54,8 +55,15 @@ class Collector:
             BatchdeckError: Something is still to be fetched.
         """
         async with self._locks.setdefault(batch.id, asyncio.Lock()):
+            refused: RequestRefusedError | None = None
             for source in remote.results:
-                await self._fetch_file(dialect, batch, source)
+                try:
+                    await self._fetch_file(dialect, batch, source)
+                except RequestRefusedError as error:
+                    # One file may be gone and the other still be there.
+                    refused = refused or error
+            if refused is not None:
+                raise refused
 
     async def lacking(self, batch: Batch, remote: RemoteBatch) -> int:
         """How many rows the provider counts as done, or failed, of which no line is here."""
@@ -67,18 +75,13 @@ class Collector:
         silent = await asyncio.to_thread(pending_in, database, batch)
         return max(0, done - (batch.rows - silent))
 
-    async def forget(self, batch: Batch, remote: RemoteBatch) -> None:
-        """Throw away what was fetched of a batch, because it cannot be all."""
-        context = self._context
-        database = context.history.database
-        async with self._locks.setdefault(batch.id, asyncio.Lock()):
-            for source in remote.results:
-                file = await asyncio.to_thread(
-                    result_file, database, context.paths, batch.id, source.kind
-                )
-                await asyncio.to_thread(begin_anew, database, file)
-                # A new inode: a search may have the old one mapped.
-                await asyncio.to_thread(file.path.unlink, missing_ok=True)
+    def doubt(self, batch: Batch, remote: RemoteBatch) -> None:
+        """Fetch the files of a batch from the start at the next time, because they lack rows.
+
+        What is here stays until the new bytes are on their way: the provider may be down by
+        then, or past its keeping time.
+        """
+        self._doubted |= {(batch.id, source.kind) for source in remote.results}
 
     async def settle(self, batch: Batch, remote: RemoteBatch) -> int:
         """Give an outcome to the rows of an ended batch of which no file speaks, and reckon up.
@@ -101,25 +104,34 @@ class Collector:
         context = self._context
         database = context.history.database
         file = await asyncio.to_thread(result_file, database, context.paths, batch.id, source.kind)
-        if file.complete and not source.growing:
+        doubted = (batch.id, source.kind) in self._doubted
+        # A batch that became active again may name another file than the one that is here.
+        replaced = file.complete and file.ref != source.ref
+        if file.complete and not (source.growing or replaced or doubted):
             return
         indexer = self._indexer(dialect, batch, file)
-        have = file.path.stat().st_size if file.path.exists() else 0
-        if have > indexer.indexed:
+        size = file.path.stat().st_size if file.path.exists() else 0
+        if size > indexer.indexed:
             # Bytes that an earlier run wrote and did not index.
             await asyncio.to_thread(indexer.run, complete=False)
-        if source.growing:
-            # A cut line would stand in the middle once more lines follow it.
-            have = indexer.indexed
-        async with dialect.download(source, have_bytes=have, have_lines=indexer.lines) as download:
-            if not download.appends and have:
+        # The disk may have lost what was indexed: a power cut, a person.
+        anew = replaced or doubted or size < indexer.indexed
+        # Else from the end of the last whole line: servers that go on by lines would leave
+        # the rest of a cut one standing in the middle.
+        have, lines = (0, 0) if anew else (indexer.indexed, indexer.lines)
+        async with dialect.download(source, have_bytes=have, have_lines=lines) as download:
+            if not download.appends and (have or anew):
                 file = await asyncio.to_thread(begin_anew, database, file)
                 indexer = self._indexer(dialect, batch, file)
                 have = 0
+            self._doubted.discard((batch.id, source.kind))
             received = await self._stream(batch, file.path, have, download, indexer)
+        context.reach("downloaded")
         complete = not (source.growing or download.growing)
         await asyncio.to_thread(indexer.run, complete=complete)
-        await asyncio.to_thread(mark_received, database, file, received, complete=complete)
+        await asyncio.to_thread(
+            mark_received, database, file, received, complete=complete, ref=source.ref
+        )
         self._tell_rows(batch, indexer)
         context.reach("collected")
 
@@ -153,7 +165,7 @@ class Collector:
         try:
             stream = await asyncio.to_thread(_open_at, path, have)
         except OSError as error:
-            raise HistoryError(f"{path} cannot be written: {error.strerror}") from error
+            raise _unwritable(path, error) from error
         try:
             async for chunk in download.chunks:
                 pending += chunk
@@ -174,10 +186,12 @@ class Collector:
                     unindexed = 0
                     indexing = asyncio.create_task(asyncio.to_thread(indexer.run, complete=False))
         finally:
-            _write(stream, pending, path)
-            await asyncio.to_thread(_close_durably, stream)
-            if indexing is not None:
-                await asyncio.wait([indexing])
+            try:
+                _write(stream, pending, path)
+            finally:
+                await asyncio.to_thread(_close_durably, stream, path)
+                if indexing is not None:
+                    await asyncio.wait([indexing])
         if indexing is not None:
             indexing.result()
         if download.total is not None and received - have < download.total:
@@ -210,15 +224,22 @@ def _write(stream: BinaryIO, pending: bytearray, path: Path) -> None:
             # A disk that is nearly full takes a part of it.
             del pending[: stream.write(pending)]
     except OSError as error:
-        raise HistoryError(
-            f"{path} cannot be written: {error.strerror}",
-            "Free some space; what the provider has is fetched again.",
-        ) from error
+        raise _unwritable(path, error) from error
 
 
-def _close_durably(stream: BinaryIO) -> None:
-    with stream:
-        os.fsync(stream.fileno())
+def _close_durably(stream: BinaryIO, path: Path) -> None:
+    try:
+        with stream:
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> HistoryError:
+    return HistoryError(
+        f"{path} cannot be written: {error.strerror}",
+        "Free some space; what the provider has is fetched again.",
+    )
 
 
 def _issue_words(issues: tuple[BatchIssue, ...]) -> str:

@@ -1,42 +1,40 @@
-"""The verbs before a submit: compose, preview, estimate, keep to a budget, try a row."""
+"""The verbs from a table or a text to a job: compose, preview, check, mend, split, import."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from tui.engine.budgeting import Budgets
-from tui.engine.context import Context
-from tui.engine.estimator import Estimator
-from tui.engine.importer import limits_of
+from tui.core.jobs import Job
+from tui.engine.events import EventBus, JobImported
+from tui.engine.importer import Wishes, import_job, import_sample, limits_of
+from tui.engine.reckoning import Reckoning
 from tui.engine.threads import Progress, Stop, stoppable
-from tui.engine.trying import Trial, request_at, try_request
 from tui.errors import InputError
 from tui.paths import Paths, private_folder
 
 if TYPE_CHECKING:
     from tui.compose.build import BuildReport
-    from tui.compose.estimate import Estimate
     from tui.compose.fixes import Fixes, FixReport
+    from tui.compose.report import CheckReport
     from tui.compose.sources.source import Source
     from tui.compose.split import PartFile
     from tui.compose.template import Template
-    from tui.engine.retrier import RetryPlan
     from tui.engine.sketch import Sketch
-    from tui.store.costs import Spending
+
+BytesProgress = Callable[[int, int], None]
+"""Told, from another thread, the bytes done and the bytes in all."""
 
 _COMPOSED = "composed"
 
 
-class Composing:
-    """What the engine can do with requests that are not a job yet."""
+class Composing(Reckoning):
+    """What the engine can do with requests that are not sent yet."""
 
     paths: Paths
-    _context: Context
-    _estimator: Estimator
-    _budgets: Budgets
+    events: EventBus
 
     async def open_source(
         self,
@@ -151,7 +149,7 @@ class Composing:
 
         opened = await self._opened(source, trusted)
         chosen = await self._template(template, model, custom_id, settings)
-        name = account or self._context.accounts.default
+        name = self._named(account)
         return await stoppable(
             lambda asked: sketch(
                 opened,
@@ -165,79 +163,25 @@ class Composing:
             stop,
         )
 
-    async def estimate(
+    async def check(
         self,
-        what: Path | str | RetryPlan,
-        account: str | None = None,
+        path: Path,
         *,
-        window: str | None = None,
-        edits: Mapping[str, Any] | None = None,
+        account: str | None = None,
         stop: Stop | None = None,
-    ) -> Estimate:
-        """What a file (a Path), a job (its id) or a retry may cost.
-
-        Args:
-            what: What is to be sent.
-            account: Of a file; else the default one.
-            window: Of a file; else the provider's first one.
-            edits: Of a file: the changes that it is sent with.
-            stop: Asked now and then; true ends it.
+        progress: BytesProgress | None = None,
+    ) -> CheckReport:
+        """Check a file of requests against the limits of an account.
 
         Raises:
-            InputError: The file cannot be read, or it was stopped.
+            InputError: The file cannot be read at all.
         """
+        from tui.compose.check import check_file
 
-        def work(asked: Stop) -> Estimate:
-            if isinstance(what, Path):
-                name = account or self._context.accounts.default
-                return self._estimator.file(what, name, window=window, edits=edits, stop=asked)
-            if isinstance(what, str):
-                return self._estimator.job(self._context.history.job(what), stop=asked)
-            return self._estimator.retry(what)
-
-        return await stoppable(work, stop)
-
-    def has_budget(self, account: str | None = None, budget: float | None = None) -> bool:
-        """Is there a budget that a submit with this account has to keep?"""
-        return self._budgets.applies(account or self._context.accounts.default, budget)
-
-    def spending(self) -> Spending:
-        """What the jobs of this calendar month (UTC) cost so far, in the budget's currency."""
-        return self._budgets.spending()
-
-    def check_budget(
-        self, estimate: Estimate, account: str | None = None, budget: float | None = None
-    ) -> None:
-        """Ask beforehand what ``submit`` asks too.
-
-        Raises:
-            BudgetError: A budget does not allow it.
-        """
-        self._budgets.check(estimate, account or self._context.accounts.default, budget)
-
-    async def try_row(
-        self, row: bytes | Path, number: int = 1, *, account: str | None = None
-    ) -> Trial:
-        """Send one request to the provider's synchronous endpoint; nothing of it is kept.
-
-        It is paid like any single request, without the discount of a batch, and no budget
-        counts it.
-
-        Args:
-            row: A request line (``custom_id``, ``method``, ``url``, ``body``), or a file.
-            number: Which request of the file, counted from 1.
-            account: The account; else the default one.
-
-        Raises:
-            UsageError: The provider answers no single requests, or not at this endpoint.
-            InputError: The file or the request cannot be used.
-            BatchdeckError: There is no answer.
-        """
-        name = account or self._context.accounts.default
-        if isinstance(row, Path):
-            limits = limits_of(self._context.accounts.profile(name))
-            row = await asyncio.to_thread(request_at, row, number, limits)
-        return await try_request(self._context, name, row)
+        limits = limits_of(self._context.accounts.profile(self._named(account)))
+        return await asyncio.to_thread(
+            check_file, path, limits=limits, stop=stop, progress=progress
+        )
 
     async def fix_file(
         self, path: Path, out: Path, fixes: Fixes, *, stop: Stop | None = None
@@ -269,15 +213,86 @@ class Composing:
         """
         from tui.compose.split import split_file
 
-        limits = limits_of(
-            self._context.accounts.profile(account or self._context.accounts.default)
-        )
+        limits = limits_of(self._context.accounts.profile(self._named(account)))
         most_rows = limits.rows if rows is None else rows
         most_bytes = limits.bytes if size is None else size
         return await stoppable(
             lambda asked: split_file(path, folder, rows=most_rows, size=most_bytes, stop=asked),
             stop,
         )
+
+    async def import_file(
+        self,
+        path: Path,
+        *,
+        account: str | None = None,
+        name: str | None = None,
+        fix: bool = False,
+        window: str | None = None,
+        edits: Mapping[str, Any] | None = None,
+        stop: Stop | None = None,
+        progress: BytesProgress | None = None,
+    ) -> Job:
+        """Make a job of a file; nothing is sent.
+
+        Args:
+            path: The file.
+            account: The account that will send it; else the default one.
+            name: The job's name; else the file's.
+            fix: Mend what can be mended without changing a request.
+            window: The completion window; else the provider's first one.
+            edits: Changes of every request's body, by dotted path.
+            stop: Asked now and then; ``True`` ends it.
+            progress: Called, from another thread, with bytes done and bytes in all.
+
+        Raises:
+            InputError: The file may not be submitted.
+        """
+        wishes = Wishes(name=name, fix=fix, window=window, edits=edits or {})
+        chosen = self._named(account)
+
+        def work() -> Job:
+            job = import_job(self._context, path, chosen, wishes, stop=stop, progress=progress)
+            return self._with_estimate(job)
+
+        job = await asyncio.to_thread(work)
+        self.events.publish(JobImported(job.id))
+        return job
+
+    async def import_sample(
+        self,
+        path: Path,
+        rows: int,
+        *,
+        account: str | None = None,
+        name: str | None = None,
+        fix: bool = False,
+        window: str | None = None,
+        edits: Mapping[str, Any] | None = None,
+        stop: Stop | None = None,
+        progress: BytesProgress | None = None,
+    ) -> tuple[Job, Job]:
+        """Make two jobs of a file: ``rows`` of it, evenly spread, and the rest; nothing is sent.
+
+        The small one is called NAME-sample. The other arguments are those of ``import_file``.
+
+        Raises:
+            InputError: The file may not be submitted.
+            UsageError: The file has no more rows than the sample.
+        """
+        wishes = Wishes(name=name, fix=fix, window=window, edits=edits or {})
+        chosen = self._named(account)
+
+        def work() -> tuple[Job, Job]:
+            sample, rest = import_sample(
+                self._context, path, chosen, wishes, rows, stop=stop, progress=progress
+            )
+            return self._with_estimate(sample), self._with_estimate(rest)
+
+        jobs = await asyncio.to_thread(work)
+        for job in jobs:
+            self.events.publish(JobImported(job.id))
+        return jobs
 
     async def _opened(self, source: str | Source, trusted: bool) -> Source:
         if isinstance(source, str):
@@ -306,6 +321,6 @@ class Composing:
         from tui.compose.saved import file_name
 
         folder = private_folder(self.paths.data / _COMPOSED)
-        return folder / f"{file_name(Path(source.name.partition('::')[0]).stem) or 'requests'}.jsonl"
-
-
+        return (
+            folder / f"{file_name(Path(source.name.partition('::')[0]).stem) or 'requests'}.jsonl"
+        )

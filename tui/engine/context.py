@@ -23,7 +23,9 @@ from tui.store.leases import why_not_ours
 T = TypeVar("T")
 
 KILL_VARIABLE = "BATCHDECK_KILL_AT"
-"""Fault tests put the name of a step here; the program then dies there, by SIGKILL."""
+"""Fault tests put the name of a step here; the program then dies there, by SIGKILL.
+
+``name:2`` lets it pass once and dies at the second time."""
 
 
 class NotOursError(UsageError):
@@ -47,6 +49,7 @@ class Context:
     poll_errors: dict[str, list[BatchdeckError]] = field(default_factory=dict)
     log: logging.Logger = LOGGER
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    _passed: int = 0
 
     async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something to its end, even if the one who asked for it is gone."""
@@ -131,6 +134,8 @@ class Context:
 
     def reach(self, step: str) -> None:
         """Pass a named step; a fault test may let the program die here."""
-        if os.environ.get(KILL_VARIABLE) == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-
+        wanted, _, time = os.environ.get(KILL_VARIABLE, "").partition(":")
+        if wanted == step:
+            self._passed += 1
+            if self._passed == int(time or 1):
+                os.kill(os.getpid(), signal.SIGKILL)

@@ -8,28 +8,32 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui.compose.report import CheckReport
 from tui.config import Config, load_config
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.jobs import Job
+from tui.core.status import is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
+from tui.engine.budgeting import Budgets
 from tui.engine.canceller import cancel_batch
 from tui.engine.collector import Collector
+from tui.engine.composing import Composing
 from tui.engine.context import Context
+from tui.engine.estimator import Estimator
 from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
 from tui.engine.holding import LeaseKeeper
-from tui.engine.importer import import_job, limits_of
 from tui.engine.planner import plan_first_attempt
+from tui.engine.polling import Poller
 from tui.engine.remover import remove_remote
 from tui.engine.retrier import RetryPlan, make_plan
 from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
 from tui.engine.waiting import wait_for
 from tui.engine.watcher import Watcher
-from tui.errors import UsageError
+from tui.errors import BatchdeckError, UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
+from tui.store.batches import has_silent_rows
 from tui.store.deleting import delete_job
 from tui.store.export import export_rows
 from tui.store.history import History
@@ -41,7 +45,7 @@ _LOOK_SECONDS = 1.0
 """How often the history is looked at for what another program wrote."""
 
 
-class Engine:
+class Engine(Composing):
     """The verbs. Made by ``Engine.open``; closed by ``close`` at the end.
 
     ``history`` answers questions at once, ``events`` tells what happens. All methods are to
@@ -61,10 +65,13 @@ class Engine:
         self.events = EventBus()
         self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
+        self._estimator = Estimator(self._context)
+        self._budgets = Budgets(self._context, config.budget)
         self._submitter = Submitter(self._context)
         self._collector = Collector(self._context)
         self._leases = LeaseKeeper(self._context)
-        self._watcher = Watcher(self._context, self._leases, self._submitter, self._collector)
+        poller = Poller(self._context, self._submitter, self._collector)
+        self._watcher = Watcher(self._context, self._leases, poller)
         self._sender = Sender(self._context, self._leases, self._submitter, self._watcher)
         self._observer: asyncio.Task[None] | None = None
 
@@ -109,70 +116,13 @@ class Engine:
         """What a person may know of an account."""
         return self.accounts.info(name)
 
-    async def check(
-        self,
-        path: Path,
-        *,
-        account: str | None = None,
-        stop: Stop | None = None,
-        progress: Progress | None = None,
-    ) -> CheckReport:
-        """Check a file of requests against the limits of an account.
-
-        Raises:
-            InputError: The file cannot be read at all.
-        """
-        from tui.compose.check import check_file
-
-        limits = limits_of(self.accounts.profile(account or self.accounts.default))
-        return await asyncio.to_thread(
-            check_file, path, limits=limits, stop=stop, progress=progress
-        )
-
-    async def import_file(
-        self,
-        path: Path,
-        *,
-        account: str | None = None,
-        name: str | None = None,
-        fix: bool = False,
-        window: str | None = None,
-        edits: Mapping[str, Any] | None = None,
-        stop: Stop | None = None,
-        progress: Progress | None = None,
-    ) -> Job:
-        """Make a job of a file; nothing is sent.
-
-        Args:
-            path: The file.
-            account: The account that will send it; else the default one.
-            name: The job's name; else the file's.
-            fix: Mend what can be mended without changing a request.
-            window: The completion window; else the provider's first one.
-            edits: Changes of every request's body, by dotted path.
-            stop: Asked now and then; ``True`` ends it.
-            progress: Called, from another thread, with bytes done and bytes in all.
-
-        Raises:
-            InputError: The file may not be submitted.
-        """
-        job = await asyncio.to_thread(
-            import_job,
-            self._context,
-            path,
-            account or self.accounts.default,
-            name=name,
-            fix=fix,
-            window=window,
-            edits=edits or {},
-            stop=stop,
-            progress=progress,
-        )
-        self.events.publish(JobImported(job.id))
-        return job
-
     async def submit(
-        self, job_id: str, *, resend_uncertain: bool = False, patient: bool = False
+        self,
+        job_id: str,
+        *,
+        resend_uncertain: bool = False,
+        patient: bool = False,
+        budget: float | None = None,
     ) -> Job:
         """Send what of a job is not sent yet, and watch it.
 
@@ -182,19 +132,23 @@ class Engine:
                 place of an error; the watching sends it.
             resend_uncertain: Create batches again of which it is not certain whether the
                 provider has them; only when a person has said so.
+            budget: What it may cost, beside the budgets of the configuration.
 
         Raises:
+            BudgetError: A budget does not allow it; nothing was sent.
             BatchdeckError: A batch was not taken; the job stays and can be submitted again.
         """
         await asyncio.to_thread(plan_first_attempt, self._context, job_id)
+        self._context.reach("planned")
         unsent = [b for b in self.history.batches(job_id) if b.is_unsent]
         if not unsent:
             raise UsageError(
                 "all of this job has been sent already", "`retry` sends failed rows again."
             )
-        await self._context.shielded(
-            self._sender.send(unsent, resend=resend_uncertain, patient=patient)
-        )
+        async with self._within_budget(job_id, job_id, budget):
+            await self._context.shielded(
+                self._sender.send(unsent, resend=resend_uncertain, patient=patient)
+            )
         return self.history.job(job_id)
 
     def watch(self) -> None:
@@ -213,7 +167,10 @@ class Engine:
         await wait_for(self._context, job_ids)
 
     async def collect(self, job_id: str) -> Job:
-        """Ask for every live batch of a job once, and fetch what there is now.
+        """Ask for the batches of a job once, and fetch what there is now.
+
+        Those that were collected are asked for again when they left rows without a line:
+        the provider may have found them, or have gone on with the batch.
 
         Raises:
             BatchdeckError: Something could not be fetched.
@@ -223,8 +180,13 @@ class Engine:
 
     async def _collect(self, job_id: str) -> None:
         for batch in self.history.batches(job_id):
-            if batch.remote_id is not None and not batch.collected:
+            if batch.remote_id is None:
+                continue
+            if not batch.collected or await asyncio.to_thread(
+                has_silent_rows, self.history.database, batch.id
+            ):
                 await self._watcher.take(batch)
+        self._adopt_unknown()
 
     async def plan_retry(
         self,
@@ -244,13 +206,15 @@ class Engine:
             make_plan, self._context, job, rows, edits or {}, permanent_too=permanent_too
         )
 
-    async def retry(self, plan: RetryPlan) -> Job:
+    async def retry(self, plan: RetryPlan, *, budget: float | None = None) -> Job:
         """Send the rows of a plan as a new attempt.
 
         Raises:
+            BudgetError: A budget does not allow it; nothing was sent.
             BatchdeckError: It was not taken; the rows show their earlier outcome again.
         """
-        await self._context.shielded(self._sender.retry(plan))
+        async with self._within_budget(plan, "", budget):
+            await self._context.shielded(self._sender.retry(plan))
         return self.history.job(plan.job_id)
 
     async def cancel(self, job_id: str) -> Job:
@@ -263,10 +227,17 @@ class Engine:
         live = [b for b in self.history.batches(job_id) if b.is_under_way or b.is_unsent]
         if not live:
             raise UsageError("nothing of this job is running")
+        troubles: list[BatchdeckError] = []
         for batch in live:
-            await self._context.shielded(cancel_batch(self._context, batch))
-        self._watcher.adopt(b for b in map(self.history.batch, [b.id for b in live]) if b.remote_id)
+            try:
+                await self._context.shielded(cancel_batch(self._context, self._submitter, batch))
+            except BatchdeckError as error:
+                # The other batches cost money as well.
+                troubles.append(error)
+        self._watcher.adopt(b for b in self.history.batches(job_id) if b.is_under_way)
         self.events.publish(JobChanged(job_id))
+        if troubles:
+            raise troubles[0]
         return self.history.job(job_id)
 
     async def sync(self, account: str | None = None) -> list[RemoteEntry]:
@@ -299,7 +270,7 @@ class Engine:
             UsageError: A batch of it still runs.
         """
         batches = self.history.batches(job_id)
-        if any(batch.is_under_way for batch in batches):
+        if any(batch.is_under_way and not is_terminal(batch.status) for batch in batches):
             raise UsageError("a batch of this job still runs", "Cancel it first.")
         if remote:
             for batch in batches:

@@ -44,16 +44,12 @@ class Estimator:
         source = self._source(account, window)
         past = calibrate(self._context.history.database.read, account)
         if not edits:
-            return estimate_file(
-                path, source, answers=past.answers, inputs=past.inputs, stop=stop
-            )
+            return estimate_file(path, source, answers=past.answers, inputs=past.inputs, stop=stop)
         with path.open("rb") as file:
             lines = (_edited(line, edits) for line in file)
             return estimate_lines(lines, source, answers=past.answers, inputs=past.inputs)
 
-    def lines(
-        self, lines: Iterable[bytes], account: str, *, window: str | None = None
-    ) -> Estimate:
+    def lines(self, lines: Iterable[bytes], account: str, *, window: str | None = None) -> Estimate:
         """What request lines may cost."""
         past = calibrate(self._context.history.database.read, account)
         source = self._source(account, window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tui.core.status import BatchStatus
 from tui.engine.context import Context
 from tui.errors import InputError, UsageError
 from tui.providers.profile import Profile
+from tui.store.deleting import delete_job
 from tui.store.importing import import_requests
 
 
@@ -35,15 +37,29 @@ def limits_of(profile: Profile) -> Limits:
     )
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """How a file is to become a job.
+
+    Attributes:
+        name: The job's name; else the file's.
+        fix: Mend what can be mended without changing a request.
+        window: The completion window; else the provider's first one.
+        edits: Changes of every request's body, by dotted path.
+    """
+
+    name: str | None = None
+    fix: bool = False
+    window: str | None = None
+    edits: Mapping[str, Any] = field(default_factory=dict)
+
+
 def import_job(
     context: Context,
     path: Path,
     account: str,
+    wishes: Wishes,
     *,
-    name: str | None,
-    fix: bool,
-    window: str | None,
-    edits: Mapping[str, Any],
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Job:
@@ -53,33 +69,104 @@ def import_job(
         InputError: The file may not be submitted; the message names the first line.
         UsageError: The import was stopped, or an edit leads nowhere.
     """
-    info = context.accounts.info(account)
-    if window is not None and info.windows and window not in info.windows:
+    report = _checked(context, path, account, wishes, stop, progress)
+    name = wishes.name or _free_name(context, path.stem)
+    return _store(context, path, account, wishes, report, name, None, stop)
+
+
+def import_sample(
+    context: Context,
+    path: Path,
+    account: str,
+    wishes: Wishes,
+    rows: int,
+    *,
+    stop: Callable[[], bool] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Job, Job]:
+    """Make two jobs of a file: some rows, evenly spread over it, and all the others.
+
+    The small one is called like the other with ``-sample`` behind it.
+
+    Raises:
+        InputError: The file may not be submitted; the message names the first line.
+        UsageError: The file has no more rows than the sample, or the import was stopped.
+    """
+    if rows < 1:
+        raise UsageError("a sample has one row at the least", "Give a larger number.")
+    report = _checked(context, path, account, wishes, stop, progress)
+    if rows >= report.rows:
         raise UsageError(
-            f"{info.provider_name} has no window {window!r}",
+            f"{path.name} has only {report.rows:,} requests", "Leave the sample out and send all."
+        )
+    chosen = frozenset(place * report.rows // rows for place in range(rows))
+    name = wishes.name or _free_name(context, path.stem)
+    sample = _store(
+        context, path, account, wishes, report, f"{name}-sample", chosen.__contains__, stop
+    )
+    try:
+        rest = _store(
+            context, path, account, wishes, report, name, lambda seq: seq not in chosen, stop
+        )
+    except BaseException:
+        delete_job(context.history.database, context.paths, sample.id)
+        raise
+    return sample, rest
+
+
+def _checked(
+    context: Context,
+    path: Path,
+    account: str,
+    wishes: Wishes,
+    stop: Callable[[], bool] | None,
+    progress: Callable[[int, int], None] | None,
+) -> CheckReport:
+    info = context.accounts.info(account)
+    if wishes.window is not None and info.windows and wishes.window not in info.windows:
+        raise UsageError(
+            f"{info.provider_name} has no window {wishes.window!r}",
             f"Choose one of {', '.join(info.windows)}.",
         )
     limits = limits_of(context.accounts.profile(account))
     report = check_file(path, limits=limits, stop=stop, progress=progress)
-    refuse_bad(report, path, fix=fix)
-    model = str(edits["model"]) if "model" in edits else _most(report.models)
+    refuse_bad(report, path, fix=wishes.fix)
+    return report
+
+
+def _store(
+    context: Context,
+    path: Path,
+    account: str,
+    wishes: Wishes,
+    report: CheckReport,
+    name: str,
+    keep: Callable[[int], bool] | None,
+    stop: Callable[[], bool] | None,
+) -> Job:
+    """Copy the rows that are to be kept (all of them: ``None``) into a new job."""
+    info = context.accounts.info(account)
+    edits = wishes.edits
+    rows = report.rows if keep is None else sum(map(keep, range(report.rows)))
     job = Job(
         id=new_job_id(),
-        name=_storable(name or _free_name(context, path.stem)),
+        name=_storable(name),
         account=account,
         provider=info.provider,
         endpoint=_most(report.endpoints),
-        model=model,
+        model=str(edits["model"]) if "model" in edits else _most(report.models),
         status=BatchStatus.DRAFT,
-        counts=Counts(total=report.rows, pending=report.rows),
-        window=window or next(iter(info.windows), "24h"),
-        input_tokens=report.input_tokens,
+        counts=Counts(total=rows, pending=rows),
+        window=wishes.window or next(iter(info.windows), "24h"),
+        input_tokens=round(report.input_tokens * rows / report.rows),
         source=_storable(str(path)),
         created_at=context.clock(),
     )
-    imported = import_requests(
-        context.history.database, context.paths, job, _requests(path, fix, limits, edits), stop=stop
-    )
+    limits = limits_of(context.accounts.profile(account))
+    requests = _requests(path, wishes.fix, limits, edits)
+    if keep is not None:
+        requests = (request for seq, request in enumerate(requests) if keep(seq))
+    imported = import_requests(context.history.database, context.paths, job, requests, stop=stop)
     if imported is None:
         raise UsageError("the import was stopped", "Nothing was kept.")
     return context.history.job(job.id)

@@ -76,7 +76,7 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         id=new_batch_id(),
         job_id=plan.job_id,
         account=plan.account,
-        attempt=1 + max(batch.attempt for batch in history.batches(plan.job_id)),
+        attempt=plan.attempt,
         rows=len(plan.seqs),
         native_of=parent.id,
         remote_id=parent.remote_id,

@@ -7,17 +7,20 @@ from enum import Enum, auto
 from tui.core.jobs import Batch
 from tui.core.remote import RemoteBatch
 from tui.engine.context import Context
-from tui.providers.base import Dialect
+from tui.providers.base import Capabilities, Dialect
 
 _PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each look: a list may lag behind a create."""
 
-_CLOCK_MARGIN = 26 * 3600.0
-"""Seconds by which the two clocks may differ when the batch names itself: one that shows the
-local time as if it were UTC is half a day off, and a batch that is not seen is paid twice."""
-
 _GUESS_MARGIN = 120.0
-"""The same when only time and size can be compared."""
+"""Seconds by which the two clocks may differ when a batch is known by size and time alone."""
+
+_DOUBT_MARGIN = 26 * 3600.0
+"""A batch of that size that is no older than this may be ours all the same: one of the clocks
+may show the local time as if it were UTC. Then a person decides."""
+
+_LOOK_BACK = 3600.0
+"""How far the later looks go back from the newest batch that the first one saw."""
 
 
 class Verdict(Enum):
@@ -42,39 +45,61 @@ async def look_up(
     if not dialect.capabilities.lists:
         return Verdict.UNKNOWN, None
     verdict = Verdict.ABSENT
+    # The whole list at first: our own clock may be off by any amount.
+    since: float | None = None
     for pause in _PAUSES:
         await context.sleep(pause)
-        verdict, remote = await _look(context, dialect, batch)
-        if verdict is not Verdict.ABSENT:
-            return verdict, remote
+        look = _Look(context, batch, dialect.capabilities)
+        remote = await look.through(dialect, since)
+        if remote is not None:
+            return Verdict.FOUND, remote
+        verdict = look.verdict()
+        if verdict is Verdict.UNKNOWN:
+            return verdict, None
+        since = None if look.newest is None else look.newest - _LOOK_BACK
     return verdict, None
 
 
-async def _look(
-    context: Context, dialect: Dialect, batch: Batch
-) -> tuple[Verdict, RemoteBatch | None]:
-    can = dialect.capabilities
-    names_itself = can.metadata or can.uploads
-    began = batch.submitted_at or batch.created_at
-    margin = _CLOCK_MARGIN if names_itself else _GUESS_MARGIN
-    alike: list[RemoteBatch] = []
-    async for remote in dialect.list_batches(created_after=began - margin):
-        if remote.intent == batch.id:
-            return Verdict.FOUND, remote
-        if batch.input_file_id is not None and remote.input_file_id == batch.input_file_id:
-            return Verdict.FOUND, remote
-        if not names_itself and _fits(context, remote, batch, began - margin):
-            alike.append(remote)
-    if len(alike) == 1:
-        return Verdict.FOUND, alike[0]
-    return (Verdict.UNKNOWN if alike else Verdict.ABSENT), None
+class _Look:
+    """One walk through the provider's list, looking for a batch of ours."""
+
+    def __init__(self, context: Context, batch: Batch, can: Capabilities) -> None:
+        self._context = context
+        self._batch = batch
+        self._names_itself = can.metadata or can.uploads
+        self._alike: list[RemoteBatch] = []
+        self.newest: float | None = None
+
+    async def through(self, dialect: Dialect, since: float | None) -> RemoteBatch | None:
+        """The batch, if one is it beyond doubt."""
+        batch = self._batch
+        async for remote in dialect.list_batches(created_after=since):
+            if remote.intent == batch.id:
+                return remote
+            if batch.input_file_id is not None and remote.input_file_id == batch.input_file_id:
+                return remote
+            if remote.created_at is not None:
+                self.newest = max(remote.created_at, self.newest or remote.created_at)
+            if not self._names_itself and self._may_be_ours(remote):
+                self._alike.append(remote)
+        began = batch.submitted_at or batch.created_at
+        fitting = [remote for remote in self._alike if _is_since(remote, began - _GUESS_MARGIN)]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def verdict(self) -> Verdict:
+        """What a walk says that has not found it: is it not there, or can nobody tell?"""
+        began = self._batch.submitted_at or self._batch.created_at
+        since = min(began, self.newest or began) - _DOUBT_MARGIN
+        if any(_is_since(remote, since) for remote in self._alike):
+            return Verdict.UNKNOWN
+        return Verdict.ABSENT
+
+    def _may_be_ours(self, remote: RemoteBatch) -> bool:
+        """Same number of rows, and not one that the history knows already."""
+        if remote.counts.total != self._batch.rows:
+            return False
+        return self._context.history.job_of_remote(self._batch.account, remote.id) is None
 
 
-def _fits(context: Context, remote: RemoteBatch, batch: Batch, since: float) -> bool:
-    """Same number of rows, made at that time, and not one that the history knows already."""
-    # A provider that does not tell the total yet may be speaking of ours.
-    if remote.counts.total not in (None, batch.rows):
-        return False
-    if remote.created_at is not None and remote.created_at < since:
-        return False
-    return context.history.job_of_remote(batch.account, remote.id) is None
+def _is_since(remote: RemoteBatch, moment: float) -> bool:
+    return remote.created_at is None or remote.created_at >= moment

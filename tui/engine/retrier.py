@@ -23,8 +23,9 @@ _PAGE = 500
 class RetryPlan:
     """What a retry will send, to be shown before it is confirmed.
 
-    ``permanent`` rows failed in a way that sending them unchanged will not mend; they are
-    left out unless the plan has edits or they were asked for.
+    ``attempt`` is the number that the new attempt gets; rows that another retry sends in
+    between are left out. ``permanent`` rows failed in a way that sending them unchanged will
+    not mend; they are left out unless the plan has edits or they were asked for.
     """
 
     job_id: str
@@ -36,6 +37,7 @@ class RetryPlan:
     endpoint: str
     model: str
     window: str
+    attempt: int
     edits: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,6 +67,8 @@ def make_plan(
         UsageError: There is nothing to send.
     """
     history = context.history
+    # Before the rows are looked at: what is sent from now on has at least this number.
+    attempt = 1 + max((batch.attempt for batch in history.batches(job.id)), default=0)
     if rows is None:
         rows = RowFilter(outcomes=UNANSWERED)
     chosen: Sequence[int]
@@ -93,6 +97,7 @@ def make_plan(
         endpoint=job.endpoint,
         model=str(edits.get("model", job.model)),
         window=job.window,
+        attempt=attempt,
         edits=dict(edits),
     )
 
@@ -117,7 +122,6 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
     history = context.history
     connection = history.database.read
     pk = job_pk(connection, plan.job_id)
-    attempt = 1 + max(batch.attempt for batch in history.batches(plan.job_id))
     limits = context.accounts.profile(plan.account).limits
     lengths = (
         (seq, length)
@@ -136,7 +140,7 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
             id=new_batch_id(),
             job_id=plan.job_id,
             account=plan.account,
-            attempt=attempt,
+            attempt=plan.attempt,
             part=number,
             rows=part.rows,
             edits=dict(plan.edits),

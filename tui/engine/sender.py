@@ -57,6 +57,7 @@ class Sender:
             # What another program has sent meanwhile is not a draft any more.
             database = self._context.history.database
             await asyncio.to_thread(confirm_sending, database, taken)
+            self._context.reach("confirmed")
             for batch_id in taken:
                 if self.closing:
                     return
@@ -87,6 +88,7 @@ class Sender:
             batches = [native]
         else:
             batches = await asyncio.to_thread(store_plan, self._context, plan)
+        self._context.reach("retry stored")
         self._context.publish(JobChanged(plan.job_id))
         try:
             await self.send(batches)

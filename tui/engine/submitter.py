@@ -23,6 +23,7 @@ from tui.errors import (
     AccountKeyError,
     AnswerLostError,
     BatchdeckError,
+    HistoryError,
     KeyRefusedError,
     ProviderError,
     QuotaError,
@@ -34,6 +35,7 @@ from tui.providers.refusals import may_have_acted
 from tui.store.batches import abandon, rows_of, write_input
 from tui.store.importing import REQUESTS
 
+_LOOK_OVER = "Nothing was sent. `batchdeck doctor` looks over the whole history."
 _UNSURE = "Look at the provider's own page, then submit the job again or delete it."
 
 
@@ -144,6 +146,7 @@ class Submitter:
     async def _send_native(self, dialect: Dialect, batch: Batch) -> None:
         """Let the provider run the rows again in its own batch."""
         if batch.submission is not Submission.RUNNING:
+            await self._begin(batch, {"submission": Submission.CREATING})
             self._context.reach("retrying in place")
             remote = await run_again(self._context, dialect, batch)
             parent = self._context.history.batch(batch.native_of or "")
@@ -155,7 +158,7 @@ class Submitter:
         folder = self._context.paths.job_folder(job.id)
         whole = batch.attempt == 1 and batch.rows == job.counts.total and not batch.edits
         if whole and dialect.passes_through:
-            return folder / REQUESTS
+            return await asyncio.to_thread(_unchanged, folder / REQUESTS, job.size)
         path = folder / f"{batch.id}.input.jsonl"
         if not path.exists():
             await asyncio.to_thread(self._write, dialect, job, batch, path)
@@ -292,6 +295,21 @@ class Submitter:
                 batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status
             )
         )
+
+
+def _unchanged(path: Path, size: int) -> Path:
+    """The job's requests, if they are still what was checked and confirmed.
+
+    Raises:
+        HistoryError: They are not.
+    """
+    try:
+        there = path.stat().st_size
+    except OSError as error:
+        raise HistoryError(f"{path} cannot be read: {error.strerror}", _LOOK_OVER) from error
+    if there != size:
+        raise HistoryError(f"{path} has {there:,} bytes and not {size:,} any more", _LOOK_OVER)
+    return path
 
 
 class _AnswerMissingError(Exception):

@@ -51,7 +51,7 @@ async def try_request(context: Context, account: str, request: bytes) -> Trial:
             f"{name} answers no single requests", "Send a few as a small job: --sample 5."
         )
     started = time.monotonic()
-    raw = await context.shielded(dialect.ask(request))
+    raw = await dialect.ask(request)
     seconds = time.monotonic() - started
     line = _as_result_line(custom_id, raw, dialect.result_style)
     return Trial(

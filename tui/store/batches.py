@@ -58,8 +58,8 @@ def begin_retry(
 ) -> list[str]:
     """Store the batches of a retry, all or none, and make their rows pending.
 
-    Rows that are pending already are left out: they are on their way in another batch, and
-    would be paid twice.
+    Rows that were sent again since the retry was planned are left out, whether they are still
+    on their way or have their answer: they would be paid twice.
 
     Args:
         database: The history.
@@ -70,7 +70,7 @@ def begin_retry(
         The ids of the batches that were stored.
 
     Raises:
-        UsageError: All of the rows are on their way.
+        UsageError: All of the rows were sent again since.
     """
     stored: list[str] = []
     with database.write(durable=True) as connection:
@@ -78,7 +78,7 @@ def begin_retry(
         if job is None:
             raise UsageError("the job is gone from the history")
         for batch, seqs in parts:
-            free = ended_of(connection, job, seqs)
+            free = ended_of(connection, job, seqs, batch.attempt)
             if not free:
                 continue
             pk = insert_batch(connection, msgspec.structs.replace(batch, rows=len(free)), job)
@@ -91,7 +91,7 @@ def begin_retry(
         refresh_job(connection, job)
     if not stored:
         raise UsageError(
-            "these rows are being sent again already", "Wait for the answers that are under way."
+            "these rows have been sent again already", "Look at their newest answers first."
         )
     return stored
 
@@ -185,13 +185,20 @@ def rows_of(connection: sqlite3.Connection, batch_id: str) -> list[int]:
     ]
 
 
+def has_silent_rows(database: Database, batch_id: str) -> bool:
+    """Was any row of a batch given up, because no line of its files spoke of it?"""
+    pk, job = batch_pk(database.read, batch_id)
+    found = database.read.execute(
+        "SELECT 1 FROM results WHERE job=? AND batch=? AND file IS NULL LIMIT 1", (job, pk)
+    ).fetchone()
+    return found is not None
+
+
 def pending_in(database: Database, batch: Batch) -> int:
     """How many rows of a batch have no result."""
     bounds = _bounds(batch)
     pk, job = batch_pk(database.read, batch.id)
-    return len(
-        pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
-    )
+    return len(pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None))
 
 
 def _bounds(batch: Batch) -> tuple[int, int] | None:

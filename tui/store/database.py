@@ -24,6 +24,13 @@ _HINTS = {
 }
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that closes when nobody holds it any more."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Database:
     """The history database.
 
@@ -43,19 +50,23 @@ class Database:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         self._lock = threading.RLock()
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._closed = False
         try:
             if not path.exists():
                 os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
             self._writer = self._connect()
             self._writer.execute("PRAGMA journal_mode=WAL")
             migrate(self._writer, path)
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise history_error(error, path) from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self.path,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
         )
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -100,10 +111,11 @@ class Database:
         """This thread's connection for reading; each statement sees the newest state."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
+            if self._closed:
+                raise sqlite3.ProgrammingError("it was closed")
             connection = self._connect()
             connection.execute("PRAGMA query_only=ON")
             self._local.connection = connection
-            self._readers.append(connection)
         return connection
 
     def version(self) -> int:
@@ -114,15 +126,18 @@ class Database:
         return int(number)
 
     def close(self) -> None:
-        """Close all connections; other threads must be done."""
+        """Close all connections; one that a thread still reads with closes when it is done."""
         with self._lock:
-            for connection in (*self._readers, self._writer):
-                connection.close()
-            self._readers.clear()
+            self._closed = True
+            self._writer.close()
+            # Closing a connection under a thread that uses it ends the whole program. Given
+            # up here, each closes with the last reference to it.
+            self._local = threading.local()
 
 
 def history_error(error: Exception, path: Path) -> HistoryError:
     """The error of SQLite or the disk as one that a person can act on."""
-    text = str(error)
+    # SQLite quotes what it stumbled over, be it text or not.
+    text = "it is malformed" if isinstance(error, UnicodeDecodeError) else str(error)
     hint = next((hint for word, hint in _HINTS.items() if word in text), "")
     return HistoryError(f"the history {path} cannot be used: {text}", hint)

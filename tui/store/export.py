@@ -27,7 +27,7 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 _PROGRESS_EVERY = 1000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Write = Callable[[RowLine], None]
 

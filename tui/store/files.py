@@ -38,14 +38,18 @@ def result_file(database: Database, paths: Paths, batch_id: str, kind: str) -> R
         indexed=found[2],
         lines=found[3],
         complete=bool(found[4]),
+        ref=found[5],
     )
 
 
-def mark_received(database: Database, file: ResultFile, received: int, *, complete: bool) -> None:
-    """Note how many bytes are on the disk, and whether that is all."""
+def mark_received(
+    database: Database, file: ResultFile, received: int, *, complete: bool, ref: str
+) -> None:
+    """Note how many bytes are on the disk, whether that is all, and where they came from."""
     with database.write() as connection:
         connection.execute(
-            "UPDATE files SET received=?, complete=? WHERE pk=?", (received, complete, file.pk)
+            "UPDATE files SET received=?, complete=?, ref=? WHERE pk=?",
+            (received, complete, ref, file.pk),
         )
 
 
@@ -76,9 +80,9 @@ def begin_anew(database: Database, file: ResultFile) -> ResultFile:
 
 def _find(
     connection: sqlite3.Connection, batch: int, name: str
-) -> tuple[int, int, int, int, int] | None:
-    found: tuple[int, int, int, int, int] | None = connection.execute(
-        "SELECT pk, received, indexed, lines, complete FROM files WHERE batch=? AND name=?",
+) -> tuple[int, int, int, int, int, str] | None:
+    found: tuple[int, int, int, int, int, str] | None = connection.execute(
+        "SELECT pk, received, indexed, lines, complete, ref FROM files WHERE batch=? AND name=?",
         (batch, name),
     ).fetchone()
     return found

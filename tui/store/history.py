@@ -22,6 +22,7 @@ from tui.paths import Paths
 from tui.store.batches import rows_of
 from tui.store.database import Database
 from tui.store.groups import read_groups
+from tui.store.guarding import guarded
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
 from tui.store.searching import TextSearch
@@ -31,6 +32,7 @@ from tui.store.terms import Terms
 _PAGE = 500
 
 
+@guarded
 class History:
     """What was asked for, sent and answered.
 

@@ -16,6 +16,7 @@ from typing import BinaryIO
 from tui.core.outcome import OUTCOME_CODES
 from tui.core.results import UnreadableLineError, read_openai_line
 from tui.core.rows import RowResult
+from tui.errors import HistoryError
 from tui.store.database import Database
 from tui.store.groups import Groups
 from tui.store.jobs import add_counts, batch_pk
@@ -55,6 +56,7 @@ class ResultFile:
     indexed: int
     lines: int
     complete: bool
+    ref: str = ""
 
 
 class ResultIndexer:
@@ -140,14 +142,11 @@ class ResultIndexer:
         count = self.lines + len(found) + len(strays)
         try:
             with self._database.write() as connection:
+                self._move_on(connection, offset, count)
                 self._store_rows(connection, found, strays)
                 connection.executemany(
                     "INSERT INTO strays (file, offset, length, kind, custom_id) VALUES (?,?,?,?,?)",
                     [(self._file.pk, *stray) for stray in strays],
-                )
-                connection.execute(
-                    "UPDATE files SET indexed=?, lines=? WHERE pk=?",
-                    (offset, count, self._file.pk),
                 )
         except BaseException:
             # Words that were stored in the transaction are gone with it.
@@ -155,6 +154,18 @@ class ResultIndexer:
             raise
         self.indexed = offset
         self.lines = count
+
+    def _move_on(self, connection: sqlite3.Connection, indexed: int, lines: int) -> None:
+        """Note how far the file is known, if nobody else has read on in it."""
+        cursor = connection.execute(
+            "UPDATE files SET indexed=?, lines=? WHERE pk=? AND indexed=?",
+            (indexed, lines, self._file.pk, self.indexed),
+        )
+        if cursor.rowcount != 1:
+            raise HistoryError(
+                f"another program reads {self._file.path.name} at the same time",
+                "It is looked at again by itself.",
+            )
 
     def _store_rows(
         self, connection: sqlite3.Connection, found: list[Found], strays: list[Stray]

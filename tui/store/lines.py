@@ -11,8 +11,9 @@ import msgspec
 
 from tui.core.outcome import OUTCOMES, Outcome
 from tui.core.readers import READERS
-from tui.core.results import UnreadableLineError
-from tui.core.rows import Attempt, Row, RowDetail, RowError, RowLine, Usage
+from tui.core.results import UnreadableLineError, decode_lenient
+from tui.core.rows import Attempt, Row, RowDetail, RowError, RowLine, RowResult, Usage
+from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.store.files import file_path
 from tui.store.importing import REQUESTS
@@ -62,7 +63,7 @@ class RowReader:
             return None
         record = records[0]
         row = self._row(record)
-        attempts = [Attempt(row=row, line=self._result(record), style=record[22] or "openai")]
+        attempts = [Attempt(row=row, line=self._shown(record), style=record[22] or "openai")]
         if record[4] is None:
             attempts.clear()
         older = self._connection.execute(
@@ -71,20 +72,28 @@ class RowReader:
             (self._job_pk, seq),
         ).fetchall()
         attempts += [
-            Attempt(row=self._row(other), line=self._result(other), style=other[22] or "openai")
+            Attempt(row=self._row(other), line=self._shown(other), style=other[22] or "openai")
             for other in older
         ]
         return RowDetail(
-            row=row, request=self._read(0, record[2], record[3]), attempts=tuple(attempts)
+            row=row, request=self._seen(0, record[2], record[3]), attempts=tuple(attempts)
         )
 
     def requests(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """The request lines of rows, in the order asked."""
+        """The request lines of rows, in the order asked.
+
+        Raises:
+            HistoryError: ``requests.jsonl`` is not what it was.
+        """
         for record in self._records(seqs):
-            yield record[0], self._read(0, record[2], record[3])
+            yield record[0], self._request(record)
 
     def lines(self, seqs: Sequence[int]) -> Iterator[RowLine]:
-        """Rows as scripts get them, in the order asked."""
+        """Rows as scripts get them, in the order asked.
+
+        Raises:
+            HistoryError: A result file is not what it was.
+        """
         for record in self._records(seqs):
             yield self._line(record)
 
@@ -129,17 +138,12 @@ class RowReader:
         row = self._row(record)
         text = ""
         error = row.error
-        line = self._result(record)
-        if line:
-            try:
-                result = READERS[record[22]](line, None)
-            except UnreadableLineError:
-                text = row.preview
-            else:
-                text = result.text
-                if error is not None and result.error is not None:
-                    # The preview is cut; the whole message stands in the file.
-                    error = msgspec.structs.replace(error, message=result.error.message)
+        if record[18] is not None:
+            result = self._answer(record)
+            text = result.text
+            if error is not None and result.error is not None:
+                # The preview is cut; the whole message stands in the file.
+                error = msgspec.structs.replace(error, message=result.error.message)
         return RowLine(
             custom_id=row.custom_id,
             outcome=row.outcome,
@@ -154,8 +158,52 @@ class RowReader:
             cost=row.cost,
         )
 
-    def _result(self, record: tuple[Any, ...]) -> bytes:
-        return b"" if record[18] is None else self._read(record[18], record[19], record[20])
+    def _answer(self, record: tuple[Any, ...]) -> RowResult:
+        """What a row's result line says.
+
+        Raises:
+            HistoryError: The line is not there any more, or speaks of another row.
+        """
+        try:
+            result = READERS[record[22]](self._read(record[18], record[19], record[20]), None)
+        except UnreadableLineError:
+            raise self._damaged(record[18]) from None
+        if result.custom_id != record[1]:
+            raise self._damaged(record[18])
+        return result
+
+    def _shown(self, record: tuple[Any, ...]) -> bytes:
+        """A row's result line to look at; nothing where the file is not what it was."""
+        if record[18] is None:
+            return b""
+        try:
+            self._answer(record)
+        except HistoryError:
+            # The row is still shown; `doctor` names the file.
+            return b""
+        return self._read(record[18], record[19], record[20])
+
+    def _request(self, record: tuple[Any, ...]) -> bytes:
+        """A row's request line.
+
+        Raises:
+            HistoryError: It is not there any more, or is another row's.
+        """
+        line = self._read(0, record[2], record[3])
+        try:
+            value = decode_lenient(line)
+        except UnreadableLineError:
+            raise self._damaged(0) from None
+        if not isinstance(value, dict) or value.get("custom_id") != record[1]:
+            raise self._damaged(0)
+        return line
+
+    def _seen(self, file: int, offset: int, length: int) -> bytes:
+        """Bytes to look at; nothing where the file is gone."""
+        try:
+            return self._read(file, offset, length)
+        except HistoryError:
+            return b""
 
     def _read(self, file: int, offset: int, length: int) -> bytes:
         stream = self._files.get(file)
@@ -163,11 +211,15 @@ class RowReader:
             try:
                 stream = self._path(file).open("rb", buffering=0)
             except FileNotFoundError:
-                # The row is still shown; `doctor` names the missing file.
-                return b""
+                raise self._damaged(file, "is not there any more") from None
             self._files[file] = stream
         stream.seek(offset)
         return stream.read(length)
+
+    def _damaged(self, file: int, what: str = "is not what it was") -> HistoryError:
+        return HistoryError(
+            f"{self._path(file)} {what}", "`batchdeck doctor` looks over the whole history."
+        )
 
     def _path(self, file: int) -> Path:
         if file == 0:

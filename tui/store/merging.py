@@ -156,15 +156,23 @@ def pending_of(
     return [row[0] for row in rows]
 
 
-def ended_of(connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int]) -> list[int]:
-    """Those of the rows that have a result, each once, in the order of the input."""
+def ended_of(
+    connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int], attempt: int
+) -> list[int]:
+    """Those of the rows that have a result, and were not sent in this attempt or a later one.
+
+    Returns:
+        Sequence numbers, each once, in the order of the input.
+    """
     found: list[int] = []
     for part in _parts(sorted(set(seqs))):
         found += (
             row[0]
             for row in connection.execute(
-                f"SELECT seq FROM results WHERE job=? AND seq IN ({_marks(part)}) ORDER BY seq",
-                (job_pk, *part),
+                f"SELECT r.seq FROM results r WHERE r.job=? AND r.seq IN ({_marks(part)})"
+                " AND r.attempt<? AND NOT EXISTS (SELECT 1 FROM attempts a"
+                " WHERE a.job=r.job AND a.seq=r.seq AND a.attempt>=?) ORDER BY r.seq",
+                (job_pk, *part, attempt, attempt),
             )
         )
     return found

@@ -1,16 +1,20 @@
 """The schema of ``history.db``, step by step.
 
 ``PRAGMA user_version`` counts the steps that were taken. Each runs in one transaction with
-the new version, so a crash leaves the old schema or the new one.
+the new version, so a crash leaves the old schema or the new one. Before a history of an
+earlier schema is changed, a copy of it is put beside it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from tui.errors import NewerHistoryError
+from tui.paths import open_private
 
 
 def m001_initial(connection: sqlite3.Connection) -> None:
@@ -27,8 +31,13 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial,)
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a database to the newest schema.
 
+    The copy of the earlier schema N is ``history.db.backup-N``; without it, for want of space
+    say, nothing is changed.
+
     Raises:
         NewerHistoryError: It has steps that this program does not know.
+        sqlite3.Error: It cannot be copied or changed.
+        OSError: The copy cannot be written.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
@@ -37,6 +46,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"this one knows {len(MIGRATIONS)})",
             "Update Batchdeck, or choose another home with --home.",
         )
+    if 0 < version < len(MIGRATIONS):
+        back_up(connection, path, version)
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.execute("BEGIN EXCLUSIVE")
         try:
@@ -49,6 +60,45 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+
+
+def back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
+    """Copy a history as it is, while others may read and write it.
+
+    Args:
+        connection: To the history.
+        path: Where it is.
+        version: The schema that it is expected to have.
+
+    Returns:
+        The copy, whole and on the disk.
+
+    Raises:
+        sqlite3.Error: It cannot be copied.
+        OSError: The copy cannot be written.
+    """
+    backup = path.with_name(f"{path.name}.backup-{version}")
+    temporary = path.with_name(f".{backup.name}.{os.getpid()}.part")
+    try:
+        os.close(open_private(temporary))
+        with contextlib.closing(sqlite3.connect(temporary)) as copy:
+            connection.backup(copy)
+            (copied,) = copy.execute("PRAGMA user_version").fetchone()
+        if copied == version:
+            _flush(temporary)
+            temporary.replace(backup)
+        # Else another program has taken the step meanwhile, and has made the copy.
+    finally:
+        temporary.unlink(missing_ok=True)
+    return backup
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 _INITIAL = """
@@ -171,6 +221,7 @@ CREATE TABLE files (
     indexed INTEGER NOT NULL DEFAULT 0,
     lines INTEGER NOT NULL DEFAULT 0,
     complete INTEGER NOT NULL DEFAULT 0,
+    ref TEXT NOT NULL DEFAULT '',
     UNIQUE (batch, name)
 );
 CREATE TABLE strays (

@@ -1,0 +1,322 @@
+"""Results come home whole, in whatever pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from tests.engine.bench import Bench, adds_up, outcomes, until
+from tests.fakes.loop import JumpingLoop, run
+from tests.fakes.provider import Broken, good_line
+from tui.core.outcome import Outcome
+from tui.core.status import BatchStatus
+from tui.engine import collector
+from tui.engine.engine import Engine
+from tui.errors import RequestRefusedError, UnreachableError
+from tui.providers.base import Capabilities
+
+GOOD, BAD = Outcome.SUCCEEDED, Outcome.FAILED
+
+
+def output_of(bench: Bench, engine: Engine, job_id: str, kind: str = "output") -> bytes:
+    (batch,) = engine.history.batches(job_id)
+    return (bench.paths.job_folder(job_id) / f"{batch.id}.{kind}.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, 305, 306, 307, 500, 10_000])
+@pytest.mark.parametrize(
+    "server", [{}, {"by_lines": True}, {"ranges": False}], ids=["ranges", "lines", "neither"]
+)
+def test_a_download_that_breaks_off_goes_on(
+    tmp_path: Path, server: dict[str, bool], cut: int
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, **server)
+        bench.dialect.chunk = 50
+        bench.provider.fault("download", Broken(cut), Broken(cut), UnreachableError("down"))
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "a", "b", "fail", "c", "d")
+            assert outcomes(engine, job.id) == [GOOD, GOOD, BAD, GOOD, GOOD]
+            adds_up(engine, job.id)
+            remote = bench.provider.only()
+            assert output_of(bench, engine, job.id) == remote.output
+            assert output_of(bench, engine, job.id, "errors") == remote.errors
+            strays = engine.history.strays(job.id)
+            assert (strays.duplicate, strays.unknown, strays.unreadable) == (0, 0, 0)
+            for seq in range(5):
+                (attempt,) = engine.history.row(job.id, seq).attempts
+                assert f'"r{seq}"'.encode() in attempt.line
+
+    run(test)
+
+
+def test_the_program_ends_in_the_middle_of_a_download(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("download", Broken(700))
+        engine = await bench.open()
+        job = await bench.imported(engine, *["x"] * 6)
+        await engine.submit(job.id)
+        await until(lambda: bench.provider.calls["download"])
+        await engine.close()
+        async with bench.engine(watch=True) as again:
+            await again.wait([job.id])
+            assert adds_up(again, job.id).succeeded == 6
+            assert again.history.strays(job.id).duplicate == 0
+            assert output_of(bench, again, job.id) == bench.provider.only().output
+            assert bench.provider.calls["download"] == 2
+
+    run(test)
+
+
+def test_a_last_line_without_an_end(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "a", "b")
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            bench.provider.run(remote)
+            remote.output = (remote.output or b"").rstrip(b"\n")
+            bench.provider.fault("download", Broken(len(remote.output) - 3))
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+            assert output_of(bench, engine, job.id) == remote.output
+
+    run(test)
+
+
+def test_rows_come_while_the_batch_runs(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(partial_results=True), by_lines=True)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, *["x"] * 4)
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            lines = [good_line(f"r{number}", "\u2028") + b"\n" for number in (2, 0, 3, 1)]
+            remote.growing = True
+            from tui.core.counts import RemoteCounts
+
+            for done in range(1, 4):
+                remote.output = b"".join(lines[:done]) + lines[done][:20]
+                remote.counts = RemoteCounts(total=4, completed=done, failed=0)
+                await asyncio.sleep(10)
+                assert adds_up(engine, job.id).succeeded == done
+            remote.output = b"".join(lines)
+            remote.growing = False
+            remote.status = BatchStatus.COMPLETED
+            remote.counts = RemoteCounts(total=4, completed=4, failed=0)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 4
+            assert output_of(bench, engine, job.id) == remote.output
+            assert engine.history.strays(job.id).unreadable == 0
+
+    run(test)
+
+
+def test_a_file_that_was_lost_here_is_fetched_again(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.dialect.chunk = 50
+        bench.provider.fault("download", Broken(700), Broken(300))
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, *["x"] * 6)
+            await engine.submit(job.id)
+            await until(lambda: adds_up(engine, job.id).succeeded, 0.05)
+            (batch,) = engine.history.batches(job.id)
+            (bench.paths.job_folder(job.id) / f"{batch.id}.output.jsonl").unlink()
+            # The server sends the lines in another order now.
+            remote = bench.provider.only()
+            remote.output = b"".join(reversed((remote.output or b"").splitlines(keepends=True)))
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 6
+            for seq in range(6):
+                (attempt,) = engine.history.row(job.id, seq).attempts
+                assert f'"r{seq}"'.encode() in attempt.line
+
+    run(test)
+
+
+def test_a_disk_that_takes_only_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = collector._open_at
+
+    class Tight:
+        """A file on a disk that is nearly full."""
+
+        def __init__(self, stream: BinaryIO) -> None:
+            self._stream = stream
+
+        def write(self, data: bytearray) -> int:
+            return self._stream.write(bytes(data[:7]))
+
+        def fileno(self) -> int:
+            return self._stream.fileno()
+
+        def __enter__(self) -> Tight:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._stream.close()
+
+    monkeypatch.setattr(collector, "_open_at", lambda path, have: Tight(opened(path, have)))
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine)
+            assert adds_up(engine, job.id).succeeded == 2
+            assert output_of(bench, engine, job.id) == bench.provider.only().output
+
+    run(test)
+
+
+def test_a_disk_that_is_full_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fsync
+    left = 4
+
+    def full(descriptor: int) -> None:
+        nonlocal left
+        left -= 1
+        if left > 0:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            monkeypatch.setattr(os, "fsync", full)
+            await until(lambda: engine.history.batches(job.id)[0].trouble, 0.01)
+            assert "No space left" in engine.history.job(job.id).trouble
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+            assert engine.history.job(job.id).trouble == ""
+
+    run(test)
+
+
+def test_results_that_the_provider_has_deleted(tmp_path: Path) -> None:
+    """After its keeping time a batch is still listed, and its files are gone."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        gone = RequestRefusedError("no such file", status=404)
+        bench.provider.fault("download", *[gone] * 50)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).missing == 2
+            await engine.delete(job.id)
+
+    run(test)
+
+
+def test_a_job_whose_results_do_not_come_can_be_deleted(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("download", *[UnreachableError("down")] * 50)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            await asyncio.sleep(5)
+            assert engine.history.batches(job.id)[0].status is BatchStatus.COMPLETED
+            await engine.delete(job.id)
+            await asyncio.sleep(600)
+            assert engine._watcher.watched() == set()
+
+    run(test)
+
+
+def test_files_that_lack_rows_stay_until_new_ones_come(tmp_path: Path) -> None:
+    """The provider counts more rows than its file has, and then it is gone."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "a", "b", "c")
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            bench.provider.run(remote)
+            whole = remote.output or b""
+            remote.output = b"".join(whole.splitlines(keepends=True)[:2])
+            bench.provider.fault("download", None, *[UnreachableError("down")] * 3)
+            await until(lambda: bench.provider.calls["download"] >= 3)
+            assert outcomes(engine, job.id) == [GOOD, GOOD, Outcome.PENDING]
+            remote.output = whole
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 3
+            assert output_of(bench, engine, job.id) == whole
+            assert engine.history.strays(job.id).duplicate == 0
+
+    run(test)
+
+
+def test_a_batch_that_goes_on_after_it_was_collected(tmp_path: Path) -> None:
+    """Doubleword opens batches again: its page has a button for it."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "a", "b", "c")
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            remote.status = BatchStatus.CANCELLED
+            remote.output = good_line("r1", "first") + b"\n"
+            await engine.wait([job.id])
+            gone = Outcome.CANCELLED
+            assert outcomes(engine, job.id) == [gone, GOOD, gone]
+            remote.status = BatchStatus.IN_PROGRESS
+            job = await engine.collect(job.id)
+            assert (job.status, job.ended_at) == (BatchStatus.IN_PROGRESS, None)
+            remote.status = BatchStatus.COMPLETED
+            remote.output = b"".join(good_line(f"r{n}", "again") + b"\n" for n in (0, 1, 2))
+            original = bench.provider.remote
+
+            def renamed(batch: object) -> object:
+                from msgspec.structs import replace
+
+                told = original(batch)  # type: ignore[arg-type]
+                results = tuple(
+                    replace(source, ref=source.ref.replace("batch-0", "batch-1"))
+                    for source in told.results
+                )
+                return replace(told, results=results)
+
+            bench.provider.batches["batch-1"] = remote
+            bench.provider.remote = renamed  # type: ignore[method-assign,assignment]
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD] * 3
+            assert output_of(bench, engine, job.id) == remote.output
+            assert engine.history.strays(job.id).duplicate == 0
+
+    run(test)
+
+
+def test_results_that_name_rows_twice_or_strangers(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "a", "b")
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            bench.provider.run(remote)
+            line = good_line("r0", "twice") + b"\n"
+            remote.output = line + line + good_line("x", "?") + b"\n\n<html>\n" + line
+            remote.output += good_line("r1", "b") + b"\n"
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+            strays = engine.history.strays(job.id)
+            assert (strays.duplicate, strays.unknown, strays.unreadable) == (2, 1, 1)
+
+    run(test)

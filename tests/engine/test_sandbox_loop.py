@@ -1,0 +1,254 @@
+"""The whole loop with the real parts: dialect, HTTP and the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.engine.bench import adds_up, outcomes, write_requests
+from tests.fakes.server import batches_at, sandbox
+from tui.config import AccountConfig, Config
+from tui.core.filtering import RowFilter
+from tui.core.jobs import Job
+from tui.core.outcome import Outcome
+from tui.core.status import BatchStatus, Submission
+from tui.engine.engine import Engine
+from tui.errors import BatchdeckError, KeyRefusedError, UnreachableError, UsageError
+from tui.paths import Paths
+
+GOOD, BAD = Outcome.SUCCEEDED, Outcome.FAILED
+
+
+@asynccontextmanager
+async def local(paths: Paths, rate: float = 0) -> AsyncIterator[Engine]:
+    """An engine whose only account is the sandbox inside it."""
+    engine = await Engine.open(paths, Config(), sandbox_rate=rate)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+def far(url: str, **profile: object) -> Config:
+    """A configuration with one account, on a sandbox elsewhere."""
+    quick = {"base": "openai-compatible", "poll": {"min_seconds": 0.05, "max_seconds": 0.2}}
+    return Config(
+        default_account="far",
+        providers={"far": {**quick, **profile}},
+        accounts={"far": AccountConfig(provider="far", base_url=f"{url}/v1")},
+    )
+
+
+@asynccontextmanager
+async def engine_at(paths: Paths, url: str, **profile: object) -> AsyncIterator[Engine]:
+    engine = await Engine.open(paths, far(url, **profile))
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+async def done(engine: Engine, folder: Path, *texts: str) -> Job:
+    job = await engine.import_file(write_requests(folder / "requests.jsonl", texts))
+    await engine.submit(job.id)
+    await engine.wait([job.id])
+    return engine.history.job(job.id)
+
+
+async def test_every_word_that_the_sandbox_obeys(paths: Paths, tmp_path: Path) -> None:
+    async with local(paths) as engine:
+        job = await done(
+            engine,
+            tmp_path,
+            "plain",
+            "sandbox:fail=400",
+            "sandbox:fail=429",
+            "sandbox:flaky=500",
+            "sandbox:truncate",
+            "sandbox:refuse",
+            "sandbox:say=h\\u00e9llo\u2028there",
+        )
+        truncated, refused = Outcome.TRUNCATED, Outcome.REFUSED
+        found = outcomes(engine, job.id)
+        assert found == [GOOD, BAD, BAD, BAD, truncated, refused, GOOD]
+        adds_up(engine, job.id)
+        codes = {
+            group.http_status: group.retryable for group in engine.history.error_groups(job.id)
+        }
+        assert codes == {400: False, 429: True, 500: True}
+        (said,) = engine.history.row_lines(
+            job.id, await engine.select(job.id, RowFilter(text="h\u00e9llo"))
+        )
+        assert said.text.startswith("h\u00e9llo")
+        plan = await engine.plan_retry(job.id)
+        assert (list(plan.seqs), plan.permanent) == ([2, 3], 1)
+        await engine.retry(plan)
+        await engine.wait([job.id])
+        assert outcomes(engine, job.id) == [GOOD, BAD, BAD, GOOD, truncated, refused, GOOD]
+        plan = await engine.plan_retry(job.id, [4], edits={"max_tokens": 4000})
+        await engine.retry(plan)
+        await engine.wait([job.id])
+        assert outcomes(engine, job.id)[4] is GOOD
+        assert adds_up(engine, job.id).total == 7
+        assert engine.history.job(job.id).status is BatchStatus.COMPLETED
+
+
+async def test_rows_that_expire(paths: Paths, tmp_path: Path) -> None:
+    async with local(paths) as engine:
+        job = await done(engine, tmp_path, "plain", "sandbox:expire", "plain")
+        assert outcomes(engine, job.id) == [GOOD, Outcome.EXPIRED, GOOD]
+        assert job.status is BatchStatus.EXPIRED
+        assert (await engine.plan_retry(job.id)).rows == 1
+
+
+async def test_a_running_batch_is_cancelled(paths: Paths, tmp_path: Path) -> None:
+    async with local(paths, rate=1) as engine:
+        file = write_requests(tmp_path / "requests.jsonl", ["x"] * 50)
+        job = await engine.import_file(file)
+        await engine.submit(job.id)
+        await engine.cancel(job.id)
+        await engine.wait([job.id])
+        counts = adds_up(engine, job.id)
+        assert counts.cancelled >= 48
+        assert counts.cancelled + counts.succeeded == 50
+        assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+
+
+async def test_a_job_is_split_by_the_limits_of_its_provider(paths: Paths, tmp_path: Path) -> None:
+    with sandbox(tmp_path / "far") as url:
+        async with engine_at(paths, url, limits={"rows": 3}) as engine:
+            job = await done(engine, tmp_path, *["x"] * 7, "sandbox:flaky=500")
+            assert [batch.rows for batch in engine.history.batches(job.id)] == [3, 3, 2]
+            assert outcomes(engine, job.id) == [GOOD] * 7 + [BAD]
+            await engine.retry(await engine.plan_retry(job.id))
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 8
+        assert len(batches_at(url)) == 4
+
+
+async def test_a_job_is_split_by_bytes(paths: Paths, tmp_path: Path) -> None:
+    with sandbox(tmp_path / "far") as url:
+        async with engine_at(paths, url, limits={"bytes": 500}) as engine:
+            job = await done(engine, tmp_path, *["x" * 100] * 7)
+            batches = engine.history.batches(job.id)
+            assert len(batches) > 2
+            assert sum(batch.rows for batch in batches) == 7
+            assert adds_up(engine, job.id).succeeded == 7
+
+
+@pytest.mark.parametrize("lost", ["create:1", "upload:1", "create:1,upload:1"])
+async def test_lost_answers_are_not_paid_twice(paths: Paths, tmp_path: Path, lost: str) -> None:
+    with sandbox(tmp_path / "far", lose_answer=tuple(lost.split(","))) as url:
+        async with engine_at(paths, url) as engine:
+            file = write_requests(tmp_path / "requests.jsonl", ["a", "b"])
+            job = await engine.import_file(file)
+            if "upload" in lost:
+                with pytest.raises(BatchdeckError):
+                    await engine.submit(job.id)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+        assert len(batches_at(url)) == 1
+
+
+@pytest.mark.parametrize("lost", ["retrieve:2", "list:1", "content:1", "content-half:2"])
+async def test_other_lost_answers_are_asked_for_again(
+    paths: Paths, tmp_path: Path, lost: str
+) -> None:
+    with sandbox(tmp_path / "far", lose_answer=(lost,)) as url:
+        async with engine_at(paths, url) as engine:
+            job = await done(engine, tmp_path, "a", "sandbox:fail=500", "b")
+            assert outcomes(engine, job.id) == [GOOD, BAD, GOOD]
+            strays = engine.history.strays(job.id)
+            assert (strays.duplicate, strays.unreadable, strays.unknown) == (0, 0, 0)
+
+
+async def test_a_provider_that_is_down(paths: Paths, tmp_path: Path) -> None:
+    with sandbox(tmp_path / "far") as url:
+        pass
+    async with engine_at(paths, url, http={"attempts": 1}) as engine:
+        file = write_requests(tmp_path / "requests.jsonl", ["a", "b"])
+        job = await engine.import_file(file)
+        with pytest.raises(UnreachableError):
+            await engine.submit(job.id)
+        job = engine.history.job(job.id)
+        assert (job.status, job.counts.pending) == (BatchStatus.DRAFT, 2)
+        assert job.trouble
+        assert engine.history.batches(job.id)[0].submission is Submission.DRAFT
+
+
+async def test_a_key_that_is_refused_and_one_that_is_not(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sandbox(tmp_path / "far", key="right") as url:
+        monkeypatch.setenv("BATCHDECK_KEY_FAR", "wrong")
+        async with engine_at(paths, url) as engine:
+            file = write_requests(tmp_path / "requests.jsonl", ["a", "b"])
+            job = await engine.import_file(file)
+            with pytest.raises(KeyRefusedError) as caught:
+                await engine.submit(job.id)
+            assert "BATCHDECK_KEY_FAR" in caught.value.hint
+            assert "wrong" not in str(caught.value)
+            monkeypatch.setenv("BATCHDECK_KEY_FAR", "right")
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+            monkeypatch.setenv("BATCHDECK_KEY_FAR", "wrong")
+            await engine.accounts.forget("far")
+            job = await engine.import_file(file)
+            with pytest.raises(KeyRefusedError):
+                await engine.submit(job.id)
+
+
+async def test_a_batch_that_the_server_cancelled_elsewhere(paths: Paths, tmp_path: Path) -> None:
+    with sandbox(tmp_path / "far", rows_per_second=1) as url:
+        async with engine_at(paths, url) as engine:
+            file = write_requests(tmp_path / "requests.jsonl", ["x"] * 30)
+            job = await engine.import_file(file)
+            await engine.submit(job.id)
+            (remote,) = batches_at(url)
+            async with httpx.AsyncClient() as client:
+                await client.post(f"{url}/v1/batches/{remote['id']}/cancel")
+            await engine.wait([job.id])
+            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+            counts = adds_up(engine, job.id)
+            assert counts.cancelled + counts.succeeded == 30
+
+
+async def test_two_engines_on_one_home(paths: Paths, tmp_path: Path) -> None:
+    import asyncio
+
+    with sandbox(tmp_path / "far") as url:
+        async with engine_at(paths, url) as one, engine_at(paths, url) as two:
+            two.watch()
+            file = write_requests(tmp_path / "requests.jsonl", ["a", "sandbox:flaky=500", "c"])
+            job = await one.import_file(file)
+            sent = await asyncio.gather(
+                one.submit(job.id), two.submit(job.id), return_exceptions=True
+            )
+            assert any(isinstance(result, Job) for result in sent)
+            assert all(isinstance(result, (Job, UsageError)) for result in sent)
+            await asyncio.gather(one.wait([job.id]), two.wait([job.id]))
+            assert len(batches_at(url)) == 1
+            plans = [await engine.plan_retry(job.id) for engine in (one, two)]
+            await asyncio.gather(one.retry(plans[0]), two.retry(plans[1]), return_exceptions=True)
+            await asyncio.gather(one.wait([job.id]), two.wait([job.id]))
+            assert adds_up(two, job.id).succeeded == 3
+            assert len(batches_at(url)) == 2
+            strays = one.history.strays(job.id)
+            assert (strays.duplicate, strays.unreadable, strays.unknown) == (0, 0, 0)
+
+
+async def test_the_demo_history(paths: Paths) -> None:
+    from tui.engine.demo import seed_demo
+
+    await seed_demo(paths)
+    async with local(paths) as engine:
+        jobs = engine.history.jobs()
+        assert len(jobs) == 7
+        for job in jobs:
+            adds_up(engine, job.id)

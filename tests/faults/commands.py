@@ -1,0 +1,68 @@
+"""The program's commands, run in this process on a home of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from tui.cli.program import program
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command gave; a crash never gets here."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.split("\n") if line]
+
+    def is_clear_error(self) -> bool:
+        """Does it say in two lines what is wrong, without a traceback or a shrug?"""
+        return (
+            self.code in (2, 3, 4, 5)
+            and re.search(r"(?m)^error: .", self.err) is not None
+            and "Traceback" not in self.err
+            and "something unexpected" not in self.err
+        )
+
+
+class Commands:
+    """Runs commands: ``commands("list", "--json")``."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.home = home
+        monkeypatch.setenv("BATCHDECK_HOME", str(home))
+        monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+
+    def __call__(self, *words: str | Path) -> Said:
+        result = CliRunner().invoke(program, [str(word) for word in words])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Said(result.exit_code, result.stdout, result.stderr)
+
+    def apart(self, *words: str | Path) -> Said:
+        """The same in a process of its own, which is gone afterwards."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tui", *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return Said(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,34 @@
+"""A body that only trickles is given up; one that is merely slow is not."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tui.providers.pace import Pace
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_kibibyte_in_a_spell_is_enough() -> None:
+    clock = Clock()
+    pace = Pace(60.0, clock)
+    for spell in range(1, 100):
+        clock.now = 60.0 * spell
+        pace.check(1024 * spell)
+
+
+@pytest.mark.parametrize("received", [0, 60, 1023])
+def test_less_is_a_trickle(received: int) -> None:
+    clock = Clock()
+    pace = Pace(60.0, clock)
+    clock.now = 59.9
+    pace.check(received)
+    clock.now = 60.0
+    with pytest.raises(httpx.ReadTimeout):
+        pace.check(received)

@@ -1,0 +1,268 @@
+"""One poll of a batch: what the provider says of it, stored and acted upon.
+
+A batch is over when it is terminal and everything that it gave is in the history. Ended
+batches whose files are late, cut or gone get some patience, and never an endless one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import NamedTuple
+
+from tui.core.jobs import Batch
+from tui.core.remote import RemoteBatch
+from tui.core.status import BatchStatus, Submission, is_terminal
+from tui.engine.collector import Collector
+from tui.engine.context import Context
+from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
+from tui.engine.native import rebased
+from tui.engine.quota import queue_was_full
+from tui.engine.remover import clean_up
+from tui.engine.submitter import Submitter
+from tui.errors import GarbledAnswerError, QuotaError, RequestRefusedError
+from tui.providers.base import Dialect
+
+_LATE_FILES = 5
+"""Polls after the end in which a result file that is not named yet may still appear."""
+
+_FETCHED_ANEW = 3
+"""How often result files are fetched again that lack rows which the provider has counted."""
+
+_GONE_FILES = 9
+"""Refusals of a named result file, with growing pauses, after which it counts as deleted."""
+
+
+class Step(NamedTuple):
+    """What came of a poll: is the batch over, and if not, seconds until the next one."""
+
+    over: bool
+    pause: float
+    polled: bool = True
+
+
+_OVER = Step(over=True, pause=0.0)
+
+
+class Poller:
+    """Asks for the batches of one engine, one at a time."""
+
+    def __init__(self, context: Context, submitter: Submitter, collector: Collector) -> None:
+        self._context = context
+        self._submitter = submitter
+        self._collector = collector
+        self._late: dict[str, int] = {}
+        self._cut: dict[str, int] = {}
+        self._ending: dict[str, asyncio.Lock] = {}
+
+    async def step(self, batch: Batch, listed: dict[str, RemoteBatch]) -> Step:
+        """Ask once and act on it, or send what is to be sent.
+
+        Args:
+            batch: As the history has it now; the lease is held.
+            listed: What a list call said of batches just now, by their remote ids.
+
+        Raises:
+            BatchdeckError: It did not work; it is to be tried again later.
+        """
+        context = self._context
+        if batch.collected:
+            return _OVER
+        if batch.submission is not Submission.RUNNING:
+            if batch.submission in (Submission.DRAFT, Submission.UNCERTAIN, Submission.REFUSED):
+                return _OVER
+            # A create under way must end even if the watching does.
+            await context.shielded(self._submitter.send(batch.id, unattended=True))
+            return Step(over=False, pause=0.0, polled=False)
+        dialect = await context.accounts.dialect(batch.account)
+        remote = await self._retrieve(dialect, batch, listed)
+        changed = await self._store(batch, remote)
+        if is_terminal(remote.status):
+            over = await self._end(dialect, batch, remote)
+            return Step(over=over, pause=self.shortest(batch))
+        if changed and any(source.growing for source in remote.results):
+            await self._collector.fetch(dialect, batch, remote)
+        return Step(over=False, pause=self._pause(batch, remote))
+
+    async def take(self, batch: Batch) -> None:
+        """Ask once because a person wants it, and fetch what there is now.
+
+        Raises:
+            BatchdeckError: It could not be asked for, or not be fetched.
+        """
+        dialect = await self._context.accounts.dialect(batch.account)
+        remote = await self._retrieve(dialect, batch, {})
+        await self._store(batch, remote)
+        if is_terminal(remote.status):
+            await self._end(dialect, batch, remote)
+        elif dialect.capabilities.partial_results:
+            await self._collector.fetch(dialect, batch, remote)
+
+    def forget(self, batch_id: str) -> None:
+        """A batch is over: nothing about it needs to be remembered."""
+        self._late.pop(batch_id, None)
+        self._cut.pop(batch_id, None)
+        self._ending.pop(batch_id, None)
+
+    async def _retrieve(
+        self, dialect: Dialect, batch: Batch, listed: dict[str, RemoteBatch]
+    ) -> RemoteBatch:
+        assert batch.remote_id is not None
+        remote = listed.get(batch.remote_id) or await dialect.retrieve(batch.remote_id)
+        if batch.native_of is not None:
+            remote = rebased(batch, self._context.history.batch(batch.native_of), remote)
+        return remote
+
+    async def _store(self, batch: Batch, remote: RemoteBatch) -> bool:
+        """Keep what the provider says; was any of it new?"""
+        context = self._context
+        status_changed = (remote.status, remote.raw_status) != (batch.status, batch.raw_status)
+        counts_changed = remote.counts != batch.remote_counts
+        now = context.clock()
+        changes: dict[str, object] = {
+            "next_poll_at": now + self._pause(batch, remote),
+            "trouble": "",
+        }
+        if status_changed or counts_changed or remote.raw != batch.raw:
+            changes |= {
+                "status": remote.status,
+                "raw_status": remote.raw_status,
+                "remote_counts": remote.counts,
+                "expires_at": remote.expires_at or batch.expires_at,
+                "raw": remote.raw,
+            }
+        if status_changed or counts_changed:
+            changes["progressed_at"] = now
+        if batch.collected and not is_terminal(remote.status):
+            # Its provider has gone on with it.
+            changes |= {"collected": False, "ended_at": None}
+        remark = ""
+        if status_changed:
+            remark = f"{remote.status.value.replace('_', ' ')} ({remote.raw_status})"
+        await context.update(batch.id, changes, remark=remark, durable=False)
+        if status_changed:
+            context.publish(
+                StatusChanged(
+                    batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status
+                )
+            )
+        if counts_changed:
+            context.publish(CountsChanged(batch.job_id, batch.id))
+        return status_changed or counts_changed
+
+    async def _end(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> bool:
+        """Collect an ended batch; ``False`` when its files are not there yet."""
+        async with self._ending.setdefault(batch.id, asyncio.Lock()):
+            now = self._context.history.batch(batch.id)
+            if now.collected and not batch.collected:
+                # Somebody asked to collect it in between.
+                return True
+            return await self._collect(dialect, batch, remote)
+
+    async def _collect(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> bool:
+        context = self._context
+        if queue_was_full(context.accounts.profile(batch.account), remote):
+            await self._wait_for_room(batch, remote)
+            return False
+        counts = remote.counts
+        if not remote.results and (remote.status is BatchStatus.COMPLETED or counts.completed):
+            seen = self._late[batch.id] = self._late.get(batch.id, 0) + 1
+            if seen < _LATE_FILES and remote.counts.ended != 0:
+                return False
+        remark = "Everything is here"
+        try:
+            await self._collector.fetch(dialect, batch, remote)
+        except RequestRefusedError as error:
+            if not self._is_gone(batch.id, error):
+                raise
+            remark = "The provider does not have all results any more"
+        else:
+            await self._refuse_cut_files(batch, remote)
+        silent = await self._collector.settle(batch, remote)
+        context.reach("settled")
+        if silent:
+            remark += f"; {silent:,} rows have no result line"
+        await context.update(
+            batch.id,
+            {
+                "collected": True,
+                "ended_at": remote.ended_at or context.clock(),
+                "next_poll_at": None,
+                "trouble": "",
+            },
+            remark=remark,
+        )
+        context.publish(BatchEnded(batch.job_id, batch.id, status=remote.status))
+        if context.accounts.cleans_up(batch.account):
+            # Who waited for the batch may close the program now: this is still done.
+            await context.shielded(clean_up(context, batch))
+        return True
+
+    def _is_gone(self, batch_id: str, error: RequestRefusedError) -> bool:
+        """Has a result file been refused for so long that it will not come any more?
+
+        Right after the end some providers do not know it yet.
+        """
+        if error.status not in (404, 410):
+            return False
+        seen = self._late[batch_id] = self._late.get(batch_id, 0) + 1
+        return seen >= _GONE_FILES
+
+    async def _refuse_cut_files(self, batch: Batch, remote: RemoteBatch) -> None:
+        """Fetch files again that lack rows which the provider says it is done with.
+
+        A body that ends early does not always show it: packed, without a length, or replaced
+        by something on the way. Rows that are called missing would be paid a second time.
+
+        Raises:
+            GarbledAnswerError: They lack some, and are to be fetched anew.
+        """
+        lacking = await self._collector.lacking(batch, remote)
+        seen = self._cut.get(batch.id, 0)
+        if not lacking or seen >= _FETCHED_ANEW:
+            return
+        self._cut[batch.id] = seen + 1
+        self._collector.doubt(batch, remote)
+        raise GarbledAnswerError(
+            f"the result files lack {lacking:,} rows that the provider is done with",
+            "They are fetched again.",
+        )
+
+    async def _wait_for_room(self, batch: Batch, remote: RemoteBatch) -> None:
+        """The provider's queue was full and nothing ran: the batch will be created again.
+
+        Raises:
+            QuotaError: Always, so that the next try is planned with growing pauses.
+        """
+        words = next((issue.message for issue in remote.issues if issue.message), "")
+        await self._context.update(
+            batch.id,
+            {
+                "submission": Submission.WAITING,
+                "status": BatchStatus.QUEUED,
+                "remote_id": None,
+                "submitted_at": None,
+            },
+            remark="The provider's queue was full; it is sent again when there is room",
+        )
+        raise QuotaError(words or "the provider's queue is full", "It is sent again by itself.")
+
+    def shortest(self, batch: Batch) -> float:
+        """Seconds between two polls, at the least."""
+        poll = self._context.accounts.profile(batch.account).poll
+        return max(0.05, poll.min_seconds)
+
+    def _pause(self, batch: Batch, remote: RemoteBatch) -> float:
+        """A tenth of the time that is left, or that has passed, within the profile's bounds."""
+        poll = self._context.accounts.profile(batch.account).poll
+        now = self._context.clock()
+        passed = max(0.0, now - (batch.submitted_at or now))
+        guess = passed
+        counts = remote.counts
+        if counts.ended and counts.total and passed > 0:
+            guess = passed * (counts.total - counts.ended) / counts.ended
+        wanted = min(guess, passed or guess) / 10
+        longest = max(poll.max_seconds, poll.min_seconds)
+        pause: float = min(max(wanted, self.shortest(batch)), longest)
+        jitter: float = random.uniform(0.9, 1.1)
+        return pause * jitter
