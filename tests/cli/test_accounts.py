@@ -104,6 +104,28 @@ def test_testing_an_account_tells_by_exit_code(run: Run) -> None:
         assert run("accounts", "test", "shut").code == 4
 
 
+def test_testing_an_account_says_what_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(name: str, url: str) -> str:
+        run("accounts", "add", name, "--provider", "openai", "--base-url", url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong")
+        done = run("accounts", "test", name, "--json")
+        assert done.out == ""
+        assert "sk-wrong" not in done.err
+        lines = done.err.splitlines()
+        assert [line.partition(" ")[0] for line in lines] == ["error:", "hint:"]
+        return done.err
+
+    with answering(401, '{"error": {"message": "no"}}', "application/json") as url:
+        assert told("key", url).startswith("error: the key is wrong: ")
+    with answering(404, "<html>nothing here</html>", "text/html") as url:
+        assert "is not the address of this provider" in told("address", url)
+    with answering(200, "<html>a web page</html>", "text/html") as url:
+        assert "is not the address of this provider" in told("page", url)
+    down = f"http://127.0.0.1:{closed_port()}/v1"
+    assert told("network", down).startswith(f"error: no way to {down}: ")
+    assert "no way to" in told("name", "https://nowhere.invalid/v1")
+
+
 def test_a_key_is_stored_found_and_removed_and_never_shown(run: Run, ring: MemoryKeyring) -> None:
     missing = run("keys", "status", "openai", "--json")
     assert missing.code == 4

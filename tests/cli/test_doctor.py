@@ -195,7 +195,7 @@ def test_all_jobs_are_built_anew_and_running_ones_are_left(
 
 
 def test_a_lost_result_file_is_told(run: Run, job: dict[str, Any], home: Path) -> None:
-    lost = next((home / "jobs" / job["id"]).glob("*.output.jsonl"))
+    lost = home / "jobs" / job["id"] / f"{job['batches'][0]['id']}.output.jsonl"
     lost.unlink()
     done = run("reindex", job["id"], "--json").document
     assert done["missing_files"] == [lost.name]

@@ -121,3 +121,19 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
     path = written(tmp_path, lines(*(chat(str(n)) for n in range(1500))))
     with pytest.raises(InputError, match="not read to its end"):
         estimate_file(path, OPENAI, stop=lambda: True)
+
+
+def test_the_short_way_and_the_long_one_agree(tmp_path: Path) -> None:
+    text = "Grüße aus Kiel " * 30
+    plain = [chat(str(n), text, model="gpt-5-mini", max_tokens=9) for n in range(70)]
+    parts = [chat(str(n), "", model="gpt-5-mini", max_tokens=9) for n in range(70)]
+    for row in parts:
+        content = [{"type": "text", "text": text}]
+        row["body"]["messages"] = [{"role": "user", "content": content}]
+    first, second = (estimated(tmp_path, OPENAI, *rows) for rows in (plain, parts))
+    assert first == second
+    mixed = estimated(tmp_path, OPENAI, *parts, *plain)
+    assert mixed.input_tokens == pytest.approx(2 * first.input_tokens, abs=1)
+    for row in plain:
+        row["body"]["system"] = text
+    assert estimated(tmp_path, OPENAI, *plain).input_tokens == mixed.input_tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -44,20 +45,22 @@ def missing_tools() -> list[str]:
     return [tool for tool in ("dbus-run-session", "gnome-keyring-daemon") if not shutil.which(tool)]
 
 
-@pytest.fixture(scope="session")
-def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a session bus with an unlocked gnome-keyring on it."""
+@contextlib.contextmanager
+def session(home: Path) -> Iterator[str]:
+    """The address of a session bus with an unlocked gnome-keyring on it.
+
+    Without its programs the test is skipped; in CI it fails.
+    """
     if missing := missing_tools():
         words = f"not installed: {', '.join(missing)} (.ci/run installs them)"
         if in_ci():
             pytest.fail(words)
         pytest.skip(words)
-    home = tmp_path_factory.mktemp("session")
     folders = {}
     for name in ("XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         (home / name).mkdir(mode=0o700)
         folders[name] = str(home / name)
-    session = subprocess.Popen(
+    bus = subprocess.Popen(
         ["dbus-run-session", "--", "sh", "-c", _SESSION],
         env={"PATH": os.environ["PATH"], "HOME": str(home), "PASSWORD": "opens", **folders},
         stdin=subprocess.PIPE,
@@ -65,13 +68,22 @@ def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert session.stdin is not None and session.stdout is not None
-    address = session.stdout.readline().strip()
+    assert bus.stdin is not None and bus.stdout is not None
+    address = bus.stdout.readline().strip()
     assert address.startswith("unix:"), "the session did not start"
-    yield address
-    session.stdin.close()
-    session.stdout.close()
-    assert session.wait(20) == 0
+    try:
+        yield address
+    finally:
+        bus.stdin.close()
+        bus.stdout.close()
+        assert bus.wait(20) == 0
+
+
+@pytest.fixture(scope="session")
+def bus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a session bus with an unlocked keyring, the same for all tests."""
+    with session(tmp_path_factory.mktemp("session")) as address:
+        yield address
 
 
 @pytest.fixture

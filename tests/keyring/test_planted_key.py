@@ -49,6 +49,14 @@ def traces(text: bytes) -> list[str]:
     return [name for name, form in forms.items() if form in text]
 
 
+@pytest.mark.parametrize(
+    "text", [f"x{KEY}x".encode(), KEY.encode().hex().encode(), base64.b64encode(KEY.encode())]
+)
+def test_the_search_finds_a_key(text: bytes) -> None:
+    assert traces(text)
+    assert traces(text[: len(text) // 4]) == []
+
+
 def assert_nowhere(home: Path, done: list[Done]) -> None:
     for one in done:
         assert traces((one.out + one.err).encode()) == []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from keyring.backends.SecretService import Keyring
 
 from tui.keys import find_key, remove_key, store_key, stored_key
 
-from .conftest import SECRET_SERVICE, Run, in_ci, missing_tools
+from .conftest import SECRET_SERVICE, Run, in_ci, missing_tools, session
 
 KEY = "sk-real-keyring-71c0ffee"
 
@@ -98,3 +101,33 @@ def test_a_key_from_the_keyring_opens_the_provider(bus: str, batchdeck: Run) -> 
         assert json.loads(good.out)["models"]
     assert batchdeck("keys", "remove", "own", "-y", **real).code == 0
     join_all()
+
+
+LOCK = """
+import secretstorage
+secretstorage.get_default_collection(secretstorage.dbus_init()).lock()
+"""
+
+
+def test_a_locked_keyring_is_told_and_the_environment_still_works(
+    batchdeck: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "session").mkdir()
+    with session(tmp_path / "session") as address:
+        real = {"DBUS_SESSION_BUS_ADDRESS": address, "PYTHON_KEYRING_BACKEND": SECRET_SERVICE}
+        assert batchdeck("keys", "set", "openai", stdin=KEY, **real).code == 0
+        # Nobody can be asked for its password: the session has no screen.
+        subprocess.run(
+            [sys.executable, "-c", LOCK], env={**os.environ, **real}, check=True, timeout=30
+        )
+        locked = batchdeck("keys", "status", "openai", "--json", **real)
+        assert locked.code == 4
+        assert json.loads(locked.out)["trouble"] == "the keyring is locked"
+        assert "BATCHDECK_KEY_OPENAI" in locked.err
+        again = batchdeck("keys", "set", "openai", stdin=KEY, **real)
+        assert again.code == 4
+        assert again.err.startswith("error: the keyring is locked\nhint: Unlock it.")
+        other = batchdeck(
+            "keys", "status", "openai", "--json", **real, BATCHDECK_KEY_OPENAI="sk-environment"
+        )
+        assert json.loads(other.out)["origin"] == "environment"

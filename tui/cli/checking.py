@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.cli import words
+from tui.cli.costs import cost_document, cost_pairs, is_free
 from tui.cli.failures import GOOD
+from tui.cli.mending import Mending, fix_words, mending_options, part_lines, written_document
 from tui.cli.meter import Meter
 from tui.cli.options import account_option, shared
 from tui.cli.output import (
@@ -29,35 +31,51 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 
-@click.command(short_help="Check a file of requests; nothing is sent.")
+@click.command(short_help="Check a file of requests, and mend or split it; nothing is sent.")
 @click.argument("file", type=click.Path(path_type=Path))
 @account_option
+@mending_options
 @shared
-def check(settings: Settings, file: Path, account: str | None) -> int:
-    """Check a FILE of requests against the limits of an account; nothing is sent."""
+def check(settings: Settings, file: Path, account: str | None, **options: Any) -> int:
+    """Check a FILE of requests against the limits of an account; nothing is sent.
+
+    Tells the problems with their lines, the tokens and the cost. With --fix-to the copy is
+    what is checked.
+    """
+    mending = Mending(**options)
 
     async def work(engine: Engine) -> CheckReport:
+        fixed = await mending.fix(engine, file)
+        target = mending.fix_to or file
         with stop_at_exit() as stop:
-            return await engine.check(
-                file, account=account, stop=stop, progress=Meter("checking").show
+            report = await engine.check(
+                target, account=account, stop=stop, progress=Meter("checking").show
             )
+            estimate = await engine.estimate(target, account, stop=stop)
+        parts = await mending.split(engine, target, account) if report.ok else []
+        if settings.json:
+            document = {**_document(report), "cost": cost_document(estimate)}
+            print_json({**document, **written_document(fixed, parts)})
+        else:
+            costs = cost_pairs(estimate, free=is_free(engine, account))
+            written = {"mended": "" if fixed is None else fix_words(fixed)}
+            print_lines([*_story(report, {**costs, **written}), *part_lines(parts)])
+        return report
 
     report = run(settings, work)
-    if settings.json:
-        print_json(_document(report))
-    else:
-        print_lines(_story(report))
     if report.ok:
         return GOOD
-    raise _refusal(file, report)
+    raise refusal(mending.fix_to or file, report)
 
 
-def _refusal(file: Path, report: CheckReport) -> InputError:
+def refusal(file: Path, report: CheckReport) -> InputError:
+    """The error for a file that may not be submitted."""
     if report.ok_when_fixed:
         hint = f"`batchdeck submit --fix {file}` mends that and changes no request."
         return InputError(f"{file} needs small fixes first", hint, path=file)
     problems = words.plural(report.stops + report.fixable, "problem")
-    return InputError(f"{file} cannot be submitted: {problems}", "Mend the file.", path=file)
+    hint = "Mend the file; `batchdeck check --fix-to FILE` mends ids, blank and repeated rows."
+    return InputError(f"{file} cannot be submitted: {problems}", hint, path=file)
 
 
 def _document(report: CheckReport) -> dict[str, object]:
@@ -67,14 +85,14 @@ def _document(report: CheckReport) -> dict[str, object]:
     return {"ok": report.ok, "ok_when_fixed": report.ok_when_fixed, **document}
 
 
-def _story(report: CheckReport) -> list[str]:
-    counted = {
+def _story(report: CheckReport, costs: dict[str, Cell | str]) -> list[str]:
+    counted: dict[str, Cell | str] = {
         "file": report.path,
         "size": words.size_words(report.size),
         "requests": f"{report.rows:,}",
         "endpoint": _with_counts(report.endpoints),
         "model": _with_counts(report.models),
-        "input tokens": f"about {report.input_tokens:,}",
+        **costs,
     }
     lines = pairs(counted)
     if report.problems:

@@ -15,8 +15,12 @@ Colour = Literal["", "green", "yellow", "red", "blue", "dim", "bold"]
 
 _CODES = {"green": 32, "yellow": 33, "red": 31, "blue": 34, "dim": 2, "bold": 1}
 
-# Legal in JSON and dangerous after it: DEL, C1 controls, line separators, bidi overrides.
-_RISKY = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+# Legal in JSON and dangerous after it: DEL, C1 controls, line separators, bidi overrides, and
+# what is there without being seen.
+_RISKY = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 
 
 class ReaderGoneError(Exception):
@@ -48,7 +52,13 @@ def json_bytes(value: Any, *, indent: int = 0) -> bytes:
     if raw.isascii() and b"\x7f" not in raw:
         return raw
     text = raw.decode("utf-8")
-    return _RISKY.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8")
+    return _RISKY.sub(_json_escape, text).encode("utf-8")
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    # JSON writes a character beyond the first 65,536 as two units of UTF-16.
+    units = match[0].encode("utf-16-be")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
 def print_json(document: Any) -> None:

@@ -16,6 +16,7 @@ from tui import __version__
 from tui.cli import (
     accounts,
     checking,
+    composing,
     dashboard,
     doctor,
     jobs,
@@ -27,6 +28,8 @@ from tui.cli import (
     results,
     sending,
     server,
+    templates,
+    trying,
 )
 from tui.cli.failures import GOOD, report
 from tui.cli.options import home_option
@@ -161,7 +164,10 @@ def program(context: click.Context, demo: bool) -> int:
 
 
 for command in (
+    composing.compose,
+    templates.templates,
     checking.check,
+    trying.try_request,
     sending.submit,
     jobs.list_jobs,
     jobs.show,

@@ -11,9 +11,10 @@ import click
 
 from tui.cli import words
 from tui.cli.completion import complete_files_and_jobs, complete_jobs
+from tui.cli.costs import budget_option, is_free
 from tui.cli.failures import GOOD, SOME_ROWS_FAILED
+from tui.cli.importing import Draft
 from tui.cli.jobs import print_job
-from tui.cli.meter import Meter
 from tui.cli.options import (
     NO_ANSWER,
     account_option,
@@ -26,9 +27,16 @@ from tui.cli.options import (
     yes_option,
 )
 from tui.cli.output import is_terminal, print_json, say
-from tui.cli.session import ask, run, stop_at_exit
+from tui.cli.session import ask, run
 from tui.cli.settings import Settings
-from tui.errors import BatchdeckError, InputError, QuotaError, UnknownJobError, UsageError
+from tui.errors import (
+    BatchdeckError,
+    BudgetError,
+    InputError,
+    QuotaError,
+    UnknownJobError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from tui.cli.progress import Progress
@@ -44,6 +52,13 @@ if TYPE_CHECKING:
 @set_option
 @click.option(
     "--fix", is_flag=True, help="Mend what changes no request: BOM, line ends, blank lines."
+)
+@budget_option
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Send N rows of the file as a job NAME-sample; the rest waits as the job NAME.",
 )
 @click.option("--wait", is_flag=True, help="Wait until the job has ended and is collected.")
 @click.option(
@@ -61,30 +76,32 @@ def submit(
     window: str | None,
     edits: tuple[tuple[str, Any], ...],
     fix: bool,
+    budget: float | None,
+    sample: int | None,
     wait: bool,
     resend: bool,
 ) -> int:
-    """Send a FILE of requests as a new job, or a JOB that was not sent yet."""
+    """Send a FILE of requests as a new job, or a JOB that was not sent yet.
+
+    With --sample N the file becomes two jobs: N rows, evenly spread over it, are sent as
+    NAME-sample; the others wait as NAME until `batchdeck submit NAME` sends them.
+
+    A budget (--budget, or [budget] in config.toml) is compared with the most that the job may
+    cost. -y does not lift it, and a cost that nobody knows does not keep it.
+    """
     path = Path(file)
     is_file = path.is_file()
 
     async def work(engine: Engine) -> int:
+        made: list[Job] = []
         if is_file:
-            await _ask_for_file(engine, settings, path, account, fix)
-            with stop_at_exit() as stop:
-                job = await engine.import_file(
-                    path,
-                    account=account,
-                    name=name,
-                    fix=fix,
-                    window=window,
-                    edits=edits_of(edits),
-                    stop=stop,
-                    progress=Meter("importing").show,
-                )
+            draft = Draft(path, account, name, window, edits_of(edits), fix, sample)
+            await _ask_for_file(engine, settings, draft)
+            made = await draft.jobs(engine)
+            job = made[0]
         else:
             job = _stored_job(engine, file)
-            if account is not None or name is not None or window is not None or edits:
+            if account is not None or name is not None or window is not None or edits or sample:
                 raise UsageError(
                     f"{job.name} ({job.id}) keeps its account, name, window and requests",
                     "Leave these options out, or submit a file.",
@@ -93,7 +110,12 @@ def submit(
         async with shown_progress(engine, [job.id]):
             try:
                 # All parts are left waiting when the queue is full, not only the first.
-                await engine.submit(job.id, resend_uncertain=resend, patient=True)
+                await engine.submit(job.id, resend_uncertain=resend, patient=True, budget=budget)
+            except BudgetError:
+                # Nothing was sent, and what is too dear is not to stand in the list.
+                for job in made:
+                    await engine.delete(job.id)
+                raise
             except BatchdeckError as error:
                 if is_file:
                     again = f"The job is kept: `batchdeck submit {job.id}` sends it again."
@@ -103,7 +125,11 @@ def submit(
                 await engine.wait([job.id])
             else:
                 _tell_waiting(engine, job)
-        return _finish(engine, [job.id], settings, waited=wait)
+        code = _finish(engine, [job.id], settings, waited=wait)
+        for rest in made[1:]:
+            more = words.plural(rest.counts.total, "other request")
+            say(f"The {more} wait as {rest.name}: `batchdeck submit {rest.id}` sends them.")
+        return code
 
     return run(settings, work)
 
@@ -125,33 +151,29 @@ def _tell_waiting(engine: Engine, job: Job) -> None:
         )
 
 
-async def _ask_for_file(
-    engine: Engine, settings: Settings, path: Path, account: str | None, fix: bool
-) -> None:
-    name = account or engine.accounts.default
-    if settings.yes or not is_terminal(sys.stdin) or _is_free(engine, name):
+async def _ask_for_file(engine: Engine, settings: Settings, draft: Draft) -> None:
+    name = draft.account or engine.accounts.default
+    if settings.yes or not is_terminal(sys.stdin) or is_free(engine, name):
         return
-    report = await engine.check(path, account=account)
+    report = await engine.check(draft.path, account=draft.account)
     # A file that may not be sent is refused by the import, with the line that is wrong.
-    if report.ok or (fix and report.ok_when_fixed):
-        models = ", ".join(report.models)
-        await _ask_to_send(engine, settings, name, report.rows, models)
+    if report.ok or (draft.fix and report.ok_when_fixed):
+        rows, model, cost = await draft.in_words(engine, report)
+        await _ask_to_send(engine, settings, name, rows, model, cost)
 
 
 async def _ask_to_send(
-    engine: Engine, settings: Settings, account: str, rows: int, model: str
+    engine: Engine, settings: Settings, account: str, rows: int, model: str, cost: str = ""
 ) -> None:
-    if _is_free(engine, account):
+    if is_free(engine, account):
         return
     provider = engine.account(account).provider_name
     what = (
         f"{words.plural(rows, 'request')} for {model}" if model else words.plural(rows, "request")
     )
+    if cost and not settings.yes and is_terminal(sys.stdin):
+        say(f"Cost: {cost}.")
     await ask(settings, f"Send {what} to {provider} with account {account}?")
-
-
-def _is_free(engine: Engine, account: str) -> bool:
-    return engine.account(account).provider == "sandbox"
 
 
 def _stored_job(engine: Engine, ref: str) -> Job:
@@ -211,6 +233,7 @@ def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
 @click.option(
     "--all", "permanent_too", is_flag=True, help="Also rows that cannot succeed unchanged."
 )
+@budget_option
 @click.option("--wait", is_flag=True, help="Wait until the rows have ended and are collected.")
 @yes_option
 @shared
@@ -223,6 +246,7 @@ def retry(
     edits: tuple[tuple[str, Any], ...],
     model: str | None,
     permanent_too: bool,
+    budget: float | None,
     wait: bool,
 ) -> int:
     """Send rows of a JOB again: those without an answer, or those that the options choose.
@@ -248,7 +272,7 @@ def retry(
         await _ask_to_send(engine, settings, plan.account, plan.rows, plan.model)
         async with shown_progress(engine, [found.id]):
             try:
-                await engine.retry(plan)
+                await engine.retry(plan, budget=budget)
             except QuotaError:
                 if not wait:
                     _tell_waiting(engine, found)

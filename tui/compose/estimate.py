@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from tui.compose.billable import Body, bodies_of, input_tokens
 from tui.compose.blocks import open_bytes
 from tui.compose.check import stopped
-from tui.compose.endpoints import MESSAGES_URL
 from tui.compose.prices import PriceSource, Rates, rates_of
-from tui.compose.tokens import prompt_tokens
-from tui.core.lines import BOM, lines_of
+from tui.core.lines import lines_of
 
 _EVERY = 1000
 WITHOUT_ANSWER = ("/embeddings", "/moderations")
@@ -106,26 +104,6 @@ def _whole(amount: float | None) -> int | None:
     return None if amount is None else round(amount)
 
 
-class _Body(msgspec.Struct):
-    model: Any = None
-    messages: Any = None
-    input: Any = None
-    prompt: Any = None
-    text: Any = None
-    system: Any = None
-    instructions: Any = None
-    max_tokens: Any = None
-    max_completion_tokens: Any = None
-    max_output_tokens: Any = None
-    n: Any = None
-
-
-class _Row(msgspec.Struct):
-    url: Any = None
-    body: _Body | None = None
-    params: _Body | None = None
-
-
 class _Sum:
     """Tokens of rows with the same model and price tier."""
 
@@ -192,25 +170,18 @@ def estimate_lines(
     other = scales.get("", 1.0)
     rates: dict[str, Rates | None] = {}
     sums: dict[tuple[str, int], _Sum] = {}
-    decode = msgspec.json.Decoder(_Row).decode
-    for line in lines:
-        try:
-            row = decode(line.removeprefix(BOM))
-        except (ValueError, RecursionError):
-            continue
-        body = row.body or row.params
-        if body is None:
-            continue
+    for url, body in bodies_of(lines):
         model = body.model if isinstance(body.model, str) else ""
         if model not in rates:
             rates[model] = rates_of(model, source)
-        tokens = _input_tokens(body) * scales.get(model, other)
+        tokens = input_tokens(body) * scales.get(model, other)
         rate = rates[model]
-        tier = rate.tier_of(tokens) if rate is not None else 0
-        total = sums.setdefault((model, tier), _Sum())
+        key = (model, rate.tier_of(tokens) if rate is not None else 0)
+        total = sums.get(key)
+        if total is None:
+            total = sums[key] = _Sum()
         total.rows += 1
         total.input += tokens
-        url = row.url if isinstance(row.url, str) else MESSAGES_URL
         if not url.endswith(WITHOUT_ANSWER):
             total.answers += 1
             _add_answer(total, body, usual.get(model, 0.0))
@@ -218,19 +189,8 @@ def estimate_lines(
     return _estimate(sums, rates, source, calibrated=bool(sums) and known)
 
 
-def _input_tokens(body: _Body) -> float:
-    prompt = body.messages if body.messages is not None else body.input
-    if prompt is None:
-        prompt = body.prompt if body.prompt is not None else body.text
-    tokens, _ = prompt_tokens(prompt)
-    for extra in (body.system, body.instructions):
-        if extra is not None:
-            tokens += prompt_tokens(extra)[0]
-    return tokens
-
-
-def _add_answer(total: _Sum, body: _Body, usual: float) -> None:
-    choices = body.n if type(body.n) is int and body.n > 0 else 1
+def _add_answer(total: _Sum, body: Body, usual: float) -> None:
+    choices = body.n if isinstance(body.n, int) and body.n > 0 else 1
     longest = body.max_completion_tokens
     if type(longest) is not int:
         longest = body.max_output_tokens

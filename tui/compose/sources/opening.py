@@ -49,6 +49,12 @@ _UNITS: dict[str, TextUnit] = {
 }
 
 
+def runs_code(spec: str) -> bool:
+    """Would opening this run a program of the user's, so that a person is to be asked first?"""
+    path = Path(spec.partition("::")[0])
+    return _BY_ENDING.get(path.suffix.lower()) == "builder" and not path.is_dir()
+
+
 def open_source(
     spec: str,
     *,

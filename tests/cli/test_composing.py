@@ -1,0 +1,195 @@
+"""``compose`` and ``templates``: from real inputs to a job that ran."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui.compose.samples import PRODUCTS
+
+from .conftest import Run
+from .test_terminal import Spawn, ended
+from .test_terminal import spawn as spawn
+
+PROMPT = "Good or bad? {review}"
+
+
+def sqlite_file(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "CREATE TABLE t (id TEXT, review TEXT); INSERT INTO t VALUES ('1', 'ok'), ('2', 'bad');"
+    )
+    connection.close()
+
+
+def builder(path: Path) -> None:
+    path.write_text("def build():\n    print('noise')\n    yield {'id': 1, 'review': 'ok'}\n")
+
+
+INPUTS: dict[str, tuple[str, bytes | Callable[[Path], None], list[str], int]] = {
+    "quoted csv, bom": ("a.csv", '\ufeffid,review\r\n1,"a ""b""\r\nc"\r\n2,d\r\n'.encode(), [], 2),
+    "latin-1": ("a.csv", "id,review\n1,Größe\n".encode("latin-1"), ["--encoding", "latin-1"], 1),
+    "tsv": ("a.tsv", b"id\treview\n1\tok\n", [], 1),
+    "semicolon": ("a.csv", b"id;review\n1;a, b\n", ["--delimiter", ";"], 1),
+    "no header": ("a.csv", b"1,ok\n2,bad\n", ["--no-header", "-t", "Good? {column_2}"], 2),
+    "sqlite": ("a.db", sqlite_file, [], 2),
+    "program": ("a.py", builder, ["--trust"], 1),
+    "jsonl": ("a.jsonl", b'{"id": "1", "review": "ok"}\n', [], 1),
+}
+
+
+@pytest.mark.parametrize("kind", list(INPUTS))
+def test_an_input_is_composed_checked_and_sent(kind: str, run: Run, tmp_path: Path) -> None:
+    name, content, options, rows = INPUTS[kind]
+    source, out = tmp_path / name, tmp_path / "out.jsonl"
+    if isinstance(content, bytes):
+        source.write_bytes(content)
+    else:
+        content(source)
+    spec = f"{source}::t" if kind == "sqlite" else str(source)
+    done = run("compose", spec, "-t", PROMPT, "-m", "gpt-5-mini", "-o", out, "--json", *options)
+    assert done.code == 0, done.err
+    assert done.document["rows"] == rows and done.document["ok"] is True
+    assert done.document["cost"]["high"] is None
+    assert run("check", out).code == 0
+    sent = run("submit", out, "--wait", "--json")
+    assert sent.code == 0 and sent.document["counts"]["succeeded"] == rows
+
+
+def test_standard_input_is_a_source(batchdeck: Run, tmp_path: Path) -> None:
+    done = batchdeck("compose", "-", "-t", PROMPT, "-m", "m", "-o", "o.jsonl", "--json",
+                     stdin="id,review\n1,ok\n2,no\n")  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.document["rows"] == 2
+    assert len((tmp_path / "o.jsonl").read_text().splitlines()) == 2
+
+
+def bodies(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
+def test_options_change_the_requests(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "o.jsonl"
+    done = run("compose", PRODUCTS, "-t", "Sell {name}", "-m", "gpt-5-mini", "-o", out,
+               "--id", "p-{sku}", "--set", "max_tokens=7", "--set", "metadata.team=ops",
+               "--limit", "3", "--account", "openai")  # fmt: skip
+    assert done.code == 0, done.err
+    rows = bodies(out)
+    skus = [text.split(",")[0] for text in PRODUCTS.read_text().splitlines()[1:4]]
+    assert [row["custom_id"] for row in rows] == [f"p-{sku}" for sku in skus]
+    assert rows[0]["body"]["max_tokens"] == 7 and rows[0]["body"]["metadata"] == {"team": "ops"}
+    assert "USD" in done.out and f"batchdeck submit {out} --account openai" in done.out
+
+
+def test_a_preview_writes_nothing(run: Run, tmp_path: Path) -> None:
+    arguments = ["compose", str(PRODUCTS), "-t", "Sell {name}", "-m", "gpt-5-mini", "--preview"]
+    done = run(*arguments, "--json", "--account", "openai")
+    assert done.code == 0
+    # The random row may be the longest one too.
+    assert [row["why"] for row in done.document["rows"]][:2] == ["first", "random"]
+    assert done.document["count"] == 10 and done.document["cost"]["low"] > 0
+    assert "first row (1)" in run(*arguments).out
+    assert list(tmp_path.glob("*.jsonl")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (
+            ["{p}", "-t", "{nme}", "-m", "m", "-o", "{o}"],
+            "row 1: there is no column 'nme'",
+            "'name'",
+        ),
+        (["{p}", "-t", "{name}", "-o", "{o}"], "no model is chosen", "--model"),
+        (["{p}", "-m", "m", "-o", "{o}"], "are no requests yet", "--template"),
+        (["{p}", "-t", "nothing", "-m", "m", "-o", "{o}"], "there is no template", "column"),
+        (["{p}", "-t", "{name}", "-m", "m"], "no file to write", "-o"),
+        (["{p}", "-t", "{name}", "-m", "m", "-o", "{p}"], "is the source itself", "another"),
+        (["gone.csv", "-t", "{name}", "-m", "m", "-o", "{o}"], "gone.csv", ""),
+        (["-t", "{name}"], "there is no source", "--help"),
+        (["{p}", "--save-template", "x"], "no template to save", "--template"),
+    ],
+)
+def test_a_wrong_compose_is_exit_code_2(
+    arguments: list[str], error: str, hint: str, run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "o.jsonl"
+    places = {"{p}": str(PRODUCTS), "{o}": str(out)}
+    done = run("compose", *(places.get(word, word) for word in arguments))
+    assert done.code == 2 and done.out == ""
+    first, second = done.err.splitlines()[:2]
+    assert error in first and hint in second
+    assert not out.exists()
+    assert PRODUCTS.read_text().startswith("sku,")
+
+
+def test_a_program_needs_trust(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "b.py"
+    builder(source)
+    for words in ([], ["-y"]):
+        done = run("compose", source, "-t", PROMPT, "-m", "m", "-o", tmp_path / "o", *words)
+        assert done.code == 2 and f"{source} is a program and was not run" in done.err
+    good = run(
+        "compose", source, "-t", PROMPT, "-m", "m", "-o", tmp_path / "o", "--trust", "--json"
+    )
+    assert good.document["rows"] == 1 and "noise" in good.err
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "code"),
+    [([], "y", 0), ([], "n", 130), (["-y"], "n", 130), (["--trust"], "y", 0),
+     (["--trust", "-y"], None, 0)],
+)  # fmt: skip
+def test_a_person_is_shown_the_program(
+    words: list[str], answer: str | None, code: int, spawn: Spawn, tmp_path: Path
+) -> None:
+    source = tmp_path / "b.py"
+    builder(source)
+    child = spawn("compose", source, "-t", PROMPT, "-m", "m", "-o", "o.jsonl", *words)
+    if answer is not None:
+        child.expect("Run .*b.py with all your rights")
+        child.sendline(answer)
+    assert ended(child)[0] == code
+    assert (tmp_path / "o.jsonl").exists() is (code == 0)
+
+
+def test_templates_are_saved_listed_and_removed(run: Run, tmp_path: Path) -> None:
+    saved = run("compose", "-t", PROMPT, "-m", "gpt-5-mini", "--set", "max_tokens=9",
+                "--save-template", "Reviews")  # fmt: skip
+    assert saved.code == 0 and "Saved the template" in saved.err
+    (entry,) = run("templates", "list", "--json").document
+    assert entry["name"] == "Reviews" and entry["template"]["settings"] == {"max_tokens": 9}
+    assert "gpt-5-mini" in run("templates", "list").out
+    assert "Good or bad?" in run("templates", "show", "Reviews").out
+    source, out = tmp_path / "r.csv", tmp_path / "o.jsonl"
+    source.write_text("id,review\n1,ok\n")
+    assert run("compose", source, "-t", "Reviews", "-o", out).code == 0
+    assert bodies(out)[0]["body"]["max_tokens"] == 9
+    assert run("templates", "remove", "Reviews", "--json").document == {"removed": "Reviews"}
+    gone = run("templates", "show", "Reviews")
+    assert gone.code == 2 and "no template 'Reviews'" in gone.err
+    assert run("templates", "list", "--json").document == []
+
+
+def test_the_samples_are_ready_to_be_composed(run: Run, tmp_path: Path) -> None:
+    samples = run("compose", "--samples", "--json").document
+    assert [sample["name"] for sample in samples] == ["documents", "products"]
+    for sample, rows in zip(samples, (5, 10), strict=True):
+        out = tmp_path / f"{sample['name']}.jsonl"
+        done = run("compose", sample["source"], "-t", sample["template"], "-m", "m", "-o", out,
+                   "--json")  # fmt: skip
+        assert done.document["rows"] == rows
+        assert f"-o {sample['name']}.jsonl" in run("compose", "--samples").out
+
+
+def test_a_request_is_tried_after_composing(run: Run, tmp_path: Path) -> None:
+    source, out = tmp_path / "r.csv", tmp_path / "o.jsonl"
+    source.write_text("id,review\n1,first\n2,sandbox:say=very good\n")
+    command = ["compose", str(source), "-t", "{review}", "-m", "m", "-o", str(out), "--try", "2"]
+    assert run(*command, "--json").document["trial"]["text"] == "very good"
+    assert "answer\n  very good" in run(*command).out

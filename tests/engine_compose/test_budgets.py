@@ -1,0 +1,147 @@
+"""A budget stops a submit before anything is sent, and only then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.providers_loop.serving import Served, sandbox
+from tui.config import BudgetConfig, PriceConfig
+from tui.engine.engine import Engine
+from tui.errors import BudgetError, UsageError
+
+from .conftest import Opener
+from .rows import chats
+
+DEAR = PriceConfig(input=0, output=1000)
+"""A thousand answers of a thousand tokens cost a thousand."""
+
+
+def nothing_was_sent(server: Served) -> bool:
+    return not [call for call in server.asked if call.method == "POST"]
+
+
+async def submitted(engine: Engine, path: Path, budget: float | None = None) -> None:
+    job = await engine.import_file(path)
+    await engine.submit(job.id, budget=budget)
+
+
+@pytest.mark.parametrize("by", ["call", "config"])
+async def test_too_dear_is_stopped(by: str, opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
+    config = BudgetConfig(per_submit=9.99 if by == "config" else None)
+    with sandbox("openai") as server:
+        async with opened(
+            "openai", server.url, budget=config, prices={"gpt-5-mini": DEAR}
+        ) as engine:
+            job = await engine.import_file(path)
+            with pytest.raises(BudgetError, match=r"10\.00 USD.*budget of a submit is 9\.99 USD"):
+                await engine.submit(job.id, budget=9.99 if by == "call" else None)
+            assert nothing_was_sent(server)
+            assert engine.history.job(job.id).submitted_at is None
+            if by == "call":
+                await engine.submit(job.id, budget=10)
+                assert not nothing_was_sent(server)
+
+
+async def test_the_smaller_of_two_budgets_counts(opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
+    prices = {"gpt-5-mini": DEAR}
+    async with opened("openai", budget=BudgetConfig(per_submit=5), prices=prices) as engine:
+        with pytest.raises(BudgetError, match=r"is 5\.00 USD"):
+            await submitted(engine, path, 1000)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"model": "made-up-1", "max_tokens": 5}, {"model": "gpt-5-mini"}],
+    ids=["no price", "no bound"],
+)
+async def test_an_unknown_cost_is_stopped(
+    body: dict[str, object], opened: Opener, tmp_path: Path
+) -> None:
+    with sandbox("openai") as server:
+        async with opened("openai", server.url) as engine:
+            path = chats(tmp_path / "a.jsonl", 3, **body)
+            with pytest.raises(BudgetError, match="nobody knows") as caught:
+                await submitted(engine, path, 1000)
+            assert "config.toml" in caught.value.hint and caught.value.exit_code == 5
+            assert nothing_was_sent(server)
+
+
+async def test_what_is_free_keeps_a_budget_of_nothing(opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 3, model="local")
+    free = {"local": PriceConfig(input=0, output=0)}
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=free) as engine:
+            with pytest.raises(BudgetError):
+                await submitted(engine, path, 0)
+            capped = chats(tmp_path / "b.jsonl", 3, model="local", max_tokens=5)
+            await submitted(engine, capped, 0)
+
+
+async def test_the_sandbox_is_never_stopped(engine: Engine, tmp_path: Path) -> None:
+    await submitted(engine, chats(tmp_path / "a.jsonl", 3, model="made-up-1"), 0)
+    assert not engine.has_budget("sandbox", 0)
+    assert engine.spending().amount == 0 and engine.spending().unknown == 0
+
+
+async def test_the_month_adds_up(opened: Opener, tmp_path: Path) -> None:
+    budget = BudgetConfig(per_month=25)
+    prices = {"gpt-5-mini": DEAR}
+    with sandbox("openai", rows_per_second=1) as server:
+        async with opened("openai", server.url, budget=budget, prices=prices) as engine:
+            await submitted(engine, chats(tmp_path / "a.jsonl", 10, max_tokens=1000))
+            await submitted(engine, chats(tmp_path / "b.jsonl", 10, max_tokens=1000))
+            assert engine.spending().amount == pytest.approx(20)
+            with pytest.raises(BudgetError, match=r"20\.00 USD are spent this month"):
+                await submitted(engine, chats(tmp_path / "c.jsonl", 10, max_tokens=1000))
+            await submitted(engine, chats(tmp_path / "d.jsonl", 5, max_tokens=1000))
+
+
+async def test_a_retry_keeps_to_the_budget(opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", "sandbox:flaky=500 Tell me"))
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices={"gpt-5-mini": DEAR}) as engine:
+            job = await engine.import_file(path)
+            await engine.submit(job.id, budget=4)
+            await engine.wait([job.id])
+            assert engine.history.job(job.id).counts.failed == 4
+            plan = await engine.plan_retry(job.id)
+            with pytest.raises(BudgetError):
+                await engine.retry(plan, budget=3.99)
+            assert engine.history.job(job.id).counts.failed == 4
+            await engine.retry(plan, budget=4)
+            await engine.wait([job.id])
+            assert engine.history.job(job.id).counts.succeeded == 4
+
+
+async def test_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=10)
+    prices = {"gpt-5-mini": DEAR}
+    async with opened("melious", prices=prices) as engine:
+        with pytest.raises(BudgetError, match="pays in EUR"):
+            await submitted(engine, path, 1000)
+    euros = BudgetConfig(currency="EUR")
+    with sandbox("melious") as server:
+        async with opened("melious", server.url, prices=prices, budget=euros) as engine:
+            await submitted(engine, path, 1000)
+
+
+@pytest.mark.parametrize("budget", [-1.0, float("nan"), float("inf")])
+async def test_a_budget_is_an_amount(budget: float, opened: Opener, tmp_path: Path) -> None:
+    async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
+        with pytest.raises(UsageError, match="is no budget"):
+            await submitted(engine, chats(tmp_path / "a.jsonl", 1, max_tokens=1), budget)
+
+
+async def test_beforehand_it_says_the_same(opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
+    async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
+        estimate = await engine.estimate(path)
+        engine.check_budget(estimate, budget=10)
+        with pytest.raises(BudgetError):
+            engine.check_budget(estimate, budget=9)
+        assert engine.has_budget(budget=9) and not engine.has_budget()
