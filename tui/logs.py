@@ -15,6 +15,13 @@ _BYTES = 1 << 20
 _KEPT = 2
 
 
+class _QuietHandler(logging.handlers.RotatingFileHandler):
+    """A log file whose own trouble, a full disk say, is not written over the screen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave the record out."""
+
+
 def start_logging(paths: Paths) -> logging.Logger:
     """Write the log to ``batchdeck.log``; a second call for the same file changes nothing."""
     LOGGER.propagate = False
@@ -27,7 +34,7 @@ def start_logging(paths: Paths) -> logging.Logger:
         handler.close()
     private_folder(paths.logs)
     os.close(open_private(paths.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    handler = logging.handlers.RotatingFileHandler(
+    handler = _QuietHandler(
         paths.log_file, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -102,3 +102,26 @@ async def test_an_unknown_theme_starts_with_the_default(engine: FakeEngine) -> N
     async with running(app):
         assert app.theme == "batchdeck-dark"
         assert any("no such theme" in entry.text for entry in app.journal.entries)
+
+
+@pytest.mark.parametrize(
+    "key", ["1", "2", "3", "n", "r", "e", "slash", "escape", "question_mark", "L", "T", "ctrl+p"]
+)
+async def test_keys_before_anything_is_there_do_no_harm(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    app = fake_app(engine)
+    may_go_on = asyncio.Event()
+    fill = app.main.fill
+
+    async def later() -> None:
+        await may_go_on.wait()
+        await fill()
+
+    monkeypatch.setattr(app.main, "fill", later)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(key)
+        await pilot.pause()
+        may_go_on.set()
+        await until(pilot, lambda: app.deck is not None)
+        assert app.is_running

@@ -16,7 +16,6 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
-from textual.theme import Theme
 
 from tui.config import Config, set_option
 from tui.errors import BatchdeckError
@@ -41,7 +40,7 @@ from tui.ui.screens.main import MainScreen
 from tui.ui.state import State
 from tui.ui.switchboard import Switchboard
 from tui.ui.targets import CommandTarget
-from tui.ui.theme import DEFAULT, THEMES
+from tui.ui.theme import THEMES, usable_theme, wear
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -89,14 +88,12 @@ class BatchdeckApp(App[int]):
         self.deck: Work | None = None
         self.main = MainScreen(now=now)
         self.switch = Switchboard(self, self.main, config.keymap)
-        self._open_engine = open_engine
-        self._open_file = open_file
-        self._leaving = False
-        self._asked_at = 0.0
+        self._open_engine, self._open_file = open_engine, open_file
+        self._leaving, self._asked_at = False, 0.0
         self._clashes: set[str] = set()
         for theme in THEMES:
             self.register_theme(theme)
-        self._wear(self._wanted_theme())
+        wear(self, usable_theme(self, config.theme, self.journal))
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""
@@ -110,23 +107,6 @@ class BatchdeckApp(App[int]):
             if hasattr(signal, name):
                 loop.add_signal_handler(getattr(signal, name), self._terminated)
         self.call_after_refresh(self._start_engine)
-
-    def _wanted_theme(self) -> Theme:
-        wanted = self.config.theme
-        theme = self.available_themes.get(wanted)
-        # Without colours, ansi themes put black on black.
-        if theme is None or (self.no_color and theme.ansi):
-            self.journal.note(f"the theme {wanted!r} cannot be used here", bad=theme is None)
-            theme = self.available_themes[DEFAULT]
-        return theme
-
-    def _wear(self, theme: Theme) -> None:
-        """Put on a theme before anything is painted: later, all styles are parsed a second time."""
-        self.set_reactive(App.theme, theme.name)
-        self.set_class(True, f"-theme-{theme.name}", update=False)
-        self.set_class(theme.dark, "-dark-mode", update=False)
-        self.set_class(not theme.dark, "-light-mode", update=False)
-        self.stylesheet.set_variables(self.get_css_variables())
 
     @work(group="engine", exit_on_error=False)
     async def _start_engine(self) -> None:
@@ -193,15 +173,10 @@ class BatchdeckApp(App[int]):
     @on(RetryRequested)
     @on(JobRequested)
     @on(ExportRequested)
+    @on(ExternalRequested)
     def _work_requested(self, event: Message) -> None:
         if self.deck is not None:
             self.deck.take(event)
-
-    @on(ExternalRequested)
-    def _external_requested(self, event: ExternalRequested) -> None:
-        from tui.ui.external import show_outside
-
-        show_outside(self, event)
 
     @on(CopyRequested)
     def _copy_requested(self, event: CopyRequested) -> None:

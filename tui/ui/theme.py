@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from textual.app import App
 from textual.theme import Theme
+
+from tui.ui.journal import Journal
 
 DARK = Theme(
     name="batchdeck-dark",
@@ -104,3 +109,22 @@ THEMES = (DARK, LIGHT, CONTRAST)
 
 DEFAULT = DARK.name
 """The theme without a setting."""
+
+
+def usable_theme(app: App[Any], wanted: str, journal: Journal) -> Theme:
+    """The theme with a name, else our own: there is none, or it cannot be read here."""
+    theme = app.available_themes.get(wanted)
+    # Without colours, ansi themes put black on black.
+    if theme is None or (app.no_color and theme.ansi):
+        journal.note(f"the theme {wanted!r} cannot be used here", bad=theme is None)
+        theme = app.available_themes[DEFAULT]
+    return theme
+
+
+def wear(app: App[Any], theme: Theme) -> None:
+    """Put on a theme before anything is painted: later, all styles are parsed a second time."""
+    app.set_reactive(App.theme, theme.name)
+    app.set_class(True, f"-theme-{theme.name}", update=False)
+    app.set_class(theme.dark, "-dark-mode", update=False)
+    app.set_class(not theme.dark, "-light-mode", update=False)
+    app.stylesheet.set_variables(app.get_css_variables())

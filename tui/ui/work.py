@@ -23,9 +23,11 @@ from tui.ui.dialogs.export import ExportDialog
 from tui.ui.dialogs.key import KeyAnswer, KeyDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
 from tui.ui.dialogs.retry import RetryAnswer, RetryDialog, RetryFacts
+from tui.ui.external import show_outside
 from tui.ui.messages import (
     DraftSubmitRequested,
     ExportRequested,
+    ExternalRequested,
     FileRequested,
     JobRequested,
     RetryRequested,
@@ -78,6 +80,8 @@ class Work:
                 self._start(verb, self.on_job(asked), _VERBS[verb])
             case ExportRequested():
                 self._start("export", self.export(asked), "Exporting")
+            case ExternalRequested():
+                show_outside(self._app, asked)
 
     def _start(self, group: str, work: Awaitable[None], what: str) -> None:
         """Run a piece of work as a worker; what goes wrong is shown, not thrown."""
