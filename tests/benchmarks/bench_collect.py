@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 import msgspec
 
@@ -110,7 +111,7 @@ class FileDialect:
     """Downloads from a file in place of a wire; the rest of a dialect is not asked for."""
 
     result_style = "openai"
-    retry_rules: dict[str, bool] = {}
+    retry_rules: ClassVar[dict[str, bool]] = {}
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -18,10 +18,11 @@ import termios
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.rounds import measure, table
+
+ROOT = Path(__file__).resolve().parents[2]
 
 BARE = """
 from textual.app import App
