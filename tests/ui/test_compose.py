@@ -108,14 +108,22 @@ async def test_escape_leaves_the_choice(engine: FakeEngine) -> None:
         await until(pilot, lambda: app.main.pane == "batches")
 
 
-async def test_the_editor_gets_the_file(engine: FakeEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "program"), [("o", "editor"), ("v", "pager")])
+async def test_editor_and_pager_get_the_file(
+    engine: FakeEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    program: str,
+) -> None:
     seen: list[ExternalRequested] = []
+    monkeypatch.setattr("tui.ui.work.show_outside", lambda app, asked: seen.append(asked))
     app = fake_app(engine, open_file=tmp_path / "x.jsonl")
     async with running(app) as pilot:
         await until(pilot, lambda: "Ready" in screen_text(app))
-        app._external_requested = seen.append  # type: ignore[assignment,method-assign]
-        await pilot.press("o")
-        await until(pilot, lambda: seen or notes(app))
+        await pilot.press(key)
+        await until(pilot, lambda: seen)
+        assert seen == [ExternalRequested(program, path=tmp_path / "x.jsonl")]
 
 
 @pytest.mark.parametrize("name", ["[red].jsonl", "a\x1b[31m.jsonl"])
