@@ -1,6 +1,7 @@
 """Makes the pictures in ``screenshots/`` from the real app, the real engine and the demo history.
 
-Run it from the top of the repository: ``python -m tests.screenshots``.
+Run it from the top of the repository: ``python -m tests.screenshots``. It needs cairosvg
+and the font DejaVu Sans Mono.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ class Shooter:
         self.app.main.open_job(board.ids(JOB)[0])
         await self.until(lambda: self.app.main.results.rows_table.row_count > 1)
 
-    def take(self, name: str) -> None:
-        """Write a picture."""
-        svg = self.app.export_screenshot(title="batchdeck").replace("Fira Code", "DejaVu Sans Mono")
+    async def take(self, name: str) -> None:
+        """Write a picture, once the keys at the bottom are those of the pane."""
+        await self.until(lambda: self.app.main.query("FooterKey"))
+        svg = self.app.export_screenshot(title="batchdeck")
         FOLDER.mkdir(exist_ok=True)
-        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(FOLDER / f"{name}.png"))
+        await asyncio.to_thread(_paint, svg, FOLDER / f"{name}.png")
         print(f"screenshots/{name}.png")
 
 
@@ -68,7 +70,7 @@ async def batches(shooter: Shooter) -> None:
     assert board is not None
     await shooter.until(lambda: any(view.done for view in board.live()))
     await shooter.press("j")
-    shooter.take("batches")
+    await shooter.take("batches")
 
 
 async def results(shooter: Shooter) -> None:
@@ -76,7 +78,7 @@ async def results(shooter: Shooter) -> None:
     await shooter.open_job()
     await shooter.press("e", "j", "j")
     await shooter.until(lambda: shooter.app.main.results.view.detail is not None)
-    shooter.take("results")
+    await shooter.take("results")
 
 
 async def row(shooter: Shooter) -> None:
@@ -84,7 +86,7 @@ async def row(shooter: Shooter) -> None:
     await shooter.open_job()
     await shooter.press("e", "enter")
     await shooter.until(lambda: shooter.app.main.results.is_reading)
-    shooter.take("row")
+    await shooter.take("row")
 
 
 async def retry(shooter: Shooter) -> None:
@@ -92,19 +94,27 @@ async def retry(shooter: Shooter) -> None:
     await shooter.open_job()
     await shooter.press("r")
     await shooter.until(lambda: len(shooter.app.screen_stack) > 1)
-    shooter.take("retry")
+    await shooter.take("retry")
 
 
 async def compose(shooter: Shooter) -> None:
     """A file with problems."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "reviews.jsonl"
-        file.write_bytes(_problems())
-        shooter.app.main.action_show("compose")
-        pane = shooter.app.main.compose_pane
-        pane.open_file(file)
-        await shooter.until(lambda: pane.has_class("-problems"))
-        shooter.take("compose")
+    file = Path(tempfile.gettempdir()) / "reviews.jsonl"
+    await asyncio.to_thread(file.write_bytes, _problems())
+    await shooter.press("1")
+    pane = shooter.app.main.compose_pane
+    pane.open_file(file)
+    await shooter.until(lambda: pane.has_class("-problems"))
+    await shooter.take("compose")
+    await asyncio.to_thread(file.unlink)
+
+
+def _paint(svg: str, path: Path) -> None:
+    # Columns are 12.2 wide; DejaVu Sans Mono advances by 0.602 of its size.
+    svg = svg.replace("Fira Code", "DejaVu Sans Mono").replace(
+        "font-size: 20px", "font-size: 20.27px"
+    )
+    cairosvg.svg2png(bytestring=svg.encode(), write_to=str(path))
 
 
 def _problems() -> bytes:
