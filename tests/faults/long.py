@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,6 @@ class Meter:
     def __init__(self, bench: Bench, ends: dict[str, float]) -> None:
         self._bench = bench
         self._minutes: Counter[int] = Counter()
-        self._listed = 0
         provider = bench.provider
         remote = provider.remote
 
@@ -72,9 +72,18 @@ class Meter:
             return remote(batch)
 
         provider.remote = tell  # type: ignore[method-assign]
-        for call in ("retrieve", "list"):
-            provider.when_called[call] = self.count
-        self._pages = bench.dialect.list_batches
+        provider.when_called["retrieve"] = self.count
+        walk = bench.dialect.list_batches
+
+        async def by_page(*, created_after: float | None = None) -> AsyncIterator[RemoteBatch]:
+            number = 0
+            async for found in walk(created_after=created_after):
+                if number % PAGE == 0:
+                    self.count()
+                number += 1
+                yield found
+
+        bench.dialect.list_batches = by_page  # type: ignore[method-assign]
 
     def count(self) -> None:
         """A request came in."""

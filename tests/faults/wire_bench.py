@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import stamina
+import pytest
 
 from tests.sandbox.conftest import running
 from tui.config import AccountConfig, Config
@@ -19,6 +19,7 @@ from tui.core.jobs import Job
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError
 from tui.paths import Paths
+from tui.providers import repeating
 from tui.sandbox.options import SandboxOptions
 
 from .proxy import Act, Proxy, proxy_to, trap
@@ -120,6 +121,10 @@ def config(like: str, url: str, seconds: float = 20.0) -> Config:
     return Config(accounts={"far": account}, default_account="far", providers={"wire": table})
 
 
+async def _at_once(seconds: float) -> None:
+    """A pause that does not last."""
+
+
 async def run_case(case: Case, folder: Path) -> Verdict:
     """Run a case in a folder of its own."""
     verdict = Verdict(case)
@@ -128,10 +133,9 @@ async def run_case(case: Case, folder: Path) -> Verdict:
     before = os.environ.get("BATCHDECK_KEY_FAR")
     os.environ["BATCHDECK_KEY_FAR"] = KEY
     try:
-        with (
-            running(options) as url,
-            stamina.set_testing(not case.real_pauses, attempts=3, cap=True),
-        ):
+        with running(options) as url, pytest.MonkeyPatch.context() as patch:
+            if not case.real_pauses:
+                patch.setattr(repeating, "sleep", _at_once)
             port = int(url.rpartition(":")[2])
             async with proxy_to(port) as proxy, trap() as (elsewhere, got):
                 surroundings = Surroundings(Clock(), elsewhere)

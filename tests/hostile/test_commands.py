@@ -42,7 +42,8 @@ Terminal = Callable[..., Shown]
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """Run the program on a terminal."""
     environment = {
-        **os.environ,
+        # The size is that of the terminal, whatever a test runner puts here.
+        **{name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES")},
         "BATCHDECK_HOME": str(tmp_path / "home"),
         "BATCHDECK_SANDBOX_ROWS_PER_SECOND": "0",
         "TERM": "xterm-256color",
@@ -123,7 +124,7 @@ def test_a_hostile_file_goes_through_and_comes_back(terminal: Terminal, tmp_path
     assert home.history_db.exists()
     shown_name = visible("evil\x1b]0;owned\x07\u202e[red]")
     for verb in ("list", "show"):
-        assert any(shown_name in one for one in said[verb].lines), verb
+        assert any(shown_name in one for one in said[verb].lines), (shown_name, said[verb].lines)
     rows = [json.loads(one) for one in said["results"].raw.splitlines() if one.startswith("{")]
     assert rows
 
@@ -187,10 +188,8 @@ def test_errors_of_a_hostile_provider_are_shown_as_text(terminal: Terminal, job:
         assert visible(text)[:12] in seen, text
 
 
-@pytest.mark.parametrize("word", ["\x1b]52;c;AAAA\x07", "\u202ex", "\udcff", "a\x00b", ""])
+@pytest.mark.parametrize("word", ["\x1b]52;c;AAAA\x07\u202ex", "\udcff"])
 def test_hostile_words_of_a_command_are_shown_as_text(word: str, terminal: Terminal) -> None:
-    if "\x00" in word:
-        pytest.skip("no program can be given a NUL")
     for words in (
         ["show", word],
         ["submit", word],
