@@ -29,6 +29,7 @@ from tui.errors import (
     RequestRefusedError,
     UnreachableError,
 )
+from tui.providers.base import Capabilities
 
 STEPS = (
     "planned", "confirmed", "uploading", "upload answered", "uploaded", "creating",
@@ -62,13 +63,14 @@ class Machine(RuleBasedStateMachine):
 
     jobs: Bundle[str] = Bundle("jobs")
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(partial=st.booleans(), by_lines=st.booleans())
+    def begin(self, partial: bool, by_lines: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="batchdeck-machine-"))
         self.runner = asyncio.Runner(loop_factory=JumpingLoop)
         loop = self.runner.get_loop()
         assert isinstance(loop, JumpingLoop)
-        self.bench = Bench(self.folder, loop)
+        can = Capabilities(partial_results=partial)
+        self.bench = Bench(self.folder, loop, can, by_lines=by_lines)
         self.provider = self.bench.provider
         self.provider.ends_after = None
         self.answered_well: set[str] = set()
@@ -89,6 +91,8 @@ class Machine(RuleBasedStateMachine):
         self.engine = self._run(self.bench.open(CONFIG, watch=True))
 
     def _run(self, work: Awaitable[Any]) -> Any:
+        self.bench.loop.allow(5000.0)
+
         async def go() -> Any:
             return await work
 
@@ -169,6 +173,12 @@ class Machine(RuleBasedStateMachine):
         else:
             batch.status = BatchStatus(how)
 
+    @rule(number=st.integers(0, 9), rows=st.integers(1, 2))
+    def answer_some(self, number: int, rows: int) -> None:
+        running = [b for b in self.provider.batches.values() if b.status not in TERMINAL]
+        if running and self.bench.dialect.capabilities.partial_results:
+            self.provider.advance(running[number % len(running)], rows)
+
     @rule(step=st.none() | st.sampled_from([*STEPS, *(f"{step}:2" for step in STEPS)]))
     def die(self, step: str | None) -> None:
         """Now, or at the next time that a step is reached; then start again."""
@@ -226,6 +236,11 @@ class Machine(RuleBasedStateMachine):
         if self._is_dead:
             self._start_again()
         assert self.wrong == []
+        self._run(self._compare())
+
+    async def _compare(self) -> None:
+        # Threads go on when the loop stands still, and two questions get two answers then.
+        await self.bench.loop.stillness()
         for job in self.engine.history.jobs():
             adds_up(self.engine, job.id)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.engine.bench import Bench, adds_up, outcomes, timeline
+from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
 from tui.core.outcome import Outcome
@@ -315,8 +316,6 @@ def test_a_batch_that_waits_for_room_is_not_forgotten(
 
 
 def test_two_submits_at_once_pay_once(tmp_path: Path) -> None:
-    import asyncio
-
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine, bench.engine() as other:
@@ -339,9 +338,48 @@ def test_two_submits_at_once_pay_once(tmp_path: Path) -> None:
     run(test)
 
 
+@pytest.mark.parametrize("call", ["upload", "create"])
+def test_a_program_that_was_stopped_for_too_long_pays_nothing(tmp_path: Path, call: str) -> None:
+    """Ctrl-Z during an upload: another program goes on, and the first one wakes up again."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as one:
+            job = await bench.imported(one)
+            stopped, awake = asyncio.Event(), asyncio.Event()
+            first = bench.dialect.upload
+
+            async def slow(path: Path, *, name: str, progress: object = None) -> str:
+                bench.dialect.upload = first  # type: ignore[method-assign]
+                if call == "create":
+                    file_id = await first(path, name=name)
+                stopped.set()
+                await awake.wait()
+                return str(file_id if call == "create" else await first(path, name=name))
+
+            bench.dialect.upload = slow  # type: ignore[method-assign,assignment]
+            sending = asyncio.create_task(one.submit(job.id))
+            await stopped.wait()
+            renewer = one._leases._renewer
+            assert renewer is not None
+            renewer.cancel()
+            async with bench.engine(watch=True) as two:
+                await until(lambda: two.history.batches(job.id)[0].remote_id)
+                assert loop.time() < 60
+                awake.set()
+                with pytest.raises(UsageError, match="another Batchdeck"):
+                    await sending
+                bench.provider.run(bench.provider.only())
+                await two.wait([job.id])
+                assert adds_up(two, job.id).succeeded == 2
+        assert bench.provider.calls["create"] == 1
+
+    run(test)
+
+
 def test_a_submit_that_nobody_waits_for_is_stored(tmp_path: Path) -> None:
     """Quitting drains: an answer under way is stored before the program ends."""
-    import asyncio
 
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)

@@ -78,6 +78,27 @@ def test_retry_after_is_respected(tmp_path: Path) -> None:
         run(again)
 
 
+def test_a_clock_that_is_set_back_does_not_stop_the_polls(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        ahead = 86_400.0
+        clock = loop.clock
+        loop.clock = lambda: clock() + ahead  # type: ignore[method-assign]
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            await asyncio.sleep(30)
+            ahead = 0.0
+            bench.provider.run(bench.provider.only())
+            began = loop.time()
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+            assert loop.time() - began < 120
+
+    run(test)
+
+
 def test_a_refused_key_ends_the_waiting_and_not_the_watching(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)

@@ -42,6 +42,7 @@ class FakeBatch:
     issues: tuple[BatchIssue, ...] = ()
     asked: int = 0
     growing: bool = False
+    done: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -85,24 +86,44 @@ class FakeProvider:
             raise fault
         return fault
 
+    def advance(self, batch: FakeBatch, rows: int) -> None:
+        """Answer the next requests of a batch; they can be read where partial results can."""
+        good, bad = batch.output or b"", batch.errors or b""
+        completed, failed = batch.counts.completed or 0, batch.counts.failed or 0
+        for request in batch.lines[batch.done : batch.done + rows]:
+            custom_id = json.loads(request)["custom_id"]
+            line = (self.answer or answered)(request, self.seen[custom_id]) + b"\n"
+            self.seen[custom_id] += 1
+            batch.done += 1
+            if b'"status_code": 200' in line:
+                good, completed = good + line, completed + 1
+            else:
+                bad, failed = bad + line, failed + 1
+        batch.output, batch.errors = good or None, bad or None
+        batch.counts = RemoteCounts(total=len(batch.lines), completed=completed, failed=failed)
+        batch.growing = True
+
     def run(self, batch: FakeBatch) -> None:
         """Answer all requests of a batch and end it."""
-        good: list[bytes] = []
-        bad: list[bytes] = []
-        for request in batch.lines:
-            custom_id = json.loads(request)["custom_id"]
-            line = (self.answer or answered)(request, self.seen[custom_id])
-            self.seen[custom_id] += 1
-            (good if b'"status_code": 200' in line else bad).append(line + b"\n")
-        batch.output = b"".join(good) or None
-        batch.errors = b"".join(bad) or None
-        total = len(batch.lines)
-        batch.counts = RemoteCounts(total=total, completed=len(good), failed=len(bad))
+        self.advance(batch, len(batch.lines))
+        batch.growing = False
         batch.status = BatchStatus.COMPLETED
+
+    def touch(self, batch: FakeBatch) -> None:
+        """A batch is asked for, and goes on by that."""
+        batch.asked += 1
+        if batch.status is BatchStatus.CANCELLING:
+            batch.status = BatchStatus.CANCELLED
+        elif batch.status is BatchStatus.IN_PROGRESS and batch.asked >= (
+            float("inf") if self.ends_after is None else self.ends_after
+        ):
+            self.run(batch)
 
     def remote(self, batch: FakeBatch) -> RemoteBatch:
         """The batch as a dialect tells of it."""
-        ended = batch.status in TERMINAL or batch.growing
+        ended = batch.status in TERMINAL
+        batch.growing = batch.growing and not ended
+        ended = ended or batch.growing
         results = []
         if ended and batch.output is not None:
             growing = batch.growing
@@ -213,13 +234,7 @@ class FakeDialect:
         batch = provider.batches.get(batch_id)
         if batch is None:
             raise RequestRefusedError("no such batch", status=404)
-        batch.asked += 1
-        if batch.status is BatchStatus.CANCELLING:
-            batch.status = BatchStatus.CANCELLED
-        elif batch.status is BatchStatus.IN_PROGRESS and batch.asked >= (
-            float("inf") if provider.ends_after is None else provider.ends_after
-        ):
-            provider.run(batch)
+        provider.touch(batch)
         return provider.remote(batch)
 
     async def list_batches(
@@ -231,6 +246,7 @@ class FakeDialect:
             if batch.id in self.provider.hidden:
                 continue
             if created_after is None or batch.created_at >= created_after:
+                self.provider.touch(batch)
                 yield self.provider.remote(batch)
 
     async def cancel(self, batch_id: str) -> RemoteBatch:
@@ -255,8 +271,13 @@ class FakeDialect:
             elif first is not None:
                 raise first
         batch_id, _, kind = source.ref.rpartition("-")
-        batch = provider.batches[batch_id]
-        data = (batch.output if kind == "out" else batch.errors) or b""
+        if source.ref.startswith("file-"):
+            if source.ref not in provider.files:
+                raise RequestRefusedError("no such file", status=404)
+            data = provider.files[source.ref]
+        else:
+            batch = provider.batches[batch_id]
+            data = (batch.output if kind == "out" else batch.errors) or b""
         start = 0
         if self._by_lines:
             start = sum(len(line) for line in data.splitlines(keepends=True)[:have_lines])

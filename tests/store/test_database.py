@@ -10,7 +10,7 @@ import pytest
 
 from tui.errors import HistoryError, NewerHistoryError
 from tui.paths import Paths
-from tui.store import migrations
+from tui.store import jobs, migrations
 from tui.store.database import Database
 from tui.store.history import History
 from tui.store.migrations import MIGRATIONS
@@ -203,7 +203,7 @@ def test_closing_waits_for_nobody_and_harms_nobody(file: Path) -> None:
         ) -> None:
             connection = database.read
             while not stop.is_set():
-                connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+                list(jobs.read_jobs(connection, "1", ()))
                 reading.set()
 
         thread = threading.Thread(target=read)
@@ -217,3 +217,17 @@ def test_closing_waits_for_nobody_and_harms_nobody(file: Path) -> None:
         stop.set()
         thread.join(20)
         assert not thread.is_alive()
+
+
+def test_closing_leaves_one_file(file: Path) -> None:
+    """Nobody reads any more, so the write-ahead log is gone too."""
+    database = Database(file)
+    with database.write() as connection:
+        connection.execute("INSERT INTO terms (text) VALUES ('a')")
+    threads = [threading.Thread(target=lambda: database.read.execute("SELECT 1")) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+        thread.join()
+    database.read.execute("SELECT 1")
+    database.close()
+    assert [p.name for p in file.parent.iterdir()] == [file.name]

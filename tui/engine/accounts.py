@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class Accounts:
         self._dialects: dict[str, Dialect] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._sandbox: LocalSandbox | None = None
+        self._sandbox_lock = threading.Lock()
 
     @property
     def default(self) -> str:
@@ -208,12 +210,15 @@ class Accounts:
         from tui.sandbox.local import LocalSandbox
         from tui.sandbox.options import SandboxOptions
 
-        if self._sandbox is None:
-            rate = sandbox_rate() if self._sandbox_rate is None else self._sandbox_rate
-            self._sandbox = LocalSandbox.start(
-                SandboxOptions(home=self._paths.sandbox, rows_per_second=rate, clock=self._clock)
-            )
-        return self._sandbox
+        # Several accounts may lead to it and be opened at once.
+        with self._sandbox_lock:
+            if self._sandbox is None:
+                rate = sandbox_rate() if self._sandbox_rate is None else self._sandbox_rate
+                home = self._paths.sandbox
+                self._sandbox = LocalSandbox.start(
+                    SandboxOptions(home=home, rows_per_second=rate, clock=self._clock)
+                )
+            return self._sandbox
 
     def _variables(self, name: str) -> tuple[str, ...]:
         table = self._table(name)
@@ -253,6 +258,6 @@ def sandbox_rate() -> float:
         rate = float(text)
     except ValueError:
         rate = -1.0
-    if rate < 0:
+    if not 0 <= rate < float("inf"):
         raise ConfigError(f"{SANDBOX_RATE_VARIABLE}={text!r} is not a number of rows a second")
     return rate

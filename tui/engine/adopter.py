@@ -14,16 +14,15 @@ import msgspec
 from tui.core.counts import Counts
 from tui.core.ids import new_batch_id, new_job_id
 from tui.core.jobs import Batch, Job
-from tui.core.lines import lines_of
+from tui.core.lines import BOM, lines_of
 from tui.core.readers import READERS
 from tui.core.remote import RemoteBatch, ResultSource
 from tui.core.results import UnreadableLineError, decode_lenient
 from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.engine.context import Context
-from tui.errors import RequestRefusedError, UsageError
+from tui.errors import RequestRefusedError, UnreachableError, UsageError
 from tui.providers.base import Dialect
-from tui.store.batches import begin_first_attempt
-from tui.store.importing import import_requests
+from tui.store.importing import Sent, import_requests
 
 
 @dataclass(frozen=True)
@@ -73,33 +72,31 @@ async def adopt(
         lines = await _input(dialect, remote, Path(folder) / "input.jsonl")
         if lines is None:
             lines = await _ids(dialect, remote, Path(folder))
-        job = await asyncio.to_thread(_import, context, account, remote, lines, name)
-    batch = Batch(
-        id=new_batch_id(),
-        job_id=job.id,
-        account=account,
-        rows=job.counts.total,
-        first_seq=0,
-        last_seq=job.counts.total - 1,
-        created_at=remote.created_at or context.clock(),
-    )
-    await asyncio.to_thread(begin_first_attempt, context.history.database, [batch])
-    return await context.update(
-        batch.id,
-        {
-            "submission": Submission.RUNNING,
-            "status": remote.status,
-            "raw_status": remote.raw_status,
-            "remote_id": remote.id,
-            "remote_counts": remote.counts,
-            "input_file_id": remote.input_file_id,
-            "submitted_at": remote.created_at,
-            "expires_at": remote.expires_at,
-            "style": dialect.result_style,
-            "raw": remote.raw,
-        },
-        remark=f"Adopted {remote.id} from the provider",
-    )
+        batch = Batch(
+            id=new_batch_id(),
+            job_id=new_job_id(),
+            account=account,
+            created_at=remote.created_at or context.clock(),
+        )
+        sent = Sent(batch, _known(dialect, remote), f"Adopted {remote.id} from the provider")
+        await asyncio.to_thread(_import, context, account, remote, lines, name, sent)
+    return context.history.batch(batch.id)
+
+
+def _known(dialect: Dialect, remote: RemoteBatch) -> dict[str, Any]:
+    """What the provider tells of a batch, as the columns of its record."""
+    return {
+        "submission": Submission.RUNNING,
+        "status": remote.status,
+        "raw_status": remote.raw_status,
+        "remote_id": remote.id,
+        "remote_counts": remote.counts,
+        "input_file_id": remote.input_file_id,
+        "submitted_at": remote.created_at,
+        "expires_at": remote.expires_at,
+        "style": dialect.result_style,
+        "raw": remote.raw,
+    }
 
 
 async def _input(dialect: Dialect, remote: RemoteBatch, path: Path) -> Path | None:
@@ -144,16 +141,23 @@ async def _fetch(dialect: Dialect, source: ResultSource, path: Path) -> None:
         async with dialect.download(source) as download:
             async for chunk in download.chunks:
                 stream.write(chunk)
+        if download.total is not None and stream.tell() < download.total:
+            raise UnreachableError("the provider's file broke off", "Adopt the batch once more.")
 
 
 def _import(
-    context: Context, account: str, remote: RemoteBatch, lines: Path, name: str | None
-) -> Job:
+    context: Context,
+    account: str,
+    remote: RemoteBatch,
+    lines: Path,
+    name: str | None,
+    sent: Sent,
+) -> None:
     info = context.accounts.info(account)
     endpoint = remote.endpoint or next(iter(info.endpoints), "/v1/chat/completions")
     models: dict[str, int] = {}
     job = Job(
-        id=new_job_id(),
+        id=sent.batch.job_id,
         name=name or remote.metadata.get("batchdeck_job") or remote.id,
         account=account,
         provider=info.provider,
@@ -165,14 +169,11 @@ def _import(
         source=f"{account}: {remote.id}",
         created_at=remote.created_at or context.clock(),
     )
-    imported = import_requests(
-        context.history.database, context.paths, job, _requests(lines, endpoint, models)
-    )
-    assert imported is not None
+    requests = _requests(lines, endpoint, models)
+    import_requests(context.history.database, context.paths, job, requests, sent=sent)
     if models and not job.model:
         most = max(models, key=lambda model: models[model])
         context.history.set_model(job.id, most)
-    return context.history.job(job.id)
 
 
 def _requests(path: Path, endpoint: str, models: dict[str, int]) -> Iterator[tuple[str, bytes]]:
@@ -183,7 +184,7 @@ def _requests(path: Path, endpoint: str, models: dict[str, int]) -> Iterator[tup
             if not line.strip():
                 continue
             try:
-                value: Any = decode_lenient(line)
+                value: Any = decode_lenient(line.removeprefix(BOM))
             except UnreadableLineError:
                 continue
             custom_id = value.get("custom_id") if isinstance(value, dict) else None
@@ -201,3 +202,7 @@ def _requests(path: Path, endpoint: str, models: dict[str, int]) -> Iterator[tup
                 "body": body,
             }
             yield custom_id, msgspec.json.encode(request)
+    if not seen:
+        raise UsageError(
+            "the provider names no row of this batch", "Look at it on the provider's own page."
+        )

@@ -7,7 +7,7 @@ import asyncio
 from tui.core.jobs import Batch
 from tui.core.outcome import Outcome
 from tui.core.rows import RowError
-from tui.core.status import BatchStatus, is_terminal
+from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, StatusChanged
 from tui.engine.submitter import Submitter
@@ -17,9 +17,7 @@ from tui.store.batches import cancel_unsent, give_up_rows
 _UNKNOWN_SECONDS = 600.0
 """For so long after a create a provider may not know its own batch yet."""
 
-_UNSENT = RowError(
-    code="batch_cancelled", message="Cancelled before it was sent", retryable=True
-)
+_UNSENT = RowError(code="batch_cancelled", message="Cancelled before it was sent", retryable=True)
 _GONE = RowError(
     code="batch_gone", message="The provider does not know the batch any more", retryable=True
 )
@@ -35,18 +33,18 @@ async def cancel_batch(context: Context, submitter: Submitter, batch: Batch) -> 
         UsageError: The provider cannot cancel, or it is not known whether it has the batch.
         BatchdeckError: The provider did not take it.
     """
+    if batch.remote_id is None and await _cancel_here(context, batch):
+        return
+    if batch.submission is not Submission.RUNNING:
+        await submitter.settled(batch.id)
+        batch = context.history.batch(batch.id)
     if batch.remote_id is None:
         if await _cancel_here(context, batch):
             return
-        await submitter.settled(batch.id)
-        batch = context.history.batch(batch.id)
-        if batch.remote_id is None:
-            if await _cancel_here(context, batch):
-                return
-            raise UsageError(
-                "it is not certain whether the provider has this batch",
-                "Submit the job again to find out, or look at the provider's own page.",
-            )
+        raise UsageError(
+            "it is not certain whether the provider has this batch",
+            "Submit the job again to find out, or look at the provider's own page.",
+        )
     await _cancel_there(context, batch, batch.remote_id)
 
 

@@ -6,6 +6,7 @@ ten events a second of one kind for one batch.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -115,6 +116,7 @@ class EventBus:
 
     _subscribers: list[Subscriber] = field(default_factory=list)
     _last: dict[tuple[type, str], float] = field(default_factory=dict)
+    _waiting: dict[tuple[type, str], BatchEvent] = field(default_factory=dict)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Call ``subscriber`` with every event; the answer is the way to stop it."""
@@ -129,15 +131,39 @@ class EventBus:
     def publish(self, event: JobEvent) -> None:
         """Tell every subscriber, in the order in which they asked."""
         if isinstance(event, _FREQUENT):
-            key = (type(event), event.batch_id)
-            now = time.monotonic()
-            last_word = isinstance(event, UploadProgressed) and event.sent >= event.total
-            if now - self._last.get(key, 0.0) < _INTERVAL and not last_word:
+            if self._holds_back(event):
                 return
-            self._last[key] = now
         elif isinstance(event, BatchEnded):
             for kind in _FREQUENT:
                 self._last.pop((kind, event.batch_id), None)
+                self._waiting.pop((kind, event.batch_id), None)
+        self._tell(event)
+
+    def _holds_back(self, event: BatchEvent) -> bool:
+        """Keep an event that comes too soon; the last one of a burst is told a moment later."""
+        key = (type(event), event.batch_id)
+        now = time.monotonic()
+        wait = self._last.get(key, 0.0) + _INTERVAL - now
+        last_word = isinstance(event, UploadProgressed) and event.sent >= event.total
+        if wait <= 0 or last_word:
+            self._last[key] = now
+            self._waiting.pop(key, None)
+            return False
+        if key not in self._waiting:
+            try:
+                asyncio.get_running_loop().call_later(wait, self._tell_waiting, key)
+            except RuntimeError:
+                return True
+        self._waiting[key] = event
+        return True
+
+    def _tell_waiting(self, key: tuple[type, str]) -> None:
+        event = self._waiting.pop(key, None)
+        if event is not None:
+            self._last[key] = time.monotonic()
+            self._tell(event)
+
+    def _tell(self, event: JobEvent) -> None:
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(event)

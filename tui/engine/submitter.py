@@ -126,22 +126,22 @@ class Submitter:
     async def _leave(
         self, batch_id: str, error: BatchdeckError, changes: dict[str, object]
     ) -> None:
-        known = self._context.history.batch(batch_id).trouble == error.message
-        batch = await self._context.update(
-            batch_id,
-            {"trouble": error.message, **changes},
-            remark="" if known else error.message,
-        )
-        if batch.submission is Submission.DRAFT and batch.attempt > 1:
-            # A retry that is not under way gives its rows back.
+        context = self._context
+        batch = context.history.batch(batch_id)
+        if batch.attempt > 1 and changes.get("submission") is Submission.DRAFT:
+            # A retry that is not under way gives its rows back, in the same step: whoever waits
+            # for the job must not see rows that are pending for nothing.
             await asyncio.to_thread(
-                abandon,
-                self._context.history.database,
-                batch_id,
-                error.message,
-                self._context.clock(),
+                abandon, context.history.database, batch_id, error.message, context.clock()
             )
-        self._context.tell_trouble(batch, error, None)
+            batch = context.history.batch(batch_id)
+        else:
+            batch = await context.update(
+                batch_id,
+                {"trouble": error.message, **changes},
+                remark="" if batch.trouble == error.message else error.message,
+            )
+        context.tell_trouble(batch, error, None)
 
     async def _send_native(self, dialect: Dialect, batch: Batch) -> None:
         """Let the provider run the rows again in its own batch."""

@@ -100,7 +100,7 @@ class Watcher:
             self._follow_the_clock()
             now = self._context.clock()
             idle = {batch_id: at for batch_id, at in due.items() if batch_id not in self._polls}
-            if min(idle.values(), default=now + 1.0) <= now:
+            if any(self._is_due(batch_id, at, now) for batch_id, at in idle.items()):
                 ready = [
                     batch_id for batch_id, at in idle.items() if self._comes(batch_id, at, now)
                 ]
@@ -129,7 +129,12 @@ class Watcher:
     def _comes(self, batch_id: str, due: float, now: float) -> bool:
         """Is a batch due, or nearly, so that it comes along and one list may do for several?"""
         pause = due - self._asked.get(batch_id, due)
-        return due - pause / 4 <= now and self._not_before.get(batch_id, now) <= now
+        early = due - pause / 4 <= now and self._not_before.get(batch_id, now) <= now
+        return early or self._is_due(batch_id, due, now)
+
+    def _is_due(self, batch_id: str, due: float, now: float) -> bool:
+        # A clock that was set back would else hold all polls up until it is there again.
+        return due <= now or now < self._asked.get(batch_id, now) - 1.0
 
     async def _list(self, account: str, ready: list[str]) -> dict[str, RemoteBatch]:
         """One walk through the provider's list in place of many single calls."""

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,10 +26,19 @@ _HINTS = {
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that closes when nobody holds it any more."""
+    """A connection that closes itself, if nobody did, when it is not used any more."""
 
     def __del__(self) -> None:
         self.close()
+
+
+def _is_at_work(thread: int) -> bool:
+    """Is a thread in the middle of this program's code, and not waiting for some to run?
+
+    While SQLite works for it, its innermost frame is the one that called SQLite.
+    """
+    frame = sys._current_frames().get(thread)
+    return frame is not None and str(frame.f_globals.get("__name__")).startswith("tui.")
 
 
 class Database:
@@ -50,6 +60,7 @@ class Database:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         self._lock = threading.RLock()
         self._local = threading.local()
+        self._readers: list[tuple[int, sqlite3.Connection]] = []
         self._closed = False
         try:
             if not path.exists():
@@ -68,6 +79,8 @@ class Database:
             check_same_thread=False,
             factory=_Connection,
         )
+        # SQLite's own lower() knows ASCII only.
+        connection.create_function("fold", 1, str.casefold, deterministic=True)
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA temp_store=MEMORY")
@@ -116,6 +129,7 @@ class Database:
             connection = self._connect()
             connection.execute("PRAGMA query_only=ON")
             self._local.connection = connection
+            self._readers.append((threading.get_ident(), connection))
         return connection
 
     def version(self) -> int:
@@ -126,13 +140,19 @@ class Database:
         return int(number)
 
     def close(self) -> None:
-        """Close all connections; one that a thread still reads with closes when it is done."""
+        """Close all connections; one that a thread still reads with closes when it is done.
+
+        Work that was called off goes on in its thread to its end, and SQLite does not
+        survive that a connection is closed while another thread is inside it.
+        """
         with self._lock:
             self._closed = True
-            self._writer.close()
-            # Closing a connection under a thread that uses it ends the whole program. Given
-            # up here, each closes with the last reference to it.
             self._local = threading.local()
+            self._writer.close()
+            for thread, connection in self._readers:
+                if thread == threading.get_ident() or not _is_at_work(thread):
+                    connection.close()
+            self._readers.clear()
 
 
 def history_error(error: Exception, path: Path) -> HistoryError:

@@ -69,10 +69,10 @@ class History:
         values: list[Any] = []
         for word in search.split():
             where.append(
-                "(instr(lower(name), ?) OR instr(lower(model), ?) OR instr(lower(provider), ?)"
-                " OR instr(lower(account), ?) OR instr(id, ?))"
+                "(instr(fold(name), ?) OR instr(fold(model), ?) OR instr(fold(provider), ?)"
+                " OR instr(fold(account), ?) OR instr(id, ?))"
             )
-            values += [word.lower()] * 5
+            values += [word.casefold()] * 5
         if status is not None:
             where.append("status=?")
             values.append(status.value)

@@ -8,12 +8,15 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tui.core.jobs import Job
+import msgspec
+
+from tui.core.jobs import Batch, Job
 from tui.errors import InputError
 from tui.paths import Paths, open_private, private_folder
 from tui.store.database import Database
-from tui.store.jobs import insert_job, note
+from tui.store.jobs import insert_batch, insert_job, note, update_batch
 
 REQUESTS = "requests.jsonl"
 """The name of a job's immutable input in its folder."""
@@ -29,6 +32,15 @@ class Imported:
     size: int
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A batch that was not made here: its record, what else is known, a line for the timeline."""
+
+    batch: Batch
+    changes: dict[str, Any]
+    remark: str
+
+
 def import_requests(
     database: Database,
     paths: Paths,
@@ -36,6 +48,7 @@ def import_requests(
     requests: Iterable[tuple[str, bytes]],
     *,
     stop: Callable[[], bool] | None = None,
+    sent: Sent | None = None,
 ) -> Imported | None:
     """Write a job with its requests; nothing is left behind when it does not get to the end.
 
@@ -47,6 +60,8 @@ def import_requests(
         job: The record; its size and total are taken from what is written.
         requests: ``custom_id`` and line (without its end) of each request, in order.
         stop: Asked now and then; ``True`` ends the import, and ``None`` is returned.
+        sent: The batch that runs these requests already, where there is one: a job that
+            looked unsent for a moment could be sent and paid again.
 
     Raises:
         InputError: Two requests have one ``custom_id``.
@@ -72,6 +87,8 @@ def import_requests(
                 "UPDATE jobs SET total=?, size=? WHERE pk=?", (written.rows, written.size, pk)
             )
             note(connection, pk, job.created_at, f"Imported {written.rows:,} requests")
+            if sent is not None:
+                _store_sent(connection, pk, sent, written.rows)
         kept = True
     except _StoppedError:
         pass
@@ -79,6 +96,13 @@ def import_requests(
         if not kept:
             _remove(folder)
     return written
+
+
+def _store_sent(connection: sqlite3.Connection, job_pk: int, sent: Sent, rows: int) -> None:
+    batch = msgspec.structs.replace(sent.batch, rows=rows, first_seq=0, last_seq=rows - 1)
+    insert_batch(connection, batch, job_pk)
+    update_batch(connection, batch.id, sent.changes)
+    note(connection, job_pk, batch.created_at, sent.remark, batch.id)
 
 
 class _StoppedError(Exception):

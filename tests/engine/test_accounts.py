@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tui.config import AccountConfig, Config
+from tui.engine.accounts import SANDBOX_RATE_VARIABLE, Accounts, sandbox_rate
+from tui.errors import ConfigError, KeyMissingError, KeyRefusedError, UsageError
+from tui.keys import remember_key
+from tui.paths import Paths
+
+CONFIG = Config(
+    default_account="work",
+    accounts={
+        "work": AccountConfig(provider="openai", key_env="WORK_KEY"),
+        "box": AccountConfig(provider="sandbox"),
+        "lost": AccountConfig(provider="nobody"),
+        "azure": AccountConfig(provider="azure-openai", params={"resource": "mine"}),
+    },
+)
+
+
+@pytest.fixture
+def accounts(paths: Paths) -> Accounts:
+    return Accounts(paths, CONFIG, sandbox_rate=0)
+
+
+def test_the_default_comes_first_and_the_sandbox_last(accounts: Accounts, paths: Paths) -> None:
+    assert accounts.names() == ["work", "box", "lost", "azure", "sandbox"]
+    assert Accounts(paths, Config()).names() == ["sandbox"]
+
+
+def test_what_is_known_of_an_account(accounts: Accounts) -> None:
+    info = accounts.info("work")
+    assert (info.provider, info.needs_key) == ("openai", True)
+    assert info.variables == ("BATCHDECK_KEY_WORK", "WORK_KEY", "OPENAI_API_KEY")
+    assert info.windows == ("24h",)
+    assert "mine" in accounts.info("azure").base_url
+    # A provider's own name is an account as well.
+    assert accounts.info("openai").variables == ("BATCHDECK_KEY_OPENAI", "OPENAI_API_KEY")
+
+
+def test_names_that_mean_nothing(accounts: Accounts) -> None:
+    with pytest.raises(UsageError, match="no account 'none'"):
+        accounts.info("none")
+    with pytest.raises(ConfigError, match="unknown provider 'nobody'"):
+        accounts.info("lost")
+
+
+async def test_a_key_is_asked_for_when_it_is_needed(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyMissingError) as caught:
+        await accounts.dialect("work")
+    assert "BATCHDECK_KEY_WORK" in caught.value.hint
+    monkeypatch.setenv("WORK_KEY", "secret")
+    dialect = await accounts.dialect("work")
+    assert await accounts.dialect("work") is dialect
+    error = KeyRefusedError("no")
+    await accounts.refused("work", error)
+    assert "WORK_KEY" in error.hint
+    remember_key("work", "other")
+    assert await accounts.dialect("work") is not dialect
+    await accounts.aclose()
+
+
+async def test_one_sandbox_for_all_accounts_that_lead_to_it(accounts: Accounts) -> None:
+    dialects = await asyncio.gather(
+        *(accounts.dialect(name) for name in ("box", "sandbox", "box", "sandbox"))
+    )
+    assert dialects[0] is dialects[2]
+    assert accounts._sandbox is not None
+    assert accounts._sandbox.uds is not None
+    folder = accounts._sandbox.uds.parent
+    assert [await each.models() for each in dialects[:2]]
+    await accounts.aclose()
+    assert not folder.exists()
+    await accounts.aclose()
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"), [("", 2000.0), ("0", 0.0), (" 7.5 ", 7.5), (None, 2000.0)]
+)
+def test_the_speed_of_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch, text: str | None, rate: float
+) -> None:
+    if text is not None:
+        monkeypatch.setenv(SANDBOX_RATE_VARIABLE, text)
+    assert sandbox_rate() == rate
+
+
+@pytest.mark.parametrize("text", ["fast", "-1", "nan", "inf", "1e400"])
+def test_no_speed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(SANDBOX_RATE_VARIABLE, text)
+    with pytest.raises(ConfigError, match="not a number of rows"):
+        sandbox_rate()
