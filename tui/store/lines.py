@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from tui.core.entities import with_both_spellings
 from tui.core.outcome import OUTCOMES, Outcome
 from tui.core.readers import READERS
 from tui.core.results import UnreadableLineError, decode_lenient
@@ -237,6 +238,6 @@ def parsed_answer(text: str) -> Any:
     if not stripped.startswith(("{", "[")):
         return None
     try:
-        return msgspec.json.decode(stripped)
+        return with_both_spellings(msgspec.json.decode(stripped))
     except (msgspec.MsgspecError, RecursionError):
         return None
