@@ -56,6 +56,22 @@ def test_trouble_of_a_poll_never_ends_the_watching(tmp_path: Path, trouble: Exce
     run(test)
 
 
+def test_a_poll_that_is_called_off_is_not_repeated_at_once(tmp_path: Path) -> None:
+    """A library that cancels what it should not would else ask without a pause."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        cancelled = asyncio.CancelledError()
+        bench.provider.fault("retrieve", *([cancelled] * 3))  # type: ignore[list-item]
+        async with bench.engine() as engine:
+            job = await bench.done(engine)
+            assert adds_up(engine, job.id).succeeded == 2
+        assert bench.provider.calls["retrieve"] == 4
+        assert loop.time() > 20
+
+    run(test)
+
+
 def test_retry_after_is_respected(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)

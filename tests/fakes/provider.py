@@ -197,8 +197,8 @@ class FakeDialect:
 
     async def upload(self, path: Path, *, name: str, progress: SendProgress | None = None) -> str:
         lost = self.provider.meet("upload")
-        file_id = f"file-{len(self.provider.files)}"
         data = await asyncio.to_thread(path.read_bytes)
+        file_id = f"file-{len(self.provider.files)}"
         self.provider.files[file_id] = data
         if progress is not None:
             progress(len(data), len(data))

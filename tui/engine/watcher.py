@@ -107,6 +107,8 @@ class Watcher:
                 listed = await self._list(account, ready)
                 for batch_id in ready:
                     self._again.discard(batch_id)
+                    # However the poll ends, the next one does not follow at once.
+                    due[batch_id] = now + _LOOK_AGAIN
                     self._polls[batch_id] = asyncio.create_task(poll(batch_id, listed))
                 continue
             pause = max(0.0, min(idle.values(), default=now + 60.0) - now)
