@@ -1,18 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.bench import Bench, adds_up, outcomes
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
+from tui.config import Config
 from tui.core.counts import RemoteCounts
 from tui.core.outcome import Outcome
 from tui.core.status import BatchStatus, Submission
+from tui.engine.engine import Engine
 from tui.errors import BatchdeckError, RequestRefusedError, UnreachableError, UsageError
 from tui.providers.base import Capabilities
+from tui.store.batches import want_cancel
 
 
 def test_rows_that_are_done_stay(tmp_path: Path) -> None:
@@ -225,5 +230,87 @@ def test_a_waiting_batch_is_cancelled_here(tmp_path: Path) -> None:
             calls = bench.provider.calls["create"]
             await asyncio.sleep(2000)
             assert bench.provider.calls["create"] == calls
+
+    run(test)
+
+
+class _Dead(BaseException):
+    """The program is gone at this step."""
+
+
+def _die_at(engine: Engine, step: str) -> None:
+    def reach(passed: str) -> None:
+        if passed == step:
+
+            def dead(**_: bool) -> Any:
+                raise _Dead("it writes no more")
+
+            engine.history.database.write = dead  # type: ignore[method-assign,assignment]
+            raise _Dead(step)
+
+    engine._context.reach = reach  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("step", ["cancel noted", "cancelling", "cancel answered"])
+def test_a_cancel_that_a_person_asked_for_outlives_a_crash(tmp_path: Path, step: str) -> None:
+    """All parts of a job are stopped, though the program died at the first."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        config = Config(providers={"sandbox": {"limits": {"rows": 1}}})
+        engine = await bench.open(config)
+        job = await bench.imported(engine, "a", "b", "c")
+        await engine.submit(job.id)
+        _die_at(engine, step)
+        with pytest.raises(_Dead):
+            await engine.cancel(job.id)
+        with contextlib.suppress(_Dead):
+            await engine.close()
+        async with bench.engine(config) as again:
+            await again.wait([job.id])
+            assert adds_up(again, job.id).cancelled == 3
+        for remote in bench.provider.batches.values():
+            assert remote.status is BatchStatus.CANCELLED
+
+    run(test)
+
+
+def test_a_cancel_outlives_a_crash_in_the_middle_of_a_create(tmp_path: Path) -> None:
+    """What is found out to be absent is not created after all."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        engine = await bench.open()
+        job = await bench.imported(engine)
+        _die_at(engine, "creating")
+        with pytest.raises(_Dead):
+            await engine.submit(job.id)
+        with contextlib.suppress(_Dead):
+            await engine.close()
+        async with bench.engine() as second:
+            (batch,) = second.history.batches(job.id)
+            want_cancel(second.history.database, [batch.id], loop.clock())
+        async with bench.engine() as again:
+            await again.wait([job.id])
+            assert adds_up(again, job.id).cancelled == 2
+        assert not bench.provider.batches
+
+    run(test)
+
+
+def test_a_cancel_that_was_refused_is_not_tried_behind_the_back(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine(watch=True) as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            bench.provider.fault("cancel", UnreachableError("down"))
+            with pytest.raises(UnreachableError):
+                await engine.cancel(job.id)
+            await asyncio.sleep(2000)
+            assert engine.history.job(job.id).status is BatchStatus.IN_PROGRESS
+            assert bench.provider.calls["cancel"] == 1
 
     run(test)

@@ -34,6 +34,7 @@ from tui.providers.base import Capabilities
 STEPS = (
     "planned", "confirmed", "uploading", "upload answered", "uploaded", "creating",
     "create answered", "running", "retry stored", "downloaded", "collected", "settled",
+    "cancel noted", "cancelling", "cancel answered",
 )  # fmt: skip
 
 CONFIG = Config(providers={"sandbox": {"limits": {"rows": 3}}})

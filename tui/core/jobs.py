@@ -25,7 +25,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     (both inclusive); a retry names its rows one by one in the history. ``raw`` is the
     provider's batch object as it came last, for display. ``native_of`` is the batch whose
     rows the provider runs again in place. ``trouble`` is the last error of
-    sending, watching or collecting, empty when the last try went well.
+    sending, watching or collecting, empty when the last try went well. ``cancel_wanted_at``
+    is when a person asked to cancel it, until that is done or refused.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     progressed_at: float | None = None
     next_poll_at: float | None = None
+    cancel_wanted_at: float | None = None
     trouble: str = ""
     raw: dict[str, Any] = {}
 

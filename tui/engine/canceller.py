@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from tui.core.jobs import Batch
 from tui.core.outcome import Outcome
@@ -11,16 +12,41 @@ from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, StatusChanged
 from tui.engine.submitter import Submitter
-from tui.errors import RequestRefusedError, UsageError
-from tui.store.batches import cancel_unsent, give_up_rows
+from tui.errors import BatchdeckError, RequestRefusedError, UsageError
+from tui.store.batches import cancel_unsent, give_up_rows, want_cancel
 
 _UNKNOWN_SECONDS = 600.0
 """For so long after a create a provider may not know its own batch yet."""
+
+_WISH_GRACE = 30.0
+"""Seconds for which whoever was asked to cancel has the time to do it."""
 
 _UNSENT = RowError(code="batch_cancelled", message="Cancelled before it was sent", retryable=True)
 _GONE = RowError(
     code="batch_gone", message="The provider does not know the batch any more", retryable=True
 )
+
+
+async def cancel_all(
+    context: Context, submitter: Submitter, batches: Sequence[Batch]
+) -> list[BatchdeckError]:
+    """Cancel batches in turn, as one wish that outlives a crash; the answer is what went wrong.
+
+    A batch that could not be cancelled runs on: the person is told, and asks again or not.
+    """
+    database = context.history.database
+    ids = [batch.id for batch in batches]
+    await asyncio.to_thread(want_cancel, database, ids, context.clock())
+    context.reach("cancel noted")
+    troubles: list[BatchdeckError] = []
+    for batch in batches:
+        try:
+            await cancel_batch(context, submitter, batch)
+        except BatchdeckError as error:
+            # The other batches cost money as well.
+            troubles.append(error)
+    await asyncio.to_thread(want_cancel, database, ids, None)
+    return troubles
 
 
 async def cancel_batch(context: Context, submitter: Submitter, batch: Batch) -> None:
@@ -46,6 +72,32 @@ async def cancel_batch(context: Context, submitter: Submitter, batch: Batch) -> 
             "Submit the job again to find out, or look at the provider's own page.",
         )
     await _cancel_there(context, batch, batch.remote_id)
+
+
+def is_left_to_us(context: Context, batch: Batch) -> bool:
+    """Did a person ask to cancel a batch, and the program that was asked did not get to it?
+
+    While a create is under way it is first found out what became of that.
+    """
+    if batch.cancel_wanted_at is None or batch.submission is Submission.CREATING:
+        return False
+    return abs(context.clock() - batch.cancel_wanted_at) > _WISH_GRACE
+
+
+async def finish_cancelling(context: Context, submitter: Submitter, batch: Batch) -> None:
+    """Cancel a batch as a person had asked before the program went away.
+
+    Raises:
+        BatchdeckError: The provider cannot be asked now; it is to be tried again.
+    """
+    try:
+        await cancel_batch(context, submitter, batch)
+    except (UsageError, RequestRefusedError) as error:
+        if isinstance(error, RequestRefusedError) and error.status in (404, 410):
+            raise
+        await context.update(
+            batch.id, {"cancel_wanted_at": None}, remark=f"Not cancelled: {error.message}"
+        )
 
 
 async def _cancel_here(context: Context, batch: Batch) -> bool:
@@ -74,10 +126,13 @@ async def _cancel_there(context: Context, batch: Batch, remote_id: str) -> None:
         await _end_gone(context, batch)
         return
     if not is_terminal(remote.status):
+        context.reach("cancelling")
         remote = await dialect.cancel(remote_id)
+        context.reach("cancel answered")
     await context.update(
         batch.id,
         {
+            "cancel_wanted_at": None,
             "status": remote.status,
             "raw_status": remote.raw_status,
             "remote_counts": remote.counts,
@@ -102,6 +157,7 @@ async def _end_gone(context: Context, batch: Batch) -> None:
             "collected": True,
             "ended_at": context.clock(),
             "next_poll_at": None,
+            "cancel_wanted_at": None,
             "trouble": "",
         },
         remark=_GONE.message,

@@ -15,7 +15,7 @@ from tui.core.status import is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.budgeting import Budgets
-from tui.engine.canceller import cancel_batch
+from tui.engine.canceller import cancel_all
 from tui.engine.collector import Collector
 from tui.engine.composing import Composing
 from tui.engine.context import Context
@@ -30,7 +30,7 @@ from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
 from tui.engine.waiting import wait_for
 from tui.engine.watcher import Watcher
-from tui.errors import BatchdeckError, UsageError
+from tui.errors import UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
 from tui.store.batches import has_silent_rows
@@ -227,13 +227,7 @@ class Engine(Composing):
         live = [b for b in self.history.batches(job_id) if b.is_under_way or b.is_unsent]
         if not live:
             raise UsageError("nothing of this job is running")
-        troubles: list[BatchdeckError] = []
-        for batch in live:
-            try:
-                await self._context.shielded(cancel_batch(self._context, self._submitter, batch))
-            except BatchdeckError as error:
-                # The other batches cost money as well.
-                troubles.append(error)
+        troubles = await self._context.shielded(cancel_all(self._context, self._submitter, live))
         self._watcher.adopt(b for b in self.history.batches(job_id) if b.is_under_way)
         self.events.publish(JobChanged(job_id))
         if troubles:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tui.core.jobs import Batch
 from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus, Submission, is_terminal
+from tui.engine.canceller import finish_cancelling, is_left_to_us
 from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
@@ -68,6 +69,9 @@ class Poller:
         context = self._context
         if batch.collected:
             return _OVER
+        if is_left_to_us(context, batch):
+            await context.shielded(finish_cancelling(context, self._submitter, batch))
+            return Step(over=False, pause=0.0, polled=False)
         if batch.submission is not Submission.RUNNING:
             if batch.submission in (Submission.DRAFT, Submission.UNCERTAIN, Submission.REFUSED):
                 return _OVER

@@ -219,6 +219,7 @@ class Submitter:
                     await self._uncertain(batch, missing.cause)
                 if last:
                     raise missing.cause from missing
+                await self._absent(batch)
 
     async def _create_once(self, dialect: Dialect, batch: Batch, draft: BatchDraft) -> None:
         context = self._context
@@ -264,9 +265,13 @@ class Submitter:
         elif verdict is Verdict.UNKNOWN and not resend:
             await self._uncertain(batch, None)
         else:
-            step = Submission.UPLOADED if batch.input_file_id else Submission.DRAFT
-            await self._context.update(batch.id, {"submission": step})
+            await self._absent(batch)
         return self._context.history.batch(batch.id)
+
+    async def _absent(self, batch: Batch) -> None:
+        """The provider does not have it: until the next create it can be cancelled here."""
+        step = Submission.UPLOADED if batch.input_file_id else Submission.UPLOADING
+        await self._context.update(batch.id, {"submission": step})
 
     async def _running(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> None:
         context = self._context

@@ -133,6 +133,21 @@ def _move(
                 refresh_job(connection, job)
 
 
+def want_cancel(database: Database, batch_ids: Sequence[str], at: float | None) -> None:
+    """Note that a person wants batches cancelled, before anything is asked of the provider.
+
+    Args:
+        database: The history.
+        batch_ids: All that are to end.
+        at: Unix seconds; ``None`` takes the wish back.
+    """
+    with database.write(durable=True) as connection:
+        connection.executemany(
+            "UPDATE batches SET cancel_wanted_at=? WHERE id=?",
+            [(at, batch_id) for batch_id in batch_ids],
+        )
+
+
 def cancel_unsent(database: Database, batch_id: str, now: float) -> bool:
     """Cancel a batch that the provider does not have.
 
@@ -149,8 +164,8 @@ def cancel_unsent(database: Database, batch_id: str, now: float) -> bool:
             return False
         left = Submission.REFUSED if attempt > 1 else Submission.DRAFT
         connection.execute(
-            "UPDATE batches SET submission=?, status=?, collected=1, ended_at=?, trouble=''"
-            " WHERE id=?",
+            "UPDATE batches SET submission=?, status=?, collected=1, ended_at=?, trouble='',"
+            " cancel_wanted_at=NULL WHERE id=?",
             (left.value, BatchStatus.CANCELLED.value, now, batch_id),
         )
         note(connection, job, now, "Cancelled before it was sent", batch_id)

@@ -22,12 +22,12 @@ _BATCH = (
     "b.id, j.id, b.account, b.attempt, b.part, b.rows, b.first_seq, b.last_seq, b.submission,"
     " b.status, b.raw_status, b.remote_id, b.input_file_id, b.remote_counts, b.edits,"
     " b.collected, b.created_at, b.submitted_at, b.ended_at, b.expires_at, b.progressed_at,"
-    " b.next_poll_at, b.trouble, b.raw, b.native_of"
+    " b.next_poll_at, b.trouble, b.raw, b.native_of, b.cancel_wanted_at"
 )
 _CHANGEABLE = {
     "submission", "status", "raw_status", "remote_id", "input_file_id", "remote_counts",
     "collected", "submitted_at", "ended_at", "expires_at", "progressed_at", "next_poll_at",
-    "trouble", "raw", "style", "rows",
+    "trouble", "raw", "style", "rows", "cancel_wanted_at",
 }  # fmt: skip
 
 
@@ -240,6 +240,7 @@ def _batch(row: tuple[Any, ...]) -> Batch:
         trouble=row[22],
         raw=msgspec.json.decode(row[23]),
         native_of=row[24],
+        cancel_wanted_at=row[25],
     )
 
 

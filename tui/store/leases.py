@@ -39,10 +39,12 @@ def why_not_ours(database: Database, connection: sqlite3.Connection, batch_id: s
     one has gone on in its place.
     """
     row = connection.execute(
-        "SELECT lease_owner, status FROM batches WHERE id=?", (batch_id,)
+        "SELECT lease_owner, status, cancel_wanted_at FROM batches WHERE id=?", (batch_id,)
     ).fetchone()
     if row is None:
         return "the batch is gone from the history"
+    if row[2] is not None:
+        return "the batch is to be cancelled"
     if row[1] == BatchStatus.CANCELLED.value:
         return "the batch was cancelled before it was sent"
     if row[0] != database.owner:

@@ -24,7 +24,15 @@ def m001_initial(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial,)
+def m002_cancel_wishes(connection: sqlite3.Connection) -> None:
+    """When a person asked to cancel a batch, for as long as that is not done."""
+    connection.execute("ALTER TABLE batches ADD COLUMN cancel_wanted_at REAL")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_initial,
+    m002_cancel_wishes,
+)
 """All steps, in order; never edit one that was released."""
 
 
