@@ -1,10 +1,10 @@
-"""Kill the real program at every step of a job, start it again, and count what was paid.
+"""Kill the real program at every step of every verb, start it again, and count what was paid.
 
 The program is ``python -m tui`` in a process of its own; ``BATCHDECK_KILL_AT`` lets it die by
 SIGKILL at a named step. The provider is a sandbox on TCP, which outlives it and knows the
 truth: exactly the batches that were wanted, and every row of every job here at the end.
 
-Run it with ``python -m tests.faults.kill [--short] [--times N]``; it prints a table.
+Run it with ``python -m tests.faults.kill [--short] [--times N] [WORD…]``; it prints a table.
 """
 
 from __future__ import annotations
@@ -17,225 +17,227 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tests.fakes.server import batches_at, sandbox
-from tui.core.jobs import Job
-from tui.core.outcome import Outcome
+from tests.faults.kill_cases import CASES, PART, ROWS, SHORT, Case
+from tests.faults.kill_server import Truth, served
+from tests.providers_loop.rows import chat, own_models, params
 from tui.engine.context import KILL_VARIABLE
-from tui.paths import Paths
-from tui.store.history import History
-
-ROWS = 40
-PART = 25
 
 CONFIG = """
-[providers.far]
-base = "{provider}"
-[providers.far.limits]
+[providers.{provider}]
+[providers.{provider}.limits]
 rows = {rows}
-[providers.far.poll]
+[providers.{provider}.poll]
 min_seconds = 0.05
 max_seconds = 0.2
 [accounts.far]
-provider = "far"
-base_url = "{url}/v1"
+provider = "{provider}"
+base_url = "{url}"
 """
 
-
-@dataclass(frozen=True)
-class Case:
-    """What is done, and where the program dies.
-
-    ``doing`` is ``submit`` (one batch), ``split`` (two batches) or ``retry`` (of flaky rows);
-    ``like`` is the provider that the sandbox plays.
-    """
-
-    doing: str
-    step: str
-    like: str = "openai"
-
-    @property
-    def batches(self) -> int:
-        """How many batches the provider should have in the end."""
-        if self.doing == "submit" or self.like == "doubleword":
-            return 1
-        return 2
-
-
-SENDING = ("confirmed", "uploading", "upload answered", "uploaded", "creating", "create answered")
-COLLECTING = ("running", "downloaded", "collected", "settled")
-
-CASES = (
-    *(Case("submit", step) for step in ("planned", *SENDING, *COLLECTING)),
-    *(Case("split", f"{step}:2") for step in (*SENDING[1:], *COLLECTING)),
-    *(Case("retry", step) for step in ("retry stored", *SENDING, *COLLECTING)),
-    *(
-        Case("retry", step, "doubleword")
-        for step in ("retry stored", "retrying in place", "retry answered", *COLLECTING)
-    ),
-)
-
-SHORT = (
-    Case("submit", "upload answered"),
-    Case("submit", "create answered"),
-    Case("split", "uploading:2"),
-    Case("split", "downloaded:2"),
-    Case("retry", "create answered"),
-    Case("retry", "settled"),
-    Case("retry", "retry answered", "doubleword"),
-)
+MAKERS = {"scaledown": own_models, "anthropic": params}
 
 
 @dataclass
 class Found:
     """What was found after the program was started again."""
 
-    died: bool
-    batches: int
-    intents: int
-    outcomes: Counter[str]
-    counted: Counter[str]
-    strays: int
-    seconds: float
+    wrong: list[str] = field(default_factory=list)
+    batches: int = 0
+    rows: int = 0
+    seconds: float = 0.0
 
-    def trouble(self, case: Case) -> str:
-        """What is wrong; empty when all is well."""
-        wrong = []
-        if not self.died:
-            wrong.append("the step was not reached")
-        if self.batches != case.batches or self.intents != case.batches:
-            wrong.append(f"{self.batches} batches, {self.intents} intents at the provider")
-        if self.outcomes != Counter(succeeded=ROWS):
-            wrong.append(f"rows: {dict(self.outcomes)}")
-        if self.counted != self.outcomes:
-            wrong.append(f"counts: {dict(self.counted)}")
-        if self.strays:
-            wrong.append(f"{self.strays} strays")
-        return "; ".join(wrong)
+    def expect(self, what: str, found: object, wanted: object) -> None:
+        """Note what is not as it should be."""
+        if found != wanted:
+            self.wrong.append(f"{what}: {found!r} and not {wanted!r}")
+
+
+class Program:
+    """The program with one home, started anew for each command."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def run(self, *arguments: str, kill_at: str = "", may: tuple[int, ...] = (0, 1)) -> Any:
+        """Run a command; the answer is its JSON document, ``None`` where it was killed.
+
+        Raises:
+            AssertionError: It ended in another way than ``may`` allows.
+        """
+        environment = {
+            **{name: value for name, value in os.environ.items() if "_API_KEY" not in name},
+            "BATCHDECK_HOME": str(self.home),
+            "BATCHDECK_KEY_FAR": "none",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            KILL_VARIABLE: kill_at,
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "tui", *arguments, "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if kill_at:
+            assert done.returncode == -9, f"{kill_at!r} was not reached: {done.stderr}"
+            return None
+        assert done.returncode in may, f"{arguments}: {done.returncode}\n{done.stderr}"
+        lines = [json.loads(line) for line in done.stdout.split("\n") if line.strip()]
+        # Rows come one to a line, everything else as one document.
+        return lines if arguments[0] == "results" else next(iter(lines), None)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Whole job documents."""
+        return [self.run("show", job["id"]) for job in self.run("list")]
 
 
 def run_case(case: Case, folder: Path) -> Found:
     """Die, start again, look."""
     began = time.monotonic()
-    home = folder / "home"
-    with sandbox(folder / "far", like=case.like) as url:
-        _configure(home, case, url)
-        file = _requests(folder / "job.jsonl", flaky=case.doing == "retry")
-        command = ["submit", str(file), "--account", "far", "--wait", "--yes"]
-        if case.doing == "retry":
-            _program(home, *command)
-            command = ["retry", "job", "--wait", "--yes"]
-        died = _program(home, *command, kill_at=case.step) == -9
-        _start_again(home)
-        remote = batches_at(url)
-        return _look(home, died, remote, time.monotonic() - began)
+    program = Program(folder / "home")
+    # What is cancelled must still run then.
+    rate = 1.0 if case.doing == "cancel" else 0.0
+    with served(case.system.like, folder / "far", rate) as truth:
+        _configure(program.home, case, truth.url)
+        file = _requests(folder / "job.jsonl", case)
+        submit = ["submit", str(file), "--account", "far", "--yes"]
+        found = Found()
+        target = folder / "rows.jsonl"
+        if case.doing in ("submit", "split"):
+            program.run(*submit, "--wait", kill_at=case.step)
+        else:
+            program.run(*submit, *([] if case.doing == "cancel" else ["--wait"]))
+            verbs = {
+                "retry": ["retry", "job", "--wait", "--yes"],
+                "cancel": ["cancel", "job", "--yes"],
+                "delete": ["delete", "job", "--yes"],
+                "export": ["export", "job", "-o", str(target), "--yes"],
+            }
+            verb = verbs[case.doing]
+            if case.doing == "delete" and case.system.deletes:
+                verb.append("--remote")
+            program.run(*verb, kill_at=case.step)
+            if case.doing == "export":
+                if target.exists():
+                    found.expect("lines", len(target.read_bytes().splitlines()), ROWS)
+                program.run(*verb)
+                found.expect("lines", len(target.read_bytes().splitlines()), ROWS)
+            elif case.doing == "delete" and program.run("list"):
+                program.run(*verb)
+        _start_again(program, case, truth, submit)
+        _look(program, case, truth, found)
+        found.seconds = time.monotonic() - began
+    return found
 
 
 def _configure(home: Path, case: Case, url: str) -> None:
     home.mkdir(mode=0o700)
-    provider = "doubleword" if case.like == "doubleword" else "openai-compatible"
-    rows = PART if case.doing == "split" else 0
-    text = CONFIG.format(provider=provider, rows=rows, url=url)
+    rows = PART if case.parts > 1 else 1000
+    text = CONFIG.format(provider=case.system.provider, rows=rows, url=url)
     (home / "config.toml").write_text(text, "utf-8")
 
 
-def _requests(file: Path, *, flaky: bool) -> Path:
+def _requests(file: Path, case: Case) -> Path:
+    make = MAKERS.get(case.system.like, chat)
     with file.open("w", encoding="utf-8") as stream:
         for number in range(ROWS):
-            word = " sandbox:flaky=500" if flaky and number % 4 == 0 else ""
-            body = {"model": "m", "messages": [{"role": "user", "content": f"{number}{word}"}]}
-            request = {
-                "custom_id": f"row-{number}",
-                "method": "POST",
-                "url": "/v1/chat/completions",
-                "body": body,
-            }
-            stream.write(json.dumps(request) + "\n")
+            word = " sandbox:flaky=500" if case.doing == "retry" and number % 4 == 0 else ""
+            stream.write(json.dumps(make(number, f"Say {number}{word}")) + "\n")
     return file
 
 
-def _program(home: Path, *arguments: str, kill_at: str = "") -> int:
-    environment = {
-        **{name: value for name, value in os.environ.items() if "_API_KEY" not in name},
-        "BATCHDECK_HOME": str(home),
-        "BATCHDECK_KEY_FAR": "none",
-        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        KILL_VARIABLE: kill_at,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "tui", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if not kill_at and done.returncode not in (0, 1):
-        raise AssertionError(f"{arguments}: {done.returncode}\n{done.stderr}")
-    return done.returncode
-
-
-def _start_again(home: Path) -> None:
-    """What a person does: look on, and send what was left as a draft."""
-    _program(home, "watch")
-    for job in _jobs(home):
-        if job.status == "draft":
-            _program(home, "submit", job.id, "--wait", "--yes")
-        elif job.counts.unanswered:
+def _start_again(program: Program, case: Case, truth: Truth, submit: list[str]) -> None:
+    """What a person does: look on, decide what nobody else can know, send what is a draft."""
+    program.run("watch", may=(0, 1, 3))
+    jobs = program.jobs()
+    if not jobs and case.step == "checked":
+        program.run(*submit, "--wait")
+    for job in jobs:
+        states = {batch["submission"] for batch in job["batches"]}
+        if "uncertain" in states:
+            _decide(program, case, truth, job)
+        elif job["status"] == "draft" and case.doing != "cancel":
+            program.run("submit", job["id"], "--wait", "--yes")
+        elif job["counts"]["failed"] and case.doing == "retry":
             # It died before it had noted the retry.
-            _program(home, "retry", job.id, "--wait", "--yes")
+            program.run("retry", job["id"], "--wait", "--yes")
 
 
-def _jobs(home: Path) -> list[Job]:
-    history = History(Paths.find(home))
-    try:
-        return history.jobs()
-    finally:
-        history.close()
+def _decide(program: Program, case: Case, truth: Truth, job: dict[str, Any]) -> None:
+    """The provider's own page tells a person what the program cannot ask."""
+    known = {batch["remote_id"] for batch in job["batches"]}
+    strange = [remote_id for remote_id in truth.created if remote_id not in known]
+    if strange:
+        program.run("adopt", strange[0], "--job", job["id"])
+        program.run("watch", job["id"])
+    else:
+        program.run("submit", job["id"], "--resend", "--wait", "--yes")
+    (after,) = program.jobs()
+    if any(batch["submission"] in ("draft", "uploading") for batch in after["batches"]):
+        program.run("submit", job["id"], "--wait", "--yes")
 
 
-def _look(home: Path, died: bool, remote: list[dict[str, object]], seconds: float) -> Found:
-    history = History(Paths.find(home))
-    try:
-        (job,) = history.jobs()
-        rows = history.rows(job.id, range(job.counts.total))
-        strays = history.strays(job.id)
-        intents = {batch.remote_id for batch in history.batches(job.id) if batch.remote_id}
-        counted = {o.value: job.counts.get(o) for o in Outcome if job.counts.get(o)}
-        return Found(
-            died=died,
-            batches=len(remote),
-            intents=len(intents & {str(batch["id"]) for batch in remote}),
-            outcomes=Counter(row.outcome.value for row in rows),
-            counted=Counter(counted),
-            strays=strays.unknown + strays.duplicate + strays.unreadable,
-            seconds=seconds,
-        )
-    finally:
-        history.close()
+def _look(program: Program, case: Case, truth: Truth, found: Found) -> None:
+    found.batches = len(truth.created)
+    found.expect("batches at the provider", found.batches, case.batches)
+    jobs = program.jobs()
+    if case.doing == "delete":
+        found.expect("jobs", jobs, [])
+        if case.system.deletes:
+            found.expect("left at the provider", truth.kept(), [])
+        return
+    found.expect("jobs", len(jobs), 1)
+    (job,) = jobs
+    intents = {batch["remote_id"] for batch in job["batches"] if batch["remote_id"]}
+    found.expect("batches known here", intents, set(truth.created))
+    rows = program.run("results", "job", "--limit", str(ROWS + 1))
+    outcomes = Counter(row["outcome"] for row in rows)
+    found.rows = len(rows)
+    found.expect("rows", found.rows, ROWS)
+    counts = {name: n for name, n in job["counts"].items() if n and name != "total"}
+    found.expect("counts", counts, dict(outcomes))
+    found.expect("strays", sum(job["strays"].values()), 0)
+    if case.doing == "cancel":
+        found.expect("status", job["status"], "cancelled")
+        found.expect("pending", outcomes["pending"], 0)
+        found.expect("asked to stop", truth.cancelled, set(truth.created))
+    else:
+        found.expect("outcomes", dict(outcomes), {"succeeded": ROWS})
 
 
 def main() -> int:
     """Run the cases and print a table; the answer is 0 when all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("words", nargs="*", help="only cases whose name has all of these")
     parser.add_argument("--short", action="store_true", help="only some of the cases")
     parser.add_argument("--times", type=int, default=1, help="how often each case is run")
     chosen = parser.parse_args()
-    bad = 0
-    print(f"{'doing':8} {'provider':11} {'killed at':20} {'batches':>7} {'rows':>5}  {'s':>5}")
+    bad: Counter[str] = Counter()
+    ran: Counter[str] = Counter()
+    print(f"{'doing':8} {'provider':11} {'killed at':22} {'batches':>7} {'rows':>5}  {'s':>5}")
     for case in SHORT if chosen.short else CASES:
+        if not all(word in str(case) for word in chosen.words):
+            continue
         for _ in range(chosen.times):
             with tempfile.TemporaryDirectory(prefix="batchdeck-kill-") as folder:
-                found = run_case(case, Path(folder))
-            trouble = found.trouble(case)
-            bad += bool(trouble)
-            good = found.outcomes["succeeded"]
-            line = f"{case.doing:8} {case.like:11} {case.step:20} {found.batches:7} {good:5}"
-            print(f"{line}  {found.seconds:5.1f}  {trouble or 'ok'}", flush=True)
-    print("all is well" if not bad else f"{bad} went wrong")
-    return 1 if bad else 0
+                try:
+                    found = run_case(case, Path(folder))
+                except AssertionError as error:
+                    found = Found(wrong=[str(error)])
+            ran[case.system.like] += 1
+            bad[case.system.like] += bool(found.wrong)
+            line = f"{case.doing:8} {case.system.like:11} {case.step:22} {found.batches:7}"
+            said = "; ".join(found.wrong) or "ok"
+            print(f"{line} {found.rows:5}  {found.seconds:5.1f}  {said}", flush=True)
+    for like, n in ran.items():
+        print(f"{like:11} {n:4} kills, {bad[like]} wrong")
+    print(f"{ran.total()} kills, {bad.total()} wrong")
+    return 1 if bad.total() else 0
 
 
 if __name__ == "__main__":

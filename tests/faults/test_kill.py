@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kill import SHORT, Case, run_case
+from tests.faults.kill import run_case
+from tests.faults.kill_cases import SHORT, Case
 
 
-@pytest.mark.parametrize("case", SHORT, ids=lambda case: f"{case.doing}-{case.like}-{case.step}")
+@pytest.mark.parametrize("case", SHORT, ids=str)
 def test_killed_and_started_again(case: Case, tmp_path: Path) -> None:
-    assert run_case(case, tmp_path).trouble(case) == ""
+    assert run_case(case, tmp_path).wrong == []

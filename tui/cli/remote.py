@@ -12,6 +12,7 @@ from tui.cli.options import account_option, shared
 from tui.cli.output import Cell, print_json, print_lines, say, table
 from tui.cli.session import run
 from tui.cli.settings import Settings
+from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from tui.engine.adopter import RemoteEntry
@@ -81,18 +82,30 @@ def _cells(entry: RemoteEntry) -> list[Cell | str]:
 @click.argument("remote_id")
 @account_option
 @click.option("--name", metavar="NAME", help="The job's name; else the batch's own.")
+@click.option("--job", metavar="JOB", help="The job here whose uncertain batch it is.")
 @shared
-def adopt(settings: Settings, remote_id: str, account: str | None, name: str | None) -> None:
+def adopt(
+    settings: Settings, remote_id: str, account: str | None, name: str | None, job: str | None
+) -> None:
     """Bring the batch REMOTE_ID of the provider into the history, with its rows.
 
     The requests come from the batch's input file where the provider still has it.
+
+    With --job it is the batch of which JOB could not be certain whether it was taken.
     """
+    if job is not None and (account is not None or name is not None):
+        raise UsageError(
+            "a job keeps its account and its name", "Leave --account and --name out with --job."
+        )
 
     async def work(engine: Engine) -> None:
-        job = await engine.adopt(remote_id, account=account, name=name)
-        if job.id in {batch.job_id for batch in engine.history.unfinished()}:
+        if job is None:
+            found = await engine.adopt(remote_id, account=account, name=name)
+        else:
+            found = await engine.attach(engine.history.find_job(job).id, remote_id)
+        if found.id in {batch.job_id for batch in engine.history.unfinished()}:
             # What there is already is worth having at once.
-            job = await engine.collect(job.id)
-        print_job(engine, job, settings)
+            found = await engine.collect(found.id)
+        print_job(engine, found, settings)
 
     run(settings, work)

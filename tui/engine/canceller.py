@@ -14,12 +14,13 @@ from tui.engine.events import BatchEnded, StatusChanged
 from tui.engine.submitter import Submitter
 from tui.errors import BatchdeckError, RequestRefusedError, UsageError
 from tui.store.batches import cancel_unsent, give_up_rows, want_cancel
+from tui.store.leases import wish_is_orphaned
 
 _UNKNOWN_SECONDS = 600.0
 """For so long after a create a provider may not know its own batch yet."""
 
 _WISH_GRACE = 30.0
-"""Seconds for which whoever was asked to cancel has the time to do it."""
+"""Seconds for which a program that was asked to cancel, and runs, has the time to do it."""
 
 _UNSENT = RowError(code="batch_cancelled", message="Cancelled before it was sent", retryable=True)
 _GONE = RowError(
@@ -81,6 +82,8 @@ def is_left_to_us(context: Context, batch: Batch) -> bool:
     """
     if batch.cancel_wanted_at is None or batch.submission is Submission.CREATING:
         return False
+    if wish_is_orphaned(context.history.database, batch.id):
+        return True
     return abs(context.clock() - batch.cancel_wanted_at) > _WISH_GRACE
 
 

@@ -125,6 +125,7 @@ class Collector:
                 indexer = self._indexer(dialect, batch, file)
                 have = 0
             self._doubted.discard((batch.id, source.kind))
+            context.reach("downloading")
             received = await self._stream(batch, file.path, have, download, indexer)
         context.reach("downloaded")
         complete = not (source.growing or download.growing)

@@ -11,7 +11,7 @@ from typing import Any
 from tui.config import Config, load_config
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.jobs import Job
-from tui.core.status import is_terminal
+from tui.core.status import Submission, is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.budgeting import Budgets
@@ -253,6 +253,24 @@ class Engine(Composing):
         self.events.publish(JobImported(batch.job_id))
         return self.history.job(batch.job_id)
 
+    async def attach(self, job_id: str, remote_id: str) -> Job:
+        """Say which batch of the provider an uncertain one of a job became, and watch it.
+
+        Raises:
+            UsageError: Nothing of the job is uncertain, or it is another batch.
+        """
+        uncertain = [
+            batch
+            for batch in self.history.batches(job_id)
+            if batch.submission is Submission.UNCERTAIN
+        ]
+        if not uncertain:
+            raise UsageError("it is certain of every batch of this job whether it was taken")
+        await self._context.shielded(self._submitter.attach(uncertain[0], remote_id))
+        self._watcher.adopt([self.history.batch(uncertain[0].id)])
+        self.events.publish(JobChanged(job_id))
+        return self.history.job(job_id)
+
     async def delete(self, job_id: str, *, remote: bool = False) -> None:
         """Take a job out of the history, with its files.
 
@@ -269,6 +287,7 @@ class Engine(Composing):
         if remote:
             for batch in batches:
                 await self._context.shielded(remove_remote(self._context, batch))
+        self._context.reach("deleting here")
         await asyncio.to_thread(delete_job, self.history.database, self.paths, job_id)
         self.events.publish(JobDeleted(job_id))
 
@@ -296,7 +315,12 @@ class Engine(Composing):
 
         def work() -> int | None:
             selection = self.history.select(job_id, rows, stop=stop)
-            return export_rows(self.history, job_id, selection, path, stop=stop, progress=progress)
+            self._context.reach("exporting")
+            written = export_rows(
+                self.history, job_id, selection, path, stop=stop, progress=progress
+            )
+            self._context.reach("exported")
+            return written
 
         return await self._context.shielded(asyncio.to_thread(work))
 

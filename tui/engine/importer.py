@@ -166,9 +166,11 @@ def _store(
     requests = _requests(path, wishes.fix, limits, edits)
     if keep is not None:
         requests = (request for seq, request in enumerate(requests) if keep(seq))
+    context.reach("checked")
     imported = import_requests(context.history.database, context.paths, job, requests, stop=stop)
     if imported is None:
         raise UsageError("the import was stopped", "Nothing was kept.")
+    context.reach("imported")
     return context.history.job(job.id)
 
 

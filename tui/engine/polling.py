@@ -80,6 +80,7 @@ class Poller:
             return Step(over=False, pause=0.0, polled=False)
         dialect = await context.accounts.dialect(batch.account)
         remote = await self._retrieve(dialect, batch, listed)
+        context.reach("polled")
         changed = await self._store(batch, remote)
         if is_terminal(remote.status):
             over = await self._end(dialect, batch, remote)

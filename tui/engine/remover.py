@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tui.core.jobs import Batch
 from tui.engine.context import Context
-from tui.errors import BatchdeckError, UsageError
+from tui.errors import BatchdeckError, RequestRefusedError, UsageError
+from tui.providers.base import Dialect
 
 
 async def remove_remote(context: Context, batch: Batch) -> list[str]:
@@ -24,16 +25,29 @@ async def remove_remote(context: Context, batch: Batch) -> list[str]:
     if batch.remote_id is None:
         return []
     deleted: list[str] = []
+    context.reach("deleting there")
     if can.deletes_files:
-        remote = await dialect.retrieve(batch.remote_id)
-        for file_id in (remote.input_file_id, *(source.ref for source in remote.results)):
-            if file_id:
-                await dialect.delete_file(file_id)
-                deleted.append(file_id)
+        for file_id in await _files_of(dialect, batch, batch.remote_id):
+            await dialect.delete_file(file_id)
+            deleted.append(file_id)
+            context.reach("file deleted there")
     if can.deletes_batches:
         await dialect.delete_batch(batch.remote_id)
         deleted.append(batch.remote_id)
+        context.reach("batch deleted there")
     return deleted
+
+
+async def _files_of(dialect: Dialect, batch: Batch, remote_id: str) -> list[str]:
+    """The provider's files of a batch; its input alone when the batch itself is gone."""
+    try:
+        remote = await dialect.retrieve(remote_id)
+    except RequestRefusedError as error:
+        if error.status not in (404, 410):
+            raise
+        return [batch.input_file_id] if batch.input_file_id else []
+    found = (remote.input_file_id, *(source.ref for source in remote.results))
+    return [file_id for file_id in found if file_id]
 
 
 async def clean_up(context: Context, batch: Batch) -> None:

@@ -36,7 +36,10 @@ from tui.store.batches import abandon, rows_of, write_input
 from tui.store.importing import REQUESTS
 
 _LOOK_OVER = "Nothing was sent. `batchdeck doctor` looks over the whole history."
-_UNSURE = "Look at the provider's own page, then submit the job again or delete it."
+_UNSURE = (
+    "Look at the provider's own page. It is there: `batchdeck adopt ITS_ID --job JOB`."
+    " It is not: `batchdeck submit JOB --resend`."
+)
 
 
 class _FateUnknownError(Exception):
@@ -74,6 +77,27 @@ class Submitter:
         """Wait until a batch is not being sent by this engine any more."""
         async with self._locks.setdefault(batch_id, asyncio.Lock()):
             return
+
+    async def attach(self, batch: Batch, remote_id: str) -> None:
+        """Take a person's word for which batch of the provider an uncertain one became.
+
+        Raises:
+            UsageError: It is another one: known already, or of another size.
+            BatchdeckError: The provider does not know it, or cannot be asked.
+        """
+        context = self._context
+        known = context.history.job_of_remote(batch.account, remote_id)
+        if known is not None:
+            raise UsageError(f"the provider's batch {remote_id} belongs to job {known} already")
+        dialect = await context.accounts.dialect(batch.account)
+        remote = await dialect.retrieve(remote_id)
+        total = remote.counts.total
+        if total not in (None, 0, batch.rows):
+            raise UsageError(
+                f"the provider's batch has {total:,} rows, and this one {batch.rows:,}",
+                "Look for the right one on the provider's own page.",
+            )
+        await self._running(dialect, batch, remote)
 
     async def _send(self, batch_id: str, resend: bool, unattended: bool) -> None:
         context = self._context

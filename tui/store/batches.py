@@ -143,8 +143,8 @@ def want_cancel(database: Database, batch_ids: Sequence[str], at: float | None) 
     """
     with database.write(durable=True) as connection:
         connection.executemany(
-            "UPDATE batches SET cancel_wanted_at=? WHERE id=?",
-            [(at, batch_id) for batch_id in batch_ids],
+            "UPDATE batches SET cancel_wanted_at=?, cancel_wanted_by=? WHERE id=?",
+            [(at, database.owner, batch_id) for batch_id in batch_ids],
         )
 
 

@@ -52,6 +52,14 @@ def why_not_ours(database: Database, connection: sqlite3.Connection, batch_id: s
     return ""
 
 
+def wish_is_orphaned(database: Database, batch_id: str) -> bool:
+    """Is the program gone that a person asked to cancel a batch?"""
+    row = database.read.execute(
+        "SELECT cancel_wanted_by FROM batches WHERE id=?", (batch_id,)
+    ).fetchone()
+    return row is not None and row[0] not in (None, database.owner) and not _alive(row[0])
+
+
 def renew(database: Database, batch_ids: Sequence[str], until: float) -> None:
     """Hold the leases of this program for longer."""
     with database.write() as connection:

@@ -25,8 +25,9 @@ def m001_initial(connection: sqlite3.Connection) -> None:
 
 
 def m002_cancel_wishes(connection: sqlite3.Connection) -> None:
-    """When a person asked to cancel a batch, for as long as that is not done."""
+    """When a person asked which program to cancel a batch, for as long as that is not done."""
     connection.execute("ALTER TABLE batches ADD COLUMN cancel_wanted_at REAL")
+    connection.execute("ALTER TABLE batches ADD COLUMN cancel_wanted_by TEXT")
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (

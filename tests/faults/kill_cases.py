@@ -1,0 +1,130 @@
+"""Where the program is killed: every step of every verb, with each kind of provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+ROWS = 40
+PART = 25
+
+UPLOADING = ("uploading", "upload answered", "uploaded")
+CREATING = ("creating", "create answered")
+COLLECTING = ("running", "polled", "downloading", "downloaded", "collected", "settled")
+
+
+@dataclass(frozen=True)
+class System:
+    """A provider as the fault tests see it.
+
+    Attributes:
+        like: What the sandbox speaks.
+        provider: The profile.
+        uploads: Is a file sent before the create?
+        lists: Can it be asked which batches it has?
+        cancels: Can a batch be stopped?
+        deletes: Can files or batches be removed?
+        in_place: Does it run failed rows again in the same batch?
+    """
+
+    like: str
+    provider: str
+    uploads: bool = True
+    lists: bool = True
+    cancels: bool = True
+    deletes: bool = True
+    in_place: bool = False
+
+    @property
+    def sending(self) -> tuple[str, ...]:
+        """The steps that bring a batch to the provider."""
+        return (*(UPLOADING if self.uploads else ()), *CREATING)
+
+
+SYSTEMS = (
+    System("openai", "openai-compatible"),
+    System("scaledown", "scaledown", uploads=False, lists=False, cancels=False, deletes=False),
+    System("melious", "melious"),
+    System("doubleword", "doubleword", in_place=True),
+    System("anthropic", "anthropic", uploads=False),
+    System("tensorzero", "tensorzero"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is done, at which provider, and where the program dies.
+
+    ``doing`` is ``submit`` (one batch), ``split`` (two), ``retry`` (of flaky rows),
+    ``cancel`` (of two that run), ``delete`` (with what the provider keeps) or ``export``.
+    """
+
+    doing: str
+    step: str
+    system: System
+
+    def __str__(self) -> str:
+        return f"{self.doing}-{self.system.like}-{self.step}"
+
+    @property
+    def parts(self) -> int:
+        """Batches of the first sending."""
+        return 2 if self.doing in ("split", "cancel") else 1
+
+    @property
+    def batches(self) -> int:
+        """How many batches the provider should have been given in the end."""
+        again = self.doing == "retry" and not self.system.in_place
+        return self.parts + again
+
+    @property
+    def leaves_doubt(self) -> bool:
+        """Can nobody but a person know whether the provider took the batch?"""
+        return not self.system.lists and self.step.partition(":")[0] in CREATING
+
+
+def cases_of(system: System) -> Iterator[Case]:
+    """All cases with one provider."""
+    before = ("checked", "imported", "planned", "confirmed")
+    for step in (*before, *system.sending, *COLLECTING):
+        yield Case("submit", step, system)
+    for step in (*system.sending, *COLLECTING):
+        yield Case("split", f"{step}:2", system)
+    if system.in_place:
+        again: tuple[str, ...] = ("retrying in place", "retry answered")
+    else:
+        again = ("confirmed", *system.sending)
+    for step in ("retry stored", *again, *COLLECTING):
+        yield Case("retry", step, system)
+    if system.cancels:
+        for step in ("cancel noted", "cancelling", "cancel answered", "cancelling:2"):
+            yield Case("cancel", step, system)
+    if system.deletes:
+        yield Case("delete", "deleting there", system)
+        yield Case("delete", f"{'file' if system.uploads else 'batch'} deleted there", system)
+    yield Case("delete", "deleting here", system)
+    for step in ("exporting", "exported"):
+        yield Case("export", step, system)
+
+
+CASES = tuple(case for system in SYSTEMS for case in cases_of(system))
+
+_BY_NAME = {str(case): case for case in CASES}
+
+SHORT = tuple(
+    _BY_NAME[name]
+    for name in (
+        "submit-openai-upload answered",
+        "submit-anthropic-create answered",
+        "submit-scaledown-create answered",
+        "split-tensorzero-uploading:2",
+        "split-scaledown-creating:2",
+        "split-openai-downloaded:2",
+        "retry-melious-create answered",
+        "retry-anthropic-settled",
+        "retry-doubleword-retry answered",
+        "cancel-openai-cancel noted",
+        "delete-tensorzero-file deleted there",
+    )
+)
+"""What runs in the ordinary tests."""
