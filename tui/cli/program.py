@@ -31,6 +31,7 @@ from tui.cli import (
     templates,
     trying,
 )
+from tui.cli.examples import add_examples
 from tui.cli.failures import GOOD, report
 from tui.cli.options import home_option
 from tui.cli.output import ReaderGoneError
@@ -189,6 +190,7 @@ for command in (
     reindex.reindex,
 ):
     program.add_command(command)
+add_examples(program)
 
 
 def main() -> None:

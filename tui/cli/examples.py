@@ -1,0 +1,93 @@
+"""The examples that ``--help`` shows: one table, by the words of the command."""
+
+from __future__ import annotations
+
+import click
+
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "compose": (
+        'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --preview',
+        'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --id id -o out.jsonl',
+        "batchdeck compose 'docs/*.md' -t summarize -o docs.jsonl",
+    ),
+    "templates": ("batchdeck templates list",),
+    "templates list": ("batchdeck templates list",),
+    "templates show": ("batchdeck templates show sentiment",),
+    "templates remove": ("batchdeck templates remove sentiment",),
+    "check": (
+        "batchdeck check reviews.jsonl --account openai",
+        "batchdeck check reviews.jsonl --fix-to good.jsonl --renumber",
+        "batchdeck check reviews.jsonl --split-to parts --rows 10000",
+    ),
+    "try": ("batchdeck try reviews.jsonl --line 3 --account anthropic",),
+    "submit": (
+        "batchdeck submit reviews.jsonl --account doubleword --window 1h --wait",
+        "batchdeck submit reviews.jsonl --sample 20 --budget 5 -y",
+        "batchdeck submit reviews",
+    ),
+    "list": (
+        "batchdeck list --status in_progress",
+        "batchdeck list --search week-47 --json",
+    ),
+    "show": ("batchdeck show reviews", "batchdeck show job_5f2 --json"),
+    "watch": ("batchdeck watch", "batchdeck watch reviews --json"),
+    "collect": ("batchdeck collect reviews",),
+    "results": (
+        "batchdeck results reviews --outcome failed --outcome expired",
+        "batchdeck results reviews --code 429 --limit 5",
+        "batchdeck results reviews --search refund",
+    ),
+    "export": (
+        "batchdeck export reviews -o reviews.csv",
+        "batchdeck export reviews --outcome failed -o failed.jsonl",
+    ),
+    "retry": (
+        "batchdeck retry reviews --wait",
+        "batchdeck retry reviews --outcome truncated --set max_tokens=2000",
+        "batchdeck retry reviews --code 400 --model gpt-5 --budget 2 -y",
+    ),
+    "cancel": ("batchdeck cancel reviews -y",),
+    "delete": ("batchdeck delete reviews --remote",),
+    "sync": ("batchdeck sync --account openai",),
+    "adopt": (
+        "batchdeck adopt batch_68f --account openai --name last-week",
+        "batchdeck adopt batch_68f --job reviews",
+    ),
+    "accounts": ("batchdeck accounts list",),
+    "accounts list": ("batchdeck accounts list --json",),
+    "accounts add": (
+        "batchdeck accounts add work --provider openai --key-env WORK_KEY --default",
+        "batchdeck accounts add gpu --provider openai-compatible --base-url http://127.0.0.1:8000/v1",
+    ),
+    "accounts remove": ("batchdeck accounts remove work",),
+    "accounts test": ("batchdeck accounts test work",),
+    "keys": ("batchdeck keys status",),
+    "keys set": (
+        "batchdeck keys set anthropic",
+        "pass show anthropic | batchdeck keys set anthropic",
+    ),
+    "keys status": ("batchdeck keys status anthropic",),
+    "keys remove": ("batchdeck keys remove anthropic -y",),
+    "providers": ("batchdeck providers", "batchdeck providers doubleword"),
+    "sandbox": ("batchdeck sandbox serve",),
+    "sandbox serve": (
+        "batchdeck sandbox serve --port 8099 --like anthropic --key test",
+        "batchdeck sandbox serve --fail-rate 0.02 --rows-per-second 500",
+    ),
+    "locate": ("batchdeck locate --json",),
+    "doctor": ("batchdeck doctor",),
+    "reindex": ("batchdeck reindex reviews",),
+}
+"""Words of a command to lines that can be typed as they stand."""
+
+
+def add_examples(command: click.Command, words: tuple[str, ...] = ()) -> None:
+    """Put the examples behind the help of a command and of all below it."""
+    lines = EXAMPLES.get(" ".join(words), ())
+    if lines:
+        # \b keeps the lines as they are: wrapped, they could not be typed.
+        block = "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+        command.epilog = "\n\n".join(filter(None, (command.epilog, block)))
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            add_examples(below, (*words, name))
