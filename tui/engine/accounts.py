@@ -18,6 +18,7 @@ from tui.keys import FoundKey, account_variable, find_key
 from tui.paths import Paths
 from tui.providers.base import Dialect
 from tui.providers.profile import Profile, load_profiles
+from tui.providers.traffic import Traffic
 
 if TYPE_CHECKING:
     from tui.sandbox.local import LocalSandbox
@@ -56,6 +57,9 @@ class Accounts:
         config: The accounts that the person set up.
         clock: Unix seconds; the sandbox runs by it too.
         sandbox_rate: Rows a second of the sandbox in place of what the environment says.
+
+    Attributes:
+        traffic: The requests that went to each account on the network since the start.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Accounts:
         self._clock = clock
         self._profiles: dict[str, Profile] = load_profiles(config.providers)
         self._dialects: dict[str, Dialect] = {}
+        self.traffic: dict[str, Traffic] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._sandbox: LocalSandbox | None = None
         self._sandbox_lock = threading.Lock()
@@ -184,9 +189,12 @@ class Accounts:
         if found is None and profile.needs_key:
             raise KeyMissingError(f"account {name!r} has no key{trouble}", self.key_hint(name))
         key = None if found is None else found.value
-        return await asyncio.to_thread(self._connect, profile, table, key)
+        traffic = self.traffic.setdefault(name, Traffic(self._clock))
+        return await asyncio.to_thread(self._connect, profile, table, key, traffic)
 
-    def _connect(self, profile: Profile, table: AccountConfig, key: str | None) -> Dialect:
+    def _connect(
+        self, profile: Profile, table: AccountConfig, key: str | None, traffic: Traffic
+    ) -> Dialect:
         # Importing the HTTP stack and reading certificates would hold up the event loop.
         from tui.providers.connect import connect
 
@@ -196,6 +204,7 @@ class Accounts:
             key=key,
             allow_http=table.allow_http,
             clock=self._clock,
+            traffic=traffic,
         )
 
     def _connect_sandbox(self, profile: Profile) -> Dialect:

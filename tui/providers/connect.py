@@ -19,6 +19,7 @@ from tui.providers.messages import MessagesDialect
 from tui.providers.profile import Profile
 from tui.providers.scaledown import ScaledownDialect
 from tui.providers.schema import DialectName
+from tui.providers.traffic import Traffic
 
 _DIALECTS: dict[DialectName, Callable[[Wire], Dialect]] = {
     "files": FilesDialect,
@@ -37,6 +38,7 @@ def connect(
     transport: httpx.AsyncBaseTransport | None = None,
     allow_http: bool = False,
     clock: Callable[[], float] = time.time,
+    traffic: Traffic | None = None,
 ) -> Dialect:
     """The dialect for an account. Nothing is sent yet.
 
@@ -49,6 +51,7 @@ def connect(
         transport: Replaces the network altogether.
         allow_http: Allow plain http to other machines.
         clock: Unix seconds.
+        traffic: Where requests are counted.
 
     Raises:
         ConfigError: The address cannot be used.
@@ -69,7 +72,7 @@ def connect(
         query=profile.query,
         allow_http=allow_http or uds is not None,
     )
-    wire = Wire(profile, address, key, transport=transport, uds=uds, clock=clock)
+    wire = Wire(profile, address, key, transport=transport, uds=uds, clock=clock, traffic=traffic)
     return _DIALECTS[profile.dialect](wire)
 
 

@@ -30,6 +30,7 @@ from tui.providers.refusals import Answer, Reading, refusal
 from tui.providers.repeating import repeated
 from tui.providers.rules import RetryRules
 from tui.providers.schema import Profile
+from tui.providers.traffic import Traffic
 
 LONGEST_PAUSE = 60.0
 """Seconds that a repeatable call waits when it is asked to; more is left to the caller."""
@@ -55,6 +56,7 @@ class Wire:
         transport: Replaces the network, for tests.
         uds: A Unix socket to speak through.
         clock: Unix seconds.
+        traffic: Where requests are counted.
 
     Raises:
         KeyRefusedError: The key cannot be a key: it holds spaces or strange characters.
@@ -70,7 +72,9 @@ class Wire:
         transport: httpx.AsyncBaseTransport | None = None,
         uds: Path | None = None,
         clock: Callable[[], float] = time.time,
+        traffic: Traffic | None = None,
     ) -> None:
+        self._traffic = Traffic(clock) if traffic is None else traffic
         self.profile = profile
         self.address = address
         self.rules = RetryRules(profile.retry_codes)
@@ -202,6 +206,7 @@ class Wire:
             timeout=httpx.Timeout(patience, connect=_CONNECT_SECONDS, write=60.0, pool=60.0),
             **arguments,
         )
+        self._traffic.note()
         try:
             return await self._client.send(request, stream=True, follow_redirects=False)
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
