@@ -82,10 +82,11 @@ class _Watcher:
 
 
 @contextmanager
-def served(like: str, home: Path, rows_per_second: float) -> Iterator[Truth]:
+def served(like: str, home: Path, rows_per_second: float = 0, key: str = "") -> Iterator[Truth]:
     """A sandbox on TCP in a thread of this process, and what it knows."""
     truth = Truth()
-    config = configure(SandboxOptions(like=like, home=home, rows_per_second=rows_per_second))
+    options = SandboxOptions(like=like, home=home, rows_per_second=rows_per_second, key=key or None)
+    config = configure(options)
     config.app = _Watcher(config.app, truth)
     with serving(config) as server:
         truth.url = server.url

@@ -6,21 +6,20 @@ import asyncio
 import json
 import os
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.conftest import running
+from tests.faults.kill_server import Truth, served
 from tui.config import AccountConfig, Config
 from tui.core.jobs import Job
+from tui.core.status import Submission
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError
 from tui.paths import Paths
 from tui.providers import repeating
-from tui.sandbox.options import SandboxOptions
 
 from .proxy import Act, Proxy, proxy_to, trap
 
@@ -90,16 +89,16 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
-def requests_file(folder: Path, rows: int = ROWS) -> Path:
+def requests_file(folder: Path, rows: int = ROWS, like: str = "openai") -> Path:
     """A file of requests whose answers are known."""
     file = folder / "requests.jsonl"
     with file.open("w") as stream:
         for n in range(rows):
-            body = {
-                "model": "gpt-4",
-                "max_tokens": 100,
-                "messages": [{"role": "user", "content": f"sandbox:say=answer {n} to all"}],
-            }
+            text = f"sandbox:say=answer {n} to all"
+            body: dict[str, object] = {"model": "summarize", "text": text}
+            if like != "scaledown":
+                messages = [{"role": "user", "content": text}]
+                body = {"model": "gpt-4", "max_tokens": 100, "messages": messages}
             request = {
                 "custom_id": f"row-{n}",
                 "method": "POST",
@@ -129,23 +128,25 @@ async def run_case(case: Case, folder: Path) -> Verdict:
     """Run a case in a folder of its own."""
     verdict = Verdict(case)
     began = time.monotonic()
-    options = SandboxOptions(home=folder / "provider", like=case.like, rows_per_second=0, key=KEY)
     before = os.environ.get("BATCHDECK_KEY_FAR")
     os.environ["BATCHDECK_KEY_FAR"] = KEY
     try:
-        with running(options) as url, pytest.MonkeyPatch.context() as patch:
+        with (
+            served(case.like, folder / "provider", key=KEY) as truth,
+            pytest.MonkeyPatch.context() as patch,
+        ):
             if not case.real_pauses:
                 patch.setattr(repeating, "sleep", _at_once)
-            port = int(url.rpartition(":")[2])
+            port = int(truth.url.rpartition(":")[2])
             async with proxy_to(port) as proxy, trap() as (elsewhere, got):
                 surroundings = Surroundings(Clock(), elsewhere)
                 proxy.arm(case.route, case.act(surroundings), case.times)
-                job = await _live(case, folder, proxy, surroundings, verdict)
+                job = await _live(case, folder, proxy, surroundings, truth, verdict)
                 verdict.asked = dict(proxy.asked)
                 verdict.wrong += [f"the proxy: {error!r}" for error in proxy.troubles]
                 verdict.wrong += ["the key went elsewhere"] * any(KEY.encode() in g for g in got)
                 _judge_pause(case, proxy, verdict)
-            verdict.batches = await asyncio.to_thread(_count, url, case.like)
+            verdict.batches = len(truth.created)
     finally:
         if before is None:
             del os.environ["BATCHDECK_KEY_FAR"]
@@ -163,7 +164,12 @@ async def run_case(case: Case, folder: Path) -> Verdict:
 
 
 async def _live(
-    case: Case, folder: Path, proxy: Proxy, surroundings: Surroundings, verdict: Verdict
+    case: Case,
+    folder: Path,
+    proxy: Proxy,
+    surroundings: Surroundings,
+    truth: Truth,
+    verdict: Verdict,
 ) -> Job | None:
     """Submit, wait, and when it does not go on by itself start the program again."""
     paths = Paths.find(folder / "home").ensure()
@@ -176,10 +182,11 @@ async def _live(
         engine._context.sleep = _short_sleep
         try:
             if not job_id:
-                file = await asyncio.to_thread(requests_file, folder)
+                file = await asyncio.to_thread(requests_file, folder, like=case.like)
                 job_id = (await engine.import_file(file)).id
             if not await _submitted(engine, job_id, verdict, tries=1 if case.address else 3):
                 continue
+            await _decide(engine, job_id, truth)
             try:
                 async with asyncio.timeout(1.0 if case.reopens and start == 0 else _WAIT):
                     await engine.wait([job_id])
@@ -223,7 +230,20 @@ async def _submitted(engine: Engine, job_id: str, verdict: Verdict, tries: int) 
             return False
         else:
             return True
+        if engine.history.batches(job_id)[0].submission is Submission.UNCERTAIN:
+            return True
     return False
+
+
+async def _decide(engine: Engine, job_id: str, truth: Truth) -> None:
+    """What a person does who looks at the provider's own page: only they can know."""
+    for batch in engine.history.batches(job_id):
+        if batch.submission is not Submission.UNCERTAIN:
+            continue
+        if truth.created:
+            await engine.attach(job_id, truth.created[0])
+        else:
+            await engine.submit(job_id, resend_uncertain=True)
 
 
 def _judge_answers(engine: Engine, job_id: str, verdict: Verdict) -> None:
@@ -267,20 +287,6 @@ def _leaks(folder: Path) -> list[str]:
         for path in (folder / "home").rglob("*")
         if path.is_file() and KEY.encode() in path.read_bytes()
     ]
-
-
-def _count(url: str, like: str) -> int:
-    """How many batches the provider has, asked past the proxy."""
-    anthropic = like == "anthropic"
-    path = {"anthropic": "/v1/messages/batches", "mistral": "/v1/batch/jobs"}.get(
-        like, "/v1/batches"
-    )
-    headers = {"x-api-key": KEY, "anthropic-version": "2023-06-01"}
-    request = urllib.request.Request(
-        url + path, headers=headers if anthropic else {"Authorization": f"Bearer {KEY}"}
-    )
-    with urllib.request.urlopen(request) as response:
-        return len(json.load(response)["data"])
 
 
 async def _short_sleep(seconds: float) -> None:

@@ -21,6 +21,12 @@ ANSWER_PLACES = (
     "half",
     "all but one byte",
 )
+LIKES = (
+    "openai", "anthropic", "doubleword", "tensorzero", "mistral", "melious", "scaledown",
+)  # fmt: skip
+INLINE = ("anthropic", "scaledown")
+"""Those to which no file is sent before the create."""
+
 ROUTES = ("upload", "create", "poll", "content")
 
 
@@ -35,10 +41,10 @@ def cuts() -> Iterator[Case]:
         for part in (0.0, 0.01, 0.5, 0.99, 1.0):
             act = acts.cut_request(part)
             yield Case(f"reset after {part:.0%} of the request", route, fixed(act))
-    for like in ("openai", "anthropic", "doubleword", "tensorzero", "mistral"):
+    for like in LIKES:
         places = ANSWER_PLACES if like == "openai" else ("nothing", "half")
         for route in ROUTES:
-            if route == "upload" and like == "anthropic":
+            if route == "upload" and like in INLINE:
                 continue
             for place in places:
                 act = acts.cut_answer(place)
