@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).parent / "schemas"
+import tui.cli
+
+_FOLDER = Path(tui.cli.__file__).parent / "schemas"
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,

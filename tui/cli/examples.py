@@ -77,6 +77,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "locate": ("batchdeck locate --json",),
     "doctor": ("batchdeck doctor",),
     "reindex": ("batchdeck reindex reviews",),
+    "schema": ("batchdeck schema", "batchdeck schema job"),
 }
 """Words of a command to lines that can be typed as they stand."""
 

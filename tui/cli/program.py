@@ -26,6 +26,7 @@ from tui.cli import (
     reindex,
     remote,
     results,
+    schema,
     sending,
     server,
     templates,
@@ -188,6 +189,7 @@ for command in (
     locate.locate,
     doctor.doctor,
     reindex.reindex,
+    schema.schema,
 ):
     program.add_command(command)
 add_examples(program)
