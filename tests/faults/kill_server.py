@@ -14,10 +14,10 @@ from tests.providers_loop.serving import join_all, serving
 from tui.sandbox.options import SandboxOptions
 from tui.sandbox.serve import configure
 
-_CREATE = re.compile(r"/batches$")
+_CREATE = re.compile(r"/(?:batches|batch/jobs)$")
 _UPLOAD = re.compile(r"/files$")
 _ONE = re.compile(r"/(?:files|batches)/([^/]+)$")
-_CANCEL = re.compile(r"/batches/([^/]+)/cancel$")
+_CANCEL = re.compile(r"/(?:batches|jobs)/([^/]+)/cancel$")
 
 
 @dataclass
