@@ -82,6 +82,10 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         while self._jumping.busy:  # noqa: ASYNC110 - the time jumps
             await asyncio.sleep(0.001)
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for the threads, however far the loop's own time jumps meanwhile."""
+        await super().shutdown_default_executor()
+
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
