@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tui.core.filtering import RowFilter, RowSelection, RowSort
@@ -24,7 +25,13 @@ _SORTS = {
 Matcher = Callable[[Sequence[int]], Iterable[int]]
 """Takes sequence numbers and gives back those of rows that hold the text."""
 
+Partial = Callable[[RowSelection], None]
+"""Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
+
 _STOP_EVERY = 2000
+
+_PARTIAL_SECONDS = 0.15
+"""Between two tellings; each copies what was found so far."""
 
 
 def select_rows(
@@ -36,6 +43,7 @@ def select_rows(
     *,
     matcher: Matcher | None = None,
     stop: Callable[[], bool] | None = None,
+    partial: Partial | None = None,
 ) -> RowSelection:
     """The rows that a filter lets through, in order.
 
@@ -47,6 +55,7 @@ def select_rows(
         order: The order.
         matcher: Looks for the text in the files.
         stop: Asked now and then; what was found so far is the answer.
+        partial: Told what was found so far while the files are looked through.
     """
     plain = rows.error_group is None and not rows.code and not rows.outcomes
     if plain and order.column == "seq":
@@ -57,17 +66,42 @@ def select_rows(
         cursor = connection.execute(sql, values)
         seqs = array("q", (row[0] for row in cursor))
     if matcher is not None:
-        seqs = array("q", _matching(seqs, matcher, stop))
+        seqs = _matching(seqs, matcher, stop, None if partial is None else _Teller(partial, total))
     return RowSelection(seqs=seqs, total=total)
 
 
+class _Teller:
+    """Tells what was found so far, but not more often than a screen can use it."""
+
+    def __init__(self, partial: Partial, total: int) -> None:
+        self._partial = partial
+        self._total = total
+        self._told = 0
+        self._next = 0.0
+
+    def look(self, found: array[int]) -> None:
+        """Tell, if there is something new and the time has come."""
+        if len(found) == self._told or time.monotonic() < self._next:
+            return
+        self._told = len(found)
+        self._partial(RowSelection(seqs=found[:], total=self._total))
+        self._next = time.monotonic() + _PARTIAL_SECONDS
+
+
 def _matching(
-    seqs: Sequence[int], matcher: Matcher, stop: Callable[[], bool] | None
-) -> Iterator[int]:
+    seqs: Sequence[int],
+    matcher: Matcher,
+    stop: Callable[[], bool] | None,
+    teller: _Teller | None,
+) -> array[int]:
+    found = array("q")
     for start in range(0, len(seqs), _STOP_EVERY):
         if stop is not None and stop():
-            return
-        yield from matcher(seqs[start : start + _STOP_EVERY])
+            break
+        found.extend(matcher(seqs[start : start + _STOP_EVERY]))
+        if teller is not None:
+            teller.look(found)
+    return found
 
 
 def _query(job_pk: int, rows: RowFilter, order: RowSort) -> tuple[str, dict[str, Any]]:
