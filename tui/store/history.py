@@ -258,16 +258,16 @@ class History:
         pk = self._pk(job_id)
         read = self.database.read
         with ExitStack() as stack:
-            matcher = None
+            search = None
             if rows.text:
-                matcher = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
+                search = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
             return select_rows(
                 read,
                 pk,
                 job.counts.total,
                 rows,
                 order,
-                matcher=matcher,
+                search=search,
                 stop=stop,
                 partial=partial,
             )
