@@ -115,9 +115,9 @@ def test_lines_beyond_what_is_indexed_are_not_searched(desk: Desk, way: str) -> 
 
 def test_a_pattern_is_tried_on_texts_as_they_are_meant(desk: Desk) -> None:
     job = desk.job(["alpha", "beta"], text="The prompt")
-    answer = json.dumps({"k": "two\nlines, caf\u00e9 12"}).encode()
+    answer = line("beta", text="two\nlines, caf\u00e9 12")
     assert b"\\u00e9" in answer
-    desk.results(desk.batch(job), [line("beta", text="two\nlines, caf\u00e9 12")])
+    desk.results(desk.batch(job), [answer])
     assert search(desk, job, r"re:caf. \d+$") == [1]
     assert search(desk, job, r"re:^LINES") == [1]
     assert search(desk, job, r"re:^the PROMPT$") == [0, 1]

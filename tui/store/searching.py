@@ -12,11 +12,12 @@ from pathlib import Path
 
 import msgspec
 
+from tui.core.readers import READERS, Reader
 from tui.core.results import UnreadableLineError, decode_lenient
 from tui.paths import Paths
 from tui.store.files import file_path
 from tui.store.importing import REQUESTS
-from tui.store.seqs import SeqFinder
+from tui.store.seqs import SeqFinder, look_up
 from tui.store.sweeping import lines_with
 from tui.store.wanted import wanted
 
@@ -33,6 +34,9 @@ _FEW = 20
 
 _LINES = 500
 """Lines whose rows are looked up at once."""
+
+_SPARSE = 50
+"""For fewer lines than this the ids that follow in the requests are not read along."""
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -64,6 +68,7 @@ class TextSearch:
         self._wanted = wanted(text)
         self._open = ExitStack()
         self._maps: dict[int, mmap.mmap | None] = {}
+        self._readers: dict[int, Reader] = {}
 
     def __enter__(self) -> TextSearch:
         return self
@@ -132,7 +137,7 @@ class TextSearch:
                 found.add(seq)
             elif file is not None:
                 answers = self._map(file)
-                if answers is not None and is_in(answers, start, start + size):
+                if answers is not None and is_in(answers, start, start + size, self._reader(file)):
                     found.add(seq)
         return (seq for seq in seqs if seq in found)
 
@@ -167,7 +172,11 @@ class TextSearch:
 
     def _rows(self, finder: SeqFinder, file: int, lines: list[tuple[str, int]]) -> list[int]:
         """The rows that lines belong to, as far as these lines are what is shown of them."""
-        seqs = finder.find(self._connection, dict.fromkeys(name for name, _ in lines))
+        names = dict.fromkeys(name for name, _ in lines)
+        if len(names) < _SPARSE:
+            seqs = look_up(self._connection, self._job_pk, list(names))
+        else:
+            seqs = finder.find(self._connection, names)
         if file == 0:
             return list(seqs.values())
         marks = ",".join("?" * len(seqs))
@@ -177,6 +186,14 @@ class TextSearch:
         )
         places = {(seqs.get(name), offset) for name, offset in lines}
         return [place[0] for place in shown if place in places]
+
+    def _reader(self, file: int) -> Reader:
+        if file not in self._readers:
+            (style,) = self._connection.execute(
+                "SELECT b.style FROM files f JOIN batches b ON b.pk=f.batch WHERE f.pk=?", (file,)
+            ).fetchone()
+            self._readers[file] = READERS[style]
+        return self._readers[file]
 
     def _map(self, number: int) -> mmap.mmap | None:
         if number not in self._maps:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
 
+from tui.core.readers import Reader
 from tui.core.results import UnreadableLineError, decode_lenient
 from tui.errors import UsageError
 
@@ -34,8 +35,17 @@ class Wanted(Protocol):
     exact: bool
     """Does every line with an anchor hold it?"""
 
-    def is_in(self, buffer: mmap.mmap | bytes, start: int, end: int) -> bool:
-        """Does the line between these places hold it?"""
+    def is_in(
+        self, buffer: mmap.mmap | bytes, start: int, end: int, reader: Reader | None = None
+    ) -> bool:
+        """Does the line between these places hold it?
+
+        Args:
+            buffer: The file.
+            start: Where the line begins.
+            end: Where it ends.
+            reader: What understands a result line; ``None`` for a request.
+        """
 
 
 def wanted(text: str) -> Wanted:
@@ -69,13 +79,15 @@ class Literal:
             self.anchors = tuple(dict.fromkeys(form.lower() for form in _forms(first)))
         self.exact = plain == clean
 
-    def is_in(self, buffer: mmap.mmap | bytes, start: int, end: int) -> bool:
+    def is_in(
+        self, buffer: mmap.mmap | bytes, start: int, end: int, reader: Reader | None = None
+    ) -> bool:
         """Does the line between these places hold it?"""
         return self._pattern.search(buffer, start, end) is not None
 
 
 class Pattern:
-    """A regular expression, case-insensitive, tried on every text in a line.
+    """A regular expression, case-insensitive, tried on prompts, answers, errors and ids.
 
     Args:
         text: In the syntax of the ``regex`` package, which is that of ``re`` and more.
@@ -100,18 +112,16 @@ class Pattern:
             ) from None
         self._text = text
 
-    def is_in(self, buffer: mmap.mmap | bytes, start: int, end: int) -> bool:
-        """Is there a text in the line that fits?
+    def is_in(
+        self, buffer: mmap.mmap | bytes, start: int, end: int, reader: Reader | None = None
+    ) -> bool:
+        """Does the id, a text of the request, the answer or the error fit?
 
         Raises:
             UsageError: It takes too long to find out.
         """
-        try:
-            value = decode_lenient(buffer[start:end])
-        except UnreadableLineError:
-            return False
         left = _CHARACTERS
-        for text in _texts(value):
+        for text in _said(buffer[start:end], reader):
             try:
                 if self._search(text, 0, left, timeout=_SECONDS, concurrent=True):
                     return True
@@ -124,6 +134,18 @@ class Pattern:
             if left <= 0:
                 break
         return False
+
+
+def _said(line: bytes, reader: Reader | None) -> Iterable[str]:
+    """The texts of a request line, or what a result line says."""
+    try:
+        if reader is None:
+            return _texts(decode_lenient(line))
+        result = reader(line, None)
+    except UnreadableLineError:
+        return ()
+    said = result.text if result.error is None else result.error.message
+    return (result.custom_id, said)
 
 
 def _texts(value: Any) -> Iterator[str]:
