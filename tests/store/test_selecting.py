@@ -14,7 +14,7 @@ from tests.store.test_indexing_properties import a_desk
 from tui.core.filtering import RowFilter, RowSort, SortColumn
 from tui.core.outcome import OUTCOME_CODES, Outcome
 from tui.core.rows import Row, RowError
-from tui.store import selecting
+from tui.store import searching, selecting
 from tui.store.batches import give_up_rows
 
 ENDED = [outcome for outcome in Outcome if outcome not in (Outcome.PENDING, Outcome.MISSING)]
@@ -131,7 +131,8 @@ def test_an_error_group_is_found_through_its_index(desk: Desk) -> None:
 
 
 def test_a_stopped_search_gives_what_it_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selecting, "_STOP_EVERY", 2)
+    monkeypatch.setattr(searching, "_FEW", -1)
+    monkeypatch.setattr(searching, "_ROWS", 2)
     job = desk.job([str(number) for number in range(10)], text="needle")
     asked: list[int] = []
 

@@ -28,6 +28,7 @@ from tui.engine.remover import remove_remote
 from tui.engine.retrier import RetryPlan, make_plan
 from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
+from tui.engine.threads import stoppable, told_on_loop
 from tui.engine.waiting import wait_for
 from tui.engine.watcher import Watcher
 from tui.errors import UsageError
@@ -298,9 +299,23 @@ class Engine(Composing):
         order: RowSort = INPUT_ORDER,
         *,
         stop: Stop | None = None,
+        partial: Callable[[RowSelection], None] | None = None,
     ) -> RowSelection:
-        """The rows that a filter lets through, found in a thread."""
-        return await asyncio.to_thread(self.history.select, job_id, rows, order, stop=stop)
+        """The rows that a filter lets through, found in a thread that ends with the caller.
+
+        Args:
+            job_id: The job.
+            rows: The conditions.
+            order: The order.
+            stop: Asked now and then; what was found so far is the answer.
+            partial: Called on the event loop with the rows found so far while a text is
+                looked for: the first at once, then some times a second, never after the end.
+        """
+        with told_on_loop(partial) as tell:
+            return await stoppable(
+                lambda asked: self.history.select(job_id, rows, order, stop=asked, partial=tell),
+                stop,
+            )
 
     async def export(
         self,

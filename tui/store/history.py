@@ -26,7 +26,7 @@ from tui.store.guarding import guarded
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
 from tui.store.searching import TextSearch
-from tui.store.selecting import select_rows
+from tui.store.selecting import Partial, select_rows
 from tui.store.terms import Terms
 
 _PAGE = 500
@@ -243,16 +243,34 @@ class History:
         order: RowSort = INPUT_ORDER,
         *,
         stop: Callable[[], bool] | None = None,
+        partial: Partial | None = None,
     ) -> RowSelection:
-        """The rows that a filter lets through; in a thread for large jobs."""
+        """The rows that a filter lets through; in a thread for large jobs.
+
+        Args:
+            job_id: The job.
+            rows: The conditions.
+            order: The order.
+            stop: Asked now and then; what was found so far is the answer.
+            partial: Told, in this thread, the rows found so far while a text is looked for.
+        """
         job = self.job(job_id)
         pk = self._pk(job_id)
         read = self.database.read
         with ExitStack() as stack:
-            matcher = None
+            search = None
             if rows.text:
-                matcher = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
-            return select_rows(read, pk, job.counts.total, rows, order, matcher=matcher, stop=stop)
+                search = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
+            return select_rows(
+                read,
+                pk,
+                job.counts.total,
+                rows,
+                order,
+                search=search,
+                stop=stop,
+                partial=partial,
+            )
 
     def document(self, job_id: str) -> dict[str, Any]:
         """The job document of the contracts, ready for JSON."""

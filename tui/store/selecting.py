@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tui.core.filtering import RowFilter, RowSelection, RowSort
 from tui.core.outcome import OUTCOME_CODES, Outcome
 from tui.store.groups import NO_STATUS
+from tui.store.searching import TextSearch
 
 _SORTS = {
     "custom_id": "q.custom_id",
@@ -21,10 +23,14 @@ _SORTS = {
     "cost": "r.cost",
 }
 
-Matcher = Callable[[Sequence[int]], Iterable[int]]
-"""Takes sequence numbers and gives back those of rows that hold the text."""
+Partial = Callable[[RowSelection], None]
+"""Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
 
-_STOP_EVERY = 2000
+_PARTIAL_SECONDS = 0.15
+"""Between two tellings at the least."""
+
+_PARTIAL_SHARE = 10
+"""A telling may take one part in so many of the time."""
 
 
 def select_rows(
@@ -34,8 +40,9 @@ def select_rows(
     rows: RowFilter,
     order: RowSort,
     *,
-    matcher: Matcher | None = None,
+    search: TextSearch | None = None,
     stop: Callable[[], bool] | None = None,
+    partial: Partial | None = None,
 ) -> RowSelection:
     """The rows that a filter lets through, in order.
 
@@ -43,10 +50,11 @@ def select_rows(
         connection: For reading.
         job_pk: The job.
         total: Its number of requests.
-        rows: The conditions; ``text`` is left to ``matcher``.
+        rows: The conditions; ``text`` is left to ``search``.
         order: The order.
-        matcher: Looks for the text in the files.
+        search: Looks for the text in the files.
         stop: Asked now and then; what was found so far is the answer.
+        partial: Told what was found so far while the files are looked through.
     """
     plain = rows.error_group is None and not rows.code and not rows.outcomes
     if plain and order.column == "seq":
@@ -56,18 +64,30 @@ def select_rows(
         sql, values = _query(job_pk, rows, order)
         cursor = connection.execute(sql, values)
         seqs = array("q", (row[0] for row in cursor))
-    if matcher is not None:
-        seqs = array("q", _matching(seqs, matcher, stop))
+    if search is not None:
+        teller = None if partial is None else _Teller(partial, total).look
+        seqs = search.among(seqs, total, stop=stop, tell=teller)
     return RowSelection(seqs=seqs, total=total)
 
 
-def _matching(
-    seqs: Sequence[int], matcher: Matcher, stop: Callable[[], bool] | None
-) -> Iterator[int]:
-    for start in range(0, len(seqs), _STOP_EVERY):
-        if stop is not None and stop():
+class _Teller:
+    """Tells what was found so far, but not more often than a screen can use it."""
+
+    def __init__(self, partial: Partial, total: int) -> None:
+        self._partial = partial
+        self._total = total
+        self._told = 0
+        self._next = 0.0
+
+    def look(self, found: Callable[[], Sequence[int]], count: int) -> None:
+        """Tell, if there is something new and the time has come."""
+        start = time.monotonic()
+        if count == self._told or start < self._next:
             return
-        yield from matcher(seqs[start : start + _STOP_EVERY])
+        self._told = count
+        self._partial(RowSelection(seqs=found(), total=self._total))
+        now = time.monotonic()
+        self._next = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
 
 
 def _query(job_pk: int, rows: RowFilter, order: RowSort) -> tuple[str, dict[str, Any]]:
