@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.rows import Row, RowDetail, RowLine
@@ -20,6 +21,7 @@ from tui.core.times import rfc3339
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
+from tui.store.chains import changes_before
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
@@ -235,6 +237,19 @@ class History:
                 yield from reader.requests(seqs[start : start + _PAGE])
         finally:
             reader.close()
+
+    def newest_requests(self, job_id: str, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The same as each row was sent last, with the changes of its retries; in a thread.
+
+        Raises:
+            HistoryError: ``requests.jsonl`` is not what it was.
+        """
+        pk = self._pk(job_id)
+        for start in range(0, len(seqs), _PAGE):
+            page = seqs[start : start + _PAGE]
+            changes = changes_before(self.database.read, pk, page)
+            for seq, line in self.requests(job_id, page):
+                yield seq, edit_request(line, changes.get(seq, {}))
 
     def select(
         self,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+
+from textual import work
 
 from tui.core.filtering import RowFilter
 from tui.core.jobs import Job
@@ -118,12 +121,15 @@ class ResultsPane(ResultsView):
         """Show another attempt."""
         self._view.next_attempt()
 
-    def action_copy(self) -> None:
+    @work(group="outside", exit_on_error=False)
+    async def action_copy(self) -> None:
         """Copy the answer that is read, else the id of the row."""
         self._show_row()
+        await self._view.settled()
         reading, detail = self._view.answer_reading, self._view.detail
         if self.is_reading and reading is not None:
-            self.post_message(CopyRequested(reading.whole, "the answer"))
+            whole = await asyncio.to_thread(lambda: reading.whole)
+            self.post_message(CopyRequested(whole, "the answer"))
         elif detail is not None:
             self.post_message(CopyRequested(detail.row.custom_id, "the id of the row"))
 
@@ -135,9 +141,10 @@ class ResultsPane(ResultsView):
         """Open answer and request in the editor."""
         self._outside("editor")
 
-    def _outside(self, program: str) -> None:
+    @work(group="outside", exit_on_error=False)
+    async def _outside(self, program: str) -> None:
         self._show_row()
-        text = self._view.whole_text()
+        text = await self._view.whole_text()
         if text:
             self.post_message(ExternalRequested(program, text))
 
