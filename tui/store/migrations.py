@@ -24,7 +24,16 @@ def m001_initial(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial,)
+def m002_samples(connection: sqlite3.Connection) -> None:
+    """How many rows the provider was done with at which time."""
+    connection.execute(
+        "CREATE TABLE samples ("
+        " batch INTEGER NOT NULL REFERENCES batches(pk) ON DELETE CASCADE,"
+        " at REAL NOT NULL, done INTEGER NOT NULL, PRIMARY KEY (batch, at)) WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial, m002_samples)
 """All steps, in order; never edit one that was released."""
 
 
