@@ -120,28 +120,51 @@ class Side(msgspec.Struct, kw_only=True):
 Change = tuple[Literal["same", "left", "right"], str]
 """A piece of text that both have, or only one."""
 
-_TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
-_MOST_TOKENS = 4000
+_WORD = re.compile(r"\s*\S+|\s+$")
+_MOST_PIECES = 2000
 
 
 def word_diff(left: str, right: str) -> list[Change] | None:
     """Two texts as pieces that both have or only one, cut between words.
 
+    What both begin and end with is set aside first. Where more than 2,000 words are left,
+    lines are compared in place of words.
+
     Returns:
-        The pieces in order; ``None`` when the texts are too long to be compared at once
-        (more than 4,000 words, spaces and signs in one of them).
+        The pieces in order; ``None`` when there are too many lines as well.
     """
-    ours, theirs = _TOKEN.findall(left), _TOKEN.findall(right)
-    if max(len(ours), len(theirs)) > _MOST_TOKENS:
-        return None
-    pieces: list[Change] = []
+    for cut in (_words, _lines):
+        ours, theirs = cut(left), cut(right)
+        start = 0
+        shorter = min(len(ours), len(theirs))
+        while start < shorter and ours[start] == theirs[start]:
+            start += 1
+        end = 0
+        while end < shorter - start and ours[-1 - end] == theirs[-1 - end]:
+            end += 1
+        middles = ours[start : len(ours) - end], theirs[start : len(theirs) - end]
+        if max(map(len, middles)) <= _MOST_PIECES:
+            return _joined(ours[:start], *middles, ours[len(ours) - end :])
+    return None
+
+
+def _words(text: str) -> list[str]:
+    """Words, each with the white space before it: fewer pieces, and none that is everywhere."""
+    return _WORD.findall(text)
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _joined(head: list[str], ours: list[str], theirs: list[str], tail: list[str]) -> list[Change]:
+    pieces: list[Change] = [("same", "".join(head))]
     matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
     for what, a, b, c, d in matcher.get_opcodes():
         if what == "equal":
             pieces.append(("same", "".join(ours[a:b])))
             continue
-        if b > a:
-            pieces.append(("left", "".join(ours[a:b])))
-        if d > c:
-            pieces.append(("right", "".join(theirs[c:d])))
-    return pieces
+        pieces.append(("left", "".join(ours[a:b])))
+        pieces.append(("right", "".join(theirs[c:d])))
+    pieces.append(("same", "".join(tail)))
+    return [piece for piece in pieces if piece[1]]
