@@ -82,7 +82,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         while self._jumping.busy:  # noqa: ASYNC110 - the time jumps
             await asyncio.sleep(0.001)
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Wait for the threads, however far the loop's own time jumps meanwhile."""
         await super().shutdown_default_executor()
 

@@ -1,15 +1,13 @@
-"""Commands that read the rows of a job: results and export."""
+"""``results``: the rows of a job, as JSON lines."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tui.cli import words
 from tui.cli.options import job_argument, row_filter, row_options, shared
-from tui.cli.output import json_bytes, print_bytes, print_json, say
+from tui.cli.output import json_bytes, print_bytes
 from tui.cli.schemas import Checked, check
 from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
@@ -84,35 +82,3 @@ async def _print_rows(
             # Lets Ctrl-C through between two pieces.
             await asyncio.sleep(0)
     print_bytes(bytes(waiting))
-
-
-@click.command(short_help="Write the rows of a job to a file.")
-@job_argument
-@click.option(
-    "-o",
-    "--output",
-    "file",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Where to write; the ending chooses the format: .jsonl or .csv.",
-)
-@row_options
-@shared
-def export(
-    settings: Settings, job: str, file: Path, outcomes: tuple[str, ...], code: str, search: str
-) -> None:
-    """Write the rows of a JOB to a file, whole or not at all."""
-
-    async def work(engine: Engine) -> None:
-        found = engine.history.find_job(job)
-        chosen = row_filter(outcomes, code, search)
-        with stop_at_exit() as stop:
-            rows = await engine.export(found.id, file, chosen, stop=stop)
-        assert rows is not None, "nobody stopped it"
-        if settings.json:
-            print_json({"job": found.id, "path": str(file), "rows": rows})
-        else:
-            say(f"Wrote {words.plural(rows, 'row')} to {file}.")
-
-    run(settings, work)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tui.core.counts import RemoteCounts
 from tui.core.jobs import Batch
 from tui.engine.accounts import Accounts
 from tui.engine.events import EventBus, JobEvent, TroubleReported
@@ -19,6 +20,7 @@ from tui.paths import Paths
 from tui.store.history import History
 from tui.store.jobs import batch_pk, note, update_batch
 from tui.store.leases import why_not_ours
+from tui.store.samples import keep_sample
 
 T = TypeVar("T")
 
@@ -103,8 +105,11 @@ class Context:
                 if fenced and (reason := why_not_ours(database, connection, batch_id)):
                     raise NotOursError(reason)
                 update_batch(connection, batch_id, changes)
+                pk, job = batch_pk(connection, batch_id)
+                counts = changes.get("remote_counts")
+                if isinstance(counts, RemoteCounts):
+                    keep_sample(connection, pk, self.clock(), counts)
                 if remark:
-                    _, job = batch_pk(connection, batch_id)
                     note(connection, job, self.clock(), remark, batch_id)
             return self.history.batch(batch_id)
 

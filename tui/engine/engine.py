@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from tui.config import Config, load_config
-from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.filtering import RowFilter
 from tui.core.jobs import Job
 from tui.core.status import Submission, is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
@@ -21,6 +20,7 @@ from tui.engine.context import Context
 from tui.engine.estimator import Estimator
 from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
 from tui.engine.holding import LeaseKeeper
+from tui.engine.insight import Insight
 from tui.engine.planner import plan_first_attempt
 from tui.engine.polling import Poller
 from tui.engine.remover import remove_remote
@@ -28,7 +28,7 @@ from tui.engine.retrier import RetryPlan, make_plan
 from tui.engine.reviewing import Reviewing
 from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
-from tui.engine.threads import stoppable, told_on_loop
+from tui.engine.summary import Summaries
 from tui.engine.waiting import wait_for
 from tui.engine.watcher import Watcher
 from tui.errors import UsageError
@@ -36,17 +36,13 @@ from tui.logs import start_logging
 from tui.paths import Paths
 from tui.store.batches import has_silent_rows
 from tui.store.deleting import delete_job
-from tui.store.export import export_rows
 from tui.store.history import History
-
-Stop = Callable[[], bool]
-Progress = Callable[[int, int], None]
 
 _LOOK_SECONDS = 1.0
 """How often the history is looked at for what another program wrote."""
 
 
-class Engine(Reviewing):
+class Engine(Reviewing, Insight):
     """The verbs. Made by ``Engine.open``; closed by ``close`` at the end.
 
     ``history`` answers questions at once, ``events`` tells what happens. All methods are to
@@ -63,6 +59,7 @@ class Engine(Reviewing):
         self.paths = paths
         self.config = config
         self.history = History(paths)
+        self.summaries = Summaries(self.history)
         self.events = EventBus()
         self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
@@ -291,53 +288,6 @@ class Engine(Reviewing):
         self._context.reach("deleting here")
         await asyncio.to_thread(delete_job, self.history.database, self.paths, job_id)
         self.events.publish(JobDeleted(job_id))
-
-    async def select(
-        self,
-        job_id: str,
-        rows: RowFilter = ALL_ROWS,
-        order: RowSort = INPUT_ORDER,
-        *,
-        stop: Stop | None = None,
-        partial: Callable[[RowSelection], None] | None = None,
-    ) -> RowSelection:
-        """The rows that a filter lets through, found in a thread that ends with the caller.
-
-        Args:
-            job_id: The job.
-            rows: The conditions.
-            order: The order.
-            stop: Asked now and then; what was found so far is the answer.
-            partial: Called on the event loop with the rows found so far while a text is
-                looked for: the first at once, then some times a second, never after the end.
-        """
-        with told_on_loop(partial) as tell:
-            return await stoppable(
-                lambda asked: self.history.select(job_id, rows, order, stop=asked, partial=tell),
-                stop,
-            )
-
-    async def export(
-        self,
-        job_id: str,
-        path: Path,
-        rows: RowFilter = ALL_ROWS,
-        *,
-        stop: Stop | None = None,
-        progress: Progress | None = None,
-    ) -> int | None:
-        """Write rows to a file; the answer is how many, ``None`` when it was stopped."""
-
-        def work() -> int | None:
-            selection = self.history.select(job_id, rows, stop=stop)
-            self._context.reach("exporting")
-            written = export_rows(
-                self.history, job_id, selection, path, stop=stop, progress=progress
-            )
-            self._context.reach("exported")
-            return written
-
-        return await self._context.shielded(asyncio.to_thread(work))
 
     async def drain(self, seconds: float = 10.0) -> None:
         """Let answers that are under way be stored; wait so long at the most."""

@@ -27,6 +27,7 @@ from tui.store.groups import read_groups
 from tui.store.guarding import guarded
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
+from tui.store.samples import read_samples
 from tui.store.searching import TextSearch
 from tui.store.selecting import Partial, select_rows
 from tui.store.terms import Terms
@@ -191,6 +192,10 @@ class History:
         )
         return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
 
+    def samples(self, job_id: str) -> list[tuple[float, int]]:
+        """When the provider was done with how many rows of a first attempt, as it was told."""
+        return read_samples(self.database.read, self._pk(job_id))
+
     def strays(self, job_id: str) -> Strays:
         """Result lines that belong to no row."""
         rows = self.database.read.execute(
@@ -226,6 +231,22 @@ class History:
         try:
             for start in range(0, len(selection), _PAGE):
                 yield from reader.lines(selection.seqs[start : start + _PAGE])
+        finally:
+            reader.close()
+
+    def details(self, job_id: str, selection: RowSelection) -> Iterator[RowDetail]:
+        """Rows with the bytes of all their attempts, one by one; in a thread for many.
+
+        Raises:
+            UnknownJobError: The job does not have one of them.
+        """
+        reader = self._reader(job_id)
+        try:
+            for seq in selection.seqs:
+                detail = reader.detail(seq)
+                if detail is None:
+                    raise UnknownJobError(f"job {job_id!r} has no row {seq}")
+                yield detail
         finally:
             reader.close()
 

@@ -30,9 +30,19 @@ def m002_cancel_wishes(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE batches ADD COLUMN cancel_wanted_by TEXT")
 
 
+def m003_samples(connection: sqlite3.Connection) -> None:
+    """How many rows the provider was done with at which time."""
+    connection.execute(
+        "CREATE TABLE samples ("
+        " batch INTEGER NOT NULL REFERENCES batches(pk) ON DELETE CASCADE,"
+        " at REAL NOT NULL, done INTEGER NOT NULL, PRIMARY KEY (batch, at)) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
+    m003_samples,
 )
 """All steps, in order; never edit one that was released."""
 

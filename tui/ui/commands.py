@@ -209,7 +209,26 @@ COMMANDS: tuple[Command, ...] = (
         "cancel", "Cancel", "c", "Stop the batch at the provider, after asking.", (_B, _R), (_B,)
     ),
     Command(
-        "export", "Export", "x", "Write the rows to a .jsonl or .csv file.", (_B, _R), (_B, _R)
+        "export",
+        "Export",
+        "x",
+        "Write the rows to a file: JSON lines, table, database or report.",
+        (_B, _R),
+        (_B, _R),
+    ),
+    Command(
+        "summary",
+        "Look at the whole",
+        "u",
+        "Look at the whole job: tokens, cost, pace, labels and lengths, as plots.",
+        (_B, _R),
+    ),
+    Command(
+        "compare",
+        "Compare",
+        "equals_sign",
+        "Compare the answers of two jobs, row by row.",
+        (_B,),
     ),
     Command("collect", "Collect", "ctrl+r", "Fetch what the provider has now.", (_B, _R)),
     Command(

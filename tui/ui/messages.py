@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.message import Message
 
-from tui.core.filtering import ALL_ROWS, RowFilter
+from tui.core.filtering import RowFilter
 
 
 @dataclass
@@ -71,20 +71,28 @@ class RetryRequested(Message):
 
 @dataclass
 class JobRequested(Message):
-    """Something simple is to be done to a job: ``cancel``, ``collect`` or ``delete``."""
+    """Something simple is to be done with a job.
+
+    ``verb`` is ``cancel``, ``collect``, ``delete``, ``summary`` or ``compare``; ``other`` is the
+    job to compare with, empty for one that is still to be chosen.
+    """
 
     verb: str
     job_id: str
+    other: str = ""
 
 
 @dataclass
 class ExportRequested(Message):
-    """Rows of a job are to be written to a file."""
+    """Rows of a job are to be written to a file.
+
+    ``shown`` are the rows that a filter lets through, in the order on the screen, and
+    ``marked`` those with a mark; ``None`` where there is no filter, or no mark.
+    """
 
     job_id: str
-    rows: RowFilter = ALL_ROWS
-    count: int = 0
-    subject: str = "all rows"
+    shown: Sequence[int] | None = None
+    marked: Sequence[int] | None = None
 
 
 @dataclass

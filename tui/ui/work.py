@@ -14,12 +14,11 @@ from textual.message import Message
 
 from tui import keys
 from tui.core.jobs import Job
-from tui.core.text import one_line, shortened, visible
-from tui.errors import AccountKeyError, BatchdeckError, UsageError
+from tui.core.text import one_line, visible
+from tui.errors import AccountKeyError, BatchdeckError
 from tui.ui import formatting
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.error import ErrorDialog
-from tui.ui.dialogs.export import ExportDialog
 from tui.ui.dialogs.key import KeyAnswer, KeyDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
 from tui.ui.dialogs.retry import RetryAnswer, RetryDialog, RetryFacts
@@ -35,6 +34,7 @@ from tui.ui.messages import (
     SubmitRequested,
 )
 from tui.ui.sample import write_sample
+from tui.ui.wholes import WholeJobs
 from tui.ui.widgets.path_list import start_folder
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ _UNCERTAIN = (
 )
 
 
-class Work:
+class Work(WholeJobs):
     """The verbs of the dashboard.
 
     Args:
@@ -76,6 +76,10 @@ class Work:
                 self._start("submit", self.submit_draft(asked), "Submitting")
             case RetryRequested():
                 self._start("retry", self.retry(asked), "Sending rows again")
+            case JobRequested(verb="summary"):
+                self._start("dialog", self.summary(asked), "Looking at the whole")
+            case JobRequested(verb="compare"):
+                self._start("dialog", self.compare(asked), "Comparing")
             case JobRequested(verb=verb):
                 self._start(verb, self.on_job(asked), _VERBS[verb])
             case ExportRequested():
@@ -249,26 +253,6 @@ class Work:
         if await self._app.push_screen_wait(dialog):
             await self._engine.delete(job.id)
             self._say(f"{_title(job)} is deleted")
-
-    async def export(self, asked: ExportRequested) -> None:
-        """Ask where to, and write rows."""
-        job = self._engine.history.job(asked.job_id)
-        folder = start_folder(self._app.state.export_folder)
-        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in job.name) or job.id
-        suffix = "-part" if not asked.rows.is_empty else ""
-        proposed = folder / f"{shortened(name, 60)}{suffix}.jsonl"
-        dialog = ExportDialog(proposed, asked.count, asked.subject)
-        path = await self._app.push_screen_wait(dialog)
-        if path is None:
-            return
-        self._app.state.export_folder = str(path.absolute().parent)
-        try:
-            with self._app.main.top_bar.meter("Writing", formatting.number) as seen:
-                written = await self._engine.export(job.id, path, asked.rows, progress=seen)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-        if written is not None:
-            self._say(f"{formatting.counted(written, 'row')} written to {visible(str(path))}")
 
 
 def _name(provider: str, account: str) -> str:

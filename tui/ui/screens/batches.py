@@ -154,6 +154,8 @@ class BatchesPane(CommandTarget, Vertical):
             return "" if self._board is not None and len(self._board) else "There are no jobs yet."
         if job is None:
             return "No job is chosen."
+        if command_id == "compare" and (self._board is None or len(self._board) < 2):
+            return "There is no other job to compare with."
         if command_id == "submit":
             return "" if self._is_unsent(job) else "The job was sent already."
         if command_id in ("retry", "retry_edit"):
@@ -273,7 +275,19 @@ class BatchesPane(CommandTarget, Vertical):
     def action_export(self) -> None:
         """Ask to write all rows to a file."""
         if self.job is not None:
-            self.post_message(ExportRequested(self.job.id, count=self.job.counts.total))
+            self.post_message(ExportRequested(self.job.id))
+
+    def action_summary(self) -> None:
+        """Look at the whole job."""
+        self._ask("summary")
+
+    def action_compare(self) -> None:
+        """Compare the marked jobs, or the one under the cursor with one to be chosen."""
+        marked = [str(job_id) for job_id in self._table.marks.named]
+        if self._table.marked == 2 and len(marked) == 2:
+            self.post_message(JobRequested("compare", marked[0], marked[1]))
+        else:
+            self._ask("compare")
 
     def action_copy(self) -> None:
         """Copy the id of the job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections.abc import Sequence
 
 from textual import work
@@ -98,12 +99,26 @@ class ResultsPane(ResultsView):
             self.post_message(JobRequested(verb, self.job_id))
 
     def action_export(self) -> None:
-        """Ask to write the rows shown to a file."""
-        if self.job_id is not None:
-            subject = "the rows shown" if self._query.is_filtered else "all rows"
-            self.post_message(
-                ExportRequested(self.job_id, self._query.rows, self._rows.row_count, subject)
-            )
+        """Ask to write rows to a file: all, those shown, or those marked."""
+        source = self._rows.source
+        if self.job_id is None:
+            return
+        shown = marked = None
+        if isinstance(source, RowSource):
+            seqs = source.selection.seqs
+            # In their order on the screen; all of them in the order of the input are "all".
+            shown = None if isinstance(seqs, range) and seqs.step == 1 else seqs
+            marks = self._rows.marks
+            if self._rows.marked and shown is None and not marks.inverted:
+                # A few among a million: nothing is gone through.
+                marked = array("q", sorted(seq for seq in marks.named if isinstance(seq, int)))
+            elif self._rows.marked:
+                marked = array("q", (seq for seq in seqs if seq in marks))
+        self.post_message(ExportRequested(self.job_id, shown, marked))
+
+    def action_summary(self) -> None:
+        """Look at the whole job."""
+        self._ask("summary")
 
     def action_next_row(self) -> None:
         """Show the next row."""

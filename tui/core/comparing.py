@@ -1,0 +1,170 @@
+"""Two jobs over the same requests, row beside row."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from tui.core.outcome import ANSWERED
+from tui.core.rows import RowLine
+
+
+class Kind(StrEnum):
+    """How the rows of one ``custom_id`` are to each other.
+
+    ``unanswered``: both jobs have the row, and at least one of them no answer to it.
+    """
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNANSWERED = "unanswered"
+    ONLY_LEFT = "only left"
+    ONLY_RIGHT = "only right"
+
+
+KINDS: tuple[Kind, ...] = tuple(Kind)
+"""Small integer to kind: ``KINDS[code]``."""
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """When two answers are the same.
+
+    Attributes:
+        ignore_space: Runs of white space, and white space at the ends, do not count.
+        as_data: Answers that are both JSON are compared as data: spelling of numbers, white
+            space and the order of keys do not count.
+    """
+
+    ignore_space: bool = False
+    as_data: bool = True
+
+
+Passes = Callable[[RowLine], bool | None]
+"""Does a row's answer pass its schema? ``None`` when there is nothing to say of it."""
+
+
+def is_json(line: RowLine) -> bool | None:
+    """Is an answer a JSON object or array? ``None`` without an answer."""
+    return line.data is not None if line.outcome in ANSWERED else None
+
+
+def kind_of(left: RowLine, right: RowLine, options: CompareOptions) -> Kind:
+    """How two rows with one ``custom_id`` are to each other."""
+    if left.outcome not in ANSWERED or right.outcome not in ANSWERED:
+        return Kind.UNANSWERED
+    if left.text == right.text:
+        return Kind.SAME
+    if options.as_data and left.data is not None and right.data is not None:
+        return Kind.SAME if _equal(left.data, right.data) else Kind.DIFFERENT
+    if options.ignore_space and left.text.split() == right.text.split():
+        return Kind.SAME
+    return Kind.DIFFERENT
+
+
+def _equal(left: object, right: object) -> bool:
+    """Equality of JSON: unlike in Python, true is not 1."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    return left == right
+
+
+class Side(msgspec.Struct, kw_only=True):
+    """What one of two jobs comes to; ``None`` is "nobody tells".
+
+    ``passed`` of ``checked`` answers pass the schema.
+    """
+
+    job_id: str = ""
+    name: str = ""
+    model: str = ""
+    rows: int = 0
+    answered: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+    currency: str = "USD"
+    checked: int = 0
+    passed: int = 0
+
+    def add(self, line: RowLine, passes: Passes) -> None:
+        """Take a row into account."""
+        self.rows += 1
+        self.answered += line.outcome in ANSWERED
+        usage = line.usage
+        if usage.input_tokens is not None:
+            self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
+        if usage.output_tokens is not None:
+            self.output_tokens = (self.output_tokens or 0) + usage.output_tokens
+        verdict = passes(line)
+        if verdict is not None:
+            self.checked += 1
+            self.passed += verdict
+
+    @property
+    def pass_rate(self) -> float | None:
+        """The share of answers that pass, from 0 to 1; ``None`` when none was checked."""
+        return self.passed / self.checked if self.checked else None
+
+
+Change = tuple[Literal["same", "left", "right"], str]
+"""A piece of text that both have, or only one."""
+
+_WORD = re.compile(r"\s*\S+|\s+$")
+_MOST_PIECES = 2000
+
+
+def word_diff(left: str, right: str) -> list[Change] | None:
+    """Two texts as pieces that both have or only one, cut between words.
+
+    What both begin and end with is set aside first. Where more than 2,000 words are left,
+    lines are compared in place of words.
+
+    Returns:
+        The pieces in order; ``None`` when there are too many lines as well.
+    """
+    for cut in (_words, _lines):
+        ours, theirs = cut(left), cut(right)
+        start = 0
+        shorter = min(len(ours), len(theirs))
+        while start < shorter and ours[start] == theirs[start]:
+            start += 1
+        end = 0
+        while end < shorter - start and ours[-1 - end] == theirs[-1 - end]:
+            end += 1
+        middles = ours[start : len(ours) - end], theirs[start : len(theirs) - end]
+        if max(map(len, middles)) <= _MOST_PIECES:
+            return _joined(ours[:start], *middles, ours[len(ours) - end :])
+    return None
+
+
+def _words(text: str) -> list[str]:
+    """Words, each with the white space before it: fewer pieces, and none that is everywhere."""
+    return _WORD.findall(text)
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _joined(head: list[str], ours: list[str], theirs: list[str], tail: list[str]) -> list[Change]:
+    pieces: list[Change] = [("same", "".join(head))]
+    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
+    for what, a, b, c, d in matcher.get_opcodes():
+        if what == "equal":
+            pieces.append(("same", "".join(ours[a:b])))
+            continue
+        pieces.append(("left", "".join(ours[a:b])))
+        pieces.append(("right", "".join(theirs[c:d])))
+    pieces.append(("same", "".join(tail)))
+    return [piece for piece in pieces if piece[1]]

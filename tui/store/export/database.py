@@ -1,0 +1,234 @@
+"""Rows as an SQLite database that stands by itself: made for SQL, Datasette and sqlite-utils."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tui.core.grouping import pattern_of
+from tui.core.rows import RowError
+from tui.errors import UsageError
+from tui.store.export.reading import Record, Records
+from tui.store.export.tables import input_names
+
+_MOST_COLUMNS = 1900
+"""SQLite takes 2,000 columns in a table."""
+
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
+
+_LINE = """
+    outcome TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    http_status INTEGER,
+    error INTEGER REFERENCES errors(id),
+    error_message TEXT,
+    finish_reason TEXT,
+    model TEXT,
+    text TEXT NOT NULL,
+    data TEXT,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cached_tokens INTEGER,
+    cost REAL
+"""
+
+_SCHEMA = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE errors (
+    id INTEGER PRIMARY KEY,
+    http_status INTEGER,
+    code TEXT,
+    message TEXT NOT NULL,
+    retryable INTEGER,
+    rows INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE rows (
+    seq INTEGER PRIMARY KEY,
+    custom_id TEXT NOT NULL UNIQUE,
+    {_LINE}
+);
+"""
+_ATTEMPTS = f"""
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL REFERENCES rows(seq),
+    {_LINE}
+);
+"""
+_INDEXES = """
+CREATE INDEX rows_by_outcome ON rows(outcome);
+CREATE INDEX rows_by_error ON rows(error);
+CREATE INDEX rows_by_model ON rows(model);
+"""
+_INSERT_ROW = f"INSERT INTO rows VALUES ({','.join('?' * 15)})"
+_INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 15)})"
+
+
+class DatabaseWriter:
+    """Writes tables ``rows``, ``errors`` and ``meta``; ``attempts`` and ``inputs`` when asked.
+
+    JSON answers stand in ``data`` as JSON. ``joined`` is a view of the rows beside their
+    inputs.
+
+    Args:
+        path: An empty file.
+        records: What is written.
+    """
+
+    def __init__(self, path: Path, records: Records) -> None:
+        self._records = records
+        self._errors: dict[tuple[int | None, str, str], int] = {}
+        self._number = 0
+        columns = records.columns
+        if len(columns) > _MOST_COLUMNS:
+            raise UsageError(
+                f"a table with {len(columns):,} columns does not fit into SQLite",
+                "Leave join out, or write .jsonl.",
+            )
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            # Nobody sees the file before it is whole.
+            self._connection.execute("PRAGMA journal_mode=OFF")
+            self._connection.execute("PRAGMA synchronous=OFF")
+            self._connection.execute("BEGIN")
+            self._script(_SCHEMA)
+            if records.options.attempts:
+                self._script(_ATTEMPTS)
+            if columns:
+                self._make_inputs(columns)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def add(self, page: Sequence[Record]) -> None:
+        """Write some rows; with attempts, some attempts."""
+        execute = self._connection.executemany
+        if self._records.options.attempts:
+            values = []
+            for record in page:
+                self._number += 1
+                values.append((self._number, record.seq, *self._line(record)))
+            execute(_INSERT_ATTEMPT, values)
+            return
+        self._add_rows(page)
+
+    def _add_rows(self, page: Sequence[Record]) -> None:
+        execute = self._connection.executemany
+        execute(
+            _INSERT_ROW,
+            [(record.seq, record.line.custom_id, *self._line(record)) for record in page],
+        )
+        columns = self._records.columns
+        if columns:
+            marks = ",".join("?" * (len(columns) + 1))
+            execute(
+                f"INSERT INTO inputs VALUES ({marks})",
+                [
+                    (record.seq, *(_storable(value) for value in record.inputs or ()))
+                    for record in page
+                    if record.inputs is not None
+                ],
+            )
+
+    def add_rows(self, page: Sequence[Record]) -> None:
+        """Write the merged rows to which the attempts belong."""
+        self._add_rows(page)
+
+    def finish(self) -> None:
+        """Write errors and facts of the job, and close."""
+        try:
+            self._script(_INDEXES)
+            if self._records.options.attempts:
+                self._script("CREATE INDEX attempts_by_row ON attempts(seq)")
+            self._connection.execute(
+                "UPDATE errors SET rows=(SELECT count(*) FROM rows WHERE error=errors.id)"
+            )
+            document = self._records.history.document(self._records.job_id)
+            facts = {"exported_rows": len(self._records), **document}
+            self._connection.executemany(
+                "INSERT INTO meta VALUES (?,?)",
+                [(key, _fact(value)) for key, value in facts.items()],
+            )
+            self._connection.execute("COMMIT")
+        finally:
+            self._connection.close()
+
+    def close(self) -> None:
+        """Give up."""
+        self._connection.close()
+
+    def _script(self, statements: str) -> None:
+        for statement in statements.split(";"):
+            if statement.strip():
+                self._connection.execute(statement)
+
+    def _make_inputs(self, columns: Sequence[str]) -> None:
+        names = [quoted_name(name) for name in input_names(columns, ("seq",))]
+        self._connection.execute(
+            f"CREATE TABLE inputs (seq INTEGER PRIMARY KEY REFERENCES rows(seq), "
+            f"{', '.join(names)})"
+        )
+        own = ("seq", "custom_id", "outcome", "text", "data", "error_message")
+        shown = [quoted_name(name) for name in input_names(columns, own)]
+        pairs = zip(names, shown, strict=True)
+        selected = ", ".join(f"i.{name} AS {alias}" for name, alias in pairs)
+        ours = ", ".join(f"r.{name}" for name in own)
+        self._connection.execute(
+            f"CREATE VIEW joined AS SELECT {ours}, {selected} FROM rows r"
+            " LEFT JOIN inputs i ON i.seq=r.seq"
+        )
+
+    def _line(self, record: Record) -> tuple[Any, ...]:
+        line = record.line
+        usage = line.usage
+        error = line.error
+        data = None if line.data is None else msgspec.json.encode(line.data).decode()
+        return (
+            line.outcome.value,
+            line.attempt,
+            line.http_status,
+            None if error is None else self._error(line.http_status, error),
+            None if error is None else error.message,
+            line.finish_reason,
+            line.model,
+            line.text,
+            data,
+            _storable(usage.input_tokens),
+            _storable(usage.output_tokens),
+            _storable(usage.cached_tokens),
+            line.cost,
+        )
+
+    def _error(self, status: int | None, error: RowError) -> int:
+        key = (status, error.code or "", pattern_of(error.message))
+        number = self._errors.get(key)
+        if number is None:
+            number = self._errors[key] = len(self._errors) + 1
+            self._connection.execute(
+                "INSERT INTO errors (id, http_status, code, message, retryable) VALUES (?,?,?,?,?)",
+                (number, status, error.code, error.message, error.retryable),
+            )
+        return number
+
+
+def quoted_name(name: str) -> str:
+    """A name of any characters as SQL takes it."""
+    clean = name.replace("\x00", "").replace('"', '""')
+    return f'"{clean}"'
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if _SMALLEST <= value <= _LARGEST else str(value)
+    if value is None or isinstance(value, str | float | bool):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _fact(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)

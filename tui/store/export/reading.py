@@ -1,0 +1,166 @@
+"""The rows of an export, a page at a time, with what the options ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+import msgspec
+
+from tui.core.data import parsed_answer
+from tui.core.filtering import RowSelection
+from tui.core.outcome import ANSWERED
+from tui.core.readers import READERS
+from tui.core.results import UnreadableLineError
+from tui.core.rows import Attempt, RowLine
+from tui.errors import HistoryError, UsageError
+from tui.store.export.options import ExportOptions
+from tui.store.history import History
+from tui.store.inputs import InputColumns
+
+PAGE = 1000
+"""Rows read at a time."""
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A row, or an attempt at one, ready to be written.
+
+    ``wire`` is the provider's line where raw lines were asked for; ``inputs`` the row's values
+    of the table.
+    """
+
+    seq: int
+    line: RowLine
+    inputs: tuple[object, ...] | None = None
+    wire: bytes = b""
+
+
+class Records:
+    """Reads what is to be written; a context manager.
+
+    Args:
+        history: Where the rows are.
+        job_id: Whose rows.
+        selection: Which rows, in which order.
+        options: What is asked for.
+
+    Raises:
+        UsageError: The job has no input columns to join.
+    """
+
+    def __init__(
+        self, history: History, job_id: str, selection: RowSelection, options: ExportOptions
+    ) -> None:
+        self.history = history
+        self.job_id = job_id
+        self.options = options
+        self._selection = selection
+        self._open = ExitStack()
+        self._inputs: InputColumns | None = None
+        if options.join:
+            self._inputs = self._open.enter_context(InputColumns(history.paths, job_id))
+            if not self._inputs.columns:
+                raise UsageError(
+                    "this job has no input columns to join",
+                    "Only jobs that were composed from a table keep them; leave join out.",
+                )
+
+    def __enter__(self) -> Records:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def __len__(self) -> int:
+        return len(self._selection)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the input columns; none unless they are joined."""
+        return () if self._inputs is None else self._inputs.columns
+
+    def pages(self, options: ExportOptions | None = None) -> Iterator[list[Record]]:
+        """The rows, or the attempts at them, page by page, in order.
+
+        Raises:
+            HistoryError: A result file is not what it was.
+        """
+        options = options or self.options
+        seqs = self._selection.seqs
+        for start in range(0, len(seqs), PAGE):
+            page = seqs[start : start + PAGE]
+            if options.attempts or options.raw:
+                yield self._attempts(page, options)
+            else:
+                yield self._merged(page)
+
+    def _merged(self, seqs: Sequence[int]) -> list[Record]:
+        part = RowSelection(seqs=seqs, total=self._selection.total)
+        lines = list(self.history.row_lines(self.job_id, part))
+        if len(lines) != len(seqs):
+            raise HistoryError("rows of this job are gone", "Was it deleted meanwhile?")
+        if self._inputs is None:
+            return [Record(seq, line) for seq, line in zip(seqs, lines, strict=True)]
+        values = self._inputs.rows(seqs)
+        return [Record(*row) for row in zip(seqs, lines, values, strict=True)]
+
+    def _attempts(self, seqs: Sequence[int], options: ExportOptions) -> list[Record]:
+        values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
+        part = RowSelection(seqs=seqs, total=self._selection.total)
+        records: list[Record] = []
+        details = self.history.details(self.job_id, part)
+        for seq, detail, inputs in zip(seqs, details, values, strict=True):
+            attempts = detail.attempts
+            # From the first to the last, as they happened.
+            shown = sorted(attempts, key=_number) if options.attempts else attempts[:1]
+            if not shown and not options.raw:
+                shown = (Attempt(row=detail.row),)
+            for attempt in shown:
+                line = line_of(attempt)
+                if not options.raw:
+                    records.append(Record(seq, line, inputs))
+                elif attempt.line:
+                    records.append(Record(seq, line, None, attempt.line))
+        return records
+
+
+def _number(attempt: Attempt) -> int:
+    return attempt.row.attempt
+
+
+def line_of(attempt: Attempt) -> RowLine:
+    """One attempt as scripts get a row.
+
+    Raises:
+        HistoryError: Its result line is not there any more.
+    """
+    row = attempt.row
+    text = ""
+    error = row.error
+    if attempt.line:
+        try:
+            result = READERS[attempt.style](attempt.line, None)
+        except UnreadableLineError:
+            result = None
+        if result is not None:
+            text = result.text
+            if error is not None and result.error is not None:
+                error = msgspec.structs.replace(error, message=result.error.message)
+    elif row.outcome in ANSWERED:
+        raise HistoryError(
+            f"the answer of {row.custom_id!r} is not in its file any more",
+            "`batchdeck doctor` looks over the whole history.",
+        )
+    return RowLine(
+        custom_id=row.custom_id,
+        outcome=row.outcome,
+        attempt=row.attempt,
+        http_status=row.http_status,
+        error=error,
+        finish_reason=row.finish_reason,
+        model=row.model,
+        text=text,
+        data=parsed_answer(text),
+        usage=row.usage,
+        cost=row.cost,
+    )

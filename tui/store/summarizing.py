@@ -1,0 +1,78 @@
+"""One pass over the rows of a job, to look at them as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from tui.core.filtering import ALL_ROWS, RowFilter
+from tui.core.jobs import Job
+from tui.core.rows import RowLine
+from tui.core.summary import Pace, Summarizer, Summary
+from tui.store.history import History
+
+_EVERY = 500
+
+Stop = Callable[[], bool]
+
+
+def summarize(
+    history: History,
+    job_id: str,
+    field: str = "",
+    *,
+    rows: RowFilter = ALL_ROWS,
+    stop_words: bool = False,
+    stop: Stop | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Read all rows of a job once; call it in a thread.
+
+    Args:
+        history: Where the rows are.
+        job_id: Whose rows.
+        field: The path of the field whose labels and words are counted; see ``Summarizer``.
+        rows: Only these rows.
+        stop_words: Leave out words that say little.
+        stop: Asked now and then; true ends it, and what was read so far is the answer.
+        progress: Called with rows read and rows in all.
+    """
+    job = history.job(job_id)
+    selection = history.select(job_id, rows, stop=stop)
+    summarizer = Summarizer(field, stop_words=stop_words)
+    lines = history.row_lines(job_id, selection)
+    read_into(summarizer, lines, len(selection), stop, progress)
+    return summarizer.summary(job_id, job.name, job.counts, job.cost, pace_of(history, job))
+
+
+def read_into(
+    summarizer: Summarizer,
+    lines: Iterable[RowLine],
+    total: int,
+    stop: Stop | None,
+    progress: Callable[[int, int], None] | None,
+) -> bool:
+    """Read rows to their end; false when it was stopped before."""
+    flow = iter(lines)
+    done = 0
+    while page := list(islice(flow, _EVERY)):
+        summarizer.add(page)
+        done += len(page)
+        if progress is not None:
+            progress(done, total)
+        if stop is not None and done < total and stop():
+            return False
+    return True
+
+
+def pace_of(history: History, job: Job) -> Pace:
+    """How fast a job went, from what the provider told while it was watched."""
+    if job.submitted_at is None:
+        return Pace()
+    samples = history.samples(job.id)
+    start = job.submitted_at
+    points = [(max(0.0, at - start), done) for at, done in samples]
+    last = job.ended_at or (samples[-1][0] if samples else None)
+    seconds = None if last is None else max(0.0, last - start)
+    rate = job.counts.ended / seconds if seconds and job.ended_at is not None else None
+    return Pace(points=tuple(points), seconds=seconds, rows_per_second=rate)

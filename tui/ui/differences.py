@@ -1,0 +1,110 @@
+"""Two answers as texts to read side by side, with what only one of them says made plain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import msgspec
+
+from tui.core.comparing import Change, word_diff
+from tui.core.filtering import RowSelection
+from tui.core.outcome import ANSWERED
+from tui.core.rows import RowLine
+from tui.store.comparing import NOWHERE, Comparison
+from tui.store.history import History
+from tui.ui import formatting
+from tui.ui.reading import CAP, Piece, Reading
+from tui.ui.tones import Tone
+
+_TONES: dict[Literal["left", "right"], Tone] = {"left": "removed", "right": "added"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Both answers, and a word about each."""
+
+    left: Reading
+    right: Reading
+    notes: tuple[str, str] = ("", "")
+
+    @classmethod
+    def nothing(cls) -> Self:
+        """Where there is no row to read."""
+        empty = Reading(())
+        return cls(empty, empty)
+
+
+def read_difference(history: History, found: Comparison, place: int) -> Difference:
+    """The answers of one id; blocking, for a thread.
+
+    Raises:
+        HistoryError: A result file is not what it was.
+    """
+    left = _line(history, found.left.job_id, found.left_seqs[place])
+    right = _line(history, found.right.job_id, found.right_seqs[place])
+    as_data = found.options.as_data
+    ours, theirs = _text(left, as_data), _text(right, as_data)
+    notes = (_note(left), _note(right))
+    if left is None or right is None or not (_is_answer(left) and _is_answer(right)):
+        return Difference(_plain(left, ours), _plain(right, theirs), notes)
+    pieces = word_diff(ours[:CAP], theirs[:CAP])
+    if pieces is None:
+        return Difference(_plain(left, ours), _plain(right, theirs), notes)
+    return Difference(_marked(pieces, "left", ours), _marked(pieces, "right", theirs), notes)
+
+
+def _marked(pieces: list[Change], side: Literal["left", "right"], whole: str) -> Reading:
+    """One of two texts, with what the other does not have in a colour of its own."""
+    if not whole:
+        return _EMPTY
+    shown = [
+        Piece(text, "" if which == "same" else _TONES[side])
+        for which, text in pieces
+        if which in ("same", side)
+    ]
+    return Reading([*shown, Piece(whole[CAP:])])
+
+
+def _line(history: History, job_id: str, seq: int) -> RowLine | None:
+    if seq == NOWHERE:
+        return None
+    selection = RowSelection(seqs=(seq,), total=1)
+    return next(history.row_lines(job_id, selection), None)
+
+
+def _is_answer(line: RowLine) -> bool:
+    return line.outcome in ANSWERED
+
+
+def _text(line: RowLine | None, as_data: bool) -> str:
+    """The answer; JSON in one order of keys, so that only what differs is told."""
+    if line is None:
+        return ""
+    if as_data and line.data is not None and len(line.text) <= CAP:
+        ordered = msgspec.json.encode(line.data, order="deterministic")
+        return msgspec.json.format(ordered, indent=2).decode()
+    return line.text
+
+
+def _plain(line: RowLine | None, text: str) -> Reading:
+    if line is None:
+        return Reading([Piece("This job does not have the row.", "muted")])
+    if _is_answer(line):
+        return Reading([Piece(text)]) if text else _EMPTY
+    words = [Piece(line.outcome.value, "bad" if line.error is not None else "muted")]
+    if line.error is not None:
+        words.append(Piece("\n\n" + line.error.message))
+    return Reading(words)
+
+
+_EMPTY = Reading([Piece("The answer is empty.", "muted")])
+
+
+def _note(line: RowLine | None) -> str:
+    if line is None:
+        return ""
+    tokens = line.usage.output_tokens
+    out = "" if tokens is None else f"{tokens:,} tokens out"
+    cost = "" if line.cost is None else formatting.money(line.cost)
+    return " · ".join(part for part in (out, cost) if part)
