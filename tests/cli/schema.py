@@ -9,7 +9,7 @@ from typing import Any
 
 import tui.cli
 
-_FOLDER = Path(tui.cli.__file__).parent / "schemas"
+_FOLDER = Path(tui.cli.__file__).parent / "documents"
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,

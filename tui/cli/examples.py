@@ -41,6 +41,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck export reviews -o reviews.csv",
         "batchdeck export reviews --outcome failed -o failed.jsonl",
     ),
+    "summary": ("batchdeck summary reviews --field data.label",),
+    "compare": ("batchdeck compare reviews reviews-2 --json",),
     "retry": (
         "batchdeck retry reviews --wait",
         "batchdeck retry reviews --outcome truncated --set max_tokens=2000",

@@ -15,7 +15,7 @@ from tui.errors import UsageError
 
 def names() -> list[str]:
     """The documents that have a schema."""
-    files = resources.files("tui.cli").joinpath("schemas").iterdir()
+    files = resources.files("tui.cli").joinpath("documents").iterdir()
     return sorted(file.name.removesuffix(".json") for file in files)
 
 
@@ -29,7 +29,7 @@ def load(name: str) -> dict[str, Any]:
 
     if name not in names():
         raise UsageError(f"there is no schema {name!r}", f"There are {', '.join(names())}.")
-    text = resources.files("tui.cli").joinpath("schemas", f"{name}.json").read_bytes()
+    text = resources.files("tui.cli").joinpath("documents", f"{name}.json").read_bytes()
     schema: dict[str, Any] = msgspec.json.decode(text)
     return schema
 
