@@ -74,7 +74,10 @@ def refusal(file: Path, report: CheckReport) -> InputError:
         hint = f"`batchdeck submit --fix {file}` mends that and changes no request."
         return InputError(f"{file} needs small fixes first", hint, path=file)
     problems = words.plural(report.stops + report.fixable, "problem")
-    hint = "Mend the file; `batchdeck check --fix-to FILE` mends ids, blank and repeated rows."
+    hint = (
+        "Mend the file; `batchdeck check --fix-to FILE` mends ids, blank and repeated rows,"
+        " --unset and --set mend fields."
+    )
     return InputError(f"{file} cannot be submitted: {problems}", hint, path=file)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tui.core.refusals import Need, Refusal, is_path
 from tui.providers.wireform import (
     Auth,
     BatchPlaces,
@@ -131,7 +132,11 @@ class Profile(
     forbid_unknown_fields=True,
     rename={"listing": "list"},
 ):
-    """A provider as data: everything that differs from OpenAI's API."""
+    """A provider as data: everything that differs from OpenAI's API.
+
+    ``models`` are all that there are, where they never change. ``refuses`` and ``needs`` are
+    what a row may not hold, or has to, as far as the check before a submit can tell.
+    """
 
     id: str
     name: str
@@ -159,6 +164,9 @@ class Profile(
     can: Can = Can()
     http: Http = Http()
     messages: Messages = Messages()
+    models: tuple[str, ...] = ()
+    refuses: tuple[Refusal, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @property
     def env(self) -> tuple[str, ...]:
@@ -183,6 +191,13 @@ def complaint(profile: Profile) -> tuple[str, str] | None:
         re.compile(pattern)
     except re.error as error:
         return "limits.custom_id_pattern", f"is not a regular expression ({error})"
+    for rule in (*profile.refuses, *profile.needs):
+        try:
+            re.compile(rule.models)
+        except re.error as error:
+            return "models of a rule", f"is not a regular expression ({error})"
+        if not rule.fields or not all(map(is_path, rule.fields)):
+            return "fields of a rule", f"are no paths: {list(rule.fields)}"
     for name in ("file", "content", "file_delete", "get", "cancel", "delete", "results"):
         route = getattr(profile.paths, name)
         if route and "{id}" not in route:
