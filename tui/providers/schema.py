@@ -111,11 +111,13 @@ class Http(Section, frozen=True):
     """Patience with the wire: tries of a repeatable call, and seconds of silence.
 
     ``send_seconds`` is for uploads and creates, which a server may check at length.
+    ``first_pause`` stands before the second try, and doubles from there on.
     """
 
     attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 4
     read_seconds: Seconds = 60
     send_seconds: Seconds = 300
+    first_pause: Seconds = 0.5
 
 
 class Messages(Section, frozen=True):
