@@ -89,8 +89,10 @@ def test_a_row_that_failed_has_its_error(server: FakeScaleDown) -> None:
     assert rows["s"]["error"] is None
 
 
-@pytest.mark.parametrize(("status", "body"), [(400, '{"detail":"bad row"}'), (401, "no"),
-                                              (402, "pay"), (404, "gone"), (429, "slow")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(400, '{"detail":"bad row"}'), (401, "no"), (402, "pay"), (404, "gone"), (429, "slow")],
+)
 def test_every_other_status_is_a_value_error_with_status_and_body(
     status: int, body: str, server: FakeScaleDown
 ) -> None:
@@ -106,7 +108,7 @@ def test_a_wrong_key_is_a_value_error(server: FakeScaleDown) -> None:
         lambda: poll_until_done("batch_1", "wrong", base_url=server.url),
         lambda: get_results("batch_1", "wrong", base_url=server.url),
     ):
-        with pytest.raises(ValueError, match="401.*Invalid API key") as caught:
+        with pytest.raises(ValueError, match=r"401.*Invalid API key") as caught:
             ask()
         assert "wrong" not in str(caught.value)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tui.client.batches import AsyncBatchClient
 from tui.client.loop import run_aside
@@ -64,15 +65,7 @@ async def _run(
     home: Path | None,
     keep: bool,
 ) -> dict[str, str]:
-    requests = [
-        {
-            "custom_id": custom_id,
-            "method": "POST",
-            "url": "/v1/chat/completions",
-            "body": {"model": model, "messages": [{"role": "user", "content": prompt}]},
-        }
-        for custom_id, prompt in prompts.items()
-    ]
+    requests = [_request(custom_id, prompt, model) for custom_id, prompt in prompts.items()]
     async with AsyncBatchClient(
         account, home=home, api_key=api_key, base_url=base_url, keep=keep
     ) as client:
@@ -87,4 +80,13 @@ async def _run(
         if row.outcome in ANSWERED
         else f"ERROR: {(row.error.message if row.error else '') or row.outcome}"
         for row in rows
+    }
+
+
+def _request(custom_id: str, prompt: str, model: str) -> dict[str, Any]:
+    return {
+        "custom_id": custom_id,
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": model, "messages": [{"role": "user", "content": prompt}]},
     }
