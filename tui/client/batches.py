@@ -251,6 +251,7 @@ def _write(path: Path, items: Iterable[Item]) -> None:
     encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
     with path.open("wb") as stream:
         for item in items:
-            typed = isinstance(item, (SummarizeItem, ExtractItem, ClassifyItem))
-            stream.write(encode(request_of(item) if typed else item))
+            if isinstance(item, (SummarizeItem, ExtractItem, ClassifyItem)):
+                item = request_of(item)
+            stream.write(encode(item))
             stream.write(b"\n")

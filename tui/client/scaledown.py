@@ -8,11 +8,11 @@ Both generations of the wire are understood.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 from tui.client.batches import AsyncBatchClient, Item
 from tui.client.handlers import content_of, models_of
@@ -25,6 +25,8 @@ from tui.core.rows import RowLine
 from tui.core.status import BatchStatus, is_terminal
 from tui.errors import BatchdeckError, KeyMissingError
 from tui.keys import find_key
+
+T = TypeVar("T")
 
 ACCOUNT = "scaledown"
 KEY_VARIABLE = "SCALEDOWN_API_KEY"
@@ -240,7 +242,7 @@ def get_results(
         ValueError: The service answered with another status than 2xx.
     """
     client = ScaleDownBatchClient(api_key, base_url=base_url, home=home, keep=keep)
-    result: BatchResult = _or_value_error(client.results_async(batch_id))
+    result = _or_value_error(client.results_async(batch_id))
     return [
         {
             "custom_id": item.custom_id,
@@ -252,7 +254,7 @@ def get_results(
     ]
 
 
-def _or_value_error(work: Any) -> Any:
+def _or_value_error(work: Coroutine[Any, Any, T]) -> T:
     """Run one call; what goes wrong is a ValueError with the status and the answer's body."""
     try:
         return run_aside(work)

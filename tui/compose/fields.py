@@ -77,7 +77,7 @@ def _renderer(environment: BoundedEnvironment, tree: nodes.Template, grows: bool
         context.parent = values
         if flat:
             # Every name of a template is looked up once for each row: a dict is quicker at it.
-            context.resolve_or_missing = values.__getitem__  # type: ignore[method-assign]
+            context.resolve_or_missing = values.__getitem__  # type: ignore
         if not grows:
             return "".join(root(context))
         context.vars.clear()

@@ -193,13 +193,15 @@ def complaint(profile: Profile) -> tuple[str, str] | None:
         re.compile(pattern)
     except re.error as error:
         return "limits.custom_id_pattern", f"is not a regular expression ({error})"
-    for rule in (*profile.refuses, *profile.needs):
+    rules = [(rule.models, rule.fields) for rule in profile.refuses]
+    rules += [(rule.models, rule.fields) for rule in profile.needs]
+    for models, fields in rules:
         try:
-            re.compile(rule.models)
+            re.compile(models)
         except re.error as error:
             return "models of a rule", f"is not a regular expression ({error})"
-        if not rule.fields or not all(map(is_path, rule.fields)):
-            return "fields of a rule", f"are no paths: {list(rule.fields)}"
+        if not fields or not all(map(is_path, fields)):
+            return "fields of a rule", f"are no paths: {list(fields)}"
     for name in ("file", "content", "file_delete", "get", "cancel", "delete", "results"):
         route = getattr(profile.paths, name)
         if route and "{id}" not in route:
