@@ -23,6 +23,7 @@ _FIELD = re.compile(r"\{([^\W\d][\w .\-/]*)\}")
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined|has no attribute '(?P<key>[^']*)'")
 _ROW_NUMBER = "row_number"
 _ROW = "row"
+_TEXTS = {str}
 
 
 class UnknownFieldError(Exception):
@@ -180,7 +181,9 @@ class FieldText:
             values = self._values({**row, _ROW_NUMBER: number})
         if len(self._names) == 1:
             return self._format % (values if type(values) is str else shown(values),)
-        return self._format % tuple(map(shown, values))
+        if {*map(type, values)} != _TEXTS:
+            values = tuple(map(shown, values))
+        return self._format % values
 
     def _fill_jinja(self, render: _Render, row: Mapping[str, Any], number: int) -> str:
         try:
