@@ -39,6 +39,10 @@ class BatchdeckError(Exception):
     title: ClassVar[str] = "Something went wrong"
     exit_code: ClassVar[int] = 3
     retryable: ClassVar[bool] = False
+    status: int | None = None
+    """The HTTP status of the answer that it came from, where there was one."""
+    body: str = ""
+    """The first part of that answer."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -1,14 +1,14 @@
 """How long the check takes beside a bare loop that only decodes each line.
 
 Run as ``python tests/benchmarks/bench_check.py [--rows N] [--rounds N]``. The rounds of all
-lines of the table are interleaved; the table holds their medians.
+lines of the table are interleaved; the table holds their medians. Below it stands the memory
+that a check takes above the start of its process.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -19,9 +19,13 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.benchmarks.memory import growth
+from tests.benchmarks.rounds import measure, table
 from tui.compose.check import check_file
 from tui.compose.limits import Limits
 from tui.compose.requests import clean_requests
+from tui.engine.importer import limits_of
+from tui.providers.profile import find_profile
 
 TEXT = (
     "the quick brown fox jumps over a lazy dog while seven wizards brew potent coffee at "
@@ -30,7 +34,7 @@ TEXT = (
 
 
 def write_requests(path: Path, rows: int) -> None:
-    """Chat requests of about 790 bytes each, so that 50,000 make 39 MB."""
+    """Chat requests of about 790 bytes each, so that 270,000 make 208 MB."""
     chance = random.Random(1)
     words = TEXT.split()
     with path.open("wb") as file:
@@ -67,32 +71,28 @@ def bare(path: Path) -> None:
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rows", type=int, default=270_000)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    anthropic = Limits(custom_id_max=64, custom_id_pattern="^[a-zA-Z0-9_-]{1,64}$")
+    pattern = Limits(custom_id_max=64, custom_id_pattern="^[a-zA-Z0-9_-]{1,64}$")
+    anthropic = limits_of(find_profile("anthropic"))
     with TemporaryDirectory() as folder:
         path = Path(folder, "requests.jsonl")
         write_requests(path, options.rows)
         runs: dict[str, Callable[[], object]] = {
             "bare decode loop": lambda: bare(path),
             "check_file": lambda: check_file(path),
-            "check_file, ids by pattern": lambda: check_file(path, limits=anthropic),
+            "check_file, ids by pattern": lambda: check_file(path, limits=pattern),
+            "check_file, Anthropic's limits and rules": lambda: check_file(path, limits=anthropic),
             "clean_requests": lambda: sum(1 for _ in clean_requests(path, fix=False)),
         }
-        times: dict[str, list[float]] = {name: [] for name in runs}
-        for _ in range(options.rounds):
-            for name, run in runs.items():
-                start = time.perf_counter()
-                run()
-                times[name].append(time.perf_counter() - start)
+        medians = measure(runs, options.rounds, time.process_time)
         size = path.stat().st_size
-    floor = statistics.median(times["bare decode loop"])
+        imports = "from pathlib import Path; from tui.compose.check import check_file"
+        taken = growth(imports, f"check_file(Path({str(path)!r}))")
     print(f"{options.rows:,} rows, {size / 1e6:.1f} MB, median of {options.rounds} rounds")
-    print(f"{'':28} {'seconds':>8} {'ratio':>6} {'MB/s':>6}")
-    for name, taken in times.items():
-        median = statistics.median(taken)
-        print(f"{name:28} {median:8.3f} {median / floor:6.2f} {size / 1e6 / median:6.0f}")
+    print(table(medians, size))
+    print(f"memory of check_file above the start: {taken:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from tests.providers_loop.serving import join_all, sandbox
 
 from .conftest import REQUESTS, Run, request_line
 
@@ -55,3 +58,26 @@ def test_what_cannot_be_read_is_exit_code_2(run: Run, tmp_path: Path, requests: 
         done = run("check", *arguments, "--json")
         assert (done.code, done.out) == (2, "")
         assert done.err.startswith("error: ")
+
+
+def test_exact_tokens_are_counted_by_who_can(run: Run, requests: Path, home: Path) -> None:
+    done = run("check", requests, "--exact")
+    assert done.code == 2 and "counts no tokens" in done.err
+    rows = REQUESTS.replace('"model": "gpt-4"', '"model": "claude-haiku-4-5", "max_tokens": 9')
+    requests.write_text(rows)
+    with sandbox("anthropic") as server:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "config.toml").write_text(
+            f'[accounts.there]\nprovider = "anthropic"\nbase_url = "{server.url}"\n'
+        )
+        os.environ["BATCHDECK_KEY_THERE"] = "sk-1"
+        try:
+            done = run("check", requests, "--exact", "--account", "there", "--json")
+            shown = run("check", requests, "--exact", "--account", "there").out
+        finally:
+            del os.environ["BATCHDECK_KEY_THERE"]
+        assert server.count("POST", "/count_tokens") == 6
+    join_all()
+    assert done.code == 0, done.err
+    assert done.document["cost"]["exact_tokens"] is True
+    assert "counted the tokens of every row" in shown and "input tokens" in shown

@@ -91,3 +91,23 @@ def test_a_file_that_is_not_good_is_not_split(run: Run, tmp_path: Path) -> None:
     done = run("check", file, "--fix-to", tmp_path / "o.jsonl")
     assert done.code == 2 and "line 4" in done.err
     assert not (tmp_path / "o.jsonl").exists()
+
+
+def test_what_the_provider_refuses_is_told_and_taken_out(run: Run, tmp_path: Path) -> None:
+    file, out = tmp_path / "rows.jsonl", tmp_path / "good.jsonl"
+    file.write_text(
+        request_line("a", "one", model="claude-opus-4-7", max_tokens=9, temperature=0)
+        + request_line("b", " ", model="claude-opus-4-7", max_tokens=9)
+        + request_line("c", "three", model="claude-opus-4-7", max_tokens=9)
+    )
+    done = run("check", file, "--account", "anthropic", "--json")
+    assert done.code == 2
+    codes = [(p["line"], p["code"], p["severity"]) for p in done.document["problems"]]
+    assert codes == [(1, "refused_field", "error"), (2, "empty_prompt", "warning")]
+    assert "--unset" in done.err
+    done = run("check", file, "--account", "anthropic", "--fix-to", out, "--unset", "temperature",
+               "--drop-empty", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.document["fixed"]["empty_dropped"] == 1
+    assert [row["custom_id"] for row in rows_of(out)] == ["a", "c"]
+    assert run("check", file, "--unset", "x").code == 2

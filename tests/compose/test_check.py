@@ -167,7 +167,7 @@ def test_a_missing_prompt_is_named_by_its_endpoint(tmp_path: Path, url: str, fie
 def test_an_empty_prompt_is_a_warning(tmp_path: Path) -> None:
     report = checked(tmp_path, lines(chat("a"), chat("b", "")))
     problem = only(report)
-    assert (problem.line, problem.code, problem.severity) == (2, "no_messages", "warning")
+    assert (problem.line, problem.code, problem.severity) == (2, "empty_prompt", "warning")
     assert report.ok
 
 

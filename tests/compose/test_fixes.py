@@ -89,3 +89,22 @@ def test_mended_ids_pass_the_check(rows: list[tuple[str, bytes]]) -> None:
         report = check_file(path, limits=Limits(custom_id_pattern="[a-zA-Z0-9_-]{1,64}"))
         assert report.rows == len(rows)
         assert report.ok or not rows
+
+
+def test_fields_are_taken_out_and_empty_rows_left_out(tmp_path: Path) -> None:
+    rows = [
+        chat("a", temperature=1, top_p=0.5),
+        chat("b", " "),
+        {"custom_id": "c", "params": chat("c", metadata={"x": 1, "y": 2})["body"]},
+        chat("d", messages=[{"role": "system", "content": "Be brief."},
+                            {"role": "user", "content": ""}]),
+    ]  # fmt: skip
+    path = written(tmp_path, lines(*rows))
+    made = fixed(path, drop_empty=True, unset=("temperature", "top_p", "metadata.x", "no.where"))
+    assert [row["custom_id"] for row in made] == ["a", "c"]
+    assert set(made[0]["body"]) == {"model", "messages"}
+    assert made[1]["params"]["metadata"] == {"y": 2}
+    report = apply_fixes(path, tmp_path / "o", Fixes(drop_empty=True, unset=("temperature",)))
+    assert (report.rows, report.empty_dropped, report.bodies_changed) == (2, 2, 1)
+    with pytest.raises(UsageError, match="names no field"):
+        apply_fixes(path, tmp_path / "o", Fixes(unset=("a..b",)))

@@ -257,9 +257,14 @@ async def test_counting_tokens() -> None:
     script = Scripted(
         {"POST /v1/messages/count_tokens": httpx.Response(200, json={"input_tokens": 12})}
     )
-    body = {"model": "m", "messages": [], "max_tokens": 5, "stream": False}
-    assert await anthropic(script).count_tokens(body) == 12
-    assert script.sent() == {"model": "m", "messages": []}
+    row = (
+        b'{"custom_id":"a","params":{"model":"m","messages":[{"role":"user","content":"x"}],'
+        b'"max_tokens":5,"temperature":1,"system":"s"}}'
+    )
+    assert await anthropic(script).count_tokens(row) == 12
+    messages = [{"role": "user", "content": "x"}]
+    assert script.sent() == {"model": "m", "messages": messages, "system": "s"}
+    assert anthropic(script).capabilities.counts_tokens
 
 
 async def test_deleting_a_batch_and_what_is_not_there(tmp_path: Path) -> None:

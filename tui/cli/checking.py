@@ -34,13 +34,19 @@ if TYPE_CHECKING:
 @click.command(short_help="Check a file of requests, and mend or split it; nothing is sent.")
 @click.argument("file", type=click.Path(path_type=Path))
 @account_option
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Have the provider count the input tokens, where that is free (Anthropic).",
+)
 @mending_options
 @shared
-def check(settings: Settings, file: Path, account: str | None, **options: Any) -> int:
+def check(settings: Settings, file: Path, account: str | None, exact: bool, **options: Any) -> int:
     """Check a FILE of requests against the limits of an account; nothing is sent.
 
     Tells the problems with their lines, the tokens and the cost. With --fix-to the copy is
-    what is checked.
+    what is checked. With --exact the prompts go to the provider to be counted: all of them, or
+    500 that are spread over a larger file.
     """
     mending = Mending(**options)
 
@@ -51,7 +57,8 @@ def check(settings: Settings, file: Path, account: str | None, **options: Any) -
             report = await engine.check(
                 target, account=account, stop=stop, progress=Meter("checking").show
             )
-            estimate = await engine.estimate(target, account, stop=stop)
+            exact_now = exact and report.ok_when_fixed
+            estimate = await engine.estimate(target, account, exact=exact_now, stop=stop)
         parts = await mending.split(engine, target, account) if report.ok else []
         if settings.json:
             document = {**_document(report), "cost": cost_document(estimate)}
@@ -74,7 +81,10 @@ def refusal(file: Path, report: CheckReport) -> InputError:
         hint = f"`batchdeck submit --fix {file}` mends that and changes no request."
         return InputError(f"{file} needs small fixes first", hint, path=file)
     problems = words.plural(report.stops + report.fixable, "problem")
-    hint = "Mend the file; `batchdeck check --fix-to FILE` mends ids, blank and repeated rows."
+    hint = (
+        "Mend the file; `batchdeck check --fix-to FILE` mends ids, blank and repeated rows,"
+        " --unset and --set mend fields."
+    )
     return InputError(f"{file} cannot be submitted: {problems}", hint, path=file)
 
 

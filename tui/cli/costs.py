@@ -65,7 +65,7 @@ def cost_pairs(estimate: Estimate, *, free: bool) -> dict[str, Cell | str]:
         answers = f"{low:,} to {high:,}"
     cost = "free" if free else cost_range(estimate)
     return {
-        "input tokens": f"about {estimate.input_tokens:,}",
+        "input tokens": f"{'' if estimate.exact_tokens else 'about '}{estimate.input_tokens:,}",
         "output tokens": answers,
         "cost": Cell(cost, "" if free or estimate.low is not None else "yellow"),
         "prices": "" if free else "; ".join(estimate.notes),

@@ -28,6 +28,10 @@ _OPTIONS = (
     click.option("--renumber", is_flag=True, help="In the copy: ids row-1, row-2 and so on."),
     click.option("--drop-repeated", is_flag=True,
                  help="In the copy: leave out rows whose id was there before."),
+    click.option("--drop-empty", is_flag=True,
+                 help="In the copy: leave out rows whose prompt is empty."),
+    click.option("--unset", multiple=True, metavar="PATH",
+                 help="In the copy: take a field out of the bodies, such as temperature."),
     click.option("-m", "--model", metavar="MODEL", help="In the copy: the model of every row."),
     click.option("--lift-max-tokens", type=click.IntRange(min=1), metavar="N",
                  help="In the copy: raise lower lengths of answers to N."),
@@ -56,6 +60,8 @@ class Mending:
     fix_to: Path | None
     renumber: bool
     drop_repeated: bool
+    drop_empty: bool
+    unset: tuple[str, ...]
     model: str | None
     lift_max_tokens: int | None
     clamp_max_tokens: int | None
@@ -71,8 +77,8 @@ class Mending:
             UsageError: They belong to a file or a folder that is not named.
         """
         changes = (
-            self.renumber, self.drop_repeated, self.model, self.lift_max_tokens,
-            self.clamp_max_tokens, self.edits,
+            self.renumber, self.drop_repeated, self.drop_empty, self.unset, self.model,
+            self.lift_max_tokens, self.clamp_max_tokens, self.edits,
         )  # fmt: skip
         if self.fix_to is None and any(changes):
             raise UsageError("there is no copy to change", "Name a file with --fix-to.")
@@ -88,6 +94,8 @@ class Mending:
         fixes = Fixes(
             ids="all" if self.renumber else "bad",
             drop_repeated=self.drop_repeated,
+            drop_empty=self.drop_empty,
+            unset=self.unset,
             model=self.model or "",
             max_tokens_least=self.lift_max_tokens,
             max_tokens_most=self.clamp_max_tokens,
@@ -118,6 +126,7 @@ def fix_words(report: FixReport) -> str:
     parts = (
         (report.blank_dropped, "blank lines dropped"),
         (report.repeated_dropped, "repeated rows dropped"),
+        (report.empty_dropped, "rows with an empty prompt dropped"),
         (report.ids_changed, "ids changed"),
         (report.bodies_changed, "bodies changed"),
     )

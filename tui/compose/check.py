@@ -10,6 +10,7 @@ from pathlib import Path
 from tui.compose.limits import Limits
 from tui.compose.report import SHOWN_PER_CODE, CheckReport, Problem, ProblemCode
 from tui.compose.scan import Scanner, duplicate, ids_of
+from tui.compose.sizes import Sizes
 from tui.core.text import quoted
 from tui.errors import InputError
 
@@ -71,7 +72,7 @@ def check_file(
         endpoints=tally.endpoints,
         models=tally.models,
         problems=tuple(sorted(log.problems, key=lambda problem: problem.line or 0)),
-        found=dict(log.found),
+        found={code: count for code, count in log.found.items() if count},
         input_tokens=math.ceil(tally.tokens),
         longest_line=tally.longest_line,
         stops=log.stops,
@@ -128,6 +129,7 @@ def _name_duplicates(
 def _judge_file(scanner: Scanner, limits: Limits, log: _Log) -> None:
     """What is said of the file as a whole."""
     rows, size = scanner.tally.rows, scanner.size
+    _judge_sizes(scanner.sizes, log)
     if rows == 0:
         log.add(
             Problem(
@@ -152,6 +154,22 @@ def _judge_file(scanner: Scanner, limits: Limits, log: _Log) -> None:
         log.add(_too_much("too_many_rows", f"{rows:,} rows", rows, limits.rows, limits.splits))
     if limits.bytes and size > limits.bytes:
         log.add(_too_much("too_large", f"{size:,} bytes", size, limits.bytes, limits.splits))
+
+
+def _judge_sizes(sizes: Sizes, log: _Log) -> None:
+    """Name the rows that are far larger than the others."""
+    median, count, listed = sizes.odd()
+    for number, size in listed:
+        log.add(
+            Problem(
+                line=number,
+                code="odd_size",
+                severity="warning",
+                what=f"the row has {size:,} bytes, {size // median:,} times the usual {median:,}",
+                fix="Look whether a whole file slipped into a cell.",
+            )
+        )
+    log.found["odd_size"] += count - len(listed)
 
 
 def _too_much(code: ProblemCode, what: str, amount: int, limit: int, splits: bool) -> Problem:

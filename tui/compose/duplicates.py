@@ -55,14 +55,18 @@ class DuplicateFinder:
         """Take in one more id; false when it was there before, or may have been."""
         hashed = hash(key)
         table, mask = self._table, self._mask
-        for place in (hashed & mask, (hashed >> 32) & mask):
+        place = hashed & mask
+        taken = table[place]
+        if not taken:
+            table[place] = hashed
+            return True
+        if taken != hashed:
+            place = (hashed >> 32) & mask
             taken = table[place]
             if not taken:
                 table[place] = hashed
                 return True
-            if taken == hashed:
-                return False
-        if hashed in self._overflow:
+        if taken == hashed or hashed in self._overflow:
             return False
         self._overflow.add(hashed)
         return True

@@ -47,6 +47,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         notes: What a reader should know about the figures.
         rows: How many requests there are.
         calibrated: Is the usual length of an answer known for every model?
+        exact_tokens: Did the provider itself count the input tokens of every row?
     """
 
     currency: str
@@ -60,6 +61,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     rows: int = 0
     calibrated: bool = False
+    exact_tokens: bool = False
 
     @property
     def expected(self) -> float | None:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tui.compose.endpoints import MESSAGES_URL, SCALEDOWN_MODELS, Endpoint, endpoint_of
+from tui.compose.endpoints import MESSAGES_URL, Endpoint, endpoint_of
 from tui.compose.limits import Limits
+from tui.compose.prompts import Found, kind_of, look_at_prompt
 from tui.compose.report import Problem, ProblemCode, Severity
-from tui.compose.tokens import prompt_tokens
+from tui.compose.rules import Rules
 from tui.core.lines import BOM
 from tui.core.text import quoted
 
@@ -36,11 +37,12 @@ class Explainer:
     """Explains lines one by one; slow beside the typed decoding, exact, and never raises.
 
     Args:
-        limits: What the ids have to be like.
+        limits: What the ids and the bodies have to be like.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._rules = Rules(limits)
         self.id_fault = id_checker(limits)
 
     def explain(self, line: bytes, number: int) -> Explained:
@@ -79,7 +81,7 @@ class Explainer:
         if not isinstance(row, dict):
             found(
                 "not_object",
-                f"{_kind(row)} where a request object is expected",
+                f"{kind_of(row)} where a request object is expected",
                 'Write {"custom_id": …, "method": "POST", "url": …, "body": {…}} on one line.',
             )
             return nothing
@@ -90,11 +92,13 @@ class Explainer:
         body = row.get("params" if ready_made else "body")
         if not isinstance(body, dict):
             name = "params" if ready_made else "body"
-            what = f'no "{name}"' if body is None else f'"{name}" is {_kind(body)}, not an object'
+            what = f'no "{name}"' if body is None else f'"{name}" is {kind_of(body)}, not an object'
             found("no_body", what, f'Put the request itself into "{name}" as an object.')
             return Explained(custom_id, url, None, 0.0, problems)
         model = _model(body, endpoint, found)
-        tokens = _prompt(body, endpoint, model, found)
+        tokens = look_at_prompt(body, url or "", endpoint, model, found)
+        for code, what, fix in self._rules.faults(body, model):
+            found(code, what, fix)
         if body.get("stream") not in (None, False):
             found(
                 "stream",
@@ -103,7 +107,7 @@ class Explainer:
             )
         return Explained(custom_id, url, model, tokens, problems, ready_made=ready_made)
 
-    def _custom_id(self, row: dict[str, Any], found: _Found) -> str | None:
+    def _custom_id(self, row: dict[str, Any], found: Found) -> str | None:
         value = row.get("custom_id")
         if value is None or value == "":
             what = '"custom_id" is empty' if value == "" else 'no "custom_id"'
@@ -112,7 +116,7 @@ class Explainer:
         if not isinstance(value, str):
             found(
                 "bad_custom_id",
-                f'"custom_id" is {_kind(value)}, not a text',
+                f'"custom_id" is {kind_of(value)}, not a text',
                 'Write the "custom_id" in double quotes.',
             )
             return None
@@ -120,9 +124,6 @@ class Explainer:
         if fault is not None:
             found("bad_custom_id", *fault)
         return value
-
-
-_Found = Callable[..., None]
 
 
 def id_checker(limits: Limits) -> Callable[[str], tuple[str, str] | None]:
@@ -184,27 +185,12 @@ def _encoding_of(line: bytes) -> str:
     return "Latin-1 or Windows-1252"
 
 
-_KINDS: dict[type, str] = {
-    type(None): "null",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    str: "a text",
-    list: "an array",
-    dict: "an object",
-}
-
-
-def _kind(value: Any) -> str:
-    return _KINDS.get(type(value), "a value")
-
-
-def _route(row: dict[str, Any], found: _Found) -> str | None:
+def _route(row: dict[str, Any], found: Found) -> str | None:
     method = row.get("method")
     if method is None:
         found("no_method", 'no "method"', 'Add "method": "POST".')
     elif method != "POST":
-        shown = quoted(method, 20) if isinstance(method, str) else _kind(method)
+        shown = quoted(method, 20) if isinstance(method, str) else kind_of(method)
         found("bad_method", f'"method" is {shown}, not POST', 'Write "method": "POST".')
     url = row.get("url")
     if isinstance(url, str) and url:
@@ -214,42 +200,12 @@ def _route(row: dict[str, Any], found: _Found) -> str | None:
     return None
 
 
-def _model(body: dict[str, Any], endpoint: Endpoint, found: _Found) -> str | None:
+def _model(body: dict[str, Any], endpoint: Endpoint, found: Found) -> str | None:
     model = body.get("model")
     if isinstance(model, str) and model:
         return model
     if model is None and not endpoint.needs_model:
         return None
-    what = "no model" if model in (None, "") else f'"model" is {_kind(model)}, not a text'
+    what = "no model" if model in (None, "") else f'"model" is {kind_of(model)}, not a text'
     found("no_model", what, 'Add "model" to the body.')
     return None
-
-
-def _prompt(body: dict[str, Any], endpoint: Endpoint, model: str | None, found: _Found) -> float:
-    field = endpoint.prompt
-    if field == "messages" and model in SCALEDOWN_MODELS and "messages" not in body:
-        field = "text"
-    if field is None:
-        return sum(
-            prompt_tokens(body[name])[0]
-            for name in ("messages", "input", "prompt", "text")
-            if name in body
-        )
-    value = body.get(field)
-    allowed: tuple[type, ...] = {"messages": (list,), "text": (str,)}.get(field, (str, list, dict))
-    if field == "input" and value is None and ("prompt" in body or "conversation" in body):
-        return 0.0
-    if not isinstance(value, allowed) or (value == [] and field == "messages"):
-        what = f'no "{field}"' if value is None else f'"{field}" is {_kind(value)}'
-        if value == []:
-            what = f'"{field}" is empty'
-        form = "a list of messages" if field == "messages" else "the prompt"
-        found("no_messages", what, f'Put {form} into "{field}" of the body.')
-        return 0.0
-    tokens, anything = prompt_tokens(value)
-    if not anything:
-        found("no_messages", "the prompt is empty", "Fill in the prompt.", "warning")
-    for name in ("system", "instructions"):
-        if name in body:
-            tokens += prompt_tokens(body[name])[0]
-    return tokens

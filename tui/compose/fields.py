@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, Literal
 
-import jinja2
 import msgspec
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, UndefinedError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
+from jinja2.utils import missing
 
+from tui.compose.bounded import BoundedEnvironment
 from tui.core.text import one_line, quoted
 from tui.errors import InputError
 
@@ -23,6 +23,7 @@ _FIELD = re.compile(r"\{([^\W\d][\w .\-/]*)\}")
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined|has no attribute '(?P<key>[^']*)'")
 _ROW_NUMBER = "row_number"
 _ROW = "row"
+_TEXTS = {str}
 
 
 class UnknownFieldError(Exception):
@@ -45,19 +46,45 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, finalize=shown, keep_trailing_newline=True
-    )
+class _Values(dict[str, Any]):
+    """What a template may name; everything else is missing to it, as Jinja wants to hear."""
+
+    def __missing__(self, name: str) -> Any:
+        return missing
 
 
-def _renderer(template: jinja2.Template) -> Callable[[dict[str, Any]], str]:
-    """What ``Template.render`` does, without copying the row twice."""
-    known = dict(template.globals)
+_Render = Callable[[Mapping[str, Any], int], str]
 
-    def render(values: dict[str, Any]) -> str:
-        context = template.new_context({**known, **values}, shared=True)
-        return "".join(template.root_render_func(context))
+
+def _renderer(environment: BoundedEnvironment, tree: nodes.Template, grows: bool) -> _Render:
+    """What ``Template.render`` does, with one context for all rows in place of one for each."""
+    names = {node.name for node in tree.find_all(nodes.Name)}
+    template = environment.compiled(tree)
+    context = template.new_context()
+    root = template.root_render_func
+    extras = {name: context.parent[name] for name in names if name in context.parent}
+    counts, whole = _ROW_NUMBER in names, _ROW in names
+    # A block asks the context for what the template has set; nothing else has to.
+    flat = not any(True for _ in tree.find_all(nodes.Block))
+
+    def render(row: Mapping[str, Any], number: int) -> str:
+        if extras or counts or whole:
+            values = _Values(extras)
+            values[_ROW_NUMBER] = number
+            values[_ROW] = row
+            values.update(row)
+        else:
+            values = _Values(row)
+        context.parent = values
+        if flat:
+            # Every name of a template is looked up once for each row: a dict is quicker at it.
+            context.resolve_or_missing = values.__getitem__  # type: ignore
+        if not grows:
+            return "".join(root(context))
+        context.vars.clear()
+        context.exported_vars.clear()
+        environment.begin(row)
+        return environment.collect(root(context))
 
     return render
 
@@ -85,7 +112,7 @@ class FieldText:
         self.text = text = text.strip()
         if syntax == "auto":
             syntax = "jinja" if re.search(r"\{[{%#]", text) else "braces"
-        self._jinja: Callable[[dict[str, Any]], str] | None = None
+        self._jinja: _Render | None = None
         if syntax == "plain":
             pieces: list[tuple[str, bool]] | None = [(text, False)]
         elif syntax == "braces":
@@ -106,16 +133,23 @@ class FieldText:
 
     def _compile(self, text: str) -> list[tuple[str, bool]] | None:
         """Compile Jinja; a text that only puts columns in is given back in pieces."""
-        environment = _environment()
+        environment = BoundedEnvironment(shown)
         try:
-            pieces = _simple(environment.parse(text))
+            tree, grows = environment.prepare(text)
+            pieces = _simple(tree)
             if pieces is None:
-                self._jinja = _renderer(environment.from_string(text))
+                self._jinja = _renderer(environment, tree, grows)
             return pieces
         except TemplateSyntaxError as error:
             raise InputError(
                 f"{self.where}, line {error.lineno}: {one_line(error.message or '', 120)}",
                 "Mend the Jinja template, or set syntax = 'braces'.",
+            ) from None
+        # Nested too deeply for Jinja, or for the Python that it makes of a template.
+        except (TemplateError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise InputError(
+                f"{self.where} cannot be used: {one_line(str(error), 120) or 'it is too deep'}",
+                "Make the template simpler.",
             ) from None
 
     @property
@@ -147,13 +181,13 @@ class FieldText:
             values = self._values({**row, _ROW_NUMBER: number})
         if len(self._names) == 1:
             return self._format % (values if type(values) is str else shown(values),)
-        return self._format % tuple(map(shown, values))
+        if {*map(type, values)} != _TEXTS:
+            values = tuple(map(shown, values))
+        return self._format % values
 
-    def _fill_jinja(
-        self, render: Callable[[dict[str, Any]], str], row: Mapping[str, Any], number: int
-    ) -> str:
+    def _fill_jinja(self, render: _Render, row: Mapping[str, Any], number: int) -> str:
         try:
-            return render({_ROW_NUMBER: number, _ROW: row, **row})
+            return render(row, number)
         except UndefinedError as error:
             found = _UNDEFINED.search(str(error))
             if found is not None:

@@ -11,9 +11,12 @@ import msgspec
 from tui.compose.atomic import atomic_file
 from tui.compose.blocks import open_bytes
 from tui.compose.duplicates import DuplicateFinder
+from tui.compose.explain import Explainer
 from tui.compose.ids import IdMaker
+from tui.compose.limits import Limits
 from tui.compose.settings import apply_settings
 from tui.core.lines import BOM, lines_of
+from tui.core.refusals import is_path, remove_at
 from tui.core.text import quoted
 from tui.errors import InputError, UsageError
 
@@ -33,18 +36,22 @@ class Fixes(msgspec.Struct, frozen=True, kw_only=True):
         ids: ``bad``: only those that are missing, repeated or not legal everywhere get
             another; ``all``: they become ``row-1``, ``row-2`` and so on.
         drop_repeated: Leave out rows whose id was there before, rather than rename them.
+        drop_empty: Leave out rows whose prompt, or whose user's message, says nothing.
         model: For every row.
         max_tokens_least: Lift lower lengths to this.
         max_tokens_most: Lower higher ones to this.
         settings: Further fields of the body.
+        unset: Fields to take out of the body, by path (see ``tui.core.refusals``).
     """
 
     ids: Literal["keep", "bad", "all"] = "keep"
     drop_repeated: bool = False
+    drop_empty: bool = False
     model: str = ""
     max_tokens_least: int | None = None
     max_tokens_most: int | None = None
     settings: dict[str, Any] = {}
+    unset: tuple[str, ...] = ()
 
 
 class FixReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +61,7 @@ class FixReport(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     blank_dropped: int = 0
     repeated_dropped: int = 0
+    empty_dropped: int = 0
     ids_changed: int = 0
     bodies_changed: int = 0
 
@@ -79,6 +87,9 @@ def apply_fixes(
     least, most = fixes.max_tokens_least, fixes.max_tokens_most
     if least is not None and most is not None and least > most:
         raise UsageError("max_tokens cannot be lifted above where it is lowered to", "Swap them.")
+    for field in fixes.unset:
+        if not is_path(field):
+            raise UsageError(f"{quoted(field)} names no field", "Write a path, such as top_p.")
     work = _Work(fixes)
     with open_bytes(path) as source, atomic_file(out_path) as target:
         work.expect(path.stat().st_size)
@@ -105,15 +116,18 @@ class _Work:
 
     def __init__(self, fixes: Fixes) -> None:
         self._fixes = fixes
+        self._explain = Explainer(Limits()).explain
         self._settings = dict(fixes.settings)
         if fixes.model:
             self._settings["model"] = fixes.model
         self._edits_body = bool(
             self._settings
+            or fixes.unset
             or fixes.max_tokens_least is not None
             or fixes.max_tokens_most is not None
         )
         self._rows = self._blank = self._repeated = self._ids = self._bodies = 0
+        self._empty = 0
         self.expect(0)
 
     def expect(self, size: int) -> None:
@@ -128,10 +142,18 @@ class _Work:
             self._blank += 1
             return None
         fixes = self._fixes
-        if fixes.ids == "keep" and not fixes.drop_repeated and not self._edits_body:
+        if (
+            fixes.ids == "keep"
+            and not fixes.drop_repeated
+            and not fixes.drop_empty
+            and not self._edits_body
+        ):
             self._rows += 1
             return line
         row = _decode_row(line)
+        if fixes.drop_empty and self._says_nothing(line, number):
+            self._empty += 1
+            return None
         if not self._mend_id(row, number):
             self._repeated += 1
             return None
@@ -139,6 +161,10 @@ class _Work:
             self._mend_body(row)
         self._rows += 1
         return _encode(row)
+
+    def _says_nothing(self, line: bytes, number: int) -> bool:
+        problems = self._explain(line, number).problems
+        return any(problem.code == "empty_prompt" for problem in problems)
 
     def _mend_id(self, row: dict[str, msgspec.Raw], number: int) -> bool:
         """Give the row its id; false when it is to be left out."""
@@ -167,6 +193,8 @@ class _Work:
         if not isinstance(body, dict):
             return
         before = _encode(body)
+        for field in self._fixes.unset:
+            remove_at(body, field)
         apply_settings(body, self._settings)
         for field in LENGTH_FIELDS:
             length = body.get(field)
@@ -185,6 +213,7 @@ class _Work:
             rows=self._rows,
             blank_dropped=self._blank,
             repeated_dropped=self._repeated,
+            empty_dropped=self._empty,
             ids_changed=self._ids,
             bodies_changed=self._bodies,
         )

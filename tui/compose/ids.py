@@ -55,18 +55,24 @@ class IdMaker:
             wanted: What it should be.
             number: The row's number, which is added where that makes it different.
         """
-        made = wanted
-        if _LEGAL(made) is None:
-            made = _ILLEGAL.sub("-", made).strip("-")[:LONGEST]
-            if made:
-                self._illegal += 1
-            else:
-                made = f"row-{number}"
-                self._empty += 1
+        if _LEGAL(wanted) is not None:
+            if self._is_new(wanted):
+                return wanted
+            self._repeated += 1
+            return self._noted(wanted, self._different(wanted, number))
+        made = _ILLEGAL.sub("-", wanted).strip("-")[:LONGEST]
+        if made:
+            self._illegal += 1
+        else:
+            made = f"row-{number}"
+            self._empty += 1
         if not self._is_new(made):
             self._repeated += 1
             made = self._different(made, number)
-        if made != wanted and len(self._examples) < self._EXAMPLES:
+        return self._noted(wanted, made)
+
+    def _noted(self, wanted: str, made: str) -> str:
+        if len(self._examples) < self._EXAMPLES:
             self._examples.append((wanted, made))
         return made
 

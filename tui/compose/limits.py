@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from tui.core.refusals import Need, Refusal
+
 LINE_BYTES = 10 * 1000 * 1000
 """The longest line that is taken where the provider names no limit."""
 
@@ -13,7 +15,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     ``custom_id_max`` counts UTF-8 bytes. ``custom_id_pattern`` is a regular expression that
     the whole id has to match. ``splits``: a file over ``rows`` or ``bytes`` is sent as
-    several batches instead of being refused.
+    several batches instead of being refused. ``models`` are all that the provider has,
+    where that is known; ``refuses`` and ``needs`` are its rules for the fields of a body.
     """
 
     rows: int = 0
@@ -23,3 +26,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     custom_id_pattern: str = ""
     one_model: bool = False
     splits: bool = False
+    models: tuple[str, ...] = ()
+    refuses: tuple[Refusal, ...] = ()
+    needs: tuple[Need, ...] = ()

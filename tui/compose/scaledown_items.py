@@ -7,6 +7,8 @@ where chat models take messages.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -27,7 +29,8 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubric: str
 
 
-class SummarizeItem(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class SummarizeItem:
     """A text to be shortened."""
 
     custom_id: str
@@ -36,7 +39,8 @@ class SummarizeItem(msgspec.Struct, frozen=True):
     max_tokens: int = SUMMARIZE_TOKENS
 
 
-class ExtractItem(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class ExtractItem:
     """A text in which things are to be found; ``entities``: label to description."""
 
     custom_id: str
@@ -45,12 +49,13 @@ class ExtractItem(msgspec.Struct, frozen=True):
     instruction: str | None = None
 
 
-class ClassifyItem(msgspec.Struct, frozen=True):
-    """A text to be put into one of 2 to 26 classes."""
+@dataclass(frozen=True)
+class ClassifyItem:
+    """A text to be put into one of 2 to 26 classes: ``Label``, or dicts of name and rubric."""
 
     custom_id: str
     text: str
-    labels: tuple[Label, ...]
+    labels: Sequence[Label | Mapping[str, str]]
     system_prompt: str | None = None
 
 
@@ -81,14 +86,26 @@ def body_of(item: BatchInputItem) -> dict[str, Any]:
             "instruction": item.instruction,
         }
     else:
-        check_labels(item.labels)
+        labels = tuple(map(_label, item.labels))
+        check_labels(labels)
         body = {
             "model": "classify",
             "text": item.text,
-            "labels": [{"name": label.name, "rubric": label.rubric} for label in item.labels],
+            "labels": [{"name": label.name, "rubric": label.rubric} for label in labels],
             "system_prompt": item.system_prompt,
         }
     return {name: value for name, value in body.items() if value is not None}
+
+
+def _label(value: Label | Mapping[str, str]) -> Label:
+    if isinstance(value, Label):
+        return value
+    try:
+        return Label(name=str(value["name"]), rubric=str(value["rubric"]))
+    except (KeyError, TypeError):
+        raise UsageError(
+            "a label has no name or no rubric", 'Write {"name": …, "rubric": …}.'
+        ) from None
 
 
 def request_of(item: BatchInputItem) -> dict[str, Any]:

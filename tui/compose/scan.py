@@ -14,6 +14,7 @@ from tui.compose.duplicates import DuplicateFinder
 from tui.compose.explain import Explained, Explainer
 from tui.compose.limits import LINE_BYTES, Limits
 from tui.compose.report import Problem
+from tui.compose.sizes import Sizes
 from tui.compose.tally import Tally
 from tui.compose.uniform import UniformRows
 from tui.core.text import quoted
@@ -48,6 +49,7 @@ class Scanner:
 
     Attributes:
         tally: What was counted so far.
+        sizes: How long the lines were so far.
         ready_made: Were there any ``{custom_id, params}`` rows so far?
         crlf_line: The first line that ends with ``\r\n``, ``crlf_count`` of them in all.
     """
@@ -56,6 +58,7 @@ class Scanner:
         self.path = path
         self.size = 0
         self.tally = Tally()
+        self.sizes = Sizes()
         self.ready_made = False
         self.crlf_line = 0
         self.crlf_count = 0
@@ -101,7 +104,9 @@ class Scanner:
 
     def _read(self, block: Block, piece: bytes) -> None:
         lines = block.lines
-        longest = max(map(len, lines)) - 1
+        lengths = list(map(len, lines))
+        self.sizes.add(lengths, block.first_line)
+        longest = max(lengths) - 1
         if len(lines[-1]) > longest and not piece.endswith(b"\n"):
             longest = len(lines[-1])
         self.tally.longest_line = max(self.tally.longest_line, longest)

@@ -18,10 +18,10 @@ def tokens_of(text: str) -> float:
 
 
 def prompt_tokens(value: Any) -> tuple[float, bool]:
-    """The estimate for a prompt in any of its forms, and whether there is anything in it.
+    """The estimate for a prompt in any of its forms, and whether it says anything.
 
-    Takes a text, a list of texts, of token ids or of messages, items and content parts. An
-    image or a file counts as something, without tokens.
+    White space says nothing. Takes a text, a list of texts, of token ids or of messages,
+    items and content parts. An image or a file counts as something, without tokens.
     """
     tokens = 0.0
     anything = False
@@ -30,7 +30,7 @@ def prompt_tokens(value: Any) -> tuple[float, bool]:
         item = waiting.pop()
         if isinstance(item, str):
             tokens += tokens_of(item)
-            anything = anything or bool(item)
+            anything = anything or bool(item.strip())
         elif isinstance(item, list):
             waiting.extend(item)
         elif isinstance(item, dict):

@@ -14,6 +14,8 @@ import msgspec
 
 from tui.compose.endpoints import SCALEDOWN_MODELS, endpoint_of
 from tui.compose.limits import Limits
+from tui.compose.prompts import is_whole_item
+from tui.compose.rules import applies_to, top_of
 from tui.compose.tokens import tokens_of
 
 _EXTRA = {"/messages": "system", "/responses": "instructions"}
@@ -22,8 +24,19 @@ _EXTRA = {"/messages": "system", "/responses": "instructions"}
 _Filled = Annotated[str, msgspec.Meta(min_length=1)]
 
 
+class _ChatMessage(msgspec.Struct, gc=False):
+    content: _Filled
+    role: Literal["assistant", "developer", "function", "system", "tool", "user"]
+
+
 class _Message(msgspec.Struct, gc=False):
     content: _Filled
+    role: Literal["assistant", "user"]
+
+
+class _Label(msgspec.Struct, gc=False):
+    name: str
+    rubric: str
 
 
 class UniformRows:
@@ -50,6 +63,9 @@ class UniformRows:
         endpoint = endpoint_of(url)
         scaledown = model in SCALEDOWN_MODELS and endpoint.prompt == "messages"
         self.prompt = "text" if scaledown else endpoint.prompt
+        self._models = limits.models
+        self._limits = limits
+        self._prompts: list[str] = []
         self._extra = next((name for end, name in _EXTRA.items() if url.endswith(end)), None)
         self._decode = self._decoder(limits).decode if self.prompt is not None else None
 
@@ -72,12 +88,15 @@ class UniformRows:
     def _body(self) -> type[msgspec.Struct]:
         prompt: Any = _Filled
         if self.prompt == "messages":
-            prompt = Annotated[list[_Message], msgspec.Meta(min_length=1)]
+            message: Any = _Message if self.url.endswith("/messages") else _ChatMessage
+            prompt = Annotated[list[message], msgspec.Meta(min_length=1)]
         fields: list[Any] = [("prompt", prompt, msgspec.field(name=self.prompt))]
         if self.model is None:
             fields.append(("model", None, None))
         elif not self.loose:
             fields.append(("model", Literal.__getitem__(self.model)))
+        elif self._models:
+            fields.append(("model", Literal.__getitem__(self._models)))
         elif self.prompt == "text":
             fields.append(("model", Literal.__getitem__(tuple(sorted(SCALEDOWN_MODELS)))))
         else:
@@ -87,7 +106,30 @@ class UniformRows:
             fields.append((name, str, "") if name == self._extra else (name, None, None))
         if self.prompt == "text":
             fields.append(("messages", None, None))
+            fields.append(("labels", list[_Label] | None, None))
+            fields.append(("entities", dict[str, str] | None, None))
+        known = {field[0] for field in fields} | {self.prompt}
+        fields += [guard for guard in self._guards() if guard[0] not in known]
         return msgspec.defstruct("Body", fields, kw_only=True, gc=False)
+
+    def _guards(self) -> Iterator[tuple[Any, ...]]:
+        """Fields that let a row through only when it surely keeps the provider's rules.
+
+        Rules for what is inside messages need none: messages in parts do not come here.
+        """
+        kinds: dict[str, Any] = {}
+        for refusal in self._limits.refuses:
+            if applies_to(refusal.models, None if self.loose else self.model):
+                kind = Annotated[int, msgspec.Meta(ge=1)] | None if refusal.values == (0,) else None
+                kinds |= dict.fromkeys(map(top_of, refusal.fields), kind)
+        needed = {
+            top_of(need.fields[0])
+            for need in self._limits.needs
+            if applies_to(need.models, None if self.loose else self.model)
+        }
+        for name in {*kinds, *needed}:
+            kind = kinds.get(name, Any)
+            yield (name, kind) if name in needed else (name, kind, None)
 
     def decode(self, lines: list[bytes]) -> list[Any] | None:
         """The rows of these lines, or ``None`` when one of them wants a closer look."""
@@ -99,34 +141,24 @@ class UniformRows:
             return None
         if self.loose and any(row.body.stream for row in rows):
             return None
+        if self.prompt == "text" and not all(is_whole_item(row.body) for row in rows):
+            return None
+        if self.prompt == "messages":
+            self._prompts = [message.content for row in rows for message in row.body.prompt]
+        else:
+            self._prompts = [row.body.prompt for row in rows]
+        if any(map(str.isspace, self._prompts)):
+            return None
         return rows
 
     def tokens(self, rows: list[Any], *, plain: bool) -> float:
         """The estimate for the prompts of these rows.
 
         Args:
-            rows: What ``decode`` gave.
+            rows: What ``decode`` gave just now.
             plain: The lines hold nothing but ASCII, and no escapes of other characters.
         """
-        if not plain:
-            return sum(map(tokens_of, self._texts(rows)))
-        size = 0
-        if self.prompt == "messages":
-            for row in rows:
-                for message in row.body.prompt:
-                    size += len(message.content)
-        else:
-            size = sum([len(row.body.prompt) for row in rows])
+        texts = self._prompts
         if self._extra is not None:
-            size += sum([len(getattr(row.body, self._extra)) for row in rows])
-        return size / 4
-
-    def _texts(self, rows: list[Any]) -> Iterator[str]:
-        for row in rows:
-            if self.prompt == "messages":
-                for message in row.body.prompt:
-                    yield message.content
-            else:
-                yield row.body.prompt
-            if self._extra is not None:
-                yield getattr(row.body, self._extra)
+            texts = texts + [getattr(row.body, self._extra) for row in rows]
+        return sum(map(len, texts)) / 4 if plain else sum(map(tokens_of, texts))

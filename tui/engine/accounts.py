@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tui.compose.prices import PriceSource
 from tui.config import AccountConfig, Config
 from tui.engine.pricing import price_source
@@ -75,6 +77,8 @@ class Accounts:
         self._config = config
         self._clock = clock
         self._profiles: dict[str, Profile] = load_profiles(config.providers)
+        self._given_keys: dict[str, str] = {}
+        self._paces: dict[str, float] = {}
         self._dialects: dict[str, Dialect] = {}
         self.traffic: dict[str, Traffic] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -109,7 +113,19 @@ class Accounts:
                 f"account {name!r} names the unknown provider {table.provider!r}",
                 "`batchdeck providers` lists the known ones.",
             )
-        return profile
+        seconds = self._paces.get(name)
+        if seconds is None:
+            return profile
+        poll = msgspec.structs.replace(profile.poll, min_seconds=seconds, max_seconds=seconds)
+        return msgspec.structs.replace(profile, poll=poll)
+
+    def pace(self, name: str, seconds: float) -> None:
+        """Have the batches of an account asked for this often, whatever the provider advises."""
+        self._paces[name] = seconds
+
+    def give_key(self, name: str, key: str) -> None:
+        """Use this key for an account, here and nowhere else, before any that could be found."""
+        self._given_keys[name] = key.strip()
 
     def info(self, name: str) -> AccountInfo:
         """What a person may know of an account."""
@@ -138,6 +154,8 @@ class Accounts:
 
     async def key(self, name: str) -> FoundKey | None:
         """The account's key; the keyring is asked in a thread."""
+        if name in self._given_keys:
+            return FoundKey(self._given_keys[name], "session", name)
         return await asyncio.to_thread(find_key, name, self._variables(name)[1:])
 
     def key_hint(self, name: str) -> str:

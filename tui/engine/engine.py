@@ -155,12 +155,27 @@ class Engine(Reviewing, Insight):
         if self._observer is None:
             self._observer = asyncio.create_task(self._observe(), name="observe the history")
 
-    async def wait(self, job_ids: Sequence[str]) -> None:
+    async def wait(self, job_ids: Sequence[str], *, every: float | None = None) -> None:
         """Wait until jobs have ended and everything of them is here.
+
+        Args:
+            job_ids: The jobs.
+            every: Seconds between two polls of their accounts' batches; else as the
+                provider advises.
 
         Raises:
             AccountKeyError: The provider keeps refusing the key.
         """
+        if every is not None:
+            for account in {self.history.job(job_id).account for job_id in job_ids}:
+                self.accounts.pace(account, every)
+            # What was planned at the usual pace is asked for now, and goes on at the new one.
+            self._watcher.adopt(
+                batch
+                for job_id in job_ids
+                for batch in self.history.batches(job_id)
+                if batch.is_under_way
+            )
         self.watch()
         await wait_for(self._context, job_ids)
 

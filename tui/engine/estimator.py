@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tui.compose.estimate import Estimate, estimate_file, estimate_lines
 from tui.compose.prices import PriceSource, rates_of
 from tui.core.editing import edit_request
 from tui.core.jobs import Job
 from tui.engine.calibration import calibrate
 from tui.engine.context import Context
+from tui.engine.counting import Counted
 from tui.engine.retrier import RetryPlan
 from tui.engine.threads import Stop
 from tui.errors import InputError, UsageError
@@ -33,9 +36,18 @@ class Estimator:
         *,
         window: str | None = None,
         edits: Mapping[str, Any] | None = None,
+        counted: Counted | None = None,
         stop: Stop | None = None,
     ) -> Estimate:
         """What a file of requests may cost.
+
+        Args:
+            path: The file.
+            account: Whose prices and past results count.
+            window: The completion window; else the provider's first one.
+            edits: The changes that the file is sent with.
+            counted: What the provider counted of its prompts, in place of past results.
+            stop: Asked now and then; true ends the work.
 
         Raises:
             InputError: It cannot be read, or the work was stopped.
@@ -43,11 +55,20 @@ class Estimator:
         """
         source = self._source(account, window)
         past = calibrate(self._context.history.database.read, account)
+        inputs = past.inputs if counted is None else counted.inputs
         if not edits:
-            return estimate_file(path, source, answers=past.answers, inputs=past.inputs, stop=stop)
-        with path.open("rb") as file:
-            lines = (_edited(line, edits) for line in file)
-            return estimate_lines(lines, source, answers=past.answers, inputs=past.inputs)
+            found = estimate_file(path, source, answers=past.answers, inputs=inputs, stop=stop)
+        else:
+            with path.open("rb") as file:
+                lines = (_edited(line, edits) for line in file)
+                found = estimate_lines(lines, source, answers=past.answers, inputs=inputs)
+        if counted is None:
+            return found
+        rows = "every row" if counted.is_exact else f"{counted.counted:,} of {counted.rows:,} rows"
+        note = f"the provider counted the tokens of {rows}"
+        return msgspec.structs.replace(
+            found, notes=(note, *found.notes), exact_tokens=counted.is_exact
+        )
 
     def lines(self, lines: Iterable[bytes], account: str, *, window: str | None = None) -> Estimate:
         """What request lines may cost."""

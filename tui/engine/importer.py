@@ -30,6 +30,7 @@ from tui.store.jobs import job_pk, note
 def limits_of(profile: Profile) -> Limits:
     """What a provider takes, as the check wants to know it."""
     limits = profile.limits
+    version = profile.messages.version
     return Limits(
         rows=limits.rows,
         bytes=limits.bytes,
@@ -38,6 +39,9 @@ def limits_of(profile: Profile) -> Limits:
         custom_id_pattern=limits.custom_id_pattern,
         one_model=limits.one_model,
         splits=True,
+        models=profile.models,
+        refuses=tuple(rule for rule in profile.refuses if rule.since <= version),
+        needs=profile.needs,
     )
 
 

@@ -36,6 +36,7 @@ class Reckoning:
         *,
         window: str | None = None,
         edits: Mapping[str, Any] | None = None,
+        exact: bool = False,
         stop: Stop | None = None,
     ) -> Estimate:
         """What a file (a Path), a job (its id) or a retry may cost.
@@ -45,16 +46,28 @@ class Reckoning:
             account: Of a file; else the default one.
             window: Of a file; else the provider's first one.
             edits: Of a file: the changes that it is sent with.
+            exact: Of a file: have the provider count the prompts, where that is free. Of more
+                than 500 rows, so many are counted, and the others measured by them.
             stop: Asked now and then; true ends it.
 
         Raises:
             InputError: The file cannot be read, or it was stopped.
+            UsageError: ``exact``, and the provider counts no tokens.
         """
+        counted = None
+        if exact and isinstance(what, Path):
+            from tui.engine.counting import count_tokens
+
+            name = self._named(account)
+            limits = limits_of(self._context.accounts.profile(name))
+            counted = await count_tokens(self._context, name, what, limits, stop=stop)
 
         def work(asked: Stop) -> Estimate:
             if isinstance(what, Path):
                 name = self._named(account)
-                return self._estimator.file(what, name, window=window, edits=edits, stop=asked)
+                return self._estimator.file(
+                    what, name, window=window, edits=edits, counted=counted, stop=asked
+                )
             if isinstance(what, str):
                 return self._estimator.job(self._context.history.job(what), stop=asked)
             return self._estimator.retry(what, stop=asked)

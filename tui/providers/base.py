@@ -71,6 +71,7 @@ class Capabilities:
     deletes_files: bool = True
     deletes_batches: bool = False
     asks: bool = True
+    counts_tokens: bool = False
 
 
 class Dialect(Protocol):
@@ -133,6 +134,15 @@ class Dialect(Protocol):
 
         Raises:
             UsageError: The provider has no such endpoint.
+            InputError: The request cannot be said in this dialect.
+        """
+
+    async def count_tokens(self, request: bytes) -> int:
+        """The tokens of a request line's prompt, as the provider counts them; free.
+
+        Only where ``counts_tokens``.
+
+        Raises:
             InputError: The request cannot be said in this dialect.
         """
 

@@ -59,6 +59,7 @@ class BatchDialect:
             and bool(self._profile.paths.file_delete),
             deletes_batches=can.delete_batch and bool(self._profile.paths.delete),
             asks=can.ask,
+            counts_tokens=bool(self._profile.paths.count_tokens),
         )
 
     @property
@@ -217,6 +218,10 @@ class BatchDialect:
     def list_headers(self) -> Mapping[str, str]:
         """Headers that a list call needs."""
         return {}
+
+    async def count_tokens(self, request: bytes) -> int:
+        """Not offered, unless a dialect says otherwise."""
+        raise self.unable("count tokens")
 
     def unable(self, what: str) -> UsageError:
         """The error for something that the provider does not offer."""

@@ -154,6 +154,7 @@ class Wire:
             act,
             again=functools.partial(_pause, late=call.late),
             attempts=self.profile.http.attempts,
+            first=self.profile.http.first_pause,
         )
 
     async def _open(self, call: Call) -> httpx.Response:

@@ -29,6 +29,10 @@ from tui.providers.places import at, number_at, text_at, time_at
 from tui.providers.rowstream import RowStream
 
 _ENDED = "ended"
+_COUNTED = frozenset(
+    {"model", "messages", "system", "tools", "tool_choice", "thinking", "output_config"}
+)
+"""What the counting of tokens takes of a request (the SDK's ``count_tokens``)."""
 
 
 class MessagesDialect(BatchDialect):
@@ -129,16 +133,18 @@ class MessagesDialect(BatchDialect):
                     found.append(name)
         return list(dict.fromkeys(found))
 
-    async def count_tokens(self, params: Mapping[str, Any]) -> int:
-        """The input tokens of a Messages body, as the provider counts them, for free.
+    async def count_tokens(self, request: bytes) -> int:
+        """The input tokens of a request line, as the provider counts them, for free.
 
         Args:
-            params: The body; ``max_tokens`` and ``stream`` are left out.
+            request: The line; what says nothing of the prompt is left out.
 
         Raises:
+            InputError: The request cannot be said in this dialect.
             GarbledAnswerError: The answer holds no count.
         """
-        body = {key: value for key, value in params.items() if key not in ("max_tokens", "stream")}
+        params = msgspec.json.decode(self.encode_line(request))["params"]
+        body = {name: value for name, value in params.items() if name in _COUNTED}
         path = self._profile.paths.count_tokens
         reply = await self._wire.ask(
             Call("POST", path, "count the tokens", headers=self._headers, json=body)
@@ -146,7 +152,7 @@ class MessagesDialect(BatchDialect):
         tokens = number_at(reply.table(), "input_tokens")
         if tokens is None:
             raise reply.garbled("holds no count")
-        return tokens
+        return int(tokens)
 
     def action(
         self,

@@ -103,12 +103,15 @@ def refusal(answer: Answer, reading: Reading, *, what: str, repeatable: bool) ->
     said = _short(words) or f"HTTP status {status}"
     head = f"{reading.provider} could not {what} ({status}): {said}"
     if (limit := _limit(status, code, body, head, reading.quota)) is not None:
+        limit.status, limit.body = status, body
         return limit
     if answer.is_page:
         return _page(answer, reading, kept, what=what, repeatable=repeatable)
     if status in (401, 403):
         which = "the key" if status == 401 else "what the key may do"
-        return KeyRefusedError(f"{reading.provider} refused {which} ({status}): {said}")
+        refused = KeyRefusedError(f"{reading.provider} refused {which} ({status}): {said}")
+        refused.status, refused.body = status, body
+        return refused
     if not repeatable and status in _LOST_AT_A_GATEWAY and reading.rules.get(code or "") is None:
         return AnswerLostError(
             head, "It may have been done all the same: look before sending it again.", **kept

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from tui.core.refusals import Need, Refusal, is_path
 from tui.providers.wireform import (
     Auth,
     BatchPlaces,
@@ -110,11 +111,13 @@ class Http(Section, frozen=True):
     """Patience with the wire: tries of a repeatable call, and seconds of silence.
 
     ``send_seconds`` is for uploads and creates, which a server may check at length.
+    ``first_pause`` stands before the second try, and doubles from there on.
     """
 
     attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 4
     read_seconds: Seconds = 60
     send_seconds: Seconds = 300
+    first_pause: Seconds = 0.5
 
 
 class Messages(Section, frozen=True):
@@ -131,7 +134,11 @@ class Profile(
     forbid_unknown_fields=True,
     rename={"listing": "list"},
 ):
-    """A provider as data: everything that differs from OpenAI's API."""
+    """A provider as data: everything that differs from OpenAI's API.
+
+    ``models`` are all that there are, where they never change. ``refuses`` and ``needs`` are
+    what a row may not hold, or has to, as far as the check before a submit can tell.
+    """
 
     id: str
     name: str
@@ -159,6 +166,9 @@ class Profile(
     can: Can = Can()
     http: Http = Http()
     messages: Messages = Messages()
+    models: tuple[str, ...] = ()
+    refuses: tuple[Refusal, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     @property
     def env(self) -> tuple[str, ...]:
@@ -183,6 +193,15 @@ def complaint(profile: Profile) -> tuple[str, str] | None:
         re.compile(pattern)
     except re.error as error:
         return "limits.custom_id_pattern", f"is not a regular expression ({error})"
+    rules = [(rule.models, rule.fields) for rule in profile.refuses]
+    rules += [(rule.models, rule.fields) for rule in profile.needs]
+    for models, fields in rules:
+        try:
+            re.compile(models)
+        except re.error as error:
+            return "models of a rule", f"is not a regular expression ({error})"
+        if not fields or not all(map(is_path, fields)):
+            return "fields of a rule", f"are no paths: {list(fields)}"
     for name in ("file", "content", "file_delete", "get", "cancel", "delete", "results"):
         route = getattr(profile.paths, name)
         if route and "{id}" not in route:

@@ -168,7 +168,7 @@ def _rows(
             for cells in reader:
                 if len(cells) == width:
                     number += 1
-                    yield dict(zip(columns, cells, strict=True))
+                    yield dict(zip(columns, cells))  # noqa: B905 - both are as long as "width"
                 elif cells:
                     number += 1
                     yield _uneven(cells, columns, number, path, reader.line_num)

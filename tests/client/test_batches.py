@@ -1,0 +1,242 @@
+"""The clients for every provider, in scripts and in event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client.fake_scaledown import KEY, FakeScaleDown
+from tests.providers_loop.rows import chat, own_models, params
+from tests.providers_loop.serving import join_all, sandbox
+from tui.client import (
+    AsyncBatchClient,
+    BatchClient,
+    Outcome,
+    RowFilter,
+    SummarizeItem,
+    run_batch,
+    run_prompts,
+)
+from tui.client.melious import run_batch as melious_run_batch
+from tui.config import AccountConfig, Config
+from tui.errors import InputError, KeyMissingError, UnknownJobError, UsageError
+from tui.paths import Paths
+from tui.store.history import History
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _all_servers_end() -> Iterator[None]:
+    yield
+    join_all()
+
+
+def names_at(home: Path) -> list[str]:
+    history = History(Paths.find(home))
+    try:
+        return [job.name for job in history.jobs()]
+    finally:
+        history.close()
+
+
+def asked(number: int, text: str = "") -> dict[str, Any]:
+    return chat(number, text or f"sandbox:say=Answer {number}")
+
+
+def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:
+    with BatchClient() as client:
+        job_id = client.submit([asked(n) for n in range(5)], name="mine")
+        job = client.wait(job_id, poll_interval=0.05)
+        assert job.counts.all_good and job.id == job_id
+        assert [row.text for row in client.results(job_id)] == [f"Answer {n}" for n in range(5)]
+        rows = client.run([asked(0), asked(1, "sandbox:fail=400")], poll_interval=0.05)
+        assert [row.outcome for row in rows] == ["succeeded", "failed"]
+    assert sorted(names_at(home)) == ["mine", "requests"]
+    with BatchClient() as client:
+        failed = client.results(job_id, RowFilter(outcomes=frozenset({Outcome.FAILED})))
+        assert failed == []
+        with pytest.raises(UnknownJobError):
+            client.wait("nothing")
+
+
+async def test_the_same_inside_an_event_loop() -> None:
+    async with AsyncBatchClient() as client:
+        jobs = [await client.submit([asked(n)]) for n in range(3)]
+        await asyncio.gather(*(client.wait(job_id, 0.05) for job_id in jobs))
+        assert [(await client.results(job_id))[0].text for job_id in jobs] == [
+            "Answer 0", "Answer 1", "Answer 2"
+        ]  # fmt: skip
+        assert [row.text for row in client.iter_results(jobs[1])] == ["Answer 1"]
+
+
+async def test_the_blocking_client_works_inside_a_running_loop() -> None:
+    with BatchClient(keep=False) as client:
+        assert len(client.run([asked(1)], poll_interval=0.05)) == 1
+
+
+SHAPES = {
+    "openai": ("openai", chat),
+    "anthropic": ("anthropic", params),
+    "anthropic, chat rows": ("anthropic", chat),
+    "doubleword": ("doubleword", chat),
+    "melious": ("melious", chat),
+    "tensorzero": ("tensorzero", chat),
+    "scaledown": ("scaledown", own_models),
+    "scaledown-2": ("scaledown", own_models),
+    "groq": ("groq", chat),
+    "mistral": ("mistral", chat),
+    "together": ("together", chat),
+    "openrouter": ("openrouter", chat),
+}
+
+
+PATHS = {"groq": "/v1", "openrouter": "/v1"}
+"""Where their own addresses have another path than the sandbox."""
+
+
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_every_provider(shape: str, home: Path) -> None:
+    provider, make = SHAPES[shape]
+    with (
+        sandbox(shape.partition(",")[0]) as server,
+        BatchClient(
+            provider, api_key="sk-1", base_url=server.url + PATHS.get(provider, "")
+        ) as client,
+    ):
+        items = [make(n, f"Number {n}") for n in range(4)]
+        rows = client.run(items, poll_interval=0.05)
+        assert [row.outcome for row in rows] == ["succeeded"] * 4
+        assert [row.custom_id for row in rows] == [item["custom_id"] for item in items]
+        assert all(row.text for row in rows)
+    assert names_at(home) == ["requests"]
+
+
+def test_another_address_has_an_account_of_its_own(server: FakeScaleDown, home: Path) -> None:
+    place = server.url.removeprefix("http://").replace(".", "-").replace(":", "-")
+    with BatchClient("scaledown", api_key=KEY, base_url=server.url) as client:
+        client.run([SummarizeItem("a", "text")], poll_interval=0.05)
+    # A program that knows nothing of the address shows the job, and asks nobody for it.
+    listed = subprocess.run(
+        [sys.executable, "-m", "tui", "list", "--json"], capture_output=True, text=True, check=True
+    )
+    assert json.loads(listed.stdout)[0]["account"] == f"scaledown-{place}"
+    # An address that an account has already is that account's.
+    config = Config(accounts={"mine": AccountConfig(provider="scaledown", base_url=server.url)})
+    with BatchClient("mine", config=config, api_key=KEY, base_url=server.url) as client:
+        job_id = client.submit([SummarizeItem("a", "text")])
+        assert client.wait(job_id, 0.05).account == "mine"
+
+
+def test_poll_interval_is_the_pause_between_two_questions(server: FakeScaleDown) -> None:
+    server.polls = 6
+    with BatchClient("scaledown", api_key=KEY, base_url=server.url) as client:
+        job_id = client.submit([SummarizeItem("a", "text")])
+        # The provider's own advice is 5 seconds and more: this would take half a minute.
+        client.wait(job_id, poll_interval=0.05)
+        assert client.results(job_id)[0].data["summary"] == "text"
+        for wrong in (0, -1, float("nan")):
+            with pytest.raises(UsageError, match="poll_interval"):
+                client.wait(job_id, poll_interval=wrong)
+    assert server.count("GET", "/batch_0001") >= 6
+
+
+def test_nothing_is_kept_when_nothing_is_to_be(home: Path) -> None:
+    with BatchClient(keep=False) as client:
+        assert client.run([asked(1)], poll_interval=0.05)[0].text == "Answer 1"
+        folder = client._client.engine.paths.data
+        assert folder.exists()
+    assert not folder.exists() and not home.exists()
+
+
+def test_wrong_requests_are_refused_before_anything_is_sent() -> None:
+    with BatchClient(keep=False) as client, pytest.raises(InputError):
+        client.submit([asked(1), asked(1)])
+    with BatchClient("openai", keep=False) as client, pytest.raises(KeyMissingError):
+        client.submit([asked(1)])
+
+
+def test_a_closed_client_says_so_and_leaves_no_thread() -> None:
+    client = BatchClient(keep=False)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="not open"):
+            client.results("x")
+        with client:
+            pass
+        client.close()
+    assert not [t for t in threading.enumerate() if t.name == "batchdeck client"]
+    with pytest.raises(UsageError), BatchClient("bogus", keep=False) as other:
+        other.submit([asked(1)])
+
+
+async def test_handlers_by_model_for_any_provider() -> None:
+    seen: dict[str, Any] = {}
+
+    async def small(custom_id: str, content: dict[str, Any]) -> None:
+        seen[custom_id] = content
+
+    async def other(custom_id: str, content: dict[str, Any]) -> None:
+        seen[custom_id] = "other"
+
+    rows = [asked(0), asked(1, 'sandbox:say={"good": true}'), asked(2, "sandbox:fail=500"),
+            asked(3)]  # fmt: skip
+    rows[3]["body"]["model"] = "sandbox-large"
+    await run_batch(rows, {"sandbox-small": small, "*": other}, poll_interval=0.05,
+                    account="sandbox")  # fmt: skip
+    assert seen == {"row-0": {"text": "Answer 0"}, "row-1": {"good": True}, "row-3": "other"}
+    with pytest.raises(UsageError, match="cannot be called"):
+        await run_batch(rows, {"m": 5}, account="sandbox")  # type: ignore[dict-item]
+
+
+def test_prompts_in_and_answers_out(home: Path) -> None:
+    prompts = {"q2": "sandbox:say=Because of salt", "q1": "sandbox:fail=400", "q3": "Hi"}
+    assert melious_run_batch is run_prompts
+    with sandbox("melious") as server:
+        answers = run_prompts(prompts, api_key="sk-mel-1", base_url=server.url, poll_interval=0.05)
+    assert list(answers) == ["q2", "q1", "q3"]
+    assert answers["q2"] == "Because of salt" and answers["q3"]
+    assert answers["q1"].startswith("ERROR: ")
+    assert names_at(home) == ["requests"]
+
+
+async def test_a_batch_that_ends_badly_is_a_runtime_error(
+    server: FakeScaleDown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.ends = "failed"
+    items = {"a": "text"}
+    monkeypatch.setenv("SCALEDOWN_API_KEY", KEY)
+    monkeypatch.setattr(
+        "tui.client.melious._request",
+        lambda custom_id, prompt, model: {
+            "custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions",
+            "body": {"model": "summarize", "text": prompt},
+        },
+    )  # fmt: skip
+    with pytest.raises(RuntimeError, match="ended in status failed"):
+        run_prompts(items, account="scaledown", base_url=server.url, poll_interval=0.05)
+
+
+def test_importing_the_client_is_cheap() -> None:
+    code = (
+        "import sys, tui.client; heavy = {'textual', 'httpx', 'sqlite3', 'asyncio', 'msgspec',"
+        " 'jinja2', 'tui.engine.engine'}; print(sorted(heavy & set(sys.modules)));"
+        " from tui.client import BatchClient; print('textual' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["[]", "False"]
+
+
+def test_every_name_is_there_and_no_other() -> None:
+    import tui.client
+
+    assert set(tui.client._HOME_OF) == set(tui.client.__all__) <= set(dir(tui.client))
+    for name in tui.client.__all__:
+        assert getattr(tui.client, name) is not None
+    with pytest.raises(AttributeError, match="nothing_such"):
+        _ = tui.client.nothing_such
