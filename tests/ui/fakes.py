@@ -89,6 +89,7 @@ class FakeHistory:
 
     entries: dict[str, Job] = field(default_factory=dict)
     batch_lists: dict[str, list[Batch]] = field(default_factory=dict)
+    kept: dict[str, float] = field(default_factory=dict)
     answer: str = ""
     rows_read: int = 0
 
@@ -122,6 +123,9 @@ class FakeHistory:
             expires_at=NOW + 3600,
         )
         return self.batch_lists.get(job_id, [made])
+
+    def expiring(self) -> dict[str, float]:
+        return self.kept
 
     def error_groups(self, job_id: str) -> list[ErrorGroup]:
         failed = self.job(job_id).counts.failed

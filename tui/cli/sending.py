@@ -114,7 +114,8 @@ def submit(
             except BudgetError:
                 # Nothing was sent, and what is too dear is not to stand in the list.
                 for job in made:
-                    await engine.delete(job.id)
+                    if not any(batch.remote_id for batch in engine.history.batches(job.id)):
+                        await engine.delete(job.id)
                 raise
             except BatchdeckError as error:
                 if is_file:

@@ -127,6 +127,10 @@ class Accounts:
         """Where the prices of an account's models come from, for one completion window."""
         return price_source(self.profile(name), self._config.prices, window)
 
+    def tells_cost(self, name: str) -> bool:
+        """Does the provider say what a file will cost, before a batch is made of it?"""
+        return bool(self.profile(name).paths.estimate)
+
     def cleans_up(self, name: str) -> bool:
         """Are files at the provider to be deleted once everything was collected?"""
         return self._table(name).clean_up

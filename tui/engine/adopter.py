@@ -63,9 +63,9 @@ async def adopt(
         UsageError: It is in the history already, or its rows cannot be known yet.
         BatchdeckError: The provider could not be asked.
     """
-    known = context.history.job_of_remote(account, remote_id)
-    if known is not None:
-        raise UsageError(f"the batch is in the history already, as job {known}")
+    job_id = context.history.job_of_remote(account, remote_id)
+    if job_id is not None:
+        raise UsageError(f"the batch is in the history already, as job {job_id}")
     dialect = await context.accounts.dialect(account)
     remote = await dialect.retrieve(remote_id)
     with tempfile.TemporaryDirectory(prefix="batchdeck-") as folder:
@@ -78,7 +78,9 @@ async def adopt(
             account=account,
             created_at=remote.created_at or context.clock(),
         )
-        sent = Sent(batch, _known(dialect, remote), f"Adopted {remote.id} from the provider")
+        known = _known(dialect, remote)
+        known["results_expire_at"] = context.kept_until(account, remote)
+        sent = Sent(batch, known, f"Adopted {remote.id} from the provider")
         await asyncio.to_thread(_import, context, account, remote, lines, name, sent)
     return context.history.batch(batch.id)
 

@@ -67,7 +67,7 @@ class Engine(Composing):
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
         self._estimator = Estimator(self._context)
         self._budgets = Budgets(self._context, config.budget)
-        self._submitter = Submitter(self._context)
+        self._submitter = Submitter(self._context, self._budgets.afford)
         self._collector = Collector(self._context)
         self._leases = LeaseKeeper(self._context)
         poller = Poller(self._context, self._submitter, self._collector)

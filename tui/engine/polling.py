@@ -131,6 +131,8 @@ class Poller:
                 "expires_at": remote.expires_at or batch.expires_at,
                 "raw": remote.raw,
             }
+        if batch.results_expire_at is None:
+            changes["results_expire_at"] = context.kept_until(batch.account, remote)
         if status_changed or counts_changed:
             changes["progressed_at"] = now
         if batch.collected and not is_terminal(remote.status):

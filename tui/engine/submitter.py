@@ -9,6 +9,7 @@ when the provider is known not to have it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from tui.core.editing import edit_request
@@ -19,10 +20,12 @@ from tui.engine.context import Context, NotOursError
 from tui.engine.events import BatchSubmitted, StatusChanged, UploadProgressed
 from tui.engine.native import rebased, run_again
 from tui.engine.recovery import Verdict, look_up
+from tui.engine.telling import hear_cost
 from tui.errors import (
     AccountKeyError,
     AnswerLostError,
     BatchdeckError,
+    BudgetError,
     HistoryError,
     KeyRefusedError,
     ProviderError,
@@ -48,10 +51,17 @@ class _FateUnknownError(Exception):
 
 
 class Submitter:
-    """Sends the batches of one engine."""
+    """Sends the batches of one engine.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: The engine's surroundings.
+        afford: Asked before a create, when the provider has said what it thinks that the
+            batch will cost; raises ``BudgetError`` to stop it.
+    """
+
+    def __init__(self, context: Context, afford: Callable[[Batch], None] | None = None) -> None:
         self._context = context
+        self._afford = afford
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def send(self, batch_id: str, *, resend: bool = False, unattended: bool = False) -> None:
@@ -91,6 +101,10 @@ class Submitter:
             path = await self._prepare(dialect, job, batch)
             if dialect.capabilities.uploads and batch.input_file_id is None:
                 batch = await self._upload(dialect, batch, path)
+            if dialect.capabilities.tells_cost:
+                batch = await hear_cost(context, dialect, job, batch)
+            if self._afford is not None:
+                await self._check(dialect, batch, self._afford)
             await self._create(dialect, job, batch, path)
         except NotOursError:
             raise
@@ -101,6 +115,24 @@ class Submitter:
             if isinstance(error, KeyRefusedError):
                 await context.accounts.refused(batch.account, error)
             await self._leave(batch_id, error, self._fallback(batch_id, error, unattended))
+            raise
+
+    async def _check(self, dialect: Dialect, batch: Batch, afford: Callable[[Batch], None]) -> None:
+        """See that a budget allows the batch, now that the provider has spoken.
+
+        Raises:
+            BudgetError: It does not; nothing of the batch is left at the provider.
+        """
+        try:
+            afford(batch)
+        except BudgetError:
+            if batch.input_file_id is not None and dialect.capabilities.deletes_files:
+                try:
+                    await dialect.delete_file(batch.input_file_id)
+                except BatchdeckError as error:
+                    # A file costs nothing and goes by itself; the budget is what matters.
+                    await self._context.remark(batch, f"The upload stays there: {error.message}")
+            await self._context.update(batch.id, {"input_file_id": None})
             raise
 
     def _fallback(
@@ -280,6 +312,7 @@ class Submitter:
                 "remote_id": remote.id,
                 "remote_counts": remote.counts,
                 "expires_at": remote.expires_at,
+                "results_expire_at": context.kept_until(batch.account, remote),
                 "style": dialect.result_style,
                 "trouble": "",
                 "progressed_at": now,

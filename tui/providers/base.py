@@ -71,6 +71,7 @@ class Capabilities:
     deletes_files: bool = True
     deletes_batches: bool = False
     asks: bool = True
+    tells_cost: bool = False
 
 
 class Dialect(Protocol):

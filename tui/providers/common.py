@@ -59,6 +59,7 @@ class BatchDialect:
             and bool(self._profile.paths.file_delete),
             deletes_batches=can.delete_batch and bool(self._profile.paths.delete),
             asks=can.ask,
+            tells_cost=self.uploads and bool(self._profile.paths.estimate),
         )
 
     @property

@@ -24,7 +24,16 @@ def m001_initial(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial,)
+def m002_what_providers_tell(connection: sqlite3.Connection) -> None:
+    """What a provider thinks that a batch will cost, and until when it keeps the results."""
+    connection.execute("ALTER TABLE batches ADD COLUMN told_cost REAL")
+    connection.execute("ALTER TABLE batches ADD COLUMN results_expire_at REAL")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_initial,
+    m002_what_providers_tell,
+)
 """All steps, in order; never edit one that was released."""
 
 

@@ -6,7 +6,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from tui.core.jobs import Batch, TimelineEntry
+from tui.core.jobs import Batch, Cost, TimelineEntry
+from tui.core.keeping import keeping_flag, keeping_words
 from tui.core.status import BatchStatus, Submission
 from tui.core.text import one_line, visible
 from tui.ui import formatting
@@ -68,12 +69,16 @@ def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> li
     parts += [*_headline(view, now), ("\n", "")]
     if view.trouble:
         parts += [("! " + visible(one_line(view.trouble, 400)), "warn"), ("\n", "")]
+    if flag := keeping_flag(view.kept_until, now, collected=False):
+        parts += [("! " + flag, "bad"), ("\n", "")]
     facts = [
         one_line(job.account, 40),
         one_line(job.model, 60),
         job.endpoint,
         f"{job.window} window",
         formatting.size(job.size),
+        _cost(job.cost),
+        _kept(batches, now),
     ]
     parts += [(" · ".join(filter(None, facts)), "muted"), ("\n", "")]
     parts += [*counts_parts(job.counts), ("\n", "")]
@@ -82,6 +87,19 @@ def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> li
     if len(batches) > 6:
         parts.append((f"and {len(batches) - 6} more batches", "muted"))
     return parts
+
+
+def _cost(cost: Cost) -> str:
+    """What is known of the money, where the column of the list may be too narrow for it."""
+    told = cost.told
+    if cost.actual is None and told is not None:
+        return f"the provider expects {formatting.money(told, cost.currency)}"
+    return ""
+
+
+def _kept(batches: list[Batch], now: float) -> str:
+    ends = [batch.results_expire_at for batch in batches if batch.results_expire_at is not None]
+    return keeping_words(min(ends), now) if ends else ""
 
 
 def _headline(view: JobView, now: float) -> list[Part]:
