@@ -189,7 +189,7 @@ class FakeEngine:
     def account(self, name: str) -> Any:
         from types import SimpleNamespace
 
-        return SimpleNamespace(name=name, provider_name="Sandbox", windows=("24h",))
+        return SimpleNamespace(name=name, provider_name="Sandbox", windows=("24h",), direct=False)
 
     def watch(self) -> None:
         self.asked.append(("watch",))

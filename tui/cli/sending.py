@@ -126,6 +126,7 @@ def submit(
                 await engine.wait([job.id])
             else:
                 _tell_waiting(engine, job)
+                _tell_direct(engine, job, job.account)
         code = _finish(engine, [job.id], settings, waited=wait)
         for rest in made[1:]:
             more = words.plural(rest.counts.total, "other request")
@@ -150,6 +151,12 @@ def _tell_waiting(engine: Engine, job: Job) -> None:
             waiting[0].trouble or "the provider's queue is full",
             f"The job is kept: `batchdeck watch {job.id}` sends it when there is room.",
         )
+
+
+def _tell_direct(engine: Engine, job: Job, account: str) -> None:
+    """Say who sends rows that are sent one by one."""
+    if engine.account(account).direct:
+        say(f"Rows are sent while Batchdeck runs: `batchdeck watch {job.id}` sends them.")
 
 
 async def _ask_for_file(engine: Engine, settings: Settings, draft: Draft) -> None:
@@ -234,6 +241,11 @@ def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
 @click.option(
     "--all", "permanent_too", is_flag=True, help="Also rows that cannot succeed unchanged."
 )
+@click.option(
+    "--direct",
+    is_flag=True,
+    help="Send them one by one to the synchronous endpoint, not as a batch.",
+)
 @budget_option
 @click.option("--wait", is_flag=True, help="Wait until the rows have ended and are collected.")
 @yes_option
@@ -247,6 +259,7 @@ def retry(
     edits: tuple[tuple[str, Any], ...],
     model: str | None,
     permanent_too: bool,
+    direct: bool,
     budget: float | None,
     wait: bool,
 ) -> int:
@@ -264,6 +277,7 @@ def retry(
             row_filter(outcomes or NO_ANSWER, code, search),
             edits_of(edits, model),
             permanent_too=every,
+            direct=direct,
         )
         if plan.permanent and not plan.edits and not every:
             say(
@@ -280,6 +294,8 @@ def retry(
                     raise
             if wait:
                 await engine.wait([found.id])
+            else:
+                _tell_direct(engine, found, plan.account)
         return _finish(engine, [found.id], settings, waited=wait)
 
     return run(settings, work)

@@ -62,6 +62,9 @@ async def _cancel_here(context: Context, batch: Batch) -> bool:
 
 async def _cancel_there(context: Context, batch: Batch, remote_id: str) -> None:
     dialect = await context.accounts.dialect(batch.account)
+    if dialect.capabilities.runs_here:
+        await _call_off(context, batch)
+        return
     if not dialect.capabilities.cancels:
         raise UsageError("this provider cannot cancel a batch", "It ends by itself.")
     # Some servers turn a finished batch into a cancelled one: look before asking.
@@ -88,6 +91,17 @@ async def _cancel_there(context: Context, batch: Batch, remote_id: str) -> None:
     context.publish(
         StatusChanged(batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status)
     )
+
+
+async def _call_off(context: Context, batch: Batch) -> None:
+    """Let whoever sends the rows of a direct batch see that no more are to be sent."""
+    if is_terminal(batch.status):
+        return
+    status = BatchStatus.CANCELLING
+    await context.update(
+        batch.id, {"status": status, "raw_status": status.value}, remark="Asked to stop"
+    )
+    context.publish(StatusChanged(batch.job_id, batch.id, status=status, raw_status=status.value))
 
 
 async def _end_gone(context: Context, batch: Batch) -> None:

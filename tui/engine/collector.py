@@ -135,6 +135,13 @@ class Collector:
         self._tell_rows(batch, indexer)
         context.reach("collected")
 
+    async def opened(self, dialect: Dialect, batch: Batch) -> tuple[ResultFile, ResultIndexer]:
+        """The output file of a batch that is written here, and what reads it into the history."""
+        context = self._context
+        database = context.history.database
+        file = await asyncio.to_thread(result_file, database, context.paths, batch.id, "output")
+        return file, self._indexer(dialect, batch, file)
+
     def _indexer(self, dialect: Dialect, batch: Batch, file: ResultFile) -> ResultIndexer:
         rules: Mapping[str, bool] = dialect.retry_rules
         only = None

@@ -10,9 +10,9 @@ from typing import Any
 
 from tui.config import Config, load_config
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
-from tui.core.jobs import Job
-from tui.core.status import is_terminal
-from tui.engine.accounts import AccountInfo, Accounts
+from tui.core.jobs import Batch, Job
+from tui.core.status import BatchStatus, is_terminal
+from tui.engine.accounts import AccountInfo, Accounts, direct_name
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.budgeting import Budgets
 from tui.engine.canceller import cancel_batch
@@ -71,6 +71,7 @@ class Engine(Composing):
         self._collector = Collector(self._context)
         self._leases = LeaseKeeper(self._context)
         poller = Poller(self._context, self._submitter, self._collector)
+        self._runner = poller.runner
         self._watcher = Watcher(self._context, self._leases, poller)
         self._sender = Sender(self._context, self._leases, self._submitter, self._watcher)
         self._observer: asyncio.Task[None] | None = None
@@ -195,15 +196,22 @@ class Engine(Composing):
         edits: Mapping[str, Any] | None = None,
         *,
         permanent_too: bool = False,
+        direct: bool = False,
     ) -> RetryPlan:
-        """What a retry would send.
+        """What a retry would send; with ``direct`` one by one, by the direct lane.
 
         Raises:
             UsageError: There is nothing to send.
         """
         job = self.history.job(job_id)
         return await asyncio.to_thread(
-            make_plan, self._context, job, rows, edits or {}, permanent_too=permanent_too
+            make_plan,
+            self._context,
+            job,
+            rows,
+            edits or {},
+            permanent_too=permanent_too,
+            account=direct_name(job.account) if direct else job.account,
         )
 
     async def retry(self, plan: RetryPlan, *, budget: float | None = None) -> Job:
@@ -234,11 +242,21 @@ class Engine(Composing):
             except BatchdeckError as error:
                 # The other batches cost money as well.
                 troubles.append(error)
+                continue
+            self._runner.cancel(batch.id)
+            if self.history.batch(batch.id).status is BatchStatus.CANCELLING:
+                await self._stop_here(batch)
         self._watcher.adopt(b for b in self.history.batches(job_id) if b.is_under_way)
         self.events.publish(JobChanged(job_id))
         if troubles:
             raise troubles[0]
         return self.history.job(job_id)
+
+    async def _stop_here(self, batch: Batch) -> None:
+        """End a direct batch that nobody is sending; whoever is sending it ends it himself."""
+        dialect = await self.accounts.dialect(batch.account)
+        if dialect.capabilities.runs_here and not self._runner.runs(batch.id):
+            await self._context.shielded(self._watcher.take(batch))
 
     async def sync(self, account: str | None = None) -> list[RemoteEntry]:
         """The batches that the provider has, with the jobs that they belong to here."""
@@ -313,6 +331,7 @@ class Engine(Composing):
     async def close(self) -> None:
         """Stop, with everything stored that came."""
         self._sender.closing = True
+        self._runner.close()
         await self.drain()
         if self._observer is not None:
             self._observer.cancel()

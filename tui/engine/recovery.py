@@ -42,6 +42,9 @@ async def look_up(
     Raises:
         BatchdeckError: The provider cannot be asked now; nothing is known.
     """
+    if dialect.capabilities.runs_here:
+        # To make such a batch is to say so in the history: nothing went out.
+        return Verdict.ABSENT, None
     if not dialect.capabilities.lists:
         return Verdict.UNKNOWN, None
     verdict = Verdict.ABSENT

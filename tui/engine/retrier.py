@@ -53,6 +53,7 @@ def make_plan(
     edits: Mapping[str, Any],
     *,
     permanent_too: bool,
+    account: str,
 ) -> RetryPlan:
     """Find the rows; call it in a thread.
 
@@ -62,6 +63,7 @@ def make_plan(
         rows: A filter, sequence numbers, or ``None`` for all that have no answer.
         edits: Changes of the body.
         permanent_too: Send rows again that cannot succeed unchanged.
+        account: Who sends them.
 
     Raises:
         UsageError: There is nothing to send.
@@ -86,12 +88,12 @@ def make_plan(
             seqs.append(row.seq)
     if not seqs:
         raise _nothing(job, permanent)
-    info = context.accounts.info(job.account)
+    info = context.accounts.info(account)
     return RetryPlan(
         job_id=job.id,
         seqs=sorted(set(seqs)),
         permanent=permanent,
-        account=job.account,
+        account=account,
         provider=info.provider,
         provider_name=info.provider_name,
         endpoint=job.endpoint,

@@ -189,7 +189,7 @@ class Submitter:
         """The file to send: the job's own where it can go as it is, else one for this batch."""
         folder = self._context.paths.job_folder(job.id)
         whole = batch.attempt == 1 and batch.rows == job.counts.total and not batch.edits
-        if whole and dialect.passes_through:
+        if dialect.capabilities.runs_here or (whole and dialect.passes_through):
             return await asyncio.to_thread(_unchanged, folder / REQUESTS, job.size)
         path = folder / f"{batch.id}.input.jsonl"
         if not path.exists():
@@ -319,7 +319,11 @@ class Submitter:
                 "next_poll_at": now,
                 "raw": remote.raw,
             },
-            remark=f"Taken by the provider as {remote.id}",
+            remark=(
+                "Ready: rows are sent one by one"
+                if dialect.capabilities.runs_here
+                else f"Taken by the provider as {remote.id}"
+            ),
         )
         context.reach("running")
         context.publish(BatchSubmitted(batch.job_id, batch.id, remote_id=remote.id))

@@ -72,6 +72,8 @@ class Capabilities:
     deletes_batches: bool = False
     asks: bool = True
     tells_cost: bool = False
+    runs_here: bool = False
+    """Rows are sent one by one by the engine: see ``tui.providers.direct``."""
 
 
 class Dialect(Protocol):

@@ -131,11 +131,15 @@ class Profile(
     forbid_unknown_fields=True,
     rename={"listing": "list"},
 ):
-    """A provider as data: everything that differs from OpenAI's API."""
+    """A provider as data: everything that differs from OpenAI's API.
+
+    ``direct``: there are no batches; rows are sent one by one (``tui.providers.direct``).
+    """
 
     id: str
     name: str
     dialect: DialectName = "files"
+    direct: bool = False
     base_url: str = ""
     docs: str = ""
     notes: tuple[str, ...] = ()

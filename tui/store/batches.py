@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from tui.core.jobs import Batch
-from tui.core.outcome import Outcome
+from tui.core.outcome import OUTCOMES, UNANSWERED, Outcome
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus, Submission
 from tui.errors import UsageError
@@ -196,9 +196,48 @@ def has_silent_rows(database: Database, batch_id: str) -> bool:
 
 def pending_in(database: Database, batch: Batch) -> int:
     """How many rows of a batch have no result."""
+    return len(pending_seqs(database, batch))
+
+
+def pending_seqs(database: Database, batch: Batch) -> list[int]:
+    """The rows of a batch that have no result, in the order of the input."""
     bounds = _bounds(batch)
     pk, job = batch_pk(database.read, batch.id)
-    return len(pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None))
+    return pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
+
+
+def answered_in(database: Database, batch: Batch) -> tuple[int, int]:
+    """How many rows of a batch have an answer, and how many a line without one."""
+    pk, job = batch_pk(database.read, batch.id)
+    good = bad = 0
+    for outcome, count in database.read.execute(
+        "SELECT outcome, count(*) FROM results WHERE job=? AND batch=? AND file IS NOT NULL"
+        " GROUP BY outcome",
+        (job, pk),
+    ):
+        if OUTCOMES[outcome] in UNANSWERED:
+            bad += count
+        else:
+            good += count
+    return good, bad
+
+
+def mark_running(database: Database, batch_id: str) -> None:
+    """Note that the rows of a batch are being sent, unless somebody has called it off."""
+    with database.write() as connection:
+        moved = connection.execute(
+            "UPDATE batches SET status=?, raw_status=? WHERE id=? AND status NOT IN (?, ?)"
+            " RETURNING job",
+            (
+                BatchStatus.IN_PROGRESS.value,
+                BatchStatus.IN_PROGRESS.value,
+                batch_id,
+                BatchStatus.CANCELLING.value,
+                BatchStatus.CANCELLED.value,
+            ),
+        ).fetchall()
+        for (job,) in moved:
+            refresh_job(connection, job)
 
 
 def _bounds(batch: Batch) -> tuple[int, int] | None:

@@ -159,6 +159,8 @@ class Work:
             ("input", f"about {formatting.short_number(asked.input_tokens)} tokens"),
         ]
         note = "Runs on this machine: free." if asked.account == "sandbox" else ""
+        if account.direct:
+            note = "Rows are sent one by one, as long as Batchdeck runs."
         title = f"Submit {one_line(asked.name, 36)}?"
         if not await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit", note)):
             return

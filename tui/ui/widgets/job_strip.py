@@ -75,7 +75,7 @@ def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> li
         one_line(job.account, 40),
         one_line(job.model, 60),
         job.endpoint,
-        f"{job.window} window",
+        f"{job.window} window" if job.window else "",
         formatting.size(job.size),
         _cost(job.cost),
         _kept(batches, now),
