@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ class RemoteEntry:
 
 async def list_remote(
     context: Context, account: str, *, created_after: float | None = None
-) -> list[RemoteEntry]:
-    """The provider's batches, newest first.
+) -> AsyncIterator[RemoteEntry]:
+    """The provider's batches, newest first; asked for page by page as they are taken.
 
     Raises:
         UsageError: The provider has no list.
@@ -45,10 +45,8 @@ async def list_remote(
     dialect = await context.accounts.dialect(account)
     if not dialect.capabilities.lists:
         raise UsageError("this provider cannot list its batches", "The history is their only list.")
-    entries: list[RemoteEntry] = []
     async for remote in dialect.list_batches(created_after=created_after):
-        entries.append(RemoteEntry(remote, context.history.job_of_remote(account, remote.id)))
-    return entries
+        yield RemoteEntry(remote, context.history.job_of_remote(account, remote.id))
 
 
 async def adopt(

@@ -11,20 +11,19 @@ from typing import Any
 from tui.config import Config, load_config
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.jobs import Batch, Job
-from tui.core.status import BatchStatus, is_terminal
+from tui.core.status import BatchStatus
 from tui.engine.accounts import AccountInfo, Accounts, direct_name
-from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.budgeting import Budgets
 from tui.engine.canceller import cancel_batch
 from tui.engine.collector import Collector
 from tui.engine.composing import Composing
 from tui.engine.context import Context
 from tui.engine.estimator import Estimator
-from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
+from tui.engine.events import EventBus, JobChanged
 from tui.engine.holding import LeaseKeeper
 from tui.engine.planner import plan_first_attempt
 from tui.engine.polling import Poller
-from tui.engine.remover import remove_remote
+from tui.engine.remoting import Remoting
 from tui.engine.retrier import RetryPlan, make_plan
 from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
@@ -34,7 +33,6 @@ from tui.errors import BatchdeckError, UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
 from tui.store.batches import has_silent_rows
-from tui.store.deleting import delete_job
 from tui.store.export import export_rows
 from tui.store.history import History
 
@@ -45,7 +43,7 @@ _LOOK_SECONDS = 1.0
 """How often the history is looked at for what another program wrote."""
 
 
-class Engine(Composing):
+class Engine(Composing, Remoting):
     """The verbs. Made by ``Engine.open``; closed by ``close`` at the end.
 
     ``history`` answers questions at once, ``events`` tells what happens. All methods are to
@@ -257,44 +255,6 @@ class Engine(Composing):
         dialect = await self.accounts.dialect(batch.account)
         if dialect.capabilities.runs_here and not self._runner.runs(batch.id):
             await self._context.shielded(self._watcher.take(batch))
-
-    async def sync(self, account: str | None = None) -> list[RemoteEntry]:
-        """The batches that the provider has, with the jobs that they belong to here."""
-        return await list_remote(self._context, account or self.accounts.default)
-
-    async def adopt(
-        self, remote_id: str, *, account: str | None = None, name: str | None = None
-    ) -> Job:
-        """Bring a batch that was not made here into the history, and watch it.
-
-        Raises:
-            UsageError: It is here already, or its rows cannot be known yet.
-        """
-        batch = await self._context.shielded(
-            adopt(self._context, account or self.accounts.default, remote_id, name=name)
-        )
-        self._watcher.adopt([batch])
-        self.events.publish(JobImported(batch.job_id))
-        return self.history.job(batch.job_id)
-
-    async def delete(self, job_id: str, *, remote: bool = False) -> None:
-        """Take a job out of the history, with its files.
-
-        Args:
-            job_id: The job.
-            remote: Delete the files and batches at the provider first, where that can be.
-
-        Raises:
-            UsageError: A batch of it still runs.
-        """
-        batches = self.history.batches(job_id)
-        if any(batch.is_under_way and not is_terminal(batch.status) for batch in batches):
-            raise UsageError("a batch of this job still runs", "Cancel it first.")
-        if remote:
-            for batch in batches:
-                await self._context.shielded(remove_remote(self._context, batch))
-        await asyncio.to_thread(delete_job, self.history.database, self.paths, job_id)
-        self.events.publish(JobDeleted(job_id))
 
     async def select(
         self,

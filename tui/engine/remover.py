@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.core.jobs import Batch
 from tui.engine.context import Context
-from tui.errors import BatchdeckError, UsageError
+from tui.errors import BatchdeckError, RequestRefusedError, UsageError
 
 
 async def remove_remote(context: Context, batch: Batch) -> list[str]:
@@ -25,7 +25,13 @@ async def remove_remote(context: Context, batch: Batch) -> list[str]:
         return []
     deleted: list[str] = []
     if can.deletes_files:
-        remote = await dialect.retrieve(batch.remote_id)
+        try:
+            remote = await dialect.retrieve(batch.remote_id)
+        except RequestRefusedError as error:
+            if error.status not in (404, 410):
+                raise
+            # Gone by itself, or with another attempt that ran in the same batch.
+            return []
         for file_id in (remote.input_file_id, *(source.ref for source in remote.results)):
             if file_id:
                 await dialect.delete_file(file_id)

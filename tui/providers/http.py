@@ -40,6 +40,9 @@ LARGEST_REPLY = 256 << 20
 _MOST_REDIRECTS = 5
 _CONNECT_SECONDS = 10.0
 _CONNECTIONS = 16
+_KEEPALIVE_SECONDS = 2.0
+"""Usual servers close an idle connection after five seconds; a call that goes out on one just
+then loses its answer, and a create is not made again blindly."""
 _ERROR_HEAD = 1 << 16
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -306,7 +309,7 @@ def _client(
     limits = httpx.Limits(
         max_connections=connections,
         max_keepalive_connections=max(8, connections - 8),
-        keepalive_expiry=5.0,
+        keepalive_expiry=_KEEPALIVE_SECONDS,
     )
     if transport is None and uds is not None:
         transport = httpx.AsyncHTTPTransport(uds=str(uds), verify=verify, limits=limits)

@@ -18,6 +18,7 @@ from tui.core.text import one_line, shortened, visible
 from tui.errors import AccountKeyError, BatchdeckError, UsageError
 from tui.ui import formatting
 from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.delete import DeleteDialog
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.export import ExportDialog
 from tui.ui.dialogs.key import KeyAnswer, KeyDialog
@@ -30,10 +31,12 @@ from tui.ui.messages import (
     ExternalRequested,
     FileRequested,
     JobRequested,
+    RemoteRequested,
     RetryRequested,
     SampleRequested,
     SubmitRequested,
 )
+from tui.ui.remotedesk import RemoteDesk
 from tui.ui.sample import write_sample
 from tui.ui.widgets.path_list import start_folder
 
@@ -78,6 +81,8 @@ class Work:
                 self._start("retry", self.retry(asked), "Sending rows again")
             case JobRequested(verb=verb):
                 self._start(verb, self.on_job(asked), _VERBS[verb])
+            case RemoteRequested(account=account):
+                self._start("dialog", self.remote(account), "Reading the provider's list")
             case ExportRequested():
                 self._start("export", self.export(asked), "Exporting")
             case ExternalRequested():
@@ -218,6 +223,19 @@ class Work:
         await self._keyed(plan.account, lambda: self._engine.retry(plan))
         self._say(f"{formatting.counted(plan.rows, 'row')} of {_title(job)} on the way again")
 
+    async def remote(self, account: str | None) -> None:
+        """Show what the provider has, and the job that was chosen there."""
+        from tui.ui.dialogs.remote import RemoteDialog
+
+        history = self._engine.history
+        chosen = account or next(iter(self._engine.account_names()))
+        desk = RemoteDesk(self._engine, self._keyed)
+        job_id = await self._app.push_screen_wait(
+            RemoteDialog(desk, chosen, lambda job_id: history.job(job_id).name)
+        )
+        if job_id is not None:
+            self._app.main.show_in_list(job_id)
+
     async def on_job(self, asked: JobRequested) -> None:
         """Cancel, collect or delete."""
         job = self._engine.history.job(asked.job_id)
@@ -246,11 +264,17 @@ class Work:
             ("job", one_line(job.name, 44)),
             ("rows", f"{job.counts.total:,}, {job.counts.answered:,} with an answer"),
         ]
-        note = "Its requests and answers on this machine are lost. The provider is not asked."
-        dialog = ConfirmDialog("Delete from the history?", facts, "Delete", note, dangerous=True)
-        if await self._app.push_screen_wait(dialog):
-            await self._engine.delete(job.id)
-            self._say(f"{_title(job)} is deleted")
+        provider = one_line(self._engine.account(job.account).provider_name, 30)
+        files, batches = self._engine.deletable(job.id)
+        kept = [word for word, there in (("files", files), ("batches", batches)) if there]
+        there = f"its {' and '.join(kept)} at {provider}" if kept else ""
+        why_not = "The provider keeps nothing of it, or cannot delete it."
+        also: bool | None = await self._app.push_screen_wait(DeleteDialog(facts, there, why_not))
+        if also is None:
+            return
+        await self._keyed(job.account, lambda: self._engine.delete(job.id, remote=also))
+        where = f" here and at {provider}" if also else ""
+        self._say(f"{_title(job)} is deleted{where}")
 
     async def export(self, asked: ExportRequested) -> None:
         """Ask where to, and write rows."""

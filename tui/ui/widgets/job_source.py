@@ -88,7 +88,8 @@ def _left(view: JobView, now: float) -> Parts:
     if view.trouble and (view.is_live or view.job.status == BatchStatus.DRAFT):
         return (("! see", "warn"),)
     if keeping_flag(view.kept_until, now, collected=False):
-        return (("! lost" if (view.kept_until or now) <= now else "! kept", "bad"),)
+        left = (view.kept_until or now) - now
+        return (("! lost" if left <= 0 else f"! {formatting.age(left)}", "bad"),)
     seconds = view.seconds_left
     if seconds is not None:
         return (("~" + formatting.duration(seconds), ""),)

@@ -70,18 +70,21 @@ def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> li
     if view.trouble:
         parts += [("! " + visible(one_line(view.trouble, 400)), "warn"), ("\n", "")]
     if flag := keeping_flag(view.kept_until, now, collected=False):
-        parts += [("! " + flag, "bad"), ("\n", "")]
+        # On two lines: at 120 columns half of them are the timeline's.
+        what, _, state = flag.partition(": ")
+        parts += [(f"! {what}:\n  {state}", "bad"), ("   ctrl+r", "accent")]
+        parts.append((" fetches what there is\n", "muted"))
     facts = [
         one_line(job.account, 40),
         one_line(job.model, 60),
         job.endpoint,
         f"{job.window} window" if job.window else "",
         formatting.size(job.size),
-        _cost(job.cost),
-        _kept(batches, now),
     ]
     parts += [(" · ".join(filter(None, facts)), "muted"), ("\n", "")]
     parts += [*counts_parts(job.counts), ("\n", "")]
+    if told := " · ".join(filter(None, (_kept(batches, now), _cost(job.cost)))):
+        parts += [(told, "muted"), ("\n", "")]
     for batch in batches[:6]:
         parts += _batch(batch)
     if len(batches) > 6:
