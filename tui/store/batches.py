@@ -173,6 +173,17 @@ def abandon(database: Database, batch_id: str, reason: str, now: float) -> None:
         refresh_job(connection, job)
 
 
+def forget_refused(database: Database, batch_id: str) -> None:
+    """Drop the record of a retry that was not taken and has given its rows back."""
+    with database.write(durable=True) as connection:
+        _, job = batch_pk(connection, batch_id)
+        connection.execute(
+            "DELETE FROM batches WHERE id=? AND submission=?",
+            (batch_id, Submission.REFUSED.value),
+        )
+        refresh_job(connection, job)
+
+
 def rows_of(connection: sqlite3.Connection, batch_id: str) -> list[int]:
     """The rows of a retry, in the order of the input."""
     return [
