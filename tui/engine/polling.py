@@ -80,7 +80,16 @@ class Poller:
         dialect = await context.accounts.dialect(batch.account)
         if dialect.capabilities.runs_here:
             return await self._run_here(dialect, batch)
-        remote = await self._retrieve(dialect, batch, listed)
+        try:
+            remote = await self._retrieve(dialect, batch, listed)
+        except RequestRefusedError as error:
+            if error.status not in (404, 410):
+                raise
+            if self._is_young(batch):
+                # A list or a copy may lag behind the create.
+                return Step(over=False, pause=self.shortest(batch))
+            error.hint = "Cancel it to give its rows back, if the provider has lost it for good."
+            raise
         changed = await self._store(batch, remote)
         if is_terminal(remote.status):
             over = await self._end(dialect, batch, remote)
@@ -225,6 +234,11 @@ class Poller:
             remark=remark,
         )
         context.publish(BatchEnded(batch.job_id, batch.id, status=remote.status))
+
+    def _is_young(self, batch: Batch) -> bool:
+        """Was the batch made so shortly ago that a 404 may only mean "not yet"?"""
+        grace = self._context.accounts.profile(batch.account).poll.grace_404_seconds
+        return self._context.clock() - (batch.submitted_at or 0.0) < grace
 
     def _is_gone(self, batch_id: str, error: RequestRefusedError) -> bool:
         """Has a result file been refused for so long that it will not come any more?

@@ -12,6 +12,7 @@ from tui.core.jobs import Batch, Job
 from tui.core.outcome import UNANSWERED, Outcome
 from tui.core.parts import PartLimits, plan_parts
 from tui.engine.context import Context
+from tui.engine.planner import refuse_few
 from tui.errors import UsageError
 from tui.store.batches import begin_retry
 from tui.store.jobs import job_pk
@@ -124,7 +125,9 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
     history = context.history
     connection = history.database.read
     pk = job_pk(connection, plan.job_id)
-    limits = context.accounts.profile(plan.account).limits
+    profile = context.accounts.profile(plan.account)
+    limits = profile.limits
+    refuse_few(plan.rows, profile)
     lengths = (
         (seq, length)
         for start in range(0, len(plan.seqs), _PAGE)

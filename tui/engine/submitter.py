@@ -20,12 +20,11 @@ from tui.engine.context import Context, NotOursError
 from tui.engine.events import BatchSubmitted, StatusChanged, UploadProgressed
 from tui.engine.native import rebased, run_again
 from tui.engine.recovery import Verdict, look_up
-from tui.engine.telling import hear_cost
+from tui.engine.telling import hear_cost, stay_within
 from tui.errors import (
     AccountKeyError,
     AnswerLostError,
     BatchdeckError,
-    BudgetError,
     HistoryError,
     KeyRefusedError,
     ProviderError,
@@ -104,7 +103,7 @@ class Submitter:
             if dialect.capabilities.tells_cost:
                 batch = await hear_cost(context, dialect, job, batch)
             if self._afford is not None:
-                await self._check(dialect, batch, self._afford)
+                await stay_within(context, dialect, batch, self._afford)
             await self._create(dialect, job, batch, path)
         except NotOursError:
             raise
@@ -115,24 +114,6 @@ class Submitter:
             if isinstance(error, KeyRefusedError):
                 await context.accounts.refused(batch.account, error)
             await self._leave(batch_id, error, self._fallback(batch_id, error, unattended))
-            raise
-
-    async def _check(self, dialect: Dialect, batch: Batch, afford: Callable[[Batch], None]) -> None:
-        """See that a budget allows the batch, now that the provider has spoken.
-
-        Raises:
-            BudgetError: It does not; nothing of the batch is left at the provider.
-        """
-        try:
-            afford(batch)
-        except BudgetError:
-            if batch.input_file_id is not None and dialect.capabilities.deletes_files:
-                try:
-                    await dialect.delete_file(batch.input_file_id)
-                except BatchdeckError as error:
-                    # A file costs nothing and goes by itself; the budget is what matters.
-                    await self._context.remark(batch, f"The upload stays there: {error.message}")
-            await self._context.update(batch.id, {"input_file_id": None})
             raise
 
     def _fallback(

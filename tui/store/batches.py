@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -280,6 +280,40 @@ def give_up_rows(
             group = Groups(connection, job).number(None, error)
             settle(connection, (pk, job, batch.attempt), part, outcome, group, preview)
     return len(waiting)
+
+
+def blame_rows(database: Database, batch: Batch, errors: Mapping[int, RowError]) -> int:
+    """Give pending rows of a failed batch the error that the provider has for their line.
+
+    Args:
+        database: The history.
+        batch: The batch.
+        errors: By line of the batch's input, counted from 1.
+
+    Returns:
+        How many rows there were.
+    """
+    bounds = _bounds(batch)
+    blamed = 0
+    with database.write() as connection:
+        pk, job = batch_pk(connection, batch.id)
+        waiting = set(pending_of(connection, pk, job, bounds or _EVERYWHERE, listed=bounds is None))
+        listed = rows_of(connection, batch.id) if bounds is None else []
+        for line, error in errors.items():
+            seq = bounds[0] + line - 1 if bounds else (listed[line - 1 : line] or [-1])[0]
+            if seq in waiting:
+                waiting.discard(seq)
+                group = Groups(connection, job).number(None, error)
+                settle(
+                    connection,
+                    (pk, job, batch.attempt),
+                    [seq],
+                    Outcome.FAILED,
+                    group,
+                    error.message[:160],
+                )
+                blamed += 1
+    return blamed
 
 
 def write_input(
