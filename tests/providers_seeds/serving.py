@@ -91,7 +91,8 @@ class Shop:
                     shop.asked.append(asked)
                     reply = shop.handle(asked)
                 self.send_response(reply.status)
-                kind = "application/json" if isinstance(reply.value, dict) else "text/plain"
+                is_json = isinstance(reply.value, dict) and not shop.odd
+                kind = "application/json" if is_json else "text/plain"
                 for name, value in {"content-type": kind, **reply.headers}.items():
                     self.send_header(name, value)
                 if reply.chunked:

@@ -29,6 +29,10 @@ class Files(Shop):
         super().__init__(odd=odd)
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
+        self.nameless = False
+        """Leave the id out of the answer to a create."""
+        self.lists = ""
+        """Answer ``GET /v1/batches``: ``bare`` entries, or with what names the batch."""
 
     def handle(self, asked: Asked) -> Reply:
         if asked.headers.get("authorization") != f"Bearer {self.key}":
@@ -37,6 +41,8 @@ class Files(Shop):
             return self.upload(asked)
         if (asked.method, asked.path) == ("POST", "/v1/batches"):
             return self.create(json.loads(asked.body))
+        if (asked.method, asked.path) == ("GET", "/v1/batches") and self.lists:
+            return Reply(200, {"data": [self.listed(batch_id) for batch_id in self.batches]})
         if found := re.fullmatch(r"/v1/files/([^/]+)/content", asked.path):
             return self.content(found[1], asked)
         found = re.fullmatch(r"/v1/batches/([^/]+)", asked.path)
@@ -67,7 +73,20 @@ class Files(Shop):
             why = self.fails(row["custom_id"], row["body"])
             (bad if why else good).append(self.line(row, why))
         self.batches[batch_id] = {"looks": 0, "good": good, "bad": bad, "input": body}
-        return Reply(self.made, self.shown(batch_id, 0))
+        told = self.shown(batch_id, 0)
+        if self.nameless:
+            del told["id"]
+        return Reply(self.made, told)
+
+    def listed(self, batch_id: str) -> dict[str, Any]:
+        batch = self.batches[batch_id]
+        if self.lists == "bare":
+            return {"id": batch_id, "status": "in_progress"}
+        own = batch["input"]
+        named = {"metadata": own["metadata"]} if self.lists == "metadata" else {}
+        if self.lists == "file":
+            named = {"input_file_id": own["input_file_id"]}
+        return self.shown(batch_id, 1) | named
 
     def line(self, row: dict[str, Any], why: str) -> dict[str, Any]:
         own = row["custom_id"]

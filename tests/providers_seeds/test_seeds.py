@@ -140,3 +140,34 @@ def test_a_create_that_names_no_batch_is_not_made_again(
         shop.nameless = False
         assert run("submit", job["id"], "--yes", "--resend", "--wait").code == 1
         assert shop.count("POST", "/v1/batches") == 2
+
+
+@pytest.mark.parametrize(
+    ("lists", "certain"), [("", False), ("bare", False), ("metadata", True), ("file", True)]
+)
+def test_the_list_tells_what_became_of_it_or_a_person_decides(
+    lists: str,
+    certain: bool,
+    run: Run,  # noqa: F811
+    home: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = TensorZero()
+    shop.nameless, shop.lists = True, lists
+    monkeypatch.setenv("BATCHDECK_KEY_THERE", shop.key)
+    monkeypatch.setattr("tui.engine.recovery._PAUSES", (0.0, 0.0))
+    path = written(tmp_path / "rows.jsonl", chat)
+    with shop.open() as url:
+        set_up(home, "tensorzero", url)
+        sent = run("submit", path, "--wait")
+        assert shop.count("POST", "/v1/batches") == 1
+        (job,) = run("list", "--json").document
+        if certain:
+            assert sent.code == 1, sent.err
+            assert job["counts"]["succeeded"] == ROWS - FLAKY - BAD
+            return
+        assert sent.code == 3 and "not certain" in sent.err, sent.err
+        assert job["batches"][0]["submission"] == "uncertain"
+        assert run("submit", job["id"], "--yes").code == 3
+        assert shop.count("POST", "/v1/batches") == 1
