@@ -74,6 +74,7 @@ def test_without_waiting_it_says_who_sends_the_rows(
     job = run("watch", "--json")
     assert job.code == 0, job.err
     shown = run("show", "rows", "--json").document
+    assert shown["batches"][0]["remote_id"] is None
     assert shown["account"] == "sandbox+direct" and shown["counts"]["succeeded"] == 3
     failed = written(tmp_path / "more.jsonl", ["sandbox:flaky=500 x", "fine"])
     assert run("submit", failed, "--wait").code == 1

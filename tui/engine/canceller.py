@@ -35,6 +35,10 @@ async def cancel_batch(context: Context, submitter: Submitter, batch: Batch) -> 
     """
     if batch.remote_id is None and await _cancel_here(context, batch):
         return
+    running = batch.submission is Submission.RUNNING
+    if running and context.accounts.profile(batch.account).direct:
+        await _call_off(context, batch)
+        return
     if batch.submission is not Submission.RUNNING:
         await submitter.settled(batch.id)
         batch = context.history.batch(batch.id)
@@ -62,9 +66,6 @@ async def _cancel_here(context: Context, batch: Batch) -> bool:
 
 async def _cancel_there(context: Context, batch: Batch, remote_id: str) -> None:
     dialect = await context.accounts.dialect(batch.account)
-    if dialect.capabilities.runs_here:
-        await _call_off(context, batch)
-        return
     if not dialect.capabilities.cancels:
         raise UsageError("this provider cannot cancel a batch", "It ends by itself.")
     # Some servers turn a finished batch into a cancelled one: look before asking.

@@ -258,7 +258,7 @@ class DirectRunner:
             return None
         status = BatchStatus.COMPLETED if everything else BatchStatus.CANCELLED
         return RemoteBatch(
-            id=run.batch.remote_id or run.batch.id,
+            id=run.batch.id,
             status=status,
             raw_status=status.value,
             counts=_counts(run),

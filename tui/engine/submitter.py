@@ -284,13 +284,15 @@ class Submitter:
     async def _running(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> None:
         context = self._context
         now = context.clock()
+        here = dialect.capabilities.runs_here
         await context.update(
             batch.id,
             {
                 "submission": Submission.RUNNING,
                 "status": remote.status,
                 "raw_status": remote.raw_status,
-                "remote_id": remote.id,
+                # Of rows that are sent one by one the provider knows no batch.
+                "remote_id": None if here else remote.id,
                 "remote_counts": remote.counts,
                 "expires_at": remote.expires_at,
                 "results_expire_at": context.kept_until(batch.account, remote),
@@ -302,12 +304,13 @@ class Submitter:
             },
             remark=(
                 "Ready: rows are sent one by one"
-                if dialect.capabilities.runs_here
+                if here
                 else f"Taken by the provider as {remote.id}"
             ),
         )
         context.reach("running")
-        context.publish(BatchSubmitted(batch.job_id, batch.id, remote_id=remote.id))
+        if not here:
+            context.publish(BatchSubmitted(batch.job_id, batch.id, remote_id=remote.id))
         context.publish(
             StatusChanged(
                 batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status
