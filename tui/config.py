@@ -8,7 +8,7 @@ import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -24,11 +24,16 @@ class AccountConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ``provider`` is the id of a profile. ``base_url`` replaces the profile's address.
     ``key_env`` names the environment variable that holds the key. ``allow_http`` lets the
     key travel over plain http to another machine. ``clean_up`` deletes the files at the
-    provider once everything was collected.
+    provider once everything was collected. ``kind = "direct"`` sends rows one by one to the
+    provider's synchronous endpoint, ``concurrency`` of them at a time and no more than
+    ``requests_per_minute``.
     """
 
     provider: str
+    kind: Literal["batch", "direct"] = "batch"
     base_url: str | None = None
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=256)] | None = None
+    requests_per_minute: Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None = None
     key_env: str | None = None
     allow_http: bool = False
     clean_up: bool = False
@@ -139,8 +144,9 @@ def add_account(paths: Paths, name: str, account: AccountConfig) -> None:
     if name in before.accounts:
         raise UsageError(f"there is an account {name!r} already", "Remove it first.")
     lines = [f"\n[accounts.{name}]\n"]
+    usual = msgspec.to_builtins(AccountConfig(provider=""))
     for key, value in msgspec.to_builtins(account).items():
-        if value is None or value is False or value == {}:
+        if value == usual[key]:
             continue
         lines.append(f"{key} = {_toml_value(value)}\n")
     text = _read_text(paths.config_file)

@@ -33,7 +33,7 @@ from tui.store.deleting import delete_job
         UnreachableError("down"),
         ProviderError("x", status=500),
         GarbledAnswerError("html"),
-        RequestRefusedError("not found", status=404),
+        RequestRefusedError("no", status=422),
         RuntimeError("a bug"),
         sqlite3.OperationalError("locked"),
     ],
@@ -336,6 +336,63 @@ def test_a_batch_that_failed_as_a_whole(tmp_path: Path) -> None:
                 "line 2: Not JSON; Another",
             )
             assert engine.history.job(job.id).status is BatchStatus.FAILED
+
+    run(test)
+
+
+def test_a_batch_that_failed_for_one_line_blames_that_row(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "a", "b", "c")
+            await engine.submit(job.id)
+            remote = bench.provider.only()
+            remote.status = BatchStatus.FAILED
+            remote.issues = (BatchIssue(code="model_mismatch", message="Other model", line=2),)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).failed == 3
+            groups = {group.code: group for group in engine.history.error_groups(job.id)}
+            assert (groups["model_mismatch"].count, groups["model_mismatch"].retryable) == (
+                1,
+                False,
+            )
+            assert groups["model_mismatch"].example_custom_id == "r1"
+            assert (groups["batch_failed"].count, groups["batch_failed"].retryable) == (2, True)
+            assert "line 2: Other model" in groups["batch_failed"].message
+            plan = await engine.plan_retry(job.id)
+            assert (plan.rows, plan.permanent) == (2, 1), "the good rows can go out alone"
+
+    run(test)
+
+
+def test_a_404_right_after_the_create_is_no_trouble(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        not_yet = RequestRefusedError("not found", status=404)
+        bench.provider.fault("retrieve", not_yet, not_yet)
+        async with bench.engine() as engine:
+            job = await bench.done(engine)
+            assert adds_up(engine, job.id).succeeded == 2
+        assert not [event for event in bench.events if isinstance(event, TroubleReported)]
+
+    run(test)
+
+
+def test_a_404_later_says_how_to_end_it(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job = await bench.imported(engine)
+            await engine.submit(job.id)
+            await asyncio.sleep(600)
+            bench.provider.batches.clear()
+            await until(lambda: any(isinstance(e, TroubleReported) for e in bench.events))
+            (told, *_) = [e for e in bench.events if isinstance(e, TroubleReported)]
+            assert "Cancel" in told.hint
+            await engine.cancel(job.id)
+            assert adds_up(engine, job.id).missing == 2
 
     run(test)
 

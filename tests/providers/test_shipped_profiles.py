@@ -66,7 +66,7 @@ def test_all_are_there() -> None:
 def test_each_can_be_used(name: str) -> None:
     profile = find_profile(name)
     address = re.sub(r"\{[a-z]+\}", "name", profile.base_url)
-    assert re.fullmatch(r"https?://[a-z0-9.-]+(/[a-z0-9/.-]*)?", address)
+    assert re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[a-z0-9/.-]*)?", address)
     assert profile.env or not profile.needs_key
     assert profile.windows
     assert dialect_to(Scripted({}), name).capabilities.uploads == (profile.dialect == "files")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from tui.core.jobs import Batch, Cost, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.outcome import Outcome
 from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
 from tui.core.status import BatchStatus, Submission
+from tui.engine.adopter import RemoteEntry
 from tui.engine.events import EventBus
-from tui.errors import UnknownJobError
+from tui.errors import UnknownJobError, UsageError
 from tui.paths import Paths
 
 NOW = 1_795_000_000.0
@@ -89,6 +90,7 @@ class FakeHistory:
 
     entries: dict[str, Job] = field(default_factory=dict)
     batch_lists: dict[str, list[Batch]] = field(default_factory=dict)
+    kept: dict[str, float] = field(default_factory=dict)
     answer: str = ""
     rows_read: int = 0
 
@@ -122,6 +124,9 @@ class FakeHistory:
             expires_at=NOW + 3600,
         )
         return self.batch_lists.get(job_id, [made])
+
+    def expiring(self) -> dict[str, float]:
+        return self.kept
 
     def error_groups(self, job_id: str) -> list[ErrorGroup]:
         failed = self.job(job_id).counts.failed
@@ -178,14 +183,31 @@ class FakeEngine:
     config: Config = field(default_factory=Config)
     events: EventBus = field(default_factory=EventBus)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    remote: list[RemoteEntry] = field(default_factory=list)
+    names: list[str] = field(default_factory=lambda: ["sandbox"])
+    listless: set[str] = field(default_factory=set)
 
     def account_names(self) -> list[str]:
-        return ["sandbox"]
+        return self.names
 
     def account(self, name: str) -> Any:
         from types import SimpleNamespace
 
-        return SimpleNamespace(name=name, provider_name="Sandbox", windows=("24h",))
+        return SimpleNamespace(name=name, provider_name="Sandbox", windows=("24h",), direct=False)
+
+    async def walk_remote(self, account: str) -> AsyncIterator[RemoteEntry]:
+        if account in self.listless:
+            raise UsageError("this provider cannot list its batches", "Type the id of one.")
+        for entry in self.remote:
+            yield entry
+
+    async def adopt(self, remote_id: str, *, account: str | None = None) -> Job:
+        self.asked.append(("adopt", remote_id, account))
+        if remote_id not in {entry.remote.id for entry in self.remote}:
+            raise UsageError(f"there is no batch {remote_id!r}", "Check the id.")
+        job = a_job(77, name="from elsewhere")
+        self.history.add(job)
+        return job
 
     def watch(self) -> None:
         self.asked.append(("watch",))
@@ -251,8 +273,11 @@ class FakeEngine:
         self.asked.append(("cancel", job_id))
         return self.history.job(job_id)
 
-    async def delete(self, job_id: str) -> None:
-        self.asked.append(("delete", job_id))
+    def deletable(self, job_id: str) -> tuple[bool, bool]:
+        return True, False
+
+    async def delete(self, job_id: str, *, remote: bool = False) -> None:
+        self.asked.append(("delete", job_id, "remote") if remote else ("delete", job_id))
 
     async def drain(self, seconds: float = 10.0) -> None:
         self.asked.append(("drain",))

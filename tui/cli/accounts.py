@@ -58,7 +58,8 @@ def _cells(document: dict[str, Any]) -> list[Cell | str]:
     else:
         told = f"keyring, or {' or '.join(key['variables'])}"
     mark = " (default)" if document["default"] else ""
-    return [document["name"] + mark, document["provider_name"], document["base_url"], told]
+    provider = document["provider_name"] + (", one by one" if document["direct"] else "")
+    return [document["name"] + mark, provider, document["base_url"], told]
 
 
 def _document(engine: Engine, name: str) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def _document(engine: Engine, name: str) -> dict[str, Any]:
         "name": account.name,
         "provider": account.provider,
         "provider_name": account.provider_name,
+        "direct": account.direct,
         "base_url": account.base_url,
         "default": name == engine.accounts.default,
         "clean_up": engine.accounts.cleans_up(name),
@@ -84,6 +86,21 @@ def _document(engine: Engine, name: str) -> dict[str, Any]:
 @accounts.command("add")
 @click.argument("name")
 @click.option("--provider", required=True, metavar="ID", help="The id of a provider's profile.")
+@click.option(
+    "--direct", is_flag=True, help="Send rows one by one to the provider's synchronous endpoint."
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Rows under way at a time, when they are sent one by one; 4 if not given.",
+)
+@click.option(
+    "--per-minute",
+    type=click.FloatRange(min=0),
+    metavar="N",
+    help="Rows a minute at the most, when they are sent one by one.",
+)
 @click.option("--base-url", metavar="URL", help="In place of the provider's own address.")
 @click.option("--key-env", metavar="VARIABLE", help="Environment variable that holds the key.")
 @click.option(
@@ -106,6 +123,9 @@ def add(
     settings: Settings,
     name: str,
     provider: str,
+    direct: bool,
+    concurrency: int | None,
+    per_minute: float | None,
     base_url: str | None,
     key_env: str | None,
     allow_http: bool,
@@ -113,7 +133,11 @@ def add(
     clean_up: bool,
     default: bool,
 ) -> None:
-    """Add an account called NAME to the configuration."""
+    """Add an account called NAME to the configuration.
+
+    Example, for a model on this machine: batchdeck accounts add local --provider direct
+    --base-url http://127.0.0.1:11434/v1
+    """
     from tui.config import AccountConfig, add_account, load_config, set_option
     from tui.paths import Paths
     from tui.providers.profile import find_profile
@@ -122,7 +146,10 @@ def add(
     profile = find_profile(provider, load_config(paths).providers)
     account = AccountConfig(
         provider=profile.id,
+        kind="direct" if direct else "batch",
         base_url=base_url,
+        concurrency=concurrency,
+        requests_per_minute=per_minute,
         key_env=key_env,
         allow_http=allow_http,
         clean_up=clean_up,

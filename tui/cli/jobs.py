@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,10 +50,22 @@ def list_jobs(
             print_json([engine.history.document(job.id) for job in jobs])
         elif jobs:
             print_lines(_job_table(jobs))
+            _warn(engine, jobs)
         else:
             say("No job fits." if search or status or account else "There is no job yet.")
 
     run(settings, work)
+
+
+def _warn(engine: Engine, jobs: list[Job]) -> None:
+    """Name the jobs whose results will soon be gone at the provider, or are."""
+    from tui.core.keeping import keeping_flag
+
+    expiring = engine.history.expiring()
+    now = time.time()
+    for job in jobs:
+        if flag := keeping_flag(expiring.get(job.id), now, collected=False):
+            say(f"! {job.name} ({job.id}): {flag}. `batchdeck collect {job.id}` fetches them.")
 
 
 def _job_table(jobs: list[Job]) -> list[str]:
@@ -64,7 +77,7 @@ def _job_table(jobs: list[Job]) -> list[str]:
             job.account,
             words.rows_cell(job.counts),
             words.trouble_cell(job.counts),
-            words.cost_words(job.cost),
+            words.short_cost_words(job.cost),
             words.moment_words(job.created_at),
         ]
         for job in jobs
@@ -93,8 +106,9 @@ def _story(engine: Engine, job: Job) -> list[str]:
     history = engine.history
     facts = words.job_pairs(job)
     facts["stray lines"] = words.stray_words(history.strays(job.id))
-    lines = pairs(facts)
     batches = history.batches(job.id)
+    facts["results"] = words.kept_words(batches, time.time())
+    lines = pairs(facts)
     if batches:
         titles = ("BATCH", "STATUS", "ROWS", "AT THE PROVIDER", "SENT", "ENDED")
         cells = words.batch_rows(batches)

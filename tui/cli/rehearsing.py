@@ -82,7 +82,7 @@ def _change_lines(change: Change) -> Iterator[str]:
         pieces = text_changes(before, after)
         old = "".join(text for side, text in pieces if side != "added")
         new = "".join(text for side, text in pieces if side != "removed")
-        sides = ((before, "-", old), (after, "+", new))
+        sides: tuple[tuple[Any, str, Any], ...] = ((before, "-", old), (after, "+", new))
     else:
         sides = ((before, "-", before), (after, "+", after))
     for value, sign, shown in sides:

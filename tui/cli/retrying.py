@@ -21,7 +21,7 @@ from tui.cli.options import (
 )
 from tui.cli.output import print_json, print_lines, say
 from tui.cli.rehearsing import rehearsal_document, rehearsal_lines
-from tui.cli.sending import ask_to_send, finish, shown_progress, tell_waiting
+from tui.cli.sending import ask_to_send, finish, shown_progress, tell_direct, tell_waiting
 from tui.cli.session import run
 from tui.cli.settings import Settings
 from tui.errors import QuotaError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tui.engine.retrier import RetryPlan
 
 
-class _Tokens(click.ParamType):
+class _Tokens(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
     """A number of tokens, or by what each row's own is multiplied: ``2000``, ``x2``."""
 
     name = "tokens"
@@ -86,6 +86,11 @@ def changes_of(
     "--all", "permanent_too", is_flag=True, help="Also rows that cannot succeed unchanged."
 )
 @click.option(
+    "--direct",
+    is_flag=True,
+    help="Send them one by one to the synchronous endpoint, not as a batch.",
+)
+@click.option(
     "--dry-run", is_flag=True, help="Send nothing; show what would change in the first rows."
 )
 @budget_option
@@ -104,6 +109,7 @@ def retry(
     max_tokens: int | str | None,
     system: str | None,
     permanent_too: bool,
+    direct: bool,
     dry_run: bool,
     budget: float | None,
     wait: bool,
@@ -124,6 +130,7 @@ def retry(
             row_filter(outcomes or NO_ANSWER, code, search),
             changes,
             permanent_too=every,
+            direct=direct,
         )
         if plan.permanent and not plan.edits and not every:
             say(
@@ -142,6 +149,8 @@ def retry(
                     raise
             if wait:
                 await engine.wait([found.id])
+            else:
+                tell_direct(engine, found, plan.account)
         return finish(engine, [found.id], settings, waited=wait)
 
     return run(settings, work)

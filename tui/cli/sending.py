@@ -110,7 +110,8 @@ def submit(
             except BudgetError:
                 # Nothing was sent, and what is too dear is not to stand in the list.
                 for job in made:
-                    await engine.delete(job.id)
+                    if not any(batch.remote_id for batch in engine.history.batches(job.id)):
+                        await engine.delete(job.id)
                 raise
             except BatchdeckError as error:
                 if is_file:
@@ -121,6 +122,7 @@ def submit(
                 await engine.wait([job.id])
             else:
                 tell_waiting(engine, job)
+                tell_direct(engine, job, job.account)
         code = finish(engine, [job.id], settings, waited=wait)
         for rest in made[1:]:
             more = words.plural(rest.counts.total, "other request")
@@ -145,6 +147,12 @@ def tell_waiting(engine: Engine, job: Job) -> None:
             waiting[0].trouble or "the provider's queue is full",
             f"The job is kept: `batchdeck watch {job.id}` sends it when there is room.",
         )
+
+
+def tell_direct(engine: Engine, job: Job, account: str) -> None:
+    """Say who sends rows that are sent one by one."""
+    if engine.account(account).direct:
+        say(f"Rows are sent while Batchdeck runs: `batchdeck watch {job.id}` sends them.")
 
 
 async def _ask_for_file(engine: Engine, settings: Settings, draft: Draft) -> None:

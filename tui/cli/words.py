@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tui.cli.output import Cell, Colour, glyph
+from tui.core.keeping import keeping_flag, keeping_words
 
 if TYPE_CHECKING:
     from tui.core.counts import Counts
@@ -97,9 +98,31 @@ def cost_words(cost: Cost) -> str:
     """What the job cost, or is thought to cost; empty where nobody knows."""
     if cost.actual is not None:
         return f"{cost.actual:,.4f} {cost.currency}"
+    told = "" if cost.told is None else f"the provider expects {cost.told:,.4f} {cost.currency}"
     if cost.estimated is not None:
-        return f"about {cost.estimated:,.4f} {cost.currency}"
-    return ""
+        about = f"about {cost.estimated:,.4f} {cost.currency}"
+        return f"{about}; {told}" if told else about
+    return told
+
+
+def short_cost_words(cost: Cost) -> str:
+    """The same in a few words, for a table: the provider's guess where there is none of ours."""
+    if cost.actual is None and cost.told is not None:
+        known = cost.told if cost.estimated is None else cost.estimated
+        return f"about {known:,.4f} {cost.currency}"
+    return cost_words(cost)
+
+
+def kept_words(batches: Sequence[Batch], now: float) -> Cell | str:
+    """Until when the provider keeps results; loud when those that are not here will be lost."""
+    known = [batch for batch in batches if batch.results_expire_at is not None]
+    if not known:
+        return ""
+    first = min(known, key=lambda batch: (batch.collected, batch.results_expire_at))
+    until = first.results_expire_at or 0.0
+    if flag := keeping_flag(until, now, collected=first.collected):
+        return Cell(flag, "red")
+    return keeping_words(until, now).removeprefix("results ")
 
 
 def job_pairs(job: Job) -> dict[str, Cell | str]:

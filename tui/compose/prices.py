@@ -33,6 +33,7 @@ class PriceSource(msgspec.Struct, frozen=True, kw_only=True):
             price (0.5 is half); ``None``: not documented.
         overrides: By model; they win, and hold for batches as they are.
         aliases: A deployment's name to the model that the table knows.
+        single: Requests are sent one by one, at the ordinary price.
     """
 
     provider: str = ""
@@ -40,6 +41,7 @@ class PriceSource(msgspec.Struct, frozen=True, kw_only=True):
     batch_discount: float | None = None
     overrides: Mapping[str, TokenPrice] = {}
     aliases: Mapping[str, str] = {}
+    single: bool = False
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ def rates_of(model: str, source: PriceSource, *, at: datetime | None = None) -> 
         return None
     at = at or datetime.now(UTC)
     context = {"processing": "batch"}
-    has_batch = any(
+    has_batch = not source.single and any(
         variant.when == context and (variant.constraint is None or variant.constraint.active(at))
         for variant in info.price_variants or ()
     )
@@ -103,6 +105,8 @@ def rates_of(model: str, source: PriceSource, *, at: datetime | None = None) -> 
     if has_batch:
         return Rates(tiers=tiers, note=f"batch price, {table}", cached=cached)
     discount = source.batch_discount
+    if source.single:
+        return Rates(tiers=tiers, note=f"ordinary price, {table}", cached=cached)
     if discount is None:
         note = f"ordinary price, {table}: no batch price"
         return Rates(tiers=tiers, note=note, exact=False, cached=cached)

@@ -125,11 +125,15 @@ def _output(body: dict[str, Any]) -> Iterator[Block]:
         yield json_block(body["error"], "Error")
 
 
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _reasoning(item: dict[str, Any]) -> Iterator[Block]:
     texts = [
         part["text"]
         for name in ("summary", "content")
-        for part in (item.get(name) if isinstance(item.get(name), list) else ())
+        for part in _list(item.get(name))
         if isinstance(part, dict) and isinstance(part.get("text"), str)
     ]
     if texts:

@@ -11,9 +11,13 @@ from tui.core.status import BatchStatus, Submission
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Money; ``None`` is "unknown" and is never shown as zero."""
+    """Money; ``None`` is "unknown" and is never shown as zero.
+
+    ``told`` is the provider's own guess, made when it had the requests and before it ran them.
+    """
 
     estimated: float | None = None
+    told: float | None = None
     actual: float | None = None
     currency: str = "USD"
 
@@ -24,9 +28,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     Times are Unix seconds. ``first_seq`` and ``last_seq`` bound the rows of a first attempt
     (both inclusive); a retry names its rows one by one in the history. ``raw`` is the
     provider's batch object as it came last, for display. ``native_of`` is the batch whose
-    rows the provider runs again in place. ``trouble`` is the last error of
-    sending, watching or collecting, empty when the last try went well. ``cancel_wanted_at``
-    is when a person asked to cancel it, until that is done or refused.
+    rows the provider runs again in place. ``told_cost`` is what the provider thinks that the
+    batch will cost; after ``results_expire_at`` it does not have the results any more.
+    ``trouble`` is the last error of sending, watching or collecting, empty when the last try
+    went well. ``cancel_wanted_at`` is when a person asked to cancel it, until that is done or
+    refused.
     """
 
     id: str
@@ -55,6 +61,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     cancel_wanted_at: float | None = None
     trouble: str = ""
     raw: dict[str, Any] = {}
+    told_cost: float | None = None
+    results_expire_at: float | None = None
 
     @property
     def is_unsent(self) -> bool:

@@ -19,6 +19,7 @@ from tui.errors import ConfigError, KeyMissingError, KeyRefusedError, UsageError
 from tui.keys import FoundKey, account_variable, find_key
 from tui.paths import Paths
 from tui.providers.base import Dialect
+from tui.providers.lane import CONCURRENCY, Lane, direct_profile
 from tui.providers.profile import Profile, load_profiles
 from tui.providers.traffic import Traffic
 
@@ -30,6 +31,9 @@ SANDBOX = "sandbox"
 
 SANDBOX_RATE_VARIABLE = "BATCHDECK_SANDBOX_ROWS_PER_SECOND"
 _SANDBOX_RATE = 2000.0
+
+_DIRECT = "+direct"
+"""Behind the name of an account: its rows are sent one by one, whatever its kind."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class AccountInfo:
     endpoints: tuple[str, ...]
     min_poll: float
     retention_days: int | None
+    direct: bool = False
 
 
 class Accounts:
@@ -113,6 +118,8 @@ class Accounts:
                 f"account {name!r} names the unknown provider {table.provider!r}",
                 "`batchdeck providers` lists the known ones.",
             )
+        if table.kind == "direct":
+            profile = direct_profile(profile)
         seconds = self._paces.get(name)
         if seconds is None:
             return profile
@@ -142,11 +149,16 @@ class Accounts:
             endpoints=tuple(profile.endpoints),
             min_poll=profile.poll.min_seconds,
             retention_days=profile.retention_days,
+            direct=profile.direct,
         )
 
     def price_source(self, name: str, window: str = "") -> PriceSource:
         """Where the prices of an account's models come from, for one completion window."""
         return price_source(self.profile(name), self._config.prices, window)
+
+    def tells_cost(self, name: str) -> bool:
+        """Does the provider say what a file will cost, before a batch is made of it?"""
+        return bool(self.profile(name).paths.estimate)
 
     def cleans_up(self, name: str) -> bool:
         """Are files at the provider to be deleted once everything was collected?"""
@@ -156,7 +168,7 @@ class Accounts:
         """The account's key; the keyring is asked in a thread."""
         if name in self._given_keys:
             return FoundKey(self._given_keys[name], "session", name)
-        return await asyncio.to_thread(find_key, name, self._variables(name)[1:])
+        return await asyncio.to_thread(find_key, owner_of(name), self._variables(name)[1:])
 
     def key_hint(self, name: str) -> str:
         """Where to put the account's key."""
@@ -182,9 +194,11 @@ class Accounts:
 
     async def forget(self, name: str) -> None:
         """Close an account, so that its key is looked up anew."""
-        dialect = self._dialects.pop(name, None)
-        if dialect is not None:
-            await dialect.aclose()
+        owner = owner_of(name)
+        for known in (owner, direct_name(owner)):
+            dialect = self._dialects.pop(known, None)
+            if dialect is not None:
+                await dialect.aclose()
 
     async def aclose(self) -> None:
         """Close all accounts and the sandbox."""
@@ -198,7 +212,7 @@ class Accounts:
         profile = self.profile(name)
         table = self._table(name)
         if profile.id == SANDBOX and table.base_url is None:
-            return await asyncio.to_thread(self._connect_sandbox, profile)
+            return await asyncio.to_thread(self._connect_sandbox, profile, table)
         trouble = ""
         try:
             found = await self.key(name)
@@ -221,16 +235,22 @@ class Accounts:
             base_url=_address(profile, table),
             key=key,
             allow_http=table.allow_http,
+            lane=_lane(table),
             clock=self._clock,
             traffic=traffic,
         )
 
-    def _connect_sandbox(self, profile: Profile) -> Dialect:
+    def _connect_sandbox(self, profile: Profile, table: AccountConfig) -> Dialect:
         from tui.providers.connect import connect
 
         sandbox = self._start_sandbox()
         return connect(
-            profile, base_url=sandbox.base_url, key=None, uds=sandbox.uds, clock=self._clock
+            profile,
+            base_url=sandbox.base_url,
+            key=None,
+            uds=sandbox.uds,
+            lane=_lane(table),
+            clock=self._clock,
         )
 
     def _start_sandbox(self) -> LocalSandbox:
@@ -250,18 +270,38 @@ class Accounts:
     def _variables(self, name: str) -> tuple[str, ...]:
         table = self._table(name)
         named = (table.key_env,) if table.key_env else ()
-        return (account_variable(name), *named, *self.profile(name).env)
+        return (account_variable(owner_of(name)), *named, *self.profile(name).env)
 
     def _table(self, name: str) -> AccountConfig:
-        table = self._config.accounts.get(name)
-        if table is None and name in self._profiles:
-            table = AccountConfig(provider=name)
+        owner = owner_of(name)
+        table = self._config.accounts.get(owner)
+        if table is None and owner in self._profiles:
+            table = AccountConfig(provider=owner)
+        if table is not None and owner != name:
+            table = msgspec.structs.replace(table, kind="direct")
         if table is None:
             raise UsageError(
                 f"there is no account {name!r}",
                 f"Known: {', '.join(self.names())}, and every provider by its own name.",
             )
         return table
+
+
+def direct_name(account: str) -> str:
+    """The same account, with its rows sent one by one."""
+    return f"{owner_of(account)}{_DIRECT}"
+
+
+def owner_of(account: str) -> str:
+    """The account that a name stands for, and whose key is used."""
+    return account.removesuffix(_DIRECT)
+
+
+def _lane(table: AccountConfig) -> Lane:
+    return Lane(
+        concurrency=table.concurrency or CONCURRENCY,
+        per_minute=table.requests_per_minute or 0.0,
+    )
 
 
 def _address(profile: Profile, table: AccountConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ class RemoteEntry:
 
 async def list_remote(
     context: Context, account: str, *, created_after: float | None = None
-) -> list[RemoteEntry]:
-    """The provider's batches, newest first.
+) -> AsyncIterator[RemoteEntry]:
+    """The provider's batches, newest first; asked for page by page as they are taken.
 
     Raises:
         UsageError: The provider has no list.
@@ -45,10 +45,8 @@ async def list_remote(
     dialect = await context.accounts.dialect(account)
     if not dialect.capabilities.lists:
         raise UsageError("this provider cannot list its batches", "The history is their only list.")
-    entries: list[RemoteEntry] = []
     async for remote in dialect.list_batches(created_after=created_after):
-        entries.append(RemoteEntry(remote, context.history.job_of_remote(account, remote.id)))
-    return entries
+        yield RemoteEntry(remote, context.history.job_of_remote(account, remote.id))
 
 
 async def adopt(
@@ -63,9 +61,9 @@ async def adopt(
         UsageError: It is in the history already, or its rows cannot be known yet.
         BatchdeckError: The provider could not be asked.
     """
-    known = context.history.job_of_remote(account, remote_id)
-    if known is not None:
-        raise UsageError(f"the batch is in the history already, as job {known}")
+    job_id = context.history.job_of_remote(account, remote_id)
+    if job_id is not None:
+        raise UsageError(f"the batch is in the history already, as job {job_id}")
     dialect = await context.accounts.dialect(account)
     remote = await dialect.retrieve(remote_id)
     with tempfile.TemporaryDirectory(prefix="batchdeck-") as folder:
@@ -78,7 +76,9 @@ async def adopt(
             account=account,
             created_at=remote.created_at or context.clock(),
         )
-        sent = Sent(batch, _known(dialect, remote), f"Adopted {remote.id} from the provider")
+        known = _known(dialect, remote)
+        known["results_expire_at"] = context.kept_until(account, remote)
+        sent = Sent(batch, known, f"Adopted {remote.id} from the provider")
         await asyncio.to_thread(_import, context, account, remote, lines, name, sent)
     return context.history.batch(batch.id)
 

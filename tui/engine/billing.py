@@ -27,8 +27,6 @@ async def bill(context: Context, batch: Batch) -> None:
 
 def _bill(context: Context, job: Job) -> None:
     database = context.history.database
-    profile = context.accounts.profile(job.account)
-    source = context.accounts.price_source(job.account, job.window)
     batches = {batch.id: batch for batch in context.history.batches(job.id)}
     by_batch: dict[str, list[Usage]] = {}
     for usage in read_usage(database.read, job.id):
@@ -36,8 +34,13 @@ def _bill(context: Context, job: Job) -> None:
     # A batch that is run again in place bills for both attempts at once.
     shared = {batch.native_of for batch in batches.values()}
     amounts: list[float] = []
+    currencies: set[str] = set()
     for batch_id, usages in by_batch.items():
         batch = batches[batch_id]
+        # Rows that were sent again one by one are paid like single requests.
+        profile = context.accounts.profile(batch.account)
+        source = context.accounts.price_source(batch.account, job.window)
+        currencies.add(source.currency)
         amount = _billed_by_row(usages)
         if amount is None and batch.native_of is None and batch_id not in shared:
             remote = read_batch(batch.raw, profile)
@@ -47,8 +50,10 @@ def _bill(context: Context, job: Job) -> None:
         if amount is None:
             return
         amounts.append(amount)
-    if amounts and any(usage.answered for usages in by_batch.values() for usage in usages):
-        store_actual(database, job.id, sum(amounts), source.currency)
+    if len(currencies) == 1 and any(
+        usage.answered for usages in by_batch.values() for usage in usages
+    ):
+        store_actual(database, job.id, sum(amounts), currencies.pop())
 
 
 def _billed_by_row(usages: list[Usage]) -> float | None:

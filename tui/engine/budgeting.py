@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tui.compose.estimate import Estimate
 from tui.config import BudgetConfig
+from tui.core.jobs import Batch
 from tui.engine.context import Context
 from tui.engine.pricing import FREE
 from tui.errors import BudgetError, UsageError
@@ -32,6 +34,7 @@ class Budgets:
         self._context = context
         self._config = config
         self._reserved: dict[str, float] = {}
+        self._given: dict[str, _Given] = {}
 
     def applies(self, account: str, budget: float | None = None) -> bool:
         """Is there a budget that a submit with this account has to keep?"""
@@ -53,7 +56,13 @@ class Budgets:
         )
 
     def check(
-        self, estimate: Estimate, account: str, budget: float | None = None, *, job_id: str = ""
+        self,
+        estimate: Estimate,
+        account: str,
+        budget: float | None = None,
+        *,
+        job_id: str = "",
+        told_later: bool = False,
     ) -> None:
         """Stop a submit that a budget does not allow.
 
@@ -62,6 +71,8 @@ class Budgets:
             account: The account that sends it.
             budget: For this submit, beside what the configuration says.
             job_id: The job, when there is one: it does not count against itself.
+            told_later: The provider says what it expects before anything is paid (``afford``):
+                a cost that is unknown until then stops nothing here.
 
         Raises:
             BudgetError: It may cost more than the budget, or nobody knows what it costs.
@@ -70,6 +81,8 @@ class Budgets:
         if budget is not None and not 0 <= budget < float("inf"):
             raise UsageError(f"{budget} is no budget", "Give an amount of 0 or more.")
         if not self.applies(account, budget):
+            return
+        if told_later and bound_of(estimate) is None:
             return
         currency = self._config.currency
         most = self._most(estimate)
@@ -93,13 +106,53 @@ class Budgets:
             )
 
     @contextmanager
-    def reserved(self, job_id: str, estimate: Estimate) -> Iterator[None]:
-        """Count a job against the month while it is being sent."""
+    def reserved(
+        self, job_id: str, estimate: Estimate, budget: float | None = None
+    ) -> Iterator[None]:
+        """Count a job against the month while it is being sent, and keep its limits in mind."""
         self._reserved[job_id] = bound_of(estimate) or 0.0
+        self._given[job_id] = _Given(budget, estimate)
         try:
             yield
         finally:
-            del self._reserved[job_id]
+            # Two retries of one job may overlap.
+            self._reserved.pop(job_id, None)
+            self._given.pop(job_id, None)
+
+    def afford(self, batch: Batch) -> None:
+        """Compare what the provider itself expects of a batch with the budget of its submit.
+
+        The parts of a job that were told of before count as well.
+
+        Raises:
+            BudgetError: It expects more than the budget, or says nothing while nobody else
+                knows either.
+        """
+        given = self._given.get(batch.job_id)
+        if given is None:
+            return
+        if batch.told_cost is None:
+            self._most(given.estimate)
+            return
+        given.told += batch.told_cost
+        limits = [limit for limit in (given.budget, self._config.per_submit) if limit is not None]
+        if limits and given.told > min(limits):
+            currency = self._config.currency
+            raise BudgetError(
+                f"the provider expects that this costs {money(given.told, currency)}, and the"
+                f" budget of a submit is {money(min(limits), currency)}",
+                "It was not sent. Raise the budget, or send fewer requests (--sample).",
+            )
+        month = self._config.per_month
+        spent = 0.0 if month is None else self.spending(without=batch.job_id).amount
+        if month is not None and spent + given.told > month:
+            currency = self._config.currency
+            raise BudgetError(
+                f"the provider expects that this costs {money(given.told, currency)},"
+                f" {money(spent, currency)} are spent this month, and its budget is"
+                f" {money(month, currency)}",
+                "It was not sent. Raise budget.per_month, or wait for the next month.",
+            )
 
     def _most(self, estimate: Estimate) -> float:
         most = bound_of(estimate)
@@ -117,6 +170,15 @@ class Budgets:
                 "Set budget.currency in config.toml.",
             )
         return most
+
+
+@dataclass
+class _Given:
+    """What holds for a submit that is under way; ``told`` sums what the provider expects."""
+
+    budget: float | None
+    estimate: Estimate
+    told: float = 0.0
 
 
 def bound_of(estimate: Estimate) -> float | None:

@@ -62,6 +62,10 @@ async def cancel_batch(context: Context, submitter: Submitter, batch: Batch) -> 
     """
     if batch.remote_id is None and await _cancel_here(context, batch):
         return
+    running = batch.submission is Submission.RUNNING
+    if running and context.accounts.profile(batch.account).direct:
+        await _call_off(context, batch)
+        return
     if batch.submission is not Submission.RUNNING:
         await submitter.settled(batch.id)
         batch = context.history.batch(batch.id)
@@ -146,6 +150,17 @@ async def _cancel_there(context: Context, batch: Batch, remote_id: str) -> None:
     context.publish(
         StatusChanged(batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status)
     )
+
+
+async def _call_off(context: Context, batch: Batch) -> None:
+    """Let whoever sends the rows of a direct batch see that no more are to be sent."""
+    if is_terminal(batch.status):
+        return
+    status = BatchStatus.CANCELLING
+    await context.update(
+        batch.id, {"status": status, "raw_status": status.value}, remark="Asked to stop"
+    )
+    context.publish(StatusChanged(batch.job_id, batch.id, status=status, raw_status=status.value))
 
 
 async def _end_gone(context: Context, batch: Batch) -> None:

@@ -17,6 +17,7 @@ from tui.core.jobs import Batch
 from tui.core.outcome import Outcome
 from tui.core.readers import READERS
 from tui.core.remote import BatchIssue, RemoteBatch, ResultSource
+from tui.core.retrying import retryable
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus
 from tui.engine.billing import bill
@@ -25,7 +26,7 @@ from tui.engine.events import DownloadProgressed, RowsCollected
 from tui.errors import GarbledAnswerError, HistoryError, RequestRefusedError
 from tui.paths import open_private
 from tui.providers.base import Dialect, Download
-from tui.store.batches import give_up_rows, pending_in
+from tui.store.batches import blame_rows, give_up_rows, pending_in
 from tui.store.files import begin_anew, mark_received, result_file
 from tui.store.indexing import ResultFile, ResultIndexer
 
@@ -92,13 +93,20 @@ class Collector:
         outcome, code, words = _SILENT[remote.status]
         message = _issue_words(remote.issues) or words
         issue_code = next((issue.code for issue in remote.issues if issue.code), None)
-        retryable = None if outcome is Outcome.FAILED else True
-        error = RowError(code=issue_code or code, message=message, retryable=retryable)
+        again = None if outcome is Outcome.FAILED else True
+        error = RowError(code=issue_code or code, message=message, retryable=again)
+        blamed = 0
+        if remote.status is BatchStatus.FAILED and (lines := errors_by_line(remote.issues)):
+            database = self._context.history.database
+            blamed = await asyncio.to_thread(blame_rows, database, batch, lines)
+            # The others are good as they are: a batch of them alone would have run.
+            message = f"Not run, because of other rows: {message}"
+            error = RowError(code=code, message=message, retryable=True)
         silent = await asyncio.to_thread(
             give_up_rows, self._context.history.database, batch, outcome, error, message[:160]
         )
         await bill(self._context, batch)
-        return silent
+        return silent + blamed
 
     async def _fetch_file(self, dialect: Dialect, batch: Batch, source: ResultSource) -> None:
         context = self._context
@@ -135,6 +143,13 @@ class Collector:
         )
         self._tell_rows(batch, indexer)
         context.reach("collected")
+
+    async def opened(self, dialect: Dialect, batch: Batch) -> tuple[ResultFile, ResultIndexer]:
+        """The output file of a batch that is written here, and what reads it into the history."""
+        context = self._context
+        database = context.history.database
+        file = await asyncio.to_thread(result_file, database, context.paths, batch.id, "output")
+        return file, self._indexer(dialect, batch, file)
 
     def _indexer(self, dialect: Dialect, batch: Batch, file: ResultFile) -> ResultIndexer:
         rules: Mapping[str, bool] = dialect.retry_rules
@@ -241,6 +256,19 @@ def _unwritable(path: Path, error: OSError) -> HistoryError:
         f"{path} cannot be written: {error.strerror}",
         "Free some space; what the provider has is fetched again.",
     )
+
+
+def errors_by_line(issues: tuple[BatchIssue, ...]) -> dict[int, RowError]:
+    """The complaints about single lines of the input; empty when one is about something else."""
+    found: dict[int, RowError] = {}
+    for issue in issues:
+        if issue.line is None or issue.line < 1:
+            return {}
+        again = retryable(None, issue.code) is True
+        words = issue.message or issue.code or "The provider refuses this line"
+        code = issue.code or "invalid_line"
+        found.setdefault(issue.line, RowError(code=code, message=words, retryable=again))
+    return found
 
 
 def _issue_words(issues: tuple[BatchIssue, ...]) -> str:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from tui.core.counts import RemoteCounts
 from tui.core.jobs import Batch
+from tui.core.keeping import kept_until
+from tui.core.remote import RemoteBatch
 from tui.engine.accounts import Accounts
 from tui.engine.events import EventBus, JobEvent, TroubleReported
 from tui.errors import BatchdeckError, UsageError
@@ -114,6 +116,11 @@ class Context:
             return self.history.batch(batch_id)
 
         return await asyncio.to_thread(write)
+
+    def kept_until(self, account: str, remote: RemoteBatch) -> float | None:
+        """When the provider deletes the results of a batch that it has, in Unix seconds."""
+        days = self.accounts.profile(account).retention_days
+        return kept_until(remote.created_at or self.clock(), days)
 
     async def remark(self, batch: Batch, what: str) -> None:
         """Add a line to the timeline of a batch's job."""

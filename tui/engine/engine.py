@@ -9,21 +9,20 @@ from typing import Any
 
 from tui.config import Config, load_config
 from tui.core.filtering import RowFilter
-from tui.core.jobs import Job
-from tui.core.status import Submission, is_terminal
-from tui.engine.accounts import AccountInfo, Accounts
-from tui.engine.adopter import RemoteEntry, adopt, list_remote
+from tui.core.jobs import Batch, Job
+from tui.core.status import BatchStatus
+from tui.engine.accounts import AccountInfo, Accounts, direct_name
 from tui.engine.budgeting import Budgets
 from tui.engine.canceller import cancel_all
 from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.estimator import Estimator
-from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
+from tui.engine.events import EventBus, JobChanged
 from tui.engine.holding import LeaseKeeper
 from tui.engine.insight import Insight
 from tui.engine.planner import plan_first_attempt
 from tui.engine.polling import Poller
-from tui.engine.remover import remove_remote
+from tui.engine.remoting import Remoting
 from tui.engine.retrier import RetryPlan, make_plan
 from tui.engine.reviewing import Reviewing
 from tui.engine.sender import Sender
@@ -35,14 +34,13 @@ from tui.errors import UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
 from tui.store.batches import has_silent_rows
-from tui.store.deleting import delete_job
 from tui.store.history import History
 
 _LOOK_SECONDS = 1.0
 """How often the history is looked at for what another program wrote."""
 
 
-class Engine(Reviewing, Insight):
+class Engine(Reviewing, Insight, Remoting):
     """The verbs. Made by ``Engine.open``; closed by ``close`` at the end.
 
     ``history`` answers questions at once, ``events`` tells what happens. All methods are to
@@ -65,10 +63,11 @@ class Engine(Reviewing, Insight):
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
         self._estimator = Estimator(self._context)
         self._budgets = Budgets(self._context, config.budget)
-        self._submitter = Submitter(self._context)
+        self._submitter = Submitter(self._context, self._budgets.afford)
         self._collector = Collector(self._context)
         self._leases = LeaseKeeper(self._context)
         poller = Poller(self._context, self._submitter, self._collector)
+        self._runner = poller.runner
         self._watcher = Watcher(self._context, self._leases, poller)
         self._sender = Sender(self._context, self._leases, self._submitter, self._watcher)
         self._observer: asyncio.Task[None] | None = None
@@ -208,15 +207,22 @@ class Engine(Reviewing, Insight):
         edits: Mapping[str, Any] | None = None,
         *,
         permanent_too: bool = False,
+        direct: bool = False,
     ) -> RetryPlan:
-        """What a retry would send.
+        """What a retry would send; with ``direct`` one by one, by the direct lane.
 
         Raises:
             UsageError: There is nothing to send.
         """
         job = self.history.job(job_id)
         return await asyncio.to_thread(
-            make_plan, self._context, job, rows, edits or {}, permanent_too=permanent_too
+            make_plan,
+            self._context,
+            job,
+            rows,
+            edits or {},
+            permanent_too=permanent_too,
+            account=direct_name(job.account) if direct else job.account,
         )
 
     async def retry(self, plan: RetryPlan, *, budget: float | None = None) -> Job:
@@ -241,68 +247,21 @@ class Engine(Reviewing, Insight):
         if not live:
             raise UsageError("nothing of this job is running")
         troubles = await self._context.shielded(cancel_all(self._context, self._submitter, live))
+        for batch in live:
+            self._runner.cancel(batch.id)
+            if self.history.batch(batch.id).status is BatchStatus.CANCELLING:
+                await self._stop_here(batch)
         self._watcher.adopt(b for b in self.history.batches(job_id) if b.is_under_way)
         self.events.publish(JobChanged(job_id))
         if troubles:
             raise troubles[0]
         return self.history.job(job_id)
 
-    async def sync(self, account: str | None = None) -> list[RemoteEntry]:
-        """The batches that the provider has, with the jobs that they belong to here."""
-        return await list_remote(self._context, account or self.accounts.default)
-
-    async def adopt(
-        self, remote_id: str, *, account: str | None = None, name: str | None = None
-    ) -> Job:
-        """Bring a batch that was not made here into the history, and watch it.
-
-        Raises:
-            UsageError: It is here already, or its rows cannot be known yet.
-        """
-        batch = await self._context.shielded(
-            adopt(self._context, account or self.accounts.default, remote_id, name=name)
-        )
-        self._watcher.adopt([batch])
-        self.events.publish(JobImported(batch.job_id))
-        return self.history.job(batch.job_id)
-
-    async def attach(self, job_id: str, remote_id: str) -> Job:
-        """Say which batch of the provider an uncertain one of a job became, and watch it.
-
-        Raises:
-            UsageError: Nothing of the job is uncertain, or it is another batch.
-        """
-        uncertain = [
-            batch
-            for batch in self.history.batches(job_id)
-            if batch.submission is Submission.UNCERTAIN
-        ]
-        if not uncertain:
-            raise UsageError("it is certain of every batch of this job whether it was taken")
-        await self._context.shielded(self._submitter.attach(uncertain[0], remote_id))
-        self._watcher.adopt([self.history.batch(uncertain[0].id)])
-        self.events.publish(JobChanged(job_id))
-        return self.history.job(job_id)
-
-    async def delete(self, job_id: str, *, remote: bool = False) -> None:
-        """Take a job out of the history, with its files.
-
-        Args:
-            job_id: The job.
-            remote: Delete the files and batches at the provider first, where that can be.
-
-        Raises:
-            UsageError: A batch of it still runs.
-        """
-        batches = self.history.batches(job_id)
-        if any(batch.is_under_way and not is_terminal(batch.status) for batch in batches):
-            raise UsageError("a batch of this job still runs", "Cancel it first.")
-        if remote:
-            for batch in batches:
-                await self._context.shielded(remove_remote(self._context, batch))
-        self._context.reach("deleting here")
-        await asyncio.to_thread(delete_job, self.history.database, self.paths, job_id)
-        self.events.publish(JobDeleted(job_id))
+    async def _stop_here(self, batch: Batch) -> None:
+        """End a direct batch that nobody is sending; whoever is sending it ends it himself."""
+        dialect = await self.accounts.dialect(batch.account)
+        if dialect.capabilities.runs_here and not self._runner.runs(batch.id):
+            await self._context.shielded(self._watcher.take(batch))
 
     async def drain(self, seconds: float = 10.0) -> None:
         """Let answers that are under way be stored; wait so long at the most."""
@@ -311,6 +270,7 @@ class Engine(Reviewing, Insight):
     async def close(self) -> None:
         """Stop, with everything stored that came."""
         self._sender.closing = True
+        self._runner.close()
         await self.drain()
         if self._observer is not None:
             self._observer.cancel()

@@ -165,7 +165,7 @@ def _store(
         model=str(edits["model"]) if "model" in edits else _most(report.models),
         status=BatchStatus.DRAFT,
         counts=Counts(total=rows, pending=rows),
-        window=wishes.window or next(iter(info.windows), "24h"),
+        window="" if info.direct else wishes.window or next(iter(info.windows), "24h"),
         input_tokens=round(report.input_tokens * rows / report.rows),
         source=_storable(str(path)),
         created_at=context.clock(),

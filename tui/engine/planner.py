@@ -6,7 +6,23 @@ from tui.core.ids import new_batch_id
 from tui.core.jobs import Batch
 from tui.core.parts import PartLimits, plan_parts
 from tui.engine.context import Context
+from tui.errors import UsageError
+from tui.providers.profile import Profile
 from tui.store.batches import begin_first_attempt, places_of
+
+
+def refuse_few(rows: int, profile: Profile) -> None:
+    """See that a provider takes a batch of so few rows.
+
+    Raises:
+        UsageError: It does not.
+    """
+    if rows < profile.limits.min_rows:
+        raise UsageError(
+            f"{profile.name} takes batches of {profile.limits.min_rows:,} rows and more,"
+            f" and these are {rows:,}",
+            "The direct lane sends them one by one (an account NAME+direct, or retry --direct).",
+        )
 
 
 def plan_first_attempt(context: Context, job_id: str) -> None:
@@ -15,7 +31,9 @@ def plan_first_attempt(context: Context, job_id: str) -> None:
     job = history.job(job_id)
     if history.batches(job_id):
         return
-    limits = context.accounts.profile(job.account).limits
+    profile = context.accounts.profile(job.account)
+    limits = profile.limits
+    refuse_few(job.counts.total, profile)
     parts = plan_parts(
         places_of(history.database.read, job_id), PartLimits(limits.rows, limits.bytes)
     )

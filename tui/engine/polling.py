@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from tui.core.jobs import Batch
 from tui.core.remote import RemoteBatch
@@ -16,6 +16,7 @@ from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.engine.canceller import finish_cancelling, is_left_to_us
 from tui.engine.collector import Collector
 from tui.engine.context import Context
+from tui.engine.direct import DirectRunner
 from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
 from tui.engine.native import rebased
 from tui.engine.quota import queue_was_full
@@ -23,6 +24,7 @@ from tui.engine.remover import clean_up
 from tui.engine.submitter import Submitter
 from tui.errors import GarbledAnswerError, QuotaError, RequestRefusedError
 from tui.providers.base import Dialect
+from tui.providers.lane import AnswersRows
 
 _LATE_FILES = 5
 """Polls after the end in which a result file that is not named yet may still appear."""
@@ -52,6 +54,7 @@ class Poller:
         self._context = context
         self._submitter = submitter
         self._collector = collector
+        self.runner = DirectRunner(context, collector)
         self._late: dict[str, int] = {}
         self._cut: dict[str, int] = {}
         self._ending: dict[str, asyncio.Lock] = {}
@@ -79,7 +82,18 @@ class Poller:
             await context.shielded(self._submitter.send(batch.id, unattended=True))
             return Step(over=False, pause=0.0, polled=False)
         dialect = await context.accounts.dialect(batch.account)
-        remote = await self._retrieve(dialect, batch, listed)
+        if dialect.capabilities.runs_here:
+            return await self._run_here(dialect, batch)
+        try:
+            remote = await self._retrieve(dialect, batch, listed)
+        except RequestRefusedError as error:
+            if error.status not in (404, 410):
+                raise
+            if self._is_young(batch):
+                # A list or a copy may lag behind the create.
+                return Step(over=False, pause=self.shortest(batch))
+            error.hint = "Cancel it to give its rows back, if the provider has lost it for good."
+            raise
         context.reach("polled")
         changed = await self._store(batch, remote)
         if is_terminal(remote.status):
@@ -96,6 +110,11 @@ class Poller:
             BatchdeckError: It could not be asked for, or not be fetched.
         """
         dialect = await self._context.accounts.dialect(batch.account)
+        if dialect.capabilities.runs_here:
+            batch = self._context.history.batch(batch.id)
+            if batch.status is BatchStatus.CANCELLING and not self.runner.runs(batch.id):
+                await self._run_here(dialect, batch)
+            return
         remote = await self._retrieve(dialect, batch, {})
         await self._store(batch, remote)
         if is_terminal(remote.status):
@@ -108,6 +127,17 @@ class Poller:
         self._late.pop(batch_id, None)
         self._cut.pop(batch_id, None)
         self._ending.pop(batch_id, None)
+
+    async def _run_here(self, dialect: Dialect, batch: Batch) -> Step:
+        """Send the rows of a direct batch; it is over when all have an answer, or it is stopped."""
+        context = self._context
+        # Answers that are under way are to be kept, even if the watching ends.
+        remote = await context.shielded(self.runner.run(cast("AnswersRows", dialect), batch))
+        if remote is None:
+            return Step(over=False, pause=self.shortest(batch))
+        await self._store(context.history.batch(batch.id), remote)
+        await self._close(batch, remote, "Everything is here")
+        return _OVER
 
     async def _retrieve(
         self, dialect: Dialect, batch: Batch, listed: dict[str, RemoteBatch]
@@ -136,6 +166,8 @@ class Poller:
                 "expires_at": remote.expires_at or batch.expires_at,
                 "raw": remote.raw,
             }
+        if batch.results_expire_at is None:
+            changes["results_expire_at"] = context.kept_until(batch.account, remote)
         if status_changed or counts_changed:
             changes["progressed_at"] = now
         if batch.collected and not is_terminal(remote.status):
@@ -183,6 +215,15 @@ class Poller:
             remark = "The provider does not have all results any more"
         else:
             await self._refuse_cut_files(batch, remote)
+        await self._close(batch, remote, remark)
+        if context.accounts.cleans_up(batch.account):
+            # Who waited for the batch may close the program now: this is still done.
+            await context.shielded(clean_up(context, batch))
+        return True
+
+    async def _close(self, batch: Batch, remote: RemoteBatch, remark: str) -> None:
+        """Give rows that nothing speaks of an outcome, and end the batch."""
+        context = self._context
         silent = await self._collector.settle(batch, remote)
         context.reach("settled")
         if silent:
@@ -198,10 +239,11 @@ class Poller:
             remark=remark,
         )
         context.publish(BatchEnded(batch.job_id, batch.id, status=remote.status))
-        if context.accounts.cleans_up(batch.account):
-            # Who waited for the batch may close the program now: this is still done.
-            await context.shielded(clean_up(context, batch))
-        return True
+
+    def _is_young(self, batch: Batch) -> bool:
+        """Was the batch made so shortly ago that a 404 may only mean "not yet"?"""
+        grace = self._context.accounts.profile(batch.account).poll.grace_404_seconds
+        return self._context.clock() - (batch.submitted_at or 0.0) < grace
 
     def _is_gone(self, batch_id: str, error: RequestRefusedError) -> bool:
         """Has a result file been refused for so long that it will not come any more?

@@ -30,7 +30,7 @@ def price_source(profile: Profile, own: Mapping[str, PriceConfig], window: str =
             input=chosen.input, output=chosen.output, cached=chosen.cached, note="vendor's list"
         )
     for model, table in own.items():
-        part = 1 - table.batch_discount
+        part = 1.0 if profile.direct else 1 - table.batch_discount
         overrides[model] = TokenPrice(
             input=table.input * part,
             output=table.output * part,
@@ -42,4 +42,5 @@ def price_source(profile: Profile, own: Mapping[str, PriceConfig], window: str =
         batch_discount=prices.batch_discount,
         overrides=overrides,
         aliases=prices.model_alias,
+        single=profile.direct,
     )

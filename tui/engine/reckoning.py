@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tui.store.costs import Spending
 
 
+def _job_of(what: str | RetryPlan) -> str:
+    return what if isinstance(what, str) else what.job_id
+
+
 class Reckoning:
     """What the engine can say of the cost of requests, before they are sent."""
 
@@ -130,8 +134,12 @@ class Reckoning:
             yield
             return
         estimate = await self.estimate(what)
-        await asyncio.to_thread(self._budgets.check, estimate, account, budget, job_id=job_id)
-        with self._budgets.reserved(job_id or account, estimate):
+        # A retry may run in place, without an upload that the provider could tell of.
+        later = isinstance(what, str) and self._context.accounts.tells_cost(account)
+        await asyncio.to_thread(
+            self._budgets.check, estimate, account, budget, job_id=job_id, told_later=later
+        )
+        with self._budgets.reserved(job_id or _job_of(what), estimate, budget):
             yield
 
     def _with_estimate(self, job: Job) -> Job:

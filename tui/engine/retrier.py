@@ -15,6 +15,7 @@ from tui.core.jobs import Batch, Job
 from tui.core.outcome import UNANSWERED, Outcome
 from tui.core.parts import PartLimits, plan_parts
 from tui.engine.context import Context
+from tui.engine.planner import refuse_few
 from tui.errors import UsageError
 from tui.store.batches import begin_retry
 from tui.store.chains import changes_before, lengths_of
@@ -60,6 +61,7 @@ def make_plan(
     edits: Mapping[str, Any],
     *,
     permanent_too: bool,
+    account: str,
 ) -> RetryPlan:
     """Find the rows; call it in a thread.
 
@@ -69,6 +71,7 @@ def make_plan(
         rows: A filter, sequence numbers, or ``None`` for all that have no answer.
         edits: Changes of the body.
         permanent_too: Send rows again that cannot succeed unchanged.
+        account: Who sends them.
 
     Raises:
         UsageError: There is nothing to send, or the changes make no sense.
@@ -97,7 +100,7 @@ def make_plan(
             seqs.append(row.seq)
     if not seqs:
         raise _nothing(job, permanent)
-    info = context.accounts.info(job.account)
+    info = context.accounts.info(account)
     seqs = sorted(set(seqs))
     pk = job_pk(history.database.read, job.id)
     before = {} if pk is None else changes_before(history.database.read, pk, seqs).get(seqs[0], {})
@@ -105,7 +108,7 @@ def make_plan(
         job_id=job.id,
         seqs=seqs,
         permanent=permanent,
-        account=job.account,
+        account=account,
         provider=info.provider,
         provider_name=info.provider_name,
         endpoint=job.endpoint,
@@ -145,7 +148,9 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
     alike: dict[bytes, list[int]] = {}
     for seq in plan.seqs:
         alike.setdefault(_encode(before.get(seq, {})), []).append(seq)
-    limits = context.accounts.profile(plan.account).limits
+    profile = context.accounts.profile(plan.account)
+    limits = profile.limits
+    refuse_few(plan.rows, profile)
     fitting = PartLimits(limits.rows, limits.bytes)
     now = context.clock()
     parts: list[tuple[Batch, Sequence[int]]] = []

@@ -19,8 +19,10 @@ from tui.engine.native import begin_native
 from tui.engine.retrier import RetryPlan, store_plan
 from tui.engine.submitter import Submitter
 from tui.engine.watcher import Watcher
-from tui.errors import BatchdeckError, QuotaError, UsageError
-from tui.store.batches import abandon, confirm_sending, put_back
+from tui.errors import BatchdeckError, QuotaError, RequestRefusedError, UsageError
+from tui.store.batches import abandon, confirm_sending, forget_refused, put_back
+
+_NO_SUCH_ROUTE = frozenset({404, 405, 501})
 
 
 class Sender:
@@ -34,6 +36,7 @@ class Sender:
         self._submitter = submitter
         self._watcher = watcher
         self.closing = False
+        self._without_native: set[str] = set()
 
     async def send(
         self, batches: Sequence[Batch], *, resend: bool = False, patient: bool = False
@@ -83,11 +86,30 @@ class Sender:
         Raises:
             BatchdeckError: It was not taken; the rows show their earlier outcome again.
         """
-        native = await begin_native(self._context, plan)
-        if native is not None:
-            batches = [native]
-        else:
-            batches = await asyncio.to_thread(store_plan, self._context, plan)
+        if plan.account not in self._without_native:
+            native = await begin_native(self._context, plan)
+            if native is not None and await self._sent_in_place(native):
+                return
+        batches = await asyncio.to_thread(store_plan, self._context, plan)
+        await self._send_retry(plan, batches)
+
+    async def _sent_in_place(self, native: Batch) -> bool:
+        """Let the provider run rows again in place; ``False`` when it turns out that it cannot.
+
+        Doubleword's older servers, and gateways before newer ones, do not have the route.
+        """
+        context = self._context
+        try:
+            await self._send_retry(native, [native])
+        except RequestRefusedError as error:
+            if error.status not in _NO_SUCH_ROUTE:
+                raise
+            self._without_native.add(native.account)
+            await asyncio.to_thread(forget_refused, context.history.database, native.id)
+            return False
+        return True
+
+    async def _send_retry(self, plan: RetryPlan | Batch, batches: Sequence[Batch]) -> None:
         self._context.reach("retry stored")
         self._context.publish(JobChanged(plan.job_id))
         try:

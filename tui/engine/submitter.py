@@ -9,6 +9,7 @@ when the provider is known not to have it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from tui.core.editing import edit_request, edited_model
@@ -19,6 +20,7 @@ from tui.engine.context import Context, NotOursError
 from tui.engine.events import BatchSubmitted, StatusChanged, UploadProgressed
 from tui.engine.native import rebased, run_again
 from tui.engine.recovery import Verdict, look_up
+from tui.engine.telling import hear_cost, stay_within
 from tui.errors import (
     AccountKeyError,
     AnswerLostError,
@@ -51,10 +53,17 @@ class _FateUnknownError(Exception):
 
 
 class Submitter:
-    """Sends the batches of one engine."""
+    """Sends the batches of one engine.
 
-    def __init__(self, context: Context) -> None:
+    Args:
+        context: The engine's surroundings.
+        afford: Asked before a create, when the provider has said what it thinks that the
+            batch will cost; raises ``BudgetError`` to stop it.
+    """
+
+    def __init__(self, context: Context, afford: Callable[[Batch], None] | None = None) -> None:
         self._context = context
+        self._afford = afford
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def send(self, batch_id: str, *, resend: bool = False, unattended: bool = False) -> None:
@@ -115,6 +124,10 @@ class Submitter:
             path = await self._prepare(dialect, job, batch)
             if dialect.capabilities.uploads and batch.input_file_id is None:
                 batch = await self._upload(dialect, batch, path)
+            if dialect.capabilities.tells_cost:
+                batch = await hear_cost(context, dialect, job, batch)
+            if self._afford is not None:
+                await stay_within(context, dialect, batch, self._afford)
             await self._create(dialect, job, batch, path)
         except NotOursError:
             raise
@@ -181,7 +194,7 @@ class Submitter:
         """The file to send: the job's own where it can go as it is, else one for this batch."""
         folder = self._context.paths.job_folder(job.id)
         whole = batch.attempt == 1 and batch.rows == job.counts.total and not batch.edits
-        if whole and dialect.passes_through:
+        if dialect.capabilities.runs_here or (whole and dialect.passes_through):
             return await asyncio.to_thread(_unchanged, folder / REQUESTS, job.size)
         path = folder / f"{batch.id}.input.jsonl"
         if not path.exists():
@@ -300,25 +313,33 @@ class Submitter:
     async def _running(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> None:
         context = self._context
         now = context.clock()
+        here = dialect.capabilities.runs_here
         await context.update(
             batch.id,
             {
                 "submission": Submission.RUNNING,
                 "status": remote.status,
                 "raw_status": remote.raw_status,
-                "remote_id": remote.id,
+                # Of rows that are sent one by one the provider knows no batch.
+                "remote_id": None if here else remote.id,
                 "remote_counts": remote.counts,
                 "expires_at": remote.expires_at,
+                "results_expire_at": context.kept_until(batch.account, remote),
                 "style": dialect.result_style,
                 "trouble": "",
                 "progressed_at": now,
                 "next_poll_at": now,
                 "raw": remote.raw,
             },
-            remark=f"Taken by the provider as {remote.id}",
+            remark=(
+                "Ready: rows are sent one by one"
+                if here
+                else f"Taken by the provider as {remote.id}"
+            ),
         )
         context.reach("running")
-        context.publish(BatchSubmitted(batch.job_id, batch.id, remote_id=remote.id))
+        if not here:
+            context.publish(BatchSubmitted(batch.job_id, batch.id, remote_id=remote.id))
         context.publish(
             StatusChanged(
                 batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status

@@ -72,6 +72,9 @@ class Capabilities:
     deletes_batches: bool = False
     asks: bool = True
     counts_tokens: bool = False
+    tells_cost: bool = False
+    runs_here: bool = False
+    """Rows are sent one by one by the engine: see ``tui.providers.direct``."""
 
 
 class Dialect(Protocol):

@@ -60,6 +60,7 @@ class BatchDialect:
             deletes_batches=can.delete_batch and bool(self._profile.paths.delete),
             asks=can.ask,
             counts_tokens=bool(self._profile.paths.count_tokens),
+            tells_cost=self.uploads and bool(self._profile.paths.estimate),
         )
 
     @property
@@ -145,18 +146,23 @@ class BatchDialect:
             raise self.unable("delete a batch")
         await self._gone(self.action("delete", batch_id, "delete the batch", method="DELETE"))
 
+    @property
+    def wire(self) -> Wire:
+        """The account's way to the provider."""
+        return self._wire
+
     async def ask(self, request: bytes) -> bytes:
         """The answer to one request, at once; see ``Dialect.ask``."""
+        reply = await self._wire.ask(self.question(request))
+        reply.table()
+        return reply.body
+
+    def question(self, request: bytes) -> Call:
+        """The call of a single request; see ``Dialect.ask`` for what it raises."""
         if not self.capabilities.asks:
             raise self.unable("answer a single request")
         has_path = self._wire.address.base.path.strip("/") != ""
-        return await self.answer_in(ask_call(self._profile, request, has_path=has_path))
-
-    async def answer_in(self, call: Call) -> bytes:
-        """Make the call of a single request; the answer is its body, which is a JSON object."""
-        reply = await self._wire.ask(call)
-        reply.table()
-        return reply.body
+        return ask_call(self._profile, request, has_path=has_path)
 
     async def models(self) -> list[str]:
         """Ids of the models that the account may use, in the provider's order."""

@@ -12,16 +12,20 @@ import httpx
 from tui.errors import KeyMissingError
 from tui.providers.address import address_of
 from tui.providers.base import Dialect
+from tui.providers.direct import DirectDialect
 from tui.providers.files import FilesDialect
 from tui.providers.http import Wire
 from tui.providers.inline import InlineDialect
+from tui.providers.lane import Lane
 from tui.providers.messages import MessagesDialect
 from tui.providers.profile import Profile
 from tui.providers.scaledown import ScaledownDialect
 from tui.providers.schema import DialectName
 from tui.providers.traffic import Traffic
 
-_DIALECTS: dict[DialectName, Callable[[Wire], Dialect]] = {
+_Spoken = FilesDialect | MessagesDialect | ScaledownDialect | InlineDialect
+
+_DIALECTS: dict[DialectName, Callable[[Wire], _Spoken]] = {
     "files": FilesDialect,
     "messages": MessagesDialect,
     "scaledown": ScaledownDialect,
@@ -37,6 +41,7 @@ def connect(
     uds: Path | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     allow_http: bool = False,
+    lane: Lane | None = None,
     clock: Callable[[], float] = time.time,
     traffic: Traffic | None = None,
 ) -> Dialect:
@@ -50,6 +55,7 @@ def connect(
         uds: A Unix socket to speak through instead of the network.
         transport: Replaces the network altogether.
         allow_http: Allow plain http to other machines.
+        lane: How fast rows may be sent where they are sent one by one.
         clock: Unix seconds.
         traffic: Where requests are counted.
 
@@ -72,8 +78,19 @@ def connect(
         query=profile.query,
         allow_http=allow_http or uds is not None,
     )
-    wire = Wire(profile, address, key, transport=transport, uds=uds, clock=clock, traffic=traffic)
-    return _DIALECTS[profile.dialect](wire)
+    lane = lane or Lane()
+    wire = Wire(
+        profile,
+        address,
+        key,
+        transport=transport,
+        uds=uds,
+        connections=max(16, lane.concurrency + 4),
+        clock=clock,
+        traffic=traffic,
+    )
+    dialect = _DIALECTS[profile.dialect](wire)
+    return DirectDialect(dialect, lane, clock) if profile.direct else dialect
 
 
 def _with_path(base_url: str, usual: str) -> str:

@@ -40,6 +40,10 @@ LARGEST_REPLY = 256 << 20
 
 _MOST_REDIRECTS = 5
 _CONNECT_SECONDS = 10.0
+_CONNECTIONS = 16
+_KEEPALIVE_SECONDS = 2.0
+"""Usual servers close an idle connection after five seconds; a call that goes out on one just
+then loses its answer, and a create is not made again blindly."""
 _ERROR_HEAD = 1 << 16
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -55,6 +59,7 @@ class Wire:
         key: The key, if there is one.
         transport: Replaces the network, for tests.
         uds: A Unix socket to speak through.
+        connections: How many calls may be under way at a time.
         clock: Unix seconds.
         traffic: Where requests are counted.
 
@@ -71,6 +76,7 @@ class Wire:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         uds: Path | None = None,
+        connections: int = _CONNECTIONS,
         clock: Callable[[], float] = time.time,
         traffic: Traffic | None = None,
     ) -> None:
@@ -80,7 +86,7 @@ class Wire:
         self.rules = RetryRules(profile.retry_codes)
         self._key = _checked(key, profile)
         self._clock = clock
-        self._client = _client(address, transport, uds)
+        self._client = _client(address, transport, uds, connections)
 
     def __repr__(self) -> str:
         return f"Wire({self.profile.id}, {self.address.base})"
@@ -228,7 +234,10 @@ class Wire:
             head = await self._head(response)
         finally:
             await response.aclose()
-        answer = Answer(response.status_code, response.headers, head)
+        return self.refused(Answer(response.status_code, response.headers, head), call)
+
+    def refused(self, answer: Answer, call: Call) -> BatchdeckError:
+        """The error for an answer to a call that is not a success."""
         profile = self.profile
         reading = Reading(profile.name, self._key, profile.quota, self.rules, self._clock())
         return refusal(answer, reading, what=call.what, repeatable=call.repeatable)
@@ -296,11 +305,18 @@ def _checked(key: str | None, profile: Profile) -> str | None:
 
 
 def _client(
-    address: Address, transport: httpx.AsyncBaseTransport | None, uds: Path | None
+    address: Address,
+    transport: httpx.AsyncBaseTransport | None,
+    uds: Path | None,
+    connections: int,
 ) -> httpx.AsyncClient:
     # Plain http never meets a certificate: reading the roots would only cost time.
     verify = not address.is_plain
-    limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=5.0)
+    limits = httpx.Limits(
+        max_connections=connections,
+        max_keepalive_connections=max(8, connections - 8),
+        keepalive_expiry=_KEEPALIVE_SECONDS,
+    )
     if transport is None and uds is not None:
         transport = httpx.AsyncHTTPTransport(uds=str(uds), verify=verify, limits=limits)
     try:

@@ -99,21 +99,19 @@ class MessagesDialect(BatchDialect):
         """Not offered: there are no files."""
         raise self.unable("delete a file")
 
-    async def ask(self, request: bytes) -> bytes:
-        """The answer of the Messages endpoint to one request, translated where need be."""
+    def question(self, request: bytes) -> Call:
+        """The call of the Messages endpoint for one request, translated where need be."""
         if not self.capabilities.asks:
             raise self.unable("answer a single request")
         params = msgspec.json.decode(self.encode_line(request))["params"]
-        return await self.answer_in(
-            Call(
-                "POST",
-                "/v1/messages",
-                WHAT,
-                repeatable=False,
-                headers=self._headers,
-                json=params,
-                patience=self._profile.http.send_seconds,
-            )
+        return Call(
+            "POST",
+            "/v1/messages",
+            WHAT,
+            repeatable=False,
+            headers=self._headers,
+            json=params,
+            patience=self._profile.http.send_seconds,
         )
 
     async def models(self) -> list[str]:

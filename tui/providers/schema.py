@@ -138,11 +138,13 @@ class Profile(
 
     ``models`` are all that there are, where they never change. ``refuses`` and ``needs`` are
     what a row may not hold, or has to, as far as the check before a submit can tell.
+    ``direct``: there are no batches; rows are sent one by one (``tui.providers.direct``).
     """
 
     id: str
     name: str
     dialect: DialectName = "files"
+    direct: bool = False
     base_url: str = ""
     docs: str = ""
     notes: tuple[str, ...] = ()

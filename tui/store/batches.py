@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from tui.core.jobs import Batch
-from tui.core.outcome import Outcome
+from tui.core.outcome import OUTCOMES, UNANSWERED, Outcome
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus, Submission
 from tui.errors import UsageError
@@ -188,6 +188,17 @@ def abandon(database: Database, batch_id: str, reason: str, now: float) -> None:
         refresh_job(connection, job)
 
 
+def forget_refused(database: Database, batch_id: str) -> None:
+    """Drop the record of a retry that was not taken and has given its rows back."""
+    with database.write(durable=True) as connection:
+        _, job = batch_pk(connection, batch_id)
+        connection.execute(
+            "DELETE FROM batches WHERE id=? AND submission=?",
+            (batch_id, Submission.REFUSED.value),
+        )
+        refresh_job(connection, job)
+
+
 def rows_of(connection: sqlite3.Connection, batch_id: str) -> list[int]:
     """The rows of a retry, in the order of the input."""
     return [
@@ -211,9 +222,48 @@ def has_silent_rows(database: Database, batch_id: str) -> bool:
 
 def pending_in(database: Database, batch: Batch) -> int:
     """How many rows of a batch have no result."""
+    return len(pending_seqs(database, batch))
+
+
+def pending_seqs(database: Database, batch: Batch) -> list[int]:
+    """The rows of a batch that have no result, in the order of the input."""
     bounds = _bounds(batch)
     pk, job = batch_pk(database.read, batch.id)
-    return len(pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None))
+    return pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
+
+
+def answered_in(database: Database, batch: Batch) -> tuple[int, int]:
+    """How many rows of a batch have an answer, and how many a line without one."""
+    pk, job = batch_pk(database.read, batch.id)
+    good = bad = 0
+    for outcome, count in database.read.execute(
+        "SELECT outcome, count(*) FROM results WHERE job=? AND batch=? AND file IS NOT NULL"
+        " GROUP BY outcome",
+        (job, pk),
+    ):
+        if OUTCOMES[outcome] in UNANSWERED:
+            bad += count
+        else:
+            good += count
+    return good, bad
+
+
+def mark_running(database: Database, batch_id: str) -> None:
+    """Note that the rows of a batch are being sent, unless somebody has called it off."""
+    with database.write() as connection:
+        moved = connection.execute(
+            "UPDATE batches SET status=?, raw_status=? WHERE id=? AND status NOT IN (?, ?)"
+            " RETURNING job",
+            (
+                BatchStatus.IN_PROGRESS.value,
+                BatchStatus.IN_PROGRESS.value,
+                batch_id,
+                BatchStatus.CANCELLING.value,
+                BatchStatus.CANCELLED.value,
+            ),
+        ).fetchall()
+        for (job,) in moved:
+            refresh_job(connection, job)
 
 
 def _bounds(batch: Batch) -> tuple[int, int] | None:
@@ -245,6 +295,40 @@ def give_up_rows(
             group = Groups(connection, job).number(None, error)
             settle(connection, (pk, job, batch.attempt), part, outcome, group, preview)
     return len(waiting)
+
+
+def blame_rows(database: Database, batch: Batch, errors: Mapping[int, RowError]) -> int:
+    """Give pending rows of a failed batch the error that the provider has for their line.
+
+    Args:
+        database: The history.
+        batch: The batch.
+        errors: By line of the batch's input, counted from 1.
+
+    Returns:
+        How many rows there were.
+    """
+    bounds = _bounds(batch)
+    blamed = 0
+    with database.write() as connection:
+        pk, job = batch_pk(connection, batch.id)
+        waiting = set(pending_of(connection, pk, job, bounds or _EVERYWHERE, listed=bounds is None))
+        listed = rows_of(connection, batch.id) if bounds is None else []
+        for line, error in errors.items():
+            seq = bounds[0] + line - 1 if bounds else (listed[line - 1 : line] or [-1])[0]
+            if seq in waiting:
+                waiting.discard(seq)
+                group = Groups(connection, job).number(None, error)
+                settle(
+                    connection,
+                    (pk, job, batch.attempt),
+                    [seq],
+                    Outcome.FAILED,
+                    group,
+                    error.message[:160],
+                )
+                blamed += 1
+    return blamed
 
 
 def write_input(

@@ -167,6 +167,15 @@ class History:
             " OR (b.submission='running' AND b.collected=0)",
         )
 
+    def expiring(self) -> dict[str, float]:
+        """Jobs with results that are still to be collected, and when the first of them go."""
+        rows = self.database.read.execute(
+            "SELECT j.id, min(b.results_expire_at) FROM batches b JOIN jobs j ON j.pk=b.job"
+            " WHERE b.submission='running' AND b.collected=0 AND b.results_expire_at IS NOT NULL"
+            " GROUP BY j.pk"
+        )
+        return dict(rows.fetchall())
+
     def job_of_remote(self, account: str, remote_id: str) -> str | None:
         """The job that a batch of the provider belongs to; ``None`` when it is not known here."""
         found = self.database.read.execute(
@@ -311,6 +320,8 @@ class History:
     def document(self, job_id: str) -> dict[str, Any]:
         """The job document of the contracts, ready for JSON."""
         job = self.job(job_id)
+        batches = self.batches(job_id)
+        kept = [batch.results_expire_at for batch in batches if batch.results_expire_at is not None]
         cost = msgspec.to_builtins(job.cost)
         return {
             "id": job.id,
@@ -326,8 +337,9 @@ class History:
             "created_at": rfc3339(job.created_at),
             "submitted_at": rfc3339(job.submitted_at),
             "ended_at": rfc3339(job.ended_at),
+            "results_expire_at": rfc3339(min(kept, default=None)),
             "trouble": job.trouble or None,
-            "batches": [_batch_document(batch) for batch in self.batches(job_id)],
+            "batches": [_batch_document(batch) for batch in batches],
             "error_groups": [_group_document(group) for group in self.error_groups(job_id)],
             "strays": msgspec.to_builtins(self.strays(job_id)),
         }
@@ -362,6 +374,8 @@ def _batch_document(batch: Batch) -> dict[str, Any]:
         "ended_at": rfc3339(batch.ended_at),
         "expires_at": rfc3339(batch.expires_at),
         "next_poll_at": rfc3339(batch.next_poll_at),
+        "results_expire_at": rfc3339(batch.results_expire_at),
+        "told_cost": batch.told_cost,
         "trouble": batch.trouble or None,
     }
 

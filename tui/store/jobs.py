@@ -16,18 +16,22 @@ from tui.errors import UnknownJobError
 _JOB = (
     "pk, id, name, account, provider, endpoint, model, window, source, size, total,"
     " input_tokens, status, created_at, submitted_at, ended_at, cost_estimated, cost_actual,"
-    " currency, trouble"
+    " currency, trouble,"
+    # Known only when it is known of every batch of the first sending.
+    " (SELECT CASE WHEN count(*)=count(b.told_cost) THEN sum(b.told_cost) END"
+    " FROM batches b WHERE b.job=jobs.pk AND b.attempt=1) AS told"
 )
 _BATCH = (
     "b.id, j.id, b.account, b.attempt, b.part, b.rows, b.first_seq, b.last_seq, b.submission,"
     " b.status, b.raw_status, b.remote_id, b.input_file_id, b.remote_counts, b.edits,"
     " b.collected, b.created_at, b.submitted_at, b.ended_at, b.expires_at, b.progressed_at,"
-    " b.next_poll_at, b.trouble, b.raw, b.native_of, b.cancel_wanted_at"
+    " b.next_poll_at, b.trouble, b.raw, b.native_of, b.told_cost, b.results_expire_at,"
+    " b.cancel_wanted_at"
 )
 _CHANGEABLE = {
     "submission", "status", "raw_status", "remote_id", "input_file_id", "remote_counts",
     "collected", "submitted_at", "ended_at", "expires_at", "progressed_at", "next_poll_at",
-    "trouble", "raw", "style", "rows", "cancel_wanted_at",
+    "trouble", "raw", "style", "rows", "told_cost", "results_expire_at", "cancel_wanted_at",
 }  # fmt: skip
 
 
@@ -208,7 +212,7 @@ def _job(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Job:
         created_at=row[13],
         submitted_at=row[14],
         ended_at=row[15],
-        cost=Cost(estimated=row[16], actual=row[17], currency=row[18]),
+        cost=Cost(estimated=row[16], actual=row[17], currency=row[18], told=row[20]),
         trouble=row[19],
     )
 
@@ -240,7 +244,9 @@ def _batch(row: tuple[Any, ...]) -> Batch:
         trouble=row[22],
         raw=msgspec.json.decode(row[23]),
         native_of=row[24],
-        cancel_wanted_at=row[25],
+        told_cost=row[25],
+        results_expire_at=row[26],
+        cancel_wanted_at=row[27],
     )
 
 

@@ -39,10 +39,17 @@ def m003_samples(connection: sqlite3.Connection) -> None:
     )
 
 
+def m004_what_providers_tell(connection: sqlite3.Connection) -> None:
+    """What a provider thinks that a batch will cost, and until when it keeps the results."""
+    connection.execute("ALTER TABLE batches ADD COLUMN told_cost REAL")
+    connection.execute("ALTER TABLE batches ADD COLUMN results_expire_at REAL")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
     m003_samples,
+    m004_what_providers_tell,
 )
 """All steps, in order; never edit one that was released."""
 

@@ -31,6 +31,7 @@ from tui.ui.messages import (
     ExternalRequested,
     FileRequested,
     JobRequested,
+    RemoteRequested,
     RetryRequested,
     SampleRequested,
     SubmitRequested,
@@ -172,6 +173,7 @@ class BatchdeckApp(App[int]):
     @on(DraftSubmitRequested)
     @on(RetryRequested)
     @on(JobRequested)
+    @on(RemoteRequested)
     @on(ExportRequested)
     @on(ExternalRequested)
     def _work_requested(self, event: Message) -> None:

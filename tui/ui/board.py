@@ -38,6 +38,10 @@ class JobReader(Protocol):
         """Its batches."""
         ...
 
+    def expiring(self) -> dict[str, float]:
+        """Jobs with results to collect, and when the provider deletes the first of them."""
+        ...
+
 
 @dataclass
 class Pace:
@@ -71,13 +75,15 @@ class JobView:
     """A job, and what can be worked out about it while it runs.
 
     ``done`` counts rows that the provider is done with, collected or not; ``rate`` is in
-    rows a second; ``expires_at`` is when the window of its live batches ends.
+    rows a second; ``expires_at`` is when the window of its live batches ends;
+    ``kept_until`` when the provider deletes results that are not here.
     """
 
     job: Job
     done: int = 0
     rate: float | None = None
     expires_at: float | None = None
+    kept_until: float | None = None
     raw_status: str = ""
     trouble: str = ""
     transfer: tuple[str, int, int | None] | None = None
@@ -107,7 +113,10 @@ class Board:
 
     def reload(self) -> None:
         """Read all jobs anew."""
+        expiring = self._history.expiring()
         self._views = {job.id: self._view(job) for job in self._history.jobs()}
+        for job_id, view in self._views.items():
+            view.kept_until = expiring.get(job_id)
 
     def update(self, job_ids: Iterable[str]) -> bool:
         """Read some jobs anew.
@@ -116,6 +125,7 @@ class Board:
             Whether a job came or went, so that the list must be made anew.
         """
         rearranged = False
+        expiring = self._history.expiring()
         for job_id in job_ids:
             try:
                 job = self._history.job(job_id)
@@ -124,6 +134,7 @@ class Board:
                 continue
             rearranged = rearranged or job_id not in self._views
             self._views[job_id] = self._view(job)
+            self._views[job_id].kept_until = expiring.get(job_id)
         if rearranged:
             ordered = sorted(self._views.values(), key=_newest_first)
             self._views = {view.job.id: view for view in ordered}

@@ -234,6 +234,13 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "delete", "Delete", "D,delete", "Remove the job from the history, after asking.", (_B,)
     ),
+    Command(
+        "remote",
+        "Provider's list",
+        "P",
+        "See which batches the provider has, and bring one in.",
+        (_B,),
+    ),
     Command("next_row", "Next", "n", "Show the next row.", (_R,), (_R,)),
     Command("previous_row", "Previous", "p", "Show the row before.", (_R,), (_R,)),
     Command("view", "JSON", "w", "Show request and answer as text, or as JSON.", (_R,), (_R,)),

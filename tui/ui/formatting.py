@@ -90,12 +90,11 @@ def money(amount: float | None, currency: str = "USD") -> str:
 
 
 def cost(of: Cost) -> str:
-    """What a job cost, else what it is thought to cost (``~``), else ``-``."""
+    """What a job cost, else what we, or the provider, think that it costs (``~``), else ``-``."""
     if of.actual is not None:
         return money(of.actual, of.currency)
-    if of.estimated is not None:
-        return "~" + money(of.estimated, of.currency)
-    return "-"
+    guess = of.told if of.estimated is None else of.estimated
+    return "-" if guess is None else "~" + money(guess, of.currency)
 
 
 def percent(part: float, whole: float) -> str:

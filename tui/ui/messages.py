@@ -83,6 +83,13 @@ class JobRequested(Message):
 
 
 @dataclass
+class RemoteRequested(Message):
+    """The provider's own list of batches is to be shown, of this account at first."""
+
+    account: str | None = None
+
+
+@dataclass
 class ExportRequested(Message):
     """Rows of a job are to be written to a file.
 

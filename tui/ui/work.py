@@ -18,6 +18,7 @@ from tui.core.text import one_line, visible
 from tui.errors import AccountKeyError, BatchdeckError
 from tui.ui import formatting
 from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.delete import DeleteDialog
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.key import KeyAnswer, KeyDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
@@ -29,10 +30,12 @@ from tui.ui.messages import (
     ExternalRequested,
     FileRequested,
     JobRequested,
+    RemoteRequested,
     RetryRequested,
     SampleRequested,
     SubmitRequested,
 )
+from tui.ui.remotedesk import RemoteDesk
 from tui.ui.sample import write_sample
 from tui.ui.wholes import WholeJobs
 from tui.ui.widgets.path_list import start_folder
@@ -82,6 +85,8 @@ class Work(WholeJobs):
                 self._start("dialog", self.compare(asked), "Comparing")
             case JobRequested(verb=verb):
                 self._start(verb, self.on_job(asked), _VERBS[verb])
+            case RemoteRequested(account=account):
+                self._start("dialog", self.remote(account), "Reading the provider's list")
             case ExportRequested():
                 self._start("export", self.export(asked), "Exporting")
             case ExternalRequested():
@@ -163,6 +168,8 @@ class Work(WholeJobs):
             ("input", f"about {formatting.short_number(asked.input_tokens)} tokens"),
         ]
         note = "Runs on this machine: free." if asked.account == "sandbox" else ""
+        if account.direct:
+            note = "Rows are sent one by one, as long as Batchdeck runs."
         title = f"Submit {one_line(asked.name, 36)}?"
         if not await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit", note)):
             return
@@ -220,6 +227,19 @@ class Work(WholeJobs):
         await self._keyed(plan.account, lambda: self._engine.retry(plan))
         self._say(f"{formatting.counted(plan.rows, 'row')} of {_title(job)} on the way again")
 
+    async def remote(self, account: str | None) -> None:
+        """Show what the provider has, and the job that was chosen there."""
+        from tui.ui.dialogs.remote import RemoteDialog
+
+        history = self._engine.history
+        chosen = account or next(iter(self._engine.account_names()))
+        desk = RemoteDesk(self._engine, self._keyed)
+        job_id = await self._app.push_screen_wait(
+            RemoteDialog(desk, chosen, lambda job_id: history.job(job_id).name)
+        )
+        if job_id is not None:
+            self._app.main.show_in_list(job_id)
+
     async def on_job(self, asked: JobRequested) -> None:
         """Cancel, collect or delete."""
         job = self._engine.history.job(asked.job_id)
@@ -248,11 +268,17 @@ class Work(WholeJobs):
             ("job", one_line(job.name, 44)),
             ("rows", f"{job.counts.total:,}, {job.counts.answered:,} with an answer"),
         ]
-        note = "Its requests and answers on this machine are lost. The provider is not asked."
-        dialog = ConfirmDialog("Delete from the history?", facts, "Delete", note, dangerous=True)
-        if await self._app.push_screen_wait(dialog):
-            await self._engine.delete(job.id)
-            self._say(f"{_title(job)} is deleted")
+        provider = one_line(self._engine.account(job.account).provider_name, 30)
+        files, batches = self._engine.deletable(job.id)
+        kept = [word for word, there in (("files", files), ("batches", batches)) if there]
+        there = f"its {' and '.join(kept)} at {provider}" if kept else ""
+        why_not = "The provider keeps nothing of it, or cannot delete it."
+        also: bool | None = await self._app.push_screen_wait(DeleteDialog(facts, there, why_not))
+        if also is None:
+            return
+        await self._keyed(job.account, lambda: self._engine.delete(job.id, remote=also))
+        where = f" here and at {provider}" if also else ""
+        self._say(f"{_title(job)} is deleted{where}")
 
 
 def _name(provider: str, account: str) -> str:

@@ -22,6 +22,7 @@ from tui.ui.messages import (
     JobHighlighted,
     JobOpened,
     JobRequested,
+    RemoteRequested,
     RetryRequested,
 )
 from tui.ui.targets import CommandTarget
@@ -152,6 +153,8 @@ class BatchesPane(CommandTarget, Vertical):
         job = self.job
         if command_id in ("filter", "errors_only"):
             return "" if self._board is not None and len(self._board) else "There are no jobs yet."
+        if command_id == "remote":
+            return "" if self._engine is not None else "The history is not open yet."
         if job is None:
             return "No job is chosen."
         if command_id == "compare" and (self._board is None or len(self._board) < 2):
@@ -267,6 +270,10 @@ class BatchesPane(CommandTarget, Vertical):
     def action_delete(self) -> None:
         """Ask to remove the job."""
         self._ask("delete")
+
+    def action_remote(self) -> None:
+        """Ask for the provider's own list."""
+        self.post_message(RemoteRequested(self.job.account if self.job is not None else None))
 
     def _ask(self, verb: str) -> None:
         if self.job is not None:

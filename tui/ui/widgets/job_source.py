@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
+from tui.core.keeping import keeping_flag
 from tui.core.status import BatchStatus
 from tui.core.text import one_line
 from tui.ui import formatting
@@ -86,6 +87,9 @@ def job_cells(view: JobView, now: float) -> Cells:
 def _left(view: JobView, now: float) -> Parts:
     if view.trouble and (view.is_live or view.job.status == BatchStatus.DRAFT):
         return (("! see", "warn"),)
+    if keeping_flag(view.kept_until, now, collected=False):
+        left = (view.kept_until or now) - now
+        return (("! lost" if left <= 0 else f"! {formatting.age(left)}", "bad"),)
     seconds = view.seconds_left
     if seconds is not None:
         return (("~" + formatting.duration(seconds), ""),)

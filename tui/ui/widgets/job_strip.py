@@ -6,7 +6,8 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from tui.core.jobs import Batch, TimelineEntry
+from tui.core.jobs import Batch, Cost, TimelineEntry
+from tui.core.keeping import keeping_flag, keeping_words
 from tui.core.status import BatchStatus, Submission
 from tui.core.text import one_line, visible
 from tui.ui import formatting
@@ -68,20 +69,40 @@ def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> li
     parts += [*_headline(view, now), ("\n", "")]
     if view.trouble:
         parts += [("! " + visible(one_line(view.trouble, 400)), "warn"), ("\n", "")]
+    if flag := keeping_flag(view.kept_until, now, collected=False):
+        # On two lines: at 120 columns half of them are the timeline's.
+        what, _, state = flag.partition(": ")
+        parts += [(f"! {what}:\n  {state}", "bad"), ("   ctrl+r", "accent")]
+        parts.append((" fetches what there is\n", "muted"))
     facts = [
         one_line(job.account, 40),
         one_line(job.model, 60),
         job.endpoint,
-        f"{job.window} window",
+        f"{job.window} window" if job.window else "",
         formatting.size(job.size),
     ]
     parts += [(" · ".join(filter(None, facts)), "muted"), ("\n", "")]
     parts += [*counts_parts(job.counts), ("\n", "")]
+    if told := " · ".join(filter(None, (_kept(batches, now), _cost(job.cost)))):
+        parts += [(told, "muted"), ("\n", "")]
     for batch in batches[:6]:
         parts += _batch(batch)
     if len(batches) > 6:
         parts.append((f"and {len(batches) - 6} more batches", "muted"))
     return parts
+
+
+def _cost(cost: Cost) -> str:
+    """What is known of the money, where the column of the list may be too narrow for it."""
+    told = cost.told
+    if cost.actual is None and told is not None:
+        return f"the provider expects {formatting.money(told, cost.currency)}"
+    return ""
+
+
+def _kept(batches: list[Batch], now: float) -> str:
+    ends = [batch.results_expire_at for batch in batches if batch.results_expire_at is not None]
+    return keeping_words(min(ends), now) if ends else ""
 
 
 def _headline(view: JobView, now: float) -> list[Part]:

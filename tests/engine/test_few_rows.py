@@ -1,0 +1,32 @@
+"""A provider that takes no small batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.bench import Bench
+from tests.fakes.loop import JumpingLoop, run
+from tui.config import Config
+from tui.errors import UsageError
+
+
+def test_too_few_rows_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        config = Config(providers={"sandbox": {"limits": {"min_rows": 3}}})
+        async with bench.engine(config) as engine:
+            job = await bench.imported(engine, "a", "b")
+            with pytest.raises(UsageError, match="takes batches of 3 rows and more") as caught:
+                await engine.submit(job.id)
+            assert "one by one" in caught.value.hint
+            assert not bench.provider.calls
+            job = await bench.done(engine, "a", "fail", "c")
+            assert job.counts.failed == 1
+            plan = await engine.plan_retry(job.id)
+            with pytest.raises(UsageError, match="and these are 1"):
+                await engine.retry(plan)
+            assert engine.history.job(job.id).counts.failed == 1
+
+    run(test)
