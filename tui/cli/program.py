@@ -176,6 +176,7 @@ for command in (
     results.results,
     results.export,
     sending.retry,
+    jobs.tag,
     jobs.cancel,
     jobs.delete,
     remote.sync,

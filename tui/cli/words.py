@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tui.cli.output import Cell, Colour, glyph
+from tui.core.tags import tag_words
+from tui.core.text import one_line
 
 if TYPE_CHECKING:
     from tui.core.counts import Counts
@@ -116,6 +118,8 @@ def job_pairs(job: Job) -> dict[str, Cell | str]:
         "created": moment_words(job.created_at),
         "ended": moment_words(job.ended_at),
         "trouble": Cell(job.trouble, "red"),
+        "tags": tag_words(job.tags),
+        "note": one_line(job.note, 400),
     }
 
 

@@ -14,6 +14,7 @@ from tui.core.jobs import Job
 from tui.core.status import is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
+from tui.engine.annotating import annotate_job
 from tui.engine.budgeting import Budgets
 from tui.engine.canceller import cancel_batch
 from tui.engine.collector import Collector
@@ -258,6 +259,12 @@ class Engine(Composing):
         self._watcher.adopt([batch])
         self.events.publish(JobImported(batch.job_id))
         return self.history.job(batch.job_id)
+
+    async def annotate(
+        self, job_id: str, *, tags: Sequence[str] | None = None, note: str | None = None
+    ) -> Job:
+        """Write tags or a note on a job, in place of those that it has."""
+        return await annotate_job(self._context, job_id, tags, note)
 
     async def delete(self, job_id: str, *, remote: bool = False) -> None:
         """Take a job out of the history, with its files.

@@ -24,7 +24,13 @@ def m001_initial(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial,)
+def m002_tags_and_note(connection: sqlite3.Connection) -> None:
+    """What a person writes on a job: tags with spaces between them, and a note."""
+    for column in ("tags", "note"):
+        connection.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial, m002_tags_and_note)
 """All steps, in order; never edit one that was released."""
 
 
