@@ -76,6 +76,10 @@ class Accounts:
         self._sandbox: LocalSandbox | None = None
         self._sandbox_lock = threading.Lock()
 
+    def take_config(self, config: Config) -> None:
+        """Go by other settings; the providers stay those that were loaded."""
+        self._config = config
+
     @property
     def default(self) -> str:
         """The account that is meant when none is named."""

@@ -30,14 +30,14 @@ class Budgets:
 
     def __init__(self, context: Context, config: BudgetConfig) -> None:
         self._context = context
-        self._config = config
+        self.config = config
         self._reserved: dict[str, float] = {}
 
     def applies(self, account: str, budget: float | None = None) -> bool:
         """Is there a budget that a submit with this account has to keep?"""
         if self._context.accounts.profile(account).id == FREE:
             return False
-        limits = (budget, self._config.per_submit, self._config.per_month)
+        limits = (budget, self.config.per_submit, self.config.per_month)
         return any(limit is not None for limit in limits)
 
     def spending(self, *, without: str = "") -> Spending:
@@ -47,7 +47,7 @@ class Budgets:
         return read_spending(
             self._context.history.database.read,
             month.timestamp(),
-            self._config.currency,
+            self.config.currency,
             free=FREE,
             without=without,
         )
@@ -71,16 +71,16 @@ class Budgets:
             raise UsageError(f"{budget} is no budget", "Give an amount of 0 or more.")
         if not self.applies(account, budget):
             return
-        currency = self._config.currency
+        currency = self.config.currency
         most = self._most(estimate)
-        limits = [limit for limit in (budget, self._config.per_submit) if limit is not None]
+        limits = [limit for limit in (budget, self.config.per_submit) if limit is not None]
         if limits and most > min(limits):
             raise BudgetError(
                 f"this may cost {cost_range(estimate)}, and the budget of a submit is"
                 f" {money(min(limits), currency)}",
                 "Raise the budget, lower max_tokens, or send fewer requests (--sample).",
             )
-        month = self._config.per_month
+        month = self.config.per_month
         if month is None:
             return
         spent = self.spending(without=job_id)
@@ -110,9 +110,9 @@ class Budgets:
                 'Set the price in config.toml, [prices."MODEL"] input = … output = …,'
                 " or max_tokens in the requests.",
             )
-        if estimate.currency != self._config.currency:
+        if estimate.currency != self.config.currency:
             raise BudgetError(
-                f"the budget is in {self._config.currency} and the account pays in"
+                f"the budget is in {self.config.currency} and the account pays in"
                 f" {estimate.currency}",
                 "Set budget.currency in config.toml.",
             )

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tui.config import PollingConfig
 from tui.core.jobs import Batch
 from tui.engine.accounts import Accounts
 from tui.engine.events import EventBus, JobEvent, TroubleReported
@@ -48,6 +49,7 @@ class Context:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     poll_errors: dict[str, list[BatchdeckError]] = field(default_factory=dict)
     log: logging.Logger = LOGGER
+    polling: PollingConfig = field(default_factory=PollingConfig)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     _passed: int = 0
 

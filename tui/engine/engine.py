@@ -23,6 +23,7 @@ from tui.engine.context import Context
 from tui.engine.estimator import Estimator
 from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
 from tui.engine.holding import LeaseKeeper
+from tui.engine.hooks import Hooks
 from tui.engine.planner import plan_first_attempt
 from tui.engine.polling import Poller
 from tui.engine.remover import remove_remote
@@ -66,6 +67,7 @@ class Engine(Composing):
         self.events = EventBus()
         self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
+        self._context.polling = config.polling
         self._estimator = Estimator(self._context)
         self._budgets = Budgets(self._context, config.budget)
         self._submitter = Submitter(self._context)
@@ -74,6 +76,8 @@ class Engine(Composing):
         poller = Poller(self._context, self._submitter, self._collector)
         self._watcher = Watcher(self._context, self._leases, poller)
         self._sender = Sender(self._context, self._leases, self._submitter, self._watcher)
+        self._hooks = Hooks(self._context, config)
+        self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
 
     @classmethod
@@ -108,6 +112,13 @@ class Engine(Composing):
         if watch:
             engine.watch()
         return engine
+
+    def take_config(self, config: Config) -> None:
+        """Go by other settings from now on; providers and keys stay as they were opened."""
+        self.config = self._hooks.config = config
+        self._context.polling = config.polling
+        self._budgets.config = config.budget
+        self.accounts.take_config(config)
 
     def account_names(self) -> list[str]:
         """The accounts to choose from, the default one first."""
@@ -325,6 +336,7 @@ class Engine(Composing):
             self._observer.cancel()
             await asyncio.gather(self._observer, return_exceptions=True)
         await self._watcher.close()
+        await self._hooks.close()
         await self.drain(2.0)
         await self._context.cancel_all()
         await self._leases.close()
