@@ -19,7 +19,7 @@ from tui.core.jobs import Batch, Cost, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.outcome import Outcome
 from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
 from tui.core.status import BatchStatus, Submission
-from tui.engine.events import EventBus
+from tui.engine.events import EventBus, JobChanged
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 
@@ -253,6 +253,19 @@ class FakeEngine:
 
     async def delete(self, job_id: str) -> None:
         self.asked.append(("delete", job_id))
+
+    def take_config(self, config: Config) -> None:
+        self.config = config
+
+    async def annotate(self, job_id: str, *, tags: Any = None, note: str | None = None) -> Job:
+        job = self.history.job(job_id)
+        if tags is not None:
+            job = msgspec.structs.replace(job, tags=tuple(tags))
+        if note is not None:
+            job = msgspec.structs.replace(job, note=note)
+        self.history.add(job)
+        self.events.publish(JobChanged(job_id))
+        return job
 
     async def drain(self, seconds: float = 10.0) -> None:
         self.asked.append(("drain",))

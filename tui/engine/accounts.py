@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SANDBOX = "sandbox"
 """The account that needs no key and no configuration."""
 
+HERE = "sandbox:"
+"""An address that leads any account of the OpenAI dialect to the sandbox: to rehearse with it."""
+
 SANDBOX_RATE_VARIABLE = "BATCHDECK_SANDBOX_ROWS_PER_SECOND"
 _SANDBOX_RATE = 2000.0
 
@@ -178,7 +181,7 @@ class Accounts:
     async def _open(self, name: str) -> Dialect:
         profile = self.profile(name)
         table = self._table(name)
-        if profile.id == SANDBOX and table.base_url is None:
+        if table.base_url == HERE or (profile.id == SANDBOX and table.base_url is None):
             return await asyncio.to_thread(self._connect_sandbox, profile)
         trouble = ""
         try:
@@ -207,7 +210,12 @@ class Accounts:
 
         sandbox = self._start_sandbox()
         return connect(
-            profile, base_url=sandbox.base_url, key=None, uds=sandbox.uds, clock=self._clock
+            profile,
+            base_url=sandbox.base_url,
+            # No key of the person's goes there.
+            key="sandbox" if profile.needs_key else None,
+            uds=sandbox.uds,
+            clock=self._clock,
         )
 
     def _start_sandbox(self) -> LocalSandbox:

@@ -9,6 +9,7 @@ from tui.engine.events import (
     BatchEnded,
     BatchSubmitted,
     DownloadProgressed,
+    HookEnded,
     JobDeleted,
     JobEvent,
     JobImported,
@@ -73,6 +74,8 @@ class EngineBridge:
                 changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
                 self._journal.note(f"{event.job_id}: ended, {status.value}")
+            case HookEnded(what=what, good=good):
+                self._journal.note(f"{event.job_id}: the hook {what}", bad=not good)
             case TroubleReported(message=message, hint=hint):
                 self._journal.note(f"{event.job_id}: {message}. {hint}".rstrip(), bad=True)
         self._schedule()

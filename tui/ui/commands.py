@@ -215,6 +215,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "delete", "Delete", "D,delete", "Remove the job from the history, after asking.", (_B,)
     ),
+    Command("details", "Details", "i", "Show all facts about the job, to copy or post.", (_B,)),
+    Command("tags", "Tags", "t", "Write tags on the job, to find it by.", (_B,)),
+    Command("note", "Note", "N", "Write a note on the job.", (_B,)),
+    Command("accounts", "Accounts", "a", "List the jobs of one account, or of all.", (_B,)),
     Command("next_row", "Next", "n", "Show the next row.", (_R,), (_R,)),
     Command("previous_row", "Previous", "p", "Show the row before.", (_R,), (_R,)),
     Command("view", "JSON", "w", "Show request and answer as text, or as JSON.", (_R,), (_R,)),
@@ -242,6 +246,14 @@ COMMANDS: tuple[Command, ...] = (
         (_M,),
         (_C,),
         action="app.sample",
+    ),
+    Command(
+        "settings",
+        "Settings",
+        "comma",
+        "Change theme, density, budget, notifications and more.",
+        (_M,),
+        action="app.settings",
     ),
     Command("theme", "Theme", "", "Choose other colours.", (_M,), action="app.theme"),
     Command(
