@@ -45,30 +45,46 @@ class Setting:
 SETTINGS = (
     Setting("theme", "Theme", "Colours of the dashboard", "choice"),
     Setting("compact", "Compact", "No frames, more rows", "switch"),
-    Setting("default_account", "Account", "The one that is meant when none is named", "choice"),
+    Setting(
+        "default_account", "Default account", "The one that is meant when none is named", "choice"
+    ),
     Setting("budget.per_submit", "Budget of a submit", "What may cost more is not sent", "amount"),
     Setting("budget.per_month", "Budget of a month", "For all submits, in UTC", "amount"),
-    Setting("notifications.bell", "Bell", "When a job ends while you look elsewhere", "switch"),
-    Setting("notifications.title", "Title", "What runs, in the terminal's title", "switch"),
     Setting(
-        "notifications.desktop", "Desktop", "Notifications through the terminal (OSC 9, 777)",
+        "notifications.bell", "Ring the bell", "When a job ends while you look elsewhere", "switch"
+    ),
+    Setting(
+        "notifications.title", "Terminal title", "What runs, in the terminal's title", "switch"
+    ),
+    Setting(
+        "notifications.desktop",
+        "Desktop notification",
+        "Notifications through the terminal (OSC 9, 777)",
         "choice",
     ),
     Setting(
-        "hooks.on_job_end", "Command at the end", "Run when a job ends, its document on stdin",
+        "hooks.on_job_end",
+        "Command at the end",
+        "Run when a job ends, its document on stdin",
         "text",
     ),
     Setting(
-        "polling.fastest", "Ask at most every", "Seconds between two questions to a provider",
-        "amount", "the provider's",
+        "polling.fastest",
+        "Ask at most every",
+        "Seconds between two questions to a provider",
+        "amount",
+        "the provider's",
     ),
     Setting(
-        "polling.slowest", "Ask at least every", "Seconds between two questions to a provider",
-        "amount", "the provider's",
+        "polling.slowest",
+        "Ask at least every",
+        "Seconds between two questions to a provider",
+        "amount",
+        "the provider's",
     ),
     Setting("editor", "Editor", "For o; else $VISUAL or $EDITOR", "text", "$EDITOR"),
     Setting("pager", "Pager", "For v; else $PAGER", "text", "$PAGER"),
-)  # fmt: skip
+)
 """In the order of the list."""
 
 

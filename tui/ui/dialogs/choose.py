@@ -73,7 +73,7 @@ class ChooseDialog(Dialog[str]):
                 Option(
                     content(
                         [
-                            ("● " if choice.value == self._now else "  ", "accent"),
+                            (" ● " if choice.value == self._now else "   ", "accent"),
                             (f"{one_line(choice.name, width):<{width}}  ", ""),
                             (one_line(choice.words, 40), "muted"),
                         ]

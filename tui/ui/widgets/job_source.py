@@ -76,7 +76,7 @@ def job_cells(view: JobView, now: float) -> Cells:
         bar_parts(counts, BAR_WIDTH, view.done),
         ((f"{done:,}", ""), (f"/{counts.total:,}", "muted")),
         ((f"{counts.unanswered:,}", "bad"),) if counts.unanswered else (("0", "muted"),),
-        formatting.short_number(view.rate) if view.is_live and view.rate else "",
+        formatting.rate(view.rate) if view.is_live and view.rate else "",
         _left(view, now),
         formatting.cost(job.cost),
         ((one_line(job.model, 60), "muted"),),

@@ -14,7 +14,7 @@ from tui.ui import formatting
 from tui.ui.board import JobView
 from tui.ui.jobfacts import batch_parts, submission_words
 from tui.ui.status import bar_parts, counts_parts
-from tui.ui.tones import Part, content
+from tui.ui.tones import Part, Parts, content
 
 _BAR = 24
 _MOST_BATCHES = 4
@@ -64,7 +64,8 @@ class JobStrip(Horizontal):
             return
         self.border_title = content([(f" {one_line(view.job.name, 120)} ", "strong")])
         tall = self.size.height > 4
-        self._facts.update(content(_facts(view, now) if tall else _short(view, now)), layout=False)
+        facts = _facts(view, now, self._facts.size.width) if tall else _short(view, now)
+        self._facts.update(content(facts), layout=False)
         self._story.update(content(_story(groups, timeline, now)), layout=False)
 
 
@@ -74,19 +75,20 @@ def _short(view: JobView, now: float) -> list[Part]:
         *_headline(view, now),
         ("\n", ""),
         *counts_parts(view.job.counts),
-        ("\n" + " · ".join(filter(None, _whereabouts(view))), "muted"),
+        ("\n", ""),
         *_own_words(view, "   "),
+        (" · ".join(filter(None, _whereabouts(view))), "muted"),
     ]
 
 
-def _facts(view: JobView, now: float) -> list[Part]:
+def _facts(view: JobView, now: float, width: int) -> list[Part]:
     job = view.job
     done = max(view.done, job.counts.ended)
     parts: list[Part] = [*_headline(view, now), ("\n\n", "")]
     parts += [*bar_parts(job.counts, _BAR, view.done), ("  ", "")]
     parts += [(formatting.percent(done, job.counts.total), "strong")]
     parts += [(f"  {done:,} of {job.counts.total:,}\n", "muted")]
-    parts += [*counts_parts(job.counts), ("\n\n", "")]
+    parts += [*_wrapped(counts_parts(job.counts), width), ("\n\n", "")]
     account, model, *rest = _whereabouts(view)
     cost = formatting.cost(job.cost)
     if job.cost.actual is not None and job.cost.estimated is not None:
@@ -109,6 +111,22 @@ def _facts(view: JobView, now: float) -> list[Part]:
     return parts
 
 
+def _wrapped(parts: Parts, width: int) -> list[Part]:
+    """Parts with gaps between them; where a line is full, a gap becomes its end."""
+    lines: list[Part] = []
+    used = 0
+    for text, tone in parts:
+        if not text.strip():
+            continue
+        gap = 2 if used else 0
+        if used and used + gap + len(text) > width:
+            lines.append(("\n", ""))
+            used = gap = 0
+        lines.append((" " * gap + text, tone))
+        used += gap + len(text)
+    return lines
+
+
 def _whereabouts(view: JobView) -> list[str]:
     job = view.job
     return [
@@ -120,10 +138,10 @@ def _whereabouts(view: JobView) -> list[str]:
     ]
 
 
-def _own_words(view: JobView, before: str) -> list[Part]:
+def _own_words(view: JobView, after: str) -> list[Part]:
     tags, note = tag_words(view.job.tags), one_line(view.job.note, 200)
-    parts: list[Part] = [(before + tags, "accent")] if tags else []
-    return [*parts, (before + note, "")] if note else parts
+    parts: list[Part] = [(tags + after, "accent")] if tags else []
+    return [*parts, (note + after, "")] if note else parts
 
 
 def _headline(view: JobView, now: float) -> list[Part]:
@@ -150,7 +168,8 @@ def _progress(view: JobView, now: float) -> list[Part]:
     if view.is_live:
         figures = [formatting.percent(view.done, job.counts.total) + " done"]
         if view.rate:
-            figures.append(f"{formatting.short_number(view.rate)} rows/s")
+            pace = formatting.rate(view.rate)
+            figures.append(f"{pace[:-2]} rows/h" if pace.endswith("/h") else f"{pace} rows/s")
         if view.seconds_left is not None:
             figures.append(f"~{formatting.duration(view.seconds_left)} left")
         if view.expires_at is not None:
