@@ -60,7 +60,7 @@ class Herald:
         if running := len(board.live()):
             facts.append(f"{running} running")
         if stuck := board.stuck():
-            facts.append(f"{stuck} stuck")
+            facts.append(f"{stuck} to look at")
         if self._unseen_failures:
             facts.append(f"{self._unseen_failures} failed")
         self.terminal.set_title(" · ".join(facts) + " - Batchdeck" if facts else "Batchdeck")
