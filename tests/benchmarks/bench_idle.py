@@ -3,9 +3,10 @@
     python -m tests.benchmarks.bench_idle [seconds] [rounds]
 
 Headless, with the real engine and the sandbox at a slow rate. Each round measures the
-processor time of the process over some seconds, in four states: nothing runs, 20 batches run
-and their list is shown, the same on a large terminal, the same without the focus. The figure
-is per cent of one core; rounds alternate, and medians are told.
+processor time of the process over some seconds: the dashboard with nothing that runs; the
+engine alone, watching 20 batches, with the sandbox that answers it in the same process; and
+the dashboard on top of that, at two sizes and without the focus. The figure is per cent of
+one core; rounds alternate, and medians are told.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ ROWS = 5_000
 RATE = 0.2
 """Rows a second: a row ends every five seconds in each batch, as at a busy provider."""
 
+AGE = 3 * 3600.0
+"""Seconds ago at which the batches were sent."""
+
 
 async def prepare(paths: Paths, batches: int) -> None:
     """Send jobs that will run for hours."""
@@ -38,7 +42,12 @@ async def prepare(paths: Paths, batches: int) -> None:
     base = {"method": "POST", "url": "/v1/chat/completions", "body": body}
     lines = (json.dumps({"custom_id": f"r{n}", **base}) for n in range(ROWS))
     await asyncio.to_thread(file.write_text, "".join(f"{line}\n" for line in lines))
-    engine = await Engine.open(paths, Config(), sandbox_rate=RATE)
+
+    # Sent hours ago: a batch is young for a short part of its life.
+    def clock() -> float:
+        return time.time() - AGE
+
+    engine = await Engine.open(paths, Config(), clock=clock, sandbox_rate=RATE)
     for number in range(batches):
         job = await engine.import_file(file, name=f"job {number}")
         await engine.submit(job.id)
@@ -71,6 +80,17 @@ async def measure(paths: Paths, size: tuple[int, int], seconds: float, *, focuse
         return 100 * (time.process_time() - begun) / (time.monotonic() - clock)
 
 
+async def measure_engine(paths: Paths, seconds: float) -> float:
+    """The same without a dashboard."""
+    engine = await Engine.open(paths, Config(), watch=True, sandbox_rate=RATE)
+    await asyncio.sleep(4)
+    begun, clock = time.process_time(), time.monotonic()
+    await asyncio.sleep(seconds)
+    used = 100 * (time.process_time() - begun) / (time.monotonic() - clock)
+    await engine.close()
+    return used
+
+
 async def main(seconds: float, rounds: int) -> None:
     """Measure all states in turn, and print the medians."""
     cases = {
@@ -85,7 +105,9 @@ async def main(seconds: float, rounds: int) -> None:
         for count in (0, BATCHES):
             homes[count] = Paths.find(Path(folder) / str(count))
             await prepare(homes[count], count)
+        alone = figures.setdefault(f"{BATCHES} watched, no dashboard", [])
         for _ in range(rounds):
+            alone.append(await measure_engine(homes[BATCHES], seconds))
             for name, (count, size, focused) in cases.items():
                 figures[name].append(await measure(homes[count], size, seconds, focused=focused))
     for name, values in figures.items():

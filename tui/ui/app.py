@@ -235,6 +235,7 @@ class BatchdeckApp(ThemedApp):
     def watch_app_focus(self, focused: bool) -> None:
         """Let the clock rest while nobody looks."""
         self.main.pause_clock(not focused)
+        self.bridge.watch_calmly(not focused)
         if focused:
             self._show_title()
 

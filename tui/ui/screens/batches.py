@@ -64,7 +64,7 @@ class BatchesPane(CommandTarget, Vertical):
         self._failed_only = False
         self._account = ""
         self._order = JobOrder()
-        self._told: tuple[str, list[ErrorGroup], list[TimelineEntry]] | None = None
+        self._extras: tuple[str, list[ErrorGroup], list[TimelineEntry]] | None = None
         self._table = VirtualTable(JOB_COLUMNS, id="jobs")
         self._table.placeholder = (("Opening the history …", "muted"),)
         self._filter = FilterLine("name, #tag, note, model, account, status, id", id="job-filter")
@@ -137,7 +137,7 @@ class BatchesPane(CommandTarget, Vertical):
             self._show_jobs()
         else:
             self._table.rows_changed()
-        self._told = None
+        self._extras = None
         self._draw_strip()
         self.update_commands()
 
@@ -146,8 +146,12 @@ class BatchesPane(CommandTarget, Vertical):
         board = self._board
         if board is not None:
             board.take(await asyncio.to_thread(board.read))
-            self._told = None
+            self._extras = None
             self._show_jobs()
+
+    def on_resize(self) -> None:
+        """Let the strip fit, once it has its new size."""
+        self.call_after_refresh(self._draw_strip)
 
     def tick(self) -> None:
         """Let ages and times left go on."""
@@ -224,11 +228,11 @@ class BatchesPane(CommandTarget, Vertical):
             self._strip.show(None, [], [], self._now())
             return
         job_id, history = view.job.id, self._engine.history
-        if self._told is None or self._told[0] != job_id:
+        if self._extras is None or self._extras[0] != job_id:
             if not view.batches:
                 view.batches = history.batches(job_id)
-            self._told = (job_id, history.error_groups(job_id), history.timeline(job_id))
-        self._strip.show(view, self._told[1], self._told[2], self._now())
+            self._extras = (job_id, history.error_groups(job_id), history.timeline(job_id))
+        self._strip.show(view, self._extras[1], self._extras[2], self._now())
 
     @property
     def _is_filtered(self) -> bool:

@@ -35,6 +35,7 @@ class JobStrip(Horizontal):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._facts = Static("", id="strip-facts", markup=False)
+        self._drawn: tuple[str, list[Part], list[Part]] | None = None
         self._story = Static("", id="strip-story", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -58,15 +59,22 @@ class JobStrip(Horizontal):
             now: Unix seconds.
         """
         if view is None:
+            self._drawn = None
             self._facts.update("")
             self._story.update("")
             self.border_title = None
             return
-        self.border_title = content([(f" {one_line(view.job.name, 120)} ", "strong")])
         tall = self.size.height > 4
         facts = _facts(view, now, self._facts.size.width) if tall else _short(view, now)
+        story = _story(groups, timeline, now)
+        title = f" {one_line(view.job.name, 120)} "
+        # The clock ticks every second, and mostly there is nothing new to paint.
+        if self._drawn == (title, facts, story):
+            return
+        self._drawn = (title, facts, story)
+        self.border_title = content([(title, "strong")])
         self._facts.update(content(facts), layout=False)
-        self._story.update(content(_story(groups, timeline, now)), layout=False)
+        self._story.update(content(story), layout=False)
 
 
 def _short(view: JobView, now: float) -> list[Part]:

@@ -63,6 +63,7 @@ class TopBar(Horizontal):
         super().__init__(id="top-bar")
         self._progress = ""
         self._live = self._stuck = 0
+        self._drawn: list[Part] = []
         self._summary = Static("", id="running", markup=False)
         self._tabs = [_Tab(pane, index + 1, label) for index, (pane, label) in enumerate(_PANES)]
 
@@ -116,4 +117,6 @@ class TopBar(Horizontal):
             parts += [(f"! {self._stuck} to look at", "warn"), ("   ", "")]
         if self._live:
             parts.append((f"◑ {self._live} running", "live"))
-        self._summary.update(content(parts), layout=False)
+        if parts != self._drawn:
+            self._drawn = parts
+            self._summary.update(content(parts), layout=False)
