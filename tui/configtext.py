@@ -15,7 +15,8 @@ FIRST_FILE = """\
 # The account that is meant when none is named. The sandbox runs here, free, without a key.
 #default_account = "sandbox"
 
-# batchdeck-dark, batchdeck-light, batchdeck-contrast, or any theme of Textual:
+# batchdeck-dark, batchdeck-light, batchdeck-contrast, batchdeck-contrast-light,
+# or any theme of Textual:
 # nord, gruvbox, dracula, tokyo-night, catppuccin-mocha, ansi-dark, ansi-light ...
 #theme = "batchdeck-dark"
 

@@ -169,3 +169,20 @@ async def test_a_keymap_that_names_no_command_names_the_nearest(engine: FakeEngi
     app = fake_app(engine, Config(keymap={"retri": "f5"}))
     async with running(app):
         assert any("did you mean 'retry'?" in entry.text for entry in app.journal.entries)
+
+
+@pytest.mark.parametrize("key", ["comma", "i", "t", "N", "a", "L", "question_mark", "D", "r", "n"])
+async def test_every_dialog_fits_into_80_columns(engine: FakeEngine, key: str) -> None:
+    engine.history.add(a_job(1, name="a name that is far too long " * 5))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is not app.main)
+        await pilot.pause()
+        box = app.screen.query_one(".dialog").region
+        assert box in app.screen.region, box
+        for keys in app.screen.query(".dialog-keys, .dialog-buttons"):
+            assert keys.region in box, keys
+        # It closes again, one level at a time.
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)

@@ -116,7 +116,7 @@ async def change_settings(app: BatchdeckApp, engine: Engine) -> None:
             SettingsRow(setting.title, value_words(app.config, setting), setting.help)
             for setting in SETTINGS
         ]
-        dialog = SettingsDialog(rows, at, str(app.paths.config_file))
+        dialog = SettingsDialog(rows, at, app.paths.config_file)
         chosen = await app.push_screen_wait(dialog)
         if chosen is None:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from textual import on
@@ -12,7 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.core.text import one_line, visible
+from tui.core.text import one_line
+from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
 from tui.ui.tones import Part, content
 
@@ -54,7 +56,7 @@ class SettingsDialog(Dialog[int]):
         Binding("space", "take", show=False),
     ]
 
-    def __init__(self, rows: Sequence[SettingsRow], at: int, file: str) -> None:
+    def __init__(self, rows: Sequence[SettingsRow], at: int, file: Path) -> None:
         super().__init__()
         self._rows = rows
         self._at = at
@@ -73,7 +75,11 @@ class SettingsDialog(Dialog[int]):
         )
         yield Static("", id="settings-help", markup=False)
         keys: list[Part] = [("enter", "accent"), (" changes   ", "muted")]
-        keys += [("esc", "accent"), (" leaves   ", "muted"), (visible(self._file), "muted")]
+        keys += [
+            ("esc", "accent"),
+            (" leaves   ", "muted"),
+            (formatting.path(self._file, 36), "muted"),
+        ]
         yield Static(content(keys), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:

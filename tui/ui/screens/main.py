@@ -60,8 +60,8 @@ class MainScreen(Screen[None]):
     MainScreen.-tall ResultsPane #row-view { display: block; }
     MainScreen.-tall ResultsPane.-empty #row-view { display: none; }
     MainScreen.-tall JobStrip { height: 45%; min-height: 11; max-height: 16; }
-    MainScreen.-tall.-wide JobStrip { max-height: 28; layout: vertical; }
-    MainScreen.-tall.-wide JobStrip #strip-facts { height: 13; }
+    MainScreen.-tall.-wide JobStrip { height: 50%; max-height: 28; layout: vertical; }
+    MainScreen.-tall.-wide JobStrip #strip-facts { height: 12; }
     MainScreen.-tall.-medium JobStrip #strip-story,
     MainScreen.-tall.-wide JobStrip #strip-story { display: block; }
     MainScreen #too-small {

@@ -14,7 +14,7 @@ from tui.ui import formatting
 from tui.ui.board import JobView
 from tui.ui.jobfacts import batch_parts, submission_words
 from tui.ui.status import bar_parts, counts_parts
-from tui.ui.tones import Part, Parts, content
+from tui.ui.tones import Part, Parts, Tone, content
 
 _BAR = 24
 _MOST_BATCHES = 4
@@ -110,7 +110,7 @@ def _facts(view: JobView, now: float, width: int) -> list[Part]:
     ]
     for label, value in rows:
         if value:
-            tone = "accent" if label == "tags" else ""
+            tone: Tone = "accent" if label == "tags" else ""
             parts += [(f"{label:<{_LABEL}}", "muted"), (f"{value}\n", tone)]
     for batch in view.batches[:_MOST_BATCHES]:
         parts += [*batch_parts(batch), ("\n", "")]
