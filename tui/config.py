@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tui.configtext import line_of, text_lines, with_value
 from tui.errors import ConfigError, UsageError
 from tui.paths import Paths
 
@@ -62,17 +63,48 @@ class BudgetConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     currency: str = "USD"
 
 
+class NotificationsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[notifications]`` table: how the end of a job is told while nobody looks.
+
+    ``desktop`` is the escape sequence for a notification of the desktop: ``auto`` sends the
+    one that the terminal is known to understand, if any.
+    """
+
+    bell: bool = True
+    title: bool = True
+    desktop: Literal["auto", "off", "osc9", "osc777"] = "auto"
+
+
+class HooksConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[hooks]`` table: a command run at the end of a job, and its time in seconds."""
+
+    on_job_end: str = ""
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+
+
+class PollingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[polling]`` table: bounds, in seconds, beside those of the provider's profile."""
+
+    fastest: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None
+    slowest: Annotated[float, msgspec.Meta(gt=0, le=86400)] | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, with what holds when the file does not say."""
 
     default_account: str = "sandbox"
     theme: str = "batchdeck-dark"
     compact: bool = False
+    editor: str = ""
+    pager: str = ""
     keymap: dict[str, str] = {}
     accounts: dict[str, AccountConfig] = {}
     providers: dict[str, dict[str, Any]] = {}
     prices: dict[str, PriceConfig] = {}
     budget: BudgetConfig = BudgetConfig()
+    notifications: NotificationsConfig = NotificationsConfig()
+    hooks: HooksConfig = HooksConfig()
+    polling: PollingConfig = PollingConfig()
 
     def account_table(self, name: str) -> AccountConfig | None:
         """The table of one account, ``None`` when the file has none of that name."""
@@ -104,16 +136,55 @@ def _parsed(text: str, file: Path) -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file} is not valid TOML: {error}", "Mend the line it names.") from None
-    check_keys(table, Config.__struct_fields__, where=str(file))
-    accounts = table.get("accounts")
-    for name, account in accounts.items() if isinstance(accounts, dict) else ():
-        if isinstance(account, dict):
-            fields = AccountConfig.__struct_fields__
-            check_keys(account, fields, where=f"{file}, [accounts.{name}]")
+    return converted(table, text, file)
+
+
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "budget": BudgetConfig,
+    "notifications": NotificationsConfig,
+    "hooks": HooksConfig,
+    "polling": PollingConfig,
+}
+_NAMED_TABLES: dict[str, type[msgspec.Struct]] = {"accounts": AccountConfig, "prices": PriceConfig}
+
+
+def converted(table: dict[str, Any], text: str, file: Path) -> Config:
+    """The settings that a parsed file says.
+
+    Args:
+        table: What was parsed.
+        text: The file as it stands, to tell lines of faults; may be empty.
+        file: Its name, for messages.
+
+    Raises:
+        ConfigError: Something in it cannot be used.
+    """
+    sections: list[tuple[str, Any, type[msgspec.Struct]]] = [("", table, Config)]
+    sections += [(name, table.get(name), kind) for name, kind in _TABLES.items()]
+    for outer, kind in _NAMED_TABLES.items():
+        inner = table.get(outer)
+        if isinstance(inner, dict):
+            sections += [(f"{outer}.{name}", value, kind) for name, value in inner.items()]
+    for section, value, kind in sections:
+        if isinstance(value, dict):
+            _check_section(value, kind.__struct_fields__, text, file, section)
     try:
         return msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{file}: {error}", "Mend the key it names.") from None
+        where = re.search(r"at `\$\.(?:(.+)\.)?([^.`]+)`", str(error))
+        line = line_of(text, where.group(1) or "", where.group(2)) if where else None
+        place = f"{file}, line {line}" if line else str(file)
+        raise ConfigError(f"{place}: {error}", "Mend the key it names.") from None
+
+
+def _check_section(
+    table: dict[str, Any], known: Iterable[str], text: str, file: Path, section: str
+) -> None:
+    known = list(known)
+    for key in table:
+        line = line_of(text, section, key)
+        where = f"{file}, line {line}" if line else str(file)
+        check_keys({key: None}, known, where=f"{where}, [{section}]" if section else where)
 
 
 def check_keys(table: dict[str, Any], known: Iterable[str], *, where: str) -> None:
@@ -169,7 +240,7 @@ def remove_account(paths: Paths, name: str) -> None:
     kept: list[str] = []
     skipping = False
     headers = (f"[accounts.{name}]", f"[accounts.{name}.")
-    for line in _lines(_read_text(paths.config_file)):
+    for line in text_lines(_read_text(paths.config_file)):
         if line.lstrip().startswith("["):
             skipping = line.strip().startswith(headers)
         if not skipping:
@@ -179,22 +250,49 @@ def remove_account(paths: Paths, name: str) -> None:
     _write_checked(paths.config_file, "".join(kept), wanted, f"Take out [accounts.{name}] by hand.")
 
 
-def set_option(paths: Paths, key: str, value: str | bool) -> None:
-    """Set one top-level option, leaving comments and tables as they are.
+def set_option(paths: Paths, key: str, value: str | bool | float | None) -> Config:
+    """Set one option, leaving comments and all other lines as they are.
+
+    Args:
+        paths: Where the file is.
+        key: ``theme``, or ``budget.per_month`` for one in a table.
+        value: What it becomes; ``None`` for what holds without it.
+
+    Returns:
+        The settings as they are now.
 
     Raises:
+        ConfigError: The file cannot be used or written, or this is no value for the option.
         UsageError: The file is written in a way that only a person can change.
     """
-    wanted = msgspec.structs.replace(load_config(paths), **{key: value})
-    lines = _lines(_read_text(paths.config_file))
-    new = f"{key} = {_toml_value(value)}\n"
-    top = itertools.takewhile(lambda line: not line.lstrip().startswith("["), lines)
-    places = [number for number, line in enumerate(top) if line.split("=")[0].strip() == key]
-    if places:
-        lines[places[0]] = new
+    before = load_config(paths)
+    try:
+        wanted = _replaced(before, key, value)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{key} cannot be {value!r}: {error}", "Choose another value.") from None
+    if wanted == before and (value is not None or not paths.config_file.exists()):
+        return before
+    new = None if value is None else _toml_value(value)
+    text = with_value(_read_text(paths.config_file), key, new)
+    hint = f"Take {key} out by hand." if new is None else f"Set {key} = {new} by hand."
+    _write_checked(paths.config_file, text, wanted, hint)
+    return wanted
+
+
+def _replaced(config: Config, key: str, value: str | bool | float | None) -> Config:
+    """The settings with another value.
+
+    Raises:
+        msgspec.ValidationError: It is none for this option.
+    """
+    table: dict[str, Any] = msgspec.to_builtins(config)
+    section, _, name = key.rpartition(".")
+    place = table[section] if section else table
+    if value is None:
+        place.pop(name, None)
     else:
-        lines.insert(0, new)
-    _write_checked(paths.config_file, "".join(lines), wanted, f"Set {new.strip()} by hand.")
+        place[name] = value
+    return msgspec.convert(table, Config)
 
 
 def _toml_value(value: Any) -> str:
@@ -209,12 +307,6 @@ def _toml_value(value: Any) -> str:
 def _toml_key(name: str) -> str:
     bare = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
     return name if bare else _toml_value(name)
-
-
-def _lines(text: str) -> list[str]:
-    """Lines with their ends, cut at line feeds alone."""
-    lines = text.split("\n")
-    return [*(f"{line}\n" for line in lines[:-1]), *([lines[-1]] if lines[-1] else [])]
 
 
 def _read_text(file: Path) -> str:

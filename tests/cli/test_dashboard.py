@@ -17,14 +17,17 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Stands in for the dashboard and writes down what it was handed."""
     calls: list[dict[str, Any]] = []
 
-    def run_dashboard(paths: Any, config: Any, *, open_file: Path | None, demo: bool) -> int:
+    def run_dashboard(
+        paths: Any, config: Any, *, open_file: Path | None, demo: bool, complaint: Any
+    ) -> int:
         is_there = paths.config.is_dir()
-        calls.append({"paths": paths, "file": open_file, "demo": demo, "is_there": is_there})
+        call = {"paths": paths, "file": open_file, "demo": demo, "is_there": is_there}
+        calls.append({**call, "config": config, "complaint": complaint})
         return 0
 
-    module = types.ModuleType("tui.ui.app")
+    module = types.ModuleType("tui.ui.start")
     module.run_dashboard = run_dashboard  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "tui.ui.app", module)
+    monkeypatch.setitem(sys.modules, "tui.ui.start", module)
     monkeypatch.setattr("tui.cli.dashboard.is_terminal", lambda stream: True)
     return calls
 
@@ -78,13 +81,17 @@ def test_the_demo_keeps_out_of_a_home_that_is_in_use(
     assert len(opened) == 1
 
 
-def test_a_broken_configuration_is_told_in_two_lines(
+def test_a_broken_configuration_opens_the_dashboard_and_is_handed_on(
     run: Run, opened: list[dict[str, Any]], home: Path
 ) -> None:
     home.mkdir()
-    (home / "config.toml").write_text("thme = 'x'\n", "utf-8")
-    done = run()
+    (home / "config.toml").write_text("compact = true\nthme = 'x'\n", "utf-8")
+    assert run().code == 0
+    (call,) = opened
+    assert "line 2: unknown key 'thme'" in call["complaint"].message
+    assert "theme" in call["complaint"].hint
+    assert call["config"].compact is True
+    # The commands that act refuse it, in two lines.
+    done = run("list")
     assert done.code == 2
-    assert "unknown key 'thme'" in done.err
-    assert "Did you mean 'theme'?" in done.err
-    assert not opened
+    assert len(done.err.splitlines()) == 2

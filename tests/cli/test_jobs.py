@@ -60,6 +60,21 @@ def test_list_is_newest_first_and_filters(run: Run, requests: Path) -> None:
     assert run("list", "--account", "bogus").code == 2
 
 
+def test_tags_and_a_note_are_written_and_found(run: Run, requests: Path) -> None:
+    run("submit", requests, "--name", "alpha", "--wait")
+    run("submit", requests, "--name", "beta", "--wait")
+    document = run("tag", "alpha", "#weekly", "nl", "--note", "prompt of May", "--json").document
+    assert (document["tags"], document["note"]) == (["weekly", "nl"], "prompt of May")
+    assert run("tag", "alpha", "de", "--json").document["tags"] == ["weekly", "nl", "de"]
+    shown = run("show", "alpha").out
+    assert "#weekly #nl #de" in shown and "prompt of May" in shown
+    assert [job["name"] for job in run("list", "--tag", "NL", "--json").document] == ["alpha"]
+    assert [job["name"] for job in run("list", "--search", "may", "--json").document] == ["alpha"]
+    cleared = run("tag", "alpha", "--clear", "--note", "", "--json").document
+    assert (cleared["tags"], cleared["note"]) == ([], None)
+    assert run("list", "--tag", "nl").err == "No job fits.\n"
+
+
 def test_list_for_a_person_lines_up(run: Run, requests: Path) -> None:
     run("submit", requests, "--wait")
     head, row = run("list").out.splitlines()

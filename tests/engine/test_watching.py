@@ -6,13 +6,15 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.engine.bench import Bench, adds_up, outcomes, until
 from tests.fakes.loop import JumpingLoop, run
+from tui.config import Config, PollingConfig
 from tui.core.counts import RemoteCounts
 from tui.core.outcome import Outcome
-from tui.core.remote import BatchIssue
+from tui.core.remote import BatchIssue, RemoteBatch
 from tui.core.status import BatchStatus, Submission
 from tui.engine.events import BatchEnded, JobEvent, StatusChanged, TroubleReported
 from tui.errors import (
@@ -547,5 +549,28 @@ def test_waiting_ends_when_the_batches_are_uncertain_or_drafts(tmp_path: Path) -
                 await engine.submit(job.id)
             await engine.wait([job.id])
             assert loop.time() < 5
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("fastest", "slowest", "least", "most"), [(40.0, None, 36, 400), (None, 2.0, 0, 8)]
+)
+def test_the_settings_bound_the_pauses(
+    tmp_path: Path, fastest: float | None, slowest: float | None, least: float, most: float
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        config = Config(polling=PollingConfig(fastest=fastest, slowest=slowest))
+        async with bench.engine(config) as engine:
+            job = await bench.done(engine)
+            (batch,) = engine.history.batches(job.id)
+            profile = engine.accounts.profile(job.account).poll
+            poller = engine._watcher._poller
+            young = poller.shortest(batch)
+            assert young >= max(profile.min_seconds, fastest or 0)
+            remote = RemoteBatch(id="b", status=BatchStatus.IN_PROGRESS, raw_status="x")
+            old = msgspec.structs.replace(batch, submitted_at=loop.clock() - 86_400)
+            assert least <= poller._pause(old, remote) <= max(most, profile.min_seconds * 1.1)
 
     run(test)

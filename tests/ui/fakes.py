@@ -20,7 +20,7 @@ from tui.core.outcome import Outcome
 from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
 from tui.core.status import BatchStatus, Submission
 from tui.engine.adopter import RemoteEntry
-from tui.engine.events import EventBus
+from tui.engine.events import EventBus, JobChanged
 from tui.errors import UnknownJobError, UsageError
 from tui.paths import Paths
 
@@ -278,6 +278,19 @@ class FakeEngine:
 
     async def delete(self, job_id: str, *, remote: bool = False) -> None:
         self.asked.append(("delete", job_id, "remote") if remote else ("delete", job_id))
+
+    def take_config(self, config: Config) -> None:
+        self.config = config
+
+    async def annotate(self, job_id: str, *, tags: Any = None, note: str | None = None) -> Job:
+        job = self.history.job(job_id)
+        if tags is not None:
+            job = msgspec.structs.replace(job, tags=tuple(tags))
+        if note is not None:
+            job = msgspec.structs.replace(job, note=note)
+        self.history.add(job)
+        self.events.publish(JobChanged(job_id))
+        return job
 
     async def drain(self, seconds: float = 10.0) -> None:
         self.asked.append(("drain",))

@@ -62,9 +62,10 @@ def _open_demo(home: Path | None, file: Path | None) -> int:
 
 
 def _open(home: Path | None, file: Path | None, *, demo: bool) -> int:
-    from tui.config import load_config
+    from tui.configstart import load_what_can_be_used
     from tui.paths import Paths
-    from tui.ui.app import run_dashboard
+    from tui.ui.start import run_dashboard
 
     paths = Paths.find(home)
-    return run_dashboard(paths, load_config(paths), open_file=file, demo=demo)
+    config, complaint = load_what_can_be_used(paths)
+    return run_dashboard(paths, config, open_file=file, demo=demo, complaint=complaint)

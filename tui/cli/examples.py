@@ -48,6 +48,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck retry reviews --outcome truncated --set max_tokens=2000",
         "batchdeck retry reviews --code 400 --model gpt-5 --budget 2 -y",
     ),
+    "tag": ("batchdeck tag reviews week-47 --note 'second try'",),
     "cancel": ("batchdeck cancel reviews -y",),
     "delete": ("batchdeck delete reviews --remote",),
     "sync": ("batchdeck sync --account openai",),

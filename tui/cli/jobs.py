@@ -31,11 +31,17 @@ def print_job(engine: Engine, job: Job, settings: Settings) -> None:
 @click.command("list")
 @click.option("--status", type=click.Choice(STATUSES), help="Only jobs with this status.")
 @account_option
-@click.option("--search", default="", metavar="TEXT", help="Only jobs with TEXT in their name.")
+@click.option("--search", default="", metavar="TEXT", help="Only jobs with TEXT in their words.")
+@click.option("--tag", metavar="TAG", help="Only jobs with this tag.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the newest N jobs.")
 @shared
 def list_jobs(
-    settings: Settings, status: str | None, account: str | None, search: str, limit: int | None
+    settings: Settings,
+    status: str | None,
+    account: str | None,
+    search: str,
+    tag: str | None,
+    limit: int | None,
 ) -> None:
     """List the jobs of the history, newest first."""
 
@@ -45,14 +51,16 @@ def list_jobs(
         wanted = BatchStatus(status) if status else None
         if account is not None:
             engine.account(account)
-        jobs = engine.history.jobs(search=search, status=wanted, account=account, limit=limit)
+        jobs = engine.history.jobs(
+            search=search, status=wanted, account=account, tag=tag, limit=limit
+        )
         if settings.json:
             print_json([engine.history.document(job.id) for job in jobs])
         elif jobs:
             print_lines(_job_table(jobs))
             _warn(engine, jobs)
         else:
-            say("No job fits." if search or status or account else "There is no job yet.")
+            say("No job fits." if search or status or account or tag else "There is no job yet.")
 
     run(settings, work)
 
@@ -133,6 +141,23 @@ def collect(settings: Settings, job: str) -> None:
     async def work(engine: Engine) -> None:
         found = engine.history.find_job(job)
         print_job(engine, await engine.collect(found.id), settings)
+
+    run(settings, work)
+
+
+@click.command(short_help="Write tags or a note on a job.")
+@job_argument
+@click.argument("tags", nargs=-1)
+@click.option("--note", metavar="TEXT", help="A note in place of the one there is; '' for none.")
+@click.option("--clear", is_flag=True, help="Take all tags away first.")
+@shared
+def tag(settings: Settings, job: str, tags: tuple[str, ...], note: str | None, clear: bool) -> None:
+    """Add TAGS to a JOB, by which `list --tag` and the dashboard find it."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.find_job(job)
+        wanted = [*(() if clear else found.tags), *tags]
+        print_job(engine, await engine.annotate(found.id, tags=wanted, note=note), settings)
 
     run(settings, work)
 

@@ -184,6 +184,7 @@ for command in (
     comparing.compare,
     exporting.export,
     retrying.retry,
+    jobs.tag,
     jobs.cancel,
     jobs.delete,
     remote.sync,

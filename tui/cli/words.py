@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tui.cli.output import Cell, Colour, glyph
 from tui.core.keeping import keeping_flag, keeping_words
+from tui.core.tags import tag_words
+from tui.core.text import one_line
 
 if TYPE_CHECKING:
     from tui.core.counts import Counts
@@ -139,6 +141,8 @@ def job_pairs(job: Job) -> dict[str, Cell | str]:
         "created": moment_words(job.created_at),
         "ended": moment_words(job.ended_at),
         "trouble": Cell(job.trouble, "red"),
+        "tags": tag_words(job.tags),
+        "note": one_line(job.note, 400),
     }
 
 

@@ -86,7 +86,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the person asked for: one set of requests, under one name.
 
-    Times are Unix seconds; ``size`` is that of ``requests.jsonl`` in bytes.
+    Times are Unix seconds; ``size`` is that of ``requests.jsonl`` in bytes. ``tags`` and
+    ``note`` are the person's own words.
     """
 
     id: str
@@ -106,6 +107,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     submitted_at: float | None = None
     ended_at: float | None = None
     trouble: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,3 +11,13 @@ def rfc3339(seconds: float | None) -> str | None:
         return None
     moment = datetime.fromtimestamp(seconds, tz=UTC)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def span(seconds: float) -> str:
+    """A span of time in words, rounded down: ``40 s``, ``40 min``, ``2 h``, ``3 days``."""
+    seconds = max(0.0, seconds)
+    for limit, unit in ((86400.0, "day"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= limit:
+            count = int(seconds // limit)
+            return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
+    return f"{int(seconds)} s"

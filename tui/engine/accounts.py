@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 SANDBOX = "sandbox"
 """The account that needs no key and no configuration."""
 
+HERE = "sandbox:"
+"""An address that leads any account of the OpenAI dialect to the sandbox: to rehearse with it."""
+
 SANDBOX_RATE_VARIABLE = "BATCHDECK_SANDBOX_ROWS_PER_SECOND"
 _SANDBOX_RATE = 2000.0
 
@@ -89,6 +92,10 @@ class Accounts:
         self._locks: dict[str, asyncio.Lock] = {}
         self._sandbox: LocalSandbox | None = None
         self._sandbox_lock = threading.Lock()
+
+    def take_config(self, config: Config) -> None:
+        """Go by other settings; the providers stay those that were loaded."""
+        self._config = config
 
     @property
     def default(self) -> str:
@@ -211,7 +218,7 @@ class Accounts:
     async def _open(self, name: str) -> Dialect:
         profile = self.profile(name)
         table = self._table(name)
-        if profile.id == SANDBOX and table.base_url is None:
+        if table.base_url == HERE or (profile.id == SANDBOX and table.base_url is None):
             return await asyncio.to_thread(self._connect_sandbox, profile, table)
         trouble = ""
         try:
@@ -247,7 +254,8 @@ class Accounts:
         return connect(
             profile,
             base_url=sandbox.base_url,
-            key=None,
+            # No key of the person's goes there.
+            key="sandbox" if profile.needs_key else None,
             uds=sandbox.uds,
             lane=_lane(table),
             clock=self._clock,

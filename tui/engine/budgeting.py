@@ -32,7 +32,7 @@ class Budgets:
 
     def __init__(self, context: Context, config: BudgetConfig) -> None:
         self._context = context
-        self._config = config
+        self.config = config
         self._reserved: dict[str, float] = {}
         self._given: dict[str, _Given] = {}
 
@@ -40,7 +40,7 @@ class Budgets:
         """Is there a budget that a submit with this account has to keep?"""
         if self._context.accounts.profile(account).id == FREE:
             return False
-        limits = (budget, self._config.per_submit, self._config.per_month)
+        limits = (budget, self.config.per_submit, self.config.per_month)
         return any(limit is not None for limit in limits)
 
     def spending(self, *, without: str = "") -> Spending:
@@ -50,7 +50,7 @@ class Budgets:
         return read_spending(
             self._context.history.database.read,
             month.timestamp(),
-            self._config.currency,
+            self.config.currency,
             free=FREE,
             without=without,
         )
@@ -84,16 +84,16 @@ class Budgets:
             return
         if told_later and bound_of(estimate) is None:
             return
-        currency = self._config.currency
+        currency = self.config.currency
         most = self._most(estimate)
-        limits = [limit for limit in (budget, self._config.per_submit) if limit is not None]
+        limits = [limit for limit in (budget, self.config.per_submit) if limit is not None]
         if limits and most > min(limits):
             raise BudgetError(
                 f"this may cost {cost_range(estimate)}, and the budget of a submit is"
                 f" {money(min(limits), currency)}",
                 "Raise the budget, lower max_tokens, or send fewer requests (--sample).",
             )
-        month = self._config.per_month
+        month = self.config.per_month
         if month is None:
             return
         spent = self.spending(without=job_id)
@@ -135,18 +135,18 @@ class Budgets:
             self._most(given.estimate)
             return
         given.told += batch.told_cost
-        limits = [limit for limit in (given.budget, self._config.per_submit) if limit is not None]
+        limits = [limit for limit in (given.budget, self.config.per_submit) if limit is not None]
         if limits and given.told > min(limits):
-            currency = self._config.currency
+            currency = self.config.currency
             raise BudgetError(
                 f"the provider expects that this costs {money(given.told, currency)}, and the"
                 f" budget of a submit is {money(min(limits), currency)}",
                 "It was not sent. Raise the budget, or send fewer requests (--sample).",
             )
-        month = self._config.per_month
+        month = self.config.per_month
         spent = 0.0 if month is None else self.spending(without=batch.job_id).amount
         if month is not None and spent + given.told > month:
-            currency = self._config.currency
+            currency = self.config.currency
             raise BudgetError(
                 f"the provider expects that this costs {money(given.told, currency)},"
                 f" {money(spent, currency)} are spent this month, and its budget is"
@@ -163,9 +163,9 @@ class Budgets:
                 'Set the price in config.toml, [prices."MODEL"] input = … output = …,'
                 " or max_tokens in the requests.",
             )
-        if estimate.currency != self._config.currency:
+        if estimate.currency != self.config.currency:
             raise BudgetError(
-                f"the budget is in {self._config.currency} and the account pays in"
+                f"the budget is in {self.config.currency} and the account pays in"
                 f" {estimate.currency}",
                 "Set budget.currency in config.toml.",
             )

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from tui.config import PollingConfig
 from tui.core.counts import RemoteCounts
 from tui.core.jobs import Batch
 from tui.core.keeping import kept_until
@@ -52,6 +53,7 @@ class Context:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     poll_errors: dict[str, list[BatchdeckError]] = field(default_factory=dict)
     log: logging.Logger = LOGGER
+    polling: PollingConfig = field(default_factory=PollingConfig)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     _passed: int = 0
 

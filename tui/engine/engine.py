@@ -12,6 +12,7 @@ from tui.core.filtering import RowFilter
 from tui.core.jobs import Batch, Job
 from tui.core.status import BatchStatus
 from tui.engine.accounts import AccountInfo, Accounts, direct_name
+from tui.engine.annotating import annotate_job
 from tui.engine.budgeting import Budgets
 from tui.engine.canceller import cancel_all
 from tui.engine.collector import Collector
@@ -19,6 +20,7 @@ from tui.engine.context import Context
 from tui.engine.estimator import Estimator
 from tui.engine.events import EventBus, JobChanged
 from tui.engine.holding import LeaseKeeper
+from tui.engine.hooks import Hooks
 from tui.engine.insight import Insight
 from tui.engine.planner import plan_first_attempt
 from tui.engine.polling import Poller
@@ -61,6 +63,7 @@ class Engine(Reviewing, Insight, Remoting):
         self.events = EventBus()
         self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
+        self._context.polling = config.polling
         self._estimator = Estimator(self._context)
         self._budgets = Budgets(self._context, config.budget)
         self._submitter = Submitter(self._context, self._budgets.afford)
@@ -70,6 +73,8 @@ class Engine(Reviewing, Insight, Remoting):
         self._runner = poller.runner
         self._watcher = Watcher(self._context, self._leases, poller)
         self._sender = Sender(self._context, self._leases, self._submitter, self._watcher)
+        self._hooks = Hooks(self._context, config)
+        self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
 
     @classmethod
@@ -104,6 +109,13 @@ class Engine(Reviewing, Insight, Remoting):
         if watch:
             engine.watch()
         return engine
+
+    def take_config(self, config: Config) -> None:
+        """Go by other settings from now on; providers and keys stay as they were opened."""
+        self.config = self._hooks.config = config
+        self._context.polling = config.polling
+        self._budgets.config = config.budget
+        self.accounts.take_config(config)
 
     def account_names(self) -> list[str]:
         """The accounts to choose from, the default one first."""
@@ -263,6 +275,12 @@ class Engine(Reviewing, Insight, Remoting):
         if dialect.capabilities.runs_here and not self._runner.runs(batch.id):
             await self._context.shielded(self._watcher.take(batch))
 
+    async def annotate(
+        self, job_id: str, *, tags: Sequence[str] | None = None, note: str | None = None
+    ) -> Job:
+        """Write tags or a note on a job, in place of those that it has."""
+        return await annotate_job(self._context, job_id, tags, note)
+
     async def drain(self, seconds: float = 10.0) -> None:
         """Let answers that are under way be stored; wait so long at the most."""
         await self._context.drain(seconds)
@@ -276,6 +294,7 @@ class Engine(Reviewing, Insight, Remoting):
             self._observer.cancel()
             await asyncio.gather(self._observer, return_exceptions=True)
         await self._watcher.close()
+        await self._hooks.close()
         await self.drain(2.0)
         await self._context.cancel_all()
         await self._leases.close()

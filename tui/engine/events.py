@@ -103,6 +103,14 @@ class TroubleReported(BatchEvent):
     next_try: float | None
 
 
+@dataclass(frozen=True)
+class HookEnded(JobEvent):
+    """The person's own command for the end of a job is done: what came of it."""
+
+    what: str
+    good: bool
+
+
 Subscriber = Callable[[JobEvent], None]
 
 _FREQUENT = (UploadProgressed, DownloadProgressed, RowsCollected, CountsChanged)

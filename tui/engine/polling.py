@@ -297,7 +297,8 @@ class Poller:
     def shortest(self, batch: Batch) -> float:
         """Seconds between two polls, at the least."""
         poll = self._context.accounts.profile(batch.account).poll
-        return max(0.05, poll.min_seconds)
+        # A person may ask less often than the provider allows, never more often.
+        return max(0.05, poll.min_seconds, self._context.polling.fastest or 0.0)
 
     def _pause(self, batch: Batch, remote: RemoteBatch) -> float:
         """A tenth of the time that is left, or that has passed, within the profile's bounds."""
@@ -309,7 +310,8 @@ class Poller:
         if counts.ended and counts.total and passed > 0:
             guess = passed * (counts.total - counts.ended) / counts.ended
         wanted = min(guess, passed or guess) / 10
-        longest = max(poll.max_seconds, poll.min_seconds)
-        pause: float = min(max(wanted, self.shortest(batch)), longest)
+        shortest = self.shortest(batch)
+        longest = max(self._context.polling.slowest or poll.max_seconds, shortest)
+        pause: float = min(max(wanted, shortest), longest)
         jitter: float = random.uniform(0.9, 1.1)
         return pause * jitter

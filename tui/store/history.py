@@ -58,14 +58,16 @@ class History:
         search: str = "",
         status: BatchStatus | None = None,
         account: str | None = None,
+        tag: str | None = None,
         limit: int | None = None,
     ) -> list[Job]:
         """Jobs, newest first.
 
         Args:
-            search: A text in the name, model, provider, account or id (case-insensitive).
+            search: Words in the name, model, provider, account, id, tags or note, in any case.
             status: Only jobs with this status.
             account: Only jobs of this account.
+            tag: Only jobs with this tag, in any case.
             limit: At most so many.
         """
         where = ["1"]
@@ -73,15 +75,20 @@ class History:
         for word in search.split():
             where.append(
                 "(instr(fold(name), ?) OR instr(fold(model), ?) OR instr(fold(provider), ?)"
-                " OR instr(fold(account), ?) OR instr(id, ?))"
+                " OR instr(fold(account), ?) OR instr(id, ?) OR instr(fold(note), ?)"
+                # The # of a tag may be typed or not.
+                " OR instr(' #' || replace(fold(tags), ' ', ' #'), ?))"
             )
-            values += [word.casefold()] * 5
+            values += [word.casefold()] * 7
         if status is not None:
             where.append("status=?")
             values.append(status.value)
         if account is not None:
             where.append("account=?")
             values.append(account)
+        if tag is not None:
+            where.append("instr(' ' || fold(tags) || ' ', ?)")
+            values.append(f" {tag.lstrip('#').casefold()} ")
         condition = " AND ".join(where)
         if limit is not None:
             condition = (
@@ -339,6 +346,8 @@ class History:
             "ended_at": rfc3339(job.ended_at),
             "results_expire_at": rfc3339(min(kept, default=None)),
             "trouble": job.trouble or None,
+            "tags": list(job.tags),
+            "note": job.note or None,
             "batches": [_batch_document(batch) for batch in batches],
             "error_groups": [_group_document(group) for group in self.error_groups(job_id)],
             "strays": msgspec.to_builtins(self.strays(job_id)),

@@ -16,7 +16,7 @@ from tui.errors import UnknownJobError
 _JOB = (
     "pk, id, name, account, provider, endpoint, model, window, source, size, total,"
     " input_tokens, status, created_at, submitted_at, ended_at, cost_estimated, cost_actual,"
-    " currency, trouble,"
+    " currency, trouble, tags, note,"
     # Known only when it is known of every batch of the first sending.
     " (SELECT CASE WHEN count(*)=count(b.told_cost) THEN sum(b.told_cost) END"
     " FROM batches b WHERE b.job=jobs.pk AND b.attempt=1) AS told"
@@ -33,6 +33,9 @@ _CHANGEABLE = {
     "collected", "submitted_at", "ended_at", "expires_at", "progressed_at", "next_poll_at",
     "trouble", "raw", "style", "rows", "told_cost", "results_expire_at", "cancel_wanted_at",
 }  # fmt: skip
+
+_FEW = 20
+"""Jobs up to which a query for the counts of each is the quicker way."""
 
 
 def insert_job(connection: sqlite3.Connection, job: Job) -> int:
@@ -130,6 +133,30 @@ def refresh_job(connection: sqlite3.Connection, job_pk: int) -> None:
     )
 
 
+def annotate(
+    connection: sqlite3.Connection,
+    job_id: str,
+    tags: tuple[str, ...] | None = None,
+    remark: str | None = None,
+) -> None:
+    """Set the tags of a job, or its note; ``None`` leaves what there is.
+
+    Raises:
+        UnknownJobError: There is no such job.
+    """
+    changes = {
+        "tags": None if tags is None else " ".join(tags),
+        "note": None if remark is None else remark,
+    }
+    for column, value in changes.items():
+        if value is None:
+            continue
+        if not connection.execute(
+            f"UPDATE jobs SET {column}=? WHERE id=?", (value, job_id)
+        ).rowcount:
+            raise UnknownJobError(f"there is no job {job_id!r}")
+
+
 def note(
     connection: sqlite3.Connection, job_pk: int, at: float, what: str, batch_id: str | None = None
 ) -> None:
@@ -163,7 +190,17 @@ def read_jobs(connection: sqlite3.Connection, where: str, values: tuple[Any, ...
     rows = connection.execute(
         f"SELECT {_JOB} FROM jobs WHERE {where} ORDER BY created_at DESC, pk DESC", values
     ).fetchall()
-    return [_job(connection, row) for row in rows]
+    if len(rows) <= _FEW:
+        return [_job(row, read_counts(connection, row[0], row[10])) for row in rows]
+    # A history has thousands of jobs: their counts are read at once, not job by job.
+    found: dict[int, dict[Outcome, int]] = {}
+    for pk, outcome, n in connection.execute(
+        f"SELECT job, outcome, n FROM outcome_counts WHERE job IN"
+        f" (SELECT pk FROM jobs WHERE {where})",
+        values,
+    ):
+        found.setdefault(pk, {})[OUTCOMES[outcome]] = n
+    return [_job(row, Counts.of(row[10], found.get(row[0], {}))) for row in rows]
 
 
 def read_batches(
@@ -195,7 +232,7 @@ def add_counts(
     )
 
 
-def _job(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Job:
+def _job(row: tuple[Any, ...], counts: Counts) -> Job:
     return Job(
         id=row[1],
         name=row[2],
@@ -206,14 +243,16 @@ def _job(connection: sqlite3.Connection, row: tuple[Any, ...]) -> Job:
         window=row[7],
         source=row[8],
         size=row[9],
-        counts=read_counts(connection, row[0], row[10]),
+        counts=counts,
         input_tokens=row[11],
         status=BatchStatus(row[12]),
         created_at=row[13],
         submitted_at=row[14],
         ended_at=row[15],
-        cost=Cost(estimated=row[16], actual=row[17], currency=row[18], told=row[20]),
+        cost=Cost(estimated=row[16], actual=row[17], currency=row[18], told=row[22]),
         trouble=row[19],
+        tags=tuple(row[20].split()),
+        note=row[21],
     )
 
 

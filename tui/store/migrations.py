@@ -45,11 +45,18 @@ def m004_what_providers_tell(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE batches ADD COLUMN results_expire_at REAL")
 
 
+def m005_tags_and_note(connection: sqlite3.Connection) -> None:
+    """What a person writes on a job: tags with spaces between them, and a note."""
+    for column in ("tags", "note"):
+        connection.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
     m003_samples,
     m004_what_providers_tell,
+    m005_tags_and_note,
 )
 """All steps, in order; never edit one that was released."""
 

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.actions import ActionParseResult
-from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
 
-from tui.config import Config, set_option
+from tui.config import Config
 from tui.errors import BatchdeckError
 from tui.paths import Paths
 from tui.ui.bridge import EngineBridge
 from tui.ui.commands import COMMANDS, by_action
 from tui.ui.journal import Journal
 from tui.ui.messages import (
+    AccountFilterRequested,
+    AnnotateRequested,
     CopyRequested,
+    DetailsRequested,
     DraftSubmitRequested,
     EngineChanged,
     ExportRequested,
@@ -34,6 +36,7 @@ from tui.ui.messages import (
     RemoteRequested,
     RetryRequested,
     SampleRequested,
+    SettingsRequested,
     SubmitRequested,
 )
 from tui.ui.palette import CommandProvider
@@ -41,10 +44,11 @@ from tui.ui.screens.main import MainScreen
 from tui.ui.state import State
 from tui.ui.switchboard import Switchboard
 from tui.ui.targets import CommandTarget
-from tui.ui.theme import THEMES, usable_theme, wear
+from tui.ui.themed import ThemedApp
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.ui.herald import Herald
     from tui.ui.work import Work
 
 # Dialogs, workers and helpers are imported where they are first needed: after the first paint.
@@ -52,8 +56,11 @@ if TYPE_CHECKING:
 AGAIN_SECONDS = 3.0
 """Within so many seconds a second ctrl+c leaves."""
 
+TITLE_SECONDS = 30.0
+"""Between two looks at what hangs, for the terminal's title, while nothing happens."""
 
-class BatchdeckApp(App[int]):
+
+class BatchdeckApp(ThemedApp):
     """The dashboard.
 
     Args:
@@ -87,14 +94,14 @@ class BatchdeckApp(App[int]):
         self.bridge = EngineBridge(lambda: self.post_message(EngineChanged()), self.journal)
         self.engine: Engine | None = None
         self.deck: Work | None = None
+        self.herald: Herald | None = None
+        self.complaint: BatchdeckError | None = None
         self.main = MainScreen(now=now)
         self.switch = Switchboard(self, self.main, config.keymap)
         self._open_engine, self._open_file = open_engine, open_file
         self._leaving, self._asked_at = False, 0.0
         self._clashes: set[str] = set()
-        for theme in THEMES:
-            self.register_theme(theme)
-        wear(self, usable_theme(self, config.theme, self.journal))
+        self.dress()
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""
@@ -123,12 +130,30 @@ class BatchdeckApp(App[int]):
             await self.push_screen_wait(ErrorDialog(error))
             self.exit(error.exit_code, return_code=error.exit_code)
             return
-        self.engine = engine
-        self.deck = Work(self, engine)
+        from tui.ui.herald import Herald
+
+        self.engine, self.may_keep = engine, True
+        self.herald = Herald(self, engine.history, lambda: self.config.notifications)
+        await self.main.set_engine(engine, self.state)
         engine.events.subscribe(self.bridge.receive)
-        self.main.set_engine(engine)
+        self.deck = Work(self, engine)
         engine.watch()
         self._restore()
+        self.set_interval(TITLE_SECONDS, self._show_title)
+        self._show_title()
+        if self.complaint is not None:
+            self.deck.complain(self.complaint)
+
+    def _show_title(self) -> None:
+        if self.herald is not None:
+            self.herald.show_title(self.main.batches.board)
+
+    def take_config(self, config: Config) -> None:
+        """Go by other settings from now on."""
+        super().take_config(config)
+        if self.engine is not None:
+            self.engine.take_config(config)
+        self._show_title()
 
     def _restore(self) -> None:
         job_id = self.state.job_id
@@ -146,6 +171,7 @@ class BatchdeckApp(App[int]):
         job = self.main.batches.job
         self.state.job_id = job.id if job is not None else ""
         self.state.pane = self.main.pane
+        self.main.batches.remember(self.state)
         self.state.save(self.paths)
 
     def take_changes(self) -> None:
@@ -153,15 +179,10 @@ class BatchdeckApp(App[int]):
         changes = self.bridge.take()
         if self.engine is None or not changes:
             return
-        from tui.ui.endings import describe_endings
-
         self.main.apply(changes)
-        note = describe_endings(self.engine.history, changes.ended)
-        if note is not None:
-            text, good = note
-            self.notify(text, markup=False, severity="information" if good else "warning")
-            if not self.app_focus:
-                self.bell()
+        if self.herald is not None:
+            self.herald.take(changes.ended)
+        self._show_title()
 
     @on(EngineChanged)
     def _engine_changed(self) -> None:
@@ -174,6 +195,10 @@ class BatchdeckApp(App[int]):
     @on(RetryRequested)
     @on(JobRequested)
     @on(RemoteRequested)
+    @on(AnnotateRequested)
+    @on(DetailsRequested)
+    @on(AccountFilterRequested)
+    @on(SettingsRequested)
     @on(ExportRequested)
     @on(ExternalRequested)
     def _work_requested(self, event: Message) -> None:
@@ -212,6 +237,9 @@ class BatchdeckApp(App[int]):
     def watch_app_focus(self, focused: bool) -> None:
         """Let the clock rest while nobody looks."""
         self.main.pause_clock(not focused)
+        self.bridge.watch_calmly(not focused)
+        if focused:
+            self._show_title()
 
     def action_help(self) -> None:
         """Show all keys."""
@@ -225,7 +253,11 @@ class BatchdeckApp(App[int]):
         """Show what the program did."""
         from tui.ui.dialogs.log import LogDialog
 
-        self.push_screen(LogDialog(self.journal.entries))
+        self.push_screen(LogDialog(self.journal.all()))
+
+    def action_settings(self) -> None:
+        """Change what people change."""
+        self.post_message(SettingsRequested())
 
     def action_new(self) -> None:
         """Choose a file for a new job."""
@@ -234,15 +266,6 @@ class BatchdeckApp(App[int]):
     def action_sample(self) -> None:
         """Make a sample for the sandbox."""
         self.post_message(SampleRequested())
-
-    def action_theme(self) -> None:
-        """Choose other colours, and keep them."""
-        self.search_themes()
-
-    def watch_theme(self, theme: str) -> None:
-        """Keep the colours that were chosen."""
-        if self.engine is not None and theme != self.config.theme:
-            set_option(self.paths, "theme", theme)
 
     def action_help_quit(self) -> None:
         """Leave at the second ctrl+c."""
@@ -269,33 +292,6 @@ class BatchdeckApp(App[int]):
         self.notify("Storing what is under way; q again leaves at once", markup=False)
         await self.engine.drain()
         await self.engine.close()
+        if self.herald is not None:
+            self.herald.terminal.restore_title()
         self.exit(code, return_code=code)
-
-
-def run_dashboard(
-    paths: Paths, config: Config, *, open_file: Path | None = None, demo: bool = False
-) -> int:
-    """Run the dashboard until the person leaves.
-
-    Args:
-        paths: The home.
-        config: The settings.
-        open_file: A file of requests to show in Compose.
-        demo: Fill the home with a history first.
-
-    Returns:
-        The exit code.
-    """
-
-    async def open_engine() -> Engine:
-        from tui.engine.engine import Engine
-
-        if demo:
-            from tui.engine.demo import seed_demo
-
-            # In a loop of its own: a few thousand rows are imported while this one paints.
-            await asyncio.to_thread(lambda: asyncio.run(seed_demo(paths)))
-        return await Engine.open(paths, config)
-
-    app = BatchdeckApp(paths, config, open_engine, open_file=open_file)
-    return app.run() or app.return_code or 0

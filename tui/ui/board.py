@@ -1,13 +1,15 @@
-"""The jobs as the list shows them: records of the history with pace and time left."""
+"""The jobs as the list shows them: records of the history with pace, time left and flags."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
 
+from tui.core.flags import Flag, keeping_flags, most_urgent, stuck_flags
 from tui.core.jobs import Batch, Job
 from tui.core.status import BatchStatus, is_terminal
 from tui.errors import UnknownJobError
@@ -70,6 +72,13 @@ class Pace:
         return (last - first) / (end - start) if end > start else None
 
 
+class Recorded(NamedTuple):
+    """What the history holds: the jobs, and until when results that are not here are kept."""
+
+    jobs: list[Job]
+    expiring: dict[str, float]
+
+
 @dataclass
 class JobView:
     """A job, and what can be worked out about it while it runs.
@@ -87,6 +96,20 @@ class JobView:
     raw_status: str = ""
     trouble: str = ""
     transfer: tuple[str, int, int | None] | None = None
+    batches: list[Batch] = field(default_factory=list)
+
+    @cached_property
+    def words(self) -> str:
+        """What a search looks through, in one case."""
+        job = self.job
+        parts = (job.name, job.id, job.account, job.provider, job.model, job.status.value)
+        tags = " ".join(f"#{tag}" for tag in job.tags)
+        return " ".join((*parts, tags, job.note)).casefold()
+
+    def flags(self, now: float) -> list[Flag]:
+        """What to look at, the most urgent first."""
+        flags = stuck_flags(self.batches, now) if self.is_live else []
+        return most_urgent([*flags, *keeping_flags(self.kept_until, now)])
 
     @property
     def is_live(self) -> bool:
@@ -102,6 +125,70 @@ class JobView:
         return left / self.rate
 
 
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs are listed: all conditions hold; an empty one lets everything through."""
+
+    text: str = ""
+    failed_only: bool = False
+    account: str = ""
+
+
+@dataclass(frozen=True)
+class JobOrder:
+    """By which column the jobs stand; equal ones stand newest first."""
+
+    column: str = "age"
+    descending: bool = False
+
+    @property
+    def is_usual(self) -> bool:
+        """Is it newest first?"""
+        return self == JobOrder()
+
+    def flipped_or(self, column: str) -> JobOrder:
+        """The order after a column was chosen: the same one again turns it round."""
+        if column == self.column:
+            return JobOrder(column, not self.descending)
+        return JobOrder(column, column in LARGEST_FIRST)
+
+    def sort(self, views: list[JobView]) -> None:
+        """Put views, newest first, into this order; what is unknown stands last."""
+        if self.is_usual:
+            return
+        key = SORT_KEYS.get(self.column)
+        if key is None:
+            return
+        known = [(value, view) for view in views if (value := key(view)) is not None]
+        unknown = [view for view in views if key(view) is None]
+        # Sorting keeps the order of equals, also the other way round.
+        known.sort(key=lambda entry: entry[0], reverse=self.descending)
+        views[:] = [*(view for _, view in known), *unknown]
+
+
+LARGEST_FIRST = frozenset({"answered", "failed", "rate", "cost", "bar"})
+"""Columns of which the large values are looked for."""
+
+_STATUS_ORDER = {status: place for place, status in enumerate(BatchStatus)}
+
+SORT_KEYS: dict[str, Callable[[JobView], Any]] = {
+    "status": lambda view: (not view.is_live, _STATUS_ORDER[view.job.status]),
+    "name": lambda view: view.job.name.casefold(),
+    "bar": lambda view: view.done / view.job.counts.total if view.job.counts.total else None,
+    "answered": lambda view: view.job.counts.answered,
+    "failed": lambda view: view.job.counts.unanswered,
+    "rate": lambda view: view.rate if view.is_live else None,
+    "left": lambda view: view.expires_at if view.is_live else None,
+    "cost": lambda view: (
+        view.job.cost.actual if view.job.cost.actual is not None else view.job.cost.estimated
+    ),
+    "model": lambda view: view.job.model.casefold(),
+    "account": lambda view: view.job.account.casefold(),
+    "age": lambda view: -view.job.created_at,
+}
+"""What each column is sorted by; ``None`` is unknown."""
+
+
 class Board:
     """All jobs of the history, newest first, kept up to date job by job."""
 
@@ -113,10 +200,22 @@ class Board:
 
     def reload(self) -> None:
         """Read all jobs anew."""
-        expiring = self._history.expiring()
-        self._views = {job.id: self._view(job) for job in self._history.jobs()}
-        for job_id, view in self._views.items():
-            view.kept_until = expiring.get(job_id)
+        self.take(self.read())
+
+    def read(self) -> Recorded:
+        """The jobs as the history has them now; for a thread, as they may be thousands."""
+        return Recorded(self._history.jobs(), self._history.expiring())
+
+    def take(self, recorded: Recorded) -> None:
+        """Show these jobs, the newest first; what did not change is not worked out again."""
+        old = self._views
+        self._views = {}
+        for job in recorded.jobs:
+            view = old.get(job.id)
+            if view is None or view.is_live or view.job != job:
+                view = self._view(job, view)
+            view.kept_until = recorded.expiring.get(job.id)
+            self._views[job.id] = view
 
     def update(self, job_ids: Iterable[str]) -> bool:
         """Read some jobs anew.
@@ -133,7 +232,7 @@ class Board:
                 rearranged = self._views.pop(job_id, None) is not None or rearranged
                 continue
             rearranged = rearranged or job_id not in self._views
-            self._views[job_id] = self._view(job)
+            self._views[job_id] = self._view(job, self._views.get(job_id))
             self._views[job_id].kept_until = expiring.get(job_id)
         if rearranged:
             ordered = sorted(self._views.values(), key=_newest_first)
@@ -147,27 +246,41 @@ class Board:
     def __len__(self) -> int:
         return len(self._views)
 
-    def ids(self, search: str = "", failed_only: bool = False) -> list[str]:
-        """Ids of the jobs that fit, newest first."""
-        words = search.lower().split()
-        return [
-            job_id
-            for job_id, view in self._views.items()
-            if not (failed_only and not view.job.counts.unanswered)
-            and all(word in _haystack(view.job) for word in words)
+    def ids(self, wanted: JobFilter | str = "", order: JobOrder | None = None) -> list[str]:
+        """Ids of the jobs that fit, the newest first where no other order is asked for."""
+        if isinstance(wanted, str):
+            wanted = JobFilter(text=wanted)
+        words = wanted.text.casefold().split()
+        views = [
+            view
+            for view in self._views.values()
+            if not (wanted.failed_only and not view.job.counts.unanswered)
+            and wanted.account in ("", view.job.account)
+            and all(word in view.words for word in words)
         ]
+        if order is not None:
+            order.sort(views)
+        return [view.job.id for view in views]
+
+    def accounts(self) -> dict[str, int]:
+        """The accounts that have jobs, and how many."""
+        return dict(Counter(view.job.account for view in self._views.values()))
 
     def live(self) -> list[JobView]:
         """The jobs that go on by themselves."""
         return [view for view in self._views.values() if view.is_live]
 
-    def _view(self, job: Job) -> JobView:
+    def stuck(self) -> int:
+        """How many live jobs have a flag."""
+        now = self._now()
+        return sum(bool(view.flags(now)) for view in self.live())
+
+    def _view(self, job: Job, old: JobView | None) -> JobView:
         view = JobView(job=job, done=job.counts.ended, trouble=job.trouble)
-        old = self._views.get(job.id)
         if not view.is_live:
             self._paces.pop(job.id, None)
             return view
-        batches = self._history.batches(job.id)
+        view.batches = batches = self._history.batches(job.id)
         running = [batch for batch in batches if not is_terminal(batch.status)]
         open_rows = sum(_open_rows(batch) for batch in running)
         view.done = max(view.done, min(job.counts.total, job.counts.total - open_rows))
@@ -190,8 +303,3 @@ def _open_rows(batch: Batch) -> int:
 
 def _newest_first(view: JobView) -> tuple[float, str]:
     return (-view.job.created_at, view.job.id)
-
-
-def _haystack(job: Job) -> str:
-    parts = (job.name, job.id, job.account, job.provider, job.model, job.status.value)
-    return " ".join(parts).lower()

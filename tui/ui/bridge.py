@@ -1,4 +1,8 @@
-"""From engine events to at most four looks a second, whatever the engine tells."""
+"""From engine events to at most four looks a second, whatever the engine tells.
+
+Counts that grow are looked at once a second, and more seldom while nobody looks: a dashboard
+that is left open for a day must cost next to nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,9 @@ from collections.abc import Callable
 from tui.engine.events import (
     BatchEnded,
     BatchSubmitted,
+    CountsChanged,
     DownloadProgressed,
+    HookEnded,
     JobDeleted,
     JobEvent,
     JobImported,
@@ -22,6 +28,11 @@ from tui.ui.messages import Changes
 
 INTERVAL = 0.25
 """Seconds between two looks: faster than a person reads, slow enough to cost nothing."""
+
+WATCHED, UNWATCHED = 1.0, 5.0
+"""Seconds between two looks at counts that grow, while somebody looks and while nobody does."""
+
+_GROWING = (CountsChanged, RowsCollected)
 
 
 class EngineBridge:
@@ -38,6 +49,7 @@ class EngineBridge:
         self._changes = Changes()
         self._timer: asyncio.TimerHandle | None = None
         self._told_at = 0.0
+        self._patience = WATCHED
 
     def take(self) -> Changes:
         """The changes since the last call."""
@@ -73,9 +85,15 @@ class EngineBridge:
                 changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
                 self._journal.note(f"{event.job_id}: ended, {status.value}")
+            case HookEnded(what=what, good=good):
+                self._journal.note(f"{event.job_id}: the hook {what}", bad=not good)
             case TroubleReported(message=message, hint=hint):
                 self._journal.note(f"{event.job_id}: {message}. {hint}".rstrip(), bad=True)
-        self._schedule()
+        self._schedule(self._patience if isinstance(event, _GROWING) else INTERVAL)
+
+    def watch_calmly(self, calm: bool) -> None:
+        """Look seldom at what only grows, or as often as somebody wants to see it."""
+        self._patience = UNWATCHED if calm else WATCHED
 
     def close(self) -> None:
         """Stop telling."""
@@ -83,11 +101,14 @@ class EngineBridge:
             self._timer.cancel()
             self._timer = None
 
-    def _schedule(self) -> None:
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            due = max(loop.time(), self._told_at + INTERVAL)
-            self._timer = loop.call_at(due, self._flush)
+    def _schedule(self, pause: float) -> None:
+        loop = asyncio.get_running_loop()
+        due = max(loop.time(), self._told_at + pause)
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._flush)
 
     def _flush(self) -> None:
         self._timer = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from tui.core.jobs import Job
+from tui.core.status import is_terminal
 from tui.core.text import one_line
 from tui.errors import UnknownJobError
 
@@ -25,12 +26,25 @@ def describe_endings(history: JobReader, ended: Mapping[str, str]) -> tuple[str,
         history: Where the jobs are read.
         ended: Job id to the status that its batch ended with.
     """
+    return describe_jobs(ended_jobs(history, ended))
+
+
+def ended_jobs(history: JobReader, ended: Mapping[str, str]) -> list[Job]:
+    """The jobs of batches that ended, as far as they are there and nothing of them goes on."""
     jobs: list[Job] = []
     for job_id in ended:
         try:
-            jobs.append(history.job(job_id))
+            job = history.job(job_id)
         except UnknownJobError:
             continue
+        # The end of one batch is not that of the job, as long as others go on.
+        if is_terminal(job.status):
+            jobs.append(job)
+    return jobs
+
+
+def describe_jobs(jobs: Sequence[Job]) -> tuple[str, bool] | None:
+    """A note about jobs that ended, and whether all went well; ``None`` without any."""
     if not jobs:
         return None
     good = all(not job.counts.unanswered for job in jobs)

@@ -12,6 +12,7 @@ from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
+from tui.config import Config
 from tui.errors import UsageError
 from tui.ui.messages import CopyRequested, ExternalRequested
 
@@ -45,6 +46,13 @@ def command_for(program: str) -> list[str]:
             if words and shutil.which(words[0]):
                 return words
     raise UsageError(f"no {program} was found", hint)
+
+
+def _wanted_command(app: App[Any], program: str) -> list[str]:
+    """The editor or pager that the settings name; nothing when they name none that is here."""
+    config: Config | None = getattr(app, "config", None)
+    words = shlex.split(getattr(config, program, ""))
+    return words if words and shutil.which(words[0]) else []
 
 
 def run_on(command: list[str], path: Path) -> None:
@@ -111,7 +119,7 @@ def show_outside(app: App[Any], asked: ExternalRequested) -> None:
     """Show a text or a file in the editor or pager, with the terminal handed over."""
     made: Path | None = None
     try:
-        command = command_for(asked.program)
+        command = _wanted_command(app, asked.program) or command_for(asked.program)
         path = asked.path
         if path is None:
             path = made = temporary_file(asked.text, asked.suffix)

@@ -33,6 +33,15 @@ def short_number(value: float) -> str:
     return f"{value:.0f}"
 
 
+def rate(rows_per_second: float) -> str:
+    """A rate in at most six characters: ``45``, ``2.5``, and ``32/h`` for a slow one."""
+    if rows_per_second >= 10:
+        return short_number(rows_per_second)
+    if rows_per_second >= 0.1:
+        return f"{rows_per_second:.1f}"
+    return f"{rows_per_second * HOUR:.0f}/h"
+
+
 def size(octets: float) -> str:
     """Bytes in decimal units, as providers state their limits: ``1.2 MB``."""
     for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
@@ -84,6 +93,8 @@ def money(amount: float | None, currency: str = "USD") -> str:
     """An amount of money; ``-`` when it is not known, never zero for that."""
     if amount is None:
         return "-"
+    if 0 < amount < 0.00005:
+        return "<" + money(0.0001, currency)
     digits = 2 if amount >= 1 or amount == 0 else 4
     sign = {"USD": "$", "EUR": "€", "GBP": "£"}.get(currency)
     return f"{sign}{amount:,.{digits}f}" if sign else f"{amount:,.{digits}f} {currency}"

@@ -90,6 +90,31 @@ class RemoteRequested(Message):
 
 
 @dataclass
+class AnnotateRequested(Message):
+    """Something is to be written on a job: its ``tags`` or its ``note``."""
+
+    job_id: str
+    what: str
+
+
+@dataclass
+class DetailsRequested(Message):
+    """All facts about a job are to be shown."""
+
+    job_id: str
+
+
+@dataclass
+class SettingsRequested(Message):
+    """Settings are to be changed."""
+
+
+@dataclass
+class AccountFilterRequested(Message):
+    """An account is to be chosen whose jobs are listed."""
+
+
+@dataclass
 class ExportRequested(Message):
     """Rows of a job are to be written to a file.
 

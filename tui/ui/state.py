@@ -21,6 +21,11 @@ class State(msgspec.Struct):
     folder: str = ""
     export_folder: str = ""
     as_json: bool = False
+    search: str = ""
+    failed_only: bool = False
+    account: str = ""
+    sort: str = "age"
+    descending: bool = False
 
     @classmethod
     def load(cls, paths: Paths) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,8 +65,10 @@ class Switchboard:
 
     def keymap_for(self, journal: Journal) -> dict[str, str]:
         """The person's own keys for commands that there are; the rest is noted."""
-        for unknown in self._keymap.keys() - BY_ID.keys():
-            journal.note(f"config.toml: there is no command {unknown!r}", bad=True)
+        for unknown in sorted(self._keymap.keys() - BY_ID.keys()):
+            near = difflib.get_close_matches(unknown, BY_ID, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            journal.note(f"config.toml: there is no command {unknown!r}{hint}", bad=True)
         return {id: keys for id, keys in self._keymap.items() if id in BY_ID}
 
     def keys(self) -> dict[str, str]:

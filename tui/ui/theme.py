@@ -1,4 +1,4 @@
-"""Our own colours: a dark, a light and a high-contrast theme, quiet but for one accent."""
+"""Our own colours: dark and light, each quiet but for one accent, and of high contrast."""
 
 from __future__ import annotations
 
@@ -104,7 +104,34 @@ CONTRAST = Theme(
     },
 )
 
-THEMES = (DARK, LIGHT, CONTRAST)
+CONTRAST_LIGHT = Theme(
+    name="batchdeck-contrast-light",
+    primary="#003d7a",
+    secondary="#000000",
+    accent="#3a00b5",
+    success="#004d1a",
+    warning="#663d00",
+    error="#8f0000",
+    foreground="#000000",
+    background="#ffffff",
+    surface="#ffffff",
+    panel="#e6e6e6",
+    dark=False,
+    variables={
+        "footer-background": "#ffffff",
+        "footer-key-foreground": "#3a00b5",
+        "footer-description-foreground": "#000000",
+        "block-cursor-background": "#3a00b5",
+        "block-cursor-foreground": "#ffffff",
+        "border": "#3a00b5",
+        "border-blurred": "#666666",
+        "scrollbar": "#666666",
+        "scrollbar-background": "#ffffff",
+        "text-muted": "#303030",
+    },
+)
+
+THEMES = (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT)
 """The themes that the app adds to those of Textual."""
 
 DEFAULT = DARK.name

@@ -15,7 +15,7 @@ from textual.message import Message
 from tui import keys
 from tui.core.jobs import Job
 from tui.core.text import one_line, visible
-from tui.errors import AccountKeyError, BatchdeckError
+from tui.errors import AccountKeyError, BatchdeckError, ConfigError
 from tui.ui import formatting
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.delete import DeleteDialog
@@ -25,6 +25,9 @@ from tui.ui.dialogs.pick_file import PickFileDialog
 from tui.ui.dialogs.retry import RetryAnswer, RetryDialog, RetryFacts
 from tui.ui.external import show_outside
 from tui.ui.messages import (
+    AccountFilterRequested,
+    AnnotateRequested,
+    DetailsRequested,
     DraftSubmitRequested,
     ExportRequested,
     ExternalRequested,
@@ -33,10 +36,13 @@ from tui.ui.messages import (
     RemoteRequested,
     RetryRequested,
     SampleRequested,
+    SettingsRequested,
     SubmitRequested,
 )
+from tui.ui.pencil import annotate, choose_account, show_details
 from tui.ui.remotedesk import RemoteDesk
 from tui.ui.sample import write_sample
+from tui.ui.tuning import change_settings
 from tui.ui.wholes import WholeJobs
 from tui.ui.widgets.path_list import start_folder
 
@@ -89,8 +95,26 @@ class Work(WholeJobs):
                 self._start("dialog", self.remote(account), "Reading the provider's list")
             case ExportRequested():
                 self._start("export", self.export(asked), "Exporting")
+            case AnnotateRequested():
+                self._start("dialog", annotate(self._app, self._engine, asked), "Writing")
+            case DetailsRequested():
+                self._start("dialog", show_details(self._app, self._engine, asked), "Details")
+            case AccountFilterRequested():
+                self._start("dialog", choose_account(self._app), "Choosing an account")
+            case SettingsRequested():
+                self._start("dialog", change_settings(self._app, self._engine), "Settings")
             case ExternalRequested():
                 show_outside(self._app, asked)
+
+    def complain(self, error: BatchdeckError) -> None:
+        """Tell what is wrong with the settings that the program started with."""
+        self._app.journal.note(error.message, bad=True)
+        hint = (
+            f"{error.hint}\nBatchdeck goes on with what is right in the file, and with defaults."
+            " Where the budget is not known, only what is free is sent."
+        )
+        told = ConfigError(error.message, hint)
+        self._app.push_screen(ErrorDialog(told, "The settings have a fault"))
 
     def _start(self, group: str, work: Awaitable[None], what: str) -> None:
         """Run a piece of work as a worker; what goes wrong is shown, not thrown."""

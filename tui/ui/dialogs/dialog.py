@@ -9,6 +9,8 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from tui.ui.tones import content
+
 Answer = TypeVar("Answer")
 
 
@@ -30,7 +32,8 @@ class Dialog(ModalScreen[Answer]):
     def compose(self) -> ComposeResult:
         """The box with what the dialog holds."""
         box = Vertical(classes="dialog")
-        box.border_title = self.TITLE_TEXT
+        # As content, not as text: a title may hold a name, and text would be read as markup.
+        box.border_title = content([(self.TITLE_TEXT, "")])
         with box:
             yield from self.compose_inside()
 

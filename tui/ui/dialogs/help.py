@@ -60,7 +60,9 @@ class HelpDialog(Dialog[None]):
 
     def compose_inside(self) -> ComposeResult:
         """One list of headings and keys."""
-        scopes = sorted(Scope, key=lambda scope: scope is not self._here)
+        # What has the keys, the pane around it, what works everywhere, then the rest.
+        first = [self._here, Scope.TABLE, Scope.MAIN]
+        scopes = [*first, *(scope for scope in Scope if scope not in first)]
         parts: list[Part] = []
         for scope in scopes:
             parts += [(scope.value + "\n", "accent"), (_PURPOSES[scope] + "\n\n", "muted")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from tui.ui.journal import Entry
 from tui.ui.widgets.table_model import Cells, Column
 from tui.ui.widgets.virtual_table import VirtualTable
 
-_COLUMNS = (Column("at", "Time", 8), Column("text", "What", 20, flex=1))
+_COLUMNS = (Column("at", "Time", 12), Column("text", "What", 20, flex=1))
 
 
 class EntrySource:
@@ -22,6 +23,7 @@ class EntrySource:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = list(reversed(entries))
+        self._now = time.time()
 
     def row_count(self) -> int:
         """How many there are."""
@@ -30,7 +32,10 @@ class EntrySource:
     def fetch(self, start: int, stop: int) -> Sequence[Cells]:
         """The cells of some entries."""
         return [
-            (((formatting.clock(entry.at), "muted"),), ((entry.text, "bad" if entry.bad else ""),))
+            (
+                ((formatting.moment(entry.at, self._now), "muted"),),
+                ((entry.text, "bad" if entry.bad else ""),),
+            )
             for entry in self._entries[start:stop]
         ]
 
@@ -44,7 +49,7 @@ class EntrySource:
 
 
 class LogDialog(Dialog[None]):
-    """The journal as a list."""
+    """The journal as a list, the newest first, those of earlier runs below."""
 
     TITLE_TEXT = "Log"
     DEFAULT_CSS = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,13 +11,17 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui.core.jobs import Job
-from tui.core.status import BatchStatus, Submission, is_terminal
-from tui.ui.board import Board, JobView
+from tui.core.jobs import ErrorGroup, Job, TimelineEntry
+from tui.core.text import one_line
+from tui.ui.board import Board, JobFilter, JobOrder, JobView
 from tui.ui.commands import Scope, bindings
+from tui.ui.jobrules import is_unsent, why_not_job
 from tui.ui.messages import (
+    AccountFilterRequested,
+    AnnotateRequested,
     Changes,
     CopyRequested,
+    DetailsRequested,
     DraftSubmitRequested,
     ExportRequested,
     JobHighlighted,
@@ -25,6 +30,7 @@ from tui.ui.messages import (
     RemoteRequested,
     RetryRequested,
 )
+from tui.ui.state import State
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part
 from tui.ui.widgets.empty_state import EmptyState
@@ -57,9 +63,12 @@ class BatchesPane(CommandTarget, Vertical):
         self._engine: Engine | None = None
         self._board: Board | None = None
         self._failed_only = False
+        self._account = ""
+        self._order = JobOrder()
+        self._extras: tuple[str, list[ErrorGroup], list[TimelineEntry]] | None = None
         self._table = VirtualTable(JOB_COLUMNS, id="jobs")
         self._table.placeholder = (("Opening the history …", "muted"),)
-        self._filter = FilterLine("name, model, account, status", id="job-filter")
+        self._filter = FilterLine("name, #tag, note, model, account, status, id", id="job-filter")
         self._strip = JobStrip(id="job-strip")
 
     def compose(self) -> ComposeResult:
@@ -69,17 +78,28 @@ class BatchesPane(CommandTarget, Vertical):
         yield self._strip
         yield EmptyState("Nothing here yet", _WELCOME)
 
-    def set_engine(self, engine: Engine) -> None:
-        """Take the engine to read from, and show its jobs."""
-        self._engine = engine
-        self._board = Board(engine.history, self._now)
-        self._board.reload()
+    async def set_engine(self, engine: Engine, state: State) -> None:
+        """Take the engine to read from, and show its jobs as they were listed last."""
+        board = Board(engine.history, self._now)
+        # A history may hold thousands of jobs.
+        board.take(await asyncio.to_thread(board.read))
+        self._engine, self._board = engine, board
+        self._failed_only = state.failed_only
+        self._account = state.account if state.account in board.accounts() else ""
+        self._order = JobOrder(state.sort, state.descending)
+        self._filter.restore(state.search)
         self._table.placeholder = (
             ("No job fits.  ", "muted"),
             ("esc", "accent"),
             (" shows all", "muted"),
         )
         self._show_jobs()
+
+    def remember(self, state: State) -> None:
+        """Note how the jobs are listed."""
+        state.search, state.failed_only = self._filter.text, self._failed_only
+        state.account = self._account
+        state.sort, state.descending = self._order.column, self._order.descending
 
     @property
     def jobs_table(self) -> VirtualTable:
@@ -107,18 +127,32 @@ class BatchesPane(CommandTarget, Vertical):
         if self._board is None:
             return
         if changes.listed and not changes.jobs:
-            self._board.reload()
+            self.run_worker(self._reload(), group="reload", exclusive=True, exit_on_error=False)
         rearranged = self._board.update(changes.jobs)
         for job_id, transfer in changes.transfers.items():
             view = self._board.view(job_id)
             if view is not None:
                 view.transfer = transfer
-        if rearranged or changes.listed or self._failed_only:
+        moved = bool(changes.ended) and not self._order.is_usual
+        if rearranged or changes.listed or self._failed_only or moved:
             self._show_jobs()
         else:
             self._table.rows_changed()
+        self._extras = None
         self._draw_strip()
         self.update_commands()
+
+    async def _reload(self) -> None:
+        """Take all jobs anew: another program may have changed any of them."""
+        board = self._board
+        if board is not None:
+            board.take(await asyncio.to_thread(board.read))
+            self._extras = None
+            self._show_jobs()
+
+    def on_resize(self) -> None:
+        """Let the strip fit, once it has its new size."""
+        self.call_after_refresh(self._draw_strip)
 
     def tick(self) -> None:
         """Let ages and times left go on."""
@@ -142,7 +176,7 @@ class BatchesPane(CommandTarget, Vertical):
 
     def go_back(self) -> bool:
         """Leave the innermost thing; false when there is none."""
-        if self._filter.is_editing or self._filter.text or self._failed_only:
+        if self._filter.is_editing or self._is_filtered:
             self._clear_filter()
             self._table.focus()
             return True
@@ -151,7 +185,7 @@ class BatchesPane(CommandTarget, Vertical):
     def why_not(self, command_id: str) -> str | None:
         """Why a command is off in this pane."""
         job = self.job
-        if command_id in ("filter", "errors_only"):
+        if command_id in ("filter", "errors_only", "accounts"):
             return "" if self._board is not None and len(self._board) else "There are no jobs yet."
         if command_id == "remote":
             return "" if self._engine is not None else "The history is not open yet."
@@ -159,31 +193,24 @@ class BatchesPane(CommandTarget, Vertical):
             return "No job is chosen."
         if command_id == "compare" and (self._board is None or len(self._board) < 2):
             return "There is no other job to compare with."
-        if command_id == "submit":
-            return "" if self._is_unsent(job) else "The job was sent already."
-        if command_id in ("retry", "retry_edit"):
-            if job.counts.unanswered:
-                return ""
-            return "No row has failed so far." if job.counts.pending else "Every row has an answer."
-        if command_id == "cancel" and (is_terminal(job.status) or job.status == BatchStatus.DRAFT):
-            return "The job is not running."
-        return ""
+        return why_not_job(command_id, job, lambda: self._is_unsent(job))
 
     def _is_unsent(self, job: Job) -> bool:
         """Is a part of the job not sent, or not certainly?"""
-        if job.status == BatchStatus.DRAFT:
-            return True
-        if self._engine is None or is_terminal(job.status):
-            return False
-        unsure = (Submission.DRAFT, Submission.UNCERTAIN)
-        return any(batch.submission in unsure for batch in self._engine.history.batches(job.id))
+        return self._engine is not None and is_unsent(job, self._engine.history)
 
     def _show_jobs(self) -> None:
-        assert self._board is not None
-        ids = self._board.ids(self._filter.text, self._failed_only)
+        if self._board is None:
+            return
+        wanted = JobFilter(self._filter.text, self._failed_only, self._account)
+        ids = self._board.ids(wanted, self._order)
+        self._table.sort_column = "" if self._order.is_usual else self._order.column
+        self._table.sort_descending = self._order.descending
         self._table.set_source(JobSource(self._board, ids, self._now))
         self._show_emptiness(not len(self._board))
         conditions: list[Part] = [("with failed rows", "accent")] if self._failed_only else []
+        if self._account:
+            conditions.append((f"account {one_line(self._account, 30)}", "accent"))
         self._filter.show(conditions, len(ids), len(self._board), "jobs")
         self._draw_strip()
         self.update_commands()
@@ -205,12 +232,20 @@ class BatchesPane(CommandTarget, Vertical):
         if view is None or self._engine is None:
             self._strip.show(None, [], [], self._now())
             return
-        history = self._engine.history
-        job_id = view.job.id
-        self._strip.show(view, history.batches(job_id), history.timeline(job_id), self._now())
+        job_id, history = view.job.id, self._engine.history
+        if self._extras is None or self._extras[0] != job_id:
+            if not view.batches:
+                view.batches = history.batches(job_id)
+            self._extras = (job_id, history.error_groups(job_id), history.timeline(job_id))
+        self._strip.show(view, self._extras[1], self._extras[2], self._now())
+
+    @property
+    def _is_filtered(self) -> bool:
+        return bool(self._filter.text or self._failed_only or self._account)
 
     def _clear_filter(self) -> None:
         self._failed_only = False
+        self._account = ""
         self._filter.clear()
         self._show_jobs()
 
@@ -224,6 +259,11 @@ class BatchesPane(CommandTarget, Vertical):
     @on(VirtualTable.Opened, "#jobs")
     def _job_opened(self, event: VirtualTable.Opened) -> None:
         self.post_message(JobOpened(str(event.row_id)))
+
+    @on(VirtualTable.SortRequested, "#jobs")
+    def _sort_requested(self, event: VirtualTable.SortRequested) -> None:
+        self._order = self._order.flipped_or(event.column)
+        self._show_jobs()
 
     @on(FilterLine.Changed)
     def _text_changed(self) -> None:
@@ -243,6 +283,37 @@ class BatchesPane(CommandTarget, Vertical):
         """Show the jobs with failed rows, or all again."""
         self._failed_only = not self._failed_only
         self._show_jobs()
+
+    def action_accounts(self) -> None:
+        """Ask for an account whose jobs are listed."""
+        self.post_message(AccountFilterRequested())
+
+    def show_account(self, account: str) -> None:
+        """List the jobs of one account; an empty name lists all."""
+        self._account = account
+        self._show_jobs()
+
+    @property
+    def account(self) -> str:
+        """The account whose jobs are listed; empty for all."""
+        return self._account
+
+    def action_tags(self) -> None:
+        """Ask for tags."""
+        self._annotate("tags")
+
+    def action_note(self) -> None:
+        """Ask for a note."""
+        self._annotate("note")
+
+    def _annotate(self, what: str) -> None:
+        if self.job is not None:
+            self.post_message(AnnotateRequested(self.job.id, what))
+
+    def action_details(self) -> None:
+        """Show all facts."""
+        if self.job is not None:
+            self.post_message(DetailsRequested(self.job.id))
 
     def action_submit(self) -> None:
         """Ask to send a job that was not sent."""

@@ -19,6 +19,7 @@ from tui.ui.messages import Changes, JobHighlighted, JobOpened
 from tui.ui.screens.batches import BatchesPane
 from tui.ui.screens.compose import ComposePane
 from tui.ui.screens.results import ResultsPane
+from tui.ui.state import State
 from tui.ui.tones import content
 from tui.ui.widgets.top_bar import TopBar
 from tui.ui.widgets.virtual_table import VirtualTable
@@ -58,11 +59,11 @@ class MainScreen(Screen[None]):
     MainScreen.-wide #panes > ResultsPane { width: 3fr; }
     MainScreen.-tall ResultsPane #row-view { display: block; }
     MainScreen.-tall ResultsPane.-empty #row-view { display: none; }
-    MainScreen.-tall JobStrip { height: 11; }
-    MainScreen.-tall.-wide JobStrip { height: 18; layout: vertical; }
-    MainScreen.-tall.-wide JobStrip #strip-facts { height: 8; }
-    MainScreen.-tall.-medium JobStrip #strip-timeline,
-    MainScreen.-tall.-wide JobStrip #strip-timeline { display: block; }
+    MainScreen.-tall JobStrip { height: 45%; min-height: 11; max-height: 16; }
+    MainScreen.-tall.-wide JobStrip { height: 50%; max-height: 28; layout: vertical; }
+    MainScreen.-tall.-wide JobStrip #strip-facts { height: 12; }
+    MainScreen.-tall.-medium JobStrip #strip-story,
+    MainScreen.-tall.-wide JobStrip #strip-story { display: block; }
     MainScreen #too-small {
         display: none; height: 1fr; content-align: center middle; text-align: center;
     }
@@ -108,11 +109,11 @@ class MainScreen(Screen[None]):
         """Take note of a size that changed while a dialog was open."""
         self.post_message(events.Resize(self.app.size, self.app.size))
 
-    def set_engine(self, engine: Engine) -> None:
-        """Give the engine to the panes."""
+    async def set_engine(self, engine: Engine, state: State) -> None:
+        """Give the engine to the panes, and show the jobs as they were listed last."""
         self.compose_pane.set_engine(engine)
         self.results.set_engine(engine)
-        self.batches.set_engine(engine)
+        await self.batches.set_engine(engine, state)
         self._draw_top()
 
     def apply(self, changes: Changes) -> None:

@@ -95,6 +95,12 @@ class FilterLine(Horizontal):
         self._set_editing(True)
         self._field.focus()
 
+    def restore(self, text: str) -> None:
+        """Look for a text that was looked for before, without telling it."""
+        self._text = text
+        with self._field.prevent(Input.Changed):
+            self._field.value = text
+
     def clear(self) -> None:
         """Look for nothing, and say so if that is new."""
         with self._field.prevent(Input.Changed):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from tui.core.keeping import keeping_flag
 from tui.core.status import BatchStatus
+from tui.core.tags import tag_words
 from tui.core.text import one_line
 from tui.ui import formatting
 from tui.ui.board import Board, JobView
@@ -16,22 +16,23 @@ from tui.ui.widgets.table_model import Cells, Column
 BAR_WIDTH = 12
 
 JOB_COLUMNS = (
-    Column("status", "Status", 13),
-    Column("name", "Job", 18, flex=3),
-    Column("bar", "Progress", BAR_WIDTH, drop=3),
-    Column("answered", "Answered", 15, align="right", drop=4),
-    Column("failed", "Failed", 6, align="right"),
-    Column("rate", "Rows/s", 6, align="right", drop=5),
-    Column("left", "Left", 6, align="right", drop=2),
-    Column("cost", "Cost", 8, align="right", drop=6),
-    Column("model", "Model", 14, flex=1, drop=8),
-    Column("account", "Account", 12, drop=7),
-    Column("age", "Age", 4, align="right", drop=1),
+    Column("status", "Status", 13, sortable=True),
+    Column("name", "Job", 18, flex=4, sortable=True),
+    Column("bar", "Progress", BAR_WIDTH, drop=3, sortable=True),
+    Column("answered", "Answered", 15, align="right", drop=4, sortable=True),
+    Column("failed", "Failed", 7, align="right", sortable=True),
+    Column("rate", "Rows/s", 7, align="right", drop=5, sortable=True),
+    Column("left", "Left", 9, align="right", drop=2, sortable=True),
+    Column("cost", "Cost", 9, align="right", drop=6, sortable=True),
+    Column("model", "Model", 14, flex=1, drop=9, sortable=True),
+    Column("account", "Account", 12, drop=7, sortable=True),
+    Column("tags", "Tags", 12, flex=1, drop=8),
+    Column("age", "Age", 4, align="right", drop=1, sortable=True),
 )
 
 
 class JobSource:
-    """The jobs of a board that fit a filter, newest first.
+    """The jobs of a board that fit a filter, in an order.
 
     Args:
         board: All jobs.
@@ -75,11 +76,12 @@ def job_cells(view: JobView, now: float) -> Cells:
         bar_parts(counts, BAR_WIDTH, view.done),
         ((f"{done:,}", ""), (f"/{counts.total:,}", "muted")),
         ((f"{counts.unanswered:,}", "bad"),) if counts.unanswered else (("0", "muted"),),
-        formatting.short_number(view.rate) if view.is_live and view.rate else "",
+        formatting.rate(view.rate) if view.is_live and view.rate else "",
         _left(view, now),
         formatting.cost(job.cost),
         ((one_line(job.model, 60), "muted"),),
         ((one_line(job.account, 60), "muted"),),
+        ((tag_words(job.tags), "accent"),),
         ((formatting.age(now - job.created_at), "muted"),),
     )
 
@@ -87,9 +89,8 @@ def job_cells(view: JobView, now: float) -> Cells:
 def _left(view: JobView, now: float) -> Parts:
     if view.trouble and (view.is_live or view.job.status == BatchStatus.DRAFT):
         return (("! see", "warn"),)
-    if keeping_flag(view.kept_until, now, collected=False):
-        left = (view.kept_until or now) - now
-        return (("! lost" if left <= 0 else f"! {formatting.age(left)}", "bad"),)
+    for flag in view.flags(now)[:1]:
+        return ((f"! {flag.short}", "bad" if flag.urgency == "late" else "warn"),)
     seconds = view.seconds_left
     if seconds is not None:
         return (("~" + formatting.duration(seconds), ""),)

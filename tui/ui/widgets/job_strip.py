@@ -6,106 +6,173 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
 
-from tui.core.jobs import Batch, Cost, TimelineEntry
-from tui.core.keeping import keeping_flag, keeping_words
-from tui.core.status import BatchStatus, Submission
+from tui.core.jobs import ErrorGroup, TimelineEntry
+from tui.core.keeping import keeping_words
+from tui.core.status import BatchStatus
+from tui.core.tags import tag_words
 from tui.core.text import one_line, visible
 from tui.ui import formatting
 from tui.ui.board import JobView
-from tui.ui.status import counts_parts, status_parts
-from tui.ui.tones import Part, content
+from tui.ui.jobfacts import batch_parts, submission_words
+from tui.ui.status import bar_parts, counts_parts
+from tui.ui.tones import Part, Parts, Tone, content
 
-_SUBMISSIONS = {
-    Submission.UNCERTAIN: "submission uncertain: look at the provider, S sends it again",
-    Submission.REFUSED: "refused by the provider",
-    Submission.WAITING: "waits for room in the provider's queue",
-}
+_BAR = 24
+_MOST_BATCHES = 4
+_MOST_GROUPS = 4
+_LABEL = 9
 
 
 class JobStrip(Horizontal):
-    """Facts and batches on the left, the timeline on the right; one line where room is short."""
+    """Facts and batches on the left, errors and timeline on the right; three lines where short."""
 
     DEFAULT_CSS = """
-    JobStrip { height: 3; padding: 0 1; }
-    JobStrip Static {
-        width: 1fr; height: 1fr; text-wrap: nowrap; text-overflow: ellipsis;
-    }
+    JobStrip { height: 4; padding: 0 1; }
+    JobStrip Static { width: 1fr; height: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
     JobStrip #strip-facts { padding-right: 2; }
-    JobStrip #strip-timeline { display: none; }
+    JobStrip #strip-story { display: none; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._facts = Static("", id="strip-facts", markup=False)
-        self._timeline = Static("", id="strip-timeline", markup=False)
+        self._drawn: tuple[str, list[Part], list[Part]] | None = None
+        self._story = Static("", id="strip-story", markup=False)
 
     def compose(self) -> ComposeResult:
-        """Facts and timeline."""
+        """Facts and story."""
         yield self._facts
-        yield self._timeline
+        yield self._story
 
     def show(
         self,
         view: JobView | None,
-        batches: list[Batch],
+        groups: list[ErrorGroup],
         timeline: list[TimelineEntry],
         now: float,
     ) -> None:
-        """Show a job, or nothing."""
+        """Show a job, or nothing.
+
+        Args:
+            view: The job with its batches.
+            groups: Its errors, the largest group first.
+            timeline: What happened, the oldest first.
+            now: Unix seconds.
+        """
         if view is None:
+            self._drawn = None
             self._facts.update("")
-            self._timeline.update("")
+            self._story.update("")
+            self.border_title = None
             return
-        tall = self.size.height > 2
-        self._facts.update(content(_facts(view, batches, now, tall=tall)), layout=False)
-        self._timeline.update(content(_timeline(timeline, now)), layout=False)
+        tall = self.size.height > 4
+        facts = _facts(view, now, self._facts.size.width) if tall else _short(view, now)
+        story = _story(groups, timeline, now)
+        title = f" {one_line(view.job.name, 120)} "
+        # The clock ticks every second, and mostly there is nothing new to paint.
+        if self._drawn == (title, facts, story):
+            return
+        self._drawn = (title, facts, story)
+        self.border_title = content([(title, "strong")])
+        self._facts.update(content(facts), layout=False)
+        self._story.update(content(story), layout=False)
 
 
-def _facts(view: JobView, batches: list[Batch], now: float, *, tall: bool) -> list[Part]:
-    job = view.job
-    parts: list[Part] = []
-    if tall:
-        parts.append((one_line(job.name, 200) + "\n", "strong"))
-    parts += [*_headline(view, now), ("\n", "")]
-    if view.trouble:
-        parts += [("! " + visible(one_line(view.trouble, 400)), "warn"), ("\n", "")]
-    if flag := keeping_flag(view.kept_until, now, collected=False):
-        # On two lines: at 120 columns half of them are the timeline's.
-        what, _, state = flag.partition(": ")
-        parts += [(f"! {what}:\n  {state}", "bad"), ("   ctrl+r", "accent")]
-        parts.append((" fetches what there is\n", "muted"))
-    facts = [
-        one_line(job.account, 40),
-        one_line(job.model, 60),
-        job.endpoint,
-        f"{job.window} window" if job.window else "",
-        formatting.size(job.size),
+def _short(view: JobView, now: float) -> list[Part]:
+    """What matters most, in three lines."""
+    return [
+        *_headline(view, now),
+        ("\n", ""),
+        *counts_parts(view.job.counts),
+        ("\n", ""),
+        *_own_words(view, "   "),
+        (" · ".join(filter(None, _whereabouts(view))), "muted"),
     ]
-    parts += [(" · ".join(filter(None, facts)), "muted"), ("\n", "")]
-    parts += [*counts_parts(job.counts), ("\n", "")]
-    if told := " · ".join(filter(None, (_kept(batches, now), _cost(job.cost)))):
-        parts += [(told, "muted"), ("\n", "")]
-    for batch in batches[:6]:
-        parts += _batch(batch)
-    if len(batches) > 6:
-        parts.append((f"and {len(batches) - 6} more batches", "muted"))
+
+
+def _facts(view: JobView, now: float, width: int) -> list[Part]:
+    job = view.job
+    done = max(view.done, job.counts.ended)
+    parts: list[Part] = [*_headline(view, now), ("\n\n", "")]
+    parts += [*bar_parts(job.counts, _BAR, view.done), ("  ", "")]
+    parts += [(formatting.percent(done, job.counts.total), "strong")]
+    parts += [(f"  {done:,} of {job.counts.total:,}\n", "muted")]
+    parts += [*_wrapped(counts_parts(job.counts), width), ("\n\n", "")]
+    account, model, *rest = _whereabouts(view)
+    cost = formatting.cost(job.cost)
+    if job.cost.actual is not None and job.cost.estimated is not None:
+        cost += f", thought to be ~{formatting.money(job.cost.estimated, job.cost.currency)}"
+    elif job.cost.actual is None and job.cost.told is not None:
+        cost = f"the provider expects {formatting.money(job.cost.told, job.cost.currency)}"
+    ends = [b.results_expire_at for b in view.batches if b.results_expire_at is not None]
+    rows = [
+        ("account", account),
+        ("model", " · ".join(filter(None, (model, *rest)))),
+        ("cost", "" if cost == "-" else cost),
+        ("results", keeping_words(min(ends), now) if ends else ""),
+        ("tags", tag_words(job.tags)),
+        ("note", one_line(job.note, 300)),
+    ]
+    for label, value in rows:
+        if value:
+            tone: Tone = "accent" if label == "tags" else ""
+            parts += [(f"{label:<{_LABEL}}", "muted"), (f"{value}\n", tone)]
+    for batch in view.batches[:_MOST_BATCHES]:
+        parts += [*batch_parts(batch), ("\n", "")]
+    if len(view.batches) > _MOST_BATCHES:
+        parts.append((f"and {len(view.batches) - _MOST_BATCHES} more batches (i)", "muted"))
     return parts
 
 
-def _cost(cost: Cost) -> str:
-    """What is known of the money, where the column of the list may be too narrow for it."""
-    told = cost.told
-    if cost.actual is None and told is not None:
-        return f"the provider expects {formatting.money(told, cost.currency)}"
-    return ""
+def _wrapped(parts: Parts, width: int) -> list[Part]:
+    """Parts with gaps between them; where a line is full, a gap becomes its end."""
+    lines: list[Part] = []
+    used = 0
+    for text, tone in parts:
+        if not text.strip():
+            continue
+        gap = 2 if used else 0
+        if used and used + gap + len(text) > width:
+            lines.append(("\n", ""))
+            used = gap = 0
+        lines.append((" " * gap + text, tone))
+        used += gap + len(text)
+    return lines
 
 
-def _kept(batches: list[Batch], now: float) -> str:
-    ends = [batch.results_expire_at for batch in batches if batch.results_expire_at is not None]
-    return keeping_words(min(ends), now) if ends else ""
+def _whereabouts(view: JobView) -> list[str]:
+    job = view.job
+    return [
+        one_line(job.account, 40),
+        one_line(job.model, 60),
+        one_line(job.endpoint, 60),
+        f"{one_line(job.window, 20)} window" if job.window else "",
+        formatting.size(job.size),
+    ]
+
+
+def _own_words(view: JobView, after: str) -> list[Part]:
+    tags, note = tag_words(view.job.tags), one_line(view.job.note, 200)
+    parts: list[Part] = [(tags + after, "accent")] if tags else []
+    return [*parts, (note + after, "")] if note else parts
 
 
 def _headline(view: JobView, now: float) -> list[Part]:
+    """What goes on, and what to look at; one line."""
+    job = view.job
+    parts: list[Part] = []
+    if view.trouble and (view.is_live or job.status == BatchStatus.DRAFT):
+        parts += [("! " + visible(one_line(view.trouble, 300)) + "   ", "warn")]
+    for flag in view.flags(now):
+        parts += [(f"! {flag.text}   ", "bad" if flag.urgency == "late" else "warn")]
+        if flag.kind == "kept":
+            parts += [("ctrl+r", "accent"), (" fetches what there is   ", "muted")]
+    for words in filter(None, (submission_words(batch) for batch in view.batches)):
+        parts += [(f"! {words}   ", "warn")]
+    return [*parts, *_progress(view, now)]
+
+
+def _progress(view: JobView, now: float) -> list[Part]:
     job = view.job
     if job.status == BatchStatus.DRAFT:
         return [("Not sent yet: ", "muted"), ("S", "accent"), (" sends it", "muted")]
@@ -116,7 +183,8 @@ def _headline(view: JobView, now: float) -> list[Part]:
     if view.is_live:
         figures = [formatting.percent(view.done, job.counts.total) + " done"]
         if view.rate:
-            figures.append(f"{formatting.short_number(view.rate)} rows/s")
+            pace = formatting.rate(view.rate)
+            figures.append(f"{pace[:-2]} rows/h" if pace.endswith("/h") else f"{pace} rows/s")
         if view.seconds_left is not None:
             figures.append(f"~{formatting.duration(view.seconds_left)} left")
         if view.expires_at is not None:
@@ -131,22 +199,20 @@ def _headline(view: JobView, now: float) -> list[Part]:
     return [("Every row has an answer", "good")]
 
 
-def _batch(batch: Batch) -> list[Part]:
-    name = f"attempt {batch.attempt}" + (f" part {batch.part}" if batch.part > 1 else "")
-    parts: list[Part] = [(f"{name:<10} ", "muted"), *status_parts(batch.status, batch.raw_status)]
-    parts.append((f"  {formatting.counted(batch.rows, 'row')}", ""))
-    if batch.raw_status and batch.raw_status != batch.status.value:
-        parts.append((f"  “{one_line(batch.raw_status, 30)}”", "muted"))
-    if batch.submission in _SUBMISSIONS:
-        parts.append((f"  {_SUBMISSIONS[batch.submission]}", "warn"))
-    if batch.remote_id:
-        parts.append((f"  {one_line(batch.remote_id, 60)}", "muted"))
-    return [*parts, ("\n", "")]
-
-
-def _timeline(timeline: list[TimelineEntry], now: float) -> list[Part]:
+def _story(groups: list[ErrorGroup], timeline: list[TimelineEntry], now: float) -> list[Part]:
     parts: list[Part] = []
-    newest = timeline[-10:][::-1]
+    for group in groups[:_MOST_GROUPS]:
+        code = group.code or (str(group.http_status) if group.http_status else "")
+        parts += [
+            (f"{'✗ ' + format(group.count, ','):<9}", "bad"),
+            (f"{one_line(code, 30)}  " if code else "", "strong"),
+            (one_line(group.message, 200) + "\n", "muted"),
+        ]
+    if len(groups) > _MOST_GROUPS:
+        parts.append((f"{'':<9}and {len(groups) - _MOST_GROUPS} more kinds\n", "muted"))
+    if groups:
+        parts.append(("\n", ""))
+    newest = timeline[-12:][::-1]
     moments = [formatting.moment(entry.at, now) for entry in newest]
     width = max(map(len, moments), default=0)
     for entry, moment in zip(newest, moments, strict=True):

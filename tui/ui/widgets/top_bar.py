@@ -62,7 +62,8 @@ class TopBar(Horizontal):
     def __init__(self) -> None:
         super().__init__(id="top-bar")
         self._progress = ""
-        self._live = 0
+        self._live = self._stuck = 0
+        self._drawn: list[Part] = []
         self._summary = Static("", id="running", markup=False)
         self._tabs = [_Tab(pane, index + 1, label) for index, (pane, label) in enumerate(_PANES)]
 
@@ -105,12 +106,17 @@ class TopBar(Horizontal):
         for tab in self._tabs:
             tab.set_class(tab.pane == pane, "-active")
         self._live = 0 if board is None else len(board.live())
+        self._stuck = 0 if board is None else board.stuck()
         self._draw()
 
     def _draw(self) -> None:
         parts: list[Part] = []
         if self._progress:
             parts += [(self._progress, "live"), ("   ", "")]
+        if self._stuck:
+            parts += [(f"! {self._stuck} to look at", "warn"), ("   ", "")]
         if self._live:
             parts.append((f"◑ {self._live} running", "live"))
-        self._summary.update(content(parts), layout=False)
+        if parts != self._drawn:
+            self._drawn = parts
+            self._summary.update(content(parts), layout=False)

@@ -1,0 +1,177 @@
+"""A person's own command at the end of a job: it is told all, waits for nobody, sees no key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.engine.bench import write_requests
+from tui.config import AccountConfig, Config, HooksConfig
+from tui.engine.engine import Engine
+from tui.engine.events import HookEnded
+from tui.engine.hooks import key_free
+from tui.paths import Paths
+
+SCRIPT = """\
+import json, os, sys
+document = json.load(sys.stdin)
+with open(sys.argv[1], "a") as out:
+    out.write(json.dumps({"document": document, "environment": dict(os.environ)}) + "\\n")
+print("said \\x1b[31mthis")
+sys.exit(int(sys.argv[2]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    monkeypatch.setenv("MY_HIDDEN", "sk-secret")
+
+
+class Told:
+    """The events about hooks, and a way to wait for one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.events: list[HookEnded] = []
+        self._came = asyncio.Event()
+        engine.events.subscribe(self._take)
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, HookEnded):
+            self.events.append(event)
+            self._came.set()
+
+    async def one(self) -> HookEnded:
+        async with asyncio.timeout(30):
+            await self._came.wait()
+        return self.events[-1]
+
+
+@asynccontextmanager
+async def engine_with(
+    paths: Paths, command: list[str | Path], seconds: float = 30
+) -> AsyncIterator[tuple[Engine, Told]]:
+    line = shlex.join(str(word) for word in command)
+    config = Config(
+        hooks=HooksConfig(on_job_end=line, timeout=seconds),
+        accounts={"mine": AccountConfig(provider="openai", key_env="MY_HIDDEN")},
+    )
+    engine = await Engine.open(paths, config)
+    try:
+        yield engine, Told(engine)
+    finally:
+        await engine.close()
+
+
+async def run_job(engine: Engine, folder: Path, name: str = "letters") -> str:
+    file = write_requests(folder / f"{name}.jsonl", ["one", "two sandbox:flaky=429"])
+    job = await engine.import_file(file)
+    await engine.submit(job.id)
+    await engine.wait([job.id])
+    return job.id
+
+
+async def test_the_document_comes_on_stdin_and_the_keys_do_not(
+    paths: Paths, tmp_path: Path
+) -> None:
+    script, out = tmp_path / "a script.py", tmp_path / "out put.jsonl"
+    script.write_text(SCRIPT)
+    async with engine_with(paths, [sys.executable, script, out, "3"]) as (engine, told):
+        job_id = await run_job(engine, tmp_path)
+        ended = await told.one()
+        assert (ended.job_id, ended.good) == (job_id, False)
+        assert ended.what == "ended with code 3: said \\x1b[31mthis"
+        (line,) = out.read_text().splitlines()
+        got = json.loads(line)
+        assert got["document"] == json.loads(json.dumps(engine.history.document(job_id)))
+        assert got["document"]["counts"]["failed"] == 1
+        assert "sk-secret" not in got["environment"].values()
+        assert got["environment"]["BATCHDECK_JOB"] == job_id
+        assert got["environment"]["PATH"] == os.environ["PATH"]
+    assert "said" in paths.log_file.read_text()
+
+
+async def test_it_is_run_again_after_a_retry_and_once_for_each_end(
+    paths: Paths, tmp_path: Path
+) -> None:
+    script, out = tmp_path / "script.py", tmp_path / "out.jsonl"
+    script.write_text(SCRIPT)
+    async with engine_with(paths, [sys.executable, script, out, "0"]) as (engine, told):
+        job_id = await run_job(engine, tmp_path)
+        await told.one()
+        await engine.retry(await engine.plan_retry(job_id))
+        await engine.wait([job_id])
+        await engine.collect(job_id)
+    documents = [json.loads(line)["document"] for line in out.read_text().splitlines()]
+    assert [document["counts"]["succeeded"] for document in documents] == [1, 2]
+
+
+async def test_one_that_hangs_is_stopped_with_all_that_it_started(
+    paths: Paths, tmp_path: Path
+) -> None:
+    child = tmp_path / "child.pid"
+    code = (
+        "import pathlib, subprocess, sys, time;"
+        "c = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+        f"pathlib.Path({str(child)!r}).write_text(str(c.pid)); time.sleep(600)"
+    )
+    async with engine_with(paths, [sys.executable, "-c", code], seconds=4) as (engine, told):
+        await run_job(engine, tmp_path)
+        ended = await told.one()
+    assert not ended.good and "took more than 4 s" in ended.what
+    await asyncio.to_thread(await_end, child)
+
+
+def await_end(pid_file: Path) -> None:
+    end = time.monotonic() + 20
+    while runs(pid_file):
+        assert time.monotonic() < end, "the child of the hook goes on"
+        time.sleep(0.01)
+
+
+def runs(pid_file: Path) -> bool:
+    """Does the process still run? One that waits to be reaped by whoever adopts it does not."""
+    try:
+        status = Path(f"/proc/{pid_file.read_text()}/status").read_text()
+    except FileNotFoundError:
+        return False
+    return "State:\tZ" not in status
+
+
+@pytest.mark.parametrize("command", [["/no/such/program"], ["\0"]])
+async def test_one_that_cannot_be_run_is_told(
+    paths: Paths, tmp_path: Path, command: list[str | Path]
+) -> None:
+    async with engine_with(paths, command) as (engine, told):
+        await run_job(engine, tmp_path)
+        ended = await told.one()
+        assert not ended.good and "cannot be run" in ended.what
+
+
+async def test_one_that_floods_and_does_not_read_is_no_trouble(
+    paths: Paths, tmp_path: Path
+) -> None:
+    flood = [sys.executable, "-c", "import os; os.close(0); print('x' * 3_000_000)"]
+    async with engine_with(paths, flood) as (engine, told):
+        await run_job(engine, tmp_path)
+        ended = await told.one()
+        assert ended.good
+        assert len(ended.what) < 10_000
+
+
+def test_what_may_be_a_key_is_left_out() -> None:
+    environment = {
+        "PATH": "/bin", "HOME": "/h", "OPENAI_API_KEY": "x", "AWS_SECRET_ACCESS": "x",
+        "HF_TOKEN": "x", "db_password": "x", "Named": "x",
+    }  # fmt: skip
+    assert key_free(environment, frozenset({"Named"})) == {"PATH": "/bin", "HOME": "/h"}

@@ -1,0 +1,188 @@
+"""The settings screen, and a start with a configuration that has faults."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.widgets import Input, OptionList
+
+from tests.ui.conftest import BatchdeckPilot, fake_app, running, screen_text, until
+from tests.ui.fakes import NOW, FakeEngine, a_job
+from tui.config import Config, load_config
+from tui.configstart import load_what_can_be_used, write_first_config
+from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.ask import AskDialog
+from tui.ui.dialogs.error import ErrorDialog
+from tui.ui.dialogs.log import LogDialog
+from tui.ui.dialogs.one_of import OneOfDialog
+from tui.ui.dialogs.settings import SettingsDialog
+from tui.ui.journal import Journal
+from tui.ui.tuning import SETTINGS, value_of
+
+
+@asynccontextmanager
+async def settings(
+    engine: FakeEngine, key: str
+) -> AsyncIterator[tuple[BatchdeckApp, BatchdeckPilot]]:
+    """The settings screen with the cursor on one of them."""
+    engine.history.add(a_job(1))
+    write_first_config(engine.paths)
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("comma")
+        await until(pilot, lambda: isinstance(app.screen, SettingsDialog))
+        place = [setting.key for setting in SETTINGS].index(key)
+        await pilot.press(*["down"] * place)
+        yield app, pilot
+
+
+def test_every_setting_is_one_of_the_configuration() -> None:
+    for setting in SETTINGS:
+        value_of(Config(), setting.key)
+        assert setting.title and setting.help
+
+
+async def test_a_switch_is_turned_and_written(engine: FakeEngine) -> None:
+    async with settings(engine, "compact") as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: app.config.compact)
+        assert app.has_class("-compact")
+        assert load_config(engine.paths).compact
+        assert "#compact = false" in engine.paths.config_file.read_text()
+        # The list is there again, with the cursor where it was.
+        await until(pilot, lambda: isinstance(app.screen, SettingsDialog))
+        assert app.screen.query_one(OptionList).highlighted == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: not app.config.compact)
+
+
+async def test_a_theme_is_tried_and_left(engine: FakeEngine) -> None:
+    async with settings(engine, "theme") as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, OneOfDialog))
+        await pilot.press("down")
+        await until(pilot, lambda: app.theme == "batchdeck-light")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, SettingsDialog))
+        assert app.theme == "batchdeck-dark"
+        assert load_config(engine.paths).theme == "batchdeck-dark"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, OneOfDialog))
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: load_config(engine.paths).theme == "batchdeck-contrast")
+        assert app.theme == "batchdeck-contrast"
+
+
+async def test_a_budget_is_typed_and_holds_at_once(engine: FakeEngine) -> None:
+    async with settings(engine, "budget.per_month") as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        await pilot.press(*"12,5", "enter")
+        await until(pilot, lambda: isinstance(app.screen, SettingsDialog))
+        assert "12.50 USD" in screen_text(app)
+        assert engine.config.budget.per_month == 12.5
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        app.screen.query_one(Input).value = ""
+        await pilot.press("enter")
+        await until(pilot, lambda: app.config.budget.per_month is None)
+        assert load_config(engine.paths) == Config()
+
+
+async def test_what_is_no_amount_is_told(engine: FakeEngine) -> None:
+    async with settings(engine, "budget.per_submit") as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        await pilot.press(*"-3", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        assert "'-3' is no amount" in screen_text(app)
+        assert app.config.budget.per_submit is None
+
+
+async def test_a_command_for_the_end_is_kept_as_typed(engine: FakeEngine) -> None:
+    async with settings(engine, "hooks.on_job_end") as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        app.screen.query_one(Input).value = "notify 'a # b' \"c\""
+        await pilot.press("enter")
+        await until(pilot, lambda: engine.config.hooks.on_job_end == "notify 'a # b' \"c\"")
+
+
+async def test_a_file_with_faults_is_told_and_not_written_into(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1))
+    text = "compact = true\nthme = 'x'\n"
+    engine.paths.config_file.write_text(text)
+    config, complaint = load_what_can_be_used(engine.paths)
+    app = fake_app(engine, config)
+    app.complaint = complaint
+    async with running(app, (120, 36)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
+        shown = " ".join(screen_text(app).split())
+        assert "line 2" in shown and "unknown key 'thme'" in shown
+        assert "Did you mean 'theme'?" in shown
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        assert app.has_class("-compact")
+        app.theme = "batchdeck-light"
+        await until(pilot, lambda: "Not kept" in screen_text(app))
+        assert engine.paths.config_file.read_text() == text
+
+
+async def test_the_log_of_the_last_run_is_there(engine: FakeEngine) -> None:
+    clock = [NOW]
+    first = Journal(engine.paths.log_file, lambda: clock[0])
+    first.note("something \x1b[31mold", bad=True)
+    clock[0] += 100
+    app = fake_app(engine)
+    app.journal = Journal(engine.paths.log_file, lambda: clock[0])
+    async with running(app) as pilot:
+        clock[0] += 1
+        app.journal.note("something new")
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, LogDialog))
+        await until(pilot, lambda: "something old" not in screen_text(app))
+        text = screen_text(app)
+        assert "something \\x1b[31mold" in text
+        assert text.index("something new") < text.index("something \\x1b")
+
+
+def test_the_kept_log_is_bounded_and_survives_damage(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.ui.journal.LARGEST", 2_000)
+    journal = Journal(engine.paths.log_file)
+    for number in range(200):
+        journal.note(f"entry {number}")
+    folder = engine.paths.log_file.parent
+    sizes = [file.stat().st_size for file in folder.glob("journal.*")]
+    assert len(sizes) == 2 and max(sizes) < 2_200
+    (folder / "journal.jsonl").write_bytes(b'{"at": 1, "text"\n\xff\n')
+    again = Journal(engine.paths.log_file)
+    again.note("new")
+    assert again.all()[-1].text == "new"
+    assert len(again.all()) > 1
+
+
+async def test_a_keymap_that_names_no_command_names_the_nearest(engine: FakeEngine) -> None:
+    app = fake_app(engine, Config(keymap={"retri": "f5"}))
+    async with running(app):
+        assert any("did you mean 'retry'?" in entry.text for entry in app.journal.entries)
+
+
+@pytest.mark.parametrize("key", ["comma", "i", "t", "N", "a", "L", "question_mark", "D", "r", "n"])
+async def test_every_dialog_fits_into_80_columns(engine: FakeEngine, key: str) -> None:
+    engine.history.add(a_job(1, name="a name that is far too long " * 5))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is not app.main)
+        await pilot.pause()
+        box = app.screen.query_one(".dialog").region
+        assert box in app.screen.region, box
+        for keys in app.screen.query(".dialog-keys, .dialog-buttons"):
+            assert keys.region in box, keys
+        # It closes again, one level at a time.
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)

@@ -1,0 +1,58 @@
+"""An app that wears the colours and the density of its settings."""
+
+from __future__ import annotations
+
+from textual.app import App
+
+from tui.config import Config, set_option
+from tui.errors import BatchdeckError
+from tui.paths import Paths
+from tui.ui.journal import Journal
+from tui.ui.theme import THEMES, usable_theme, wear
+
+
+class ThemedApp(App[int]):
+    """Knows our themes, and keeps the one that is chosen."""
+
+    paths: Paths
+    config: Config
+    journal: Journal
+    may_keep = False
+    """Are settings written yet? Not before the person could have chosen anything."""
+    trying_themes = False
+    """Is a theme shown that is not chosen?"""
+
+    def dress(self) -> None:
+        """Put on what the settings say, before anything is painted."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        wear(self, usable_theme(self, self.config.theme, self.journal))
+        self.set_class(self.config.compact, "-compact", update=False)
+
+    def take_config(self, config: Config) -> None:
+        """Go by other settings from now on."""
+        self.config = config
+        self.set_class(config.compact, "-compact")
+
+    def action_theme(self) -> None:
+        """Choose other colours, and keep them."""
+        self.search_themes()
+
+    def try_theme(self, theme: str) -> None:
+        """Show other colours without keeping them."""
+        self.trying_themes = True
+        self.theme = theme
+
+    def end_trying(self, theme: str) -> None:
+        """Show the colours that were chosen, or those from before."""
+        self.theme = theme
+        self.trying_themes = False
+
+    def watch_theme(self, theme: str) -> None:
+        """Keep the colours that were chosen."""
+        if not self.may_keep or self.trying_themes or theme == self.config.theme:
+            return
+        try:
+            self.take_config(set_option(self.paths, "theme", theme))
+        except BatchdeckError as error:
+            self.notify(f"Not kept: {error.message}", markup=False, severity="warning")
