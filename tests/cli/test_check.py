@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.providers_loop.serving import sandbox
+
 from .conftest import REQUESTS, Run, request_line
 
 
@@ -55,3 +59,27 @@ def test_what_cannot_be_read_is_exit_code_2(run: Run, tmp_path: Path, requests: 
         done = run("check", *arguments, "--json")
         assert (done.code, done.out) == (2, "")
         assert done.err.startswith("error: ")
+
+
+def test_the_provider_counts_tokens(
+    run: Run, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHDECK_KEY_THERE", "sk-count-1")
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        "".join(request_line(f"r{n}", f"Hello {n}", max_tokens=9) for n in range(50)), "utf-8"
+    )
+    with sandbox("anthropic") as server:
+        home.mkdir(mode=0o700)
+        (home / "config.toml").write_text(
+            f'[accounts.there]\nprovider = "anthropic"\nbase_url = "{server.url}"\n', "utf-8"
+        )
+        done = run("check", path, "--account", "there", "--count-tokens", "--json")
+        assert done.code == 0, done.err
+        counted = done.document["counted"]
+        assert counted["rows"] == 20 == server.count("POST", "/count_tokens")
+        assert counted["all_tokens"] == round(counted["tokens"] * 50 / 20) > 0
+        shown = run("check", path, "--account", "there", "--count-tokens")
+        assert "by the provider's own count of 20 rows" in shown.out
+    refused = run("check", path, "--count-tokens")
+    assert refused.code == 2 and "counts no tokens" in refused.err

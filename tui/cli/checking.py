@@ -34,9 +34,16 @@ if TYPE_CHECKING:
 @click.command(short_help="Check a file of requests, and mend or split it; nothing is sent.")
 @click.argument("file", type=click.Path(path_type=Path))
 @account_option
+@click.option(
+    "--count-tokens",
+    is_flag=True,
+    help="Let the provider count the input tokens of some rows, for free (Anthropic).",
+)
 @mending_options
 @shared
-def check(settings: Settings, file: Path, account: str | None, **options: Any) -> int:
+def check(
+    settings: Settings, file: Path, account: str | None, count_tokens: bool, **options: Any
+) -> int:
     """Check a FILE of requests against the limits of an account; nothing is sent.
 
     Tells the problems with their lines, the tokens and the cost. With --fix-to the copy is
@@ -52,12 +59,26 @@ def check(settings: Settings, file: Path, account: str | None, **options: Any) -
                 target, account=account, stop=stop, progress=Meter("checking").show
             )
             estimate = await engine.estimate(target, account, stop=stop)
+        counted = None
+        if count_tokens and report.ok:
+            counted = await engine.count_tokens(target, report.rows, account=account)
         parts = await mending.split(engine, target, account) if report.ok else []
         if settings.json:
             document = {**_document(report), "cost": cost_document(estimate)}
+            if counted is not None:
+                document["counted"] = {
+                    "rows": counted.counted,
+                    "tokens": counted.tokens,
+                    "all_tokens": counted.all_tokens,
+                }
             print_json({**document, **written_document(fixed, parts)})
         else:
             costs = cost_pairs(estimate, free=is_free(engine, account))
+            if counted is not None:
+                costs["counted"] = (
+                    f"about {counted.all_tokens:,} input tokens, by the provider's own count of"
+                    f" {words.plural(counted.counted, 'row')}"
+                )
             written = {"mended": "" if fixed is None else fix_words(fixed)}
             print_lines([*_story(report, {**costs, **written}), *part_lines(parts)])
         return report

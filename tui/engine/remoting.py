@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tui.core.jobs import Job
 from tui.core.status import is_terminal
 from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.context import Context
+from tui.engine.counting import TokenCount, count_tokens
 from tui.engine.events import JobDeleted, JobImported
 from tui.engine.remover import remove_remote
 from tui.errors import UsageError
@@ -24,6 +26,17 @@ class Remoting:
 
     _context: Context
     _watcher: Watcher
+
+    async def count_tokens(
+        self, path: Path, rows: int, *, account: str | None = None
+    ) -> TokenCount:
+        """Let the provider count the input tokens of some rows of a file, for free.
+
+        Raises:
+            UsageError: The provider does not count.
+        """
+        context = self._context
+        return await count_tokens(context, path, account or context.accounts.default, rows)
 
     async def sync(self, account: str | None = None) -> list[RemoteEntry]:
         """The batches that the provider has, with the jobs that they belong to here."""

@@ -127,6 +127,14 @@ class MessagesDialect(BatchDialect):
                     found.append(name)
         return list(dict.fromkeys(found))
 
+    async def count_request(self, request: bytes) -> int:
+        """The input tokens of a request line; see ``count_tokens``.
+
+        Raises:
+            InputError: The request cannot be said in this dialect.
+        """
+        return await self.count_tokens(msgspec.json.decode(self.encode_line(request))["params"])
+
     async def count_tokens(self, params: Mapping[str, Any]) -> int:
         """The input tokens of a Messages body, as the provider counts them, for free.
 
