@@ -129,6 +129,20 @@ async def test_a_cancel_ends_what_nobody_sends(opened: Opener, tmp_path: Path) -
         assert sum(model.sent.values()) == 1
 
 
+async def test_another_program_can_stop_it(opened: Opener, tmp_path: Path) -> None:
+    model = ModelServer(seconds=0.1)
+    texts = [f"fine {number}" for number in range(60)]
+    with model.running() as server:
+        async with opened(server.url, concurrency=2) as one, opened(server.url) as other:
+            job = await sent(one, written(tmp_path / "rows.jsonl", texts))
+            await until(lambda: one.history.job(job.id).counts.succeeded)
+            await other.cancel(job.id)
+            job = await ended(one, job.id)
+            assert job.status is BatchStatus.CANCELLED
+            assert job.counts.succeeded == sum(model.sent.values()) < 60
+            assert job.counts.succeeded + job.counts.cancelled == 60
+
+
 async def test_a_server_that_is_not_there_costs_no_row(opened: Opener, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
