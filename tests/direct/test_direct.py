@@ -129,6 +129,38 @@ async def test_a_cancel_ends_what_nobody_sends(opened: Opener, tmp_path: Path) -
         assert sum(model.sent.values()) == 1
 
 
+async def test_a_cancel_does_not_wait_for_ever(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.engine.direct._CANCEL_SECONDS", 0.05)
+    model = ModelServer()
+    with model.running() as server:
+        async with opened(server.url, concurrency=2) as engine:
+            job = await sent(engine, written(tmp_path / "rows.jsonl", ["fine 0"]))
+            job = await ended(engine, job.id)
+            model.held = True
+            job = await sent(engine, written(tmp_path / "rows.jsonl", list("abc")))
+            await until(lambda: model.under_way)
+            await engine.cancel(job.id)
+            job = await ended(engine, job.id)
+            assert (job.status, job.counts.cancelled) == (BatchStatus.CANCELLED, 3)
+            model.held = False
+
+
+async def test_another_program_can_stop_it(opened: Opener, tmp_path: Path) -> None:
+    model = ModelServer(seconds=0.1)
+    texts = [f"fine {number}" for number in range(60)]
+    with model.running() as server:
+        async with opened(server.url, concurrency=2) as one, opened(server.url) as other:
+            job = await sent(one, written(tmp_path / "rows.jsonl", texts))
+            await until(lambda: one.history.job(job.id).counts.succeeded)
+            await other.cancel(job.id)
+            job = await ended(one, job.id)
+            assert job.status is BatchStatus.CANCELLED
+            assert job.counts.succeeded == sum(model.sent.values()) < 60
+            assert job.counts.succeeded + job.counts.cancelled == 60
+
+
 async def test_a_server_that_is_not_there_costs_no_row(opened: Opener, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

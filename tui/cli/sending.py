@@ -172,13 +172,15 @@ async def ask_to_send(
     """Ask whether requests may be sent; what costs nothing is not asked about."""
     if is_free(engine, account):
         return
-    provider = engine.account(account).provider_name
+    info = engine.account(account)
+    provider = info.provider_name
+    how = " one by one, at the price of single requests," if info.direct else ""
     what = (
         f"{words.plural(rows, 'request')} for {model}" if model else words.plural(rows, "request")
     )
     if cost and not settings.yes and is_terminal(sys.stdin):
         say(f"Cost: {cost}.")
-    await ask(settings, f"Send {what} to {provider} with account {account}?")
+    await ask(settings, f"Send {what}{how} to {provider} with account {account}?")
 
 
 def _stored_job(engine: Engine, ref: str) -> Job:

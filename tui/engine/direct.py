@@ -32,6 +32,9 @@ _PAGE = 200
 _SAVE_SECONDS = 0.5
 """How long an answer may wait until it is flushed to the disk and shown."""
 
+_CANCEL_SECONDS = 30.0
+"""How long answers that are under way are waited for after a cancel: they are paid for."""
+
 _TOLD_SECONDS = 3.0
 """Pauses from so many seconds on are told."""
 
@@ -139,13 +142,18 @@ class DirectRunner:
         feed = self._requests(run.batch, seqs)
         one_at_a_time = asyncio.Lock()
         saver = asyncio.create_task(self._keep_saving(run), name=f"save {run.batch.id}")
+        helpers = [saver]
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(dialect.concurrency, len(seqs))):
+                workers = [
                     group.create_task(self._work(dialect, run, feed, one_at_a_time))
+                    for _ in range(min(dialect.concurrency, len(seqs)))
+                ]
+                helpers.append(asyncio.create_task(_lose_patience(run, workers)))
         finally:
-            saver.cancel()
-            await asyncio.gather(saver, return_exceptions=True)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
             await self._save(run)
 
     async def _work(
@@ -264,6 +272,15 @@ class DirectRunner:
             counts=_counts(run),
             ended_at=self._context.clock(),
         )
+
+
+async def _lose_patience(run: _Run, workers: Sequence[asyncio.Task[None]]) -> None:
+    """After a cancel, wait for the answers that are under way, and not for ever."""
+    await run.stop.wait()
+    if run.cancelled:
+        await asyncio.sleep(_CANCEL_SECONDS)
+        for worker in workers:
+            worker.cancel()
 
 
 def _counts(run: _Run) -> RemoteCounts:

@@ -136,7 +136,8 @@ class Poller:
         if remote is None:
             return Step(over=False, pause=self.shortest(batch))
         await self._store(context.history.batch(batch.id), remote)
-        await self._close(batch, remote, "Everything is here")
+        whole = remote.status is BatchStatus.COMPLETED
+        await self._close(batch, remote, "Everything is here" if whole else "Stopped")
         return _OVER
 
     async def _retrieve(
