@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import msgspec
 import pytest
 
 from tui.config import AccountConfig, Config
-from tui.engine.accounts import SANDBOX_RATE_VARIABLE, Accounts, sandbox_rate
+from tui.engine.accounts import HERE, SANDBOX_RATE_VARIABLE, Accounts, sandbox_rate
+from tui.engine.engine import Engine
 from tui.errors import ConfigError, KeyMissingError, KeyRefusedError, UsageError
 from tui.keys import remember_key
 from tui.paths import Paths
@@ -95,3 +98,26 @@ def test_no_speed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv(SANDBOX_RATE_VARIABLE, text)
     with pytest.raises(ConfigError, match="not a number of rows"):
         sandbox_rate()
+
+
+async def test_any_account_can_be_rehearsed_with_the_sandbox(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-person")
+    body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}]}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    file = tmp_path / "one.jsonl"
+    file.write_bytes(msgspec.json.encode(line) + b"\n")
+    account = AccountConfig(provider="openai", base_url=HERE)
+    engine = await Engine.open(paths, Config(accounts={"rehearsal": account}))
+    try:
+        job = await engine.import_file(file, account="rehearsal")
+        await engine.submit(job.id)
+        await engine.wait([job.id])
+        job = engine.history.job(job.id)
+        assert (job.provider, job.counts.succeeded) == ("openai", 1)
+        # With the prices of the provider: that is what it is for.
+        assert job.cost.actual is not None and job.cost.actual > 0
+    finally:
+        await engine.close()

@@ -159,11 +159,12 @@ class JobOrder:
         key = SORT_KEYS.get(self.column)
         if key is None:
             return
-        known = [(value, view) for view in views if (value := key(view)) is not None]
-        unknown = [view for view in views if key(view) is None]
+        values = {id(view): key(view) for view in views}
+        known = [view for view in views if values[id(view)] is not None]
+        unknown = [view for view in views if values[id(view)] is None]
         # Sorting keeps the order of equals, also the other way round.
-        known.sort(key=lambda entry: entry[0], reverse=self.descending)
-        views[:] = [*(view for _, view in known), *unknown]
+        known.sort(key=lambda view: values[id(view)], reverse=self.descending)
+        views[:] = known + unknown
 
 
 LARGEST_FIRST = frozenset({"answered", "failed", "rate", "cost", "bar"})
@@ -250,14 +251,14 @@ class Board:
         """Ids of the jobs that fit, the newest first where no other order is asked for."""
         if isinstance(wanted, str):
             wanted = JobFilter(text=wanted)
-        words = wanted.text.casefold().split()
-        views = [
-            view
-            for view in self._views.values()
-            if not (wanted.failed_only and not view.job.counts.unanswered)
-            and wanted.account in ("", view.job.account)
-            and all(word in view.words for word in words)
-        ]
+        # One condition after the other, each a plain loop: there may be thousands of jobs.
+        views = list(self._views.values())
+        if wanted.account:
+            views = [view for view in views if view.job.account == wanted.account]
+        if wanted.failed_only:
+            views = [view for view in views if view.job.counts.unanswered]
+        for word in wanted.text.casefold().split():
+            views = [view for view in views if word in view.words]
         if order is not None:
             order.sort(views)
         return [view.job.id for view in views]

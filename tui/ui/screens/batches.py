@@ -81,8 +81,8 @@ class BatchesPane(CommandTarget, Vertical):
     async def set_engine(self, engine: Engine, state: State) -> None:
         """Take the engine to read from, and show its jobs as they were listed last."""
         board = Board(engine.history, self._now)
-        # A history may hold thousands of jobs.
-        board.take(await asyncio.to_thread(board.read))
+        # A history may hold thousands of jobs, and nobody else has this board yet.
+        await asyncio.to_thread(board.reload)
         self._engine, self._board = engine, board
         self._failed_only = state.failed_only
         self._account = state.account if state.account in board.accounts() else ""
