@@ -124,3 +124,29 @@ def test_a_last_line_without_an_end_is_no_row_until_the_file_is_complete(desk: D
         desk.write(batch, whole[cut:])
         desk.index(batch, complete=True)
         assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
+
+
+@pytest.mark.parametrize("way", ["run", "run_ahead"])
+def test_a_file_that_grows_while_it_is_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """What was a cut line when it was read is whole when the next slice is."""
+    whole = b"".join(line(name, text="x") + b"\n" for name in ("a", "b", "c"))
+    job = desk.job(["a", "b", "c"])
+    batch = desk.batch(job)
+    file = desk.write(batch, whole[: len(whole) // 2])
+    indexer = indexing.ResultIndexer(desk.database, batch.id, file)
+    read = indexing.ResultIndexer._read
+    slices: list[object] = []
+
+    def read_and_grow(self: indexing.ResultIndexer, *values: object) -> object:
+        found = read(self, *values)  # type: ignore[arg-type]
+        if not slices:
+            desk.write(batch, whole[len(whole) // 2 :])
+        slices.append(found)
+        return found
+
+    monkeypatch.setattr(indexing.ResultIndexer, "_read", read_and_grow)
+    assert getattr(indexer, way)(complete=False) == 3
+    assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
+    assert desk.history.strays(job).unreadable == 0
