@@ -110,7 +110,8 @@ class Collector:
             return
         indexer = await asyncio.to_thread(self._indexer, dialect, batch, file)
         try:
-            await self._fetch_on(dialect, batch, source, file, indexer)
+            afresh = replaced or doubted
+            await self._fetch_on(dialect, batch, source, file, indexer, afresh=afresh)
         finally:
             await asyncio.to_thread(indexer.close)
 
@@ -121,17 +122,17 @@ class Collector:
         source: ResultSource,
         file: ResultFile,
         indexer: FileIndexer,
+        *,
+        afresh: bool,
     ) -> None:
         context = self._context
         database = context.history.database
-        doubted = (batch.id, source.kind) in self._doubted
-        replaced = file.complete and file.ref != source.ref
         size = file.path.stat().st_size if file.path.exists() else 0
         if size > indexer.indexed:
             # Bytes that an earlier run wrote and did not index.
             await asyncio.to_thread(indexer.run, complete=False)
         # The disk may have lost what was indexed: a power cut, a person.
-        anew = replaced or doubted or size < indexer.indexed
+        anew = afresh or size < indexer.indexed
         # Else from the end of the last whole line: servers that go on by lines would leave
         # the rest of a cut one standing in the middle.
         have, lines = (0, 0) if anew else (indexer.indexed, indexer.lines)

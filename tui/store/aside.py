@@ -163,22 +163,12 @@ class FileIndexer:
         except OSError:
             self._alone = True
             return
-        assert self._process.stdin is not None
-        self._say(self._process.stdin, msgspec.json.encode(self._task))
-
-    def _say(self, stream: BinaryIO | object, line: bytes) -> bool:
-        try:
-            stream.write(line + b"\n")  # type: ignore[attr-defined]
-            stream.flush()  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        return True
+        _say(self._process, msgspec.json.encode(self._task))
 
     def _run_aside(self, process: subprocess.Popen[bytes], complete: bool) -> bool:
         """Let the process go on; ``False`` when it is not there any more."""
-        assert process.stdin is not None
         assert process.stdout is not None
-        if not self._say(process.stdin, b"end" if complete else b"go"):
+        if not _say(process, b"end" if complete else b"go"):
             return False
         line = process.stdout.readline()
         if not line:
@@ -188,6 +178,17 @@ class FileIndexer:
             raise HistoryError(answer.message, answer.hint)
         self._take(answer.indexed, answer.lines)
         return True
+
+
+def _say(process: subprocess.Popen[bytes], line: bytes) -> bool:
+    """Tell a process something; ``False`` when it is not there any more."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(line + b"\n")
+        process.stdin.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
