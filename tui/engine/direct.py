@@ -24,9 +24,10 @@ from tui.engine.events import CountsChanged, RowsCollected
 from tui.errors import BatchdeckError, HistoryError
 from tui.paths import open_private
 from tui.providers.lane import AnswersRows, RowAnswer
+from tui.store.aside import FileIndexer
 from tui.store.batches import answered_in, mark_running, pending_seqs
 from tui.store.files import mark_received
-from tui.store.indexing import ResultFile, ResultIndexer
+from tui.store.indexing import ResultFile
 
 _PAGE = 200
 _SAVE_SECONDS = 0.5
@@ -47,7 +48,7 @@ class _Run:
     path: Path
     stream: int
     file: ResultFile
-    indexer: ResultIndexer
+    indexer: FileIndexer
     good: int
     bad: int
     size: int
@@ -108,6 +109,7 @@ class DirectRunner:
         finally:
             del self._runs[batch.id]
             await asyncio.to_thread(os.close, run.stream)
+            await asyncio.to_thread(run.indexer.close)
 
     async def _opened(self, dialect: AnswersRows, batch: Batch) -> _Run:
         """The output file with every whole line indexed, and without a torn one."""
