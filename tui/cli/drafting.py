@@ -81,7 +81,7 @@ def changed_template(
         UsageError: There is no template to change.
         InputError: The template or the schema cannot be used.
     """
-    changes = {
+    changes: dict[str, Any] = {
         "kind": kind, "system": system, "max_tokens": max_tokens,
         "schema": schema and _schema(schema), "images": images or None,
         "entities": entities or None, "labels": labels or None,

@@ -8,6 +8,9 @@ import msgspec
 
 from tui.core.refusals import Need, Refusal
 
+LineTaker = Callable[[bytes], object]
+"""Raises an InputError for a request line that cannot be said to a provider."""
+
 LINE_BYTES = 10 * 1000 * 1000
 """The longest line that is taken where the provider names no limit."""
 
@@ -33,4 +36,4 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     refuses: tuple[Refusal, ...] = ()
     needs: tuple[Need, ...] = ()
-    takes: Callable[[bytes], object] | None = None
+    takes: LineTaker | None = None
