@@ -60,6 +60,20 @@ def write_requests(path: Path, rows: int) -> None:
             file.write(msgspec.json.encode(row) + b"\n")
 
 
+def as_params(path: Path, out: Path) -> None:
+    """The same requests in Anthropic's own form."""
+    with path.open("rb") as source, out.open("wb") as target:
+        for line in source:
+            row = msgspec.json.decode(line)
+            body = row["body"]
+            del body["temperature"]
+            system, user = body["messages"]
+            params = {**body, "system": system["content"], "messages": [user]}
+            target.write(
+                msgspec.json.encode({"custom_id": row["custom_id"], "params": params}) + b"\n"
+            )
+
+
 def bare(path: Path) -> None:
     """The floor: decode every line and keep nothing."""
     decode = msgspec.json.decode
@@ -78,12 +92,16 @@ def main() -> None:
     anthropic = limits_of(find_profile("anthropic"))
     with TemporaryDirectory() as folder:
         path = Path(folder, "requests.jsonl")
+        ready = Path(folder, "ready.jsonl")
         write_requests(path, options.rows)
+        as_params(path, ready)
         runs: dict[str, Callable[[], object]] = {
             "bare decode loop": lambda: bare(path),
             "check_file": lambda: check_file(path),
             "check_file, ids by pattern": lambda: check_file(path, limits=pattern),
-            "check_file, Anthropic's limits and rules": lambda: check_file(path, limits=anthropic),
+            "the bare loop over rows in params": lambda: bare(ready),
+            "check_file of these by Anthropic's rules": lambda: check_file(ready, limits=anthropic),
+            "check_file, chat rows for Anthropic": lambda: check_file(path, limits=anthropic),
             "clean_requests": lambda: sum(1 for _ in clean_requests(path, fix=False)),
         }
         medians = measure(runs, options.rounds, time.process_time)

@@ -193,3 +193,64 @@ def test_a_request_is_tried_after_composing(run: Run, tmp_path: Path) -> None:
     command = ["compose", str(source), "-t", "{review}", "-m", "m", "-o", str(out), "--try", "2"]
     assert run(*command, "--json").document["trial"]["text"] == "very good"
     assert "answer\n  very good" in run(*command).out
+
+
+def test_the_forms_of_scaledown_need_no_file(run: Run, tmp_path: Path) -> None:
+    source, out = tmp_path / "notes.txt", tmp_path / "out.jsonl"
+    source.write_text("The harbour froze.\nGive me my money.\n")
+
+    def bodies(*options: str) -> list[dict[str, Any]]:
+        done = run("compose", source, "-t", "{text}", "-o", out, "--json", *options)
+        assert done.code == 0, done.err
+        return [json.loads(line)["body"] for line in out.read_text().splitlines()]
+
+    made = bodies("--kind", "summarize", "--system", "Be brief.", "--max-tokens", "90")
+    assert made[0] == {"model": "summarize", "text": "The harbour froze.",
+                       "instructions": "Be brief.", "max_tokens": 90}  # fmt: skip
+    made = bodies("--kind", "extract", "--entity", "place=A town", "--entity", "sum = Money")
+    assert made[1]["entities"] == {"place": "A town", "sum": "Money"}
+    made = bodies("--kind", "classify", "--label", "refund=Money back?", "--label", "other=Else?")
+    assert made[1]["labels"] == [{"name": "refund", "rubric": "Money back?"},
+                                 {"name": "other", "rubric": "Else?"}]  # fmt: skip
+
+
+def test_a_prompt_on_the_command_line_may_have_all_that_a_template_has(
+    run: Run, tmp_path: Path
+) -> None:
+    source, out, schema = tmp_path / "a.csv", tmp_path / "out.jsonl", tmp_path / "s.json"
+    source.write_text("id,text,picture\n1,a cat,https://example.com/a.png\n")
+    schema.write_text('{"type": "object"}')
+    options = ["-t", "What is {text}?", "-m", "gpt-5-mini", "-o", out, "--system", "Be brief.",
+               "--schema", schema, "--image", "{picture}", "--max-tokens", "9"]  # fmt: skip
+    assert run("compose", source, *options, "--save-template", "mine").code == 0
+    body = json.loads(out.read_text())["body"]
+    assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert body["messages"][1]["content"][0]["image_url"]["url"] == "https://example.com/a.png"
+    assert body["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert run("compose", source, "-t", "mine", "-o", tmp_path / "again.jsonl").code == 0
+    assert (tmp_path / "again.jsonl").read_bytes() == out.read_bytes()
+    assert run("compose", source, "-t", "{text}", "-m", "e", "--kind", "embeddings",
+               "-o", out).code == 0  # fmt: skip
+    assert json.loads(out.read_text())["url"] == "/v1/embeddings"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--system", "x"], "no template for --system"),
+        (["-t", "{text}", "--kind", "classify", "--label", "x"], "NAME=TEXT"),
+        (["-t", "{text}", "--kind", "classify", "--label", "x=y", "--label", "x=z"], "twice"),
+        (["-t", "{text}", "--kind", "classify", "--label", "x=y"], "1 labels"),
+        (["-t", "{text}", "--kind", "embeddings", "-m", "m", "--system", "x"], "no place"),
+        (["-t", "{text}", "-m", "m", "--schema", "{here}/none"], "no JSON schema"),
+        (["-t", "{text}", "-m", "m", "--schema", "{here}/a.csv"], "no JSON schema"),
+    ],
+)
+def test_wrong_forms_are_exit_code_2(
+    options: list[str], error: str, run: Run, tmp_path: Path
+) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("id,text\n1,a\n")
+    words = [option.replace("{here}", str(tmp_path)) for option in options]
+    done = run("compose", source, "-o", tmp_path / "o.jsonl", *words)
+    assert done.code == 2 and error in done.err

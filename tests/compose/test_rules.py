@@ -106,6 +106,22 @@ def item(custom_id: str, body: dict[str, Any]) -> dict[str, Any]:
     return {**chat(custom_id), "body": body}
 
 
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [({"n": 2}, "'bad' holds n"), ({"seed": 1}, "seed"), ({"temperature": 1.5}, "temperature")],
+)
+def test_what_cannot_be_translated_is_told_beforehand(
+    changes: dict[str, Any], what: str, tmp_path: Path
+) -> None:
+    limits = limits_of(profile("anthropic"))
+    rows = [chat(f"r{n}", max_tokens=5) for n in range(300)]
+    assert checked(tmp_path, limits, *rows).ok
+    report = checked(tmp_path, limits, *rows, chat("bad", max_tokens=5, **changes))
+    assert [(p.line, p.code) for p in report.problems] == [(301, "untranslatable")]
+    assert what in report.problems[0].what and report.problems[0].fix
+    assert checked(tmp_path, limits_of(profile("openai")), chat("bad", **changes)).ok
+
+
 ITEM: dict[str, Any] = {"model": "classify", "text": "t", "labels": [
     {"name": "a", "rubric": "A?"}, {"name": "b", "rubric": "B?"}]}  # fmt: skip
 SCALEDOWN: list[tuple[str, dict[str, Any], str]] = [

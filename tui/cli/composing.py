@@ -12,7 +12,13 @@ import click
 
 from tui.cli.checking import refusal
 from tui.cli.costs import cost_document, cost_pairs, is_free
-from tui.cli.drafting import print_samples, print_sketch, save
+from tui.cli.drafting import (
+    changed_template,
+    print_samples,
+    print_sketch,
+    save,
+    template_options,
+)
 from tui.cli.meter import Meter
 from tui.cli.options import account_option, edits_of, set_option, shared, yes_option
 from tui.cli.output import Cell, glyph, is_terminal, pairs, print_json, print_lines
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from tui.compose.estimate import Estimate
     from tui.compose.report import CheckReport
     from tui.compose.sources.source import Source
+    from tui.compose.template import Template
     from tui.engine.engine import Engine
     from tui.engine.trying import Trial
 
@@ -56,6 +63,7 @@ at least one {column}.
 )  # fmt: skip
 @click.option("-m", "--model", metavar="MODEL", help="The model, in place of the template's.")
 @click.option("--id", "custom_id", metavar="COLUMN", help="A column, or a text with {columns}.")
+@template_options
 @set_option
 @click.option("--header/--no-header", default=None, help="Does the first row name the columns?")
 @click.option("--delimiter", metavar="CHAR", help="Between the cells of a table, such as ';'.")
@@ -88,6 +96,7 @@ def compose(
     save_template: str | None,
     samples: bool,
     account: str | None,
+    **options: Any,
 ) -> None:
     """Make a file of requests of a SOURCE and a template; nothing is sent.
 
@@ -97,9 +106,10 @@ def compose(
         print_samples(settings)
         return
     body = edits_of(edits)
+    chosen = changed_template(settings, template, **options)
     change: dict[str, Any] = {"model": model, "custom_id": custom_id, "settings": body}
     if save_template is not None:
-        save(settings, template, save_template, model=model, custom_id=custom_id, body=body)
+        save(settings, chosen, save_template, model=model, custom_id=custom_id, body=body)
         if source is None:
             return
     if source is None:
@@ -119,11 +129,11 @@ def compose(
             if out is None or preview:
                 with stop_at_exit() as stop:
                     drawn = await engine.preview(
-                        opened, template, account=account, stop=stop, **change
+                        opened, chosen, account=account, stop=stop, **change
                     )
                 print_sketch(settings, drawn, free=is_free(engine, account))
                 return
-            report = await _written(engine, opened, template, out, limit, change)
+            report = await _written(engine, opened, chosen, out, limit, change)
         check = await engine.check(out, account=account)
         estimate = await engine.estimate(out, account)
         trial = None
@@ -165,7 +175,7 @@ async def may_run(settings: Settings, source: str, *, trust: bool) -> bool:
 async def _written(
     engine: Engine,
     source: Source,
-    template: str | None,
+    template: str | Template | None,
     out: Path,
     limit: int | None,
     change: dict[str, Any],

@@ -16,6 +16,7 @@ from tui.compose.report import Problem, ProblemCode, Severity
 from tui.compose.rules import Rules
 from tui.core.lines import BOM
 from tui.core.text import quoted
+from tui.errors import InputError
 
 _decode = msgspec.json.Decoder().decode
 _ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
@@ -105,6 +106,12 @@ class Explainer:
                 '"stream" is set; a batch cannot stream',
                 'Remove "stream" from the body.',
             )
+        takes = self._limits.takes
+        if takes is not None and is_translated(url) and not _has_errors(problems):
+            try:
+                takes(line)
+            except InputError as error:
+                found("untranslatable", error.message, error.hint)
         return Explained(custom_id, url, model, tokens, problems, ready_made=ready_made)
 
     def _custom_id(self, row: dict[str, Any], found: Found) -> str | None:
@@ -124,6 +131,15 @@ class Explainer:
         if fault is not None:
             found("bad_custom_id", *fault)
         return value
+
+
+def is_translated(url: str | None) -> bool:
+    """Is a row for this endpoint said in other words to a provider of Messages?"""
+    return not (url or "").rstrip("/").endswith("/messages")
+
+
+def _has_errors(problems: list[Problem]) -> bool:
+    return any(problem.severity == "error" for problem in problems)
 
 
 def id_checker(limits: Limits) -> Callable[[str], tuple[str, str] | None]:

@@ -183,8 +183,8 @@ class FieldText:
             return self._format % (values if type(values) is str else shown(values),)
         if {*map(type, values)} != _TEXTS:
             values = tuple(map(shown, values))
-        filled: str = self._format % values
-        return filled
+        made: str = self._format % values
+        return made
 
     def _fill_jinja(self, render: _Render, row: Mapping[str, Any], number: int) -> str:
         try:

@@ -33,6 +33,7 @@ ProblemCode = Literal[
     "unknown_model",
     "refused_field",
     "missing_field",
+    "untranslatable",
     "odd_size",
     "too_many_rows",
     "too_large",

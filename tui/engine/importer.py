@@ -42,7 +42,17 @@ def limits_of(profile: Profile) -> Limits:
         models=profile.models,
         refuses=tuple(rule for rule in profile.refuses if rule.since <= version),
         needs=profile.needs,
+        takes=_taker(profile),
     )
+
+
+def _taker(profile: Profile) -> Callable[[bytes], object] | None:
+    """What translates a row for a provider that has words of its own."""
+    if profile.dialect != "messages":
+        return None
+    from tui.providers.params import ParamsWriter
+
+    return ParamsWriter(profile.messages.version, profile.limits.custom_id_pattern).write
 
 
 @dataclass(frozen=True)
