@@ -282,11 +282,10 @@ def _money(made: Summary) -> Lines:
 def _time(made: Summary, width: int, height: int) -> Lines:
     pace = made.pace
     took = "-" if pace.seconds is None else formatting.duration(pace.seconds)
-    rate = (
-        "-"
-        if pace.rows_per_second is None
-        else f"{formatting.short_number(pace.rows_per_second)} rows a second"
-    )
+    rate = "-"
+    if pace.rows_per_second is not None:
+        speed = pace.rows_per_second
+        rate = f"{speed:.1f} rows/s" if speed < 10 else f"{formatting.short_number(speed)} rows/s"
     lines = fact_lines([("took", took), ("pace", rate)])
     if pace.seconds:
         lines += curve_lines(pace.points, made.counts.total, pace.seconds, width, height)
