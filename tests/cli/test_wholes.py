@@ -148,3 +148,18 @@ def test_options_that_cannot_be_met(
     done = run("export", "left", "-o", tmp_path / "o.csv", *more)
     assert done.code == 2 and "hint:" in done.err
     assert not (tmp_path / "o.csv").exists()
+
+
+def test_answers_are_held_against_the_schemas_of_their_requests(run: Run, tmp_path: Path) -> None:
+    schema = {"type": "object", "required": ["label"]}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    for name, second in (("strict", {"label": "b"}), ("loose", {"other": 1})):
+        answers = {"a": say({"label": "a"}), "b": say(second)}
+        file = tmp_path / f"{name}.jsonl"
+        lines = (request_line(id, text, response_format=form) for id, text in answers.items())
+        file.write_text("".join(lines), "utf-8")
+        assert run("submit", file, "--wait").code == 0
+    document = run("compare", "strict", "loose", "--json").document
+    assert [document[side]["has_schema"] for side in ("left", "right")] == [True, True]
+    assert [document[side]["pass_rate"] for side in ("left", "right")] == [1.0, 0.5]
+    assert "fit the schema" in run("compare", "strict", "loose").out

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.rows import Row, RowDetail, RowLine
@@ -20,12 +21,12 @@ from tui.core.times import rfc3339
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
+from tui.store.chains import changes_before
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
-from tui.store.samples import read_samples
 from tui.store.searching import TextSearch
 from tui.store.selecting import select_rows
 from tui.store.terms import Terms
@@ -190,10 +191,6 @@ class History:
         )
         return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
 
-    def samples(self, job_id: str) -> list[tuple[float, int]]:
-        """When the provider was done with how many rows of a first attempt, as it was told."""
-        return read_samples(self.database.read, self._pk(job_id))
-
     def strays(self, job_id: str) -> Strays:
         """Result lines that belong to no row."""
         rows = self.database.read.execute(
@@ -232,22 +229,6 @@ class History:
         finally:
             reader.close()
 
-    def details(self, job_id: str, selection: RowSelection) -> Iterator[RowDetail]:
-        """Rows with the bytes of all their attempts, one by one; in a thread for many.
-
-        Raises:
-            UnknownJobError: The job does not have one of them.
-        """
-        reader = self._reader(job_id)
-        try:
-            for seq in selection.seqs:
-                detail = reader.detail(seq)
-                if detail is None:
-                    raise UnknownJobError(f"job {job_id!r} has no row {seq}")
-                yield detail
-        finally:
-            reader.close()
-
     def requests(self, job_id: str, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """Sequence numbers with their request lines, page by page; in a thread for many."""
         reader = self._reader(job_id)
@@ -256,6 +237,19 @@ class History:
                 yield from reader.requests(seqs[start : start + _PAGE])
         finally:
             reader.close()
+
+    def newest_requests(self, job_id: str, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The same as each row was sent last, with the changes of its retries; in a thread.
+
+        Raises:
+            HistoryError: ``requests.jsonl`` is not what it was.
+        """
+        pk = self._pk(job_id)
+        for start in range(0, len(seqs), _PAGE):
+            page = seqs[start : start + _PAGE]
+            changes = changes_before(self.database.read, pk, page)
+            for seq, line in self.requests(job_id, page):
+                yield seq, edit_request(line, changes.get(seq, {}))
 
     def select(
         self,

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import msgspec
 
+from tui.core.data import parsed_answer
 from tui.core.filtering import RowSelection
 from tui.core.outcome import ANSWERED
 from tui.core.readers import READERS
@@ -14,9 +15,12 @@ from tui.core.results import UnreadableLineError
 from tui.core.rows import Attempt, RowLine
 from tui.errors import HistoryError, UsageError
 from tui.store.export.options import ExportOptions
+from tui.store.guarding import told_as_damage
 from tui.store.history import History
 from tui.store.inputs import InputColumns
-from tui.store.lines import parsed_answer
+from tui.store.jobs import job_pk
+from tui.store.lines import RowReader
+from tui.store.terms import Terms
 
 PAGE = 1000
 """Rows read at a time."""
@@ -57,6 +61,13 @@ class Records:
         self._selection = selection
         self._open = ExitStack()
         self._inputs: InputColumns | None = None
+        pk = job_pk(history.database.read, job_id)
+        if pk is None:
+            raise _gone()
+        # One for all rows: the files that it reads from stay open.
+        job = (pk, job_id)
+        self._reader = RowReader(history.database.read, history.paths, job, Terms())
+        self._open.callback(self._reader.close)
         if options.join:
             self._inputs = self._open.enter_context(InputColumns(history.paths, job_id))
             if not self._inputs.columns:
@@ -98,7 +109,7 @@ class Records:
         part = RowSelection(seqs=seqs, total=self._selection.total)
         lines = list(self.history.row_lines(self.job_id, part))
         if len(lines) != len(seqs):
-            raise HistoryError("rows of this job are gone", "Was it deleted meanwhile?")
+            raise _gone()
         if self._inputs is None:
             return [Record(seq, line) for seq, line in zip(seqs, lines, strict=True)]
         values = self._inputs.rows(seqs)
@@ -106,10 +117,12 @@ class Records:
 
     def _attempts(self, seqs: Sequence[int], options: ExportOptions) -> list[Record]:
         values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
-        part = RowSelection(seqs=seqs, total=self._selection.total)
         records: list[Record] = []
-        details = self.history.details(self.job_id, part)
-        for seq, detail, inputs in zip(seqs, details, values, strict=True):
+        for seq, inputs in zip(seqs, values, strict=True):
+            with told_as_damage(self.history.database.path):
+                detail = self._reader.detail(seq)
+            if detail is None:
+                raise _gone()
             attempts = detail.attempts
             # From the first to the last, as they happened.
             shown = sorted(attempts, key=_number) if options.attempts else attempts[:1]
@@ -122,6 +135,10 @@ class Records:
                 elif attempt.line:
                     records.append(Record(seq, line, None, attempt.line))
         return records
+
+
+def _gone() -> HistoryError:
+    return HistoryError("rows of this job are gone", "Was it deleted meanwhile?")
 
 
 def _number(attempt: Attempt) -> int:

@@ -308,11 +308,16 @@ def _side(side: Side) -> list[Part]:
     facts = [
         one_line(side.model, 24) or "-",
         formatting.money(side.cost, side.currency),
-        "JSON -" if not side.checked else f"{formatting.percent(side.passed, side.checked)} JSON",
+        _passes(side),
         f"{formatting.percent(side.answered, side.rows)} answered",
         f"{_short(side.input_tokens)} in, {_short(side.output_tokens)} out",
     ]
     return [("  " + " · ".join(facts), "muted")]
+
+
+def _passes(side: Side) -> str:
+    rate = formatting.percent(side.passed, side.checked) if side.checked else "-"
+    return f"{rate} {'fit' if side.has_schema else 'JSON'}"
 
 
 def _short(value: int | None) -> str:
