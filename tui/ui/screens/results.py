@@ -16,7 +16,9 @@ from tui.ui.messages import (
     ExportRequested,
     ExternalRequested,
     JobRequested,
+    MediaRequested,
     RetryRequested,
+    SchemaRequested,
 )
 from tui.ui.screens.results_view import ResultsView
 from tui.ui.widgets.row_source import RowSource
@@ -32,6 +34,8 @@ class ResultsPane(ResultsView):
         """Why a command is off in this pane."""
         job = self._job
         if command_id in ("next_row", "previous_row", "view", "back"):
+            return "" if self.is_reading else None
+        if command_id == "save_media":
             return "" if self.is_reading else None
         if command_id == "attempt":
             return "" if self.is_reading and self._view.has_attempts else None
@@ -132,6 +136,20 @@ class ResultsPane(ResultsView):
             self.post_message(CopyRequested(whole, "the answer"))
         elif detail is not None:
             self.post_message(CopyRequested(detail.row.custom_id, "the id of the row"))
+
+    @work(group="media", exit_on_error=False)
+    async def action_save_media(self) -> None:
+        """Ask where to save the images and sounds of the answer that is read."""
+        media, detail = await self._view.media(), self._view.detail
+        if media and detail is not None:
+            self.post_message(MediaRequested(media, detail.row.custom_id))
+        else:
+            self.notify("There are no images or sounds in this answer", markup=False)
+
+    def action_schema(self) -> None:
+        """Ask by which schema the answers are to be checked."""
+        if self.job_id is not None:
+            self.post_message(SchemaRequested(self.job_id))
 
     def action_pager(self) -> None:
         """Read the whole answer in the pager."""

@@ -144,6 +144,13 @@ class ResultsView(CommandTarget, Vertical):
             self._read_row()
         self.update_commands()
 
+    def show_anew(self) -> None:
+        """Read the rows again: what is said of them has changed."""
+        if self._job is not None:
+            if not self._query.is_plain:
+                self._select()
+            self._read_row()
+
     def show_done(self, done: int) -> None:
         """Show how many rows the provider is done with, before they are collected."""
         if self._job is not None:
