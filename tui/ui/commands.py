@@ -202,7 +202,7 @@ COMMANDS: tuple[Command, ...] = (
         "retry_edit",
         "Retry with edit",
         "R",
-        "Send rows again with another model or max_tokens.",
+        "Send rows again, changed: model, max_tokens, any field, more system text.",
         (_B, _R),
     ),
     Command(
@@ -238,6 +238,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("previous_row", "Previous", "p", "Show the row before.", (_R,), (_R,)),
     Command("view", "JSON", "w", "Show request and answer as text, or as JSON.", (_R,), (_R,)),
     Command("attempt", "Attempt", "a", "Show another attempt at the row.", (_R,), (_R,)),
+    Command("save_media", "Save files", "i", "Save the images and sounds of the answer.", (_R,)),
+    Command(
+        "schema",
+        "Schema",
+        "J",
+        "Check the answers by their JSON schema, or by one from a file.",
+        (_R,),
+    ),
     Command("groups", "Error groups", "E", "Go to the groups of errors.", (_R,)),
     Command("copy", "Copy", "y", "Copy the id, or the row, to the clipboard.", (_B, _R)),
     Command("editor", "Editor", "o", "Open the text in $VISUAL or $EDITOR.", (_C, _R)),

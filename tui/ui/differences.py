@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import msgspec
-from textual.content import Content
 
 from tui.core.comparing import Change, word_diff
 from tui.core.filtering import RowSelection
 from tui.core.outcome import ANSWERED
 from tui.core.rows import RowLine
-from tui.core.text import visible
 from tui.store.comparing import NOWHERE, Comparison
 from tui.store.history import History
 from tui.ui import formatting
-from tui.ui.rowtext import CAP, Reading
-from tui.ui.tones import Part, content
+from tui.ui.reading import CAP, Piece, Reading
+from tui.ui.tones import Tone
 
-_STYLES = {"left": "$text-error underline", "right": "$text-success underline"}
+_TONES: dict[Literal["left", "right"], Tone] = {"left": "removed", "right": "added"}
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,6 @@ class Difference:
     left: Reading
     right: Reading
     notes: tuple[str, str] = ("", "")
-
-    @classmethod
-    def nothing(cls) -> Self:
-        """Where there is no row to read."""
-        empty = Reading(Content(""), "")
-        return cls(empty, empty)
 
 
 def read_difference(history: History, found: Comparison, place: int) -> Difference:
@@ -48,25 +41,21 @@ def read_difference(history: History, found: Comparison, place: int) -> Differen
     as_data = found.options.as_data
     ours, theirs = _text(left, as_data), _text(right, as_data)
     notes = (_note(left), _note(right))
-    if left is None or right is None or not (_is_answer(left) and _is_answer(right)):
-        return Difference(_plain(left, ours), _plain(right, theirs), notes)
-    pieces = word_diff(ours[:CAP], theirs[:CAP])
+    pieces = None
+    if left is not None and right is not None and _is_answer(left) and _is_answer(right):
+        pieces = word_diff(ours, theirs)
     if pieces is None:
         return Difference(_plain(left, ours), _plain(right, theirs), notes)
-    return Difference(_marked(pieces, "left", ours), _marked(pieces, "right", theirs), notes)
+    return Difference(_marked(pieces, "left"), _marked(pieces, "right"), notes)
 
 
-def _marked(pieces: list[Change], side: Literal["left", "right"], whole: str) -> Reading:
-    """One of two texts, with what the other does not have underlined in a colour."""
-    parts = [
-        (visible(text, newlines=True), "" if which == "same" else _STYLES[side])
+def _marked(pieces: list[Change], side: Literal["left", "right"]) -> Reading:
+    """One of two texts, with what the other does not have in a colour of its own."""
+    return _reading(
+        Piece(text, "" if which == "same" else _TONES[side])
         for which, text in pieces
         if which in ("same", side)
-    ]
-    if not whole:
-        return _reading([], whole)
-    shown = Content.assemble(*parts)
-    return Reading(shown + content(_rest(whole)), whole)
+    )
 
 
 def _line(history: History, job_id: str, seq: int) -> RowLine | None:
@@ -92,25 +81,18 @@ def _text(line: RowLine | None, as_data: bool) -> str:
 
 def _plain(line: RowLine | None, text: str) -> Reading:
     if line is None:
-        return Reading(content([("This job does not have the row.", "muted")]), "")
+        return Reading([Piece("This job does not have the row.", "muted")])
     if _is_answer(line):
-        return _reading([(visible(text[:CAP], newlines=True), "")], text)
-    parts: list[Part] = [(line.outcome.value, "bad" if line.error is not None else "muted")]
+        return _reading([Piece(text)])
+    pieces = [Piece(line.outcome.value, "bad" if line.error is not None else "muted")]
     if line.error is not None:
-        parts.append(("\n\n" + visible(line.error.message[:CAP], newlines=True), ""))
-    return Reading(content(parts), "")
+        pieces.append(Piece("\n\n" + line.error.message))
+    return Reading(pieces)
 
 
-def _reading(parts: list[Part], whole: str) -> Reading:
-    if not whole:
-        return Reading(content([("The answer is empty.", "muted")]), "")
-    return Reading(content([*parts, *_rest(whole)]), whole)
-
-
-def _rest(whole: str) -> list[Part]:
-    if len(whole) <= CAP:
-        return []
-    return [(f"\n\n… {formatting.size(len(whole))} in all", "accent")]
+def _reading(pieces: Iterable[Piece]) -> Reading:
+    made = Reading(pieces)
+    return made if made.length else Reading([Piece("The answer is empty.", "muted")])
 
 
 def _note(line: RowLine | None) -> str:

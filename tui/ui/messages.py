@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.message import Message
 
 from tui.core.filtering import RowFilter
+from tui.core.media import Medium
 
 
 @dataclass
@@ -93,6 +94,21 @@ class ExportRequested(Message):
     job_id: str
     shown: Sequence[int] | None = None
     marked: Sequence[int] | None = None
+
+
+@dataclass
+class MediaRequested(Message):
+    """Images and sounds of an answer are to be saved; ``name`` is the id of its row."""
+
+    media: Sequence[Medium]
+    name: str
+
+
+@dataclass
+class SchemaRequested(Message):
+    """The answers of a job are to be checked by a schema."""
+
+    job_id: str
 
 
 @dataclass

@@ -23,7 +23,7 @@ from tui.ui import formatting
 from tui.ui.differences import Difference, read_difference
 from tui.ui.tones import Part, content
 from tui.ui.widgets.compare_source import COMPARE_COLUMNS, KIND_LOOKS, CompareSource
-from tui.ui.widgets.row_view import Page
+from tui.ui.widgets.row_page import Cut, Page
 from tui.ui.widgets.table_model import EmptySource
 from tui.ui.widgets.virtual_table import VirtualTable
 
@@ -265,18 +265,24 @@ class CompareScreen(Screen[None]):
         found, place = self.found, self._rows.cursor_id
         if found is None or not isinstance(place, int):
             self.difference = None
-            for page in (self._left, self._right):
-                page.show(Difference.nothing().left)
+            self._left.show(None)
+            self._right.show(None)
             return
         history = self._engine.history
+        widths = self._left.text_width, self._right.text_width
+
+        def cut() -> tuple[Difference, Cut, Cut]:
+            made = read_difference(history, found, place)
+            return made, Cut.of(made.left, widths[0]), Cut.of(made.right, widths[1])
+
         try:
-            made = await asyncio.to_thread(read_difference, history, found, place)
+            made, left, right = await asyncio.to_thread(cut)
         except BatchdeckError as error:
             self.app.notify(error.message, markup=False, severity="error")
             return
         self.difference = made
-        self._left.show(made.left)
-        self._right.show(made.right)
+        self._left.show(left)
+        self._right.show(right)
         self._left.border_subtitle, self._right.border_subtitle = made.notes
 
     def action_leave(self) -> None:
