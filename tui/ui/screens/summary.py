@@ -57,6 +57,7 @@ class SummaryScreen(Screen[None]):
         Binding("escape,q,u", "leave", "Back"),
         Binding("f", "field", "Field"),
         Binding("w", "stop_words", "Stop words"),
+        Binding("r,ctrl+r", "again", "Read again"),
         Binding("j,down", "scroll(1)", "Down", show=False),
         Binding("k,up", "scroll(-1)", "Up", show=False),
         Binding("pagedown,space,ctrl+d", "page(1)", "Page down", show=False),
@@ -164,6 +165,10 @@ class SummaryScreen(Screen[None]):
             self._stop.set()
         else:
             self.dismiss(None)
+
+    def action_again(self) -> None:
+        """Read the rows once more, if the job has changed meanwhile."""
+        self._read()
 
     def action_stop_words(self) -> None:
         """Leave out words that say little, or count them again."""
