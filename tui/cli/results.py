@@ -31,13 +31,33 @@ def results(
     outcomes: tuple[str, ...],
     code: str,
     search: str,
+    where: str,
     limit: int | None,
 ) -> None:
-    """Print the rows of a JOB, normalised, as JSON lines in the order of the requests."""
+    """Print the rows of a JOB, normalised, as JSON lines in the order of the requests.
+
+    A query (--where) is what the dashboard's filter line takes. Conditions are separated by
+    spaces and must all be met; a comma means "or"; words without a key are looked for in id,
+    request and answer.
+
+    \b
+      outcome:failed,expired   what became of the row; also answered, unanswered, bad
+      code:429                 error code or HTTP status
+      group:1f0c2a7b           error group by its key (`batchdeck show --json`)
+      attempt:>1               number of the attempt shown
+      tokens: in: out:         tokens: >500  <=20  5-9  >4k
+      length:<20               characters of the answer
+      cost:>0.01               what the row cost
+      finish:length            why the model stopped
+      model:gpt-5-mini         the model that answered
+      id:review-00*            a part of the id, or a pattern
+      json:bad schema:bad      answers that are no JSON, or not of the schema asked for
+      re:refund.*              a regular expression
+    """  # noqa: D301 - the backspace tells click to keep the lines as they are
 
     async def work(engine: Engine) -> None:
         found = engine.history.find_job(job)
-        chosen = row_filter(outcomes, code, search)
+        chosen = row_filter(outcomes, code, search, where)
         with stop_at_exit() as stop:
             selection = await engine.select(found.id, chosen, stop=stop)
         await _print_rows(engine, found.id, _first(selection, limit))
@@ -79,13 +99,19 @@ async def _print_rows(engine: Engine, job_id: str, selection: RowSelection) -> N
 @row_options
 @shared
 def export(
-    settings: Settings, job: str, file: Path, outcomes: tuple[str, ...], code: str, search: str
+    settings: Settings,
+    job: str,
+    file: Path,
+    outcomes: tuple[str, ...],
+    code: str,
+    search: str,
+    where: str,
 ) -> None:
     """Write the rows of a JOB to a file, whole or not at all."""
 
     async def work(engine: Engine) -> None:
         found = engine.history.find_job(job)
-        chosen = row_filter(outcomes, code, search)
+        chosen = row_filter(outcomes, code, search, where)
         with stop_at_exit() as stop:
             rows = await engine.export(found.id, file, chosen, stop=stop)
         assert rows is not None, "nobody stopped it"

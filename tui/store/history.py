@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.grouping import ADVICE
 from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.rows import Row, RowDetail, RowLine
 from tui.core.status import BatchStatus
@@ -20,13 +21,14 @@ from tui.core.times import rfc3339
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
+from tui.store.checking import check_matchers
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
 from tui.store.searching import TextSearch
-from tui.store.selecting import Partial, select_rows
+from tui.store.selecting import Matcher, Partial, chained, select_rows
 from tui.store.terms import Terms
 
 _PAGE = 500
@@ -258,16 +260,21 @@ class History:
         pk = self._pk(job_id)
         read = self.database.read
         with ExitStack() as stack:
-            matcher = None
-            if rows.text:
-                matcher = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
+            matchers: list[Matcher] = [
+                stack.enter_context(TextSearch(read, self.paths, (pk, job_id), needle))
+                for needle in rows.needles
+            ]
+            if rows.checks:
+                reader = self._reader(job_id)
+                stack.callback(reader.close)
+                matchers += check_matchers(reader, rows.checks)
             return select_rows(
                 read,
                 pk,
                 job.counts.total,
                 rows,
                 order,
-                matcher=matcher,
+                matcher=chained(matchers),
                 stop=stop,
                 partial=partial,
             )
@@ -332,10 +339,16 @@ def _batch_document(batch: Batch) -> dict[str, Any]:
 
 def _group_document(group: ErrorGroup) -> dict[str, Any]:
     return {
+        "key": group.key,
         "http_status": group.http_status,
         "code": group.code,
         "message": group.message,
+        "class": group.kind.value,
+        "advice": ADVICE[group.kind],
         "count": group.count,
+        "share": group.share,
         "retryable": group.retryable,
         "example_custom_id": group.example_custom_id,
+        "first_seen_at": rfc3339(group.first_seen),
+        "last_seen_at": rfc3339(group.last_seen),
     }

@@ -24,7 +24,16 @@ def m001_initial(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial,)
+def m002_answer_length(connection: sqlite3.Connection) -> None:
+    """Characters of each answer, to filter and sort by; ``reindex`` fills in older ones."""
+    for table in ("results", "attempts"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN chars INTEGER")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_initial,
+    m002_answer_length,
+)
 """All steps, in order; never edit one that was released."""
 
 

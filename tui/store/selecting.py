@@ -9,18 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tui.core.filtering import RowFilter, RowSelection, RowSort
-from tui.core.outcome import OUTCOME_CODES, Outcome
-from tui.store.groups import NO_STATUS
-
-_SORTS = {
-    "custom_id": "q.custom_id",
-    "outcome": "coalesce(r.outcome, 0)",
-    "code": "coalesce(g.code, ''), coalesce(g.http_status, 0)",
-    "attempt": "coalesce(r.attempt, 1)",
-    "input_tokens": "r.input_tokens",
-    "output_tokens": "r.output_tokens",
-    "cost": "r.cost",
-}
+from tui.store.conditions import needs_sql, query_of
 
 Matcher = Callable[[Sequence[int]], Iterable[int]]
 """Takes sequence numbers and gives back those of rows that hold the text."""
@@ -29,6 +18,9 @@ Partial = Callable[[RowSelection], None]
 """Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
 
 _STOP_EVERY = 2000
+
+_STOP_STEPS = 200_000
+"""Steps of SQLite's machine between two looks at whether to stop: some milliseconds."""
 
 _PARTIAL_SECONDS = 0.15
 """Between two tellings; each copies what was found so far."""
@@ -51,23 +43,55 @@ def select_rows(
         connection: For reading.
         job_pk: The job.
         total: Its number of requests.
-        rows: The conditions; ``text`` is left to ``matcher``.
+        rows: The conditions; texts and checks are left to ``matcher``.
         order: The order.
-        matcher: Looks for the text in the files.
+        matcher: Looks into the files.
         stop: Asked now and then; what was found so far is the answer.
         partial: Told what was found so far while the files are looked through.
     """
-    plain = rows.error_group is None and not rows.code and not rows.outcomes
-    if plain and order.column == "seq":
-        everything = range(total - 1, -1, -1) if order.descending else range(total)
-        seqs: Sequence[int] = everything
+    if needs_sql(rows, order):
+        seqs: Sequence[int] = _found(connection, *query_of(connection, job_pk, rows, order), stop)
     else:
-        sql, values = _query(job_pk, rows, order)
-        cursor = connection.execute(sql, values)
-        seqs = array("q", (row[0] for row in cursor))
+        seqs = range(total - 1, -1, -1) if order.descending else range(total)
     if matcher is not None:
         seqs = _matching(seqs, matcher, stop, None if partial is None else _Teller(partial, total))
     return RowSelection(seqs=seqs, total=total)
+
+
+def chained(matchers: Sequence[Matcher]) -> Matcher | None:
+    """One matcher for several: each looks only at what those before it let through."""
+    if not matchers:
+        return None
+
+    def match(seqs: Sequence[int]) -> Sequence[int]:
+        for matcher in matchers:
+            if not seqs:
+                break
+            seqs = list(matcher(seqs))
+        return seqs
+
+    return match
+
+
+def _found(
+    connection: sqlite3.Connection,
+    sql: str,
+    values: dict[str, Any],
+    stop: Callable[[], bool] | None,
+) -> array[int]:
+    """The numbers that a statement gives; none when it was stopped while it sorted."""
+    seqs = array("q")
+    if stop is not None:
+        connection.set_progress_handler(lambda: int(stop()), _STOP_STEPS)
+    try:
+        seqs.extend(row[0] for row in connection.execute(sql, values))
+    except sqlite3.OperationalError:
+        if stop is None or not stop():
+            raise
+    finally:
+        if stop is not None:
+            connection.set_progress_handler(None, 0)
+    return seqs
 
 
 class _Teller:
@@ -102,43 +126,3 @@ def _matching(
         if teller is not None:
             teller.look(found)
     return found
-
-
-def _query(job_pk: int, rows: RowFilter, order: RowSort) -> tuple[str, dict[str, Any]]:
-    values: dict[str, Any] = {"job": job_pk}
-    ended_badly = rows.outcomes and rows.outcomes.isdisjoint({Outcome.PENDING, Outcome.SUCCEEDED})
-    inner = bool(ended_badly) or rows.error_group is not None or bool(rows.code)
-    needs_groups = bool(rows.code) or order.column == "code"
-    if inner:
-        # `outcome > 1` word for word is what lets SQLite use the partial index; left to
-        # itself it reads all rows of the job.
-        source = "results r INDEXED BY results_to_look_at"
-        where = ["r.job=:job", "r.outcome>1"]
-        if order.column == "custom_id":
-            source += " JOIN requests q ON q.job=r.job AND q.seq=r.seq"
-        seq = "r.seq"
-    else:
-        source = "requests q LEFT JOIN results r ON r.job=q.job AND r.seq=q.seq"
-        where = ["q.job=:job"]
-        seq = "q.seq"
-    if needs_groups:
-        source += " LEFT JOIN error_groups g ON g.pk=r.error_group"
-    if rows.outcomes:
-        codes = ",".join(str(OUTCOME_CODES[outcome]) for outcome in sorted(rows.outcomes))
-        where.append(f"coalesce(r.outcome, 0) IN ({codes})")
-    if rows.error_group is not None:
-        where.append("r.error_group=:group")
-        values["group"] = rows.error_group
-    if rows.code:
-        where.append(
-            "(g.code=:code OR (g.http_status<>:none AND CAST(g.http_status AS TEXT)=:code))"
-        )
-        values |= {"code": rows.code, "none": NO_STATUS}
-    direction = " DESC" if order.descending else ""
-    if order.column == "seq":
-        by = f"{seq}{direction}"
-    else:
-        keys = _SORTS[order.column].split(", coalesce")
-        columns = [keys[0], *(f"coalesce{key}" for key in keys[1:])]
-        by = ", ".join(f"{column}{direction}" for column in columns) + f", {seq}"
-    return f"SELECT {seq} FROM {source} WHERE {' AND '.join(where)} ORDER BY {by}", values
