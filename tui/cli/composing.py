@@ -238,6 +238,7 @@ def _story(
     values: dict[str, Cell | str] = {
         "file": report.path,
         "requests": f"{report.rows:,} ({size_words(report.size)})",
+        "inputs": f"{report.inputs} (the columns, for export --join)" if report.inputs else "",
         "ids": Cell(changed + example, "yellow"),
         **cost_pairs(estimate, free=free),
     }

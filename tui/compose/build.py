@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tui.compose.atomic import atomic_file
+from tui.compose.columns import ColumnsWriter, columns_file, columns_path
 from tui.compose.ids import IdMaker, IdReport
 from tui.compose.renderer import Renderer
 from tui.compose.settings import apply_settings
@@ -28,12 +29,17 @@ _encode = msgspec.json.Encoder().encode
 
 
 class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was built: rows and bytes of the file, and how the ids came out."""
+    """What was built: rows and bytes of the file, and how the ids came out.
+
+    ``inputs`` is the file with the columns that the rows came from, empty where they came
+    from no table.
+    """
 
     path: str
     rows: int
     size: int
     ids: IdReport
+    inputs: str = ""
 
 
 def build(
@@ -49,7 +55,8 @@ def build(
 ) -> BuildReport:
     """Write the requests of a source, streamed, in a memory that does not grow with it.
 
-    The file appears as a whole, or not at all.
+    The file appears as a whole, or not at all. The columns of a table are kept beside it, for
+    joining the answers to them.
 
     Args:
         source: The rows.
@@ -70,12 +77,15 @@ def build(
     make = line_maker(source, template, model=model, settings=settings)
     size = rows = 0
     ids = IdMaker(source.count or _ROWS_WHEN_UNKNOWN)
-    with atomic_file(out_path) as file:
+    with columns_file(source, out_path) as beside, atomic_file(out_path) as file:
+        columns = None if beside is None else ColumnsWriter(beside, source)
         write = file.write
         for rows, row in enumerate(source.rows(), 1):
             line = make(row, rows, ids)
             write(line)
             size += len(line)
+            if columns is not None:
+                columns.add(row, line)
             if rows % _EVERY == 0:
                 if stop is not None and stop():
                     raise InputError("the work was stopped; no file was written", path=out_path)
@@ -85,9 +95,17 @@ def build(
                 break
         if not rows:
             raise InputError(f"{quoted(source.name, 200)} holds no rows", "Look into the source.")
+        if columns is not None:
+            columns.finish()
     if progress is not None:
         progress(rows, rows)
-    return BuildReport(path=str(out_path), rows=rows, size=size, ids=ids.report())
+    return BuildReport(
+        path=str(out_path),
+        rows=rows,
+        size=size,
+        ids=ids.report(),
+        inputs="" if columns is None else str(columns_path(out_path)),
+    )
 
 
 def line_maker(

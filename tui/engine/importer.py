@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tui.compose.check import check_file
+from tui.compose.columns import columns_beside
 from tui.compose.limits import Limits
 from tui.compose.report import CheckReport
 from tui.compose.requests import clean_requests
@@ -21,6 +24,7 @@ from tui.errors import InputError, UsageError
 from tui.providers.profile import Profile
 from tui.store.deleting import delete_job
 from tui.store.importing import import_requests
+from tui.store.jobs import job_pk, note
 
 
 def limits_of(profile: Profile) -> Limits:
@@ -166,9 +170,24 @@ def _store(
     requests = _requests(path, wishes.fix, limits, edits)
     if keep is not None:
         requests = (request for seq, request in enumerate(requests) if keep(seq))
-    imported = import_requests(context.history.database, context.paths, job, requests, stop=stop)
+    beside = columns_beside(path)
+    columns = None
+    if beside is not None and beside.fits:
+        lines = beside.lines()
+        if keep is not None:
+            lines = (line for seq, line in enumerate(lines) if keep(seq))
+        columns = (msgspec.structs.replace(beside.head, rows=rows), lines)
+    imported = import_requests(
+        context.history.database, context.paths, job, requests, stop=stop, columns=columns
+    )
     if imported is None:
         raise UsageError("the import was stopped", "Nothing was kept.")
+    if beside is not None and columns is None:
+        what = f"Input columns left out: {job.source} was changed after it was composed"
+        with context.history.database.write() as connection:
+            pk = job_pk(connection, job.id)
+            assert pk is not None
+            note(connection, pk, context.clock(), what)
     return context.history.job(job.id)
 
 

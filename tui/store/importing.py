@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tui.core.jobs import Batch, Job
 from tui.errors import InputError
 from tui.paths import Paths, open_private, private_folder
 from tui.store.database import Database
+from tui.store.inputs import Columns, InputsWriter, remove_inputs
 from tui.store.jobs import insert_batch, insert_job, note, update_batch
 
 REQUESTS = "requests.jsonl"
@@ -49,6 +50,7 @@ def import_requests(
     *,
     stop: Callable[[], bool] | None = None,
     sent: Sent | None = None,
+    columns: Columns | None = None,
 ) -> Imported | None:
     """Write a job with its requests; nothing is left behind when it does not get to the end.
 
@@ -62,6 +64,7 @@ def import_requests(
         stop: Asked now and then; ``True`` ends the import, and ``None`` is returned.
         sent: The batch that runs these requests already, where there is one: a job that
             looked unsent for a moment could be sent and paid again.
+        columns: The input columns of the requests, where they came from a table.
 
     Raises:
         InputError: Two requests have one ``custom_id``.
@@ -75,11 +78,16 @@ def import_requests(
         with (
             os.fdopen(open_private(temporary), "wb", buffering=1 << 20) as stream,
             database.write() as connection,
+            _inputs(folder, columns) as inputs,
         ):
             pk = insert_job(connection, job)
+            if inputs is not None and columns is not None:
+                requests = _alongside(requests, columns[1], inputs)
             written = _write_rows(connection, pk, requests, stream.write, stop)
             if written is None:
                 raise _StoppedError
+            if inputs is not None:
+                inputs.finish()
             stream.flush()
             os.fsync(stream.fileno())
             temporary.replace(file)
@@ -96,6 +104,21 @@ def import_requests(
         if not kept:
             _remove(folder)
     return written
+
+
+def _inputs(
+    folder: Path, columns: Columns | None
+) -> contextlib.AbstractContextManager[InputsWriter | None]:
+    return contextlib.nullcontext() if columns is None else InputsWriter(folder, columns[0])
+
+
+def _alongside(
+    requests: Iterable[tuple[str, bytes]], lines: Iterator[bytes], inputs: InputsWriter
+) -> Iterator[tuple[str, bytes]]:
+    """The requests, with the columns of each written as it goes by."""
+    for request in requests:
+        inputs.add(next(lines, b"null"))
+        yield request
 
 
 def _store_sent(connection: sqlite3.Connection, job_pk: int, sent: Sent, rows: int) -> None:
@@ -143,5 +166,6 @@ def _write_rows(
 def _remove(folder: Path) -> None:
     for name in (REQUESTS, f".{REQUESTS}"):
         (folder / name).unlink(missing_ok=True)
+    remove_inputs(folder)
     with contextlib.suppress(OSError):
         folder.rmdir()
