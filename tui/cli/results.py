@@ -10,6 +10,7 @@ import click
 from tui.cli import words
 from tui.cli.options import job_argument, row_filter, row_options, shared
 from tui.cli.output import json_bytes, print_bytes, print_json, say
+from tui.cli.schemas import Checked, check
 from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
 
@@ -24,6 +25,12 @@ _WRITE_BYTES = 1 << 16
 @job_argument
 @row_options
 @click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first N rows.")
+@click.option(
+    "--schema",
+    metavar="FILE|own",
+    help="Check the answers against a JSON schema, or against that of each request (own).",
+)
+@click.option("--misfits", is_flag=True, help="Only rows whose answer is not JSON or does not fit.")
 @shared
 def results(
     settings: Settings,
@@ -33,6 +40,8 @@ def results(
     search: str,
     where: str,
     limit: int | None,
+    schema: str | None,
+    misfits: bool,
 ) -> None:
     """Print the rows of a JOB, normalised, as JSON lines in the order of the requests.
 
@@ -53,6 +62,8 @@ def results(
       id:review-00*            a part of the id, or a pattern
       json:bad schema:bad      answers that are no JSON, or not of the schema asked for
       re:refund.*              a regular expression
+
+    With --schema each line has a field "schema": {"fits": true, false or null, "problems"}.
     """  # noqa: D301 - the backspace tells click to keep the lines as they are
 
     async def work(engine: Engine) -> None:
@@ -60,7 +71,13 @@ def results(
         chosen = row_filter(outcomes, code, search, where)
         with stop_at_exit() as stop:
             selection = await engine.select(found.id, chosen, stop=stop)
-        await _print_rows(engine, found.id, _first(selection, limit))
+            if schema is None and not misfits:
+                await _print_rows(engine, found.id, _first(selection, limit))
+                return
+            checked = await check(engine, found.id, selection, schema or "own", stop=stop)
+        if misfits:
+            checked = checked.misfits()
+        await _print_rows(engine, found.id, _first(checked.selection, limit), checked)
 
     run(settings, work)
 
@@ -71,12 +88,15 @@ def _first(selection: RowSelection, limit: int | None) -> RowSelection:
     return RowSelection(seqs=selection.seqs[:limit], total=selection.total)
 
 
-async def _print_rows(engine: Engine, job_id: str, selection: RowSelection) -> None:
+async def _print_rows(
+    engine: Engine, job_id: str, selection: RowSelection, checked: Checked | None = None
+) -> None:
     import asyncio
 
     waiting = bytearray()
-    for line in engine.history.row_lines(job_id, selection):
-        waiting += json_bytes(line) + b"\n"
+    for place, line in enumerate(engine.history.row_lines(job_id, selection)):
+        told = line if checked is None else checked.document(engine, place, line)
+        waiting += json_bytes(told) + b"\n"
         if len(waiting) >= _WRITE_BYTES:
             print_bytes(bytes(waiting))
             waiting.clear()

@@ -1,4 +1,4 @@
-"""Commands that send and wait: submit, watch, retry."""
+"""Commands that send and wait: submit, watch; and what retrying has in common with them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,8 @@ from tui.cli.failures import GOOD, SOME_ROWS_FAILED
 from tui.cli.importing import Draft
 from tui.cli.jobs import print_job
 from tui.cli.options import (
-    NO_ANSWER,
     account_option,
     edits_of,
-    job_argument,
-    row_filter,
-    row_options,
     set_option,
     shared,
     yes_option,
@@ -106,7 +102,7 @@ def submit(
                     f"{job.name} ({job.id}) keeps its account, name, window and requests",
                     "Leave these options out, or submit a file.",
                 )
-            await _ask_to_send(engine, settings, job.account, job.counts.total, job.model)
+            await ask_to_send(engine, settings, job.account, job.counts.total, job.model)
         async with shown_progress(engine, [job.id]):
             try:
                 # All parts are left waiting when the queue is full, not only the first.
@@ -124,8 +120,8 @@ def submit(
             if wait:
                 await engine.wait([job.id])
             else:
-                _tell_waiting(engine, job)
-        code = _finish(engine, [job.id], settings, waited=wait)
+                tell_waiting(engine, job)
+        code = finish(engine, [job.id], settings, waited=wait)
         for rest in made[1:]:
             more = words.plural(rest.counts.total, "other request")
             say(f"The {more} wait as {rest.name}: `batchdeck submit {rest.id}` sends them.")
@@ -134,7 +130,7 @@ def submit(
     return run(settings, work)
 
 
-def _tell_waiting(engine: Engine, job: Job) -> None:
+def tell_waiting(engine: Engine, job: Job) -> None:
     """Tell that something was not taken yet.
 
     Raises:
@@ -159,12 +155,13 @@ async def _ask_for_file(engine: Engine, settings: Settings, draft: Draft) -> Non
     # A file that may not be sent is refused by the import, with the line that is wrong.
     if report.ok or (draft.fix and report.ok_when_fixed):
         rows, model, cost = await draft.in_words(engine, report)
-        await _ask_to_send(engine, settings, name, rows, model, cost)
+        await ask_to_send(engine, settings, name, rows, model, cost)
 
 
-async def _ask_to_send(
+async def ask_to_send(
     engine: Engine, settings: Settings, account: str, rows: int, model: str, cost: str = ""
 ) -> None:
+    """Ask whether requests may be sent; what costs nothing is not asked about."""
     if is_free(engine, account):
         return
     provider = engine.account(account).provider_name
@@ -220,70 +217,7 @@ def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
             say("Nothing is running.")
         async with shown_progress(engine, ids):
             await engine.wait(ids)
-        return _finish(engine, ids, settings, waited=True, many=len(job_refs) != 1)
-
-    return run(settings, work)
-
-
-@click.command(short_help="Send the rows without an answer again.")
-@job_argument
-@row_options
-@set_option
-@click.option("--model", metavar="MODEL", help="Send the rows to another model.")
-@click.option(
-    "--all", "permanent_too", is_flag=True, help="Also rows that cannot succeed unchanged."
-)
-@budget_option
-@click.option("--wait", is_flag=True, help="Wait until the rows have ended and are collected.")
-@yes_option
-@shared
-def retry(
-    settings: Settings,
-    job: str,
-    outcomes: tuple[str, ...],
-    code: str,
-    search: str,
-    where: str,
-    edits: tuple[tuple[str, Any], ...],
-    model: str | None,
-    permanent_too: bool,
-    budget: float | None,
-    wait: bool,
-) -> int:
-    """Send rows of a JOB again: those without an answer, or those that the options choose.
-
-    Without an outcome or a group only rows that have no answer are chosen.
-    """
-
-    async def work(engine: Engine) -> int:
-        found = engine.history.find_job(job)
-        # Who names outcomes or a code means just those rows, hopeless ones too.
-        every = permanent_too or bool(outcomes or code)
-        chosen = row_filter(outcomes, code, search, where)
-        if not (chosen.outcomes or chosen.groups):
-            chosen = row_filter(NO_ANSWER, code, search, where)
-        plan = await engine.plan_retry(
-            found.id,
-            chosen,
-            edits_of(edits, model),
-            permanent_too=every,
-        )
-        if plan.permanent and not plan.edits and not every:
-            say(
-                f"{words.plural(plan.permanent, 'row')} left out that cannot succeed unchanged"
-                " (see --set, --model and --all)."
-            )
-        await _ask_to_send(engine, settings, plan.account, plan.rows, plan.model)
-        async with shown_progress(engine, [found.id]):
-            try:
-                await engine.retry(plan, budget=budget)
-            except QuotaError:
-                if not wait:
-                    _tell_waiting(engine, found)
-                    raise
-            if wait:
-                await engine.wait([found.id])
-        return _finish(engine, [found.id], settings, waited=wait)
+        return finish(engine, ids, settings, waited=True, many=len(job_refs) != 1)
 
     return run(settings, work)
 
@@ -295,7 +229,7 @@ def shown_progress(engine: Engine, job_ids: Sequence[str]) -> Progress:
     return Progress(engine, job_ids)
 
 
-def _finish(
+def finish(
     engine: Engine, job_ids: Sequence[str], settings: Settings, *, waited: bool, many: bool = False
 ) -> int:
     """Print the jobs as they stand; the answer is the exit code."""

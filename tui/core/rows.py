@@ -75,19 +75,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt at a row, with its result line as it came; ``line`` is empty if none did."""
+    """One attempt at a row, with its result line as it came; ``line`` is empty if none did.
+
+    ``edits`` are the changes with which the request was sent; ``at`` is when the batch ended,
+    or was sent, in Unix seconds.
+    """
 
     row: Row
     line: bytes = b""
     style: str = "openai"
+    edits: dict[str, Any] = {}
+    at: float | None = None
 
 
 class RowDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """A row with its bytes: the request line, and every attempt, the shown one first."""
+    """A row with its bytes: the request line, and every attempt, the shown one first.
+
+    ``request`` is the first one; ``edits`` are the changes with which it was sent last.
+    """
 
     row: Row
     request: bytes
     attempts: tuple[Attempt, ...] = ()
+    edits: dict[str, Any] = {}
 
 
 class RowLine(msgspec.Struct, frozen=True, kw_only=True):

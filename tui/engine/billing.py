@@ -6,6 +6,7 @@ import asyncio
 
 from tui.compose.estimate import WITHOUT_ANSWER
 from tui.compose.prices import PriceSource, Rates, rates_of
+from tui.core.editing import edited_model
 from tui.core.jobs import Batch, Job
 from tui.engine.context import Context
 from tui.engine.pricing import FREE
@@ -62,7 +63,7 @@ def _by_tokens(
     context: Context, job: Job, batch: Batch, usages: list[Usage], source: PriceSource
 ) -> float | None:
     """Tokens times prices; ``None`` where a count or a price is missing."""
-    requested = str(batch.edits.get("model", job.model))
+    requested = edited_model(batch.edits, job.model)
     silent = job.endpoint.endswith(WITHOUT_ANSWER)
     alone = sum(bool(usage.answered) for usage in usages) == 1
     known: dict[str, Rates | None] = {}

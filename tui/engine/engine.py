@@ -17,7 +17,6 @@ from tui.engine.adopter import RemoteEntry, adopt, list_remote
 from tui.engine.budgeting import Budgets
 from tui.engine.canceller import cancel_batch
 from tui.engine.collector import Collector
-from tui.engine.composing import Composing
 from tui.engine.context import Context
 from tui.engine.estimator import Estimator
 from tui.engine.events import EventBus, JobChanged, JobDeleted, JobImported
@@ -26,6 +25,7 @@ from tui.engine.planner import plan_first_attempt
 from tui.engine.polling import Poller
 from tui.engine.remover import remove_remote
 from tui.engine.retrier import RetryPlan, make_plan
+from tui.engine.reviewing import Reviewing
 from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
 from tui.engine.threads import stoppable, told_on_loop
@@ -46,7 +46,7 @@ _LOOK_SECONDS = 1.0
 """How often the history is looked at for what another program wrote."""
 
 
-class Engine(Composing):
+class Engine(Reviewing):
     """The verbs. Made by ``Engine.open``; closed by ``close`` at the end.
 
     ``history`` answers questions at once, ``events`` tells what happens. All methods are to

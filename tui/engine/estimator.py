@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from tui.engine.calibration import calibrate
 from tui.engine.context import Context
 from tui.engine.retrier import RetryPlan
 from tui.engine.threads import Stop
-from tui.errors import UsageError
+from tui.errors import InputError, UsageError
 from tui.store.costs import store_estimate
 from tui.store.importing import REQUESTS
 
@@ -64,10 +64,21 @@ class Estimator:
             self._known[job.id] = known
         return known
 
-    def retry(self, plan: RetryPlan) -> Estimate:
-        """What the rows of a retry may cost."""
-        requests = self._context.history.requests(plan.job_id, plan.seqs)
-        lines = (_edited(line, plan.edits) for _, line in requests)
+    def retry(self, plan: RetryPlan, *, stop: Stop | None = None) -> Estimate:
+        """What the rows of a retry may cost.
+
+        Raises:
+            UsageError: A row cannot be changed so.
+            InputError: The work was stopped.
+        """
+
+        def changed() -> Iterator[bytes]:
+            for _, line in self._context.history.newest_requests(plan.job_id, plan.seqs):
+                if stop is not None and stop():
+                    raise InputError("Stopped")
+                yield _edited(line, plan.edits)
+
+        lines = changed()
         return self.lines(lines, plan.account, window=plan.window)
 
     def keep(self, job: Job) -> None:

@@ -26,6 +26,8 @@ from tui.engine.retrier import RetryPlan
 from tui.errors import AnswerLostError, ProviderError, RequestRefusedError
 from tui.providers.refusals import may_have_acted
 from tui.store.batches import begin_retry
+from tui.store.chains import changes_before
+from tui.store.jobs import job_pk
 
 _PAGE = 500
 
@@ -66,6 +68,8 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
     parent = history.batch(source) if source is not None else None
     if parent is None or parent.remote_id is None:
         return None
+    if not _sent_last_by(context, plan, parent):
+        return None
     if (
         not _is_all_of(context, plan, parent)
         and _request_ids(context, plan.job_id, plan.seqs) is None
@@ -78,6 +82,7 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         account=plan.account,
         attempt=plan.attempt,
         rows=len(plan.seqs),
+        edits=dict(parent.edits),
         native_of=parent.id,
         remote_id=parent.remote_id,
         input_file_id=parent.input_file_id,
@@ -142,6 +147,16 @@ def _is_all_of(context: Context, plan: RetryPlan, parent: Batch) -> bool:
         if row.batch_id == parent.id
     }
     return own == set(plan.seqs)
+
+
+def _sent_last_by(context: Context, plan: RetryPlan, parent: Batch) -> bool:
+    """Does the batch hold the newest request of each row? It would run another one else."""
+    connection = context.history.database.read
+    pk = job_pk(connection, plan.job_id)
+    if pk is None:
+        return False
+    changes = changes_before(connection, pk, plan.seqs)
+    return all(changes.get(seq, {}) == parent.edits for seq in plan.seqs)
 
 
 def _was_all_of(context: Context, seqs: Sequence[int], parent: Batch) -> bool:

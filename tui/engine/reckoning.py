@@ -57,7 +57,7 @@ class Reckoning:
                 return self._estimator.file(what, name, window=window, edits=edits, stop=asked)
             if isinstance(what, str):
                 return self._estimator.job(self._context.history.job(what), stop=asked)
-            return self._estimator.retry(what)
+            return self._estimator.retry(what, stop=asked)
 
         return await stoppable(work, stop)
 

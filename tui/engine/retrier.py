@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from tui.core.editing import check_edits, edited_model, following
 from tui.core.filtering import RowFilter
 from tui.core.ids import new_batch_id
 from tui.core.jobs import Batch, Job
@@ -14,9 +17,13 @@ from tui.core.parts import PartLimits, plan_parts
 from tui.engine.context import Context
 from tui.errors import UsageError
 from tui.store.batches import begin_retry
+from tui.store.chains import changes_before, lengths_of
 from tui.store.jobs import job_pk
 
 _PAGE = 500
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True)
@@ -64,8 +71,12 @@ def make_plan(
         permanent_too: Send rows again that cannot succeed unchanged.
 
     Raises:
-        UsageError: There is nothing to send.
+        UsageError: There is nothing to send, or the changes make no sense.
     """
+    try:
+        check_edits(edits)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     history = context.history
     # Before the rows are looked at: what is sent from now on has at least this number.
     attempt = 1 + max((batch.attempt for batch in history.batches(job.id)), default=0)
@@ -87,15 +98,18 @@ def make_plan(
     if not seqs:
         raise _nothing(job, permanent)
     info = context.accounts.info(job.account)
+    seqs = sorted(set(seqs))
+    pk = job_pk(history.database.read, job.id)
+    before = {} if pk is None else changes_before(history.database.read, pk, seqs).get(seqs[0], {})
     return RetryPlan(
         job_id=job.id,
-        seqs=sorted(set(seqs)),
+        seqs=seqs,
         permanent=permanent,
         account=job.account,
         provider=info.provider,
         provider_name=info.provider_name,
         endpoint=job.endpoint,
-        model=str(edits.get("model", job.model)),
+        model=edited_model(following(before, edits), job.model),
         window=job.window,
         attempt=attempt,
         edits=dict(edits),
@@ -116,36 +130,43 @@ def _nothing(job: Job, permanent: int) -> UsageError:
 def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
     """Make the batches of a retry; their rows become pending. Call it in a thread.
 
+    Rows that were changed by earlier retries go on from there. Those that have different
+    changes behind them come into different batches: a batch has one model at some providers.
+
     Raises:
         UsageError: All of the rows have been sent again since the plan was made.
     """
     history = context.history
     connection = history.database.read
     pk = job_pk(connection, plan.job_id)
+    if pk is None:
+        raise UsageError("the job is gone from the history")
+    before = changes_before(connection, pk, plan.seqs, plan.attempt)
+    alike: dict[bytes, list[int]] = {}
+    for seq in plan.seqs:
+        alike.setdefault(_encode(before.get(seq, {})), []).append(seq)
     limits = context.accounts.profile(plan.account).limits
-    lengths = (
-        (seq, length)
-        for start in range(0, len(plan.seqs), _PAGE)
-        for seq, length in connection.execute(
-            "SELECT seq, length FROM requests WHERE job=? AND seq IN"
-            f" ({','.join('?' * len(plan.seqs[start : start + _PAGE]))}) ORDER BY seq",
-            (pk, *plan.seqs[start : start + _PAGE]),
-        ).fetchall()
-    )
+    fitting = PartLimits(limits.rows, limits.bytes)
     now = context.clock()
     parts: list[tuple[Batch, Sequence[int]]] = []
-    start = 0
-    for number, part in enumerate(plan_parts(lengths, PartLimits(limits.rows, limits.bytes)), 1):
-        batch = Batch(
-            id=new_batch_id(),
-            job_id=plan.job_id,
-            account=plan.account,
-            attempt=plan.attempt,
-            part=number,
-            rows=part.rows,
-            edits=dict(plan.edits),
-            created_at=now,
-        )
-        parts.append((batch, plan.seqs[start : start + part.rows]))
-        start += part.rows
+    for encoded, seqs in alike.items():
+        edits = following(_decode(encoded), plan.edits)
+        # Each change adds less than it takes to write it down.
+        added = len(_encode(edits)) if edits else 0
+        lengths = lengths_of(connection, pk, seqs)
+        places = ((seq, lengths[seq] + added) for seq in seqs if seq in lengths)
+        start = 0
+        for part in plan_parts(places, fitting):
+            batch = Batch(
+                id=new_batch_id(),
+                job_id=plan.job_id,
+                account=plan.account,
+                attempt=plan.attempt,
+                part=len(parts) + 1,
+                rows=part.rows,
+                edits=edits,
+                created_at=now,
+            )
+            parts.append((batch, seqs[start : start + part.rows]))
+            start += part.rows
     return [history.batch(batch_id) for batch_id in begin_retry(history.database, parts, now)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tui.core.editing import edit_request
+from tui.core.editing import edit_request, edited_model
 from tui.core.jobs import Batch, Job
 from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus, Submission
@@ -200,7 +200,7 @@ class Submitter:
             path=path,
             rows=batch.rows,
             endpoint=job.endpoint,
-            model=str(batch.edits.get("model", job.model)),
+            model=edited_model(batch.edits, job.model),
             window=job.window,
             intent=batch.id,
             file_id=batch.input_file_id,

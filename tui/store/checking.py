@@ -6,52 +6,60 @@ a person may type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
+from tui.core.filtering import RowSelection
 from tui.core.outcome import ANSWERED
-from tui.core.rows import RowLine
 from tui.errors import UsageError
-from tui.store.lines import RowReader
-from tui.store.selecting import Matcher
 
-_PAGE = 500
+if TYPE_CHECKING:
+    from tui.core.verdicts import Verdict
+    from tui.store.history import History
+    from tui.store.selecting import Matcher
 
-AnswerCheck = Callable[[RowReader, Sequence[int]], Iterator[int]]
-"""Takes a reader and up to 500 sequence numbers; gives those of the rows that pass, in order."""
+AnswerCheck = Callable[["History", str, Sequence[int]], Iterable[int]]
+"""Takes a history, a job and some rows of it; gives those that pass, in the order asked."""
 
 
-def answers_that(test: Callable[[RowLine], bool]) -> AnswerCheck:
-    """A check of rows that have an answer, by their row line."""
+def _is_json(history: History, job_id: str, seqs: Sequence[int], *, wanted: bool) -> list[int]:
+    """Rows whose answer is JSON, an object or an array, or is not; others have no answer."""
+    lines = history.row_lines(job_id, RowSelection(seqs=seqs, total=len(seqs)))
+    return [
+        seq
+        for seq, line in zip(seqs, lines, strict=False)
+        if line.outcome in ANSWERED and (line.data is not None) is wanted
+    ]
 
-    def check(reader: RowReader, seqs: Sequence[int]) -> Iterator[int]:
-        for seq, line in zip(seqs, reader.lines(seqs), strict=False):
-            if line.outcome in ANSWERED and test(line):
-                yield seq
 
-    return check
+def _fits(history: History, job_id: str, seqs: Sequence[int], *, wanted: bool) -> list[int]:
+    """Rows whose answer fits the schema that its request names, or does not."""
+    from tui.core.verdicts import Verdict
+    from tui.store.verdicts import schema_verdicts
+
+    passing: tuple[Verdict, ...]
+    passing = (Verdict.FITS,) if wanted else (Verdict.MISFITS, Verdict.NOT_JSON)
+    each = schema_verdicts(history, job_id, seqs).each
+    return [seq for seq, verdict in zip(seqs, each, strict=False) if verdict in passing]
 
 
 CHECKS: dict[str, AnswerCheck] = {
-    "json:ok": answers_that(lambda line: line.data is not None),
-    "json:bad": answers_that(lambda line: line.data is None),
+    "json:ok": partial(_is_json, wanted=True),
+    "json:bad": partial(_is_json, wanted=False),
+    "schema:ok": partial(_fits, wanted=True),
+    "schema:bad": partial(_fits, wanted=False),
 }
 """Word to check."""
 
 
-def check_matchers(reader: RowReader, words: frozenset[str]) -> list[Matcher]:
+def check_matchers(history: History, job_id: str, words: frozenset[str]) -> list[Matcher]:
     """A matcher for each check.
 
     Raises:
         UsageError: A word is not known.
     """
-    known: Mapping[str, AnswerCheck] = CHECKS
     for word in sorted(words):
-        if word not in known:
-            raise UsageError(f"{word} cannot be asked for", f"Known are {', '.join(known)}.")
-    return [partial(_paged, known[word], reader) for word in sorted(words)]
-
-
-def _paged(check: AnswerCheck, reader: RowReader, seqs: Sequence[int]) -> Iterator[int]:
-    for start in range(0, len(seqs), _PAGE):
-        yield from check(reader, seqs[start : start + _PAGE])
+        if word not in CHECKS:
+            raise UsageError(f"{word} cannot be asked for", f"Known are {', '.join(CHECKS)}.")
+    return [partial(CHECKS[word], history, job_id) for word in sorted(words)]

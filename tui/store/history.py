@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.grouping import ADVICE
 from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
@@ -21,6 +22,7 @@ from tui.core.times import rfc3339
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
+from tui.store.chains import changes_before
 from tui.store.checking import check_matchers
 from tui.store.database import Database
 from tui.store.groups import read_groups
@@ -238,6 +240,19 @@ class History:
         finally:
             reader.close()
 
+    def newest_requests(self, job_id: str, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The same as each row was sent last, with the changes of its retries; in a thread.
+
+        Raises:
+            HistoryError: ``requests.jsonl`` is not what it was.
+        """
+        pk = self._pk(job_id)
+        for start in range(0, len(seqs), _PAGE):
+            page = seqs[start : start + _PAGE]
+            changes = changes_before(self.database.read, pk, page)
+            for seq, line in self.requests(job_id, page):
+                yield seq, edit_request(line, changes.get(seq, {}))
+
     def select(
         self,
         job_id: str,
@@ -264,10 +279,7 @@ class History:
                 stack.enter_context(TextSearch(read, self.paths, (pk, job_id), needle))
                 for needle in rows.needles
             ]
-            if rows.checks:
-                reader = self._reader(job_id)
-                stack.callback(reader.close)
-                matchers += check_matchers(reader, rows.checks)
+            matchers += check_matchers(self, job_id, rows.checks)
             return select_rows(
                 read,
                 pk,

@@ -125,8 +125,9 @@ class ResultIndexer:
         """
         before = self.lines
         with self._file.path.open("rb", buffering=_READ_BYTES) as stream:
-            stream.seek(self.indexed)
             while True:
+                # Back to the start of a line of which only a part was there a moment ago.
+                stream.seek(self.indexed)
                 part = Slice(self.indexed)
                 if not part.read(stream, _SLICE_BYTES, complete, self._reader, self._rules):
                     break

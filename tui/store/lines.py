@@ -9,13 +9,14 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from tui.core.entities import with_both_spellings
+from tui.core.data import parsed_answer
 from tui.core.outcome import OUTCOMES, Outcome
 from tui.core.readers import READERS
 from tui.core.results import UnreadableLineError, decode_lenient
 from tui.core.rows import Attempt, Row, RowDetail, RowError, RowLine, RowResult, Usage
 from tui.errors import HistoryError
 from tui.paths import Paths
+from tui.store.chains import changes_before
 from tui.store.files import file_path
 from tui.store.importing import REQUESTS
 from tui.store.terms import Terms
@@ -77,8 +78,21 @@ class RowReader:
             for other in older
         ]
         return RowDetail(
-            row=row, request=self._seen(0, record[2], record[3]), attempts=tuple(attempts)
+            row=row,
+            request=self._seen(0, record[2], record[3]),
+            attempts=tuple(map(self._told, attempts)),
+            edits=changes_before(self._connection, self._job_pk, [seq]).get(seq, {}),
         )
+
+    def _told(self, attempt: Attempt) -> Attempt:
+        """An attempt with what its batch knows of it: the changes, and when it was."""
+        found = self._connection.execute(
+            "SELECT edits, coalesce(ended_at, submitted_at, created_at) FROM batches WHERE id=?",
+            (attempt.row.batch_id,),
+        ).fetchone()
+        if found is None:
+            return attempt
+        return msgspec.structs.replace(attempt, edits=msgspec.json.decode(found[0]), at=found[1])
 
     def requests(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """The request lines of rows, in the order asked.
@@ -230,14 +244,3 @@ class RowReader:
 
 def _usage(record: tuple[Any, ...]) -> Usage:
     return Usage(input_tokens=record[14], output_tokens=record[15], cached_tokens=record[16])
-
-
-def parsed_answer(text: str) -> Any:
-    """The answer as JSON where it is an object or an array, else ``None``."""
-    stripped = text.strip()
-    if not stripped.startswith(("{", "[")):
-        return None
-    try:
-        return with_both_spellings(msgspec.json.decode(stripped))
-    except (msgspec.MsgspecError, RecursionError):
-        return None
