@@ -27,6 +27,7 @@ from tui.store.checking import check_matchers
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
+from tui.store.inputs import InputColumns
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
 from tui.store.searching import TextSearch
@@ -221,6 +222,10 @@ class History:
         if detail is None:
             raise UnknownJobError(f"job {job_id!r} has no row {seq}")
         return detail
+
+    def inputs(self, job_id: str) -> InputColumns:
+        """The columns of the table that a job was composed of; to be closed, for one thread."""
+        return InputColumns(self.paths, job_id)
 
     def row_lines(self, job_id: str, selection: RowSelection) -> Iterator[RowLine]:
         """Rows as scripts get them, page by page; in a thread for many."""

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, cast
 
-from textual import on, work
+import msgspec
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.timer import Timer
 
-from tui.core.filtering import RowSelection
+from tui.core.filtering import RowSelection, RowSort, SortColumn
 from tui.core.jobs import Job
 from tui.errors import BatchdeckError
 from tui.ui.commands import Scope
-from tui.ui.messages import (
-    Changes,
-)
+from tui.ui.messages import Changes
 from tui.ui.rowquery import RowQuery
+from tui.ui.screens.rowsearch import Question, RowSearch
+from tui.ui.state import State, TableLook
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part
+from tui.ui.widgets.chip_bar import Chip, ChipBar
 from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.error_groups import ErrorGroups
 from tui.ui.widgets.filter_line import FilterLine
 from tui.ui.widgets.job_head import JobHead
-from tui.ui.widgets.row_source import ROW_COLUMNS, RowSource
+from tui.ui.widgets.query_hint import QueryHint
+from tui.ui.widgets.query_line import QueryLine
+from tui.ui.widgets.row_columns import ROW_COLUMNS, chosen_columns
+from tui.ui.widgets.row_source import NoInputs, RowSource
 from tui.ui.widgets.row_view import RowView
 from tui.ui.widgets.table_model import EmptySource
 from tui.ui.widgets.virtual_table import VirtualTable
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.store.inputs import InputColumns
+    from tui.ui.app import BatchdeckApp
 
 READ_PAUSE = 0.05
 """Seconds for which the cursor rests before a row is read: walking fast reads nothing."""
 
-BUSY_PAUSE = 0.2
-"""Seconds after which a search says that it goes on."""
+_MARKS = -1
+"""The chip of the marks, which are no condition."""
 
 
 class ResultsView(CommandTarget, Vertical):
@@ -49,7 +57,8 @@ class ResultsView(CommandTarget, Vertical):
     ResultsView.-empty > * { display: none; }
     ResultsView.-empty EmptyState { display: block; }
     ResultsView.-reading #rows, ResultsView.-reading #error-groups,
-    ResultsView.-reading #row-filter, ResultsView.-reading #job-head { display: none; }
+    ResultsView.-reading #row-filter, ResultsView.-reading #row-hint,
+    ResultsView.-reading #job-head { display: none; }
     ResultsView.-reading #row-view { display: block; }
     """
 
@@ -58,12 +67,15 @@ class ResultsView(CommandTarget, Vertical):
         self._engine: Engine | None = None
         self._job: Job | None = None
         self._query = RowQuery()
-        self._generation = 0
+        self._note = ""
         self._read_timer: Timer | None = None
+        self._inputs: InputColumns | NoInputs = NoInputs()
+        self._search = RowSearch(self, self._rows_found, self._tell, self._search_failed)
         self._head = JobHead()
         self._groups = ErrorGroups(id="error-groups")
-        self._filter = FilterLine("text in id, request or answer", id="row-filter")
-        self._rows = VirtualTable(ROW_COLUMNS, markable=True, id="rows")
+        self._filter = QueryLine("outcome:failed code:429 or words to look for", id="row-filter")
+        self._hint = QueryHint(id="row-hint")
+        self._rows = VirtualTable(ROW_COLUMNS, markable=True, resizable=True, id="rows")
         self._rows.placeholder = (("No row fits.  ", "muted"), ("esc", "accent"), _SHOWS_ALL)
         self._view = RowView(id="row-view")
 
@@ -72,6 +84,7 @@ class ResultsView(CommandTarget, Vertical):
         yield self._head
         yield self._groups
         yield self._filter
+        yield self._hint
         yield self._rows
         yield self._view
         yield EmptyState("No job is open", _NO_JOB)
@@ -101,6 +114,22 @@ class ResultsView(CommandTarget, Vertical):
         """Does one row fill the pane?"""
         return self.has_class("-reading")
 
+    @property
+    def where(self) -> str:
+        """The query that is on."""
+        return self._query.where
+
+    @property
+    def state(self) -> State:
+        """What is remembered from one run to the next."""
+        return cast("BatchdeckApp", self.app).state
+
+    @property
+    def look(self) -> TableLook:
+        """How the table is arranged for this kind of job."""
+        kind = self._job.endpoint if self._job is not None else ""
+        return self.state.looks.get(kind) or TableLook()
+
     def set_engine(self, engine: Engine) -> None:
         """Take the engine to read from."""
         self._engine = engine
@@ -109,23 +138,39 @@ class ResultsView(CommandTarget, Vertical):
         """Show another job, unfiltered, from its first row."""
         if job_id == self.job_id:
             return
-        self._query = self._query.unfiltered()
-        self._filter.clear()
+        self._search.forget()
+        self._inputs.close()
+        self._inputs = NoInputs()
+        self._filter.restore("")
+        self._hint.hush()
+        self._note = ""
         self._rows.clear_marks()
         self.remove_class("-reading")
         self._job = None
+        self._groups.show([])
         if job_id is not None:
             self._read_job(job_id)
         self._show_emptiness()
         if self._job is None:
             self._rows.set_source(EmptySource())
             self._view.show(None)
-        elif self._query.is_plain:
-            total = self._job.counts.total
-            self._show_rows(RowSelection(seqs=range(total), total=total), keep_cursor=False)
         else:
-            self._select()
+            self._open_table(self._job)
         self.update_commands()
+
+    def _open_table(self, job: Job) -> None:
+        """Arrange the table as this kind of job had it last, and fill it."""
+        assert self._engine is not None
+        self._inputs = self._engine.history.inputs(job.id)
+        look = self.look
+        self._rows.set_columns(chosen_columns(look, self._inputs.columns))
+        sort = RowSort(column=cast(SortColumn, look.sort), descending=look.descending)
+        self._query = RowQuery(sort=sort)
+        self._rows.show_sort(sort.column, descending=sort.descending)
+        total = job.counts.total
+        self._show_rows(RowSelection(seqs=range(total), total=total), keep_cursor=False)
+        if not self._query.is_plain:
+            self._select()
 
     def apply(self, changes: Changes) -> None:
         """Show what the engine told of this job."""
@@ -136,10 +181,9 @@ class ResultsView(CommandTarget, Vertical):
         if self._job is None:
             self.show_job(None)
         elif job_id in changes.collected or changes.listed:
-            if self._query.is_plain:
-                self._rows.rows_changed()
-            else:
-                self._select()
+            self._rows.rows_changed()
+            if not self._query.is_plain:
+                self._search.look_again()
             self._read_row()
         self.update_commands()
 
@@ -163,17 +207,19 @@ class ResultsView(CommandTarget, Vertical):
 
     def go_back(self) -> bool:
         """Leave the innermost thing; false when there is none."""
-        if self._filter.is_editing:
-            self._filter.clear()
-            self._rows.focus()
-        elif self.is_reading:
+        if self.is_reading and not self._filter.is_editing:
             self.remove_class("-reading")
             self.update_commands()
             self.call_after_refresh(self._rows.focus)
-        elif self._groups.has_focus:
-            self._rows.focus()
-        elif self._query.is_filtered:
+        elif self._search.stop():
+            self._note = "stopped"
+            self._draw_count()
+        elif self._filter.is_editing:
             self._filter.clear()
+            self._filter_left()
+        elif self._groups.has_focus or self._filter.chips.has_focus:
+            self._rows.focus()
+        elif self._query.where:
             self._ask_for(self._query.unfiltered())
         elif self._rows.marked:
             self._rows.clear_marks()
@@ -195,21 +241,41 @@ class ResultsView(CommandTarget, Vertical):
             self._job = None
             return
         self._head.show(self._job, self._job.counts.ended, self._engine.history.strays(job_id))
-        self._groups.show(self._engine.history.error_groups(job_id), self._query.group)
+        self.run_worker(
+            self._read_groups(job_id), group="groups", exclusive=True, exit_on_error=False
+        )
         self._draw_filter()
+
+    async def _read_groups(self, job_id: str) -> None:
+        """Counting the groups of a large job takes a while: in a thread."""
+        assert self._engine is not None
+        try:
+            groups = await asyncio.to_thread(self._engine.history.error_groups, job_id)
+        except BatchdeckError:
+            # Deleted meanwhile; the pane is told of that as well.
+            return
+        if job_id == self.job_id:
+            self._groups.show(groups, self._query.group)
+            self._draw_filter()
+            self.update_commands()
 
     def _draw_filter(self) -> None:
         if self._job is None:
             return
-        conditions: list[Part] = []
-        if self._query.errors_only:
-            conditions.append(("errors only", "accent"))
-        if self._query.group is not None:
-            words = self._groups.words_of(self._query.group)
-            conditions.append((f"error {words}", "accent"))
+        labels = self._query.labels(self._groups.words_of)
+        chips = [Chip(index, label) for index, label in enumerate(labels)]
         if self._rows.marked:
-            conditions.append((f"{self._rows.marked:,} marked", "warn"))
-        self._filter.show(conditions, self._rows.row_count, self._job.counts.total, "rows")
+            chips.append(Chip(_MARKS, f"{self._rows.marked:,} marked", "warn"))
+        hint: list[Part] = [("All rows", "muted")]
+        if chips:
+            what = " shows all" if labels else " takes the marks away"
+            hint = [("  esc", "accent"), (what, "muted")]
+        self._filter.show_chips(chips, hint)
+        self._draw_count()
+
+    def _draw_count(self) -> None:
+        if self._job is not None:
+            self._filter.show_count(self._rows.row_count, self._job.counts.total, self._note)
 
     def _ask_for(self, query: RowQuery) -> None:
         """Look at other rows, or in another order."""
@@ -217,36 +283,41 @@ class ResultsView(CommandTarget, Vertical):
             # "All but these" would mean other rows now.
             self._rows.clear_marks()
         self._query = query
+        self._filter.restore(query.where)
+        self._hint.hush()
         self._rows.show_sort(query.sort.column, descending=query.sort.descending)
-        if self._job is not None and self._engine is not None:
-            self._groups.show(self._engine.history.error_groups(self._job.id), query.group)
-            self._draw_filter()
-            self._select()
+        self._groups.choose(query.group)
+        self._draw_filter()
+        self._select()
 
     def _select(self) -> None:
-        self._generation += 1
-        self._select_rows(self._generation)
+        if self._job is not None and self._engine is not None:
+            self._search.ask(self._engine, Question(self._job.id, self._query))
 
-    @work(group="select", exclusive=True, exit_on_error=False)
-    async def _select_rows(self, generation: int) -> None:
-        job_id, query = self.job_id, self._query
-        if job_id is None or self._engine is None:
-            return
-        busy = self.set_timer(BUSY_PAUSE, self._filter.show_busy)
-        try:
-            selection = await self._engine.select(
-                job_id, query.rows, query.sort, stop=lambda: generation != self._generation
-            )
-        finally:
-            busy.stop()
-        if generation == self._generation and job_id == self.job_id:
-            self._show_rows(selection)
+    def _rows_found(self, selection: RowSelection, whole: bool) -> None:
+        if not whole and self._search.is_running:
+            self._note = "looking"
+        self._show_rows(selection)
+
+    def _tell(self, note: str) -> None:
+        self._note = note
+        self._draw_count()
+
+    def _search_failed(self, error: BatchdeckError) -> None:
+        self._tell("")
+        self._hint.complain(f"{error.message}. {error.hint}" if error.hint else error.message)
 
     def _show_rows(self, selection: RowSelection, *, keep_cursor: bool = True) -> None:
         if self._job is None or self._engine is None:
             return
-        ascending = self._query.sort.column == "seq" and not self._query.sort.descending
-        source = RowSource(self._engine.history, self._job.id, selection, ascending=ascending)
+        source = RowSource(
+            self._engine.history,
+            self._job.id,
+            selection,
+            ascending=self._query.sort == RowSort(),
+            columns=self._rows.columns,
+            inputs=self._inputs,
+        )
         self._rows.set_source(source, keep_cursor=keep_cursor)
         self._draw_filter()
         self._read_row()
@@ -291,23 +362,62 @@ class ResultsView(CommandTarget, Vertical):
 
     @on(VirtualTable.Opened, "#error-groups")
     def _group_opened(self, event: VirtualTable.Opened) -> None:
-        group = event.row_id if isinstance(event.row_id, int) else None
-        self._ask_for(self._query.toggled_group(group))
+        self._ask_for(self._query.toggled_group(str(event.row_id)))
         self._rows.focus()
 
     @on(VirtualTable.SortRequested, "#rows")
     def _sort_requested(self, event: VirtualTable.SortRequested) -> None:
-        self._ask_for(self._query.sorted_by(event.column))
+        query = self._query.sorted_by(event.column)
+        self.note_look(sort=query.sort.column, descending=query.sort.descending)
+        self._ask_for(query)
 
-    @on(FilterLine.Changed)
+    @on(VirtualTable.ColumnResized, "#rows")
+    def _column_resized(self, event: VirtualTable.ColumnResized) -> None:
+        self.note_look(widths=self.look.widths | {event.column: event.width})
+
+    def note_look(self, **changes: object) -> None:
+        """Remember how the table is arranged for this kind of job."""
+        if self._job is not None:
+            look = msgspec.structs.replace(self.look, **changes)
+            self.state.looks[self._job.endpoint] = look
+
+    @on(FilterLine.Changed, "#row-filter")
     def _text_changed(self, event: FilterLine.Changed) -> None:
-        if self._job is not None and event.text != self._query.text:
-            self._ask_for(self._query.containing(event.text))
+        query = self._query.asking(event.text)
+        if self._job is not None and query.where != self._query.where:
+            before = self._query
+            self._query = query
+            if query.rows != before.rows:
+                if self._rows.marks.inverted:
+                    self._rows.clear_marks()
+                self._groups.choose(query.group)
+                self._select()
+            self._draw_filter()
 
-    @on(FilterLine.Left)
+    @on(QueryLine.Edited)
+    def _being_edited(self) -> None:
+        if self._filter.is_editing:
+            self._hint.teach(self._filter.typed)
+
+    @on(FilterLine.Left, "#row-filter")
     def _filter_left(self) -> None:
+        self._hint.hush()
         self._draw_filter()
         self._rows.focus()
+
+    @on(ChipBar.Removed)
+    def _chip_removed(self, event: ChipBar.Removed) -> None:
+        event.stop()
+        if event.key == _MARKS:
+            self._rows.clear_marks()
+        else:
+            self._ask_for(self._query.without(event.key))
+
+    @on(events.DescendantBlur)
+    def _filter_blurred(self) -> None:
+        if self._filter.is_editing and not self._filter.has_focus_within:
+            self._filter.keep()
+            self._hint.hush()
 
 
 _SHOWS_ALL: Part = (" shows all", "muted")

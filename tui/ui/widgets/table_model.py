@@ -39,6 +39,10 @@ class Column:
     sortable: bool = False
 
 
+NARROWEST, WIDEST = 3, 200
+"""Cells to which a column can be resized."""
+
+
 class TableSource(Protocol):
     """Where a table gets its rows from; every call must be quick, it is made on the UI thread."""
 
