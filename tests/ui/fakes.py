@@ -258,7 +258,7 @@ class FakeEngine:
         found = RowSelection(seqs=array("q", [7]), total=total)
         if partial is not None:
             partial(found)
-        while not stop() and self.slow_for:
+        while not stop() and self.slow_for:  # noqa: ASYNC110 - stop is a question, no event
             await asyncio.sleep(0.01)
         return found
 

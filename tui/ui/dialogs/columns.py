@@ -43,6 +43,7 @@ class ColumnsDialog(Dialog[list[str] | None]):
     DEFAULT_CSS = """
     ColumnsDialog > .dialog { width: 58; }
     ColumnsDialog OptionList { height: auto; max-height: 16; border: none; margin-bottom: 1; }
+    ColumnsDialog OptionList:focus { border: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("J,shift+down", "move(1)", show=False),

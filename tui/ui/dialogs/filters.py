@@ -48,6 +48,7 @@ class FiltersDialog(Dialog[FiltersAnswer]):
     FiltersDialog > .dialog { width: 76; }
     FiltersDialog Input { margin-bottom: 1; }
     FiltersDialog OptionList { height: auto; max-height: 12; border: none; margin-bottom: 1; }
+    FiltersDialog OptionList:focus { border: none; }
     """
 
     def __init__(self, kept: Mapping[str, str], current: str) -> None:

@@ -124,6 +124,7 @@ class ResultsPane(ResultsView):
             return
         usual = shown == usual_keys(self._inputs.columns)
         self.note_look(columns=[] if usual else shown, **({"widths": {}} if usual else {}))
+        self.post_message(StateChanged())
         self._rows.set_columns(chosen_columns(self.look, self._inputs.columns))
         source = self._rows.source
         if isinstance(source, RowSource):

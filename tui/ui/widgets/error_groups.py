@@ -79,12 +79,9 @@ class ErrorGroups(VirtualTable):
             cells, layout, width, self._look(""), self._tone, cursor=False, marked=False
         )
 
-    def on_focus(self) -> None:
-        """Spread out: the keys are here."""
-        self._fold()
-
-    def on_blur(self) -> None:
-        """Make room for the rows again."""
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Spread out while the keys are here, and make room for the rows again."""
+        super().watch_has_focus(has_focus)
         self._fold()
 
     def on_resize(self, event: events.Resize) -> None:

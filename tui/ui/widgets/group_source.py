@@ -12,12 +12,12 @@ from tui.ui.tones import Part, Parts, Tone
 from tui.ui.widgets.table_model import Cells, Column
 
 GROUP_COLUMNS = (
-    Column("count", "Rows", 7, align="right"),
+    Column("count", "Rows", 6, align="right"),
     Column("share", "Share", 4, align="right", drop=2),
     Column("class", "Trouble", 15),
     Column("status", "HTTP", 4),
-    Column("code", "Code", 12, flex=1, drop=1),
-    Column("message", "Message", 20, flex=4),
+    Column("code", "Code", 18, flex=1, drop=1),
+    Column("message", "Message", 14, flex=4),
     Column("advice", "What helps", 34, flex=2, drop=3),
     Column("seen", "Seen", 13, drop=4),
 )
@@ -94,7 +94,7 @@ def group_words(group: ErrorGroup) -> str:
     if group.id < 0:
         return group.kind.value
     status = "" if group.http_status is None else str(group.http_status)
-    return f"{status} {group.code or ''}".strip() or group.kind.value
+    return f"{status} {one_line(group.code or '', 40)}".strip() or group.kind.value
 
 
 def summary_parts(groups: Sequence[ErrorGroup]) -> Parts:

@@ -14,7 +14,7 @@ from tui.ui import formatting
 from tui.ui.state import TableLook
 from tui.ui.status import outcome_parts
 from tui.ui.tones import Parts
-from tui.ui.widgets.table_model import Cell, Column
+from tui.ui.widgets.table_model import NARROWEST, WIDEST, Cell, Column
 
 PREVIEW_WIDTH = 300
 
@@ -57,7 +57,7 @@ def _word(word: str | None) -> Cell:
 
 ALL: tuple[RowColumn, ...] = (
     RowColumn(
-        Column("seq", "#", 6, align="right", drop=7, sortable=True),
+        Column("seq", "#", 6, align="right", drop=8, sortable=True),
         lambda row: ((formatting.number(row.seq + 1), "muted"),),
         "place in the input",
     ),
@@ -74,18 +74,18 @@ ALL: tuple[RowColumn, ...] = (
     RowColumn(
         Column("status", "HTTP", 5, align="right", drop=4, sortable=True),
         _status,
-        "HTTP status, where it is not 200",
+        "HTTP status, unless 200",
     ),
     RowColumn(
-        Column("code", "Code", 16, drop=9, sortable=True), _code, "the provider's error code"
+        Column("code", "Code", 16, drop=10, sortable=True), _code, "the provider's error code"
     ),
     RowColumn(
-        Column("attempt", "Try", 4, align="right", drop=6, sortable=True),
+        Column("attempt", "Try", 4, align="right", drop=7, sortable=True),
         lambda row: str(row.attempt) if row.attempt > 1 else (("1", "muted"),),
         "number of the attempt",
     ),
     RowColumn(
-        Column("input_tokens", "In", 6, align="right", drop=8, sortable=True),
+        Column("input_tokens", "In", 6, align="right", drop=9, sortable=True),
         lambda row: _number(row.usage.input_tokens),
         "input tokens",
     ),
@@ -95,31 +95,31 @@ ALL: tuple[RowColumn, ...] = (
         "output tokens",
     ),
     RowColumn(
-        Column("finish", "Finish", 10, drop=10, sortable=True),
+        Column("finish", "Finish", 10, drop=11, sortable=True),
         lambda row: _word(row.finish_reason),
         "why the model stopped",
     ),
     RowColumn(
-        Column("length", "Chars", 6, align="right", drop=11, sortable=True),
+        Column("length", "Chars", 6, align="right", drop=12, sortable=True),
         lambda row: _number(row.length),
         "characters of the answer",
         usual=False,
     ),
     RowColumn(
-        Column("model", "Model", 14, drop=12, sortable=True),
+        Column("model", "Model", 14, drop=13, sortable=True),
         lambda row: _word(row.model),
         "the model that answered",
         usual=False,
     ),
     RowColumn(
-        Column("cost", "Cost", 8, align="right", drop=5, sortable=True),
+        Column("cost", "Cost", 8, align="right", drop=6, sortable=True),
         lambda row: formatting.money(row.cost) if row.cost is not None else _NOTHING,
         "what the row cost",
     ),
     RowColumn(
-        Column("preview", "Answer", 36, flex=3),
+        Column("preview", "Answer", 28, flex=3),
         lambda row: one_line(row.preview, PREVIEW_WIDTH),
-        "start of the answer, or of the error",
+        "start of the answer or the error",
     ),
 )
 """In the order in which they are offered."""
@@ -152,7 +152,7 @@ def chosen_columns(look: TableLook, inputs: Sequence[str]) -> tuple[Column, ...]
     if not kept:
         kept = list(ROW_COLUMNS)
     return tuple(
-        replace(column, width=look.widths[column.key], flex=0)
+        replace(column, width=max(NARROWEST, min(WIDEST, look.widths[column.key])), flex=0)
         if column.key in look.widths
         else column
         for column in kept
@@ -174,7 +174,7 @@ def _column(key: str, inputs: Sequence[str]) -> Column | None:
         return BY_KEY[key].column
     name = key.removeprefix(INPUT)
     if key.startswith(INPUT) and name in inputs:
-        return Column(key, one_line(name, 24), 12, flex=1, drop=13)
+        return Column(key, one_line(name, 24), 12, flex=1, drop=5)
     return None
 
 

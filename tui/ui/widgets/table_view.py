@@ -224,7 +224,7 @@ class TableView(ScrollView, can_focus=True):
             self._look("header-cursor"),
             arrow=lambda column: arrow if column.key == self.sort_column else "",
             chosen=self._chosen_column(),
-            hidden=len(self.columns) - len(layout),
+            hidden=len(self.columns) - len(layout) if self.resizable else 0,
         )
 
     def _chosen_column(self) -> int | None:
