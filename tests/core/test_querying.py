@@ -13,6 +13,8 @@ from tui.core.outcome import UNANSWERED, Outcome
 from tui.core.querying import completed, completions, read_query, term_of, written
 from tui.core.querykeys import KEYS
 
+EITHER = frozenset({Outcome.FAILED, Outcome.EXPIRED})
+
 
 @pytest.mark.parametrize(
     ("text", "rows"),
@@ -20,7 +22,7 @@ from tui.core.querykeys import KEYS
         ("", RowFilter()),
         ("plain  words", RowFilter(text="plain  words")),
         ('"two words" three', RowFilter(text="two words", texts=("three",))),
-        ("outcome:failed,expired", RowFilter(outcomes=frozenset({Outcome.FAILED, Outcome.EXPIRED}))),
+        ("outcome:expired,failed", RowFilter(outcomes=EITHER)),
         ("outcome:FAILED outcome:unanswered", RowFilter(outcomes=UNANSWERED)),
         ("code:429,timeout error:400", RowFilter(codes=frozenset({"429", "timeout", "400"}))),
         ("attempt:2", RowFilter(attempt=Span(2, 2))),

@@ -43,6 +43,8 @@ class QueryLine(FilterLine):
     def __init__(self, placeholder: str, *, id: str | None = None) -> None:
         self._chips = ChipBar(id="filter-chips")
         super().__init__(placeholder, id=id)
+        # What is typed goes on from the conditions that are on.
+        self._field.select_on_focus = False
 
     def compose(self) -> ComposeResult:
         """Slash, input, chips in their place, and the count."""
@@ -64,6 +66,9 @@ class QueryLine(FilterLine):
     def edit(self) -> None:
         """Let the words be changed."""
         self.restore(self.text)
+        if self.text:
+            with self._field.prevent(Input.Changed):
+                self._field.value = f"{self.text} "
         super().edit()
         self._field.cursor_position = len(self._field.value)
         self.post_message(self.Edited())

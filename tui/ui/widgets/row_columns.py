@@ -174,7 +174,7 @@ def _column(key: str, inputs: Sequence[str]) -> Column | None:
         return BY_KEY[key].column
     name = key.removeprefix(INPUT)
     if key.startswith(INPUT) and name in inputs:
-        return Column(key, one_line(name, 24), 12, flex=1, drop=5)
+        return Column(key, one_line(name, 24), 12, flex=2, drop=5)
     return None
 
 

@@ -13,6 +13,9 @@ from tui.ui.widgets.table_model import NARROWEST, WIDEST, Column
 from tui.ui.widgets.table_painter import GUTTER, column_at, edge_at
 from tui.ui.widgets.table_view import TableView
 
+_CLICK_PAUSE = 0.05
+"""Seconds within which the click comes that belongs to the release of a button."""
+
 
 class VirtualTable(TableView):
     """Rows under a header, to walk through, open, mark and sort.
@@ -146,7 +149,7 @@ class VirtualTable(TableView):
         """Let the edge of a column go."""
         if self._dragged is not None:
             self.release_mouse()
-            self.set_timer(0, self._let_go)
+            self.set_timer(_CLICK_PAUSE, self._let_go)
 
     def _let_go(self) -> None:
         # After the click that follows the release: that one is not meant to sort.
