@@ -15,7 +15,7 @@ from tui.core.filtering import RowFilter, RowSort, SortColumn, Span
 from tui.core.outcome import ANSWERED, OUTCOME_CODES, Outcome
 from tui.core.rows import Row, RowError
 from tui.errors import UsageError
-from tui.store import conditions, selecting
+from tui.store import conditions, searching
 from tui.store.batches import give_up_rows
 from tui.store.merging import set_aside
 
@@ -186,7 +186,8 @@ def test_an_error_group_is_found_through_its_index(desk: Desk) -> None:
 
 
 def test_a_stopped_search_gives_what_it_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selecting, "_STOP_EVERY", 2)
+    monkeypatch.setattr(searching, "_FEW", -1)
+    monkeypatch.setattr(searching, "_ROWS", 2)
     job = desk.job([str(number) for number in range(10)], text="needle")
     asked: list[int] = []
 

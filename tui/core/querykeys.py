@@ -97,9 +97,12 @@ def _custom_id(rows: RowFilter, value: str) -> RowFilter:
 
 
 def _expression(rows: RowFilter, value: str) -> RowFilter:
+    # The package that looks for it, which is slow to import, decides what it takes.
+    import regex
+
     try:
-        re.compile(value)
-    except (re.error, OverflowError, RecursionError) as error:
+        regex.compile(value)
+    except (regex.error, OverflowError, RecursionError) as error:
         raise UnfitValueError(f"re: is not a regular expression: {error}") from None
     needle = f"re:{value}"
     if not rows.text:

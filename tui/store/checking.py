@@ -6,6 +6,7 @@ a person may type.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ from tui.errors import UsageError
 if TYPE_CHECKING:
     from tui.core.verdicts import Verdict
     from tui.store.history import History
-    from tui.store.selecting import Matcher
+    from tui.store.searching import Stop, Tell
+
+_PAGE = 500
 
 AnswerCheck = Callable[["History", str, Sequence[int]], Iterable[int]]
 """Takes a history, a job and some rows of it; gives those that pass, in the order asked."""
@@ -53,13 +56,37 @@ CHECKS: dict[str, AnswerCheck] = {
 """Word to check."""
 
 
-def check_matchers(history: History, job_id: str, words: frozenset[str]) -> list[Matcher]:
-    """A matcher for each check.
+class AnswerSearch:
+    """Finds the rows whose answer passes a check.
+
+    Args:
+        history: Where the job is.
+        job_id: The job.
+        word: The check.
 
     Raises:
-        UsageError: A word is not known.
+        UsageError: The word is not known.
     """
-    for word in sorted(words):
+
+    def __init__(self, history: History, job_id: str, word: str) -> None:
         if word not in CHECKS:
             raise UsageError(f"{word} cannot be asked for", f"Known are {', '.join(CHECKS)}.")
-    return [partial(CHECKS[word], history, job_id) for word in sorted(words)]
+        self._check = partial(CHECKS[word], history, job_id)
+
+    def among(
+        self,
+        seqs: Sequence[int],
+        total: int,
+        *,
+        stop: Stop | None = None,
+        tell: Tell | None = None,
+    ) -> array[int]:
+        """Those of the rows that pass, in the order given; see ``TextSearch.among``."""
+        found: array[int] = array("q")
+        for start in range(0, len(seqs), _PAGE):
+            if stop is not None and stop():
+                break
+            found.extend(self._check(seqs[start : start + _PAGE]))
+            if tell is not None:
+                tell(lambda: found[:], len(found))
+        return found

@@ -23,7 +23,7 @@ from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
 from tui.store.chains import changes_before
-from tui.store.checking import check_matchers
+from tui.store.checking import AnswerSearch
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
@@ -31,7 +31,7 @@ from tui.store.inputs import InputColumns
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
 from tui.store.searching import TextSearch
-from tui.store.selecting import Matcher, Partial, chained, select_rows
+from tui.store.selecting import Partial, Search, select_rows
 from tui.store.terms import Terms
 
 _PAGE = 500
@@ -280,18 +280,18 @@ class History:
         pk = self._pk(job_id)
         read = self.database.read
         with ExitStack() as stack:
-            matchers: list[Matcher] = [
+            searches: list[Search] = [
                 stack.enter_context(TextSearch(read, self.paths, (pk, job_id), needle))
                 for needle in rows.needles
             ]
-            matchers += check_matchers(self, job_id, rows.checks)
+            searches += [AnswerSearch(self, job_id, word) for word in sorted(rows.checks)]
             return select_rows(
                 read,
                 pk,
                 job.counts.total,
                 rows,
                 order,
-                matcher=chained(matchers),
+                searches=searches,
                 stop=stop,
                 partial=partial,
             )

@@ -5,25 +5,39 @@ from __future__ import annotations
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from tui.core.filtering import RowFilter, RowSelection, RowSort
 from tui.store.conditions import needs_sql, query_of
-
-Matcher = Callable[[Sequence[int]], Iterable[int]]
-"""Takes sequence numbers and gives back those of rows that hold the text."""
+from tui.store.searching import Stop, Tell
 
 Partial = Callable[[RowSelection], None]
 """Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
-
-_STOP_EVERY = 2000
 
 _STOP_STEPS = 200_000
 """Steps of SQLite's machine between two looks at whether to stop: some milliseconds."""
 
 _PARTIAL_SECONDS = 0.15
-"""Between two tellings; each copies what was found so far."""
+"""Between two tellings at the least."""
+
+_PARTIAL_SHARE = 10
+"""A telling may take one part in so many of the time."""
+
+
+class Search(Protocol):
+    """Finds rows by what stands in the files."""
+
+    def among(
+        self,
+        seqs: Sequence[int],
+        total: int,
+        *,
+        stop: Stop | None = None,
+        tell: Tell | None = None,
+    ) -> Sequence[int]:
+        """Those of the rows that are found, in the order given; see ``TextSearch.among``."""
+        ...
 
 
 def select_rows(
@@ -33,8 +47,8 @@ def select_rows(
     rows: RowFilter,
     order: RowSort,
     *,
-    matcher: Matcher | None = None,
-    stop: Callable[[], bool] | None = None,
+    searches: Sequence[Search] = (),
+    stop: Stop | None = None,
     partial: Partial | None = None,
 ) -> RowSelection:
     """The rows that a filter lets through, in order.
@@ -43,9 +57,9 @@ def select_rows(
         connection: For reading.
         job_pk: The job.
         total: Its number of requests.
-        rows: The conditions; texts and checks are left to ``matcher``.
+        rows: The conditions; texts and checks are left to ``searches``.
         order: The order.
-        matcher: Looks into the files.
+        searches: Look into the files, each at what those before it have left.
         stop: Asked now and then; what was found so far is the answer.
         partial: Told what was found so far while the files are looked through.
     """
@@ -53,31 +67,17 @@ def select_rows(
         seqs: Sequence[int] = _found(connection, *query_of(connection, job_pk, rows, order), stop)
     else:
         seqs = range(total - 1, -1, -1) if order.descending else range(total)
-    if matcher is not None:
-        seqs = _matching(seqs, matcher, stop, None if partial is None else _Teller(partial, total))
+    for number, search in enumerate(searches, start=1):
+        teller = None
+        # What an earlier one has found may still be left out by the last.
+        if partial is not None and number == len(searches):
+            teller = _Teller(partial, total).look
+        seqs = search.among(seqs, total, stop=stop, tell=teller)
     return RowSelection(seqs=seqs, total=total)
 
 
-def chained(matchers: Sequence[Matcher]) -> Matcher | None:
-    """One matcher for several: each looks only at what those before it let through."""
-    if not matchers:
-        return None
-
-    def match(seqs: Sequence[int]) -> Sequence[int]:
-        for matcher in matchers:
-            if not seqs:
-                break
-            seqs = list(matcher(seqs))
-        return seqs
-
-    return match
-
-
 def _found(
-    connection: sqlite3.Connection,
-    sql: str,
-    values: dict[str, Any],
-    stop: Callable[[], bool] | None,
+    connection: sqlite3.Connection, sql: str, values: dict[str, Any], stop: Stop | None
 ) -> array[int]:
     """The numbers that a statement gives; none when it was stopped while it sorted."""
     seqs = array("q")
@@ -103,26 +103,12 @@ class _Teller:
         self._told = 0
         self._next = 0.0
 
-    def look(self, found: array[int]) -> None:
+    def look(self, found: Callable[[], Sequence[int]], count: int) -> None:
         """Tell, if there is something new and the time has come."""
-        if len(found) == self._told or time.monotonic() < self._next:
+        start = time.monotonic()
+        if count == self._told or start < self._next:
             return
-        self._told = len(found)
-        self._partial(RowSelection(seqs=found[:], total=self._total))
-        self._next = time.monotonic() + _PARTIAL_SECONDS
-
-
-def _matching(
-    seqs: Sequence[int],
-    matcher: Matcher,
-    stop: Callable[[], bool] | None,
-    teller: _Teller | None,
-) -> array[int]:
-    found = array("q")
-    for start in range(0, len(seqs), _STOP_EVERY):
-        if stop is not None and stop():
-            break
-        found.extend(matcher(seqs[start : start + _STOP_EVERY]))
-        if teller is not None:
-            teller.look(found)
-    return found
+        self._told = count
+        self._partial(RowSelection(seqs=found(), total=self._total))
+        now = time.monotonic()
+        self._next = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
