@@ -15,6 +15,8 @@ import msgspec
 from tui.compose.report import CheckReport
 from tui.config import Config
 from tui.core.counts import Counts, RemoteCounts
+from tui.core.differences import changes_between
+from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.grouping import ErrorClass
 from tui.core.jobs import Batch, Cost, ErrorGroup, Job, Strays, TimelineEntry
@@ -22,6 +24,7 @@ from tui.core.outcome import Outcome
 from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
 from tui.core.status import BatchStatus, Submission
 from tui.engine.events import EventBus
+from tui.engine.rehearsal import Rehearsal, RehearsedRow
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.ui.widgets.row_source import NoInputs
@@ -195,6 +198,7 @@ class FakeEngine:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     slow_for: bool = False
     """Do searches for a text go on until they are stopped?"""
+    proposed: dict[str, Any] = field(default_factory=dict)
 
     def account_names(self) -> list[str]:
         return ["sandbox"]
@@ -202,7 +206,9 @@ class FakeEngine:
     def account(self, name: str) -> Any:
         from types import SimpleNamespace
 
-        return SimpleNamespace(name=name, provider_name="Sandbox", windows=("24h",))
+        return SimpleNamespace(
+            name=name, provider="sandbox", provider_name="Sandbox", windows=("24h",)
+        )
 
     def watch(self) -> None:
         self.asked.append(("watch",))
@@ -269,7 +275,7 @@ class FakeEngine:
 
         self.asked.append(("plan_retry", job_id, rows, edits))
         failed = self.history.job(job_id).counts.failed
-        return SimpleNamespace(
+        plan = SimpleNamespace(
             job_id=job_id,
             rows=failed,
             permanent=failed // 2,
@@ -277,6 +283,28 @@ class FakeEngine:
             provider_name="Sandbox",
             model="fake-1",
         )
+        plan.changed = lambda edits: self._changed(plan, edits)
+        return plan
+
+    def _changed(self, plan: Any, edits: Mapping[str, Any]) -> Any:
+        if edits:
+            self.asked.append(("changed", dict(edits)))
+        return plan
+
+    async def propose_edits(self, plan: Any) -> dict[str, Any]:
+        return dict(self.proposed)
+
+    async def rehearse_retry(self, plan: Any, edits: Mapping[str, Any], **_: Any) -> Rehearsal:
+        def row(seq: int) -> RehearsedRow:
+            before = {"model": "fake-1", "max_tokens": 100 + seq}
+            line = json.dumps({"custom_id": f"row-{seq:07}", "body": before}).encode()
+            try:
+                after = json.loads(edit_request(line, edits))["body"]
+            except ValueError as error:
+                return RehearsedRow(seq, f"row-{seq:07}", problem=str(error))
+            return RehearsedRow(seq, f"row-{seq:07}", tuple(changes_between(before, after)))
+
+        return Rehearsal(tuple(map(row, (49, 99, 149))), looked_at=3, unchanged=0)
 
     async def retry(self, plan: Any) -> Job:
         self.asked.append(("retry", plan.job_id))

@@ -98,10 +98,10 @@ async def test_retry_shows_every_attempt_of_a_row(paths: Paths, tmp_path: Path) 
         await pilot.press("enter")
         await until(pilot, lambda: app.main.results.rows_table.row_count == 5)
         await pilot.press("enter")
-        await until(pilot, lambda: "attempts:" in screen_text(app))
-        assert "▸2 succeeded" in screen_text(app)
+        await until(pilot, lambda: "▸ attempt 2  ✓ succeeded" in screen_text(app))
+        assert "attempt 1  ✗ failed" in screen_text(app)
         await pilot.press("a")
-        await until(pilot, lambda: "▸1 failed" in screen_text(app))
+        await until(pilot, lambda: "▸ attempt 1  ✗ failed" in screen_text(app))
         assert "429" in screen_text(app)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -189,19 +188,10 @@ def parse_pairs(
 def _parse_edits(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> tuple[tuple[str, Any], ...]:
+    from tui.core.editing import parse_value
+
     pairs = parse_pairs(context, parameter, values)
-    return tuple((key, _json_or_text(text)) for key, text in pairs)
-
-
-def _json_or_text(text: str) -> Any:
-    def refuse(word: str) -> Any:
-        raise ValueError(word)
-
-    try:
-        # NaN and Infinity are no JSON, and no provider takes them.
-        return json.loads(text, parse_constant=refuse)
-    except ValueError:
-        return text
+    return tuple((key, parse_value(text)) for key, text in pairs)
 
 
 set_option = click.option(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tui.engine.retrier import RetryPlan
 
 
-class _Tokens(click.ParamType):
+class _Tokens(click.ParamType[int | str]):
     """A number of tokens, or by what each row's own is multiplied: ``2000``, ``x2``."""
 
     name = "tokens"

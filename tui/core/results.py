@@ -135,6 +135,18 @@ def decode_lenient(line: bytes) -> Any:
             raise UnreadableLineError(str(first)) from first
 
 
+def body_in(value: Any) -> dict[str, Any]:
+    """The body of the answer in a decoded result line, whatever its dialect; else empty."""
+    if not isinstance(value, dict):
+        return {}
+    for outer, inner in (("response", "body"), ("result", "message"), ("response", "message")):
+        holder = value.get(outer)
+        if isinstance(holder, dict) and isinstance(holder.get(inner), dict):
+            body: dict[str, Any] = holder[inner]
+            return body
+    return {}
+
+
 def _read_oddly_shaped(line: bytes, rules: Mapping[str, bool] | None) -> RowResult:
     """The slow way: errors, and lines that do not quite have the documented shape."""
     value = decode_lenient(line)

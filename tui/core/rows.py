@@ -94,12 +94,14 @@ class RowDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A row with its bytes: the request line, and every attempt, the shown one first.
 
     ``request`` is the first one; ``edits`` are the changes with which it was sent last.
+    ``schema`` is the one that was given for the job's answers, as JSON; empty without one.
     """
 
     row: Row
     request: bytes
     attempts: tuple[Attempt, ...] = ()
     edits: dict[str, Any] = {}
+    schema: bytes = b""
 
 
 class RowLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from tui.core.data import json_in
 from tui.core.editing import edit_request
 from tui.core.outcome import Outcome
 from tui.core.readers import READERS
-from tui.core.results import UnreadableLineError, decode_lenient
+from tui.core.results import UnreadableLineError, body_in, decode_lenient
 from tui.core.schemas import Schema, SchemaError
 
 _KEPT = 256
@@ -273,18 +273,6 @@ def _calls(result: bytes) -> list[tuple[str, Any]]:
         if block.get("type") == "tool_use":
             found.append((str(block.get("name")), block.get("input")))
     return found
-
-
-def body_in(value: Any) -> dict[str, Any]:
-    """The body of the answer in a decoded result line, whatever its dialect; else empty."""
-    if not isinstance(value, dict):
-        return {}
-    for outer, inner in (("response", "body"), ("result", "message"), ("response", "message")):
-        holder = value.get(outer)
-        if isinstance(holder, dict) and isinstance(holder.get(inner), dict):
-            body: dict[str, Any] = holder[inner]
-            return body
-    return {}
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

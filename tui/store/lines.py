@@ -19,6 +19,7 @@ from tui.paths import Paths
 from tui.store.chains import changes_before
 from tui.store.conditions import LENGTH
 from tui.store.files import file_path
+from tui.store.given import given_schema
 from tui.store.importing import REQUESTS
 from tui.store.terms import Terms
 
@@ -84,6 +85,7 @@ class RowReader:
             request=self._seen(0, record[2], record[3]),
             attempts=tuple(map(self._told, attempts)),
             edits=changes_before(self._connection, self._job_pk, [seq]).get(seq, {}),
+            schema=given_schema(self._paths, self._job_id),
         )
 
     def _told(self, attempt: Attempt) -> Attempt:

@@ -31,8 +31,10 @@ from tui.ui.messages import (
     ExternalRequested,
     FileRequested,
     JobRequested,
+    MediaRequested,
     RetryRequested,
     SampleRequested,
+    SchemaRequested,
     StateChanged,
     SubmitRequested,
 )
@@ -175,6 +177,8 @@ class BatchdeckApp(App[int]):
     @on(JobRequested)
     @on(ExportRequested)
     @on(ExternalRequested)
+    @on(MediaRequested)
+    @on(SchemaRequested)
     def _work_requested(self, event: Message) -> None:
         if self.deck is not None:
             self.deck.take(event)

@@ -202,7 +202,7 @@ COMMANDS: tuple[Command, ...] = (
         "retry_edit",
         "Retry with edit",
         "R",
-        "Send rows again with another model or max_tokens.",
+        "Send rows again, changed: model, max_tokens, any field, more system text.",
         (_B, _R),
     ),
     Command(
@@ -230,6 +230,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("columns", "Columns", "C", "Choose the columns of the rows, and their order.", (_R,)),
     Command("narrower", "Narrower", "less_than_sign", "Make the chosen column narrower.", (_R,)),
     Command("wider", "Wider", "greater_than_sign", "Make the chosen column wider.", (_R,)),
+    Command("save_media", "Save files", "i", "Save the images and sounds of the answer.", (_R,)),
+    Command(
+        "schema",
+        "Schema",
+        "J",
+        "Check the answers by their JSON schema, or by one from a file.",
+        (_R,),
+    ),
     Command("copy", "Copy", "y", "Copy the id, or the row, to the clipboard.", (_B, _R)),
     Command("editor", "Editor", "o", "Open the text in $VISUAL or $EDITOR.", (_C, _R)),
     Command("pager", "Pager", "v", "Read the whole text in $PAGER.", (_C, _R)),

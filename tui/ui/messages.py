@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.message import Message
 
 from tui.core.filtering import ALL_ROWS, RowFilter
+from tui.core.media import Medium
 
 
 @dataclass
@@ -85,6 +86,21 @@ class ExportRequested(Message):
     rows: RowFilter = ALL_ROWS
     count: int = 0
     subject: str = "all rows"
+
+
+@dataclass
+class MediaRequested(Message):
+    """Images and sounds of an answer are to be saved; ``name`` is the id of its row."""
+
+    media: Sequence[Medium]
+    name: str
+
+
+@dataclass
+class SchemaRequested(Message):
+    """The answers of a job are to be checked by a schema."""
+
+    job_id: str
 
 
 @dataclass

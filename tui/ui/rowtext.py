@@ -1,113 +1,40 @@
-"""A request or an answer as text to read: messages and words, or the JSON as it came."""
+"""A request or an answer as text to read: messages and words, or the JSON as it came.
+
+Everything here may touch a line of many megabytes: call it in a thread.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from textual.content import Content
-from textual.highlight import highlight
 
+from tui.core.answers import answer_blocks
+from tui.core.blocks import Block, pretty, text_or_json
+from tui.core.data import json_in
+from tui.core.editing import edit_request
 from tui.core.outcome import ANSWERED
+from tui.core.prompting import is_scaledown
 from tui.core.readers import READERS
-from tui.core.results import UnreadableLineError, decode_lenient
-from tui.core.rows import Attempt, RowDetail
-from tui.core.text import visible
-from tui.ui import formatting
-from tui.ui.tones import Part, Tone, content
+from tui.core.results import UnreadableLineError, body_in, decode_lenient
+from tui.core.rows import Attempt
+from tui.core.scaledown import scaledown_blocks
+from tui.core.verdicts import Judgement, Verdict
+from tui.ui.reading import CAP, Piece, Reading
+from tui.ui.rowblocks import pieces_of
+from tui.ui.tones import Tone
 
-CAP = 64 * 1024
-"""Characters of one text on the screen; the rest is for the pager."""
+__all__ = ["CAP", "Reading", "read_attempt", "read_request", "request_of"]
 
-JSON_CAP = 1 << 20
-"""Bytes that are parsed to be shown; a longer line is shown as it is."""
+SMALL = 2 << 20
+"""Bytes of a line that are taken apart whatever they hold."""
+
+_MOST_STRINGS = 40_000
+_MOST_ITEMS = 200_000
+"""A longer line is taken apart when it has few parts: one image, or one very long text."""
 
 _ROLE_TONES: dict[str, Tone] = {"system": "warn", "developer": "warn", "user": "live"}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A text for the screen, and the whole of it for pager, editor and clipboard."""
-
-    shown: Content
-    whole: str
-    suffix: str = ".txt"
-
-
-def read_request(line: bytes, *, as_json: bool) -> Reading:
-    """The request line of a row."""
-    value = _decoded(line)
-    body = value.get("body") if isinstance(value, dict) else None
-    if as_json or not isinstance(body, dict):
-        return _json(value, line)
-    parts: list[Part] = [(_settings(body), "muted")]
-    messages = body.get("messages", body.get("input"))
-    if isinstance(body.get("system"), str):
-        parts += _message("system", body["system"])
-    if isinstance(messages, list) and all(isinstance(entry, dict) for entry in messages):
-        for entry in messages:
-            role = entry.get("role") or entry.get("type") or "?"
-            parts += _message(str(role), _words(entry.get("content", entry)))
-    elif messages is not None:
-        parts += _message("input", _words(messages))
-    elif isinstance(body.get("prompt"), str):
-        parts += _message("prompt", body["prompt"])
-    else:
-        return _json(value, line)
-    return _reading(parts)
-
-
-def read_attempt(attempt: Attempt | None, *, as_json: bool) -> Reading:
-    """What came back for one attempt: the answer, or why there is none."""
-    if attempt is None or not attempt.line:
-        return _reading(_silence(attempt))
-    if as_json:
-        return _json(_decoded(attempt.line), attempt.line)
-    row = attempt.row
-    if row.outcome in ANSWERED:
-        return _answer(attempt)
-    parts: list[Part] = []
-    error = row.error
-    head = [str(row.http_status)] if row.http_status is not None else []
-    if error is not None and error.code:
-        head.append(visible(error.code))
-    parts.append((" ".join(head) or row.outcome.value, "bad"))
-    if error is not None:
-        parts.append(("\n\n" + visible(error.message, newlines=True), ""))
-        parts.append(("\n\n" + _ADVICE[error.retryable], "muted"))
-    whole = _pretty(_decoded(attempt.line), attempt.line)
-    parts.append(("\n\nAs it came:\n", "muted"))
-    parts.append((whole[: CAP // 4], ""))
-    return _reading(parts)
-
-
-def describe_row(detail: RowDetail, shown: int) -> list[Part]:
-    """The line above a row: outcome is drawn by the caller; this is what follows."""
-    attempts = detail.attempts
-    row = attempts[shown].row if shown < len(attempts) else detail.row
-    facts: list[Part] = []
-
-    def add(text: str) -> None:
-        facts.extend([(" · ", "muted"), (text, "")])
-
-    if len(attempts) > 1:
-        add(f"attempt {row.attempt} of {len(attempts)}")
-    if row.usage.input_tokens is not None:
-        add(f"{row.usage.input_tokens:,} in")
-    if row.usage.output_tokens is not None:
-        add(f"{row.usage.output_tokens:,} out")
-    if row.usage.cached_tokens:
-        add(f"{row.usage.cached_tokens:,} cached")
-    if row.finish_reason and row.finish_reason != "stop":
-        add(visible(row.finish_reason))
-    if row.cost is not None:
-        add(formatting.money(row.cost))
-    if row.model:
-        add(visible(row.model))
-    return facts
-
 
 _ADVICE = {
     True: "This passes: sending the row again (r) can help.",
@@ -116,74 +43,140 @@ _ADVICE = {
 }
 
 
-def _silence(attempt: Attempt | None) -> list[Part]:
-    if attempt is None or attempt.row.outcome.value == "pending":
-        return [("No answer yet.", "muted")]
-    row = attempt.row
-    parts: list[Part] = [(row.outcome.value, "bad")]
-    if row.error is not None:
-        parts.append(("\n\n" + visible(row.error.message, newlines=True), ""))
+def request_of(line: bytes, edits: Mapping[str, Any]) -> bytes:
+    """The request line as it was sent, with the changes of its retry."""
+    try:
+        return edit_request(line, edits)
+    except ValueError:
+        return line
+
+
+def read_request(line: bytes, *, as_json: bool) -> Reading:
+    """The request line of a row."""
+    value = _decoded(line)
+    body = _payload(value)
+    if as_json or body is None:
+        return _json(value, line)
+    pieces = [Piece(_settings(body), "muted")]
+    messages = body.get("messages", body.get("input"))
+    for name in ("system", "instructions"):
+        if body.get(name) and name in body:
+            pieces += _message("system", _words(body[name]))
+    if isinstance(messages, list) and all(isinstance(entry, dict) for entry in messages):
+        for entry in messages:
+            role = entry.get("role") or entry.get("type") or "?"
+            pieces += _message(str(role), _words(entry.get("content", entry)))
+    elif messages is not None:
+        pieces += _message("input", _words(messages))
+    elif isinstance(body.get("prompt"), str):
+        pieces += _message("prompt", body["prompt"])
+    elif is_scaledown(body):
+        pieces += _scaledown_request(body)
     else:
-        parts.append(("\n\nThe provider's files do not speak of this row.", ""))
-    parts.append(("\n\nSending it again (r) can help.", "muted"))
-    return parts
+        return _json(value, line)
+    return Reading(pieces)
 
 
-def _answer(attempt: Attempt) -> Reading:
+def read_attempt(
+    attempt: Attempt | None,
+    *,
+    as_json: bool,
+    request: bytes = b"",
+    judgement: Judgement | None = None,
+) -> Reading:
+    """What came back for one attempt: the answer, or why there is none.
+
+    Args:
+        attempt: The attempt.
+        as_json: Show the line as it came.
+        request: The request line: ScaleDown's entities are shown inside its text.
+        judgement: What the check of the answer's form said.
+    """
+    if attempt is None or not attempt.line:
+        return Reading(_silence(attempt))
+    value = _decoded(attempt.line)
+    if as_json:
+        return _json(value, attempt.line)
+    if attempt.row.outcome in ANSWERED:
+        return Reading([*_misfit(judgement), *_answer(attempt, value, request)])
+    return Reading(_failure(attempt, value))
+
+
+def _answer(attempt: Attempt, value: Any, request: bytes) -> Iterable[Piece]:
+    body = body_in(value)
+    text = _text_of(attempt)
+    asked = _payload(_decoded(request)) if request else None
+    if asked is not None and is_scaledown(asked):
+        found = json_in(text)
+        data = None if found is None else msgspec.json.decode(found)
+        blocks = scaledown_blocks(data, asked["text"])
+        if blocks is not None:
+            return pieces_of(blocks)
+    blocks = answer_blocks(body) if body else None
+    if blocks is None and body and not text:
+        blocks = [Block(kind="json", text=pretty(body))]
+    if blocks is None:
+        blocks = [text_or_json(text) if text else Block(kind="note", text="The answer is empty.")]
+    return pieces_of(blocks)
+
+
+def _text_of(attempt: Attempt) -> str:
     reader = READERS.get(attempt.style)
-    text = attempt.row.preview
-    if reader is not None:
-        try:
-            text = reader(attempt.line, None).text
-        except UnreadableLineError:
-            text = attempt.line.decode("utf-8", "replace")
-    if text.lstrip()[:1] in ("{", "[") and len(text) < CAP:
-        try:
-            value = msgspec.json.decode(text)
-        except (msgspec.MsgspecError, RecursionError):
-            pass
-        else:
-            return _json(value, text.encode())
-    if not text:
-        return Reading(content([("The answer is empty.", "muted")]), "")
-    return _reading([(visible(text[: CAP + 1], newlines=True), "")], whole=text)
+    if reader is None:
+        return attempt.row.preview
+    try:
+        return reader(attempt.line, None).text
+    except UnreadableLineError:
+        return attempt.line.decode("utf-8", "replace")
 
 
-def _reading(parts: list[Part], whole: str | None = None) -> Reading:
-    full = "".join(text for text, _ in parts) if whole is None else whole
-    shown: list[Part] = []
-    room = CAP
-    for text, tone in parts:
-        shown.append((text[:room], tone))
-        room -= len(text)
-        if room <= 0:
-            break
-    if room < 0:
-        shown.append(_rest(len(full)))
-    return Reading(content(shown), full)
+def _misfit(judgement: Judgement | None) -> list[Piece]:
+    if judgement is None or not (judgement.verdict.is_bad or judgement.verdict is Verdict.UNUSABLE):
+        return []
+    usable = judgement.verdict is not Verdict.UNUSABLE
+    title = "Not what was asked for" if usable else "The schema cannot be used"
+    pieces = [Piece(title, "bad")]
+    pieces += [Piece(f"\n{problem}") for problem in judgement.problems]
+    return [*pieces, Piece("\n\n")]
 
 
-def _rest(length: int) -> Part:
-    return (f"\n\n… {formatting.size(length)} in all: press v to read it in the pager", "accent")
+def _failure(attempt: Attempt, value: Any) -> list[Piece]:
+    row = attempt.row
+    error = row.error
+    head = [str(row.http_status)] if row.http_status is not None else []
+    if error is not None and error.code:
+        head.append(error.code)
+    pieces = [Piece(" ".join(head) or row.outcome.value, "bad")]
+    if error is not None:
+        pieces.append(Piece("\n\n" + error.message))
+        pieces.append(Piece("\n\n" + _ADVICE[error.retryable], "muted"))
+    pieces.append(Piece("\n\nAs it came:\n", "muted"))
+    pieces += _json(value, attempt.line).pieces
+    return pieces
+
+
+def _silence(attempt: Attempt | None) -> list[Piece]:
+    if attempt is None or attempt.row.outcome.value == "pending":
+        return [Piece("No answer yet.", "muted")]
+    row = attempt.row
+    pieces = [Piece(row.outcome.value, "bad")]
+    if row.error is not None:
+        pieces.append(Piece("\n\n" + row.error.message))
+    else:
+        pieces.append(Piece("\n\nThe provider's files do not speak of this row."))
+    pieces.append(Piece("\n\nSending it again (r) can help.", "muted"))
+    return pieces
 
 
 def _json(value: Any, raw: bytes) -> Reading:
-    whole = _pretty(value, raw)
-    shown = highlight(whole[:CAP], language="json")
-    if len(whole) > CAP:
-        shown = shown + content([_rest(len(whole))])
-    return Reading(shown, whole, ".json")
-
-
-def _pretty(value: Any, raw: bytes) -> str:
     if value is None:
-        return visible(raw.decode("utf-8", "replace"), newlines=True)
-    return visible(json.dumps(value, indent=2, ensure_ascii=False), newlines=True)
+        return Reading([Piece(raw.decode("utf-8", "replace"))], ".json")
+    return Reading([Piece(pretty(value), is_json=True)], ".json")
 
 
 def _decoded(line: bytes) -> Any:
-    """The value of a line; ``None`` when it is not JSON, or too long to be worth parsing."""
-    if len(line) > JSON_CAP:
+    """The value of a line; ``None`` when it is not JSON, or has too many parts to be shown."""
+    if len(line) > SMALL and (line.count(b'"') > _MOST_STRINGS or line.count(b",") > _MOST_ITEMS):
         return None
     try:
         return decode_lenient(line)
@@ -191,18 +184,51 @@ def _decoded(line: bytes) -> Any:
         return None
 
 
+def _payload(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    body = value.get("body", value.get("params"))
+    return body if isinstance(body, dict) else None
+
+
+_TOLD = ("prompt", "system", "input", "text", "instructions", "instruction", "system_prompt")
+
+
 def _settings(body: dict[str, Any]) -> str:
     shown = []
     for name, value in body.items():
-        if isinstance(value, (str, int, float, bool)) and name not in ("prompt", "system", "input"):
-            text = visible(str(value))
-            shown.append(text if name == "model" else f"{visible(name)} {text}")
-    return " · ".join(shown)[:400]
+        if isinstance(value, (str, int, float, bool)) and name not in _TOLD:
+            shown.append(str(value) if name == "model" else f"{name} {value}")
+    tools = body.get("tools")
+    if isinstance(tools, list) and tools:
+        shown.append(f"{len(tools)} tool" + ("s" if len(tools) > 1 else ""))
+    if any(isinstance(body.get(name), dict) for name in ("response_format", "output_config")):
+        shown.append("with a schema")
+    return " · ".join(shown)[:400].replace("\n", " ")
 
 
-def _message(role: str, text: str) -> list[Part]:
+def _scaledown_request(body: dict[str, Any]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for name in ("instructions", "instruction", "system_prompt"):
+        if isinstance(body.get(name), str) and body[name]:
+            pieces += _message("system", body[name])
+    entities, labels = body.get("entities"), body.get("labels")
+    if isinstance(entities, dict):
+        words = "\n".join(f"{name}: {what}" for name, what in entities.items())
+        pieces += _message("entities", words)
+    if isinstance(labels, list):
+        lines = [
+            f"{label.get('name')}: {label.get('rubric', '')}"
+            for label in labels
+            if isinstance(label, dict)
+        ]
+        pieces += _message("labels", "\n".join(lines))
+    return pieces + _message("text", body["text"])
+
+
+def _message(role: str, text: str) -> list[Piece]:
     tone = _ROLE_TONES.get(role, "accent")
-    return [("\n\n" + visible(role), tone), ("\n" + visible(text, newlines=True), "")]
+    return [Piece(f"\n\n{role}", tone), Piece(f"\n{text}")]
 
 
 def _words(value: Any) -> str:
@@ -215,10 +241,10 @@ def _words(value: Any) -> str:
         text = value.get("text")
         if isinstance(text, str):
             return text
-        dumped = json.dumps(value, ensure_ascii=False)
+        dumped = pretty(value)
         return (
             dumped
             if len(dumped) < 500
             else f"[{value.get('type', 'data')}, {len(dumped):,} characters]"
         )
-    return json.dumps(value, ensure_ascii=False)
+    return pretty(value)

@@ -11,11 +11,14 @@ from typing import Literal
 
 from textual.content import Content
 
-Tone = Literal["", "strong", "muted", "good", "bad", "warn", "live", "accent"]
+Tone = Literal[
+    "", "strong", "muted", "good", "bad", "warn", "live", "accent", "mark", "added", "removed"
+]
 Part = tuple[str, Tone]
 Parts = tuple[Part, ...]
 
 TONES: tuple[Tone, ...] = ("strong", "muted", "good", "bad", "warn", "live", "accent")
+"""The tones that tables have; the others belong to texts alone."""
 
 _STYLES: dict[Tone, str] = {
     "": "",
@@ -26,6 +29,9 @@ _STYLES: dict[Tone, str] = {
     "warn": "$text-warning",
     "live": "$text-primary",
     "accent": "$text-accent",
+    "mark": "$text-accent on $accent-muted",
+    "added": "$text-success on $success-muted",
+    "removed": "$text-error on $error-muted",
 }
 
 

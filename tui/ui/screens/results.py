@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from textual import work
+
 from tui.core.filtering import RowFilter
 from tui.core.jobs import Job
 from tui.core.status import BatchStatus, is_terminal
@@ -15,7 +17,9 @@ from tui.ui.messages import (
     ExportRequested,
     ExternalRequested,
     JobRequested,
+    MediaRequested,
     RetryRequested,
+    SchemaRequested,
     StateChanged,
 )
 from tui.ui.screens.results_view import ResultsView
@@ -39,6 +43,8 @@ class ResultsPane(ResultsView):
         """Why a command is off in this pane."""
         job = self._job
         if command_id in ("next_row", "previous_row", "view", "back"):
+            return "" if self.is_reading else None
+        if command_id == "save_media":
             return "" if self.is_reading else None
         if command_id == "attempt":
             return "" if self.is_reading and self._view.has_attempts else None
@@ -188,14 +194,31 @@ class ResultsPane(ResultsView):
         """Show another attempt."""
         self._view.next_attempt()
 
-    def action_copy(self) -> None:
+    @work(group="outside", exit_on_error=False)
+    async def action_copy(self) -> None:
         """Copy the answer that is read, else the id of the row."""
         self._show_row()
+        await self._view.settled()
         reading, detail = self._view.answer_reading, self._view.detail
         if self.is_reading and reading is not None:
-            self.post_message(CopyRequested(reading.whole, "the answer"))
+            whole = await asyncio.to_thread(lambda: reading.whole)
+            self.post_message(CopyRequested(whole, "the answer"))
         elif detail is not None:
             self.post_message(CopyRequested(detail.row.custom_id, "the id of the row"))
+
+    @work(group="media", exit_on_error=False)
+    async def action_save_media(self) -> None:
+        """Ask where to save the images and sounds of the answer that is read."""
+        media, detail = await self._view.media(), self._view.detail
+        if media and detail is not None:
+            self.post_message(MediaRequested(media, detail.row.custom_id))
+        else:
+            self.notify("There are no images or sounds in this answer", markup=False)
+
+    def action_schema(self) -> None:
+        """Ask by which schema the answers are to be checked."""
+        if self.job_id is not None:
+            self.post_message(SchemaRequested(self.job_id))
 
     def action_pager(self) -> None:
         """Read the whole answer in the pager."""
@@ -205,9 +228,10 @@ class ResultsPane(ResultsView):
         """Open answer and request in the editor."""
         self._outside("editor")
 
-    def _outside(self, program: str) -> None:
+    @work(group="outside", exit_on_error=False)
+    async def _outside(self, program: str) -> None:
         self._show_row()
-        text = self._view.whole_text()
+        text = await self._view.whole_text()
         if text:
             self.post_message(ExternalRequested(program, text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
@@ -139,6 +140,13 @@ class ResultsView(ResultsRows):
             self._read_row()
         self.update_commands()
 
+    def show_anew(self) -> None:
+        """Read the rows again: what is said of them has changed."""
+        if self._job is not None:
+            if not self._query.is_plain:
+                self._select()
+            self._read_row()
+
     def show_done(self, done: int) -> None:
         """Show how many rows the provider is done with, before they are collected."""
         if self._job is not None:
@@ -235,13 +243,10 @@ class ResultsView(ResultsRows):
     def _show_row(self) -> None:
         """Read the row under the cursor, whether it is shown or not."""
         seq = self._rows.cursor_id
-        detail = None
         if self._engine is not None and self.job_id is not None and isinstance(seq, int):
-            try:
-                detail = self._engine.history.row(self.job_id, seq)
-            except BatchdeckError:
-                detail = None
-        self._view.show(detail)
+            self._view.read(partial(self._engine.history.row, self.job_id, seq))
+        else:
+            self._view.read(None)
 
     @on(VirtualTable.CursorMoved, "#rows")
     def _row_under_cursor(self) -> None:

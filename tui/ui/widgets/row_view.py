@@ -2,61 +2,73 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.containers import Container, Vertical
 from textual.widgets import Static
 
-from tui.core.rows import RowDetail
+from tui.core.media import Medium, media_of_line
+from tui.core.rows import Attempt, RowDetail
+from tui.core.schemas import Schema, SchemaError
 from tui.core.text import one_line
-from tui.ui.rowtext import Reading, describe_row, read_attempt, read_request
+from tui.core.verdicts import Judge, Judgement, Verdict
+from tui.errors import BatchdeckError
+from tui.ui import formatting
+from tui.ui.reading import Piece, Reading
+from tui.ui.rowfacts import describe_attempts, describe_row
+from tui.ui.rowtext import read_attempt, read_request, request_of
 from tui.ui.status import outcome_parts
 from tui.ui.tones import Part, content
+from tui.ui.widgets.row_page import Cut, Page
 
 BESIDE_WIDTH = 88
 """Cells from which on request and answer stand side by side."""
 
+ReadRow = Callable[[], RowDetail | None]
+"""Reads a row; called in a thread."""
 
-class Page(VerticalScroll):
-    """A text that scrolls."""
 
-    DEFAULT_CSS = """
-    Page { height: 1fr; width: 1fr; padding: 0 1; }
-    Page Static { width: 1fr; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        ("j", "scroll_down"),
-        ("k", "scroll_up"),
-        ("ctrl+d", "page_down"),
-        ("ctrl+u", "page_up"),
-        ("G", "scroll_end"),
-        ("g", "scroll_home"),
-    ]
+@dataclass(frozen=True)
+class _Wish:
+    """What is to be shown next."""
 
-    def __init__(self, title: str, id: str) -> None:
-        super().__init__(id=id)
-        self.border_title = title
-        self._body = Static("", markup=False)
+    read: ReadRow
+    shown: int
+    as_json: bool
 
-    def compose(self) -> ComposeResult:
-        """The text."""
-        yield self._body
 
-    def show(self, reading: Reading) -> None:
-        """Show another text, from its top."""
-        self._body.update(reading.shown)
-        self.scroll_home(animate=False)
+@dataclass(frozen=True)
+class _Drawing:
+    """All that is shown of one row, made in a thread."""
+
+    detail: RowDetail
+    shown: int
+    request: Cut
+    answer: Cut
+    judgement: Judgement | None = None
+    facts: tuple[Part, ...] = ()
+    attempts: tuple[Part, ...] = field(default=())
 
 
 class RowView(Vertical):
-    """The row under the cursor: a line of facts, its request, and its answer or error."""
+    """The row under the cursor: a line of facts, its request, and its answer or error.
+
+    Reading and cutting happen in a thread, one row at a time; of rows that were passed
+    meanwhile only the last one is read.
+    """
 
     DEFAULT_CSS = """
     RowView { height: 1fr; }
     RowView #row-facts { height: 1; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1; }
+    RowView #row-attempts {
+        height: auto; max-height: 4; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1;
+        display: none;
+    }
     RowView #row-pages { height: 1fr; layout: vertical; }
     RowView #row-answer { height: 2fr; }
     RowView.-beside #row-pages { layout: horizontal; }
@@ -64,20 +76,26 @@ class RowView(Vertical):
     RowView.-beside #row-request { width: 2fr; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, now: Callable[[], float] = time.time) -> None:
         super().__init__(id=id)
         self.as_json = False
+        self._now = now
+        self._judge = (b"", Judge())
         self._detail: RowDetail | None = None
+        self._drawing: _Drawing | None = None
         self._shown = 0
+        self._wish: _Wish | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._request = Page("Request", "row-request")
         self._answer = Page("Answer", "row-answer")
         self._facts = Static("", id="row-facts", markup=False)
-        self.request_reading: Reading | None = None
-        self.answer_reading: Reading | None = None
+        self._attempts = Static("", id="row-attempts", markup=False)
 
     def compose(self) -> ComposeResult:
         """Facts above, request and answer below."""
         yield self._facts
+        yield self._attempts
         with Container(id="row-pages"):
             yield self._request
             yield self._answer
@@ -92,66 +110,184 @@ class RowView(Vertical):
         return self._detail
 
     @property
+    def request_reading(self) -> Reading | None:
+        """The request that is shown."""
+        return None if self._drawing is None else self._drawing.request.reading
+
+    @property
+    def answer_reading(self) -> Reading | None:
+        """The answer that is shown."""
+        return None if self._drawing is None else self._drawing.answer.reading
+
+    @property
     def has_attempts(self) -> bool:
         """Was the row sent more than once?"""
         return self._detail is not None and len(self._detail.attempts) > 1
 
     def show(self, detail: RowDetail | None) -> None:
-        """Show another row, with its newest outcome."""
-        if detail == self._detail:
+        """Show a row that was read already, with its newest outcome; nothing for ``None``."""
+        self.read(None if detail is None else lambda: detail)
+
+    def read(self, read: ReadRow | None) -> None:
+        """Read a row and show it, with its newest outcome."""
+        if read is None:
+            self._wish = None
+            self._take(None)
             return
-        self._detail = detail
-        self._shown = 0
-        self._draw()
+        self._ask(read)
+
+    async def settled(self) -> None:
+        """Wait until what was asked for is shown."""
+        await self._idle.wait()
 
     def toggle_json(self) -> None:
         """Words, or the JSON as it came."""
         self.as_json = not self.as_json
-        self._draw()
+        self._draw_anew()
 
     def next_attempt(self) -> None:
         """Show the attempt before, and after the first one the newest again."""
         if self._detail is not None and self._detail.attempts:
             self._shown = (self._shown + 1) % len(self._detail.attempts)
-            self._draw()
+            self._draw_anew()
 
-    def whole_text(self) -> str:
+    async def whole_text(self) -> str:
         """Answer and request, nothing left out; empty without a row."""
-        if self.request_reading is None or self.answer_reading is None:
+        await self.settled()
+        drawing = self._drawing
+        if drawing is None:
             return ""
         rule = "─" * 40
-        return f"{self.answer_reading.whole}\n\n{rule}\n{self.request_reading.whole}\n"
+
+        def joined() -> str:
+            answer, request = drawing.answer.reading.whole, drawing.request.reading.whole
+            return f"{answer}\n\n{rule}\n{request}\n"
+
+        return await asyncio.to_thread(joined)
+
+    async def media(self) -> list[Medium]:
+        """The images and sounds of the answer that is shown."""
+        await self.settled()
+        drawing = self._drawing
+        if drawing is None or drawing.shown >= len(drawing.detail.attempts):
+            return []
+        line = drawing.detail.attempts[drawing.shown].line
+        return await asyncio.to_thread(media_of_line, line)
 
     def focus_answer(self) -> None:
         """Let the keys scroll the answer."""
         self._answer.focus()
 
-    def _draw(self) -> None:
-        detail = self._detail
+    def _draw_anew(self) -> None:
+        if self._detail is not None:
+            detail = self._detail
+            self._ask(lambda: detail)
+
+    def _ask(self, read: ReadRow) -> None:
+        # One thread at a time: of rows that are passed quickly only the last one is read.
+        self._wish = _Wish(read, self._shown, self.as_json)
+        if self._idle.is_set():
+            self._idle.clear()
+            self.run_worker(self._carry_out(), group="row", exit_on_error=False)
+
+    async def _carry_out(self) -> None:
+        try:
+            while (wish := self._wish) is not None:
+                self._wish = None
+                drawing = await asyncio.to_thread(self._made, wish, self._detail)
+                if self._wish is None:
+                    self._take(drawing)
+        finally:
+            self._idle.set()
+
+    def _made(self, wish: _Wish, before: RowDetail | None) -> _Drawing | None:
+        """Read and cut; in a thread."""
+        try:
+            detail = wish.read()
+        except BatchdeckError as error:
+            return None if before is None else self._unreadable(before, error)
         if detail is None:
-            empty = Reading(content([("", "")]), "")
-            self._facts.update("")
-            self._request.show(empty)
-            self._answer.show(empty)
-            self.request_reading = self.answer_reading = None
-            return
-        attempts = detail.attempts
-        attempt = attempts[self._shown] if self._shown < len(attempts) else None
-        row = attempt.row if attempt is not None else detail.row
+            return None
+        shown = wish.shown if _is_same_row(detail, before) else 0
+        shown = shown if shown < max(1, len(detail.attempts)) else 0
+        attempt = detail.attempts[shown] if shown < len(detail.attempts) else None
+        sent = request_of(detail.request, detail.edits if attempt is None else attempt.edits)
+        judgement = None
+        if attempt is not None:
+            judgement = self._judgement(detail.schema, attempt, sent)
+        request = read_request(sent, as_json=wish.as_json)
+        answer = read_attempt(attempt, as_json=wish.as_json, request=sent, judgement=judgement)
+        row = detail.row if attempt is None else attempt.row
         facts: list[Part] = [(one_line(detail.row.custom_id, 120), "strong"), ("  ", "")]
-        facts += outcome_parts(row.outcome)
-        facts += describe_row(detail, self._shown)
-        self._facts.update(content(facts), layout=False)
-        self.request_reading = read_request(detail.request, as_json=self.as_json)
-        self.answer_reading = read_attempt(attempt, as_json=self.as_json)
-        self._request.show(self.request_reading)
-        self._answer.show(self.answer_reading)
+        facts += [*outcome_parts(row.outcome), *describe_row(detail, shown, judgement)]
+        return _Drawing(
+            detail=detail,
+            shown=shown,
+            request=Cut.of(request, self._request.text_width),
+            answer=Cut.of(answer, self._answer.text_width),
+            judgement=judgement,
+            facts=tuple(facts),
+            attempts=tuple(describe_attempts(detail, shown, self._moment)),
+        )
+
+    def _judgement(self, schema: bytes, attempt: Attempt, sent: bytes) -> Judgement:
+        """Whether an answer has the form that was asked for; one thread at a time."""
+        if schema != self._judge[0]:
+            try:
+                self._judge = (schema, Judge(Schema(schema)) if schema else Judge())
+            except SchemaError as error:
+                return Judgement(Verdict.UNUSABLE, (str(error),))
+        return self._judge[1].judge(attempt.row.outcome, sent, attempt.line, attempt.style)
+
+    def _unreadable(self, before: RowDetail, error: BatchdeckError) -> _Drawing:
+        reading = Reading([Piece(error.message, "bad"), Piece(f"\n\n{error.hint}", "muted")])
+        cut = Cut.of(reading, self._answer.text_width)
+        return _Drawing(before, 0, Cut.of(Reading([]), 80), cut)
+
+    def _moment(self, at: float) -> str:
+        return formatting.moment(at, self._now())
+
+    def _take(self, drawing: _Drawing | None) -> None:
+        """Show what was made."""
+        before = self._drawing
+        self._drawing = drawing
+        if drawing is None:
+            self._detail = None
+            self._shown = 0
+            self._facts.update("")
+            self._attempts.display = False
+            self._request.show(None)
+            self._answer.show(None)
+            return
+        same = before is not None and _is_same_row(drawing.detail, before.detail)
+        if same and before is not None and _looks_alike(drawing, before):
+            # Other rows of the job have changed: this one stays where it was scrolled to.
+            self._detail = drawing.detail
+            return
+        self._detail, self._shown = drawing.detail, drawing.shown
+        self._facts.update(content(drawing.facts), layout=False)
+        self._attempts.update(content(drawing.attempts))
+        self._attempts.display = bool(drawing.attempts)
+        self._request.show(drawing.request)
+        self._answer.show(drawing.answer)
+        attempts = drawing.detail.attempts
+        row = attempts[drawing.shown].row if attempts else drawing.detail.row
         self._answer.border_title = "Answer" if row.error is None else "Error"
-        if len(attempts) > 1:
-            order = " ".join(
-                f"{'▸' if place == self._shown else ' '}{each.row.attempt} {each.row.outcome.value}"
-                for place, each in enumerate(attempts)
-            )
-            self._answer.border_subtitle = f"attempts:{order}  (a)"
-        else:
-            self._answer.border_subtitle = ""
+        self._answer.border_subtitle = "a: other attempts" if len(attempts) > 1 else ""
+
+
+def _is_same_row(detail: RowDetail, other: RowDetail | None) -> bool:
+    return other is not None and (detail.row.seq, detail.row.custom_id) == (
+        other.row.seq,
+        other.row.custom_id,
+    )
+
+
+def _looks_alike(drawing: _Drawing, other: _Drawing) -> bool:
+    return (
+        drawing.detail == other.detail
+        and drawing.shown == other.shown
+        and drawing.judgement == other.judgement
+        and drawing.request.reading.pieces == other.request.reading.pieces
+        and drawing.answer.reading.pieces == other.answer.reading.pieces
+    )
