@@ -7,6 +7,7 @@ import pytest
 from tests.store.bench import Desk
 from tui.core.filtering import RowFilter, RowSort
 from tui.core.outcome import Outcome
+from tui.store import searching, selecting
 from tui.store.files import begin_anew
 from tui.store.searching import TextSearch
 
@@ -114,8 +115,22 @@ def test_a_file_that_begins_anew_does_not_kill_a_search(desk: Desk, job: str) ->
     desk.results(batch, [answer("beta", "x" * 100_000)])
     (pk,) = desk.database.read.execute("SELECT pk FROM jobs WHERE id=?", (job,)).fetchone()
     with TextSearch(desk.database.read, desk.paths, (pk, job), "xxx") as matches:
-        assert list(matches([0, 1, 2])) == [1]
+        assert list(matches.among([0, 1, 2], 3)) == [1]
         begin_anew(desk.database, desk.file(batch))
         with _open_at(desk.file(batch).path, 0):
             mapped = next(m for number, m in matches._maps.items() if number and m is not None)
             assert mapped[-2:] == b"}\n"
+
+
+def test_what_was_found_so_far_is_told_while_the_search_goes_on(
+    desk: Desk, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "_LINES", 1)
+    monkeypatch.setattr(selecting, "_PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(selecting, "_PARTIAL_SHARE", 0)
+    told: list[list[int]] = []
+    found = desk.history.select(
+        job, RowFilter(text="hello"), partial=lambda part: told.append(list(part.seqs))
+    )
+    assert list(found.seqs) == [0, 1, 2]
+    assert told == [[0], [0, 1], [0, 1, 2]]

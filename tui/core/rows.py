@@ -55,7 +55,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a job as the history holds it: narrow, without the bodies.
 
     ``seq`` counts the job's requests from 0 in the order of the input. ``preview`` is the
-    start of the answer, or of the error, on one line. ``batch_id`` is the batch that gave
+    start of the answer, or of the error, on one line; ``length`` counts the characters of
+    the answer. ``batch_id`` is the batch that gave
     the outcome.
     """
 
@@ -72,6 +73,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     cost: float | None = None
     preview: str = ""
+    length: int | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tui.config import Config, load_config
-from tui.core.filtering import RowFilter
+from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.jobs import Job
 from tui.core.status import is_terminal
 from tui.engine.accounts import AccountInfo, Accounts
@@ -29,6 +29,7 @@ from tui.engine.reviewing import Reviewing
 from tui.engine.sender import Sender
 from tui.engine.submitter import Submitter
 from tui.engine.summary import Summaries
+from tui.engine.threads import Stop, stoppable, told_on_loop
 from tui.engine.waiting import wait_for
 from tui.engine.watcher import Watcher
 from tui.errors import BatchdeckError, UsageError
@@ -275,6 +276,31 @@ class Engine(Reviewing, Insight):
                 await self._context.shielded(remove_remote(self._context, batch))
         await asyncio.to_thread(delete_job, self.history.database, self.paths, job_id)
         self.events.publish(JobDeleted(job_id))
+
+    async def select(
+        self,
+        job_id: str,
+        rows: RowFilter = ALL_ROWS,
+        order: RowSort = INPUT_ORDER,
+        *,
+        stop: Stop | None = None,
+        partial: Callable[[RowSelection], None] | None = None,
+    ) -> RowSelection:
+        """The rows that a filter lets through, found in a thread that ends with the caller.
+
+        Args:
+            job_id: The job.
+            rows: The conditions.
+            order: The order.
+            stop: Asked now and then; what was found so far is the answer.
+            partial: Called on the event loop with the rows found so far while a text is
+                looked for: the first at once, then some times a second, never after the end.
+        """
+        with told_on_loop(partial) as tell:
+            return await stoppable(
+                lambda asked: self.history.select(job_id, rows, order, stop=asked, partial=tell),
+                stop,
+            )
 
     async def drain(self, seconds: float = 10.0) -> None:
         """Let answers that are under way be stored; wait so long at the most."""

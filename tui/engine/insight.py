@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tui.core.comparing import CompareOptions
-from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.filtering import ALL_ROWS, RowFilter, RowSelection
 from tui.core.summary import Summary
 from tui.core.verdicts import Verdict
 from tui.engine.context import Context
@@ -84,17 +84,6 @@ class Insight:
             return found
 
         return await stoppable(work, stop)
-
-    async def select(
-        self,
-        job_id: str,
-        rows: RowFilter = ALL_ROWS,
-        order: RowSort = INPUT_ORDER,
-        *,
-        stop: Stop | None = None,
-    ) -> RowSelection:
-        """The rows that a filter lets through, found in a thread."""
-        return await asyncio.to_thread(self.history.select, job_id, rows, order, stop=stop)
 
     async def export(
         self,

@@ -14,6 +14,7 @@ import msgspec
 
 from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.grouping import ADVICE
 from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.rows import Row, RowDetail, RowLine
 from tui.core.status import BatchStatus
@@ -22,13 +23,15 @@ from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
 from tui.store.chains import changes_before
+from tui.store.checking import AnswerSearch
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
+from tui.store.inputs import InputColumns
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
 from tui.store.searching import TextSearch
-from tui.store.selecting import select_rows
+from tui.store.selecting import Partial, Search, select_rows
 from tui.store.terms import Terms
 
 _PAGE = 500
@@ -220,6 +223,10 @@ class History:
             raise UnknownJobError(f"job {job_id!r} has no row {seq}")
         return detail
 
+    def inputs(self, job_id: str) -> InputColumns:
+        """The columns of the table that a job was composed of; to be closed, for one thread."""
+        return InputColumns(self.paths, job_id)
+
     def row_lines(self, job_id: str, selection: RowSelection) -> Iterator[RowLine]:
         """Rows as scripts get them, page by page; in a thread for many."""
         reader = self._reader(job_id)
@@ -258,16 +265,36 @@ class History:
         order: RowSort = INPUT_ORDER,
         *,
         stop: Callable[[], bool] | None = None,
+        partial: Partial | None = None,
     ) -> RowSelection:
-        """The rows that a filter lets through; in a thread for large jobs."""
+        """The rows that a filter lets through; in a thread for large jobs.
+
+        Args:
+            job_id: The job.
+            rows: The conditions.
+            order: The order.
+            stop: Asked now and then; what was found so far is the answer.
+            partial: Told, in this thread, the rows found so far while a text is looked for.
+        """
         job = self.job(job_id)
         pk = self._pk(job_id)
         read = self.database.read
         with ExitStack() as stack:
-            matcher = None
-            if rows.text:
-                matcher = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
-            return select_rows(read, pk, job.counts.total, rows, order, matcher=matcher, stop=stop)
+            searches: list[Search] = [
+                stack.enter_context(TextSearch(read, self.paths, (pk, job_id), needle))
+                for needle in rows.needles
+            ]
+            searches += [AnswerSearch(self, job_id, word) for word in sorted(rows.checks)]
+            return select_rows(
+                read,
+                pk,
+                job.counts.total,
+                rows,
+                order,
+                searches=searches,
+                stop=stop,
+                partial=partial,
+            )
 
     def document(self, job_id: str) -> dict[str, Any]:
         """The job document of the contracts, ready for JSON."""
@@ -329,10 +356,16 @@ def _batch_document(batch: Batch) -> dict[str, Any]:
 
 def _group_document(group: ErrorGroup) -> dict[str, Any]:
     return {
+        "key": group.key,
         "http_status": group.http_status,
         "code": group.code,
         "message": group.message,
+        "class": group.kind.value,
+        "advice": ADVICE[group.kind],
         "count": group.count,
+        "share": group.share,
         "retryable": group.retryable,
         "example_custom_id": group.example_custom_id,
+        "first_seen_at": rfc3339(group.first_seen),
+        "last_seen_at": rfc3339(group.last_seen),
     }

@@ -6,44 +6,52 @@ repeats nothing and loses nothing. Only complete lines are read until the file i
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 from tui.core.outcome import OUTCOME_CODES
-from tui.core.results import UnreadableLineError, read_openai_line
-from tui.core.rows import RowResult
+from tui.core.results import read_openai_line
 from tui.errors import HistoryError
 from tui.store.database import Database
 from tui.store.groups import Groups
 from tui.store.jobs import add_counts, batch_pk
-from tui.store.joining import Values, join_rows
+from tui.store.joining import join_rows
 from tui.store.seqs import SeqFinder
+from tui.store.slicing import LENGTH, OFFSET, VARYING, Likeness, Reader, Slice, Values
 from tui.store.terms import Terms
-
-Reader = Callable[[bytes, Mapping[str, bool] | None], RowResult]
-
-_VARYING = (
-    "seq, outcome, http_status, error_group, finish, model, input_tokens, output_tokens,"
-    " cached_tokens, cost, offset, length, preview"
-)
-
-_MARKS = ",".join("?" * 13)
 
 _SLICE_BYTES = 1 << 21
 """Bytes read at a time: some twenty milliseconds of work, which is one transaction."""
 
-_PREVIEW = 160
+_READ_BYTES = 1 << 18
+
+_AT_ONCE = (256, 32)
+"""Rows that one statement stores: SQLite works on many of them without Python in between,
+while other threads, the screen's above all, can run."""
+
+_FEW = 8
+"""Rows of one shape that are not worth a statement of their own."""
 
 
-Found = tuple[int, int, RowResult]
-"""Offset and length of a line in bytes, without its end, and what it says."""
+class Shape(NamedTuple):
+    """What many rows of a slice have in common, as the table holds it."""
 
-Stray = tuple[int, int, str, str]
-"""Offset and length of a line, why it belongs to no row, and its ``custom_id``."""
+    outcome: int
+    http_status: int | None
+    error_group: int | None
+    finish: int | None
+    model: int | None
+
+
+Shapes = dict[Shape, list[Values]]
+
+_PLACE = itemgetter(0)
 
 
 @dataclass(frozen=True)
@@ -92,11 +100,13 @@ class ResultIndexer:
             "SELECT attempt FROM batches WHERE pk=?", (self._batch,)
         ).fetchone()
         self._seqs = SeqFinder(self._job, self._first_seq() + file.lines)
-        # What is the same for every line stands in the statement: fewer values to bind.
-        self._insert = (
-            f"{{verb}} INTO {{table}} (job, attempt, batch, file, {_VARYING}) VALUES"
-            f" ({self._job}, {self._attempt}, {self._batch}, {file.pk}, {_MARKS})"
+        self._head = (
+            f"INTO {{table}} (job, attempt, batch, file, {VARYING}, {', '.join(Shape._fields)})"
+            " VALUES "
         )
+        # What is the same for every line stands in the statement: fewer values to bind.
+        common = f"{self._job}, {self._attempt}, {self._batch}, {file.pk}"
+        self._values = f"({common}, {_marks(len(VARYING.split(',')))}, {{shape}})"
         self.indexed = file.indexed
         self.lines = file.lines
 
@@ -114,45 +124,33 @@ class ResultIndexer:
             stop: Asked between slices.
         """
         before = self.lines
-        with self._file.path.open("rb") as stream:
-            stream.seek(self.indexed)
-            for lines, ended in _slices(stream, complete):
-                self._store(lines, ended=ended)
+        with self._file.path.open("rb", buffering=_READ_BYTES) as stream:
+            while True:
+                # Back to the start of a line of which only a part was there a moment ago.
+                stream.seek(self.indexed)
+                part = Slice(self.indexed)
+                if not part.read(stream, _SLICE_BYTES, complete, self._reader, self._rules):
+                    break
+                self._store(part)
                 if stop is not None and stop():
                     break
         return self.lines - before
 
-    def _store(self, lines: list[bytes], *, ended: bool) -> None:
-        found: list[Found] = []
-        strays: list[Stray] = []
-        offset = self.indexed
-        read = self._reader
-        rules = self._rules
-        for line in lines:
-            length = len(line)
-            if length:
-                try:
-                    found.append((offset, length, read(line, rules)))
-                except UnreadableLineError:
-                    if not line.isspace():
-                        strays.append((offset, length, "unreadable", ""))
-            offset += length + 1
-        if not ended:
-            offset -= 1
-        count = self.lines + len(found) + len(strays)
+    def _store(self, part: Slice) -> None:
+        count = self.lines + part.lines
         try:
             with self._database.write() as connection:
-                self._move_on(connection, offset, count)
-                self._store_rows(connection, found, strays)
+                self._move_on(connection, part.end, count)
+                self._store_rows(connection, part)
                 connection.executemany(
                     "INSERT INTO strays (file, offset, length, kind, custom_id) VALUES (?,?,?,?,?)",
-                    [(self._file.pk, *stray) for stray in strays],
+                    [(self._file.pk, *stray) for stray in part.strays],
                 )
         except BaseException:
             # Words that were stored in the transaction are gone with it.
             self._terms = Terms()
             raise
-        self.indexed = offset
+        self.indexed = part.end
         self.lines = count
 
     def _move_on(self, connection: sqlite3.Connection, indexed: int, lines: int) -> None:
@@ -167,48 +165,58 @@ class ResultIndexer:
                 "It is looked at again by itself.",
             )
 
-    def _store_rows(
-        self, connection: sqlite3.Connection, found: list[Found], strays: list[Stray]
-    ) -> None:
-        groups = Groups(connection, self._job)
-        seqs = self._seqs.find(connection, [result.custom_id for _, _, result in found])
-        rows: list[Values] = []
-        term = self._terms.number
-        terms: dict[str | None, int | None] = {None: None}
-        for offset, length, result in found:
-            seq = seqs.get(result.custom_id)
-            if seq is None:
-                strays.append((offset, length, "unknown", result.custom_id))
-                continue
-            if self._only is not None and seq not in self._only:
-                continue
-            for word in (result.finish_reason, result.model):
-                if word not in terms:
-                    terms[word] = term(connection, word)
-            error = result.error
-            usage = result.usage
-            rows.append(
-                (
-                    seq,
-                    OUTCOME_CODES[result.outcome],
-                    result.http_status,
-                    None if error is None else groups.number(result.http_status, error),
-                    terms[result.finish_reason],
-                    terms[result.model],
-                    usage.input_tokens,
-                    usage.output_tokens,
-                    usage.cached_tokens,
-                    result.cost,
-                    offset,
-                    length,
-                    (result.text if error is None else error.message)[:_PREVIEW],
-                )
-            )
-        if self._attempt > 1 or not self._store_at_once(connection, rows):
+    def _store_rows(self, connection: sqlite3.Connection, part: Slice) -> None:
+        seqs = self._seqs.find(connection, part.ids())
+        shapes = self._placed(connection, part, seqs)
+        if self._attempt > 1 or not self._store_at_once(connection, shapes):
             ids = {seq: custom_id for custom_id, seq in seqs.items()}
-            join_rows(connection, self._job, self._batch, self._file.pk, rows, ids, self._insert)
+            rows = [(*row, *shape) for shape, rows in shapes.items() for row in rows]
+            # Of equal lines the first one counts.
+            rows.sort(key=itemgetter(OFFSET))
+            marks = self._values.format(shape=_marks(len(Shape._fields)))
+            insert = f"{{verb}} {self._head}{marks}"
+            join_rows(connection, self._job, self._batch, self._file.pk, rows, ids, insert)
 
-    def _store_at_once(self, connection: sqlite3.Connection, rows: list[Values]) -> bool:
+    def _placed(
+        self, connection: sqlite3.Connection, part: Slice, seqs: Mapping[str, int]
+    ) -> Shapes:
+        """The rows of a slice with their sequence numbers; unknown ones become strays."""
+        only = self._only
+        strays = part.strays
+        shapes: Shapes = {}
+
+        def place(shape: Shape, rows: list[Values]) -> None:
+            kept = shapes.setdefault(shape, [])
+            for row in rows:
+                custom_id = row[0]
+                seq = seqs.get(custom_id)
+                if seq is None:
+                    strays.append((row[OFFSET], row[LENGTH], "unknown", custom_id))
+                elif only is None or seq in only:
+                    row[0] = seq
+                    kept.append(row)
+
+        for alike, rows in part.answered.items():
+            place(self._shape(connection, alike, None), rows)
+        groups = Groups(connection, self._job)
+        for alike, error, row in part.failed:
+            # No group for a line that belongs to no row.
+            group = groups.number(alike[1], error) if row[0] in seqs else None
+            place(self._shape(connection, alike, group), [row])
+        return shapes
+
+    def _shape(self, connection: sqlite3.Connection, alike: Likeness, group: int | None) -> Shape:
+        outcome, status, finish, model = alike
+        term = self._terms.number
+        return Shape(
+            OUTCOME_CODES[outcome],
+            status,
+            group,
+            term(connection, finish),
+            term(connection, model),
+        )
+
+    def _store_at_once(self, connection: sqlite3.Connection, shapes: Shapes) -> bool:
         """Store lines of rows of which nothing is known yet, as nearly all are.
 
         Returns:
@@ -219,30 +227,45 @@ class ResultIndexer:
             return False
         connection.execute("SAVEPOINT slice")
         try:
-            connection.executemany(self._insert.format(verb="INSERT", table="results"), rows)
+            self._insert(connection, shapes)
             stored = True
         except sqlite3.IntegrityError:
             connection.execute("ROLLBACK TO slice")
             stored = False
         connection.execute("RELEASE slice")
         if stored:
-            add_counts(connection, self._job, dict(Counter(row[1] for row in rows)))
+            counts: Counter[int] = Counter()
+            for shape, rows in shapes.items():
+                counts[shape.outcome] += len(rows)
+            add_counts(connection, self._job, dict(counts))
         return stored
 
+    def _insert(self, connection: sqlite3.Connection, shapes: Shapes) -> None:
+        head = f"INSERT {self._head.format(table='results')}"
+        few: list[tuple[object, ...]] = []
+        for shape, rows in shapes.items():
+            if len(rows) < _FEW:
+                few += ((*row, *shape) for row in rows)
+                continue
+            # In the order of the table, whose pages are then filled one after the other.
+            rows.sort(key=_PLACE)
+            one = self._values.format(shape=", ".join(map(_literal, shape)))
+            start = 0
+            for size in _AT_ONCE:
+                many = f"{head}{', '.join([one] * size)}"
+                while len(rows) - start >= size:
+                    values = itertools.chain.from_iterable(rows[start : start + size])
+                    connection.execute(many, list(values))
+                    start += size
+            connection.executemany(f"{head}{one}", rows[start:])
+        connection.executemany(
+            f"{head}{self._values.format(shape=_marks(len(Shape._fields)))}", few
+        )
 
-def _slices(stream: BinaryIO, complete: bool) -> Iterator[tuple[list[bytes], bool]]:
-    """Lines, about a slice of bytes at a time, and whether the last of them has an end.
 
-    Only lines with an end, until the file is complete. A longer line makes a longer slice.
-    """
-    rest: list[bytes] = []
-    while chunk := stream.read(_SLICE_BYTES):
-        head, newline, tail = chunk.rpartition(b"\n")
-        if not newline:
-            rest.append(chunk)
-            continue
-        rest.append(head)
-        yield b"".join(rest).split(b"\n"), True
-        rest = [tail] if tail else []
-    if rest and complete:
-        yield [b"".join(rest)], False
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _literal(value: int | None) -> str:
+    return "NULL" if value is None else str(int(value))

@@ -15,11 +15,14 @@ from typing import Any, Literal, NamedTuple
 from tui.core.outcome import OUTCOMES, rank
 from tui.store.jobs import add_counts
 from tui.store.merging import show_best
+from tui.store.slicing import LENGTH, OFFSET
 
 _IDS_AT_ONCE = 500
 
-Values = tuple[Any, ...]
-"""What differs from line to line: ``seq``, outcome code, … and at 10 and 11 the place."""
+Joined = tuple[Any, ...]
+"""The values of a row as ``slicing`` has them, and behind them its outcome code, …"""
+
+_OUTCOME = 9
 
 
 class Known(NamedTuple):
@@ -41,7 +44,7 @@ def join_rows(
     job: int,
     batch: int,
     file: int,
-    rows: Sequence[Values],
+    rows: Sequence[Joined],
     ids: dict[int, str],
     insert: str,
 ) -> None:
@@ -59,11 +62,11 @@ def join_rows(
     shown = _known(connection, job, "results", list(ids))
     own = {seq: known for seq, known in shown.items() if known.batch == batch}
     own |= _known(connection, job, "attempts", list(ids), batch)
-    kept: dict[int, Values] = {}
+    kept: dict[int, Joined] = {}
     strays: list[tuple[int | None, int, int, str]] = []
     for row in rows:
         seq = row[0]
-        line = Known(batch, file, row[1], row[10], row[11], "")
+        line = Known(batch, file, row[_OUTCOME], row[OFFSET], row[LENGTH], "")
         before = own.get(seq)
         if before is not None:
             line = line._replace(table=before.table)
@@ -81,8 +84,8 @@ def join_rows(
         strays,
     )
     counts: Counter[int] = Counter()
-    visible: list[Values] = []
-    aside: list[Values] = []
+    visible: list[Joined] = []
+    aside: list[Joined] = []
     competing: list[int] = []
     for seq, row in kept.items():
         holder = shown.get(seq)
@@ -94,7 +97,7 @@ def join_rows(
             continue
         else:
             visible.append(row)
-            counts[row[1]] += 1
+            counts[row[_OUTCOME]] += 1
             if holder is not None:
                 counts[holder.outcome] -= 1
         competing.append(seq)

@@ -17,6 +17,7 @@ from tui.core.rows import Attempt, Row, RowDetail, RowError, RowLine, RowResult,
 from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.store.chains import changes_before
+from tui.store.conditions import LENGTH
 from tui.store.files import file_path
 from tui.store.given import given_schema
 from tui.store.importing import REQUESTS
@@ -25,7 +26,8 @@ from tui.store.terms import Terms
 _ROW = (
     "q.seq, q.custom_id, q.offset, q.length, r.outcome, r.attempt, b.id, r.http_status,"
     " r.error_group, g.code, g.message, g.retryable, r.finish, r.model, r.input_tokens,"
-    " r.output_tokens, r.cached_tokens, r.cost, r.file, r.offset, r.length, r.preview, b.style"
+    " r.output_tokens, r.cached_tokens, r.cost, r.file, r.offset, r.length, r.preview, b.style,"
+    f" {LENGTH}"
 )
 _JOINS = " LEFT JOIN batches b ON b.pk=r.batch LEFT JOIN error_groups g ON g.pk=r.error_group"
 
@@ -143,6 +145,7 @@ class RowReader:
             usage=_usage(record),
             cost=record[17],
             preview=record[21],
+            length=record[23],
         )
 
     def _error(self, record: tuple[Any, ...], message: str) -> RowError | None:

@@ -24,7 +24,13 @@ def m001_initial(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-def m002_samples(connection: sqlite3.Connection) -> None:
+def m002_answer_length(connection: sqlite3.Connection) -> None:
+    """Characters of each answer, to filter and sort by; ``reindex`` fills in older ones."""
+    for table in ("results", "attempts"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN chars INTEGER")
+
+
+def m003_samples(connection: sqlite3.Connection) -> None:
     """How many rows the provider was done with at which time."""
     connection.execute(
         "CREATE TABLE samples ("
@@ -33,7 +39,11 @@ def m002_samples(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (m001_initial, m002_samples)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    m001_initial,
+    m002_answer_length,
+    m003_samples,
+)
 """All steps, in order; never edit one that was released."""
 
 

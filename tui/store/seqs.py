@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _AHEAD = 2000
 _MOST = 20_000
@@ -40,15 +40,7 @@ class SeqFinder:
             missing = self._take(missing, found)
             if len(missing) == before:
                 break
-        for start in range(0, len(missing), _AT_ONCE):
-            part = missing[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(part))
-            found.update(
-                connection.execute(
-                    f"SELECT custom_id, seq FROM requests WHERE job=? AND custom_id IN ({marks})",
-                    (self._job, *part),
-                ).fetchall()
-            )
+        found |= look_up(connection, self._job, missing)
         if len(missing) > len(wanted) // 2:
             # Not in the order of the input at all: holding ids ahead is of no use.
             self._next = None
@@ -73,3 +65,18 @@ class SeqFinder:
         ).fetchall()
         self._ahead.update(rows)
         self._next = rows[-1][1] + 1 if len(rows) == _AHEAD else None
+
+
+def look_up(connection: sqlite3.Connection, job_pk: int, ids: Sequence[str]) -> dict[str, int]:
+    """The sequence numbers of those ids that the job has, from the index."""
+    found: dict[str, int] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        marks = ",".join("?" * len(part))
+        found.update(
+            connection.execute(
+                f"SELECT custom_id, seq FROM requests WHERE job=? AND custom_id IN ({marks})",
+                (job_pk, *part),
+            ).fetchall()
+        )
+    return found

@@ -35,6 +35,7 @@ from tui.ui.messages import (
     RetryRequested,
     SampleRequested,
     SchemaRequested,
+    StateChanged,
     SubmitRequested,
 )
 from tui.ui.palette import CommandProvider
@@ -181,6 +182,10 @@ class BatchdeckApp(App[int]):
     def _work_requested(self, event: Message) -> None:
         if self.deck is not None:
             self.deck.take(event)
+
+    @on(StateChanged)
+    def _state_changed(self) -> None:
+        self.state.save(self.paths)
 
     @on(CopyRequested)
     def _copy_requested(self, event: CopyRequested) -> None:

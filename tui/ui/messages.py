@@ -122,6 +122,11 @@ class SampleRequested(Message):
 
 
 @dataclass
+class StateChanged(Message):
+    """Something that is remembered from one run to the next should be written down now."""
+
+
+@dataclass
 class CopyRequested(Message):
     """A text is to go to the clipboard; ``what`` names it in the note that follows."""
 
