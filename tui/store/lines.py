@@ -107,6 +107,18 @@ class RowReader:
         for record in self._records(seqs):
             yield record[0], self._request(record)
 
+    def wires(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The provider's own result lines of rows, in the order asked; some rows have none.
+
+        Raises:
+            HistoryError: A result file is not what it was.
+        """
+        for record in self._records(seqs):
+            if record[18] is not None:
+                # Whether it is this row's line is seen when it is read.
+                self._answer(record)
+                yield record[0], self._read(record[18], record[19], record[20])
+
     def lines(self, seqs: Sequence[int]) -> Iterator[RowLine]:
         """Rows as scripts get them, in the order asked.
 

@@ -9,10 +9,10 @@ import msgspec
 
 from tui.core.data import parsed_answer
 from tui.core.filtering import RowSelection
-from tui.core.outcome import ANSWERED
+from tui.core.outcome import ANSWERED, Outcome
 from tui.core.readers import READERS
 from tui.core.results import UnreadableLineError
-from tui.core.rows import Attempt, RowLine
+from tui.core.rows import Attempt, RowLine, Usage
 from tui.errors import HistoryError, UsageError
 from tui.store.export.options import ExportOptions
 from tui.store.guarding import told_as_damage
@@ -29,14 +29,30 @@ PAGE = 1000
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A row, or an attempt at one, ready to be written.
 
-    ``wire`` is the provider's line where raw lines were asked for; ``inputs`` the row's values
-    of the table.
+    ``wire`` is the provider's line where raw lines were asked for, and ``line`` then says
+    nothing; ``inputs`` are the row's values of the table.
     """
 
     seq: int
     line: RowLine
     inputs: tuple[object, ...] | None = None
     wire: bytes = b""
+
+
+_UNREAD = RowLine(
+    custom_id="",
+    outcome=Outcome.PENDING,
+    attempt=1,
+    http_status=None,
+    error=None,
+    finish_reason=None,
+    model=None,
+    text="",
+    data=None,
+    usage=Usage(),
+    cost=None,
+)
+"""Stands for a row of which only the bytes are wanted."""
 
 
 class Records:
@@ -100,7 +116,9 @@ class Records:
         seqs = self._selection.seqs
         for start in range(0, len(seqs), PAGE):
             page = seqs[start : start + PAGE]
-            if options.attempts or options.raw:
+            if options.raw and not options.attempts:
+                yield self._wires(page)
+            elif options.attempts:
                 yield self._attempts(page, options)
             else:
                 yield self._merged(page)
@@ -115,6 +133,10 @@ class Records:
         values = self._inputs.rows(seqs)
         return [Record(*row) for row in zip(seqs, lines, values, strict=True)]
 
+    def _wires(self, seqs: Sequence[int]) -> list[Record]:
+        with told_as_damage(self.history.database.path):
+            return [Record(seq, _UNREAD, None, wire) for seq, wire in self._reader.wires(seqs)]
+
     def _attempts(self, seqs: Sequence[int], options: ExportOptions) -> list[Record]:
         values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
         records: list[Record] = []
@@ -123,11 +145,10 @@ class Records:
                 detail = self._reader.detail(seq)
             if detail is None:
                 raise _gone()
-            attempts = detail.attempts
             # From the first to the last, as they happened.
-            shown = sorted(attempts, key=_number) if options.attempts else attempts[:1]
+            shown = sorted(detail.attempts, key=_number)
             if not shown and not options.raw:
-                shown = (Attempt(row=detail.row),)
+                shown = [Attempt(row=detail.row)]
             for attempt in shown:
                 line = line_of(attempt)
                 if not options.raw:
