@@ -143,6 +143,15 @@ def test_retry_with_edits_and_chosen_rows(run: Run, failed_job: str) -> None:
     assert row["model"] == "gpt-4o"
 
 
+def test_retry_takes_a_query(run: Run, failed_job: str) -> None:
+    done = run("retry", failed_job, "--where", "code:400")
+    assert done.code == 2
+    assert "cannot succeed unchanged" in done.err
+    done = run("retry", failed_job, "--where", "group:truncated", "--model", "gpt-4o", "--wait")
+    rows = run("results", failed_job, "--where", "attempt:>1").rows
+    assert [row["custom_id"] for row in rows] == ["cut"]
+
+
 def test_retry_of_named_rows_sends_even_hopeless_ones(run: Run, failed_job: str) -> None:
     done = run("retry", failed_job, "--code", "400", "--wait", "--json")
     assert done.code == 1

@@ -56,6 +56,27 @@ def test_filters_are_met_together(run: Run, job: str) -> None:
     assert ids(run, job, "--limit", "0") == []
 
 
+def test_a_query_is_the_one_of_the_dashboard(run: Run, job: str) -> None:
+    assert ids(run, job, "--where", "outcome:failed code:429") == ["busy"]
+    assert ids(run, job, "--where", "json:ok") == ["json"]
+    assert ids(run, job, "--where", "What is 2+2") == ["good-1"]
+    assert ids(run, job, "--where", "id:b* outcome:unanswered") == ["bad", "busy"]
+    assert ids(run, job, "--where", "outcome:unanswered", "--code", "404") == ["bad"]
+    groups = run("show", job, "--json").document["error_groups"]
+    key = next(group["key"] for group in groups if group["http_status"] == 404)
+    assert ids(run, job, "--where", f"group:{key}") == ["bad"]
+
+
+def test_a_query_with_a_mistake_says_what_was_meant(run: Run, job: str) -> None:
+    done = run("results", job, "--where", "outcome:faild")
+    assert done.code == 2
+    assert "no outcome 'faild'" in done.err
+    assert "hint: Did you mean outcome:failed?" in done.err
+    done = run("export", job, "-o", "x.jsonl", "--where", "outcome:failed", "--outcome", "expired")
+    assert done.code == 2
+    assert "no outcome in common" in done.err
+
+
 def test_a_failed_row_says_why(run: Run, job: str) -> None:
     (row,) = run("results", job, "--code", "429").rows
     assert row["http_status"] == 429

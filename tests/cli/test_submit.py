@@ -75,7 +75,13 @@ def test_failed_rows_give_exit_code_1(run: Run, tmp_path: Path) -> None:
         "good": "succeeded",
     }
     groups = done.document["error_groups"]
-    assert {group["example_custom_id"] for group in groups} == {"bad", "busy", "late"}
+    assert {group["example_custom_id"]: group["class"] for group in groups} == {
+        "bad": "fix the request",
+        "busy": "transient",
+        "late": "expired",
+        "cut": "truncated",
+        "no": "refused",
+    }
 
 
 def test_edits_go_into_every_request(run: Run, requests: Path, home: Path) -> None:

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tui.core.editing import edit_request
+from tui.core.editing import (
+    check_edits,
+    describe_edits,
+    edit_request,
+    edited_model,
+    following,
+    parse_value,
+)
 
 
 def edited(request: dict[str, Any], edits: dict[str, Any]) -> Any:
@@ -68,3 +75,106 @@ def test_a_line_that_cannot_be_decoded_is_refused() -> None:
     for line in (b"{", b'{"body":{"x":1e999}}', b"[]"):
         with pytest.raises(ValueError):
             edit_request(line, {"model": "m"})
+
+
+def test_the_longest_answer_is_written_where_the_row_has_it() -> None:
+    twice = {"@max_tokens": "x2"}
+    for field in ("max_tokens", "max_completion_tokens", "max_output_tokens"):
+        assert edited(chat(**{field: 7}), twice)["body"][field] == 14
+        assert edited(chat(**{field: 7}), {"@max_tokens": 9})["body"] == {"model": "m", field: 9}
+    assert edited(chat(), twice) == chat()
+    assert edited(chat(max_tokens=None), twice) == chat(max_tokens=None)
+    assert edited(chat(), {"@max_tokens": 9})["body"]["max_tokens"] == 9
+    responses = {"custom_id": "a", "url": "/v1/responses", "body": {"input": "x"}}
+    assert edited(responses, {"@max_tokens": 9})["body"]["max_output_tokens"] == 9
+
+
+@pytest.mark.parametrize("value", [0, -1, "x1", "x", "x²", "2x", 1.5, True, None, "x99999", 2**60])
+def test_a_longest_answer_that_is_no_number_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="whole number or x2"):
+        check_edits({"@max_tokens": value})
+    with pytest.raises(ValueError):
+        edited(chat(max_tokens=5), {"@max_tokens": value})
+
+
+@pytest.mark.parametrize(
+    ("request_", "where", "before"),
+    [
+        (chat(messages=[{"role": "system", "content": "A"}]), "messages.0.content", "A\n\n"),
+        (chat(messages=[{"role": "developer", "content": "A"}]), "messages.0.content", "A\n\n"),
+        (chat(messages=[{"role": "user", "content": "hi"}]), "messages.0.content", ""),
+        ({"custom_id": "a", "params": {"messages": [], "system": "A"}}, "system", "A\n\n"),
+        ({"custom_id": "a", "params": {"messages": []}}, "system", ""),
+        ({"url": "/v1/messages", "body": {"messages": []}}, "system", ""),
+        ({"url": "/v1/responses", "body": {"input": "x"}}, "instructions", ""),
+        ({"url": "/v1/responses", "body": {"instructions": "A"}}, "instructions", "A\n\n"),
+        (
+            {"body": {"model": "summarize", "text": "x", "instructions": "A"}},
+            "instructions",
+            "A\n\n",
+        ),
+        ({"body": {"model": "extract", "text": "x"}}, "instruction", ""),
+        ({"body": {"model": "classify", "text": "x"}}, "system_prompt", ""),
+    ],
+)
+def test_system_text_is_appended_in_every_shape(
+    request_: dict[str, Any], where: str, before: str
+) -> None:
+    found = edited(request_, {"@system": "More."})
+    found = found.get("body", found.get("params"))
+    for step in where.split("."):
+        found = found[int(step)] if step.isdigit() else found[step]
+    assert found == before + "More."
+
+
+def test_system_text_follows_blocks_and_parts_as_one_more() -> None:
+    block = {"type": "text", "text": "A"}
+    more = {"type": "text", "text": "More."}
+    anthropic = {"custom_id": "a", "params": {"system": [block], "messages": []}}
+    assert edited(anthropic, {"@system": "More."})["params"]["system"] == [block, more]
+    parts = chat(messages=[{"role": "system", "content": [block]}])
+    result = edited(parts, {"@system": "More."})["body"]["messages"]
+    assert result == [{"role": "system", "content": [block, more]}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "e", "input": "x"},
+        {"prompt": "x"},
+        {"messages": [{"role": "system", "content": 7}]},
+    ],
+)
+def test_what_has_no_place_for_a_system_text_says_so(body: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no place"):
+        edited({"url": "/v1/embeddings", "body": body}, {"@system": "More."})
+
+
+def test_changes_of_a_second_retry_follow_those_of_the_first() -> None:
+    first = {"max_tokens": 5, "@system": "One."}
+    both = following(first, {"@max_tokens": "x2", "@system": "Two.", "model": None})
+    request = chat(messages=[{"role": "system", "content": "Zero."}])
+    body = edited(request, both)["body"]
+    assert body == {
+        "messages": [{"role": "system", "content": "Zero.\n\nOne.\n\nTwo."}],
+        "max_tokens": 10,
+    }
+    assert following(first, {}) == first and following({}, first) == first
+    assert edited_model(both, "m") == "m"
+    assert edited_model(following({"model": "n"}, {"@system": "x"}), "m") == "n"
+    words = describe_edits(both)
+    assert words == ["max_tokens 5", "system text", "max_tokens x2", "system text", "without model"]
+
+
+@pytest.mark.parametrize("edits", [{"": 1}, {"a..b": 1}, {"@other": 1}, {"@system": 3}])
+def test_changes_that_make_no_sense_are_refused_beforehand(edits: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        check_edits(edits)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0.5", 0.5), ("text", "text"), ('["a"]', ["a"]), ("NaN", "NaN"), ("[" * 9999, "[" * 9999)],
+)
+def test_values_are_json_where_they_parse(text: str, value: Any) -> None:
+    assert parse_value(text) == value

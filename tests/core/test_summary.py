@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tui.core.counts import Counts
+from tui.core.data import parsed_answer
 from tui.core.jobs import Cost
 from tui.core.outcome import Outcome
 from tui.core.rows import RowLine, Usage
 from tui.core.summary import TEXT_FIELD, Summarizer, Summary, leaves
-from tui.store.lines import parsed_answer
 
 
 def row(text: str, outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> RowLine:

@@ -8,8 +8,8 @@ from typing import Any
 
 from tui.core.counts import Counts
 from tui.core.ids import new_batch_id, new_job_id
-from tui.core.jobs import Batch, Job
-from tui.core.outcome import Outcome
+from tui.core.jobs import Batch, ErrorGroup, Job
+from tui.core.outcome import NOT_GOOD, OUTCOME_CODES, Outcome
 from tui.core.rows import Row
 from tui.core.status import BatchStatus, Submission
 from tui.paths import Paths
@@ -44,6 +44,13 @@ def line(
         body = {"model": "m", "choices": [choice], "usage": usage or None}
         value["response"] = {"status_code": 200, "body": body}
     return json.dumps(value).encode()
+
+
+def belongs(row: Row, group: ErrorGroup) -> bool:
+    """Is a row in a group: by its error, or by its outcome when it has none?"""
+    if group.id >= 0:
+        return row.error_group == group.id
+    return row.error is None and OUTCOME_CODES[row.outcome] == -group.id
 
 
 class Desk:
@@ -132,8 +139,8 @@ class Desk:
         assert sum(counts.get(outcome) for outcome in Outcome) == counts.total
         groups = self.history.error_groups(job_id)
         for group in groups:
-            members = [row for row in rows if row.error_group == group.id]
+            members = [row for row in rows if belongs(row, group)]
             assert group.count == len(members) > 0
             assert group.example_custom_id == members[0].custom_id
-        assert sum(group.count for group in groups) == sum(row.error is not None for row in rows)
+        assert sum(group.count for group in groups) == sum(row.outcome in NOT_GOOD for row in rows)
         return counts

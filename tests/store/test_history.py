@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.store.bench import Desk, line
+from tui.core.jobs import Strays
 from tui.core.outcome import Outcome
 from tui.core.status import BatchStatus
 from tui.errors import UnknownJobError
 from tui.store.deleting import delete_job
+from tui.store.indexing import ResultIndexer
 from tui.store.jobs import note, update_batch
 
 
@@ -143,3 +147,24 @@ def test_a_line_that_changed_on_the_disk_does_not_stop_the_reading(desk: Desk) -
     detail = desk.history.row(job, 0)
     assert detail.row.outcome is Outcome.SUCCEEDED
     assert desk.rows(job)[1].preview == "two"
+
+
+def test_a_line_that_is_completed_between_two_slices_is_one_row(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = desk.job(["a", "b", "c"])
+    batch = desk.batch(job)
+    whole = b"".join(line(name) + b"\n" for name in "abc")
+    cut = whole.index(b"\n") + 20
+    desk.write(batch, whole[:cut])
+    store = ResultIndexer._store
+
+    def stored(self: ResultIndexer, part: Any) -> None:
+        store(self, part)
+        if part.end < cut:
+            desk.write(batch, whole[cut:])
+
+    monkeypatch.setattr(ResultIndexer, "_store", stored)
+    assert desk.index(batch) == 3
+    assert desk.history.strays(job) == Strays()
+    assert desk.adds_up(job).succeeded == 3

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.store.bench import Desk
 from tui.compose.columns import columns_path
 from tui.config import Config
 from tui.core.columns import ColumnsHead, columns_line, read_head
 from tui.engine.engine import Engine
 from tui.errors import UsageError
 from tui.paths import Paths
+from tui.store.importing import import_requests
 from tui.store.inputs import INDEX, INPUTS, InputColumns, InputsWriter
 
 TABLE = 'id,title,text\na,"One, two","line\nbreak"\nb,Zwölf,"=1+1"\nc,,日本\n'
@@ -140,3 +143,24 @@ def test_a_head_is_as_long_for_any_number_of_rows() -> None:
     assert len(head.line()) == len(ColumnsHead(columns=("ä",)).line())
     assert read_head(head.line()) == head
     assert read_head(b"[]") is None
+
+
+def test_an_import_that_breaks_leaves_no_columns(desk: Desk) -> None:
+    def breaks() -> Iterator[tuple[str, bytes]]:
+        yield "a", b"1"
+        raise OSError(28, "No space left on device")
+
+    job = msgspec.structs.replace(desk.history.job(desk.job(["x"])), id="broken")
+    columns = (ColumnsHead(columns=("c",)), iter([b"[1]", b"[2]"]))
+    with pytest.raises(OSError, match="No space"):
+        import_requests(desk.database, desk.paths, job, breaks(), columns=columns)
+    assert not desk.paths.job_folder("broken").exists()
+
+
+def test_rows_without_a_line_of_their_own_have_nothing(desk: Desk) -> None:
+    job = msgspec.structs.replace(desk.history.job(desk.job(["x"])), id="short")
+    columns = (ColumnsHead(columns=("c",)), iter([b"[1]"]))
+    requests = [("a", b"1"), ("b", b"2")]
+    assert import_requests(desk.database, desk.paths, job, requests, columns=columns)
+    with InputColumns(desk.paths, "short") as kept:
+        assert kept.rows([0, 1]) == [(1,), (None,)]

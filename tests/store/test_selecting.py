@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
 from tests.store.test_indexing_properties import a_desk
-from tui.core.filtering import RowFilter, RowSort, SortColumn
-from tui.core.outcome import OUTCOME_CODES, Outcome
+from tui.core.filtering import RowFilter, RowSort, SortColumn, Span
+from tui.core.outcome import ANSWERED, OUTCOME_CODES, Outcome
 from tui.core.rows import Row, RowError
-from tui.store import searching, selecting
+from tui.errors import UsageError
+from tui.store import conditions, searching
 from tui.store.batches import give_up_rows
+from tui.store.merging import set_aside
 
 ENDED = [outcome for outcome in Outcome if outcome not in (Outcome.PENDING, Outcome.MISSING)]
 ROWS = st.lists(
@@ -29,6 +31,13 @@ ROWS = st.lists(
     max_size=10,
     unique_by=lambda row: row[0],
 )
+SPANS = st.just(Span()) | st.builds(
+    Span, st.none() | st.integers(0, 9), st.none() | st.integers(0, 9)
+)
+# The members of a group with an error are asked for by its id; those without by their outcome.
+GROUPS = st.sampled_from([frozenset[str](), frozenset({"truncated"}), frozenset({"refused"})])
+CODES = st.frozensets(st.sampled_from(["500", "server_error", "batch_cancelled"]), max_size=2)
+FINISHES = st.frozensets(st.sampled_from(["stop", "length", "nothing"]), max_size=2)
 
 
 def naive_filter(rows: RowFilter) -> Callable[[Row], bool]:
@@ -37,14 +46,47 @@ def naive_filter(rows: RowFilter) -> Callable[[Row], bool]:
             return False
         if rows.error_group is not None and row.error_group != rows.error_group:
             return False
-        if rows.code:
-            if row.error is None:
+        if rows.groups and row.outcome.value not in rows.groups:
+            return False
+        for wanted in (frozenset({rows.code} - {""}), rows.codes):
+            told = set() if row.error is None else {row.error.code, str(row.http_status)}
+            if wanted and not wanted & told:
                 return False
-            status = "" if row.http_status is None else str(row.http_status)
-            return rows.code in (row.error.code, status)
-        return True
+        if rows.finish and row.finish_reason not in rows.finish:
+            return False
+        if rows.custom_id and not naive_id(rows.custom_id, row.custom_id):
+            return False
+        usage = row.usage
+        known = [n for n in (usage.input_tokens, usage.output_tokens) if n is not None]
+        return (
+            within(rows.attempt, row.attempt)
+            and within(rows.output_tokens, usage.output_tokens)
+            and within(rows.tokens, sum(known) if known else None)
+            and within(rows.length, length_of(row))
+            and within(rows.cost, row.cost)
+        )
 
     return fits
+
+
+def naive_id(wanted: str, custom_id: str) -> bool:
+    if "*" not in wanted:
+        return wanted in custom_id
+    return custom_id.startswith(wanted.rstrip("*"))
+
+
+def within(span: Span, number: float | None) -> bool:
+    if span == Span():
+        return True
+    if number is None:
+        return False
+    return (span.least is None or number >= span.least) and (
+        span.most is None or number <= span.most
+    )
+
+
+def length_of(row: Row) -> int | None:
+    return len(row.preview) if row.outcome in ANSWERED else None
 
 
 def naive_key(column: str) -> Callable[[Row], Any]:
@@ -53,6 +95,10 @@ def naive_key(column: str) -> Callable[[Row], Any]:
 
     keys: dict[str, Callable[[Row], Any]] = {
         "seq": lambda row: row.seq,
+        "status": lambda row: nothing_first(row.http_status),
+        "finish": lambda row: (row.finish_reason or "").encode(),
+        "model": lambda row: (row.model or "").encode(),
+        "length": lambda row: nothing_first(length_of(row)),
         "custom_id": lambda row: row.custom_id.encode(),
         "outcome": lambda row: OUTCOME_CODES[row.outcome],
         "code": lambda row: (
@@ -99,6 +145,15 @@ def test_a_selection_equals_the_naive_one(
                 code=data.draw(
                     st.sampled_from(["", "", "500", "server_error", "batch_expired", "x", "-1"])
                 ),
+                groups=data.draw(GROUPS),
+                codes=data.draw(CODES),
+                finish=data.draw(FINISHES),
+                custom_id=data.draw(st.sampled_from(["", "", "a", "A*", "b*"])),
+                attempt=data.draw(SPANS),
+                output_tokens=data.draw(SPANS),
+                tokens=data.draw(SPANS),
+                length=data.draw(SPANS),
+                cost=data.draw(SPANS),
             )
             order = RowSort(
                 column=data.draw(st.sampled_from(get_args(SortColumn))),
@@ -125,7 +180,7 @@ def test_no_condition_costs_no_memory(desk: Desk) -> None:
 def test_an_error_group_is_found_through_its_index(desk: Desk) -> None:
     job = filled(desk, [("a", Outcome.FAILED, "m", 1)])
     (pk,) = desk.database.read.execute("SELECT pk FROM jobs WHERE id=?", (job,)).fetchone()
-    sql, values = selecting._query(pk, RowFilter(error_group=1), RowSort())
+    sql, values = conditions.query_of(desk.database.read, pk, RowFilter(error_group=1), RowSort())
     plan = desk.database.read.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
     assert any("results_to_look_at" in row[3] for row in plan), plan
 
@@ -142,3 +197,63 @@ def test_a_stopped_search_gives_what_it_found(desk: Desk, monkeypatch: pytest.Mo
 
     found = desk.history.select(job, RowFilter(text="needle"), stop=stop)
     assert list(found.seqs) == [0, 1, 2, 3]
+
+
+def test_a_group_is_found_by_its_key_in_any_history(desk: Desk) -> None:
+    rows: list[tuple[str, Outcome | None, str, int | None]] = [
+        ("a", Outcome.FAILED, "limit 10 reached", 1),
+        ("b", Outcome.FAILED, "limit 99 reached", 1),
+        ("c", Outcome.FAILED, "other", 1),
+        ("d", Outcome.TRUNCATED, "half an ans", 1),
+    ]
+    first, second = filled(desk, rows), filled(desk, rows[1:])
+    groups = {group.message: group for group in desk.history.error_groups(first)}
+    key = groups["limit 10 reached"].key
+    assert list(desk.history.select(first, RowFilter(groups=frozenset({key}))).seqs) == [0, 1]
+    assert list(desk.history.select(second, RowFilter(groups=frozenset({key}))).seqs) == [0]
+    cut = next(group for group in desk.history.error_groups(first) if group.id < 0)
+    assert (cut.kind, cut.count, cut.code, cut.key) == ("truncated", 1, "length", "truncated")
+    assert list(desk.history.select(first, RowFilter(error_group=cut.id)).seqs) == [3]
+
+
+def test_groups_tell_their_share_and_when_they_were_seen(desk: Desk) -> None:
+    job = filled(desk, [("a", Outcome.FAILED, "m", 1), ("b", Outcome.SUCCEEDED, "m", 1)])
+    batch = desk.history.batches(job)[0]
+    with desk.database.write() as connection:
+        connection.execute("UPDATE batches SET ended_at=500 WHERE id=?", (batch.id,))
+    (group,) = desk.history.error_groups(job)
+    assert (group.share, group.first_seen, group.last_seen) == (0.5, 500, 500)
+    again = desk.batch(job, [0], attempt=2)
+    with desk.database.write() as connection:
+        set_aside(connection, 1, [0])
+        connection.execute("UPDATE batches SET ended_at=900 WHERE id=?", (again.id,))
+    desk.results(again, [line("a", Outcome.FAILED, "m")])
+    (group,) = desk.history.error_groups(job)
+    assert (group.count, group.first_seen, group.last_seen) == (1, 500, 900)
+
+
+def test_answers_are_checked_for_json(desk: Desk) -> None:
+    job = filled(
+        desk,
+        [
+            ("a", Outcome.SUCCEEDED, '{"label": "good"}', 1),
+            ("b", Outcome.SUCCEEDED, '{"label": ', 1),
+            ("c", Outcome.FAILED, "{}", 1),
+        ],
+    )
+    select = desk.history.select
+    assert list(select(job, RowFilter(checks=frozenset({"json:ok"}))).seqs) == [0]
+    assert list(select(job, RowFilter(checks=frozenset({"json:bad"}))).seqs) == [1]
+    both = RowFilter(checks=frozenset({"json:bad"}), text="b", texts=("label",))
+    assert list(select(job, both).seqs) == [1]
+    with pytest.raises(UsageError, match="green:bad"):
+        select(job, RowFilter(checks=frozenset({"green:bad"})))
+
+
+def test_sorting_that_is_not_wanted_any_more_stops(desk: Desk) -> None:
+    job = filled(desk, [(str(number), Outcome.SUCCEEDED, "m", 1) for number in range(3000)])
+    order = RowSort(column="output_tokens", descending=True)
+    assert len(desk.history.select(job, order=order)) == 3000
+    assert len(desk.history.select(job, order=order, stop=lambda: True)) in (0, 3000)
+    # The connection is as good as before.
+    assert len(desk.history.select(job, order=order, stop=lambda: False)) == 3000

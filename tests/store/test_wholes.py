@@ -11,7 +11,7 @@ from tui.core.outcome import Outcome
 from tui.errors import UsageError
 from tui.store.comparing import NOWHERE, compare_jobs
 from tui.store.jobs import batch_pk
-from tui.store.samples import keep_sample
+from tui.store.samples import keep_sample, read_samples
 from tui.store.summarizing import summarize
 
 
@@ -107,7 +107,7 @@ def test_samples_are_few_and_keep_both_ends(desk: Desk) -> None:
             counts = RemoteCounts(total=1000, completed=number, failed=0)
             keep_sample(connection, pk, 10.0 + number, counts)
             keep_sample(connection, pk, 10.5 + number, counts)
-    samples = desk.history.samples(job)
+    samples = read_samples(desk.history, job)
     assert samples[0] == (10.0, 0) and samples[-1] == (1009.0, 999)
     assert 100 < len(samples) <= 241
     assert samples == sorted(samples)
@@ -120,4 +120,4 @@ def test_parts_of_a_job_are_added_up(desk: Desk) -> None:
         for at, batch, done in ((1.0, first, 3), (2.0, second, 4), (3.0, first, 5)):
             pk, _ = batch_pk(connection, batch.id)
             keep_sample(connection, pk, at, RemoteCounts(completed=done, failed=0))
-    assert desk.history.samples(job) == [(1.0, 3), (2.0, 7), (3.0, 9)]
+    assert read_samples(desk.history, job) == [(1.0, 3), (2.0, 7), (3.0, 9)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from array import array
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -14,15 +15,20 @@ import msgspec
 from tui.compose.report import CheckReport
 from tui.config import Config
 from tui.core.counts import Counts, RemoteCounts
+from tui.core.differences import changes_between
+from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.grouping import ErrorClass
 from tui.core.jobs import Batch, Cost, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.outcome import Outcome
 from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
 from tui.core.status import BatchStatus, Submission
 from tui.engine.adopter import RemoteEntry
 from tui.engine.events import EventBus, JobChanged
+from tui.engine.rehearsal import Rehearsal, RehearsedRow
 from tui.errors import UnknownJobError, UsageError
 from tui.paths import Paths
+from tui.ui.widgets.row_source import NoInputs
 
 NOW = 1_795_000_000.0
 """The fixed moment at which the fakes live."""
@@ -35,6 +41,8 @@ ERRORS = (
     RowError(code="invalid_request_error", message="temperature is too high", retryable=False),
 )
 STATUSES = (429, 400)
+KEYS = ("aaaa0001", "bbbb0002")
+KINDS = (ErrorClass.TRANSIENT, ErrorClass.REQUEST)
 
 
 def made_up_row(seq: int, answer: str = "") -> Row:
@@ -50,6 +58,7 @@ def made_up_row(seq: int, answer: str = "") -> Row:
             model="fake-1",
             usage=Usage(input_tokens=20, output_tokens=7),
             preview=answer or f"Answer number {seq}",
+            length=len(answer or f"Answer number {seq}"),
         )
     kind = seq // FAILS_EVERY % 2
     return Row(
@@ -91,6 +100,7 @@ class FakeHistory:
     entries: dict[str, Job] = field(default_factory=dict)
     batch_lists: dict[str, list[Batch]] = field(default_factory=dict)
     kept: dict[str, float] = field(default_factory=dict)
+    tables: dict[str, Any] = field(default_factory=dict)
     answer: str = ""
     rows_read: int = 0
 
@@ -137,8 +147,13 @@ class FakeHistory:
                 http_status=STATUSES[index],
                 code=error.code,
                 message=error.message,
+                key=KEYS[index],
                 count=count,
+                share=count / self.job(job_id).counts.total,
                 retryable=error.retryable,
+                kind=KINDS[index],
+                first_seen=NOW - 300,
+                last_seen=NOW - 300,
                 example_custom_id="row-0000049",
             )
             for index, (error, count) in enumerate(zip(ERRORS, parts, strict=True))
@@ -150,6 +165,9 @@ class FakeHistory:
 
     def strays(self, job_id: str) -> Strays:
         return Strays()
+
+    def inputs(self, job_id: str) -> Any:
+        return self.tables.get(job_id) or NoInputs()
 
     def rows(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
         self.rows_read += len(seqs)
@@ -186,6 +204,9 @@ class FakeEngine:
     remote: list[RemoteEntry] = field(default_factory=list)
     names: list[str] = field(default_factory=lambda: ["sandbox"])
     listless: set[str] = field(default_factory=set)
+    slow_for: bool = False
+    """Do searches for a text go on until they are stopped?"""
+    proposed: dict[str, Any] = field(default_factory=dict)
 
     def account_names(self) -> list[str]:
         return self.names
@@ -193,7 +214,13 @@ class FakeEngine:
     def account(self, name: str) -> Any:
         from types import SimpleNamespace
 
-        return SimpleNamespace(name=name, provider_name="Sandbox", windows=("24h",), direct=False)
+        return SimpleNamespace(
+            name=name,
+            provider="sandbox",
+            provider_name="Sandbox",
+            windows=("24h",),
+            direct=False,
+        )
 
     async def walk_remote(self, account: str) -> AsyncIterator[RemoteEntry]:
         if account in self.listless:
@@ -231,7 +258,11 @@ class FakeEngine:
         order: RowSort = INPUT_ORDER,
         *,
         stop: Callable[[], bool] | None = None,
+        partial: Callable[[RowSelection], None] | None = None,
     ) -> RowSelection:
+        self.asked.append(("select", rows, order))
+        if self.slow_for and rows.needles:
+            return await self._slowly(job_id, stop, partial)
         total = self.history.job(job_id).counts.total
         if rows.is_empty and order == INPUT_ORDER:
             return RowSelection(seqs=range(total), total=total)
@@ -240,14 +271,28 @@ class FakeEngine:
             row = made_up_row(seq, self.history.answer)
             if rows.outcomes and row.outcome not in rows.outcomes:
                 continue
-            if rows.error_group is not None and row.error_group != rows.error_group:
+            if rows.groups and KEYS[(row.error_group or 0) - 1] not in rows.groups:
                 continue
-            if rows.text and rows.text not in row.custom_id + row.preview:
+            if rows.groups and row.error_group is None:
+                continue
+            if rows.codes and str(row.http_status) not in rows.codes:
+                continue
+            if any(text not in row.custom_id + row.preview for text in rows.needles):
                 continue
             found.append(seq)
         if order.descending:
             found.reverse()
         return RowSelection(seqs=found, total=total)
+
+    async def _slowly(self, job_id: str, stop: Any, partial: Any) -> RowSelection:
+        """Find a row, tell it, and go on until it is stopped or let go."""
+        total = self.history.job(job_id).counts.total
+        found = RowSelection(seqs=array("q", [7]), total=total)
+        if partial is not None:
+            partial(found)
+        while not stop() and self.slow_for:  # noqa: ASYNC110 - stop is a question, no event
+            await asyncio.sleep(0.01)
+        return found
 
     async def plan_retry(
         self, job_id: str, rows: Any = None, edits: Mapping[str, Any] | None = None, **_: Any
@@ -256,7 +301,7 @@ class FakeEngine:
 
         self.asked.append(("plan_retry", job_id, rows, edits))
         failed = self.history.job(job_id).counts.failed
-        return SimpleNamespace(
+        plan = SimpleNamespace(
             job_id=job_id,
             rows=failed,
             permanent=failed // 2,
@@ -264,6 +309,28 @@ class FakeEngine:
             provider_name="Sandbox",
             model="fake-1",
         )
+        plan.changed = lambda edits: self._changed(plan, edits)
+        return plan
+
+    def _changed(self, plan: Any, edits: Mapping[str, Any]) -> Any:
+        if edits:
+            self.asked.append(("changed", dict(edits)))
+        return plan
+
+    async def propose_edits(self, plan: Any) -> dict[str, Any]:
+        return dict(self.proposed)
+
+    async def rehearse_retry(self, plan: Any, edits: Mapping[str, Any], **_: Any) -> Rehearsal:
+        def row(seq: int) -> RehearsedRow:
+            before = {"model": "fake-1", "max_tokens": 100 + seq}
+            line = json.dumps({"custom_id": f"row-{seq:07}", "body": before}).encode()
+            try:
+                after = json.loads(edit_request(line, edits))["body"]
+            except ValueError as error:
+                return RehearsedRow(seq, f"row-{seq:07}", problem=str(error))
+            return RehearsedRow(seq, f"row-{seq:07}", tuple(changes_between(before, after)))
+
+        return Rehearsal(tuple(map(row, (49, 99, 149))), looked_at=3, unchanged=0)
 
     async def retry(self, plan: Any) -> Job:
         self.asked.append(("retry", plan.job_id))

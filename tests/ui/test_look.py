@@ -16,6 +16,7 @@ from tui.core.counts import Counts, RemoteCounts
 from tui.core.jobs import Batch, Cost
 from tui.core.status import BatchStatus, Submission
 from tui.ui.app import BatchdeckApp
+from tui.ui.widgets.error_groups import ErrorGroups
 
 SIZES = [(80, 24), (120, 36)]
 Steps = Callable[[BatchdeckApp, Pilot[int]], Awaitable[None]]
@@ -88,6 +89,9 @@ def steps_of(*keys: str, job: str = "", pane: str = "") -> Callable[[Pilot[Any]]
         for key in keys:
             await pilot.press(key)
             await until(pilot, lambda: not selecting(app))
+        if app.main.pane == "results":
+            groups = app.main.results.query_one(ErrorGroups)
+            await until(pilot, lambda: groups.row_count)
         if pane == "row":
             await until(pilot, lambda: app.main.results.view.detail is not None)
         await pilot.pause()
@@ -141,3 +145,37 @@ def test_compose(engine: FakeEngine, snap_compare: Any) -> None:
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=steps)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)], ids=["80x24", "140x40"])
+def test_a_query(filled: FakeEngine, snap_compare: Any, size: tuple[int, int]) -> None:
+    async def steps(pilot: Pilot[Any]) -> None:
+        await steps_of("enter", "e", job="job0000002")(pilot)
+        await pilot.press("slash", *"code:42")
+        await until(pilot, lambda: pilot.app.main.results.rows_table.row_count == 0)
+        await pilot.press(*"9,fin:")
+        await pilot.pause()
+
+    assert snap_compare(fake_app(filled), terminal_size=size, run_before=steps)
+
+
+def test_groups_with_the_keys(filled: FakeEngine, snap_compare: Any) -> None:
+    async def steps(pilot: Pilot[Any]) -> None:
+        await steps_of("enter", job="job0000002")(pilot)
+        await until(pilot, lambda: pilot.app.main.results.query_one(ErrorGroups).row_count)
+        await pilot.press("E", "j")
+        await pilot.pause()
+
+    assert snap_compare(fake_app(filled), terminal_size=(80, 24), run_before=steps)
+
+
+def test_columns_dialog(filled: FakeEngine, snap_compare: Any) -> None:
+    async def steps(pilot: Pilot[Any]) -> None:
+        await steps_of("enter", job="job0000002")(pilot)
+        await until(pilot, lambda: pilot.app.main.results.query_one(ErrorGroups).row_count)
+        await pilot.press("C")
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        await pilot.press("j", "space")
+        await pilot.pause()
+
+    assert snap_compare(fake_app(filled), terminal_size=(80, 24), run_before=steps)

@@ -12,7 +12,9 @@ from tests.ui.fakes import FakeEngine, a_job, with_counts
 from tui.core.outcome import UNANSWERED
 from tui.engine.events import RowsCollected
 from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.retry import RetryDialog
+from tui.ui.dialogs.retry_edit import RetryEditDialog
 
 
 async def opened(app: BatchdeckApp, pilot: BatchdeckPilot) -> Any:
@@ -209,14 +211,53 @@ async def test_retry_with_an_edit(engine: FakeEngine) -> None:
     async with running(app) as pilot:
         await opened(app, pilot)
         await pilot.press("R")
-        await until(pilot, lambda: isinstance(app.screen, RetryDialog))
-        await pilot.press(*"big", "enter", *"2000", "enter")
-        assert isinstance(app.screen, RetryDialog)
+        await until(pilot, lambda: isinstance(app.screen, RetryEditDialog))
+        await pilot.press(*"big", "enter", *"x3", "enter")
+        await until(pilot, lambda: "+ max_tokens  447" in screen_text(app))
+        for words in ("- model  fake-1", "+ model  big", "- max_tokens  149", "cost free"):
+            assert words in screen_text(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         assert app.focused is not None and app.focused.id == "no"
+        await pilot.press("ctrl+s", "R", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RetryEditDialog))
+        assert ("retry", "job0000001") not in engine.asked
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
         await until(pilot, lambda: ("retry", "job0000001") in engine.asked)
-        edits = [asked[3] for asked in engine.asked if asked[0] == "plan_retry"][-1]
-        assert edits == {"model": "big", "max_tokens": 2000}
+        changes = [asked[1] for asked in engine.asked if asked[0] == "changed"]
+        assert changes[-1] == {"model": "big", "@max_tokens": "x3"}
+
+
+async def test_twice_the_tokens_are_offered_for_rows_that_were_cut_off(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    engine.proposed = {"@max_tokens": "x2"}
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await opened(app, pilot)
+        await pilot.press("R")
+        await until(pilot, lambda: "+ max_tokens  298" in screen_text(app))
+
+
+async def test_changes_that_make_no_sense_cannot_be_sent(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, (130, 40)) as pilot:
+        await opened(app, pilot)
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, RetryEditDialog))
+        await pilot.press("tab", *"many")
+        await until(pilot, lambda: "whole number or x2" in screen_text(app))
+        await pilot.press("ctrl+s")
+        assert isinstance(app.screen, RetryEditDialog)
+        await pilot.press("ctrl+u", "tab", "tab", "tab", *"model.deep=1")
+        await until(pilot, lambda: "leads nowhere" in screen_text(app))
+        await pilot.press("ctrl+s")
+        assert isinstance(app.screen, RetryEditDialog)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        assert ("retry", "job0000001") not in engine.asked
 
 
 async def test_without_failed_rows_there_is_nothing_to_send_again(engine: FakeEngine) -> None:

@@ -169,11 +169,16 @@ def test_a_query_is_changed_by_keys() -> None:
     errors = query.toggled_errors()
     assert errors.rows.outcomes == UNANSWERED and errors.is_filtered
     assert errors.toggled_errors() == query
-    assert query.toggled_group(3).toggled_group(3) == query
-    assert query.containing("x").unanswered.outcomes == UNANSWERED
+    assert errors.errors_only and errors.where == "outcome:unanswered"
+    assert query.toggled_group("ab12").toggled_group("ab12") == query
+    assert query.toggled_group("ab12").toggled_group("cd34").group == "cd34"
+    text = query.asking("x")
+    assert text.unanswered.outcomes == UNANSWERED and text.unanswered.text == "x"
+    assert query.asking("json:bad").unanswered == query.asking("json:bad").rows
+    assert errors.asking("outcome:failed tokens:>5 x y").without(1).where == "outcome:failed x y"
     down = query.sorted_by("seq")
     assert down.sort.descending and not down.is_plain
-    assert down.containing("x").unfiltered() == down
+    assert down.asking("x").unfiltered() == down
 
 
 def request(body: dict[str, Any]) -> bytes:

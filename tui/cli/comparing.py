@@ -150,7 +150,7 @@ def _story(found: Comparison, rows: Sequence[Pair]) -> list[str]:
         ["input tokens", *(_known(side.input_tokens) for side in sides)],
         ["output tokens", *(_known(side.output_tokens) for side in sides)],
         ["cost", *(_money(side) for side in sides)],
-        ["JSON answers", *(_rate(side) for side in sides)],
+        ["fit the schema" if _has_schema(found) else "JSON answers", *map(_rate, sides)],
     ]
     lines = table(("", "LEFT", "RIGHT"), figures)
     total = len(found)
@@ -172,6 +172,10 @@ def _story(found: Comparison, rows: Sequence[Pair]) -> list[str]:
         ]
         lines += ["", *table(("", "ID", "LEFT", "RIGHT"), cells, elastic=3)]
     return lines
+
+
+def _has_schema(found: Comparison) -> bool:
+    return found.left.has_schema or found.right.has_schema
 
 
 def _id(left: RowLine | None, right: RowLine | None) -> str:

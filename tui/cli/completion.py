@@ -62,6 +62,16 @@ def complete_accounts(
     return [CompletionItem(name) for name in names if name.startswith(start)]
 
 
+def complete_query(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The keys of the query language, and their values, for its last word."""
+    from tui.core.querying import completions
+
+    head = start[: len(start) - len(start.split(" ")[-1])]
+    return [CompletionItem(f"{head}{choice}") for choice in completions(start)]
+
+
 def _home(context: click.Context) -> Path | None:
     settings = context.find_object(Settings)
     return settings.home if settings is not None else None

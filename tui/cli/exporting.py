@@ -55,6 +55,7 @@ def export(
     outcomes: tuple[str, ...],
     code: str,
     search: str,
+    where: str,
     join: bool,
     attempts: bool,
     raw: bool,
@@ -68,7 +69,7 @@ def export(
         from tui.store.export.options import ExportOptions, check_options
 
         found = engine.history.find_job(job)
-        chosen = row_filter(outcomes, code, search)
+        chosen = row_filter(outcomes, code, search, where)
         options = ExportOptions(
             join=join, attempts=attempts, raw=raw, raw_cells=raw_cells, expand=expand
         )

@@ -123,9 +123,10 @@ def _story(engine: Engine, job: Job) -> list[str]:
         lines += ["", *table(titles, cells, right=frozenset({2}), elastic=3)]
     groups = history.error_groups(job.id)
     if groups:
-        headers = ("ROWS", "CODE", "MESSAGE", "SEND AGAIN?", "EXAMPLE")
+        headers = ("ROWS", "SHARE", "TROUBLE", "CODE", "MESSAGE", "EXAMPLE", "LAST SEEN")
         cells = words.group_rows(groups)
-        lines += ["", *table(headers, cells, right=frozenset({0}), elastic=2)]
+        lines += ["", *table(headers, cells, right=frozenset({0, 1}), elastic=4)]
+        lines += ["", *words.group_advice(groups)]
     timeline = history.timeline(job.id)
     if timeline:
         lines += ["", *table(("WHEN", "WHAT"), words.timeline_rows(timeline), elastic=1)]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tui.cli.completion import complete_accounts, complete_jobs
+from tui.cli.completion import complete_accounts, complete_jobs, complete_query
 from tui.cli.settings import Settings
+from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from tui.core.filtering import RowFilter
@@ -28,6 +28,8 @@ OUTCOMES = (
     "missing",
 )
 """The words of ``tui.core.outcome.Outcome``; spelled out so that --help needs no import."""
+
+_QUERY_HELP = "`batchdeck results --help` lists what a query can ask for."
 
 NO_ANSWER = ("failed", "expired", "cancelled", "missing")
 """The outcomes that a retry sends again when none is named."""
@@ -97,7 +99,7 @@ def shared(function: Function) -> Function:
 
 
 def row_options(function: Function) -> Function:
-    """Give a command the options that choose rows: ``--outcome``, ``--code``, ``--search``."""
+    """Give a command the options that choose rows: ``--where`` and others."""
     outcome = click.option(
         "--outcome",
         "outcomes",
@@ -117,16 +119,57 @@ def row_options(function: Function) -> Function:
         metavar="TEXT",
         help="Only rows with TEXT in their id, request or answer.",
     )
-    return outcome(code(search(function)))
+    where = click.option(
+        "--where",
+        default="",
+        metavar="QUERY",
+        shell_complete=complete_query,
+        help="Only rows that fit a query, as in the dashboard's filter line:"
+        " 'outcome:failed code:429 tokens:>500 length:<20 re:refund.* some words'.",
+    )
+    return outcome(code(search(where(function))))
 
 
-def row_filter(outcomes: Sequence[str], code: str, search: str) -> RowFilter:
-    """The rows that the options of ``row_options`` choose."""
+def row_filter(outcomes: Sequence[str], code: str, search: str, where: str = "") -> RowFilter:
+    """The rows that the options of ``row_options`` choose: those that meet all of them.
+
+    Raises:
+        UsageError: The query cannot be read, or nothing can meet it and the options.
+    """
     from tui.core.filtering import RowFilter
     from tui.core.outcome import Outcome
 
     chosen = frozenset(Outcome(word) for word in outcomes)
-    return RowFilter(outcomes=chosen, code=code, text=search)
+    return _narrowed(RowFilter(outcomes=chosen, code=code, text=search), where)
+
+
+def _narrowed(rows: RowFilter, where: str) -> RowFilter:
+    if not where.strip():
+        return rows
+    import msgspec
+
+    from tui.core.querying import read_query
+
+    query = read_query(where)
+    if query.problems:
+        problem = query.problems[0]
+        raise UsageError(
+            f"--where: {problem.message}",
+            f"Did you mean {problem.meant}?"
+            if problem.meant
+            else "See `batchdeck results --help`.",
+        )
+    asked = query.rows
+    both = rows.outcomes & asked.outcomes
+    if rows.outcomes and asked.outcomes and not both:
+        raise UsageError("--outcome and --where name no outcome in common", "Leave one out.")
+    return msgspec.structs.replace(
+        asked,
+        outcomes=both or rows.outcomes or asked.outcomes,
+        code=rows.code,
+        text=rows.text,
+        texts=asked.needles,
+    )
 
 
 def parse_pairs(
@@ -145,19 +188,10 @@ def parse_pairs(
 def _parse_edits(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> tuple[tuple[str, Any], ...]:
+    from tui.core.editing import parse_value
+
     pairs = parse_pairs(context, parameter, values)
-    return tuple((key, _json_or_text(text)) for key, text in pairs)
-
-
-def _json_or_text(text: str) -> Any:
-    def refuse(word: str) -> Any:
-        raise ValueError(word)
-
-    try:
-        # NaN and Infinity are no JSON, and no provider takes them.
-        return json.loads(text, parse_constant=refuse)
-    except ValueError:
-        return text
+    return tuple((key, parse_value(text)) for key, text in pairs)
 
 
 set_option = click.option(

@@ -78,15 +78,15 @@ def _change_lines(change: Change) -> Iterator[str]:
     from tui.core.differences import text_changes
 
     before, after = change.before, change.after
+    sides: list[tuple[str, Any]] = [("-", before), ("+", after)]
     if isinstance(before, str) and isinstance(after, str) and before and after:
         pieces = text_changes(before, after)
-        old = "".join(text for side, text in pieces if side != "added")
-        new = "".join(text for side, text in pieces if side != "removed")
-        sides: tuple[tuple[Any, str, Any], ...] = ((before, "-", old), (after, "+", new))
-    else:
-        sides = ((before, "-", before), (after, "+", after))
-    for value, sign, shown in sides:
-        if value is msgspec.UNSET:
+        sides = [
+            ("-", "".join(text for side, text in pieces if side != "added")),
+            ("+", "".join(text for side, text in pieces if side != "removed")),
+        ]
+    for sign, shown in sides:
+        if shown is msgspec.UNSET:
             continue
         text = shown if isinstance(shown, str) else msgspec.json.encode(shown).decode()
         line = f"  {sign} {clean(change.path)}: {clean(text[:_LONGEST])}"

@@ -36,18 +36,37 @@ def results(
     outcomes: tuple[str, ...],
     code: str,
     search: str,
+    where: str,
     limit: int | None,
     schema: str | None,
     misfits: bool,
 ) -> None:
     """Print the rows of a JOB, normalised, as JSON lines in the order of the requests.
 
+    A query (--where) is what the dashboard's filter line takes. Conditions are separated by
+    spaces and must all be met; a comma means "or"; words without a key are looked for in id,
+    request and answer.
+
+    \b
+      outcome:failed,expired   what became of the row; also answered, unanswered, bad
+      code:429                 error code or HTTP status
+      group:1f0c2a7b           error group by its key (`batchdeck show --json`)
+      attempt:>1               number of the attempt shown
+      tokens: in: out:         tokens: >500  <=20  5-9  >4k
+      length:<20               characters of the answer
+      cost:>0.01               what the row cost
+      finish:length            why the model stopped
+      model:gpt-5-mini         the model that answered
+      id:review-00*            a part of the id, or a pattern
+      json:bad schema:bad      answers that are no JSON, or not of the schema asked for
+      re:refund.*              a regular expression
+
     With --schema each line has a field "schema": {"fits": true, false or null, "problems"}.
-    """
+    """  # noqa: D301 - the backspace tells click to keep the lines as they are
 
     async def work(engine: Engine) -> None:
         found = engine.history.find_job(job)
-        chosen = row_filter(outcomes, code, search)
+        chosen = row_filter(outcomes, code, search, where)
         with stop_at_exit() as stop:
             selection = await engine.select(found.id, chosen, stop=stop)
             if schema is None and not misfits:

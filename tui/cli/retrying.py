@@ -103,6 +103,7 @@ def retry(
     outcomes: tuple[str, ...],
     code: str,
     search: str,
+    where: str,
     edits: tuple[tuple[str, Any], ...],
     unset: tuple[str, ...],
     model: str | None,
@@ -116,18 +117,21 @@ def retry(
 ) -> int:
     """Send rows of a JOB again: those without an answer, or those that the options choose.
 
-    Without --outcome only rows that have no answer are chosen. Changes are made to the newest
-    request of each row: a second retry goes on from the first one's changes.
+    Without an outcome or a group only rows that have no answer are chosen. Changes are made to
+    the newest request of each row: a second retry goes on from the first one's changes.
     """
     changes = changes_of(edits, model, unset, max_tokens, system)
 
     async def work(engine: Engine) -> int:
         found = engine.history.find_job(job)
-        # Who names outcomes or a code means just those rows.
+        # Who names outcomes or a code means just those rows, hopeless ones too.
         every = permanent_too or bool(outcomes or code)
+        chosen = row_filter(outcomes, code, search, where)
+        if not (chosen.outcomes or chosen.groups):
+            chosen = row_filter(NO_ANSWER, code, search, where)
         plan = await engine.plan_retry(
             found.id,
-            row_filter(outcomes or NO_ANSWER, code, search),
+            chosen,
             changes,
             permanent_too=every,
             direct=direct,

@@ -73,7 +73,9 @@ async def check(
     """
     given = None if schema == "own" else _read(Path(schema))
     judge = engine.judge(given)
-    verdicts = await engine.check_schema(job_id, selection.seqs, given, stop=stop)
+    verdicts = await engine.check_schema(
+        job_id, selection.seqs, given, own=given is None, stop=stop
+    )
     return Checked(job_id, selection, verdicts.each, judge)
 
 

@@ -163,17 +163,37 @@ def batch_rows(batches: Sequence[Batch]) -> list[list[Cell | str]]:
 
 def group_rows(groups: Sequence[ErrorGroup]) -> list[list[Cell | str]]:
     """The error groups of a job as cells of a table."""
-    again = {True: "yes", False: "change it first", None: "perhaps"}
     return [
         [
             f"{group.count:,}",
-            group.code or ("" if group.http_status is None else str(group.http_status)),
+            share_words(group.share),
+            Cell(group.kind.value, "yellow"),
+            _code_words(group),
             group.message,
-            again[group.retryable],
             group.example_custom_id,
+            moment_words(group.last_seen),
         ]
         for group in groups
     ]
+
+
+def group_advice(groups: Sequence[ErrorGroup]) -> list[str]:
+    """What helps against each class of trouble that there is, the most frequent first."""
+    from tui.core.grouping import ADVICE
+
+    return [f"{kind}: {ADVICE[kind]}" for kind in dict.fromkeys(group.kind for group in groups)]
+
+
+def share_words(share: float) -> str:
+    """A share in percent; 0% and 100% only when it is nothing, or all."""
+    if 0 < share < 0.01:
+        return "<1%"
+    return f"{min(share * 100, 99.4 if share < 1 else 100):.0f}%"
+
+
+def _code_words(group: ErrorGroup) -> str:
+    status = "" if group.http_status is None else str(group.http_status)
+    return f"{status} {group.code or ''}".strip()
 
 
 def timeline_rows(entries: Sequence[TimelineEntry]) -> list[list[Cell | str]]:

@@ -70,8 +70,7 @@ def _message(message: dict[str, Any]) -> Iterator[Block]:
         yield from _content(content)
     if isinstance(message.get("refusal"), str) and message["refusal"]:
         yield Block(kind="refusal", title="Refused", text=message["refusal"])
-    calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
+    for call in _list(message.get("tool_calls")):
         yield _chat_call(call)
     if isinstance(message.get("function_call"), dict):
         yield _chat_call({"function": message["function_call"]})
@@ -125,15 +124,11 @@ def _output(body: dict[str, Any]) -> Iterator[Block]:
         yield json_block(body["error"], "Error")
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
 def _reasoning(item: dict[str, Any]) -> Iterator[Block]:
+    told = [part for name in ("summary", "content") for part in _list(item.get(name))]
     texts = [
         part["text"]
-        for name in ("summary", "content")
-        for part in _list(item.get(name))
+        for part in told
         if isinstance(part, dict) and isinstance(part.get("text"), str)
     ]
     if texts:
@@ -177,7 +172,7 @@ def _thinking(part: dict[str, Any]) -> Iterator[Block]:
 
 def _citations(notes: Any) -> Iterator[Block]:
     found: list[str] = []
-    for note in notes if isinstance(notes, list) else ():
+    for note in _list(notes):
         inner = note.get("url_citation", note) if isinstance(note, dict) else None
         if isinstance(inner, dict):
             words = (inner.get("title") or inner.get("document_title"), inner.get("url"))
@@ -195,7 +190,7 @@ def _media_blocks(body: dict[str, Any]) -> list[Block]:
     lines = [f"{medium.kind} of about {medium.size:,} bytes" for medium in found]
     addresses = [
         item["url"]
-        for item in (body["data"] if isinstance(body.get("data"), list) else ())
+        for item in _list(body.get("data"))
         if isinstance(item, dict) and isinstance(item.get("url"), str)
     ]
     blocks: list[Block] = []
@@ -205,10 +200,14 @@ def _media_blocks(body: dict[str, Any]) -> list[Block]:
         blocks.append(Block(text="\n".join(lines)))
     if addresses:
         blocks.append(Block(title="Addresses", text="\n".join(addresses)))
-    for item in body["data"] if isinstance(body.get("data"), list) else ():
+    for item in _list(body.get("data")):
         if isinstance(item, dict) and isinstance(item.get("revised_prompt"), str):
             blocks.append(Block(title="Prompt as it was revised", text=item["revised_prompt"]))
     return blocks
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _lean(item: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def _equal(left: object, right: object) -> bool:
 class Side(msgspec.Struct, kw_only=True):
     """What one of two jobs comes to; ``None`` is "nobody tells".
 
-    ``passed`` of ``checked`` answers pass the schema.
+    ``passed`` of ``checked`` answers pass: they fit the schema of their requests, where
+    ``has_schema``, else they are JSON.
     """
 
     job_id: str = ""
@@ -96,6 +97,7 @@ class Side(msgspec.Struct, kw_only=True):
     currency: str = "USD"
     checked: int = 0
     passed: int = 0
+    has_schema: bool = False
 
     def add(self, line: RowLine, passes: Passes) -> None:
         """Take a row into account."""
@@ -110,6 +112,11 @@ class Side(msgspec.Struct, kw_only=True):
         if verdict is not None:
             self.checked += 1
             self.passed += verdict
+
+    def judge(self, checked: int, passed: int) -> None:
+        """Take over what a check of the schemas of the requests found, if there are any."""
+        if checked:
+            self.checked, self.passed, self.has_schema = checked, passed, True
 
     @property
     def pass_rate(self) -> float | None:

@@ -88,6 +88,20 @@ def describe_edits(edits: Mapping[str, Any]) -> list[str]:
     return words
 
 
+def parse_value(text: str) -> Any:
+    """What a person wrote as a value: JSON where it parses, else the text itself."""
+    import json
+
+    def refuse(word: str) -> Any:
+        raise ValueError(word)
+
+    try:
+        # NaN and Infinity are no JSON, and no provider takes them.
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return text
+
+
 def check_edits(edits: Mapping[str, Any]) -> None:
     """Look over changes that a person wrote, before any row is changed.
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tui.core.counts import Counts, RemoteCounts
+from tui.core.grouping import ErrorClass
 from tui.core.status import BatchStatus, Submission
 
 
@@ -112,15 +113,38 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that failed alike: same HTTP status, code and message but for numbers and ids."""
+    """Rows that failed alike: same HTTP status, code and message but for numbers and ids.
+
+    Rows that were truncated or refused without an error are a group each, with the finish
+    reason as ``code`` and a negative ``id``.
+
+    Attributes:
+        id: Its number in this history.
+        key: Its name in queries, the same wherever such an error is seen.
+        http_status: The rows' own status.
+        code: The provider's code.
+        message: The words of one of the rows.
+        count: How many rows have it now.
+        share: Of all rows of the job, 0 to 1.
+        retryable: As in ``RowError``.
+        kind: What kind of trouble it is; ``tui.core.grouping.ADVICE`` tells what helps.
+        example_custom_id: The first row that has it.
+        first_seen: When the earliest batch that gave it ended or came on, Unix seconds.
+        last_seen: The same of the latest batch.
+    """
 
     id: int
+    key: str = ""
     http_status: int | None
     code: str | None
     message: str
     count: int
+    share: float = 0.0
     retryable: bool | None
+    kind: ErrorClass = ErrorClass.UNCLEAR
     example_custom_id: str
+    first_seen: float | None = None
+    last_seen: float | None = None
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):

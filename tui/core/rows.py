@@ -55,7 +55,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a job as the history holds it: narrow, without the bodies.
 
     ``seq`` counts the job's requests from 0 in the order of the input. ``preview`` is the
-    start of the answer, or of the error, on one line. ``batch_id`` is the batch that gave
+    start of the answer, or of the error, on one line; ``length`` counts the characters of
+    the answer. ``batch_id`` is the batch that gave
     the outcome.
     """
 
@@ -72,6 +73,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     cost: float | None = None
     preview: str = ""
+    length: int | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,12 +94,14 @@ class RowDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A row with its bytes: the request line, and every attempt, the shown one first.
 
     ``request`` is the first one; ``edits`` are the changes with which it was sent last.
+    ``schema`` is the one that was given for the job's answers, as JSON; empty without one.
     """
 
     row: Row
     request: bytes
     attempts: tuple[Attempt, ...] = ()
     edits: dict[str, Any] = {}
+    schema: bytes = b""
 
 
 class RowLine(msgspec.Struct, frozen=True, kw_only=True):

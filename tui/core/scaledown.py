@@ -52,11 +52,15 @@ def _count(told: Any, counted: int) -> int:
 
 
 def _entities(entities: list[Any], source: str) -> Iterator[Block]:
-    marks, lost = marks_of(entities, source)
     found = [entity for entity in entities if isinstance(entity, dict)]
+    marks, lost = marks_of(entities, source)
     if not found:
         yield Block(kind="note", text="No entity was found.")
-    else:
+    yield Block(kind="marked", title="In the text", text=source, marks=marks)
+    if lost:
+        words = "1 entity has" if lost == 1 else f"{lost:,} entities have"
+        yield Block(kind="note", text=f"{words} no place of their own in the text.")
+    if found:
         rows: list[tuple[str, ...]] = [("type", "text", "confidence")]
         for entity in found[:_MOST_MARKS]:
             sure = _share(entity.get("confidence"))
@@ -68,29 +72,40 @@ def _entities(entities: list[Any], source: str) -> Iterator[Block]:
                 )
             )
         yield Block(kind="table", title=f"Entities: {len(found):,}", cells=tuple(rows))
-    if lost:
-        words = "1 entity is not" if lost == 1 else f"{lost:,} entities are not"
-        yield Block(kind="note", text=f"{words} to be found in the text, or inside another one.")
-    yield Block(kind="marked", title="In the text", text=source, marks=marks)
 
 
 def marks_of(entities: list[Any], source: str) -> tuple[tuple[Mark, ...], int]:
     """Where entities stand in a text, and how many of them have no place there.
 
-    Offsets are believed when the text there is the entity's; else it is looked for, each
-    time after the place that the one before it was found at.
+    Offsets are believed when the text there is the entity's; else the text is looked for, each
+    time at the next place that is free.
     """
+    places: dict[int, tuple[int, int]] = {}
+    asked = [entity if isinstance(entity, dict) else {} for entity in entities[:_MOST_MARKS]]
+    for number, entity in enumerate(asked):
+        place = _told_place(entity, source)
+        if place is not None:
+            places[number] = place
+    taken = {start for start, _ in places.values()}
+    # Letters that change their number when they are folded would move all places after them.
     folded = source.casefold() if source.isascii() else ""
     after: dict[str, int] = {}
-    candidates: list[Mark] = []
-    lost = 0
-    for entity in entities[:_MOST_MARKS]:
-        place = _place(entity, source, folded, after) if isinstance(entity, dict) else None
-        if place is None:
-            lost += 1
+    for number, entity in enumerate(asked):
+        text = entity.get("text")
+        if number in places or not isinstance(text, str) or not text:
             continue
-        label = str(entity.get("type", ""))
-        candidates.append(Mark(*place, label, _share(entity.get("confidence"))))
+        found = _find(text, source, folded, after.get(text, 0))
+        while found in taken:
+            found = _find(text, source, folded, found + len(text))
+        after[text] = found + len(text) if found >= 0 else len(source)
+        if found >= 0:
+            taken.add(found)
+            places[number] = (found, found + len(text))
+    candidates = [
+        Mark(*place, str(asked[number].get("type", "")), _share(asked[number].get("confidence")))
+        for number, place in places.items()
+    ]
+    lost = len(asked) - len(candidates)
     marks: list[Mark] = []
     for mark in sorted(candidates, key=lambda mark: (mark.start, -mark.end)):
         if marks and mark.start < marks[-1].end:
@@ -100,24 +115,20 @@ def marks_of(entities: list[Any], source: str) -> tuple[tuple[Mark, ...], int]:
     return tuple(marks), lost + max(0, len(entities) - _MOST_MARKS)
 
 
-def _place(
-    entity: dict[str, Any], source: str, folded: str, after: dict[str, int]
-) -> tuple[int, int] | None:
-    text = entity.get("text")
-    start, end = entity.get("start"), entity.get("end")
-    if type(start) is int and type(end) is int and 0 <= start < end <= len(source):
-        stands = source[start:end]
-        if not isinstance(text, str) or stands.casefold() == text.casefold():
-            return start, end
-    if not isinstance(text, str) or not text:
+def _told_place(entity: dict[str, Any], source: str) -> tuple[int, int] | None:
+    """The offsets of an entity, where its text stands there."""
+    text, start, end = entity.get("text"), entity.get("start"), entity.get("end")
+    if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(source):
         return None
-    found = source.find(text, after.get(text, 0))
-    if found < 0 and folded:
-        found = folded.find(text.casefold(), after.get(text, 0))
-    if found < 0:
+    stands = source[start:end]
+    if isinstance(text, str) and stands.casefold() != text.casefold():
         return None
-    after[text] = found + len(text)
-    return found, found + len(text)
+    return start, end
+
+
+def _find(text: str, source: str, folded: str, start: int) -> int:
+    found = source.find(text, start)
+    return folded.find(text.casefold(), start) if found < 0 and folded else found
 
 
 def _labels(data: dict[str, Any]) -> Iterator[Block]:

@@ -102,13 +102,16 @@ def _deepest_affordable(schema: Any) -> int:
         SchemaError: It never is.
     """
     work = _Work(schema)
-    if work.of(schema, 0) > _MOST_WORK:
-        raise SchemaError("the schema branches too often to be checked with")
-    if not work.is_recursive(schema):
-        return _DEEPEST
-    for depth in range(1, _DEEPEST + 1):
-        if work.of(schema, depth) > _MOST_WORK:
-            return depth - 1
+    try:
+        recursive = work.is_recursive(schema)
+        if work.of(schema, 0 if recursive else _DEEPEST) > _MOST_WORK:
+            raise SchemaError("the schema branches too often to be checked with")
+        if recursive:
+            for depth in range(1, _DEEPEST + 1):
+                if work.of(schema, depth) > _MOST_WORK:
+                    return depth - 1
+    except RecursionError:
+        raise SchemaError("the schema is nested too deeply") from None
     return _DEEPEST
 
 
@@ -147,7 +150,7 @@ class _Work:
                 return False
             if id(part) in open_nodes:
                 return True
-            if depth > 4 * _DEEPEST:
+            if depth > _DEEPEST:
                 raise SchemaError("the schema is nested too deeply")
             open_nodes.add(id(part))
             found = any(visit(child, depth + 1) for child in (*self._in_place(part), *_below(part)))

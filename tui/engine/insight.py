@@ -9,12 +9,14 @@ from pathlib import Path
 from tui.core.comparing import CompareOptions
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.summary import Summary
+from tui.core.verdicts import Verdict
 from tui.engine.context import Context
 from tui.engine.summary import Summaries
 from tui.engine.threads import Stop, stoppable, told_on_loop
 from tui.store.comparing import Comparison, compare_jobs
 from tui.store.export import ExportOptions, export_rows
 from tui.store.history import History
+from tui.store.verdicts import schema_verdicts
 
 Progress = Callable[[int, int], None]
 
@@ -64,16 +66,24 @@ class Insight:
     ) -> Comparison:
         """Two jobs row by row on their ids, read in a thread; see ``compare_jobs``.
 
+        Where the requests ask for a form of the answers, the share that fits is told of both.
+
         Raises:
             UsageError: It is one and the same job.
             HistoryError: A result file is not what it was.
         """
-        return await stoppable(
-            lambda asked: compare_jobs(
-                self.history, left_id, right_id, options, stop=asked, progress=progress
-            ),
-            stop,
-        )
+
+        def work(asked: Stop) -> Comparison:
+            history = self.history
+            found = compare_jobs(history, left_id, right_id, options, stop=asked, progress=progress)
+            for side in (found.left, found.right):
+                if not found.stopped:
+                    rows = range(history.job(side.job_id).counts.total)
+                    judged = schema_verdicts(history, side.job_id, rows, stop=asked)
+                    side.judge(judged.checked, judged.counts.get(Verdict.FITS, 0))
+            return found
+
+        return await stoppable(work, stop)
 
     async def select(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -52,6 +52,10 @@ class RetryPlan:
     def rows(self) -> int:
         """How many rows will be sent."""
         return len(self.seqs)
+
+    def changed(self, edits: Mapping[str, Any]) -> RetryPlan:
+        """The same rows with other changes."""
+        return replace(self, edits=dict(edits), model=edited_model(edits, self.model))
 
 
 def make_plan(

@@ -13,6 +13,7 @@ from tui.engine.rehearsal import Rehearsal, proposed_edits, rehearse
 from tui.engine.retrier import RetryPlan
 from tui.engine.threads import Stop, stoppable
 from tui.errors import BatchdeckError, InputError
+from tui.store.given import give_schema, given_schema
 from tui.store.history import History
 from tui.store.verdicts import Progress, Verdicts, schema_verdicts
 
@@ -61,6 +62,7 @@ class Reviewing(Composing):
         rows: RowFilter | Sequence[int] = ALL_ROWS,
         schema: bytes | None = None,
         *,
+        own: bool = False,
         stop: Stop | None = None,
         progress: Progress | None = None,
     ) -> Verdicts:
@@ -69,7 +71,9 @@ class Reviewing(Composing):
         Args:
             job_id: The job.
             rows: Which rows.
-            schema: The schema as JSON; without it each request's own counts.
+            schema: The schema as JSON; without it the one that was given for the job, else
+                each request's own.
+            own: Each request's own counts, even if one was given for the job.
             stop: Asked now and then; what was found so far is the answer.
             progress: Called, from another thread, with rows looked at and rows in all.
 
@@ -83,12 +87,27 @@ class Reviewing(Composing):
                 seqs = self.history.select(job_id, seqs, stop=asked).seqs
             try:
                 return schema_verdicts(
-                    self.history, job_id, seqs, schema, stop=asked, progress=progress
+                    self.history, job_id, seqs, schema, own=own, stop=asked, progress=progress
                 )
             except SchemaError as error:
                 raise _unusable(error) from None
 
         return await stoppable(work, stop)
+
+    async def given_schema(self, job_id: str) -> bytes:
+        """The schema that was given for the answers of a job; empty without one."""
+        return await stoppable(lambda _: given_schema(self.paths, job_id))
+
+    async def give_schema(self, job_id: str, schema: bytes) -> None:
+        """Keep a schema for the answers of a job; an empty one lets the requests' own count.
+
+        Raises:
+            InputError: It cannot be used.
+        """
+        try:
+            await stoppable(lambda _: give_schema(self.paths, job_id, schema))
+        except SchemaError as error:
+            raise _unusable(error) from None
 
     def judge(self, schema: bytes | None = None) -> Judge:
         """What tells of single rows how their answers miss a schema.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
 
-from tui.core.grouping import pattern_of
+from tui.core.grouping import class_of, group_key, pattern_of
 from tui.core.jobs import ErrorGroup
+from tui.core.outcome import OUTCOME_CODES, OUTCOMES, Outcome
 from tui.core.rows import RowError
 
 NO_STATUS = -1
@@ -13,6 +17,14 @@ NO_STATUS = -1
 
 _KEPT = 2000
 """Characters of a group's message; the rows keep their own words in their files."""
+
+_IDS_AT_ONCE = 500
+
+_SILENT = {
+    Outcome.TRUNCATED: "The answer was cut off at its greatest length",
+    Outcome.REFUSED: "The model or the provider's filter declined to answer",
+}
+"""What is said of rows that came with an answer, and so without an error."""
 
 
 class Groups:
@@ -53,26 +65,147 @@ class Groups:
         return int(number)
 
 
+def ids_of_keys(connection: sqlite3.Connection, job_pk: int, keys: Collection[str]) -> list[int]:
+    """The ids of the groups that have these keys; words for outcomes give negative ones."""
+    found = [-OUTCOME_CODES[outcome] for outcome in Outcome if outcome.value in keys]
+    for pk, status, code, pattern in connection.execute(
+        "SELECT pk, http_status, code, pattern FROM error_groups WHERE job=?", (job_pk,)
+    ):
+        if group_key(_status(status), code, pattern) in keys:
+            found.append(pk)
+    return found
+
+
 def read_groups(connection: sqlite3.Connection, job_pk: int) -> list[ErrorGroup]:
-    """The groups that have rows now, the largest first."""
-    rows = connection.execute(
-        "SELECT g.pk, g.http_status, g.code, g.message, g.retryable, c.n, r.custom_id"
-        " FROM (SELECT error_group, count(*) AS n, min(seq) AS first FROM results"
-        "       WHERE job=:job AND outcome>1 AND error_group IS NOT NULL GROUP BY error_group) c"
-        " JOIN error_groups g ON g.pk=c.error_group"
-        " JOIN requests r ON r.job=:job AND r.seq=c.first"
-        " ORDER BY c.n DESC, g.pk",
-        {"job": job_pk},
-    ).fetchall()
-    return [
-        ErrorGroup(
-            id=row[0],
-            http_status=None if row[1] == NO_STATUS else row[1],
-            code=row[2] or None,
-            message=row[3],
-            retryable=None if row[4] is None else bool(row[4]),
-            count=row[5],
-            example_custom_id=row[6],
+    """The groups that have rows now, the largest first; in a thread for large jobs."""
+    parts = _parts(connection, job_pk)
+    (total,) = connection.execute("SELECT total FROM jobs WHERE pk=?", (job_pk,)).fetchone()
+    records = {
+        record[0]: record[1:]
+        for record in connection.execute(
+            "SELECT pk, http_status, code, pattern, message, retryable FROM error_groups"
+            " WHERE job=?",
+            (job_pk,),
         )
-        for row in rows
-    ]
+    }
+    examples = _ids(connection, job_pk, [part.first for part in parts.values()])
+    seen, older = _seen(connection, job_pk), _older(connection, job_pk)
+    groups = []
+    for number, part in parts.items():
+        first, last = _span(seen, part.batches | older.get(number, set()))
+        record = records.get(number)
+        told = _silent(connection, part) if record is None else _spoken(record, part.outcome)
+        groups.append(
+            ErrorGroup(
+                id=number,
+                count=part.count,
+                share=part.count / total if total else 0.0,
+                example_custom_id=examples.get(part.first, ""),
+                first_seen=first,
+                last_seen=last,
+                **told,
+            )
+        )
+    return sorted(groups, key=lambda group: (-group.count, group.id))
+
+
+@dataclass
+class _Part:
+    """What the rows of a group have in common."""
+
+    count: int
+    first: int
+    outcome: Outcome
+    finish: int | None
+    batches: set[int]
+
+
+def _parts(connection: sqlite3.Connection, job_pk: int) -> dict[int, _Part]:
+    parts: dict[int, _Part] = {}
+    for group, code, batch, finish, count, first in connection.execute(
+        "SELECT error_group, outcome, batch, min(finish), count(*), min(seq)"
+        " FROM results INDEXED BY results_to_look_at"
+        " WHERE job=? AND outcome>1 GROUP BY error_group, outcome, batch",
+        (job_pk,),
+    ):
+        number = -code if group is None else group
+        part = parts.get(number)
+        if part is None:
+            parts[number] = _Part(count, first, OUTCOMES[code], finish, {batch})
+        else:
+            part.count += count
+            part.first = min(part.first, first)
+            part.batches.add(batch)
+    return parts
+
+
+def _spoken(record: tuple[Any, ...], outcome: Outcome) -> dict[str, Any]:
+    status, code, pattern, message, again = record
+    retryable = None if again is None else bool(again)
+    return {
+        "key": group_key(_status(status), code, pattern),
+        "http_status": _status(status),
+        "code": code or None,
+        "message": message,
+        "retryable": retryable,
+        "kind": class_of(outcome, _status(status), code, message, retryable),
+    }
+
+
+def _silent(connection: sqlite3.Connection, part: _Part) -> dict[str, Any]:
+    """A group of rows without an error: what their outcome and finish reason say."""
+    found = connection.execute("SELECT text FROM terms WHERE pk=?", (part.finish,)).fetchone()
+    finish = None if found is None else str(found[0])
+    return {
+        "key": part.outcome.value,
+        "http_status": None,
+        "code": finish,
+        "message": _SILENT.get(part.outcome, f"The row is {part.outcome.value}"),
+        # Sent again as they are they end alike.
+        "retryable": False,
+        "kind": class_of(part.outcome, None, finish, "", False),
+    }
+
+
+def _older(connection: sqlite3.Connection, job_pk: int) -> dict[int, set[int]]:
+    """The batches of attempts that are not shown any more, by the group that they gave."""
+    found: dict[int, set[int]] = {}
+    for group, code, batch in connection.execute(
+        "SELECT DISTINCT error_group, outcome, batch FROM attempts WHERE job=? AND outcome>1",
+        (job_pk,),
+    ):
+        found.setdefault(-code if group is None else group, set()).add(batch)
+    return found
+
+
+def _seen(connection: sqlite3.Connection, job_pk: int) -> dict[int, float]:
+    return dict(
+        connection.execute(
+            "SELECT pk, coalesce(ended_at, progressed_at, submitted_at, created_at)"
+            " FROM batches WHERE job=?",
+            (job_pk,),
+        ).fetchall()
+    )
+
+
+def _span(seen: dict[int, float], batches: set[int]) -> tuple[float | None, float | None]:
+    times = [seen[batch] for batch in batches if batch in seen]
+    return min(times, default=None), max(times, default=None)
+
+
+def _ids(connection: sqlite3.Connection, job_pk: int, seqs: list[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for start in range(0, len(seqs), _IDS_AT_ONCE):
+        part = seqs[start : start + _IDS_AT_ONCE]
+        marks = ",".join("?" * len(part))
+        found.update(
+            connection.execute(
+                f"SELECT seq, custom_id FROM requests WHERE job=? AND seq IN ({marks})",
+                (job_pk, *part),
+            ).fetchall()
+        )
+    return found
+
+
+def _status(stored: int) -> int | None:
+    return None if stored == NO_STATUS else stored

@@ -14,6 +14,7 @@ import msgspec
 
 from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.grouping import ADVICE
 from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.rows import Row, RowDetail, RowLine
 from tui.core.status import BatchStatus
@@ -22,14 +23,15 @@ from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
 from tui.store.chains import changes_before
+from tui.store.checking import AnswerSearch
 from tui.store.database import Database
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
+from tui.store.inputs import InputColumns
 from tui.store.jobs import job_pk, read_batches, read_jobs
 from tui.store.lines import RowReader
-from tui.store.samples import read_samples
 from tui.store.searching import TextSearch
-from tui.store.selecting import Partial, select_rows
+from tui.store.selecting import Partial, Search, select_rows
 from tui.store.terms import Terms
 
 _PAGE = 500
@@ -208,10 +210,6 @@ class History:
         )
         return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
 
-    def samples(self, job_id: str) -> list[tuple[float, int]]:
-        """When the provider was done with how many rows of a first attempt, as it was told."""
-        return read_samples(self.database.read, self._pk(job_id))
-
     def strays(self, job_id: str) -> Strays:
         """Result lines that belong to no row."""
         rows = self.database.read.execute(
@@ -241,28 +239,16 @@ class History:
             raise UnknownJobError(f"job {job_id!r} has no row {seq}")
         return detail
 
+    def inputs(self, job_id: str) -> InputColumns:
+        """The columns of the table that a job was composed of; to be closed, for one thread."""
+        return InputColumns(self.paths, job_id)
+
     def row_lines(self, job_id: str, selection: RowSelection) -> Iterator[RowLine]:
         """Rows as scripts get them, page by page; in a thread for many."""
         reader = self._reader(job_id)
         try:
             for start in range(0, len(selection), _PAGE):
                 yield from reader.lines(selection.seqs[start : start + _PAGE])
-        finally:
-            reader.close()
-
-    def details(self, job_id: str, selection: RowSelection) -> Iterator[RowDetail]:
-        """Rows with the bytes of all their attempts, one by one; in a thread for many.
-
-        Raises:
-            UnknownJobError: The job does not have one of them.
-        """
-        reader = self._reader(job_id)
-        try:
-            for seq in selection.seqs:
-                detail = reader.detail(seq)
-                if detail is None:
-                    raise UnknownJobError(f"job {job_id!r} has no row {seq}")
-                yield detail
         finally:
             reader.close()
 
@@ -310,16 +296,18 @@ class History:
         pk = self._pk(job_id)
         read = self.database.read
         with ExitStack() as stack:
-            search = None
-            if rows.text:
-                search = stack.enter_context(TextSearch(read, self.paths, (pk, job_id), rows.text))
+            searches: list[Search] = [
+                stack.enter_context(TextSearch(read, self.paths, (pk, job_id), needle))
+                for needle in rows.needles
+            ]
+            searches += [AnswerSearch(self, job_id, word) for word in sorted(rows.checks)]
             return select_rows(
                 read,
                 pk,
                 job.counts.total,
                 rows,
                 order,
-                search=search,
+                searches=searches,
                 stop=stop,
                 partial=partial,
             )
@@ -391,10 +379,16 @@ def _batch_document(batch: Batch) -> dict[str, Any]:
 
 def _group_document(group: ErrorGroup) -> dict[str, Any]:
     return {
+        "key": group.key,
         "http_status": group.http_status,
         "code": group.code,
         "message": group.message,
+        "class": group.kind.value,
+        "advice": ADVICE[group.kind],
         "count": group.count,
+        "share": group.share,
         "retryable": group.retryable,
         "example_custom_id": group.example_custom_id,
+        "first_seen_at": rfc3339(group.first_seen),
+        "last_seen_at": rfc3339(group.last_seen),
     }

@@ -22,7 +22,7 @@ _IDS_AT_ONCE = 500
 Joined = tuple[Any, ...]
 """The values of a row as ``slicing`` has them, and behind them its outcome code, …"""
 
-_OUTCOME = 8
+_OUTCOME = 9
 
 
 class Known(NamedTuple):

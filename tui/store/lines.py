@@ -17,14 +17,17 @@ from tui.core.rows import Attempt, Row, RowDetail, RowError, RowLine, RowResult,
 from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.store.chains import changes_before
+from tui.store.conditions import LENGTH
 from tui.store.files import file_path
+from tui.store.given import given_schema
 from tui.store.importing import REQUESTS
 from tui.store.terms import Terms
 
 _ROW = (
     "q.seq, q.custom_id, q.offset, q.length, r.outcome, r.attempt, b.id, r.http_status,"
     " r.error_group, g.code, g.message, g.retryable, r.finish, r.model, r.input_tokens,"
-    " r.output_tokens, r.cached_tokens, r.cost, r.file, r.offset, r.length, r.preview, b.style"
+    " r.output_tokens, r.cached_tokens, r.cost, r.file, r.offset, r.length, r.preview, b.style,"
+    f" {LENGTH}"
 )
 _JOINS = " LEFT JOIN batches b ON b.pk=r.batch LEFT JOIN error_groups g ON g.pk=r.error_group"
 
@@ -82,6 +85,7 @@ class RowReader:
             request=self._seen(0, record[2], record[3]),
             attempts=tuple(map(self._told, attempts)),
             edits=changes_before(self._connection, self._job_pk, [seq]).get(seq, {}),
+            schema=given_schema(self._paths, self._job_id),
         )
 
     def _told(self, attempt: Attempt) -> Attempt:
@@ -102,6 +106,18 @@ class RowReader:
         """
         for record in self._records(seqs):
             yield record[0], self._request(record)
+
+    def wires(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+        """The provider's own result lines of rows, in the order asked; some rows have none.
+
+        Raises:
+            HistoryError: A result file is not what it was.
+        """
+        for record in self._records(seqs):
+            if record[18] is not None:
+                # Whether it is this row's line is seen when it is read.
+                self._answer(record)
+                yield record[0], self._read(record[18], record[19], record[20])
 
     def lines(self, seqs: Sequence[int]) -> Iterator[RowLine]:
         """Rows as scripts get them, in the order asked.
@@ -141,6 +157,7 @@ class RowReader:
             usage=_usage(record),
             cost=record[17],
             preview=record[21],
+            length=record[23],
         )
 
     def _error(self, record: tuple[Any, ...], message: str) -> RowError | None:

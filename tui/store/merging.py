@@ -15,9 +15,9 @@ from tui.store.jobs import add_counts
 
 RESULT_COLUMNS = (
     "job, seq, outcome, attempt, batch, http_status, error_group, finish, model, input_tokens,"
-    " output_tokens, cached_tokens, cost, file, offset, length, preview"
+    " output_tokens, cached_tokens, cost, file, offset, length, preview, chars"
 )
-RESULT_MARKS = ",".join("?" * 17)
+RESULT_MARKS = ",".join("?" * 18)
 _SLICE = 500
 
 
@@ -114,7 +114,7 @@ def settle(
     connection.executemany(
         f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_MARKS})",
         (
-            (job_pk, seq, code, attempt, batch_pk, None, error_group, *empty, preview)
+            (job_pk, seq, code, attempt, batch_pk, None, error_group, *empty, preview, None)
             for seq in seqs
         ),
     )

@@ -51,12 +51,19 @@ def m005_tags_and_note(connection: sqlite3.Connection) -> None:
         connection.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
 
+def m006_answer_length(connection: sqlite3.Connection) -> None:
+    """Characters of each answer, to filter and sort by; ``reindex`` fills in older ones."""
+    for table in ("results", "attempts"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN chars INTEGER")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
     m003_samples,
     m004_what_providers_tell,
     m005_tags_and_note,
+    m006_answer_length,
 )
 """All steps, in order; never edit one that was released."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from tui.core.counts import RemoteCounts
+from tui.store.guarding import told_as_damage
+from tui.store.history import History
 
 _MOST = 240
 """Samples of one batch; when there are more, every second one goes."""
@@ -37,15 +39,21 @@ def keep_sample(
         )
 
 
-def read_samples(connection: sqlite3.Connection, job_pk: int) -> list[tuple[float, int]]:
-    """Times and rows done of a job's first attempt, over all of its parts together."""
+def read_samples(history: History, job_id: str) -> list[tuple[float, int]]:
+    """When the provider was done with how many rows of a first attempt, as it was told.
+
+    Returns:
+        Unix seconds and rows, over all parts of the attempt together.
+    """
     newest: dict[int, int] = {}
     found: list[tuple[float, int]] = []
-    for batch, at, done in connection.execute(
-        "SELECT s.batch, s.at, s.done FROM samples s JOIN batches b ON b.pk=s.batch"
-        " WHERE b.job=? AND b.attempt=1 ORDER BY s.at",
-        (job_pk,),
-    ):
+    with told_as_damage(history.database.path):
+        rows = history.database.read.execute(
+            "SELECT s.batch, s.at, s.done FROM samples s JOIN batches b ON b.pk=s.batch"
+            " JOIN jobs j ON j.pk=b.job WHERE j.id=? AND b.attempt=1 ORDER BY s.at",
+            (job_id,),
+        ).fetchall()
+    for batch, at, done in rows:
         newest[batch] = done
         found.append((at, sum(newest.values())))
     return found

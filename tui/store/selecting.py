@@ -6,31 +6,38 @@ import sqlite3
 import time
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from tui.core.filtering import RowFilter, RowSelection, RowSort
-from tui.core.outcome import OUTCOME_CODES, Outcome
-from tui.store.groups import NO_STATUS
-from tui.store.searching import TextSearch
-
-_SORTS = {
-    "custom_id": "q.custom_id",
-    "outcome": "coalesce(r.outcome, 0)",
-    "code": "coalesce(g.code, ''), coalesce(g.http_status, 0)",
-    "attempt": "coalesce(r.attempt, 1)",
-    "input_tokens": "r.input_tokens",
-    "output_tokens": "r.output_tokens",
-    "cost": "r.cost",
-}
+from tui.store.conditions import needs_sql, query_of
+from tui.store.searching import Stop, Tell
 
 Partial = Callable[[RowSelection], None]
 """Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
+
+_STOP_STEPS = 200_000
+"""Steps of SQLite's machine between two looks at whether to stop: some milliseconds."""
 
 _PARTIAL_SECONDS = 0.15
 """Between two tellings at the least."""
 
 _PARTIAL_SHARE = 10
 """A telling may take one part in so many of the time."""
+
+
+class Search(Protocol):
+    """Finds rows by what stands in the files."""
+
+    def among(
+        self,
+        seqs: Sequence[int],
+        total: int,
+        *,
+        stop: Stop | None = None,
+        tell: Tell | None = None,
+    ) -> Sequence[int]:
+        """Those of the rows that are found, in the order given; see ``TextSearch.among``."""
+        ...
 
 
 def select_rows(
@@ -40,8 +47,8 @@ def select_rows(
     rows: RowFilter,
     order: RowSort,
     *,
-    search: TextSearch | None = None,
-    stop: Callable[[], bool] | None = None,
+    searches: Sequence[Search] = (),
+    stop: Stop | None = None,
     partial: Partial | None = None,
 ) -> RowSelection:
     """The rows that a filter lets through, in order.
@@ -50,24 +57,41 @@ def select_rows(
         connection: For reading.
         job_pk: The job.
         total: Its number of requests.
-        rows: The conditions; ``text`` is left to ``search``.
+        rows: The conditions; texts and checks are left to ``searches``.
         order: The order.
-        search: Looks for the text in the files.
+        searches: Look into the files, each at what those before it have left.
         stop: Asked now and then; what was found so far is the answer.
         partial: Told what was found so far while the files are looked through.
     """
-    plain = rows.error_group is None and not rows.code and not rows.outcomes
-    if plain and order.column == "seq":
-        everything = range(total - 1, -1, -1) if order.descending else range(total)
-        seqs: Sequence[int] = everything
+    if needs_sql(rows, order):
+        seqs: Sequence[int] = _found(connection, *query_of(connection, job_pk, rows, order), stop)
     else:
-        sql, values = _query(job_pk, rows, order)
-        cursor = connection.execute(sql, values)
-        seqs = array("q", (row[0] for row in cursor))
-    if search is not None:
-        teller = None if partial is None else _Teller(partial, total).look
+        seqs = range(total - 1, -1, -1) if order.descending else range(total)
+    for number, search in enumerate(searches, start=1):
+        teller = None
+        # What an earlier one has found may still be left out by the last.
+        if partial is not None and number == len(searches):
+            teller = _Teller(partial, total).look
         seqs = search.among(seqs, total, stop=stop, tell=teller)
     return RowSelection(seqs=seqs, total=total)
+
+
+def _found(
+    connection: sqlite3.Connection, sql: str, values: dict[str, Any], stop: Stop | None
+) -> array[int]:
+    """The numbers that a statement gives; none when it was stopped while it sorted."""
+    seqs = array("q")
+    if stop is not None:
+        connection.set_progress_handler(lambda: int(stop()), _STOP_STEPS)
+    try:
+        seqs.extend(row[0] for row in connection.execute(sql, values))
+    except sqlite3.OperationalError:
+        if stop is None or not stop():
+            raise
+    finally:
+        if stop is not None:
+            connection.set_progress_handler(None, 0)
+    return seqs
 
 
 class _Teller:
@@ -88,43 +112,3 @@ class _Teller:
         self._partial(RowSelection(seqs=found(), total=self._total))
         now = time.monotonic()
         self._next = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
-
-
-def _query(job_pk: int, rows: RowFilter, order: RowSort) -> tuple[str, dict[str, Any]]:
-    values: dict[str, Any] = {"job": job_pk}
-    ended_badly = rows.outcomes and rows.outcomes.isdisjoint({Outcome.PENDING, Outcome.SUCCEEDED})
-    inner = bool(ended_badly) or rows.error_group is not None or bool(rows.code)
-    needs_groups = bool(rows.code) or order.column == "code"
-    if inner:
-        # `outcome > 1` word for word is what lets SQLite use the partial index; left to
-        # itself it reads all rows of the job.
-        source = "results r INDEXED BY results_to_look_at"
-        where = ["r.job=:job", "r.outcome>1"]
-        if order.column == "custom_id":
-            source += " JOIN requests q ON q.job=r.job AND q.seq=r.seq"
-        seq = "r.seq"
-    else:
-        source = "requests q LEFT JOIN results r ON r.job=q.job AND r.seq=q.seq"
-        where = ["q.job=:job"]
-        seq = "q.seq"
-    if needs_groups:
-        source += " LEFT JOIN error_groups g ON g.pk=r.error_group"
-    if rows.outcomes:
-        codes = ",".join(str(OUTCOME_CODES[outcome]) for outcome in sorted(rows.outcomes))
-        where.append(f"coalesce(r.outcome, 0) IN ({codes})")
-    if rows.error_group is not None:
-        where.append("r.error_group=:group")
-        values["group"] = rows.error_group
-    if rows.code:
-        where.append(
-            "(g.code=:code OR (g.http_status<>:none AND CAST(g.http_status AS TEXT)=:code))"
-        )
-        values |= {"code": rows.code, "none": NO_STATUS}
-    direction = " DESC" if order.descending else ""
-    if order.column == "seq":
-        by = f"{seq}{direction}"
-    else:
-        keys = _SORTS[order.column].split(", coalesce")
-        columns = [keys[0], *(f"coalesce{key}" for key in keys[1:])]
-        by = ", ".join(f"{column}{direction}" for column in columns) + f", {seq}"
-    return f"SELECT {seq} FROM {source} WHERE {' AND '.join(where)} ORDER BY {by}", values

@@ -18,7 +18,7 @@ Reader = Callable[[bytes, Mapping[str, bool] | None], RowResult]
 Values = list[Any]
 """What differs from row to row, in the order of ``VARYING``; first the id, later the ``seq``."""
 
-VARYING = "seq, input_tokens, output_tokens, cached_tokens, cost, offset, length, preview"
+VARYING = "seq, input_tokens, output_tokens, cached_tokens, cost, offset, length, preview, chars"
 OFFSET, LENGTH = 5, 6
 """Where a row's values tell its place in the file."""
 
@@ -109,6 +109,7 @@ class Slice:
             else:
                 error = result.error
                 usage = result.usage
+                text = result.text
                 row = [
                     result.custom_id,
                     usage.input_tokens,
@@ -117,7 +118,8 @@ class Slice:
                     result.cost,
                     offset,
                     length,
-                    (result.text if error is None else error.message)[:_PREVIEW],
+                    (text if error is None else error.message)[:_PREVIEW],
+                    len(text) if error is None else None,
                 ]
                 alike = (result.outcome, result.http_status, result.finish_reason, result.model)
                 if error is None:

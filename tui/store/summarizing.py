@@ -10,6 +10,7 @@ from tui.core.jobs import Job
 from tui.core.rows import RowLine
 from tui.core.summary import Pace, Summarizer, Summary
 from tui.store.history import History
+from tui.store.samples import read_samples
 
 _EVERY = 500
 
@@ -69,7 +70,7 @@ def pace_of(history: History, job: Job) -> Pace:
     """How fast a job went, from what the provider told while it was watched."""
     if job.submitted_at is None:
         return Pace()
-    samples = history.samples(job.id)
+    samples = read_samples(history, job.id)
     start = job.submitted_at
     points = [(max(0.0, at - start), done) for at, done in samples]
     last = job.ended_at or (samples[-1][0] if samples else None)

@@ -26,6 +26,7 @@ from tui.core.verdicts import Judge, Verdict
 from tui.errors import HistoryError
 from tui.paths import open_private
 from tui.store.files import file_path
+from tui.store.given import given_schema
 from tui.store.history import History
 from tui.store.importing import REQUESTS
 from tui.store.jobs import job_pk
@@ -75,6 +76,7 @@ def schema_verdicts(
     seqs: Sequence[int],
     schema: bytes | None = None,
     *,
+    own: bool = False,
     stop: Stop | None = None,
     progress: Progress | None = None,
 ) -> Verdicts:
@@ -86,7 +88,9 @@ def schema_verdicts(
         history: Where the job is.
         job_id: The job.
         seqs: The rows, in the order in which bad ones are to be named.
-        schema: The schema as JSON; without it each request's own counts.
+        schema: The schema as JSON; without it the one that was given for the job, else each
+            request's own.
+        own: Each request's own counts, even if one was given for the job.
         stop: Asked between pages; what was found so far is the answer.
         progress: Called between pages with rows looked at and rows in all.
 
@@ -94,6 +98,8 @@ def schema_verdicts(
         SchemaError: The given schema cannot be used.
         HistoryError: A file of the history is not there any more.
     """
+    if schema is None and not own:
+        schema = given_schema(history.paths, job_id) or None
     judge = Judge(None if schema is None else Schema(schema))
     total = history.job(job_id).counts.total
     connection = history.database.read

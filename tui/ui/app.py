@@ -33,10 +33,13 @@ from tui.ui.messages import (
     ExternalRequested,
     FileRequested,
     JobRequested,
+    MediaRequested,
     RemoteRequested,
     RetryRequested,
     SampleRequested,
+    SchemaRequested,
     SettingsRequested,
+    StateChanged,
     SubmitRequested,
 )
 from tui.ui.palette import CommandProvider
@@ -201,9 +204,15 @@ class BatchdeckApp(ThemedApp):
     @on(SettingsRequested)
     @on(ExportRequested)
     @on(ExternalRequested)
+    @on(MediaRequested)
+    @on(SchemaRequested)
     def _work_requested(self, event: Message) -> None:
         if self.deck is not None:
             self.deck.take(event)
+
+    @on(StateChanged)
+    def _state_changed(self) -> None:
+        self.state.save(self.paths)
 
     @on(CopyRequested)
     def _copy_requested(self, event: CopyRequested) -> None:

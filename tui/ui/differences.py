@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import msgspec
 
@@ -28,12 +29,6 @@ class Difference:
     right: Reading
     notes: tuple[str, str] = ("", "")
 
-    @classmethod
-    def nothing(cls) -> Self:
-        """Where there is no row to read."""
-        empty = Reading(())
-        return cls(empty, empty)
-
 
 def read_difference(history: History, found: Comparison, place: int) -> Difference:
     """The answers of one id; blocking, for a thread.
@@ -46,24 +41,21 @@ def read_difference(history: History, found: Comparison, place: int) -> Differen
     as_data = found.options.as_data
     ours, theirs = _text(left, as_data), _text(right, as_data)
     notes = (_note(left), _note(right))
-    if left is None or right is None or not (_is_answer(left) and _is_answer(right)):
-        return Difference(_plain(left, ours), _plain(right, theirs), notes)
-    pieces = word_diff(ours[:CAP], theirs[:CAP])
+    pieces = None
+    if left is not None and right is not None and _is_answer(left) and _is_answer(right):
+        pieces = word_diff(ours, theirs)
     if pieces is None:
         return Difference(_plain(left, ours), _plain(right, theirs), notes)
-    return Difference(_marked(pieces, "left", ours), _marked(pieces, "right", theirs), notes)
+    return Difference(_marked(pieces, "left"), _marked(pieces, "right"), notes)
 
 
-def _marked(pieces: list[Change], side: Literal["left", "right"], whole: str) -> Reading:
+def _marked(pieces: list[Change], side: Literal["left", "right"]) -> Reading:
     """One of two texts, with what the other does not have in a colour of its own."""
-    if not whole:
-        return _EMPTY
-    shown = [
+    return _reading(
         Piece(text, "" if which == "same" else _TONES[side])
         for which, text in pieces
         if which in ("same", side)
-    ]
-    return Reading([*shown, Piece(whole[CAP:])])
+    )
 
 
 def _line(history: History, job_id: str, seq: int) -> RowLine | None:
@@ -91,14 +83,16 @@ def _plain(line: RowLine | None, text: str) -> Reading:
     if line is None:
         return Reading([Piece("This job does not have the row.", "muted")])
     if _is_answer(line):
-        return Reading([Piece(text)]) if text else _EMPTY
-    words = [Piece(line.outcome.value, "bad" if line.error is not None else "muted")]
+        return _reading([Piece(text)])
+    pieces = [Piece(line.outcome.value, "bad" if line.error is not None else "muted")]
     if line.error is not None:
-        words.append(Piece("\n\n" + line.error.message))
-    return Reading(words)
+        pieces.append(Piece("\n\n" + line.error.message))
+    return Reading(pieces)
 
 
-_EMPTY = Reading([Piece("The answer is empty.", "muted")])
+def _reading(pieces: Iterable[Piece]) -> Reading:
+    made = Reading(pieces)
+    return made if made.length else Reading([Piece("The answer is empty.", "muted")])
 
 
 def _note(line: RowLine | None) -> str:

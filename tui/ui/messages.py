@@ -9,6 +9,7 @@ from pathlib import Path
 from textual.message import Message
 
 from tui.core.filtering import RowFilter
+from tui.core.media import Medium
 
 
 @dataclass
@@ -128,6 +129,21 @@ class ExportRequested(Message):
 
 
 @dataclass
+class MediaRequested(Message):
+    """Images and sounds of an answer are to be saved; ``name`` is the id of its row."""
+
+    media: Sequence[Medium]
+    name: str
+
+
+@dataclass
+class SchemaRequested(Message):
+    """The answers of a job are to be checked by a schema."""
+
+    job_id: str
+
+
+@dataclass
 class FileRequested(Message):
     """A file of requests is to be chosen."""
 
@@ -135,6 +151,11 @@ class FileRequested(Message):
 @dataclass
 class SampleRequested(Message):
     """A sample file for the sandbox is to be made and shown in Compose."""
+
+
+@dataclass
+class StateChanged(Message):
+    """Something that is remembered from one run to the next should be written down now."""
 
 
 @dataclass

@@ -13,6 +13,18 @@ from tui.paths import Paths, open_private
 FILE = "dashboard.json"
 
 
+class TableLook(msgspec.Struct):
+    """How a person has arranged a table of rows; empty means as it comes.
+
+    ``columns`` are keys in the order shown, ``widths`` those that were resized, in cells.
+    """
+
+    columns: list[str] = []
+    widths: dict[str, int] = {}
+    sort: str = "seq"
+    descending: bool = False
+
+
 class State(msgspec.Struct):
     """Where the person was; anything missing or unreadable is simply forgotten."""
 
@@ -26,6 +38,10 @@ class State(msgspec.Struct):
     account: str = ""
     sort: str = "age"
     descending: bool = False
+    looks: dict[str, TableLook] = {}
+    """The table of rows for each kind of job, by its endpoint."""
+    filters: dict[str, str] = {}
+    """Queries by the names that a person gave them."""
 
     @classmethod
     def load(cls, paths: Paths) -> State:

@@ -22,7 +22,6 @@ from tui.ui.dialogs.delete import DeleteDialog
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.key import KeyAnswer, KeyDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
-from tui.ui.dialogs.retry import RetryAnswer, RetryDialog, RetryFacts
 from tui.ui.external import show_outside
 from tui.ui.messages import (
     AccountFilterRequested,
@@ -33,14 +32,17 @@ from tui.ui.messages import (
     ExternalRequested,
     FileRequested,
     JobRequested,
+    MediaRequested,
     RemoteRequested,
     RetryRequested,
     SampleRequested,
+    SchemaRequested,
     SettingsRequested,
     SubmitRequested,
 )
 from tui.ui.pencil import annotate, choose_account, show_details
 from tui.ui.remotedesk import RemoteDesk
+from tui.ui.rowwork import RowWork, title_of
 from tui.ui.sample import write_sample
 from tui.ui.tuning import change_settings
 from tui.ui.wholes import WholeJobs
@@ -60,7 +62,7 @@ _UNCERTAIN = (
 )
 
 
-class Work(WholeJobs):
+class Work(RowWork, WholeJobs):
     """The verbs of the dashboard.
 
     Args:
@@ -103,6 +105,10 @@ class Work(WholeJobs):
                 self._start("dialog", choose_account(self._app), "Choosing an account")
             case SettingsRequested():
                 self._start("dialog", change_settings(self._app, self._engine), "Settings")
+            case MediaRequested():
+                self._start("media", self.save_media(asked), "Saving files")
+            case SchemaRequested():
+                self._start("schema", self.check_schema(asked), "Checking answers")
             case ExternalRequested():
                 show_outside(self._app, asked)
 
@@ -210,7 +216,7 @@ class Work(WholeJobs):
         self._app.take_changes()
         self._app.main.show_in_list(job.id)
         await self._keyed(job.account, lambda: self._engine.submit(job.id, patient=True))
-        self._say(f"{_title(job)} is on its way")
+        self._say(f"{title_of(job)} is on its way")
 
     async def submit_draft(self, asked: DraftSubmitRequested) -> None:
         """Ask, and send a job that was not sent."""
@@ -225,31 +231,7 @@ class Work(WholeJobs):
         title = f"Submit {one_line(job.name, 36)}?"
         if await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit")):
             await self._keyed(job.account, lambda: self._engine.submit(job.id, patient=True))
-            self._say(f"{_title(job)} is on its way")
-
-    async def retry(self, asked: RetryRequested) -> None:
-        """Plan, ask, and send rows again."""
-        job = self._engine.history.job(asked.job_id)
-        whole = await self._engine.plan_retry(job.id, asked.rows, permanent_too=True)
-        facts = RetryFacts(
-            subject=asked.subject,
-            rows=whole.rows - whole.permanent,
-            permanent=whole.permanent,
-            provider=whole.provider_name,
-            account=whole.account,
-            model=whole.model,
-        )
-        answer: RetryAnswer | None = await self._app.push_screen_wait(
-            RetryDialog(facts, edit=asked.edit)
-        )
-        if answer is None:
-            return
-        plan = await self._engine.plan_retry(
-            job.id, asked.rows, answer.edits, permanent_too=answer.with_permanent
-        )
-        self._app.main.results.clear_marks()
-        await self._keyed(plan.account, lambda: self._engine.retry(plan))
-        self._say(f"{formatting.counted(plan.rows, 'row')} of {_title(job)} on the way again")
+            self._say(f"{title_of(job)} is on its way")
 
     async def remote(self, account: str | None) -> None:
         """Show what the provider has, and the job that was chosen there."""
@@ -269,7 +251,7 @@ class Work(WholeJobs):
         job = self._engine.history.job(asked.job_id)
         if asked.verb == "collect":
             await self._keyed(job.account, lambda: self._engine.collect(job.id))
-            self._say(f"{_title(job)}: everything that there is now is here")
+            self._say(f"{title_of(job)}: everything that there is now is here")
         elif asked.verb == "cancel":
             await self._cancel(job)
         elif asked.verb == "delete":
@@ -285,7 +267,7 @@ class Work(WholeJobs):
         dialog = ConfirmDialog("Stop this job?", facts, "Stop it", note, dangerous=True)
         if await self._app.push_screen_wait(dialog):
             await self._keyed(job.account, lambda: self._engine.cancel(job.id))
-            self._say(f"{_title(job)} is being cancelled")
+            self._say(f"{title_of(job)} is being cancelled")
 
     async def _delete(self, job: Job) -> None:
         facts = [
@@ -302,12 +284,8 @@ class Work(WholeJobs):
             return
         await self._keyed(job.account, lambda: self._engine.delete(job.id, remote=also))
         where = f" here and at {provider}" if also else ""
-        self._say(f"{_title(job)} is deleted{where}")
+        self._say(f"{title_of(job)} is deleted{where}")
 
 
 def _name(provider: str, account: str) -> str:
     return f"{one_line(provider, 30)} (account {one_line(account, 20)})"
-
-
-def _title(job: Job) -> str:
-    return one_line(job.name, 40)

@@ -9,14 +9,18 @@ import msgspec
 
 from tui.core.data import parsed_answer
 from tui.core.filtering import RowSelection
-from tui.core.outcome import ANSWERED
+from tui.core.outcome import ANSWERED, Outcome
 from tui.core.readers import READERS
 from tui.core.results import UnreadableLineError
-from tui.core.rows import Attempt, RowLine
+from tui.core.rows import Attempt, RowLine, Usage
 from tui.errors import HistoryError, UsageError
 from tui.store.export.options import ExportOptions
+from tui.store.guarding import told_as_damage
 from tui.store.history import History
 from tui.store.inputs import InputColumns
+from tui.store.jobs import job_pk
+from tui.store.lines import RowReader
+from tui.store.terms import Terms
 
 PAGE = 1000
 """Rows read at a time."""
@@ -25,14 +29,30 @@ PAGE = 1000
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A row, or an attempt at one, ready to be written.
 
-    ``wire`` is the provider's line where raw lines were asked for; ``inputs`` the row's values
-    of the table.
+    ``wire`` is the provider's line where raw lines were asked for, and ``line`` then says
+    nothing; ``inputs`` are the row's values of the table.
     """
 
     seq: int
     line: RowLine
     inputs: tuple[object, ...] | None = None
     wire: bytes = b""
+
+
+_UNREAD = RowLine(
+    custom_id="",
+    outcome=Outcome.PENDING,
+    attempt=1,
+    http_status=None,
+    error=None,
+    finish_reason=None,
+    model=None,
+    text="",
+    data=None,
+    usage=Usage(),
+    cost=None,
+)
+"""Stands for a row of which only the bytes are wanted."""
 
 
 class Records:
@@ -57,6 +77,13 @@ class Records:
         self._selection = selection
         self._open = ExitStack()
         self._inputs: InputColumns | None = None
+        pk = job_pk(history.database.read, job_id)
+        if pk is None:
+            raise _gone()
+        # One for all rows: the files that it reads from stay open.
+        job = (pk, job_id)
+        self._reader = RowReader(history.database.read, history.paths, job, Terms())
+        self._open.callback(self._reader.close)
         if options.join:
             self._inputs = self._open.enter_context(InputColumns(history.paths, job_id))
             if not self._inputs.columns:
@@ -89,7 +116,9 @@ class Records:
         seqs = self._selection.seqs
         for start in range(0, len(seqs), PAGE):
             page = seqs[start : start + PAGE]
-            if options.attempts or options.raw:
+            if options.raw and not options.attempts:
+                yield self._wires(page)
+            elif options.attempts:
                 yield self._attempts(page, options)
             else:
                 yield self._merged(page)
@@ -98,23 +127,28 @@ class Records:
         part = RowSelection(seqs=seqs, total=self._selection.total)
         lines = list(self.history.row_lines(self.job_id, part))
         if len(lines) != len(seqs):
-            raise HistoryError("rows of this job are gone", "Was it deleted meanwhile?")
+            raise _gone()
         if self._inputs is None:
             return [Record(seq, line) for seq, line in zip(seqs, lines, strict=True)]
         values = self._inputs.rows(seqs)
         return [Record(*row) for row in zip(seqs, lines, values, strict=True)]
 
+    def _wires(self, seqs: Sequence[int]) -> list[Record]:
+        with told_as_damage(self.history.database.path):
+            return [Record(seq, _UNREAD, None, wire) for seq, wire in self._reader.wires(seqs)]
+
     def _attempts(self, seqs: Sequence[int], options: ExportOptions) -> list[Record]:
         values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
-        part = RowSelection(seqs=seqs, total=self._selection.total)
         records: list[Record] = []
-        details = self.history.details(self.job_id, part)
-        for seq, detail, inputs in zip(seqs, details, values, strict=True):
-            attempts = detail.attempts
+        for seq, inputs in zip(seqs, values, strict=True):
+            with told_as_damage(self.history.database.path):
+                detail = self._reader.detail(seq)
+            if detail is None:
+                raise _gone()
             # From the first to the last, as they happened.
-            shown = sorted(attempts, key=_number) if options.attempts else attempts[:1]
+            shown = sorted(detail.attempts, key=_number)
             if not shown and not options.raw:
-                shown = (Attempt(row=detail.row),)
+                shown = [Attempt(row=detail.row)]
             for attempt in shown:
                 line = line_of(attempt)
                 if not options.raw:
@@ -122,6 +156,10 @@ class Records:
                 elif attempt.line:
                     records.append(Record(seq, line, None, attempt.line))
         return records
+
+
+def _gone() -> HistoryError:
+    return HistoryError("rows of this job are gone", "Was it deleted meanwhile?")
 
 
 def _number(attempt: Attempt) -> int:

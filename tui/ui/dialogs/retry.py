@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, Horizontal
-from textual.validation import Integer
-from textual.widgets import Button, Input, Label, Static
+from textual.containers import Horizontal
+from textual.widgets import Button, Static
 
-from tui.core.text import visible
+from tui.core.text import one_line, visible
+from tui.errors import BatchdeckError
 from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
 from tui.ui.tones import Part, content
@@ -46,16 +47,13 @@ class RetryDialog(Dialog[RetryAnswer | None]):
 
     Args:
         facts: What would be sent.
-        edit: Can model and ``max_tokens`` be changed?
+        price: Reckons, for hopeless rows going along or not, what it may cost.
     """
 
     TITLE_TEXT = "Send rows again?"
     DEFAULT_CSS = """
     RetryDialog > .dialog { width: 68; }
     RetryDialog #retry-also { height: 1; margin-bottom: 1; }
-    RetryDialog Grid {
-        grid-size: 2; grid-columns: 12 1fr; grid-rows: 1; height: 2; margin-bottom: 1;
-    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "Yes"),
@@ -63,39 +61,43 @@ class RetryDialog(Dialog[RetryAnswer | None]):
         Binding("a", "also", show=False),
     ]
 
-    def __init__(self, facts: RetryFacts, *, edit: bool = False) -> None:
+    def __init__(
+        self, facts: RetryFacts, price: Callable[[bool], Awaitable[str]] | None = None
+    ) -> None:
         super().__init__()
         self._facts = facts
-        self._edit = edit
-        # With an edit even a hopeless row may succeed.
-        self._also = edit
+        self._price = price
+        self._cost = "…" if price is not None else ""
+        self._also = False
 
     def compose_inside(self) -> ComposeResult:
         """Facts, what can be chosen, buttons."""
         yield Static("", classes="dialog-text", id="retry-facts", markup=False)
-        if self._edit:
-            with Grid():
-                yield Label("model")
-                yield Input(placeholder=visible(self._facts.model), compact=True, id="retry-model")
-                yield Label("max_tokens")
-                yield Input(
-                    placeholder="as it was",
-                    compact=True,
-                    type="integer",
-                    validators=[Integer(minimum=1)],
-                    valid_empty=True,
-                    id="retry-tokens",
-                )
-        elif self._facts.permanent:
+        if self._facts.permanent:
             yield Static("", id="retry-also")
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel  esc", id="no", compact=True)
             yield Button("Send  y", id="yes", variant="primary", compact=True)
 
     def on_mount(self) -> None:
-        """The harmless answer has the focus, or the first thing to edit."""
+        """The harmless answer has the focus."""
         self._draw()
-        self.query_one("#retry-model" if self._edit else "#no").focus()
+        self.query_one("#no").focus()
+        self._reckon()
+
+    def _reckon(self) -> None:
+        if self._price is not None:
+            self._cost = "…"
+            self.run_worker(
+                self._reckoned(self._price), group="price", exclusive=True, exit_on_error=False
+            )
+
+    async def _reckoned(self, price: Callable[[bool], Awaitable[str]]) -> None:
+        try:
+            self._cost = await price(self._also)
+        except BatchdeckError as error:
+            self._cost = f"not known: {one_line(error.message, 40)}"
+        self._draw()
 
     def _draw(self) -> None:
         self.query_one("#retry-facts", Static).update(content(self._words()))
@@ -117,16 +119,14 @@ class RetryDialog(Dialog[RetryAnswer | None]):
             ("provider    ", "muted"),
             (f"{visible(facts.provider)} (account {visible(facts.account)})", ""),
         ]
-        if self._edit:
-            return parts
         parts += [("\nmodel       ", "muted"), (visible(facts.model) or "-", "")]
+        if self._cost:
+            parts += [("\ncost        ", "muted"), (self._cost, "")]
         if facts.permanent:
             fate = "go along" if self._also else "stay out"
             left = formatting.counted(facts.permanent, "row")
             parts.append((f"\n\n{left} will fail again unchanged and {fate}", "warn"))
-            parts.append(
-                ("\nMend those in the file, or change the model or max_tokens with R.", "muted")
-            )
+            parts.append(("\nR changes them before they are sent; a lets them go along.", "muted"))
         return parts
 
     @on(events.Click, "#retry-also")
@@ -135,18 +135,14 @@ class RetryDialog(Dialog[RetryAnswer | None]):
 
     def action_also(self) -> None:
         """Let hopeless rows go along, or not."""
-        if not self._edit and self._facts.permanent:
+        if self._facts.permanent:
             self._also = not self._also
             self._draw()
+            self._reckon()
 
     def action_confirm(self) -> None:
         """Send."""
         self._send()
-
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.focus_next()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
@@ -157,19 +153,7 @@ class RetryDialog(Dialog[RetryAnswer | None]):
             self.dismiss(None)
 
     def _send(self) -> None:
-        edits: dict[str, Any] = {}
-        if self._edit:
-            tokens = self.query_one("#retry-tokens", Input)
-            if tokens.value and not tokens.is_valid:
-                self.app.bell()
-                tokens.focus()
-                return
-            model = self.query_one("#retry-model", Input).value.strip()
-            if model:
-                edits["model"] = model
-            if tokens.value:
-                edits["max_tokens"] = int(tokens.value)
         if not self._facts.rows and not self._also:
             self.app.bell()
             return
-        self.dismiss(RetryAnswer(edits, self._also))
+        self.dismiss(RetryAnswer({}, self._also))

@@ -265,18 +265,24 @@ class CompareScreen(Screen[None]):
         found, place = self.found, self._rows.cursor_id
         if found is None or not isinstance(place, int):
             self.difference = None
-            for page in (self._left, self._right):
-                page.show(None)
+            self._left.show(None)
+            self._right.show(None)
             return
         history = self._engine.history
+        widths = self._left.text_width, self._right.text_width
+
+        def cut() -> tuple[Difference, Cut, Cut]:
+            made = read_difference(history, found, place)
+            return made, Cut.of(made.left, widths[0]), Cut.of(made.right, widths[1])
+
         try:
-            made = await asyncio.to_thread(read_difference, history, found, place)
+            made, left, right = await asyncio.to_thread(cut)
         except BatchdeckError as error:
             self.app.notify(error.message, markup=False, severity="error")
             return
         self.difference = made
-        for page, reading in ((self._left, made.left), (self._right, made.right)):
-            page.show(await asyncio.to_thread(Cut.of, reading, page.text_width))
+        self._left.show(left)
+        self._right.show(right)
         self._left.border_subtitle, self._right.border_subtitle = made.notes
 
     def action_leave(self) -> None:
@@ -308,11 +314,16 @@ def _side(side: Side) -> list[Part]:
     facts = [
         one_line(side.model, 24) or "-",
         formatting.money(side.cost, side.currency),
-        "JSON -" if not side.checked else f"{formatting.percent(side.passed, side.checked)} JSON",
+        _passes(side),
         f"{formatting.percent(side.answered, side.rows)} answered",
         f"{_short(side.input_tokens)} in, {_short(side.output_tokens)} out",
     ]
     return [("  " + " · ".join(facts), "muted")]
+
+
+def _passes(side: Side) -> str:
+    rate = formatting.percent(side.passed, side.checked) if side.checked else "-"
+    return f"{rate} {'fit' if side.has_schema else 'JSON'}"
 
 
 def _short(value: int | None) -> str:

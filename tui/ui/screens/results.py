@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Sequence
 
 from textual import work
 
@@ -12,15 +11,27 @@ from tui.core.filtering import RowFilter
 from tui.core.jobs import Job
 from tui.core.status import BatchStatus, is_terminal
 from tui.ui.commands import Scope, bindings
+from tui.ui.dialogs.columns import ColumnsDialog
+from tui.ui.dialogs.filters import FiltersAnswer, FiltersDialog
 from tui.ui.messages import (
     CopyRequested,
     ExportRequested,
     ExternalRequested,
     JobRequested,
+    MediaRequested,
     RetryRequested,
+    SchemaRequested,
+    StateChanged,
 )
 from tui.ui.screens.results_view import ResultsView
+from tui.ui.widgets.group_source import group_words
+from tui.ui.widgets.row_columns import chosen_columns, offered, usual_keys
 from tui.ui.widgets.row_source import RowSource
+
+_OF_THE_TABLE = frozenset(
+    {"filter", "errors_only", "groups", "columns", "filters", "narrower", "wider"}
+)
+"""Commands that make no sense while one row fills the pane."""
 
 
 class ResultsPane(ResultsView):
@@ -34,16 +45,19 @@ class ResultsPane(ResultsView):
         job = self._job
         if command_id in ("next_row", "previous_row", "view", "back"):
             return "" if self.is_reading else None
+        if command_id == "save_media":
+            return "" if self.is_reading else None
         if command_id == "attempt":
             return "" if self.is_reading and self._view.has_attempts else None
-        if self.is_reading and command_id in ("filter", "errors_only", "groups"):
+        if self.is_reading and command_id in _OF_THE_TABLE:
             return None
         if job is None:
             return "No job is shown: choose one in Batches (2)."
-        if command_id in ("retry", "retry_edit") and not self._rows.marked:
-            return _why_no_retry(job)
+        if command_id in ("retry", "retry_edit"):
+            chosen = self._rows.marked or self._groups.has_focus or self._query.names_its_rows
+            return "" if chosen else _why_no_retry(job)
         if command_id == "groups" and not self._groups.row_count:
-            return "No row of this job failed."
+            return "No row of this job has a problem."
         if command_id == "cancel" and (is_terminal(job.status) or job.status is BatchStatus.DRAFT):
             return "The job is not running."
         return ""
@@ -75,16 +89,75 @@ class ResultsPane(ResultsView):
     def _retry(self, *, edit: bool) -> None:
         if self.job_id is None:
             return
-        rows: RowFilter | Sequence[int] | None = None
-        subject = "every row without an answer"
-        source = self._rows.source
-        if self._rows.marked and isinstance(source, RowSource):
-            rows = [seq for seq in source.selection.seqs if seq in self._rows.marks]
-            subject = "the marked rows"
+        group = self._groups.group if self._groups.has_focus else None
+        if group is not None:
+            rows = RowFilter(groups=frozenset({group.key}))
+            subject = f"the rows with {group_words(group)}"
+            # Unchanged they would end alike.
+            edit = edit or group.retryable is False
+            self.post_message(RetryRequested(self.job_id, rows, edit, subject))
+        elif self._rows.marked:
+            self.run_worker(
+                self._retry_marked(self.job_id, edit), group="marks", exit_on_error=False
+            )
         elif self._query.is_filtered:
-            rows = self._query.unanswered
-            subject = "the rows shown that have no answer"
-        self.post_message(RetryRequested(self.job_id, rows, edit, subject))
+            named = self._query.names_its_rows
+            subject = "the rows shown" if named else "the rows shown that have no answer"
+            self.post_message(RetryRequested(self.job_id, self._query.unanswered, edit, subject))
+        else:
+            self.post_message(RetryRequested(self.job_id, None, edit))
+
+    async def _retry_marked(self, job_id: str, edit: bool) -> None:
+        marks, source = self._rows.marks, self._rows.source
+        if not isinstance(source, RowSource):
+            return
+        if not marks.inverted:
+            rows = sorted(seq for seq in marks.named if isinstance(seq, int))
+        else:
+            # All but some of a million rows: not on the event loop.
+            named, seqs = set(marks.named), source.selection.seqs
+            rows = await asyncio.to_thread(lambda: [seq for seq in seqs if seq not in named])
+        self.post_message(RetryRequested(job_id, rows, edit, "the marked rows"))
+
+    def action_columns(self) -> None:
+        """Choose the columns of the table."""
+        names = self._inputs.columns
+        shown = [column.key for column in self._rows.columns]
+        dialog = ColumnsDialog(offered(names), shown, usual_keys(names))
+        self.app.push_screen(dialog, self._columns_chosen)
+
+    def _columns_chosen(self, shown: list[str] | None) -> None:
+        if shown is None:
+            return
+        usual = shown == usual_keys(self._inputs.columns)
+        self.note_look(columns=[] if usual else shown, **({"widths": {}} if usual else {}))
+        self.post_message(StateChanged())
+        self._rows.set_columns(chosen_columns(self.look, self._inputs.columns))
+        source = self._rows.source
+        if isinstance(source, RowSource):
+            self._show_rows(source.selection)
+
+    def action_filters(self) -> None:
+        """Keep the query by a name, or recall one."""
+        dialog = FiltersDialog(self.state.filters, self._query.where)
+        self.app.push_screen(dialog, self._filters_answered)
+
+    def _filters_answered(self, answer: FiltersAnswer | None) -> None:
+        if answer is None:
+            return
+        if self.state.filters != answer.kept:
+            self.state.filters = answer.kept
+            self.post_message(StateChanged())
+        if answer.use is not None:
+            self._ask_for(self._query.asking(answer.use))
+
+    def action_narrower(self) -> None:
+        """Make the chosen column narrower."""
+        self._rows.resize_column(-2)
+
+    def action_wider(self) -> None:
+        """Make the chosen column wider."""
+        self._rows.resize_column(2)
 
     def action_cancel(self) -> None:
         """Ask to stop the job."""
@@ -147,6 +220,20 @@ class ResultsPane(ResultsView):
             self.post_message(CopyRequested(whole, "the answer"))
         elif detail is not None:
             self.post_message(CopyRequested(detail.row.custom_id, "the id of the row"))
+
+    @work(group="media", exit_on_error=False)
+    async def action_save_media(self) -> None:
+        """Ask where to save the images and sounds of the answer that is read."""
+        media, detail = await self._view.media(), self._view.detail
+        if media and detail is not None:
+            self.post_message(MediaRequested(media, detail.row.custom_id))
+        else:
+            self.notify("There are no images or sounds in this answer", markup=False)
+
+    def action_schema(self) -> None:
+        """Ask by which schema the answers are to be checked."""
+        if self.job_id is not None:
+            self.post_message(SchemaRequested(self.job_id))
 
     def action_pager(self) -> None:
         """Read the whole answer in the pager."""

@@ -57,6 +57,7 @@ class SummaryScreen(Screen[None]):
         Binding("escape,q,u", "leave", "Back"),
         Binding("f", "field", "Field"),
         Binding("w", "stop_words", "Stop words"),
+        Binding("r,ctrl+r", "again", "Read again"),
         Binding("j,down", "scroll(1)", "Down", show=False),
         Binding("k,up", "scroll(-1)", "Up", show=False),
         Binding("pagedown,space,ctrl+d", "page(1)", "Page down", show=False),
@@ -164,6 +165,10 @@ class SummaryScreen(Screen[None]):
             self._stop.set()
         else:
             self.dismiss(None)
+
+    def action_again(self) -> None:
+        """Read the rows once more, if the job has changed meanwhile."""
+        self._read()
 
     def action_stop_words(self) -> None:
         """Leave out words that say little, or count them again."""
@@ -282,11 +287,10 @@ def _money(made: Summary) -> Lines:
 def _time(made: Summary, width: int, height: int) -> Lines:
     pace = made.pace
     took = "-" if pace.seconds is None else formatting.duration(pace.seconds)
-    rate = (
-        "-"
-        if pace.rows_per_second is None
-        else f"{formatting.short_number(pace.rows_per_second)} rows a second"
-    )
+    rate = "-"
+    if pace.rows_per_second is not None:
+        speed = pace.rows_per_second
+        rate = f"{speed:.1f} rows/s" if speed < 10 else f"{formatting.short_number(speed)} rows/s"
     lines = fact_lines([("took", took), ("pace", rate)])
     if pace.seconds:
         lines += curve_lines(pace.points, made.counts.total, pace.seconds, width, height)

@@ -95,6 +95,10 @@ class FilterLine(Horizontal):
         self._set_editing(True)
         self._field.focus()
 
+    def may_leave(self, text: str) -> bool:
+        """Is the text one that can be kept?"""
+        return True
+
     def restore(self, text: str) -> None:
         """Look for a text that was looked for before, without telling it."""
         self._text = text
@@ -140,6 +144,9 @@ class FilterLine(Horizontal):
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
         self._look_for(event.value)
+        if not self.may_leave(event.value):
+            self.app.bell()
+            return
         self._set_editing(False)
         self.post_message(self.Left(self))
 

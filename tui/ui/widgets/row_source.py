@@ -4,29 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tui.core.filtering import RowSelection
 from tui.core.rows import Row
-from tui.core.text import one_line
-from tui.ui import formatting
-from tui.ui.status import outcome_parts
-from tui.ui.tones import Parts
-from tui.ui.widgets.table_model import Cell, Cells, Column
-
-PREVIEW_WIDTH = 300
-
-ROW_COLUMNS = (
-    Column("seq", "#", 6, align="right", drop=5, sortable=True),
-    Column("custom_id", "Id", 14, flex=1, sortable=True),
-    Column("outcome", "Outcome", 11, sortable=True),
-    Column("code", "Code", 5, align="right", drop=4, sortable=True),
-    Column("attempt", "Try", 4, align="right", drop=6, sortable=True),
-    Column("input_tokens", "In", 6, align="right", drop=7, sortable=True),
-    Column("output_tokens", "Out", 6, align="right", drop=3, sortable=True),
-    Column("cost", "Cost", 8, align="right", drop=8, sortable=True),
-    Column("preview", "Answer", 36, flex=3),
-)
+from tui.ui.widgets.row_columns import ROW_COLUMNS, cells_of
+from tui.ui.widgets.table_model import Cells, Column
 
 
 class RowReader(Protocol):
@@ -37,6 +20,29 @@ class RowReader(Protocol):
         ...
 
 
+class Inputs(Protocol):
+    """The columns of the table that a job was composed of, if it was."""
+
+    columns: tuple[str, ...]
+
+    def rows(self, seqs: Sequence[int]) -> list[tuple[Any, ...] | None]:
+        """The values of some rows, in the order asked."""
+        ...
+
+
+class NoInputs:
+    """The job did not come from a table."""
+
+    columns: tuple[str, ...] = ()
+
+    def rows(self, seqs: Sequence[int]) -> list[tuple[Any, ...] | None]:
+        """Nothing for each row."""
+        return [None] * len(seqs)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class RowSource:
     """The rows of a job that a filter let through.
 
@@ -45,15 +51,27 @@ class RowSource:
         job_id: The job.
         selection: The rows, in order.
         ascending: Are the sequence numbers in rising order?
+        columns: What is shown of a row.
+        inputs: The columns of the table that the job came from.
     """
 
     def __init__(
-        self, history: RowReader, job_id: str, selection: RowSelection, *, ascending: bool
+        self,
+        history: RowReader,
+        job_id: str,
+        selection: RowSelection,
+        *,
+        ascending: bool,
+        columns: Sequence[Column] = ROW_COLUMNS,
+        inputs: Inputs | None = None,
     ) -> None:
         self.selection = selection
         self._history = history
         self._job_id = job_id
         self._ascending = ascending
+        self._columns = tuple(columns)
+        self._inputs = inputs or NoInputs()
+        self._joined = any(column.key.startswith("input:") for column in columns)
 
     def row_count(self) -> int:
         """How many rows are shown."""
@@ -61,7 +79,13 @@ class RowSource:
 
     def fetch(self, start: int, stop: int) -> Sequence[Cells]:
         """The cells of some rows, read from the history."""
-        return [row_cells(row) for row in self._history.rows(self._job_id, self._seqs(start, stop))]
+        seqs = self.selection.seqs[start:stop]
+        rows = self._history.rows(self._job_id, seqs)
+        values: dict[int, tuple[Any, ...] | None] = {}
+        if self._joined:
+            values = dict(zip(seqs, self._inputs.rows(seqs), strict=True))
+        names = self._inputs.columns
+        return [cells_of(row, values.get(row.seq), self._columns, names) for row in rows]
 
     def row_id(self, index: int) -> Hashable:
         """The sequence number of a row."""
@@ -79,33 +103,3 @@ class RowSource:
             return seqs.index(row_id)
         except ValueError:
             return None
-
-    def _seqs(self, start: int, stop: int) -> Sequence[int]:
-        return self.selection.seqs[start:stop]
-
-
-def row_cells(row: Row) -> Cells:
-    """The cells of one row, in the order of ``ROW_COLUMNS``."""
-    preview = one_line(row.preview, PREVIEW_WIDTH)
-    return (
-        ((formatting.number(row.seq + 1), "muted"),),
-        one_line(row.custom_id, 120),
-        outcome_parts(row.outcome),
-        _code(row),
-        str(row.attempt) if row.attempt > 1 else (("1", "muted"),),
-        _tokens(row.usage.input_tokens),
-        _tokens(row.usage.output_tokens),
-        formatting.money(row.cost) if row.cost is not None else (("-", "muted"),),
-        preview,
-    )
-
-
-def _code(row: Row) -> Cell:
-    """The HTTP status where it says something: not for 200."""
-    if row.http_status is None or row.http_status == 200:
-        return ""
-    return ((str(row.http_status), "bad" if row.error is not None else ""),)
-
-
-def _tokens(count: int | None) -> Parts:
-    return (("-", "muted"),) if count is None else ((formatting.number(count), ""),)

@@ -13,9 +13,10 @@ from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from tui.core.media import Medium, media_of_line
-from tui.core.rows import RowDetail
+from tui.core.rows import Attempt, RowDetail
+from tui.core.schemas import Schema, SchemaError
 from tui.core.text import one_line
-from tui.core.verdicts import Judge, Judgement
+from tui.core.verdicts import Judge, Judgement, Verdict
 from tui.errors import BatchdeckError
 from tui.ui import formatting
 from tui.ui.reading import Piece, Reading
@@ -39,7 +40,6 @@ class _Wish:
     read: ReadRow
     shown: int
     as_json: bool
-    judge: Judge
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class RowView(Vertical):
         super().__init__(id=id)
         self.as_json = False
         self._now = now
-        self._judge = Judge()
+        self._judge = (b"", Judge())
         self._detail: RowDetail | None = None
         self._drawing: _Drawing | None = None
         self._shown = 0
@@ -140,11 +140,6 @@ class RowView(Vertical):
         """Wait until what was asked for is shown."""
         await self._idle.wait()
 
-    def use_schema(self, judge: Judge) -> None:
-        """Check answers by another schema."""
-        self._judge = judge
-        self._draw_anew()
-
     def toggle_json(self) -> None:
         """Words, or the JSON as it came."""
         self.as_json = not self.as_json
@@ -190,7 +185,7 @@ class RowView(Vertical):
 
     def _ask(self, read: ReadRow) -> None:
         # One thread at a time: of rows that are passed quickly only the last one is read.
-        self._wish = _Wish(read, self._shown, self.as_json, self._judge)
+        self._wish = _Wish(read, self._shown, self.as_json)
         if self._idle.is_set():
             self._idle.clear()
             self.run_worker(self._carry_out(), group="row", exit_on_error=False)
@@ -219,7 +214,7 @@ class RowView(Vertical):
         sent = request_of(detail.request, detail.edits if attempt is None else attempt.edits)
         judgement = None
         if attempt is not None:
-            judgement = wish.judge.judge(attempt.row.outcome, sent, attempt.line, attempt.style)
+            judgement = self._judgement(detail.schema, attempt, sent)
         request = read_request(sent, as_json=wish.as_json)
         answer = read_attempt(attempt, as_json=wish.as_json, request=sent, judgement=judgement)
         row = detail.row if attempt is None else attempt.row
@@ -234,6 +229,15 @@ class RowView(Vertical):
             facts=tuple(facts),
             attempts=tuple(describe_attempts(detail, shown, self._moment)),
         )
+
+    def _judgement(self, schema: bytes, attempt: Attempt, sent: bytes) -> Judgement:
+        """Whether an answer has the form that was asked for; one thread at a time."""
+        if schema != self._judge[0]:
+            try:
+                self._judge = (schema, Judge(Schema(schema)) if schema else Judge())
+            except SchemaError as error:
+                return Judgement(Verdict.UNUSABLE, (str(error),))
+        return self._judge[1].judge(attempt.row.outcome, sent, attempt.line, attempt.style)
 
     def _unreadable(self, before: RowDetail, error: BatchdeckError) -> _Drawing:
         reading = Reading([Piece(error.message, "bad"), Piece(f"\n\n{error.hint}", "muted")])

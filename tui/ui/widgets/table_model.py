@@ -39,6 +39,10 @@ class Column:
     sortable: bool = False
 
 
+NARROWEST, WIDEST = 3, 200
+"""Cells to which a column can be resized."""
+
+
 class TableSource(Protocol):
     """Where a table gets its rows from; every call must be quick, it is made on the UI thread."""
 
@@ -151,7 +155,8 @@ def lay_out(columns: Sequence[Column], width: int, gap: int) -> list[tuple[int, 
         return sum(column.width + gap for _, column in kept) - gap if kept else 0
 
     while needed() > width and any(column.drop for _, column in kept):
-        worst = max(kept, key=lambda entry: entry[1].drop)
+        # Among equals the last one.
+        worst = max(reversed(kept), key=lambda entry: entry[1].drop)
         kept.remove(worst)
     spare = width - needed()
     flexible = sum(column.flex for _, column in kept)

@@ -53,6 +53,7 @@ def paint_header(
     *,
     arrow: Callable[[Column], str],
     chosen: int | None,
+    hidden: int = 0,
 ) -> Strip:
     """The line of column names.
 
@@ -63,6 +64,7 @@ def paint_header(
         chosen_style: How the name looks that ``s`` would sort by.
         arrow: What follows the name of the sort column.
         chosen: The index of that column.
+        hidden: How many columns there was no room for.
     """
     segments = [Segment(" " * GUTTER, style)]
     for place, (index, column, cells) in enumerate(layout):
@@ -72,7 +74,11 @@ def paint_header(
         label = label.rjust(cells) if column.align == "right" else label.ljust(cells)
         look = chosen_style if index == chosen else style
         segments.append(Segment(set_cell_size(label, cells), look))
-    return Strip(segments).adjust_cell_length(width, style)
+    strip = Strip(segments).adjust_cell_length(width, style)
+    if not hidden:
+        return strip
+    told = Strip([Segment(f" +{hidden}", style)])
+    return Strip.join([strip.crop(0, width - told.cell_length), told])
 
 
 def column_at(layout: Layout, x: int) -> Column | None:
@@ -82,6 +88,16 @@ def column_at(layout: Layout, x: int) -> Column | None:
         if left <= x < left + cells + GAP:
             return column
         left += cells + GAP
+    return None
+
+
+def edge_at(layout: Layout, x: int) -> Column | None:
+    """The column whose right edge is at a cell of the screen: the gap behind it."""
+    left = GUTTER
+    for _, column, cells in layout:
+        left += cells + GAP
+        if left - GAP <= x < left:
+            return column
     return None
 
 

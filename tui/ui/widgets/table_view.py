@@ -92,6 +92,7 @@ class TableView(ScrollView, can_focus=True):
         self.header_lines = 1 if show_header else 0
         self.column_cursor = 0
         self.placeholder: Parts = ()
+        self.resizable = False
         self._steady_cursor = steady_cursor
         self._source: TableSource = EmptySource()
         self._pages = PageCache(self._source)
@@ -168,6 +169,13 @@ class TableView(ScrollView, can_focus=True):
         self.sort_descending = descending
         self.refresh()
 
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns, or others widths; a source that fits them must follow."""
+        self.columns = tuple(columns)
+        self.column_cursor = min(self.column_cursor, len(self.columns) - 1)
+        self._pages.clear()
+        self.redraw()
+
     def layout_of(self, width: int) -> Layout:
         """The columns that a width has room for."""
         return lay_out(self.columns, width - GUTTER - 1, GAP)
@@ -208,18 +216,20 @@ class TableView(ScrollView, can_focus=True):
 
     def _render_header(self, width: int) -> Strip:
         arrow = "↓" if self.sort_descending else "↑"
+        layout = self.layout_of(width)
         return paint_header(
-            self.layout_of(width),
+            layout,
             width,
             self._look("header"),
             self._look("header-cursor"),
             arrow=lambda column: arrow if column.key == self.sort_column else "",
             chosen=self._chosen_column(),
+            hidden=len(self.columns) - len(layout) if self.resizable else 0,
         )
 
     def _chosen_column(self) -> int | None:
-        sortable = self.columns[self.column_cursor].sortable
-        return self.column_cursor if self.has_focus and sortable else None
+        usable = self.resizable or self.columns[self.column_cursor].sortable
+        return self.column_cursor if self.has_focus and usable else None
 
     def _state_of(self, index: int) -> str:
         if index == self.cursor and (self.has_focus or self._steady_cursor):

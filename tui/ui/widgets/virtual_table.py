@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.message import Message
 
 from tui.ui.commands import Scope, bindings
-from tui.ui.widgets.table_model import Column
-from tui.ui.widgets.table_painter import GUTTER, column_at
+from tui.ui.widgets.table_model import NARROWEST, WIDEST, Column
+from tui.ui.widgets.table_painter import GUTTER, column_at, edge_at
 from tui.ui.widgets.table_view import TableView
+
+_CLICK_PAUSE = 0.05
+"""Seconds within which the click comes that belongs to the release of a button."""
 
 
 class VirtualTable(TableView):
@@ -22,6 +25,7 @@ class VirtualTable(TableView):
         show_header: Is there a line of column names?
         markable: Can rows be marked?
         openable: Does enter open a row?
+        resizable: Can columns be made wider and narrower?
         steady_cursor: Is the cursor shown while the keys are elsewhere?
         id: The id of the widget.
     """
@@ -54,6 +58,19 @@ class VirtualTable(TableView):
             return self.table
 
     @dataclass
+    class ColumnResized(Message):
+        """Posted when a column was given a width: by a key, or by its edge in the header."""
+
+        table: VirtualTable
+        column: str
+        width: int
+
+        @property
+        def control(self) -> VirtualTable:
+            """The table."""
+            return self.table
+
+    @dataclass
     class MarksChanged(Message):
         """Posted when rows were marked or unmarked."""
 
@@ -71,12 +88,15 @@ class VirtualTable(TableView):
         show_header: bool = True,
         markable: bool = False,
         openable: bool = True,
+        resizable: bool = False,
         steady_cursor: bool = True,
         id: str | None = None,
     ) -> None:
         super().__init__(columns, show_header=show_header, steady_cursor=steady_cursor, id=id)
         self._markable = markable
         self._openable = openable
+        self.resizable = resizable
+        self._dragged: tuple[Column, int, int] | None = None
         self._anchor: int | None = None
 
     @property
@@ -96,14 +116,44 @@ class VirtualTable(TableView):
             return False
         if action == "open_row" and not self._openable:
             return False
-        if action in ("sort", "column") and not any(column.sortable for column in self.columns):
+        if (
+            action in ("sort", "column")
+            and not self.resizable
+            and not any(column.sortable for column in self.columns)
+        ):
             return False
         return super().check_action(action, parameters)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Highlight the row under the mouse."""
+        if self._dragged is not None:
+            column, width, start = self._dragged
+            self._resize_to(column.key, width + event.screen_x - start)
+            return
         index = self.index_at(event.y)
         self.hover = -1 if index is None else index
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Take hold of the edge of a column."""
+        if not self.resizable or event.y >= self.header_lines:
+            return
+        layout = self.layout_of(self.scrollable_content_region.width)
+        column = edge_at(layout, event.x)
+        if column is not None:
+            width = next(cells for _, other, cells in layout if other is column)
+            self._dragged = (column, width, event.screen_x)
+            self.capture_mouse()
+            event.stop()
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Let the edge of a column go."""
+        if self._dragged is not None:
+            self.release_mouse()
+            self.set_timer(_CLICK_PAUSE, self._let_go)
+
+    def _let_go(self) -> None:
+        # After the click that follows the release: that one is not meant to sort.
+        self._dragged = None
 
     def on_leave(self, event: events.Leave) -> None:
         """No row is under the mouse any more."""
@@ -112,6 +162,8 @@ class VirtualTable(TableView):
     def on_click(self, event: events.Click) -> None:
         """Move the cursor, mark in the gutter, sort by the header, open on a double click."""
         event.stop()
+        if self._dragged is not None:
+            return
         if event.y < self.header_lines:
             layout = self.layout_of(self.scrollable_content_region.width)
             column = column_at(layout, event.x)
@@ -149,15 +201,31 @@ class VirtualTable(TableView):
         self.move_to(self.cursor + int(self.page_size * pages))
 
     def action_column(self, step: int) -> None:
-        """To another column that rows can be sorted by."""
+        """To another column, that rows can be sorted by or that can be resized."""
         layout = self.layout_of(self.scrollable_content_region.width)
-        choices = [index for index, column, _ in layout if column.sortable]
+        choices = [index for index, column, _ in layout if self.resizable or column.sortable]
         if self.column_cursor in choices:
             place = choices.index(self.column_cursor) + step
             self.column_cursor = choices[max(0, min(place, len(choices) - 1))]
         elif choices:
             self.column_cursor = choices[0]
         self.refresh()
+
+    def resize_column(self, step: int) -> None:
+        """Make the chosen column wider by some cells, or narrower."""
+        layout = self.layout_of(self.scrollable_content_region.width)
+        for index, column, cells in layout:
+            if index == self.column_cursor:
+                self._resize_to(column.key, cells + step)
+
+    def _resize_to(self, key: str, width: int) -> None:
+        width = max(NARROWEST, min(WIDEST, width))
+        self.columns = tuple(
+            replace(column, width=width, flex=0) if column.key == key else column
+            for column in self.columns
+        )
+        self.redraw()
+        self.post_message(self.ColumnResized(self, key, width))
 
     def action_sort(self) -> None:
         """Sort by the chosen column, or the other way round."""

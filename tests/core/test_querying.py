@@ -1,0 +1,118 @@
+"""The filter language: what it means, what it complains about, what it proposes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.core.filtering import RowFilter, Span
+from tui.core.outcome import UNANSWERED, Outcome
+from tui.core.querying import completed, completions, read_query, term_of, written
+from tui.core.querykeys import KEYS
+
+EITHER = frozenset({Outcome.FAILED, Outcome.EXPIRED})
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", RowFilter()),
+        ("plain  words", RowFilter(text="plain  words")),
+        ('"two words" three', RowFilter(text="two words", texts=("three",))),
+        ("outcome:expired,failed", RowFilter(outcomes=EITHER)),
+        ("outcome:FAILED outcome:unanswered", RowFilter(outcomes=UNANSWERED)),
+        ("code:429,timeout error:400", RowFilter(codes=frozenset({"429", "timeout", "400"}))),
+        ("attempt:2", RowFilter(attempt=Span(2, 2))),
+        ("tokens:>500 tokens:<=4k", RowFilter(tokens=Span(501, 4000))),
+        ("length:<20", RowFilter(length=Span(None, 19))),
+        ("in:5-9 out:5..9", RowFilter(input_tokens=Span(5, 9), output_tokens=Span(5, 9))),
+        ("re:refund.* re:\"a b\"", RowFilter(text="re:refund.*", texts=("re:a b",))),
+        ('"re:x"', RowFilter(text="re:re:x")),
+        ("json:bad schema:ok", RowFilter(checks=frozenset({"json:bad", "schema:ok"}))),
+        ("id:row-00* model:m finish:length", RowFilter(
+            custom_id="row-00*", models=frozenset({"m"}), finish=frozenset({"length"}))),
+        ("group:AB12", RowFilter(groups=frozenset({"ab12"}))),
+        ("see http://x.org at 12:30", RowFilter(text="see http://x.org at 12:30")),
+        ("sandbox:refuse", RowFilter(text="sandbox:refuse")),
+    ],
+)  # fmt: skip
+def test_words_mean(text: str, rows: RowFilter) -> None:
+    query = read_query(text)
+    assert query.problems == ()
+    assert query.rows == rows
+
+
+def test_costs_are_bounded_exactly() -> None:
+    span = read_query("cost:>0.01").rows.cost
+    assert span.least is not None and 0.01 < span.least < 0.0100000001
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "meant"),
+    [
+        ("otcome:failed", "There is no otcome:", "outcome:failed"),
+        ("outcome:faild,expired", "There is no outcome 'faild'", "outcome:failed,expired"),
+        ("outcome:", "wants a value", ""),
+        ("tokens:many", "wants a number", ""),
+        ("tokens:>", "wants a number", ""),
+        ("re:(", "not a regular expression", ""),
+        ("json:green", "ok or bad", "json:bad"),
+        ("id:a id:b", "once", ""),
+    ],
+)
+def test_a_mistake_is_named_with_what_was_meant(text: str, told: str, meant: str) -> None:
+    query = read_query(f"x {text}")
+    (problem,) = query.problems
+    assert told in problem.message
+    assert problem.meant == meant
+    # The rest counts all the same.
+    assert query.rows.text == "x"
+    assert text.endswith(f"x {text}"[problem.start : problem.stop])
+
+
+TOKENS = st.sampled_from(
+    ["outcome:failed", "code:429", "tokens:>5", "plain", '"a b"', "re:x.*", "json:bad", ":", '"',
+     "outcome:nonsense", "x:y", "é", 'code:"a b"', "group:12", "id:*"]
+)  # fmt: skip
+
+
+@given(st.lists(TOKENS | st.text(max_size=6), max_size=6).map(" ".join))
+def test_any_words_can_be_read_and_written_again(text: str) -> None:
+    query = read_query(text)
+    again = read_query(written(query.terms))
+    assert again.problems == ()
+    assert again.rows == query.rows
+    assert [(term.key, term.value) for term in again.terms] == [
+        (term.key, term.value) for term in query.terms
+    ]
+    for problem in query.problems:
+        assert 0 <= problem.start < problem.stop <= len(text)
+    completions(text)
+    assert completed(text).startswith(text[:1])
+
+
+@given(st.text(min_size=1, max_size=12).filter(lambda text: '"' not in text and text.strip()))
+def test_any_value_can_stand_in_a_term(value: str) -> None:
+    (term,) = read_query(term_of("code", value).written).terms
+    assert (term.key, term.value) == ("code", value)
+
+
+def test_the_last_word_is_completed() -> None:
+    assert completed("code:429 outc") == "code:429 outcome:"
+    assert completions("outcome:failed,ex") == ["outcome:failed,expired"]
+    assert completed("outcome:tru") == "outcome:truncated"
+    assert completed("words") == "words"
+    assert completed("outcome:failed ") == "outcome:failed "
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+def test_every_key_explains_itself(key: object) -> None:
+    from tui.core.querykeys import Key
+
+    assert isinstance(key, Key)
+    assert key.help
+    assert re.match(rf"{key.name}:\S+$", key.example)
+    assert read_query(key.example).problems == ()

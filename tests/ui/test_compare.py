@@ -1,0 +1,95 @@
+"""Comparing two jobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ui.conftest import notes, real_app, running, screen_text, until
+from tests.ui.wholes import gate, two_jobs
+from tui.core.comparing import Kind
+from tui.paths import Paths
+from tui.ui.app import BatchdeckApp
+from tui.ui.screens.compare import CompareScreen
+
+
+def compared(app: BatchdeckApp) -> CompareScreen:
+    screen = app.screen
+    assert isinstance(screen, CompareScreen)
+    return screen
+
+
+async def test_two_jobs_side_by_side(paths: Paths) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app, (140, 40)) as pilot:
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: app.screen.query("#choose-list"))
+        assert "small model" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(app.screen, "difference", None) is not None)
+        screen = compared(app)
+        found = screen.found
+        assert found is not None
+        assert [found.count(kind) for kind in Kind] == [37, 1, 1, 1, 1]
+        shown = screen_text(app)
+        for words in ("41 ids", "37 same", "1 different", "r0002", "angry", "positive"):
+            assert words in shown, words
+        assert "r0003" not in shown
+        difference = screen.difference
+        assert difference is not None
+        marked = [piece.text for piece in difference.left.pieces if piece.tone == "removed"]
+        assert any("angry" in text for text in marked)
+
+        await pilot.press("3")
+        await until(pilot, lambda: "r0003" in screen_text(app))
+        await until(pilot, lambda: "rate limit" in screen_text(app))
+        await pilot.press("4")
+        await until(pilot, lambda: "This job does not have the row." in screen_text(app))
+        assert "plain words" in screen_text(app)
+        await pilot.press("0")
+        await until(pilot, lambda: screen.query_one("#compare-rows").row_count == 41)  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_what_counts_as_a_difference_can_be_changed(paths: Paths) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: app.screen.query("#choose-list"))
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(app.screen, "found", None) is not None)
+        assert "JSON as data" in screen_text(app)
+        await pilot.press("d", "w")
+        await until(pilot, lambda: "white space ignored" in screen_text(app))
+        assert "JSON as data" not in screen_text(app)
+
+
+async def test_a_comparison_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_jobs(paths, 1500)
+    _, begun = gate(monkeypatch, "tui.engine.insight.compare_jobs")
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: app.screen.query("#choose-list"))
+        await pilot.press("enter")
+        await until(pilot, lambda: begun and "esc stops" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "so far: stopped" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_one_job_alone_says_why_not(paths: Paths) -> None:
+    from tests.store.bench import Desk
+    from tests.ui.wholes import add_job
+
+    desk = Desk(paths)
+    add_job(desk, "alone", {"a": "b"})
+    desk.history.close()
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: notes(app))
+        assert notes(app) == ["There is no other job to compare with."]

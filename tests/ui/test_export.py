@@ -1,0 +1,120 @@
+"""The export dialog: rows, formats, switches, progress."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from textual.widgets import Checkbox, Input, RadioSet
+
+from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
+from tests.ui.wholes import files_of, gate, two_jobs
+from tui.paths import Paths
+from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.progress import ProgressDialog
+
+
+async def opened(app: BatchdeckApp, pilot: BatchdeckPilot, path: Path) -> None:
+    """Open the dialog, and type another path."""
+    await pilot.press("x")
+    await until(pilot, lambda: app.screen.query("#export-path"))
+    app.screen.query_one(Input).value = str(path)
+    await pilot.pause()
+
+
+def switch(app: BatchdeckApp, name: str) -> Checkbox:
+    return app.screen.query_one(f"#export-{name}", Checkbox)
+
+
+async def test_the_end_of_the_name_decides(paths: Paths, tmp_path: Path) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await opened(app, pilot, tmp_path / "o.pdf")
+        assert ".parquet" in screen_text(app)
+        await pilot.press("enter")
+        assert app.screen.query("#export-path")
+        app.screen.query_one(Input).value = str(tmp_path / "o.sqlite")
+        await until(pilot, lambda: "an SQLite database" in screen_text(app))
+        assert switch(app, "raw").disabled and switch(app, "join").disabled
+        assert not switch(app, "attempts").disabled
+        await pilot.press("enter")
+        await until(pilot, lambda: notes(app))
+        assert notes(app)[0].startswith("40 rows written to ")
+    with closing(sqlite3.connect(tmp_path / "o.sqlite")) as connection:
+        assert connection.execute("SELECT count(*) FROM rows").fetchone() == (40,)
+
+
+async def test_switches_are_taken(paths: Paths, tmp_path: Path) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await opened(app, pilot, tmp_path / "o.csv")
+        switch(app, "expand").toggle()
+        await pilot.press("enter")
+        await until(pilot, lambda: notes(app))
+    with (tmp_path / "o.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows[0]["data.label"] == "positive"
+
+
+async def test_marked_shown_or_all(paths: Paths, tmp_path: Path) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 40)
+        await pilot.press("slash", *"angry")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 1)
+        await pilot.press("enter", "space")
+        await opened(app, pilot, tmp_path / "o.jsonl")
+        for words in ("the marked rows: 1", "the rows shown: 1", "all rows: 40"):
+            assert words in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: notes(app))
+        assert [json.loads(one)["custom_id"] for one in (tmp_path / "o.jsonl").open()] == ["r0002"]
+
+        await opened(app, pilot, tmp_path / "all.jsonl")
+        radios = app.screen.query_one(RadioSet)
+        radios.focus()
+        await pilot.press("down", "down", "space")
+        await until(pilot, lambda: radios.pressed_index == 2)
+        await pilot.press("ctrl+s")
+        await until(pilot, (tmp_path / "all.jsonl").exists)
+        assert len((tmp_path / "all.jsonl").read_bytes().splitlines()) == 40
+
+
+async def test_what_is_there_is_asked_about(paths: Paths, tmp_path: Path) -> None:
+    two_jobs(paths)
+    (tmp_path / "o.html").write_text("old")
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await opened(app, pilot, tmp_path / "o.html")
+        await pilot.press("enter")
+        await until(pilot, lambda: "is there already" in screen_text(app))
+        assert (tmp_path / "o.html").read_text() == "old"
+        await pilot.press("enter")
+        await until(pilot, lambda: notes(app))
+        assert "<!doctype html>" in (tmp_path / "o.html").read_text()
+
+
+async def test_writing_can_be_stopped(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_jobs(paths, 1500)
+    _, begun = gate(monkeypatch, "tui.engine.insight.export_rows")
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await opened(app, pilot, tmp_path / "o.jsonl")
+        await pilot.press("enter")
+        await until(pilot, lambda: begun and isinstance(app.screen, ProgressDialog))
+        assert "esc stops" in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        await until(pilot, lambda: notes(app))
+        assert notes(app) == ["Stopped: nothing was written"]
+    assert files_of(tmp_path) == []

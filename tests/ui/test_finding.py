@@ -1,0 +1,387 @@
+"""The Results pane: finding rows by a query, arranging the table, working on groups of errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.widgets import Input, OptionList
+
+from tests.ui.conftest import BatchdeckPilot, fake_app, running, screen_text, until
+from tests.ui.fakes import KEYS, FakeEngine, a_job, with_counts
+from tui.core.filtering import RowFilter, RowSort
+from tui.core.outcome import UNANSWERED, Outcome
+from tui.engine.events import RowsCollected
+from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.columns import ColumnsDialog
+from tui.ui.dialogs.filters import FiltersDialog
+from tui.ui.dialogs.retry import RetryDialog
+from tui.ui.state import State, TableLook
+from tui.ui.widgets.chip_bar import ChipBar
+from tui.ui.widgets.error_groups import ErrorGroups
+from tui.ui.widgets.row_columns import ROW_COLUMNS
+from tui.ui.widgets.virtual_table import VirtualTable
+
+WIDE = (130, 40)
+
+
+async def opened(app: BatchdeckApp, pilot: BatchdeckPilot) -> VirtualTable:
+    await pilot.press("enter")
+    await until(pilot, lambda: app.main.pane == "results")
+    await until(pilot, lambda: app.main.results.query_one(ErrorGroups).row_count)
+    return app.main.results.rows_table
+
+
+async def ask(app: BatchdeckApp, pilot: BatchdeckPilot, words: str) -> None:
+    """Open the line, let words be in it, and keep them."""
+    await pilot.press("slash")
+    app.main.results.query_one("#filter-input", Input).value = words
+    await pilot.press("enter")
+
+
+def selections(engine: FakeEngine) -> list[RowFilter]:
+    return [asked[1] for asked in engine.asked if asked[0] == "select"]
+
+
+async def test_a_query_is_typed_completed_and_kept_as_chips(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await pilot.press("slash")
+        await until(pilot, lambda: "tokens:>500" in screen_text(app))
+        await pilot.press(*"outcome:fa")
+        await until(pilot, lambda: "tab outcome:failed" in screen_text(app))
+        await pilot.press("tab", "space", *"code:429")
+        await until(pilot, lambda: rows.row_count == 10)
+        assert rows.has_focus is False
+        await pilot.press("enter")
+        await until(pilot, lambda: rows.has_focus)
+        text = screen_text(app)
+        assert "outcome:failed ✕" in text and "code:429 ✕" in text
+        assert "10 of 1,000" in text
+        assert selections(engine)[-1] == RowFilter(
+            outcomes=frozenset({Outcome.FAILED}), codes=frozenset({"429"})
+        )
+
+
+async def test_a_mistake_is_told_below_the_line_and_mended_with_tab(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await pilot.press("slash")
+        app.main.results.query_one("#filter-input", Input).value = "outcome:faild "
+        await until(pilot, lambda: "There is no outcome 'faild'" in screen_text(app))
+        await pilot.press("enter")
+        assert app.focused is not None and app.focused.id == "filter-input"
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: rows.has_focus)
+        assert app.main.results.where == "outcome:failed"
+        await until(pilot, lambda: rows.row_count == 20)
+        assert "There is no outcome" not in screen_text(app)
+
+
+async def test_a_chip_is_taken_away_by_mouse_and_by_key(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: rows.row_count == 20)
+        await pilot.press("slash")
+        field = app.main.results.query_one("#filter-input", Input)
+        assert field.value == "outcome:unanswered "
+        await pilot.press(*"code:400", "down")
+        await until(pilot, lambda: rows.row_count == 10)
+        await pilot.click(ChipBar, offset=(3, 0))
+        await until(pilot, lambda: app.main.results.where == "code:400")
+        rows.focus()
+        await pilot.press("shift+tab")
+        assert isinstance(app.focused, ChipBar)
+        await pilot.press("delete")
+        await until(pilot, lambda: rows.row_count == 1000)
+        assert app.main.results.where == ""
+        assert rows.has_focus
+
+
+async def test_escape_stops_a_search_and_then_clears_it(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    engine.slow_for = True
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await ask(app, pilot, "needle")
+        # The first hit is there while the search goes on.
+        await until(pilot, lambda: rows.row_count == 1)
+        await until(pilot, lambda: "looking 1 of 1,000" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "stopped 1 of 1,000" in screen_text(app))
+        assert app.main.results.where == "needle"
+        await pilot.press("escape")
+        await until(pilot, lambda: rows.row_count == 1000)
+        assert "stopped" not in screen_text(app)
+
+
+async def test_data_that_arrives_does_not_start_a_search_anew(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    engine.slow_for = True
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await ask(app, pilot, "needle")
+        await until(pilot, lambda: rows.row_count == 1)
+        searches = len(selections(engine))
+        for _ in range(5):
+            engine.events.publish(RowsCollected("job0000001", "b1", 1000))
+            await pilot.pause()
+        assert len(selections(engine)) == searches
+        engine.slow_for = False
+        # It is done once more when the first one has come to its end.
+        await until(pilot, lambda: len(selections(engine)) == searches + 1)
+
+
+async def test_a_filter_is_kept_by_a_name_and_recalled(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await ask(app, pilot, "code:429")
+        await until(pilot, lambda: rows.row_count == 10)
+        await pilot.press("F")
+        await until(pilot, lambda: isinstance(app.screen, FiltersDialog))
+        await pilot.press(*"too fast", "enter")
+        await until(pilot, lambda: app.screen is app.main)
+        assert State.load(engine.paths).filters == {"too fast": "code:429"}
+        await pilot.press("escape")
+        await until(pilot, lambda: rows.row_count == 1000)
+        await pilot.press("F")
+        await until(pilot, lambda: "too fast" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: rows.row_count == 10)
+        await pilot.press("F")
+        await until(pilot, lambda: isinstance(app.screen, FiltersDialog))
+        await pilot.press("d", "escape")
+        await until(pilot, lambda: app.screen is app.main)
+        assert State.load(engine.paths).filters == {}
+
+
+async def test_columns_are_chosen_ordered_and_remembered(engine: FakeEngine) -> None:
+    engine.history.add(a_job(), a_job(2, endpoint="/v1/embeddings"))
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        rows = await opened(app, pilot)
+        assert [column.key for column in rows.columns][:3] == ["seq", "custom_id", "outcome"]
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
+        # The place in the input goes; the id changes places with the outcome.
+        await pilot.press("space", "j", "J", "enter")
+        await until(pilot, lambda: app.screen is app.main)
+        assert [column.key for column in rows.columns][:2] == ["outcome", "custom_id"]
+        header = next(line for line in screen_text(app).split("\n") if "Answer" in line)
+        assert header.index("Outcome") < header.index("Id")
+        app.main.open_job("job0000002")
+        await pilot.pause()
+        assert rows.columns[0].key == "seq"
+        app.main.open_job("job0000001")
+        await pilot.pause()
+        assert rows.columns[0].key == "outcome"
+        looks = State.load(engine.paths).looks
+        assert looks["/v1/chat/completions"].columns[:2] == ["outcome", "custom_id"]
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
+        await pilot.click("#columns", offset=(4, 0))
+        await pilot.press("r", "enter")
+        await until(pilot, lambda: app.screen is app.main)
+        assert rows.columns[0].key == "seq"
+
+
+async def test_a_table_without_a_column_is_refused(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        await opened(app, pilot)
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
+        dialog = app.screen
+        assert isinstance(dialog, ColumnsDialog)
+        listed = dialog.query_one(OptionList)
+        # What is not shown at first stands at the end.
+        for index in range(len(ROW_COLUMNS)):
+            listed.highlighted = index
+            listed.action_select()
+        await pilot.pause()
+        await pilot.press("enter")
+        assert app.screen is dialog
+
+
+async def test_columns_are_resized_by_keys_and_by_their_edge(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        rows = await opened(app, pilot)
+
+        def width(key: str) -> int:
+            layout = rows.layout_of(rows.scrollable_content_region.width)
+            return next(cells for _, column, cells in layout if column.key == key)
+
+        before = width("custom_id")
+        await pilot.press("l", "greater_than_sign", "greater_than_sign", "less_than_sign")
+        assert width("custom_id") == before + 2
+        edge = 2 + width("seq") + 2 + width("custom_id")
+        await pilot.mouse_down(rows, offset=(edge, 0))
+        await pilot.hover(rows, offset=(edge + 5, 0))
+        await pilot.mouse_up(rows, offset=(edge + 5, 0))
+        await pilot.pause()
+        assert width("custom_id") == before + 7
+        assert app.main.results.look.widths == {"custom_id": before + 7}
+        # A drag is no click: the order is as before.
+        assert rows.sort_column == "seq"
+        asked = len(selections(engine))
+        await pilot.click(rows, offset=(edge - 12, 0))
+        await until(pilot, lambda: len(selections(engine)) > asked)
+        assert rows.sort_column == "custom_id"
+
+
+async def test_every_offered_column_of_a_row_sorts(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, (200, 40)) as pilot:
+        rows = await opened(app, pilot)
+        for column in rows.columns:
+            if column.key == "preview":
+                continue
+            assert column.sortable, column.key
+            rows.column_cursor = [other.key for other in rows.columns].index(column.key)
+            asked = len(engine.asked)
+            await pilot.press("s")
+            await until(pilot, lambda asked=asked: len(engine.asked) > asked)
+            order = engine.asked[-1][2]
+            assert order.column == column.key
+        assert app.main.results.look.sort == "cost"
+
+
+async def test_the_order_is_remembered_for_the_kind_of_job(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    state = State(looks={"/v1/chat/completions": TableLook(sort="output_tokens", descending=True)})
+    state.save(engine.paths)
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        await opened(app, pilot)
+        await until(pilot, lambda: any(asked[0] == "select" for asked in engine.asked))
+        assert engine.asked[-1][2] == RowSort(column="output_tokens", descending=True)
+        assert "Out↓" in screen_text(app)
+
+
+class Table:
+    """The columns of a table, as the history reads them."""
+
+    columns = ("id", "review", "stars")
+
+    def rows(self, seqs: Any) -> list[tuple[Any, ...] | None]:
+        return [(f"r{seq}", f"Broke [after] {seq} weeks\x1b", seq % 5) for seq in seqs]
+
+    def close(self) -> None:
+        pass
+
+
+async def test_the_columns_of_the_table_stand_beside_the_answers(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    engine.history.tables["job0000001"] = Table()
+    app = fake_app(engine)
+    async with running(app, (130, 45)) as pilot:
+        rows = await opened(app, pilot)
+        await until(pilot, lambda: "Broke [a" in screen_text(app))
+        keys = [column.key for column in rows.columns]
+        assert keys[2:4] == ["input:review", "input:stars"]
+        assert "\x1b" not in screen_text(app)
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
+        assert "column of the table" in screen_text(app)
+
+
+async def test_groups_take_one_line_on_a_low_screen_until_they_have_the_keys(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        groups = app.main.results.query_one(ErrorGroups)
+        assert groups.is_folded and groups.size.height == 1
+        assert "2 problems" in screen_text(app)
+        height = rows.size.height
+        await pilot.press("E")
+        await until(pilot, lambda: groups.size.height == 2)
+        assert "fix the request" in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: rows.size.height == height)
+        assert rows.has_focus
+
+
+async def test_one_key_shows_a_group_and_one_sends_it_again(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        await opened(app, pilot)
+        text = screen_text(app)
+        assert "transient" in text and "It passes: send these rows" in text and "1%" in text
+        await pilot.press("E", "r")
+        await until(pilot, lambda: isinstance(app.screen, RetryDialog))
+        assert engine.asked[-1][0] == "plan_retry"
+        planned = [asked for asked in engine.asked if asked[0] == "plan_retry"]
+        assert planned[-1][2] == RowFilter(groups=frozenset({KEYS[0]}))
+        assert "429 rate_limit_exceeded" in screen_text(app)
+
+
+async def test_a_job_with_cut_answers_alone_can_be_sent_again_by_its_group(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(with_counts(a_job(), succeeded=980, truncated=20))
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.pane == "results")
+        results = app.main.results
+        assert results.why_not("retry") == "Every row has an answer."
+        await ask(app, pilot, "outcome:truncated")
+        await until(pilot, lambda: results.where == "outcome:truncated")
+        assert results.why_not("retry") == ""
+
+
+async def test_marks_are_sent_whatever_is_shown(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await pilot.press("space")
+        await pilot.press("e")
+        await until(pilot, lambda: rows.row_count == 20)
+        await pilot.press("space")
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RetryDialog))
+        planned = next(asked for asked in engine.asked if asked[0] == "plan_retry")
+        assert len(planned[2]) == 2 and planned[2][0] == 0
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        await pilot.press("A")
+        await until(pilot, lambda: "20 marked" in screen_text(app))
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RetryDialog))
+        planned = [asked for asked in engine.asked if asked[0] == "plan_retry"][-1]
+        assert len(planned[2]) == 20
+
+
+async def test_what_is_filtered_by_text_keeps_to_rows_without_an_answer(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        rows = await opened(app, pilot)
+        await ask(app, pilot, "tokens:>5 row-00001")
+        await until(pilot, lambda: rows.has_focus)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RetryDialog))
+        planned = next(asked for asked in engine.asked if asked[0] == "plan_retry")
+        assert planned[2].outcomes == UNANSWERED
+        assert planned[2].text == "row-00001" and planned[2].tokens.least == 6

@@ -1,0 +1,113 @@
+"""Looking at the whole of a job."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ui.conftest import real_app, running, screen_text, until
+from tests.ui.wholes import gate, two_jobs
+from tui.paths import Paths
+from tui.ui.screens.summary import SummaryScreen
+
+
+async def test_from_batches_to_the_words_of_a_field(paths: Paths) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app, (120, 40)) as pilot:
+        await pilot.press("u")
+        await until(pilot, lambda: "Values of data.label" in screen_text(app))
+        screen = app.screen
+        assert isinstance(screen, SummaryScreen)
+        shown = screen_text(app)
+        for words in ("large model", "positive", "Length of answers", "median", "took", "1m"):
+            assert words in shown, words
+        assert "Words in" not in shown
+
+        await pilot.press("f")
+        await until(pilot, lambda: app.screen.query("#choose-list"))
+        await pilot.press(*"data.why", "enter")
+        await until(pilot, lambda: "Words in data.why" in screen_text(app))
+        assert "delivery" in screen_text(app)
+        assert screen.summary is not None and "the" in dict(screen.summary.words.items)
+
+        await pilot.press("w")
+        await until(pilot, lambda: screen.summary and "the" not in dict(screen.summary.words.items))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_from_results(paths: Paths) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.results.rows_table.row_count > 1)
+        await pilot.press("u")
+        await until(pilot, lambda: "Outcomes" in screen_text(app))
+        assert "Output tokens" not in screen_text(app)
+        await pilot.press("G")
+        await until(pilot, lambda: "Finish reasons" in screen_text(app))
+        await pilot.press("g")
+        await until(pilot, lambda: "Outcomes" in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_reading_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_jobs(paths, 1500)
+    _, begun = gate(monkeypatch, "tui.engine.summary.summarize")
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("u")
+        await until(pilot, lambda: begun and "esc stops" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "stopped" in screen_text(app))
+        assert "of the first 500 of 1,500 rows" in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_it_is_read_once_while_the_job_stays_as_it_is(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_jobs(paths)
+    let_go, begun = gate(monkeypatch, "tui.engine.summary.summarize")
+    let_go()
+    app = real_app(paths)
+    async with running(app) as pilot:
+        for _ in range(2):
+            await pilot.press("u")
+            await until(pilot, lambda: getattr(app.screen, "summary", None) is not None)
+            await pilot.press("escape")
+            await until(pilot, lambda: app.screen is app.main)
+    assert begun == [1]
+
+
+@pytest.fixture
+def damaged(paths: Paths) -> None:
+    _, newer = two_jobs(paths)
+    for file in paths.job_folder(newer).glob("*.output.jsonl"):
+        file.write_bytes(file.read_bytes().replace(b"custom_id", b"custom-id"))
+
+
+@pytest.mark.usefixtures("damaged")
+async def test_a_damaged_file_is_told(paths: Paths) -> None:
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("u")
+        await until(pilot, lambda: "is not what it was" in screen_text(app))
+        await until(pilot, lambda: app.screen is app.main)
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (140, 40), (200, 60)])
+async def test_nothing_is_cut_at_any_size(paths: Paths, size: tuple[int, int]) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app, size) as pilot:
+        await pilot.press("u")
+        await until(pilot, lambda: getattr(app.screen, "summary", None) is not None)
+        await until(pilot, lambda: app.screen.query("Card"))
+        for card in app.screen.query("Card"):
+            lines = card.render()
+            assert max(len(line) for line in lines.plain.split("\n")) <= card.content_size.width
+            assert len(lines.plain.split("\n")) == card.content_size.height

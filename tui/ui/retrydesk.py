@@ -1,0 +1,86 @@
+"""What stands between the dialogs of a retry and the engine: plans, previews and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tui.engine.budgeting import cost_range
+from tui.engine.engine import Engine
+from tui.engine.retrier import RetryPlan
+from tui.ui.dialogs.retry import RetryFacts
+from tui.ui.dialogs.retry_edit import RetryPreview
+from tui.ui.messages import RetryRequested
+
+
+class RetryDesk:
+    """The rows of one retry, while a person decides.
+
+    The rows are found when the dialog opens, and are the ones that are sent: what another
+    retry sends meanwhile is left out of it.
+
+    Args:
+        engine: Which does the work.
+        asked: Which rows.
+    """
+
+    def __init__(self, engine: Engine, asked: RetryRequested) -> None:
+        self._engine = engine
+        self._asked = asked
+        self._plans: dict[bool, RetryPlan] = {}
+
+    async def facts(self) -> RetryFacts:
+        """What the dialog tells of the rows.
+
+        Raises:
+            UsageError: There is nothing to send.
+        """
+        whole = await self._rows(also=True)
+        return RetryFacts(
+            subject=self._asked.subject,
+            rows=whole.rows - whole.permanent,
+            permanent=whole.permanent,
+            provider=whole.provider_name,
+            account=whole.account,
+            model=whole.model,
+        )
+
+    async def proposed(self) -> dict[str, Any]:
+        """The changes that the rows call for."""
+        return await self._engine.propose_edits(await self._rows(also=True))
+
+    async def plan(self, edits: Mapping[str, Any], also: bool) -> RetryPlan:
+        """What is to be sent.
+
+        Raises:
+            UsageError: Without the hopeless rows there is nothing to send.
+        """
+        return (await self._rows(also=also)).changed(edits)
+
+    async def rehearse(self, edits: Mapping[str, Any], also: bool) -> RetryPreview:
+        """A few rows, changed."""
+        plan = await self.plan(edits, also)
+        return RetryPreview(plan.rows, await self._engine.rehearse_retry(plan, edits))
+
+    async def price(self, edits: Mapping[str, Any], also: bool) -> str:
+        """What all rows may cost, in words."""
+        plan = await self.plan(edits, also)
+        if self._engine.account(plan.account).provider == "sandbox":
+            return "free"
+        return cost_range(await self._engine.estimate(plan))
+
+    async def price_unchanged(self, also: bool) -> str:
+        """What the rows may cost as they are."""
+        if (
+            not also
+            and (await self._rows(also=True)).permanent == (await self._rows(also=True)).rows
+        ):
+            return "-"
+        return await self.price({}, also)
+
+    async def _rows(self, *, also: bool) -> RetryPlan:
+        if also not in self._plans:
+            self._plans[also] = await self._engine.plan_retry(
+                self._asked.job_id, self._asked.rows, permanent_too=also
+            )
+        return self._plans[also]
