@@ -21,6 +21,7 @@ from tui.engine.events import (
 )
 from tui.ui.bridge import EngineBridge
 from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.delete import DeleteDialog
 from tui.ui.journal import Journal
 
 
@@ -157,16 +158,16 @@ async def test_what_is_lost_is_asked_about(engine: FakeEngine, key: str, verb: s
     async with running(app) as pilot:
         for answer in ("enter", "escape", key, "n"):
             await pilot.press(key)
-            await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+            await until(pilot, lambda: isinstance(app.screen, ConfirmDialog | DeleteDialog))
             assert app.focused is not None and app.focused.id == "no"
             await pilot.press(answer)
             if answer == key:
-                assert isinstance(app.screen, ConfirmDialog)
+                assert isinstance(app.screen, ConfirmDialog | DeleteDialog)
                 await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.main)
         assert (verb, "job0000001") not in engine.asked
         await pilot.press(key)
-        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await until(pilot, lambda: isinstance(app.screen, ConfirmDialog | DeleteDialog))
         await pilot.press("y")
         await until(pilot, lambda: (verb, "job0000001") in engine.asked)
 
