@@ -142,3 +142,14 @@ def test_a_stopped_search_gives_what_it_found(desk: Desk, monkeypatch: pytest.Mo
 
     found = desk.history.select(job, RowFilter(text="needle"), stop=stop)
     assert list(found.seqs) == [0, 1, 2, 3]
+
+
+def test_a_sort_that_nobody_wants_any_more_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selecting, "_STEPS", 10)
+    job = desk.job([str(number) for number in range(50)])
+    order = RowSort(column="custom_id", descending=True)
+    assert list(desk.history.select(job, order=order, stop=lambda: True).seqs) == []
+    assert len(desk.history.select(job, order=order, stop=lambda: False).seqs) == 50
+    assert len(desk.history.select(job, order=order).seqs) == 50

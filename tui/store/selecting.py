@@ -26,6 +26,9 @@ _SORTS = {
 Partial = Callable[[RowSelection], None]
 """Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
 
+_STEPS = 20_000
+"""Steps of SQLite between two questions whether to go on: about a millisecond."""
+
 _PARTIAL_SECONDS = 0.15
 """Between two tellings at the least."""
 
@@ -62,12 +65,30 @@ def select_rows(
         seqs: Sequence[int] = everything
     else:
         sql, values = _query(job_pk, rows, order)
-        cursor = connection.execute(sql, values)
-        seqs = array("q", (row[0] for row in cursor))
+        seqs = _numbers(connection, sql, values, stop)
     if search is not None:
         teller = None if partial is None else _Teller(partial, total).look
         seqs = search.among(seqs, total, stop=stop, tell=teller)
     return RowSelection(seqs=seqs, total=total)
+
+
+def _numbers(
+    connection: sqlite3.Connection,
+    sql: str,
+    values: dict[str, Any],
+    stop: Callable[[], bool] | None,
+) -> array[int]:
+    """The numbers that a query gives; none when it is stopped, for a sort has no first rows."""
+    if stop is not None:
+        connection.set_progress_handler(lambda: int(stop()), _STEPS)
+    try:
+        return array("q", (row[0] for row in connection.execute(sql, values)))
+    except sqlite3.OperationalError:
+        if stop is None or not stop():
+            raise
+        return array("q")
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 class _Teller:
