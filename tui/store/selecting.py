@@ -15,8 +15,8 @@ from tui.store.searching import Stop, Tell
 Partial = Callable[[RowSelection], None]
 """Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
 
-_STOP_STEPS = 200_000
-"""Steps of SQLite's machine between two looks at whether to stop: some milliseconds."""
+_STOP_STEPS = 20_000
+"""Steps of SQLite's machine between two looks at whether to stop: about a millisecond."""
 
 _PARTIAL_SECONDS = 0.15
 """Between two tellings at the least."""
