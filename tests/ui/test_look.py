@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import fake_app, until
+from tests.ui.conftest import fake_app, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
 from tui.config import Config
 from tui.core.counts import Counts, RemoteCounts
@@ -131,8 +131,7 @@ def test_side_by_side_in_light_colours(filled: FakeEngine, snap_compare: Any) ->
 def test_retry_dialog(filled: FakeEngine, snap_compare: Any) -> None:
     async def steps(pilot: Pilot[Any]) -> None:
         await steps_of("r", job="job0000002")(pilot)
-        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
-        await pilot.pause()
+        await until(pilot, lambda: "free" in screen_text(pilot.app))
 
     assert snap_compare(fake_app(filled), terminal_size=(80, 24), run_before=steps)
 

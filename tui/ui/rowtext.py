@@ -115,6 +115,9 @@ def _answer(attempt: Attempt, value: Any, request: bytes) -> Iterable[Piece]:
     blocks = answer_blocks(body) if body else None
     if blocks is None and body and not text:
         blocks = [Block(kind="json", text=pretty(body))]
+    if blocks is None and value is None and not text:
+        # Too many parts, or no JSON at all: what came is shown as it is.
+        return _json(None, attempt.line).pieces
     if blocks is None:
         blocks = [text_or_json(text) if text else Block(kind="note", text="The answer is empty.")]
     return pieces_of(blocks)

@@ -43,9 +43,12 @@ class Cut:
     def made(cls, reading: Reading, parts: Sequence[Content], width: int) -> Cut:
         """Cut parts that there are already, in another width."""
         lines: list[Content] = []
-        for part in parts:
-            lines += _lines(part, width)
         rest = reading.rest_after(len(parts) - 1)
+        for number, part in enumerate(parts, 1):
+            # The end of a line ends the part; it does not begin an empty one.
+            follows = number < len(parts) or rest is not None
+            ended = follows and part.plain.endswith("\n")
+            lines += _lines(part.right_crop(1) if ended else part, width)
         if rest is not None:
             lines += _lines(content([rest]), width)
         return cls(reading, tuple(parts), tuple(lines), width)
@@ -92,6 +95,7 @@ class Page(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.border_title = title
         self._cut: Cut | None = None
+        self._more = 0
         self._strips: LRUCache[int, Strip] = LRUCache(_STRIPS_KEPT)
 
     @property
@@ -115,6 +119,7 @@ class Page(ScrollView, can_focus=True):
         self._strips.clear()
         self._measure()
         if top:
+            self._more = 0
             self.scroll_home(animate=False)
         if cut is not None and cut.width != self.text_width:
             self._wrap_anew()
@@ -140,7 +145,9 @@ class Page(ScrollView, can_focus=True):
     def action_more(self) -> None:
         """Show the next part as well."""
         if self._cut is not None and not self._cut.is_whole:
-            self._lengthen()
+            self._more += 1
+            if self._more == 1:
+                self._lengthen()
 
     @work(group="page", exclusive=True, exit_on_error=False)
     async def _wrap_anew(self) -> None:
@@ -150,13 +157,17 @@ class Page(ScrollView, can_focus=True):
             if self._cut is cut:
                 self.show(made, top=False)
 
-    @work(group="page", exclusive=True, exit_on_error=False)
+    @work(group="more", exit_on_error=False)
     async def _lengthen(self) -> None:
-        cut = self._cut
-        if cut is not None:
-            made = await asyncio.to_thread(cut.longer)
-            if self._cut is cut:
-                self.show(made, top=False)
+        """Show as many parts more as were asked for, one after the other."""
+        try:
+            while self._more and (cut := self._cut) is not None and not cut.is_whole:
+                made = await asyncio.to_thread(cut.longer)
+                if self._cut is cut:
+                    self.show(made, top=False)
+                    self._more -= 1
+        finally:
+            self._more = 0
 
     def notify_style_update(self) -> None:
         """Lines hold colours of the theme."""
