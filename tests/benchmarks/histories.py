@@ -175,7 +175,8 @@ class FileDialect:
                     yield chunk
                     await asyncio.sleep(0)
 
-            yield Download(chunks(), appends=False, growing=False, total=None)
+            size = self._path.stat().st_size
+            yield Download(chunks(), appends=False, growing=False, total=size)
 
 
 async def collect(history: History, batch: Batch, results: Path) -> None:

@@ -15,7 +15,7 @@ from tui.core.filtering import RowFilter, RowSort, SortColumn, Span
 from tui.core.outcome import ANSWERED, OUTCOME_CODES, Outcome
 from tui.core.rows import Row, RowError
 from tui.errors import UsageError
-from tui.store import conditions, searching
+from tui.store import conditions, searching, selecting
 from tui.store.batches import give_up_rows
 from tui.store.merging import set_aside
 
@@ -257,3 +257,14 @@ def test_sorting_that_is_not_wanted_any_more_stops(desk: Desk) -> None:
     assert len(desk.history.select(job, order=order, stop=lambda: True)) in (0, 3000)
     # The connection is as good as before.
     assert len(desk.history.select(job, order=order, stop=lambda: False)) == 3000
+
+
+def test_a_sort_that_nobody_wants_any_more_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selecting, "_STEPS", 10)
+    job = desk.job([str(number) for number in range(50)])
+    order = RowSort(column="custom_id", descending=True)
+    assert list(desk.history.select(job, order=order, stop=lambda: True).seqs) == []
+    assert len(desk.history.select(job, order=order, stop=lambda: False).seqs) == 50
+    assert len(desk.history.select(job, order=order).seqs) == 50

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from tui.core.jobs import Batch
 from tui.core.outcome import Outcome
-from tui.core.readers import READERS
 from tui.core.remote import BatchIssue, RemoteBatch, ResultSource
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus
@@ -25,9 +23,10 @@ from tui.engine.events import DownloadProgressed, RowsCollected
 from tui.errors import GarbledAnswerError, HistoryError, RequestRefusedError
 from tui.paths import open_private
 from tui.providers.base import Dialect, Download
+from tui.store.aside import FileIndexer, Task
 from tui.store.batches import give_up_rows, pending_in
 from tui.store.files import begin_anew, mark_received, result_file
-from tui.store.indexing import ResultFile, ResultIndexer
+from tui.store.indexing import ResultFile
 
 _WRITE_BYTES = 1 << 18
 _INDEX_BYTES = 1 << 20
@@ -109,21 +108,41 @@ class Collector:
         replaced = file.complete and file.ref != source.ref
         if file.complete and not (source.growing or replaced or doubted):
             return
-        indexer = self._indexer(dialect, batch, file)
+        indexer = await asyncio.to_thread(self._indexer, dialect, batch, file)
+        try:
+            afresh = replaced or doubted
+            await self._fetch_on(dialect, batch, source, file, indexer, afresh=afresh)
+        finally:
+            await asyncio.to_thread(indexer.close)
+
+    async def _fetch_on(
+        self,
+        dialect: Dialect,
+        batch: Batch,
+        source: ResultSource,
+        file: ResultFile,
+        indexer: FileIndexer,
+        *,
+        afresh: bool,
+    ) -> None:
+        context = self._context
+        database = context.history.database
         size = file.path.stat().st_size if file.path.exists() else 0
         if size > indexer.indexed:
             # Bytes that an earlier run wrote and did not index.
             await asyncio.to_thread(indexer.run, complete=False)
         # The disk may have lost what was indexed: a power cut, a person.
-        anew = replaced or doubted or size < indexer.indexed
+        anew = afresh or size < indexer.indexed
         # Else from the end of the last whole line: servers that go on by lines would leave
         # the rest of a cut one standing in the middle.
         have, lines = (0, 0) if anew else (indexer.indexed, indexer.lines)
         async with dialect.download(source, have_bytes=have, have_lines=lines) as download:
             if not download.appends and (have or anew):
                 file = await asyncio.to_thread(begin_anew, database, file)
-                indexer = self._indexer(dialect, batch, file)
+                await asyncio.to_thread(indexer.begin_anew)
                 have = 0
+            if download.total is not None:
+                await asyncio.to_thread(indexer.expect, have + download.total)
             self._doubted.discard((batch.id, source.kind))
             received = await self._stream(batch, file.path, have, download, indexer)
         context.reach("downloaded")
@@ -135,19 +154,18 @@ class Collector:
         self._tell_rows(batch, indexer)
         context.reach("collected")
 
-    def _indexer(self, dialect: Dialect, batch: Batch, file: ResultFile) -> ResultIndexer:
-        rules: Mapping[str, bool] = dialect.retry_rules
-        only = None
-        if batch.native_of is not None:
-            only = frozenset(self._context.history.rows_of(batch.id))
-        return ResultIndexer(
-            self._context.history.database,
-            batch.id,
-            file,
-            reader=READERS[dialect.result_style],
-            rules=rules,
-            only=only,
+    def _indexer(self, dialect: Dialect, batch: Batch, file: ResultFile) -> FileIndexer:
+        history = self._context.history
+        task = Task(
+            database=str(history.database.path),
+            batch=batch.id,
+            pk=file.pk,
+            path=str(file.path),
+            style=dialect.result_style,
+            rules=dict(dialect.retry_rules),
+            only=history.rows_of(batch.id) if batch.native_of is not None else None,
         )
+        return FileIndexer(history.database, task)
 
     async def _stream(
         self,
@@ -155,7 +173,7 @@ class Collector:
         path: Path,
         have: int,
         download: Download,
-        indexer: ResultIndexer,
+        indexer: FileIndexer,
     ) -> int:
         """Write the body to the disk and index behind it; the answer is the file's size."""
         received = have
@@ -201,7 +219,7 @@ class Collector:
             )
         return received
 
-    def _tell_rows(self, batch: Batch, indexer: ResultIndexer) -> None:
+    def _tell_rows(self, batch: Batch, indexer: FileIndexer) -> None:
         self._context.publish(RowsCollected(batch.job_id, batch.id, rows=indexer.lines))
 
 

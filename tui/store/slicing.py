@@ -77,7 +77,7 @@ class Slice:
         """Read lines until the slice is so large, or there are no more whole ones.
 
         Args:
-            stream: Buffered, and standing at ``end``.
+            stream: Buffered.
             size: Bytes to read at least; the line that reaches it is read whole.
             complete: The file will not grow: a last line without an end is a line.
             reader: Reads a line in the batch's dialect.
@@ -87,6 +87,8 @@ class Slice:
             Were there whole lines?
         """
         start = offset = self.end
+        # Again from the start of a line that was cut when the slice before ended with it.
+        stream.seek(start)
         most = start + size
         answered = self.answered
         # Each line is let go before the next is read: a slice that held all of its lines at
