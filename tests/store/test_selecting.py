@@ -262,7 +262,7 @@ def test_sorting_that_is_not_wanted_any_more_stops(desk: Desk) -> None:
 def test_a_sort_that_nobody_wants_any_more_ends(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selecting, "_STOP_STEPS", 10)
+    monkeypatch.setattr(selecting, "_STEPS", 10)
     job = desk.job([str(number) for number in range(50)])
     order = RowSort(column="custom_id", descending=True)
     assert list(desk.history.select(job, order=order, stop=lambda: True).seqs) == []

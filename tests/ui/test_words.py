@@ -172,6 +172,7 @@ def test_a_query_is_changed_by_keys() -> None:
     assert errors.errors_only and errors.where == "outcome:unanswered"
     assert query.toggled_group("ab12").toggled_group("ab12") == query
     assert query.toggled_group("ab12").toggled_group("cd34").group == "cd34"
+    assert query.asking("outcome:failed code:400 x").toggled_group("ab12").where == "group:ab12 x"
     text = query.asking("x")
     assert text.unanswered.outcomes == UNANSWERED and text.unanswered.text == "x"
     assert query.asking("json:bad").unanswered == query.asking("json:bad").rows

@@ -15,7 +15,7 @@ from tui.store.searching import Stop, Tell
 Partial = Callable[[RowSelection], None]
 """Told, in the thread that selects, the rows found so far: the first at once, then the rest."""
 
-_STOP_STEPS = 20_000
+_STEPS = 20_000
 """Steps of SQLite's machine between two looks at whether to stop: about a millisecond."""
 
 _PARTIAL_SECONDS = 0.15
@@ -82,7 +82,7 @@ def _found(
     """The numbers that a statement gives; none when it was stopped while it sorted."""
     seqs = array("q")
     if stop is not None:
-        connection.set_progress_handler(lambda: int(stop()), _STOP_STEPS)
+        connection.set_progress_handler(lambda: int(stop()), _STEPS)
     try:
         seqs.extend(row[0] for row in connection.execute(sql, values))
     except sqlite3.OperationalError:

@@ -16,6 +16,8 @@ from tui.core.text import one_line
 
 _ERRORS = "unanswered"
 
+_SAID_BY_GROUP = frozenset({"group", "outcome", "code", "status", "error"})
+
 _read = lru_cache(maxsize=64)(read_query)
 
 
@@ -96,8 +98,11 @@ class RowQuery:
         return self._of(others if self.errors_only else [term_of("outcome", _ERRORS), *others])
 
     def toggled_group(self, key: str) -> RowQuery:
-        """Only one group of errors, or all again if it is that one already."""
-        others = [term for term in self.terms if term.key != "group"]
+        """Only one group of errors, or all again if it is that one already.
+
+        Other words about outcomes and codes give way: the group says it more exactly.
+        """
+        others = [term for term in self.terms if term.key not in _SAID_BY_GROUP]
         return self._of(others if key == self.group else [term_of("group", key), *others])
 
     def sorted_by(self, column: str) -> RowQuery:

@@ -76,7 +76,8 @@ class ResultsPane(ResultsView):
 
     def action_groups(self) -> None:
         """Give the keys to the groups of errors."""
-        self._groups.focus()
+        # At once: a key that follows quickly is meant for the groups already.
+        self.screen.set_focus(self._groups)
 
     def action_retry(self) -> None:
         """Ask to send again what is marked, else what is filtered, else all without an answer."""
