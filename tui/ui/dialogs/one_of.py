@@ -29,7 +29,7 @@ class Choice:
     about: str = ""
 
 
-class ChooseDialog(Dialog[str | None]):
+class OneOfDialog(Dialog[str | None]):
     """A text to type, and below it what fits; the answer is the value of a choice.
 
     Args:
@@ -40,10 +40,10 @@ class ChooseDialog(Dialog[str | None]):
     """
 
     DEFAULT_CSS = """
-    ChooseDialog > .dialog { width: 72; height: 80%; max-height: 24; }
-    ChooseDialog Input { margin-bottom: 1; }
-    ChooseDialog OptionList { height: 1fr; border: none; padding: 0; }
-    ChooseDialog .dialog-keys { height: 1; margin: 1 0; }
+    OneOfDialog > .dialog { width: 72; height: 80%; max-height: 24; }
+    OneOfDialog Input { margin-bottom: 1; }
+    OneOfDialog OptionList { height: 1fr; border: none; padding: 0; }
+    OneOfDialog .dialog-keys { height: 1; margin: 1 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,ctrl+n", "move(1)", show=False, priority=True),
