@@ -13,8 +13,8 @@ from tui.core.jobs import Batch, Cost, Job
 from tui.core.status import BatchStatus, Submission
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.ask import AskDialog
+from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.details import DetailsDialog
-from tui.ui.dialogs.one_of import OneOfDialog
 from tui.ui.state import State
 
 
@@ -84,7 +84,7 @@ async def test_one_account_is_listed_and_escape_lists_all(engine: FakeEngine) ->
     app = fake_app(engine)
     async with running(app) as pilot:
         await pilot.press("a")
-        await until(pilot, lambda: isinstance(app.screen, OneOfDialog))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         assert "All accounts" in screen_text(app) and "2 jobs" in screen_text(app)
         # The key that opened the list goes down in it.
         await pilot.press("a", "a", "enter")
@@ -99,7 +99,7 @@ async def test_an_account_is_chosen_by_mouse(engine: FakeEngine) -> None:
     app = fake_app(engine)
     async with running(app) as pilot:
         await pilot.press("a")
-        await until(pilot, lambda: isinstance(app.screen, OneOfDialog))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await pilot.pause()
         await pilot.click(OptionList, offset=(6, 2))
         await until(pilot, lambda: names(app) == ["reviews 2"])
@@ -138,7 +138,7 @@ async def test_filter_order_and_account_are_found_again(engine: FakeEngine) -> N
     app = fake_app(engine)
     async with running(app) as pilot:
         await pilot.press("right", "s", "s", "a", "down", "down")
-        await until(pilot, lambda: isinstance(app.screen, OneOfDialog))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await pilot.press("enter")
         await pilot.press("slash", *"zz", "enter")
         await until(pilot, lambda: names(app) == ["two zz", "one zz"])

@@ -14,9 +14,9 @@ from tui.config import Config, load_config
 from tui.configstart import load_what_can_be_used, write_first_config
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.ask import AskDialog
+from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.log import LogDialog
-from tui.ui.dialogs.one_of import OneOfDialog
 from tui.ui.dialogs.settings import SettingsDialog
 from tui.ui.journal import Journal
 from tui.ui.tuning import SETTINGS, value_of
@@ -61,7 +61,7 @@ async def test_a_switch_is_turned_and_written(engine: FakeEngine) -> None:
 async def test_a_theme_is_tried_and_left(engine: FakeEngine) -> None:
     async with settings(engine, "theme") as (app, pilot):
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, OneOfDialog))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await pilot.press("down")
         await until(pilot, lambda: app.theme == "batchdeck-light")
         await pilot.press("escape")
@@ -69,7 +69,7 @@ async def test_a_theme_is_tried_and_left(engine: FakeEngine) -> None:
         assert app.theme == "batchdeck-dark"
         assert load_config(engine.paths).theme == "batchdeck-dark"
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, OneOfDialog))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await pilot.press("down", "down", "enter")
         await until(pilot, lambda: load_config(engine.paths).theme == "batchdeck-contrast")
         assert app.theme == "batchdeck-contrast"

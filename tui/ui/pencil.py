@@ -10,8 +10,8 @@ from tui.core.text import one_line
 from tui.ui import formatting
 from tui.ui.board import JobView
 from tui.ui.dialogs.ask import AskDialog
+from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.details import DetailsDialog
-from tui.ui.dialogs.one_of import Choice, OneOfDialog
 from tui.ui.jobfacts import job_text
 from tui.ui.messages import AnnotateRequested, DetailsRequested
 
@@ -67,7 +67,7 @@ async def choose_account(app: BatchdeckApp) -> None:
         Choice(name, name, formatting.counted(count, "job"))
         for name, count in sorted(counts.items())
     ]
-    dialog = OneOfDialog("Jobs of", choices, batches.account, next_key="a")
+    dialog = ChooseDialog("Jobs of", choices, batches.account, next_key="a")
     chosen = await app.push_screen_wait(dialog)
     if chosen is not None:
         batches.show_account(chosen)

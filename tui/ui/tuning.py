@@ -12,7 +12,7 @@ from tui.config import Config, set_option
 from tui.core.text import one_line
 from tui.errors import UsageError
 from tui.ui.dialogs.ask import AskDialog
-from tui.ui.dialogs.one_of import Choice, OneOfDialog
+from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.settings import SettingsDialog, SettingsRow
 from tui.ui.theme import THEMES
 
@@ -166,7 +166,7 @@ async def _choose(app: BatchdeckApp, engine: Engine, setting: Setting, now: str)
             Choice("osc9", "osc9", "iTerm2, WezTerm, kitty, Ghostty"),
             Choice("osc777", "osc777", "foot, rxvt, VTE with a patch"),
         ]
-    dialog = OneOfDialog(setting.title, choices, now, preview=preview)
+    dialog = ChooseDialog(setting.title, choices, now, preview=preview)
     chosen = await app.push_screen_wait(dialog)
     if setting.key == "theme":
         app.end_trying(chosen or now)

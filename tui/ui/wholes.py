@@ -11,8 +11,8 @@ from tui.core.jobs import Job
 from tui.core.text import one_line, shortened, visible
 from tui.store.inputs import InputColumns
 from tui.ui import formatting
-from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.export import ExportDialog, ExportFacts
+from tui.ui.dialogs.one_of import Choice, OneOfDialog
 from tui.ui.dialogs.progress import with_progress
 from tui.ui.messages import ExportRequested, JobRequested
 from tui.ui.widgets.path_list import start_folder
@@ -97,7 +97,7 @@ class WholeJobs:
             others = [entry for entry in jobs if entry.id != job.id]
             # The same requests are what is most worth comparing.
             others.sort(key=lambda entry: entry.counts.total != job.counts.total)
-            dialog = ChooseDialog(
+            dialog = OneOfDialog(
                 f"Compare {one_line(job.name, 30)} with",
                 [Choice(entry.id, entry.name, _about(entry)) for entry in others],
             )

@@ -17,7 +17,7 @@ from tui.core.summary import ModelShare, Summary
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui import formatting
-from tui.ui.dialogs.choose import Choice, ChooseDialog
+from tui.ui.dialogs.one_of import Choice, OneOfDialog
 from tui.ui.plots import Lines, curve_lines, fact_lines, histogram_lines, tally_lines
 from tui.ui.status import OUTCOME_LOOKS, bar_parts
 from tui.ui.tones import Part, content
@@ -189,7 +189,7 @@ class SummaryScreen(Screen[None]):
             for field in made.fields
         ]
         more = f"and {made.more_fields} more fields" if made.more_fields else ""
-        dialog = ChooseDialog("Count which field?", choices, more, chosen=made.field)
+        dialog = OneOfDialog("Count which field?", choices, more, chosen=made.field)
         field = await self.app.push_screen_wait(dialog)
         if field is not None:
             self._field = field
