@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
+from textual.keys import _character_to_key as character_to_key
 from textual.widgets import Footer
 
 from tests.ui.conftest import fake_app, notes, running, screen_text, until
@@ -173,3 +175,16 @@ async def test_letters_do_not_run_commands_while_a_text_is_typed(engine: FakeEng
         await until(pilot, lambda: "xqrcn" in screen_text(app))
         assert app.screen is app.main
         assert app.main.pane == "batches"
+
+
+async def test_keys_typed_ahead_of_the_filter_are_text(engine: FakeEngine) -> None:
+    engine.history.add(a_job(), a_job(2, name="tcDi qx"))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        # As from a paste or a slow line: all keys are there before the first is handled.
+        for character in "/tcDi qx":
+            app.post_message(events.Key(character_to_key(character), character))
+        app.post_message(events.Key("enter", "\r"))
+        await until(pilot, lambda: "contains 'tcDi qx'" in screen_text(app))
+        assert app.screen is app.main
+        assert app.main.batches.jobs_table.row_count == 1

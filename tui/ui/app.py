@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.actions import ActionParseResult
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input
 
 from tui.config import Config
 from tui.errors import BatchdeckError
@@ -235,6 +236,16 @@ class BatchdeckApp(ThemedApp):
                 self.notify(reason, markup=False, timeout=3)
                 return True
         return await super().run_action(action, default_namespace, namespaces)
+
+    def on_key(self, event: events.Key) -> None:
+        """Give a line what was typed ahead of it: keys in one breath with / went to the list.
+
+        A line keeps the keys that it was given; one that comes here while it has the focus
+        was on its way before.
+        """
+        if isinstance(self.focused, Input) and event.is_printable and event.character:
+            event.prevent_default()
+            self.focused.insert_text_at_cursor(event.character)
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
         """Note, once, that two commands were given the same key."""

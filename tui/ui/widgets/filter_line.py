@@ -93,7 +93,8 @@ class FilterLine(Horizontal):
     def edit(self) -> None:
         """Let a text be typed."""
         self._set_editing(True)
-        self._field.focus()
+        # At once: keys that follow in the same breath are text, not commands.
+        self.screen.set_focus(self._field)
 
     def may_leave(self, text: str) -> bool:
         """Is the text one that can be kept?"""
