@@ -92,7 +92,7 @@ def test_answers_make_the_range(tmp_path: Path) -> None:
     unbounded = estimated(tmp_path, source, *rows, chat("c"))
     assert unbounded.high is None and unbounded.output_tokens_high is None
     assert unbounded.low == 0
-    assert any("1 rows name no longest answer" in note for note in unbounded.notes)
+    assert any("1 row names no longest answer" in note for note in unbounded.notes)
 
 
 def test_embeddings_have_no_answer(tmp_path: Path) -> None:

@@ -41,7 +41,8 @@ def _named(context: click.Context, parameter: click.Parameter, values: Any) -> d
 
 
 _OPTIONS = (
-    click.option("--kind", type=click.Choice(KINDS), help="What the requests are for; else chat."),
+    click.option("--kind", type=click.Choice(KINDS), metavar="KIND",
+                 help=f"One of {', '.join(KINDS)}; else the template's, or chat."),
     click.option("--system", metavar="TEXT", help="The system message; ScaleDown's instructions."),
     click.option("--max-tokens", type=click.IntRange(min=1), metavar="N",
                  help="The longest answer, under the name that the kind has for it."),

@@ -223,7 +223,8 @@ def _estimate(
     if unknown:
         notes.append(f"no price is known for {', '.join(name or '(no model)' for name in unknown)}")
     if unbounded:
-        notes.append(f"{unbounded:,} rows name no longest answer, so there is no upper bound")
+        rows = "row names" if unbounded == 1 else "rows name"
+        notes.append(f"{unbounded:,} {rows} no longest answer, so there is no upper bound")
     notes += dict.fromkeys(part.note for part in parts if part.note)
     known = [rate for rate in rates.values() if rate is not None]
     highs = [part.output_tokens_high for part in parts]
