@@ -24,6 +24,7 @@ from tui.ui.bridge import EngineBridge
 from tui.ui.commands import COMMANDS, by_action
 from tui.ui.journal import Journal
 from tui.ui.messages import (
+    ComposeRequested,
     CopyRequested,
     DraftSubmitRequested,
     EngineChanged,
@@ -167,7 +168,7 @@ class BatchdeckApp(App[int]):
         self.take_changes()
 
     @on(FileRequested)
-    @on(SampleRequested)
+    @on(ComposeRequested)
     @on(SubmitRequested)
     @on(DraftSubmitRequested)
     @on(RetryRequested)

@@ -21,6 +21,7 @@ class State(msgspec.Struct):
     folder: str = ""
     export_folder: str = ""
     as_json: bool = False
+    sources: list[str] = []
 
     @classmethod
     def load(cls, paths: Paths) -> State:
