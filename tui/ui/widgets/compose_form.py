@@ -123,6 +123,8 @@ class TemplateForm(VerticalScroll):
         columns.add_options(
             Option(one_line(column, 40)) for column in self._columns[:COLUMNS_LISTED]
         )
+        if self._columns:
+            columns.highlighted = 0
         columns.tooltip = "Enter puts the column into the text"
         self._show_fields()
 

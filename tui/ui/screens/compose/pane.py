@@ -308,8 +308,10 @@ class ComposePane(CommandTarget, Vertical):
         getattr(self, f"action_{command_id}", lambda: self._do(command_id))()
 
     def _do(self, command_id: str) -> None:
-        if self.step is not None:
-            self.step.do(command_id)
+        step = self.step
+        if step is not None:
+            # Not from here: what a widget below posts would end at this pane as its sender.
+            step.call_later(step.do, command_id)
 
     # Commands
 
