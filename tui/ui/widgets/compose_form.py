@@ -148,7 +148,7 @@ class TemplateForm(VerticalScroll):
         )
 
     def show(self, text: TemplateText) -> None:
-        """Fill the form in."""
+        """Fill the form in; that is no change of a person's, and not told as one."""
         self._rest = text.rest
         with self.prevent(Input.Changed, TextArea.Changed, Select.Changed, PairRows.Changed):
             self.query_one("#field-kind", Select).value = self._kind = text.kind
@@ -162,7 +162,6 @@ class TemplateForm(VerticalScroll):
             self.query_one("#field-entities", PairRows).show(text.entities)
             self.query_one("#field-labels", PairRows).show(text.labels)
         self._show_fields()
-        self.post_message(self.Changed())
 
     def _value(self, name: str, typed: str) -> str:
         shown, kept = self._texts.get(name, ("", ""))

@@ -94,7 +94,7 @@ class TemplateStep(Step):
         """Show what is known, and draw the first preview."""
         parts = count_parts(self._source.count, exact=False)
         self._say([*parts, (" · reading", "live")])
-        self._form.show(self._first_text)
+        self._fill(self._first_text)
         self._ask_models()
         self._draw_buttons()
 
@@ -155,8 +155,13 @@ class TemplateStep(Step):
         text = TemplateText.of(template)
         if not text.model:
             text = TemplateText.of(msgspec.structs.replace(template, model=self._form.text.model))
-        self._form.show(text)
+        self._fill(text)
         self.query_one("#do-submit", Button).focus()
+
+    def _fill(self, text: TemplateText) -> None:
+        """Fill the form in; what it posts itself would end here, at its sender."""
+        self._form.show(text)
+        self._changed()
 
     @work(group="models", exclusive=True, exit_on_error=False)
     async def _ask_models(self) -> None:
@@ -176,6 +181,7 @@ class TemplateStep(Step):
         self._form.suggest_models(known)
         if used[:1] or (self.desk.is_free and models):
             self._form.fill_model((used[:1] or models)[0])
+            self._changed()
 
     @on(TemplateForm.Changed)
     def _changed(self, event: TemplateForm.Changed | None = None) -> None:
