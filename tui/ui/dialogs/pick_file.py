@@ -34,7 +34,7 @@ class PickFileDialog(Dialog[Path | None]):
         start: The folder to begin in.
     """
 
-    TITLE_TEXT = "Choose a table, a text or requests"
+    TITLE_TEXT = "Choose a file: a table, a text or requests"
     DEFAULT_CSS = """
     PickFileDialog > .dialog { width: 84; height: 80%; max-height: 26; }
     PickFileDialog Input { margin-bottom: 1; }
