@@ -153,19 +153,25 @@ class ComposePane(CommandTarget, Vertical):
     def _draw(self) -> None:
         """Show the step, or the start where nothing is open."""
         if not self._steps and self._start is None and self.is_mounted:
-            from tui.ui.app import BatchdeckApp
             from tui.ui.screens.compose.start import StartStep
 
-            recent = self.app.state.sources if isinstance(self.app, BatchdeckApp) else []
-            self._start = StartStep(self._desk, recent)
+            self._start = StartStep(self._desk, self._recent)
             self.query_one("#compose-steps").mount(self._start)
-        elif self._steps and self._start is not None:
-            self._hold_keys(self._start)
-            self._start.remove()
-            self._start = None
+        elif self._start is not None and self._start.display is bool(self._steps):
+            if self._steps:
+                self._hold_keys(self._start)
+            else:
+                self._start.show_recent(self._recent)
+            self._start.display = not self._steps
         for step in self._steps:
             step.display = step is self.step
         self.update_commands()
+
+    @property
+    def _recent(self) -> list[str]:
+        from tui.ui.app import BatchdeckApp
+
+        return self.app.state.sources if isinstance(self.app, BatchdeckApp) else []
 
     def _push(self, step: Step) -> None:
         self._steps.append(step)
@@ -173,15 +179,16 @@ class ComposePane(CommandTarget, Vertical):
         self._draw()
         self._take_keys()
 
-    def _cut(self, keep: int) -> None:
-        """Leave all but the first steps."""
+    def _cut(self, keep: int, *, draw: bool = True) -> None:
+        """Leave all but the first steps; without ``draw`` another one follows at once."""
         for step in self._steps[keep:]:
             if (text := getattr(step, "text", None)) is not None and step.is_mounted:
                 self._last = text
             self._hold_keys(step)
             step.remove()
         del self._steps[keep:]
-        self._draw()
+        if draw:
+            self._draw()
 
     def _hold_keys(self, leaving: Step) -> None:
         """Keep the keys of what goes away, until something new can have them."""
@@ -211,16 +218,18 @@ class ComposePane(CommandTarget, Vertical):
         engine = self._desk.engine
         if engine is None:
             return
-        self._cut(0)
+        self._cut(0, draw=False)
         self._say("Opening …")
         try:
             opened = await open_spec(self.app, engine, spec)
         except BatchdeckError as error:
             self._say(one_line(f"✗ {error.message}. {error.hint or ''}", 400), bad=True)
+            self._draw()
             self._take_keys()
             return
         self._say("")
         if opened is None:
+            self._draw()
             return
         self._head.show_name(opened.name)
         self.post_message(SourceOpened(opened.spec))

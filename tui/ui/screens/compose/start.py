@@ -60,6 +60,15 @@ class StartStep(Step):
             made.append(Option(_prompt(one_line(name, 60), "", ""), id=f"recent-{place}"))
         return made
 
+    def show_recent(self, recent: Sequence[str]) -> None:
+        """Offer other sources, when the start is looked at again."""
+        self._recent = list(recent)[:RECENT]
+        entries = self.query_one(OptionList)
+        entries.clear_options()
+        entries.add_options(self._options())
+        entries.highlighted = 0
+        self.post_message(self.Redrawn())
+
     def focus_first(self) -> None:
         """The list has the keys."""
         self.query_one(OptionList).focus()
