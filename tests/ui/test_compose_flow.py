@@ -362,7 +362,7 @@ async def test_all_kinds_of_sources_open(paths: Paths, tmp_path: Path) -> None:
         await until(pilot, lambda: "Ready to send" in screen_text(app))
         pane.open_source(str(tmp_path / "none.csv"))
         await until(pilot, lambda: "does not exist" in " ".join(screen_text(app).split()))
-        assert pane.step is None and "Start with a file" in screen_text(app)
+        await until(pilot, lambda: pane.step is None and "Start with a" in screen_text(app))
 
 
 async def test_escape_goes_back_one_level_at_a_time(paths: Paths, reviews: Path) -> None:
