@@ -151,7 +151,10 @@ class TemplateForm(VerticalScroll):
         """Fill the form in; that is no change of a person's, and not told as one."""
         self._rest = text.rest
         with self.prevent(Input.Changed, TextArea.Changed, Select.Changed, PairRows.Changed):
-            self.query_one("#field-kind", Select).value = self._kind = text.kind
+            self._kind = text.kind
+            kinds = self.query_one("#field-kind", Select)
+            if kinds.value != text.kind:
+                kinds.value = text.kind
             for name in _INPUTS:
                 value: str = getattr(text, name)
                 # What is not to reach the terminal is shown written out, and kept as it is.
