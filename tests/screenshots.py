@@ -16,11 +16,13 @@ import cairosvg
 import msgspec
 from textual.pilot import Pilot
 
+from tui.compose.samples import PRODUCTS
 from tui.config import Config, load_config
 from tui.engine.demo import seed_demo
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
+from tui.ui.screens.compose.template import TemplateStep
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 JOB = "reviews-week-46"
@@ -104,9 +106,23 @@ async def compose(shooter: Shooter) -> None:
     await shooter.press("1")
     pane = shooter.app.main.compose_pane
     pane.open_file(file)
-    await shooter.until(lambda: pane.has_class("-problems"))
+    await shooter.until(lambda: pane.step is not None and pane.step.has_class("-problems"))
     await shooter.take("compose")
     await asyncio.to_thread(file.unlink)
+
+
+async def template(shooter: Shooter) -> None:
+    """A table, its template, the preview, and the answer to a row that was tried."""
+    await shooter.press("1")
+    await shooter.until(lambda: shooter.app.main.query("#start-list"))
+    shooter.app.main.compose_pane.open_source(str(PRODUCTS), "sandbox")
+    await shooter.until(lambda: shooter.app.main.query("#preview"))
+    step = shooter.app.main.compose_pane.step
+    assert isinstance(step, TemplateStep)
+    await shooter.until(lambda: step.sketch)
+    await shooter.press("t")
+    await shooter.until(lambda: shooter.app.main.query("PreviewPanel.-answered"))
+    await shooter.take("template")
 
 
 def _paint(svg: str, path: Path) -> None:
@@ -137,6 +153,7 @@ PICTURES: dict[str, tuple[Steps, tuple[int, int], str]] = {
     "row": (row, (80, 24), "batchdeck-dark"),
     "retry": (retry, (100, 30), "batchdeck-light"),
     "compose": (compose, (100, 30), "batchdeck-dark"),
+    "template": (template, (140, 40), "batchdeck-dark"),
 }
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import msgspec
 
+from tui.compose.estimate import Estimate
 from tui.compose.report import CheckReport
+from tui.compose.sources.source import Source
 from tui.config import Config
 from tui.core.counts import Counts, RemoteCounts
 from tui.core.differences import changes_between
@@ -250,6 +252,30 @@ class FakeEngine:
             found={},
             input_tokens=60,
         )
+
+    async def open_source(self, spec: str, **_: Any) -> Source:
+        row = {"custom_id": "a", "body": {"model": "fake-1"}}
+        return Source(spec, "requests", tuple(row), lambda: iter([row]), count=1)
+
+    async def estimate(self, what: Any, account: str | None = None, **_: Any) -> Estimate:
+        return Estimate(
+            currency="USD",
+            low=None,
+            high=None,
+            input_tokens=60,
+            output_tokens_low=0,
+            output_tokens_high=600,
+            exact_prices=False,
+            models=(),
+            notes=(),
+            rows=3,
+        )
+
+    def has_budget(self, account: str | None = None) -> bool:
+        return False
+
+    def check_budget(self, estimate: Estimate, account: str | None = None) -> None:
+        self.asked.append(("check_budget", account))
 
     async def select(
         self,

@@ -253,7 +253,7 @@ async def test_a_late_word_of_an_old_focus_changes_no_pane(engine: FakeEngine) -
     app = fake_app(engine)
     async with running(app) as pilot:
         await pilot.press("1")
-        button = app.main.compose_pane.query_one("#compose-pick")
+        button = app.main.compose_pane.query_one("#compose-name")
         app.main.show_in_list("job0000001")
         app.main.post_message(DescendantFocus(button))
         await pilot.pause()

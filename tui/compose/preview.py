@@ -67,7 +67,7 @@ def preview(
     """
     make = line_maker(source, template, model=model, settings=settings)
     previews: list[Preview] = []
-    for why, number, row in _choose(source, random.Random(seed), scanned, stop):
+    for why, number, row in choose_rows(source, random.Random(seed), scanned, stop):
         line = make(row, number, IdMaker(1))
         previews.append(
             Preview(
@@ -81,10 +81,14 @@ def preview(
     return previews
 
 
-def _choose(
+def choose_rows(
     source: Source, chance: random.Random, scanned: int, stop: Callable[[], bool] | None
 ) -> list[tuple[Why, int, Row]]:
-    """The rows to show; a row that is two of the three at once is shown for the first."""
+    """The rows to show; a row that is two of the three at once is shown for the first.
+
+    Raises:
+        InputError: The source cannot be read or has no rows, or the work was stopped.
+    """
     first: Row | None = None
     other: tuple[int, Row] | None = None
     longest: tuple[int, Row] | None = None

@@ -108,7 +108,7 @@ class Composing(Reckoning):
 
         opened = await self._opened(source, trusted)
         chosen = await self._template(template, model, custom_id, settings)
-        target = out or self._own_file(opened)
+        target = out or self.own_file(Path(opened.name.partition("::")[0]).stem)
         return await stoppable(
             lambda asked: build(
                 opened,
@@ -195,6 +195,35 @@ class Composing(Reckoning):
         from tui.compose.fixes import apply_fixes
 
         return await stoppable(lambda asked: apply_fixes(path, out, fixes, stop=asked), stop)
+
+    async def line_of(self, path: Path, number: int) -> bytes:
+        """One line of a file of requests, counted from 1.
+
+        Raises:
+            InputError: The file cannot be read, or has fewer lines.
+        """
+        from tui.compose.single import line_at
+
+        return await stoppable(lambda asked: line_at(path, number, stop=asked))
+
+    async def put_line(
+        self, path: Path | None, out: Path, line: bytes, number: int | None = None
+    ) -> int:
+        """Write a copy of a file with one line replaced, or with one more; see ``put_line``.
+
+        Raises:
+            InputError: A file cannot be read or written, or has fewer lines.
+        """
+        from tui.compose.single import put_line
+
+        return await stoppable(lambda asked: put_line(path, out, line, number, stop=asked))
+
+    def own_file(self, name: str, ending: str = ".jsonl") -> Path:
+        """Where the program keeps requests that it wrote itself, under a name."""
+        from tui.compose.saved import file_name
+
+        folder = private_folder(self.paths.data / _COMPOSED)
+        return folder / f"{file_name(name) or 'requests'}{ending}"
 
     async def split_file(
         self,
@@ -316,11 +345,3 @@ class Composing(Reckoning):
         if custom_id:
             raise InputError("ready-made requests keep their ids", "Leave the id out.")
         return None
-
-    def _own_file(self, source: Source) -> Path:
-        from tui.compose.saved import file_name
-
-        folder = private_folder(self.paths.data / _COMPOSED)
-        return (
-            folder / f"{file_name(Path(source.name.partition('::')[0]).stem) or 'requests'}.jsonl"
-        )

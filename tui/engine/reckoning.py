@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from tui.engine.trying import Trial, request_at, try_request
 
 if TYPE_CHECKING:
     from tui.compose.estimate import Estimate
+    from tui.compose.template import Template
+    from tui.engine.sketch import Sketch, Sketchbook
     from tui.store.costs import Spending
 
 
@@ -119,6 +121,45 @@ class Reckoning:
             limits = limits_of(self._context.accounts.profile(name))
             row = await asyncio.to_thread(request_at, row, number, limits)
         return await try_request(self._context, name, row)
+
+    async def draw(
+        self,
+        book: Sketchbook,
+        template: Callable[[], Template],
+        *,
+        account: str | None = None,
+        stop: Stop | None = None,
+    ) -> Sketch:
+        """A preview of rows that were read already, quick enough to be asked while typing.
+
+        A cancel of the caller ends the work in its thread too.
+
+        Args:
+            book: The rows; what of them is not read yet is read first.
+            template: Gives the template; called in the thread, as it may read files.
+            account: Where the prices come from; else the default one.
+            stop: Asked now and then; true ends it.
+
+        Raises:
+            InputError: The source or one of the three rows cannot be used, or it was stopped.
+            UsageError: The template lacks something.
+        """
+        name = self._named(account)
+        return await stoppable(
+            lambda asked: book.draw(
+                template(), lambda lines: self._estimator.lines(lines, name), asked
+            ),
+            stop,
+        )
+
+    async def models(self, account: str | None = None) -> list[str]:
+        """The models that the provider lists for an account; none where it has no list.
+
+        Raises:
+            BatchdeckError: The provider cannot be asked.
+        """
+        dialect = await self._context.accounts.dialect(self._named(account))
+        return await dialect.models()
 
     def _named(self, account: str | None) -> str:
         return account or self._context.accounts.default

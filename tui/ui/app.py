@@ -26,6 +26,7 @@ from tui.ui.journal import Journal
 from tui.ui.messages import (
     AccountFilterRequested,
     AnnotateRequested,
+    ComposeRequested,
     CopyRequested,
     DetailsRequested,
     DraftSubmitRequested,
@@ -193,7 +194,7 @@ class BatchdeckApp(ThemedApp):
         self.take_changes()
 
     @on(FileRequested)
-    @on(SampleRequested)
+    @on(ComposeRequested)
     @on(SubmitRequested)
     @on(DraftSubmitRequested)
     @on(RetryRequested)

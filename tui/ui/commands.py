@@ -161,10 +161,36 @@ COMMANDS: tuple[Command, ...] = (
         action="cursor_bottom",
         in_palette=False,
     ),
-    Command("pick_file", "File", "f", "Choose a file of requests.", (_C,), (_C,)),
-    Command("submit", "Submit", "S", "Send the requests, after asking.", (_C, _B), (_C,)),
-    Command("fix", "Fix", "F", "Apply the fixes that change no request.", (_C,), (_C,)),
-    Command("check", "Check again", "ctrl+r", "Read and check the file once more.", (_C,)),
+    Command(
+        "pick_file",
+        "File",
+        "f,f3",
+        "Choose a table, a text or a file of requests.",
+        (_C,),
+        (_C,),
+    ),
+    Command("submit", "Submit", "S,f8", "Send the requests, after asking.", (_C, _B), (_C,)),
+    Command(
+        "try_row",
+        "Try",
+        "t,f5",
+        "Send one request at once, and show its answer.",
+        (_C,),
+        (_C,),
+    ),
+    Command("fix", "Fix", "F,f6", "Mend what a check found; the file stays.", (_C,), (_C,)),
+    Command(
+        "fixes", "More fixes", "", "Number ids anew, set a model or lengths, split the file.", (_C,)
+    ),
+    Command("templates", "Templates", "P,f2", "Load, save or delete a template.", (_C,), (_C,)),
+    Command("edit_request", "Edit", "E,f4", "Write one request by hand, as JSON.", (_C,)),
+    Command("sample_first", "Sample 20 first", "", "Send 20 rows; the others wait.", (_C,)),
+    Command(
+        "check", "Check", "ctrl+r", "Write the requests and check them, or check again.", (_C,)
+    ),
+    Command("next_preview", "Next preview", "ctrl+g", "Show another of the three rows.", (_C,)),
+    Command("next_kind", "Next kind", "ctrl+t", "Choose the next kind of request.", (_C,)),
+    Command("outside", "Text in editor", "ctrl+o", "Write the text in $VISUAL or $EDITOR.", (_C,)),
     Command(
         "new",
         "New",
@@ -288,7 +314,6 @@ COMMANDS: tuple[Command, ...] = (
         "T",
         "Make a sample file for the sandbox: free, without a key.",
         (_M,),
-        (_C,),
         action="app.sample",
     ),
     Command(

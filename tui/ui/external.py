@@ -115,6 +115,31 @@ def copy(app: App[Any], asked: CopyRequested) -> None:
         app.notify(f"Sent {asked.what} to the terminal's clipboard", markup=False)
 
 
+def edit_text(app: App[Any], text: str, suffix: str) -> str | None:
+    """Let a text be changed in the editor; the answer is the new one, ``None`` when it is not.
+
+    The terminal is handed over meanwhile.
+    """
+    made: Path | None = None
+    try:
+        command = command_for("editor")
+        made = temporary_file(text, suffix)
+        with app.suspend():
+            run_on(command, made)
+        changed = made.read_text("utf-8", "replace")
+        return None if changed == text else changed.removesuffix("\n")
+    except SuspendNotSupported:
+        app.notify("Another program cannot be shown here", markup=False, severity="warning")
+    except UsageError as error:
+        app.notify(f"{error.message}. {error.hint}", markup=False, severity="warning")
+    except OSError as error:
+        app.notify(f"The text is lost: {error.strerror}", markup=False, severity="warning")
+    finally:
+        if made is not None:
+            made.unlink(missing_ok=True)
+    return None
+
+
 def show_outside(app: App[Any], asked: ExternalRequested) -> None:
     """Show a text or a file in the editor or pager, with the terminal handed over."""
     made: Path | None = None

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from tui.core.filtering import RowFilter
 from tui.core.media import Medium
+
+if TYPE_CHECKING:
+    from tui.compose.estimate import Estimate
+    from tui.compose.report import CheckReport
+    from tui.engine.trying import Trial
+    from tui.errors import BatchdeckError
 
 
 @dataclass
@@ -41,7 +48,7 @@ class JobOpened(Message):
 
 @dataclass
 class SubmitRequested(Message):
-    """A checked file is to become a job and be sent."""
+    """A checked file is to become a job and be sent; with ``sample`` so many rows of it first."""
 
     path: Path
     account: str
@@ -51,6 +58,43 @@ class SubmitRequested(Message):
     rows: int
     model: str
     input_tokens: int
+    estimate: Estimate | None = None
+    sample: int = 0
+
+
+@dataclass
+class ComposeRequested(Message):
+    """Something that only Compose asks for."""
+
+
+@dataclass
+class FixesRequested(ComposeRequested):
+    """A mended copy of a file is to be made; which fixes, is asked."""
+
+    path: Path
+    report: CheckReport
+    account: str
+
+
+@dataclass
+class TryRequested(ComposeRequested):
+    """One request is to be sent at once, outside any batch.
+
+    ``row`` is a request line, or a file and ``line`` counts its rows from 1. The answer, or why
+    there is none, goes to ``done``; without it a dialog shows it.
+    """
+
+    row: bytes | Path
+    account: str
+    line: int = 1
+    done: Callable[[Trial | BatchdeckError], None] | None = None
+
+
+@dataclass
+class SourceOpened(ComposeRequested):
+    """A source was opened, and is to be offered again."""
+
+    spec: str
 
 
 @dataclass
@@ -149,7 +193,7 @@ class FileRequested(Message):
 
 
 @dataclass
-class SampleRequested(Message):
+class SampleRequested(ComposeRequested):
     """A sample file for the sandbox is to be made and shown in Compose."""
 
 

@@ -42,6 +42,7 @@ class State(msgspec.Struct):
     """The table of rows for each kind of job, by its endpoint."""
     filters: dict[str, str] = {}
     """Queries by the names that a person gave them."""
+    sources: list[str] = []
 
     @classmethod
     def load(cls, paths: Paths) -> State:

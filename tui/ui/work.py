@@ -16,16 +16,16 @@ from tui import keys
 from tui.core.jobs import Job
 from tui.core.text import one_line, visible
 from tui.errors import AccountKeyError, BatchdeckError, ConfigError
-from tui.ui import formatting
+from tui.ui.composework import ComposeWork
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.delete import DeleteDialog
 from tui.ui.dialogs.error import ErrorDialog
 from tui.ui.dialogs.key import KeyAnswer, KeyDialog
-from tui.ui.dialogs.pick_file import PickFileDialog
 from tui.ui.external import show_outside
 from tui.ui.messages import (
     AccountFilterRequested,
     AnnotateRequested,
+    ComposeRequested,
     DetailsRequested,
     DraftSubmitRequested,
     ExportRequested,
@@ -35,7 +35,6 @@ from tui.ui.messages import (
     MediaRequested,
     RemoteRequested,
     RetryRequested,
-    SampleRequested,
     SchemaRequested,
     SettingsRequested,
     SubmitRequested,
@@ -43,10 +42,8 @@ from tui.ui.messages import (
 from tui.ui.pencil import annotate, choose_account, show_details
 from tui.ui.remotedesk import RemoteDesk
 from tui.ui.rowwork import RowWork, title_of
-from tui.ui.sample import write_sample
 from tui.ui.tuning import change_settings
 from tui.ui.wholes import WholeJobs
-from tui.ui.widgets.path_list import start_folder
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -73,16 +70,13 @@ class Work(RowWork, WholeJobs):
     def __init__(self, app: BatchdeckApp, engine: Engine) -> None:
         self._app = app
         self._engine = engine
+        self._composing = ComposeWork(app, engine, self._keyed)
 
     def take(self, asked: Message) -> None:
         """Start the work that a message asks for."""
         match asked:
-            case FileRequested():
-                self._start("dialog", self.pick_file(), "Choosing a file")
-            case SampleRequested():
-                self._start("dialog", self.sample(), "Making a sample")
-            case SubmitRequested():
-                self._start("submit", self.submit(asked), "Submitting")
+            case FileRequested() | SubmitRequested() | ComposeRequested():
+                self._start(*self._composing.piece(asked))
             case DraftSubmitRequested():
                 self._start("submit", self.submit_draft(asked), "Submitting")
             case RetryRequested():
@@ -171,52 +165,6 @@ class Work(RowWork, WholeJobs):
     def _say(self, text: str, *, warn: bool = False) -> None:
         self._app.journal.note(text)
         self._app.notify(text, markup=False, severity="warning" if warn else "information")
-
-    async def pick_file(self) -> None:
-        """Let a file be chosen, and show it in Compose."""
-        start = start_folder(self._app.state.folder)
-        path = await self._app.push_screen_wait(PickFileDialog(start))
-        if path is not None:
-            self._app.state.folder = str(path.absolute().parent)
-            self._app.main.action_show("compose")
-            self._app.main.compose_pane.open_file(path)
-
-    async def sample(self) -> None:
-        """Make a sample, and show it in Compose."""
-        path = await asyncio.to_thread(write_sample, self._engine.paths.data)
-        self._app.main.action_show("compose")
-        self._app.main.compose_pane.open_file(path, account="sandbox")
-
-    async def submit(self, asked: SubmitRequested) -> None:
-        """Ask, make a job of a file, and send it."""
-        account = self._engine.account(asked.account)
-        facts = [
-            ("requests", f"{asked.rows:,}"),
-            ("provider", _name(account.provider_name, asked.account)),
-            ("model", one_line(asked.model, 44) or "-"),
-            ("window", asked.window or "-"),
-            ("input", f"about {formatting.short_number(asked.input_tokens)} tokens"),
-        ]
-        note = "Runs on this machine: free." if asked.account == "sandbox" else ""
-        if account.direct:
-            note = "Rows are sent one by one, as long as Batchdeck runs."
-        title = f"Submit {one_line(asked.name, 36)}?"
-        if not await self._app.push_screen_wait(ConfirmDialog(title, facts, "Submit", note)):
-            return
-        with self._app.main.top_bar.meter("Importing", formatting.size) as seen:
-            job = await self._engine.import_file(
-                asked.path,
-                account=asked.account,
-                name=asked.name,
-                fix=asked.fix,
-                window=asked.window or None,
-                progress=seen,
-            )
-        self._app.main.compose_pane.clear()
-        self._app.take_changes()
-        self._app.main.show_in_list(job.id)
-        await self._keyed(job.account, lambda: self._engine.submit(job.id, patient=True))
-        self._say(f"{title_of(job)} is on its way")
 
     async def submit_draft(self, asked: DraftSubmitRequested) -> None:
         """Ask, and send a job that was not sent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,7 +34,7 @@ class PickFileDialog(Dialog[Path | None]):
         start: The folder to begin in.
     """
 
-    TITLE_TEXT = "Choose a file of requests"
+    TITLE_TEXT = "Choose a file: a table, a text or requests"
     DEFAULT_CSS = """
     PickFileDialog > .dialog { width: 84; height: 80%; max-height: 26; }
     PickFileDialog Input { margin-bottom: 1; }
@@ -107,6 +108,9 @@ class PickFileDialog(Dialog[Path | None]):
         event.stop()
         path = expand(event.value)
         if event.value and not event.value.endswith("/") and path.is_file():
+            self.dismiss(path)
+        elif glob.has_magic(event.value) and not path.exists():
+            # Every file that fits is a document.
             self.dismiss(path)
         elif self._chosen is not None:
             self._take(self._chosen)

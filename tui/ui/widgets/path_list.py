@@ -12,6 +12,11 @@ LISTED = 200
 """Entries of one folder that are offered; typing narrows them."""
 
 
+_REQUESTS = (".jsonl", ".ndjson")
+_ENDINGS = "jsonl ndjson json csv tsv tab txt md db sqlite sqlite3 py parquet xlsx xls ods"
+_OPENED = frozenset(f".{ending}" for ending in _ENDINGS.split())
+
+
 @dataclass(frozen=True)
 class PathChoice:
     """A folder to go into, or a file to take; ``size`` in bytes."""
@@ -22,8 +27,8 @@ class PathChoice:
 
     @property
     def fits(self) -> bool:
-        """Is it a folder, or a file of JSON lines?"""
-        return self.is_folder or self.path.suffix in (".jsonl", ".ndjson")
+        """Is it a folder, or a file that requests can be made of?"""
+        return self.is_folder or self.path.suffix.lower() in _OPENED
 
 
 def expand(typed: str) -> Path:
@@ -50,7 +55,7 @@ def is_typeable(text: str) -> bool:
 
 
 def choices(typed: str) -> list[PathChoice]:
-    """What the typed path can become: files of JSON lines first, then folders, then the rest.
+    """What the typed path can become: JSON lines first, then folders, other sources, the rest.
 
     Args:
         typed: A folder with a slash at its end, or the beginning of a name in a folder.
@@ -127,4 +132,6 @@ def _choice(entry: os.DirEntry[str]) -> PathChoice:
 def _rank(choice: PathChoice) -> int:
     if choice.is_folder:
         return 1
-    return 0 if choice.fits else 2
+    if choice.path.suffix in _REQUESTS:
+        return 0
+    return 2 if choice.fits else 3

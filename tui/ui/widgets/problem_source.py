@@ -36,6 +36,7 @@ class ProblemSource:
         self._texts = [
             (one_line(problem.what, 600), one_line(problem.fix, 300)) for problem in report.problems
         ]
+        self._lines = [problem.line for problem in report.problems]
         listed: dict[str, int] = {}
         for problem in report.problems:
             listed[problem.code] = listed.get(problem.code, 0) + 1
@@ -63,6 +64,10 @@ class ProblemSource:
             return ()
         what, fix = self._texts[index]
         return ((what, ""), ("\n" + fix, "muted"))
+
+    def line(self, index: int) -> int | None:
+        """The line that a problem is on; ``None`` for the whole file."""
+        return self._lines[index] if index < len(self._lines) else None
 
     def row_count(self) -> int:
         """How many lines there are."""

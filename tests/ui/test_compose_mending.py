@@ -1,0 +1,178 @@
+"""Mending a file, and writing one request by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.widgets import Button, Input
+
+from tests.ui.conftest import real_app, running, screen_text, until
+from tui.compose.template import Template
+from tui.errors import UsageError
+from tui.paths import Paths
+from tui.ui.dialogs.fixes import FixesDialog
+from tui.ui.screens.compose.check import CheckStep
+from tui.ui.screens.compose.head import cleaned
+from tui.ui.screens.compose.request import RequestStep, trouble_of
+from tui.ui.templatetext import KINDS, TemplateText, in_jinja, placeholder
+from tui.ui.widgets.compose_text import JsonArea
+
+
+def request(custom_id: str, model: str = "m") -> str:
+    messages = [{"role": "user", "content": "x"}]
+    body = {"model": model, "messages": messages, "max_tokens": 10}
+    url = "/v1/chat/completions"
+    return json.dumps({"custom_id": custom_id, "method": "POST", "url": url, "body": body})
+
+
+async def test_fixes_are_chosen_and_go_into_a_copy(paths: Paths, tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join([request("a"), request("a"), request("b c")]) + "\n", "utf-8")
+    before = file.read_bytes()
+    app = real_app(paths, open_file=file)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "must be mended" in screen_text(app))
+        await pilot.press("F")
+        await until(pilot, lambda: isinstance(app.screen, FixesDialog))
+        assert "● Give bad or repeated ids another" in " ".join(screen_text(app).split())
+        app.screen.query_one("#fix-most", Input).value = "5"
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        mended = app.main.compose_pane.path
+        assert mended is not None and mended.name == "rows-fixed.jsonl"
+        rows = [json.loads(line) for line in mended.read_text("utf-8").splitlines()]
+        assert len({row["custom_id"] for row in rows}) == 3
+        assert {row["body"]["max_tokens"] for row in rows} == {5}
+        assert file.read_bytes() == before
+        await pilot.press("escape")
+        await until(pilot, lambda: app.main.compose_pane.path == file)
+
+
+async def test_a_line_is_edited_in_a_copy(paths: Paths, tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(f"{request('a')}\nnot json\n", "utf-8")
+    app = real_app(paths, open_file=file)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "must be mended" in screen_text(app))
+        await pilot.press("E")
+        pane = app.main.compose_pane
+        await until(pilot, lambda: isinstance(pane.step, RequestStep))
+        await until(pilot, lambda: "line 1, column 1" in screen_text(app))
+        area = pane.query_one(JsonArea)
+        assert area.text == "not json"
+        assert pane.query_one("#do-check", Button).disabled or app.focused is area
+        area.text = json.dumps(json.loads(request("b")), indent=2).replace("10", "1.50")
+        await until(pilot, lambda: "✓ A request" in screen_text(app))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        edited = pane.path
+        assert edited is not None and edited.name == "rows-edited.jsonl"
+        lines = edited.read_text("utf-8").splitlines()
+        # Other lines keep their bytes, and the new one its very numbers.
+        assert lines[0] == request("a") and '"max_tokens": 1.50' in lines[1]
+
+
+async def test_requests_are_written_one_after_the_other(paths: Paths) -> None:
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: "One request by hand" in screen_text(app))
+        await pilot.press("E")
+        pane = app.main.compose_pane
+        await until(pilot, lambda: isinstance(pane.step, RequestStep))
+        area = pane.query_one(JsonArea)
+        area.text = area.text.replace('"model": ""', '"model": "m"')
+        await pilot.click("#do-another")
+        await until(pilot, lambda: '"request-2"' in area.text)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: isinstance(pane.step, CheckStep) and pane.path is not None)
+        assert pane.path is not None
+        await until(pilot, lambda: "2 requests" in screen_text(app))
+        ids = [json.loads(line)["custom_id"] for line in pane.path.read_text().splitlines()]
+        assert ids == ["request-1", "request-2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        (request("a"), ""),
+        ('{"custom_id": "a",\n "body": {,}}', "line 2, column 11"),
+        ("[]", "an object"),
+        ('{"body": {}}', "no custom_id"),
+        ('{"custom_id": "a"}', "neither body nor params"),
+        ('{"custom_id": "a", "params": {}}', ""),
+        ('{"custom_id": "a", "body": {"x": NaN}}', "NaN"),
+        ("[" * 100_000, "nested"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said(text: str, trouble: str) -> None:
+    assert (trouble in trouble_of(text)) if trouble else trouble_of(text) == ""
+
+
+def test_a_template_comes_back_out_of_the_form_as_it_was() -> None:
+    template = Template(
+        name="n",
+        model="m",
+        system="S",
+        user="U {a}",
+        max_tokens=9,
+        temperature=0.25,
+        schema={"type": "object"},
+        tools=[{"type": "function"}],
+        settings={"top_p": 0.5, "user": "1", "tags": ["a"], "note": "two\nlines"},
+        id="a",
+    )
+    assert TemplateText.of(template).template() == template
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fields_that_a_kind_lacks_are_left_out(kind: str) -> None:
+    from tui.compose.template import check_template
+
+    text = TemplateText(
+        kind=kind,  # type: ignore[arg-type]
+        model="m", system="s", user="u", max_tokens="5", temperature="0.5", schema="{}",
+        entities=(("a", "b"),), labels=(("a", "b"), ("c", "d")),
+        rest=Template(tools=[1], images=("x.png",)),
+    )  # fmt: skip
+    check_template(text.template())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"max_tokens": "many"}, "no whole number"),
+        ({"temperature": "nan"}, "no number"),
+        ({"schema": "{"}, "no JSON"),
+        ({"schema": "/not/there.json"}, "cannot be read"),
+        ({"settings": "top_p"}, "sets nothing"),
+        ({"model": ""}, "no model"),
+        ({"user": " "}, "Prompt is empty"),
+    ],
+)
+def test_a_wrong_field_is_named(changes: dict[str, str], words: str) -> None:
+    values = {"model": "m", "user": "u", **changes}
+    with pytest.raises(UsageError, match=words):
+        TemplateText(**values).template()  # type: ignore[arg-type]
+
+
+def test_columns_are_named_in_the_syntax_of_the_text() -> None:
+    assert placeholder("name", "") == "{name}"
+    assert placeholder("name", "{{ x }}") == "{{ name }}"
+    assert placeholder("a?", "") == '{{ row["a?"] }}'
+    assert in_jinja('{a} and {"json": 1}', ["a"]) == '{{ a }} and {"json": 1}'
+
+
+@pytest.mark.parametrize(
+    ("pasted", "path"),
+    [
+        (" /a/b c.csv\n", "/a/b c.csv"),
+        ("'/a/b c.csv'", "/a/b c.csv"),
+        ("file:///a/b%20c.csv", "/a/b c.csv"),
+        ("shop.db::SELECT 'x'", "shop.db::SELECT 'x'"),
+    ],
+)
+def test_a_pasted_path_loses_its_wrapping(pasted: str, path: str) -> None:
+    assert cleaned(pasted) == path
