@@ -41,6 +41,7 @@ MAPPED: list[tuple[str, str]] = [
 
 MAY_FAIL: list[tuple[str, set[int], str]] = [
     (r"^batchdeck (submit|watch|retry)\b", {0, 1}, "1 says that rows failed, as they are to"),
+    (r"^batchdeck retry \S+ --direct\b", {0, 1, 2}, "2 says that nothing is left to retry"),
     (r"--budget\b", {0, 5}, "5 is the stop that is shown"),
 ]
 """Exit codes that are right beside 0: a pattern, the codes, and why."""
