@@ -115,7 +115,7 @@ async def template(shooter: Shooter) -> None:
     """A table, its template, the preview, and the answer to a row that was tried."""
     await shooter.press("1")
     await shooter.until(lambda: shooter.app.main.query("#start-list"))
-    shooter.app.main.compose_pane.open_source(str(PRODUCTS), "sandbox")
+    shooter.app.main.compose_pane.open_source(str(shop_table()), "sandbox")
     await shooter.until(lambda: shooter.app.main.query("#preview"))
     step = shooter.app.main.compose_pane.step
     assert isinstance(step, TemplateStep)
@@ -123,6 +123,14 @@ async def template(shooter: Shooter) -> None:
     await shooter.press("t")
     await shooter.until(lambda: shooter.app.main.query("PreviewPanel.-answered"))
     await shooter.take("template")
+
+
+def shop_table() -> Path:
+    """The sample of products, at a place that pictures may show."""
+    table = Path(tempfile.gettempdir()) / "shop" / PRODUCTS.name
+    table.parent.mkdir(exist_ok=True)
+    table.write_bytes(PRODUCTS.read_bytes())
+    return table
 
 
 def _paint(svg: str, path: Path) -> None:

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from tests.providers.fakes import Scripted, dialect_to, raw
 from tui.core.messages_results import read_messages_line
 from tui.core.results import UnreadableLineError
+from tui.core.rules import RetryRules
 from tui.errors import BatchdeckError
 from tui.providers.profile import find_profile
 from tui.providers.reading import read_batch
 from tui.providers.refusals import Answer, Reading, refusal, words_of
-from tui.providers.rules import RetryRules
 from tui.providers.schema import Quota
 
 PROFILES = [

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tui.core.rules import RetryRules
 from tui.errors import (
     AnswerLostError,
     BatchdeckError,
@@ -17,7 +18,6 @@ from tui.errors import (
     UnreachableError,
 )
 from tui.providers.refusals import Answer, Reading, may_have_acted, refusal, words_of
-from tui.providers.rules import RetryRules
 from tui.providers.schema import Quota
 
 KEY = "sk-test-0123456789abcdefghijkl"

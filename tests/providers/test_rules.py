@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tui.core.retrying import retryable
-from tui.providers.rules import RetryRules
+from tui.core.rules import RetryRules
 
 
 def test_families_of_codes() -> None:

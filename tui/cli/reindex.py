@@ -49,7 +49,7 @@ async def _rebuild(engine: Engine, job_id: str) -> dict[str, Any]:
     import asyncio
     import time
 
-    from tui.providers.rules import RetryRules
+    from tui.core.rules import RetryRules
     from tui.store.reindexing import reindex_job
 
     def rules_of(account: str) -> Mapping[str, bool]:

@@ -20,6 +20,7 @@ import msgspec
 from tui.core.counts import RemoteCounts
 from tui.core.remote import RemoteBatch, ResultSource
 from tui.core.results import UnreadableLineError, decode_lenient
+from tui.core.rules import RetryRules
 from tui.core.status import BatchStatus
 from tui.errors import (
     AnswerLostError,
@@ -44,7 +45,6 @@ from tui.providers.common import BatchDialect
 from tui.providers.gate import Gate, waited
 from tui.providers.lane import Lane, OnPause, RowAnswer
 from tui.providers.refusals import Answer
-from tui.providers.rules import RetryRules
 
 TRIES = 5
 """How often a row is sent while the trouble is of the kind that passes."""

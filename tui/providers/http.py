@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from tui import __version__
+from tui.core.rules import RetryRules
 from tui.errors import (
     BatchdeckError,
     ConfigError,
@@ -28,7 +29,6 @@ from tui.providers.pace import Pace
 from tui.providers.redact import redact
 from tui.providers.refusals import Answer, Reading, refusal
 from tui.providers.repeating import repeated
-from tui.providers.rules import RetryRules
 from tui.providers.schema import Profile
 from tui.providers.traffic import Traffic
 

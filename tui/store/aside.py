@@ -19,6 +19,7 @@ from typing import BinaryIO
 import msgspec
 
 from tui.core.readers import READERS
+from tui.core.rules import RetryRules
 from tui.errors import HistoryError
 from tui.store.database import Database
 from tui.store.indexing import ResultFile, ResultIndexer
@@ -54,7 +55,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             self.batch,
             ResultFile(self.pk, Path(self.path), indexed, indexed, lines, complete=False),
             reader=READERS[self.style],
-            rules=self.rules,
+            rules=RetryRules(self.rules),
             only=None if self.only is None else frozenset(self.only),
         )
 
