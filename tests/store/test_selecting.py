@@ -44,7 +44,7 @@ def naive_filter(rows: RowFilter) -> Callable[[Row], bool]:
     def fits(row: Row) -> bool:
         if rows.outcomes and row.outcome not in rows.outcomes:
             return False
-        if rows.error_group is not None and row.error_group != rows.error_group:
+        if rows.error_group is not None and group_of(row) != rows.error_group:
             return False
         if rows.groups and row.outcome.value not in rows.groups:
             return False
@@ -67,6 +67,11 @@ def naive_filter(rows: RowFilter) -> Callable[[Row], bool]:
         )
 
     return fits
+
+
+def group_of(row: Row) -> int:
+    """The id of a row's group; rows without an error are in one by their outcome."""
+    return -OUTCOME_CODES[row.outcome] if row.error_group is None else row.error_group
 
 
 def naive_id(wanted: str, custom_id: str) -> bool:
