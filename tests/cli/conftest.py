@@ -71,6 +71,11 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """An environment without keys, with a sandbox that answers at once."""
+    return alone(home, monkeypatch)
+
+
+def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Make this process the one of a person with one home, no keys and a fast sandbox."""
     for name in list(os.environ):
         if name.startswith("BATCHDECK_") or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
@@ -85,14 +90,15 @@ def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.fixture
 def run(environment: dict[str, str]) -> Run:
     """Run the program in this process: ``run("list", "--json")``."""
+    return run_here
 
-    def runner(*arguments: str | Path, stdin: str = "") -> Done:
-        result = CliRunner().invoke(program, [str(a) for a in arguments], input=stdin)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Done(result.exit_code, result.stdout, result.stderr)
 
-    return runner
+def run_here(*arguments: str | Path, stdin: str = "") -> Done:
+    """Run the program in this process, with what is set in its environment."""
+    result = CliRunner().invoke(program, [str(a) for a in arguments], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture
