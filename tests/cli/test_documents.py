@@ -13,12 +13,11 @@ from typing import NamedTuple
 import click
 import keyring
 import pytest
-from keyring.backend import KeyringBackend
 
 from tui.cli.program import program
 from tui.cli.schema import names
 
-from .conftest import Done, alone, request_line, run_here
+from .conftest import Done, MemoryKeyring, alone, request_line, run_here
 from .schema import violations
 
 
@@ -97,23 +96,6 @@ PARTS = {"cost", "problem", "sandbox"}
 """Schemas of documents inside others, and of ``sandbox serve``."""
 
 
-class _Memory(KeyringBackend):
-    priority = 1  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[service, username]
-
-
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, Done]]:
     """What each call of the table gave."""
@@ -127,7 +109,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, Do
     (folder / "twice.jsonl").write_text(request_line("a", "one") + request_line("a", "two"))
     (folder / "table.csv").write_text("text\nbread\nmilk\n")
     before = keyring.get_keyring()
-    keyring.set_keyring(_Memory())
+    keyring.set_keyring(MemoryKeyring())
     with pytest.MonkeyPatch.context() as patch:
         alone(folder / "home", patch)
         patch.chdir(folder)
