@@ -18,7 +18,7 @@ import tui.cli
 from tui.cli.program import program
 
 from .conftest import Done, alone, request_line, run_here
-from .wire import closed_port
+from .wire import closed_port, hurried
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         alone(folder / "home", patch)
         patch.chdir(folder)
+        hurried(folder / "home", "tensorzero")
         far = f"http://127.0.0.1:{closed_port()}/v1"
         for command in (
             f"accounts add far --provider tensorzero --base-url {far}",
