@@ -55,10 +55,10 @@ def test_everything_that_can_be_set(paths: Paths) -> None:
     assert (config.default_account, config.theme, config.compact) == ("work", "nord", True)
     assert config.keymap == {"retry": "r,f5"}
     assert config.accounts["work"].params == {"resource": "mine"}
-    assert config.account_table("other") == AccountConfig(
+    assert config.accounts["other"] == AccountConfig(
         provider="openai", base_url="https://example.com/v1"
     )
-    assert config.account_table("none") is None
+    assert "none" not in config.accounts
     assert config.providers == {"far": {"base": "openai"}}
 
 

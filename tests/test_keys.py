@@ -11,7 +11,6 @@ from tui.keys import (
     KeyringTroubleError,
     account_variable,
     find_key,
-    forget_key,
     remember_key,
     remove_key,
     store_key,
@@ -77,7 +76,7 @@ def test_the_order(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_key("work", ["X_API_KEY"]) == FoundKey("usual", "environment", "X_API_KEY")
     remember_key("work", " typed ")
     assert find_key("work", ["X_API_KEY"]) == FoundKey("typed", "session", "work")
-    forget_key("work")
+    monkeypatch.delitem(keys._session, "work")
     monkeypatch.delenv("X_API_KEY")
     assert find_key("work") == FoundKey("ring", "keyring", "work")
     assert find_key("other") is None

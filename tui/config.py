@@ -106,10 +106,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hooks: HooksConfig = HooksConfig()
     polling: PollingConfig = PollingConfig()
 
-    def account_table(self, name: str) -> AccountConfig | None:
-        """The table of one account, ``None`` when the file has none of that name."""
-        return self.accounts.get(name)
-
 
 def load_config(paths: Paths) -> Config:
     """Read ``config.toml``; a missing file gives the defaults.

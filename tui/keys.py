@@ -70,11 +70,6 @@ def remember_key(account: str, value: str) -> None:
     _session[account] = value.strip()
 
 
-def forget_key(account: str) -> None:
-    """Forget a key that was kept for this session."""
-    _session.pop(account, None)
-
-
 def stored_key(account: str) -> str | None:
     """The key in the keyring. Blocking.
 

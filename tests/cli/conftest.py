@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from keyring.backend import KeyringBackend
 
 from tui.cli.program import program
 
@@ -63,6 +64,25 @@ class Done:
 Run = Callable[..., Done]
 
 
+class MemoryKeyring(KeyringBackend):
+    """A keyring that ends with the test."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        del self.kept[service, username]
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
@@ -71,6 +91,11 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """An environment without keys, with a sandbox that answers at once."""
+    return alone(home, monkeypatch)
+
+
+def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Make this process the one of a person with one home, no keys and a fast sandbox."""
     for name in list(os.environ):
         if name.startswith("BATCHDECK_") or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
@@ -85,14 +110,15 @@ def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.fixture
 def run(environment: dict[str, str]) -> Run:
     """Run the program in this process: ``run("list", "--json")``."""
+    return run_here
 
-    def runner(*arguments: str | Path, stdin: str = "") -> Done:
-        result = CliRunner().invoke(program, [str(a) for a in arguments], input=stdin)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Done(result.exit_code, result.stdout, result.stderr)
 
-    return runner
+def run_here(*arguments: str | Path, stdin: str = "") -> Done:
+    """Run the program in this process, with what is set in its environment."""
+    result = CliRunner().invoke(program, [str(a) for a in arguments], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture

@@ -7,29 +7,9 @@ from pathlib import Path
 
 import keyring
 import pytest
-from keyring.backend import KeyringBackend
 
-from .conftest import Run
-from .wire import answering, closed_port
-
-
-class MemoryKeyring(KeyringBackend):
-    """A keyring that ends with the test."""
-
-    priority = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[service, username]
+from .conftest import MemoryKeyring, Run
+from .wire import answering, closed_port, hurried
 
 
 @pytest.fixture
@@ -90,7 +70,8 @@ def test_the_address_may_have_values_filled_in(run: Run) -> None:
     assert "host" in Path(run("locate", "--json").document["config"]).read_text("utf-8")
 
 
-def test_testing_an_account_tells_by_exit_code(run: Run) -> None:
+def test_testing_an_account_tells_by_exit_code(run: Run, home: Path) -> None:
+    hurried(home, "tensorzero")
     done = run("accounts", "test", "sandbox", "--json")
     assert done.code == 0
     assert done.document["models"]
@@ -104,7 +85,11 @@ def test_testing_an_account_tells_by_exit_code(run: Run) -> None:
         assert run("accounts", "test", "shut").code == 4
 
 
-def test_testing_an_account_says_what_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_testing_an_account_says_what_is_wrong(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurried(home, "openai")
+
     def told(name: str, url: str) -> str:
         run("accounts", "add", name, "--provider", "openai", "--base-url", url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong")

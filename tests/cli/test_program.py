@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from tui import __version__
 from tui.cli import failures
@@ -186,30 +187,35 @@ def test_a_closed_pipe_is_silent(environment: dict[str, str]) -> None:
         assert process.wait(30) == 0
 
 
-def completed(batchdeck: Run, words: str) -> list[str]:
+def completed(words: str) -> list[str]:
     """What bash is offered for the last of some words."""
     last = str(len(words.split(" ")) - 1)
-    done = batchdeck(_BATCHDECK_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=last)
-    assert done.code == 0
-    assert done.err == ""
-    return done.out.split()
+    env = {"_BATCHDECK_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": last}
+    done = CliRunner().invoke(program, [], env=env)
+    assert done.exit_code == 0
+    assert done.stderr == ""
+    return done.stdout.split()
 
 
 def test_the_shell_completes_commands_jobs_files_and_accounts(
-    batchdeck: Run, run: Run, requests: Path, home: Path
+    run: Run, requests: Path, home: Path
 ) -> None:
-    assert completed(batchdeck, "batchdeck ex") == ["plain,export"]
-    assert completed(batchdeck, "batchdeck show ") == []
+    assert completed("batchdeck ex") == ["plain,export"]
+    assert completed("batchdeck show ") == []
     assert not home.exists()
     document = run("submit", requests, "--json").document
-    assert completed(batchdeck, "batchdeck show re") == ["plain,requests"]
-    assert completed(batchdeck, f"batchdeck show {document['id'][:6]}") == [
-        f"plain,{document['id']}"
-    ]
-    assert completed(batchdeck, "batchdeck submit re") == ["file,re", "plain,requests"]
-    assert completed(batchdeck, "batchdeck check --account sa") == ["plain,sandbox"]
+    assert completed("batchdeck show re") == ["plain,requests"]
+    assert completed(f"batchdeck show {document['id'][:6]}") == [f"plain,{document['id']}"]
+    assert completed("batchdeck submit re") == ["file,re", "plain,requests"]
+    assert completed("batchdeck check --account sa") == ["plain,sandbox"]
     (home / "config.toml").write_text("not toml", "utf-8")
-    assert completed(batchdeck, "batchdeck check --account sa") == []
+    assert completed("batchdeck check --account sa") == []
+
+
+def test_a_shell_asks_the_program_itself(batchdeck: Run) -> None:
+    variables = {"COMP_WORDS": "batchdeck expo", "COMP_CWORD": "1"}
+    done = batchdeck(_BATCHDECK_COMPLETE="bash_complete", **variables)
+    assert (done.code, done.out.split(), done.err) == (0, ["plain,export"], "")
 
 
 def test_a_command_word_wins_over_a_file_of_that_name(batchdeck: Run, tmp_path: Path) -> None:

@@ -30,19 +30,27 @@ def test_a_good_row_has_no_violations() -> None:
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        ({"outcome": "lost"}, "$.outcome"),
-        ({"attempt": 0}, "$.attempt"),
-        ({"attempt": True}, "$.attempt"),
-        ({"error": {"code": None, "message": "x"}}, "$.error"),
-        ({"usage": {"input_tokens": "3", "output_tokens": 3, "cached_tokens": 0}}, "$.usage"),
+        ({"outcome": "lost"}, "$.outcome:"),
+        ({"attempt": 0}, "$.attempt:"),
+        ({"attempt": True}, "$.attempt:"),
+        ({"error": {"code": None, "message": "x"}}, "$.error:"),
+        (
+            {"usage": {"input_tokens": "3", "output_tokens": 3, "cached_tokens": 0}},
+            "$.usage.input_tokens:",
+        ),
+        ({"mood": "good"}, "$: Additional properties"),
     ],
 )
 def test_a_wrong_row_is_told_with_its_place(change: dict[str, Any], place: str) -> None:
-    found = violations({**ROW, **change}, "row")
-    assert found
-    assert found[-1].startswith(place)
+    (found,) = violations({**ROW, **change}, "row")
+    assert found.startswith(place)
 
 
 def test_a_missing_key_is_told() -> None:
     row = {key: value for key, value in ROW.items() if key != "cost"}
-    assert violations(row, "row") == ["$: cost is missing"]
+    assert violations(row, "row") == ['$: "cost" is a required property']
+
+
+def test_a_schema_inside_another_is_used() -> None:
+    (found,) = violations([{"name": "a", "path": "b", "trouble": None}], "templates")
+    assert found == '$.0: "template" is a required property'

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Run, command
+from .schema import violations
 
 
 @pytest.fixture
@@ -67,7 +68,9 @@ def test_json_says_the_address_and_home_keeps_the_state(
         env=environment,
     ) as process:
         try:
-            url = json.loads(first_line(process))["url"]
+            document = json.loads(first_line(process))
+            assert violations(document, "sandbox") == []
+            url = document["url"]
             with urllib.request.urlopen(f"{url}/v1/models") as answer:
                 assert answer.status == 200
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,31 +9,19 @@ from typing import Any
 
 import httpx
 
+from tests.threads import in_thread, join_all
 from tui.sandbox.options import SandboxOptions
-from tui.sandbox.serve import Server, address, configure, listen
+from tui.sandbox.serve import configure
 
 
 @contextmanager
 def sandbox(home: Path, **options: Any) -> Iterator[str]:
     """Serve a sandbox that answers at once; yields its address, without ``/v1``."""
     settings = SandboxOptions(**{"home": home, "rows_per_second": 0, **options})
-    ready = threading.Event()
-    sock = listen("127.0.0.1", 0)
-    server = Server(configure(settings), ready.set)
-
-    def run() -> None:
-        with sock:
-            server.run(sockets=[sock])
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    try:
-        yield address(sock)
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
+    with in_thread(configure(settings)) as url:
+        yield url
+    # The same home may be served again at once.
+    join_all()
 
 
 def batches_at(url: str) -> list[dict[str, Any]]:

@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from tests.cli.conftest import Done
 from tui.cli.program import program
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(Done):
     """What a command gave; a crash never gets here."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.split("\n") if line]
 
     def is_clear_error(self) -> bool:
         """Does it say in two lines what is wrong, without a traceback or a shrug?"""

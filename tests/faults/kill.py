@@ -127,6 +127,7 @@ def run_case(case: Case, folder: Path) -> Found:
                     found.expect("lines", len(target.read_bytes().splitlines()), ROWS)
                 program.run(*verb)
                 found.expect("lines", len(target.read_bytes().splitlines()), ROWS)
+                found.expect("left beside it", list(target.parent.glob(".*.part*")), [])
             elif case.doing == "delete" and program.run("list"):
                 program.run(*verb)
         _start_again(program, case, truth, submit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +10,11 @@ from typing import Any
 import uvicorn
 from starlette.responses import JSONResponse
 
+from tests.threads import in_thread, join_all
 from tui.sandbox.options import SandboxOptions
-from tui.sandbox.serve import Server, address, configure, listen
+from tui.sandbox.serve import configure
+
+__all__ = ["Asked", "Served", "join_all", "sandbox", "serving"]
 
 
 @dataclass(frozen=True)
@@ -87,34 +89,8 @@ def serving(config: uvicorn.Config) -> Iterator[Served]:
     """Serve an application over TCP from a thread while the block runs."""
     recorder = _Recorder(config.app)
     config.app = recorder
-    ready = threading.Event()
-    sock = listen("127.0.0.1", 0)
-    server = Server(config, ready.set)
-
-    def run() -> None:
-        with sock:
-            server.run(sockets=[sock])
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    try:
-        yield Served(address(sock), recorder.asked)
-    finally:
-        server.should_exit = True
-        # Uvicorn looks at it ten times a second; nobody has to wait for that here.
-        _ending.append(thread)
-
-
-_ending: list[threading.Thread] = []
-
-
-def join_all() -> None:
-    """Wait for the end of every server that was started."""
-    for thread in _ending:
-        thread.join(20)
-        assert not thread.is_alive()
-    _ending.clear()
+    with in_thread(config) as url:
+        yield Served(url, recorder.asked)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 import openai
 import pytest
 
+from tests.threads import in_thread, join_all
 from tui.sandbox.options import SandboxOptions
-from tui.sandbox.serve import Server, address, configure, listen
+from tui.sandbox.serve import configure
 
 
 class Clock:
@@ -23,37 +23,17 @@ class Clock:
         return self.now
 
 
-_ending: list[threading.Thread] = []
-
-
 @contextmanager
 def running(options: SandboxOptions) -> Iterator[str]:
     """Serve a sandbox over TCP in a thread; yields its address."""
-    ready = threading.Event()
-    sock = listen("127.0.0.1", 0)
-    server = Server(configure(options), ready.set)
-
-    def run() -> None:
-        with sock:
-            server.run(sockets=[sock])
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    try:
-        yield address(sock)
-    finally:
-        server.should_exit = True
-        # Uvicorn takes 0.2 s to end; the end of the session waits for all of them.
-        _ending.append(thread)
+    with in_thread(configure(options)) as url:
+        yield url
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _all_servers_end() -> Iterator[None]:
     yield
-    for thread in _ending:
-        thread.join(20)
-        assert not thread.is_alive()
+    join_all()
 
 
 def chat_line(custom_id: str, text: str, **body: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from tui.core.filtering import RowFilter
 from tui.core.outcome import Outcome
 from tui.errors import UsageError
 from tui.store.export import CSV_COLUMNS, export_rows
+from tui.store.export.beside import beside
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -122,3 +125,30 @@ def test_places_that_cannot_be_written(desk: Desk, job: str, tmp_path: Path) -> 
 def test_an_unknown_ending(desk: Desk, job: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot tell the format"):
         everything(desk, job, tmp_path / "out.pdf")
+
+
+def test_what_a_killed_export_left_goes_with_the_next(desk: Desk, job: str, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    ours = beside(tmp_path / "out.csv")
+    name, machine, _, unique, part = ours.name.rsplit(".", 4)
+    left = ours.with_name(f"{name}.{machine}.{ended.pid}.{unique}.{part}")
+    journal = left.with_name(left.name + "-journal")
+    others = [
+        left.with_name(left.name + ".gz"),
+        left.with_name(f"{name}.another-machine.{ended.pid}.{unique}.{part}"),
+        left.with_name(f"{name}.part"),
+    ]
+    for file in (ours, left, journal, *others):
+        file.write_bytes(b"half")
+    everything(desk, job, tmp_path / "rows.jsonl")
+    assert ours.exists(), "its process runs"
+    assert not left.exists()
+    assert not journal.exists()
+    assert all(file.exists() for file in others)
+
+
+def test_a_long_name_can_be_written(desk: Desk, job: str, tmp_path: Path) -> None:
+    path = tmp_path / ("\N{PILE OF POO}" * 62 + ".jsonl")
+    assert everything(desk, job, path) == 4
+    assert [file.name for file in tmp_path.glob(".*.part")] == []

@@ -24,6 +24,7 @@ from tui.cli.options import account_option, edits_of, set_option, shared, yes_op
 from tui.cli.output import Cell, glyph, is_terminal, pairs, print_json, print_lines
 from tui.cli.session import ask, run, stop_at_exit
 from tui.cli.settings import Settings
+from tui.cli.templates import template_document
 from tui.cli.trying import trial_document, trial_story, try_asked
 from tui.cli.words import size_words
 from tui.errors import InputError, UsageError
@@ -109,8 +110,10 @@ def compose(
     chosen = changed_template(settings, template, **options)
     change: dict[str, Any] = {"model": model, "custom_id": custom_id, "settings": body}
     if save_template is not None:
-        save(settings, chosen, save_template, model=model, custom_id=custom_id, body=body)
+        saved = save(settings, chosen, save_template, model=model, custom_id=custom_id, body=body)
         if source is None:
+            if settings.json:
+                print_json(template_document(saved))
             return
     if source is None:
         raise UsageError("there is no source", "Name a table or a text; see --help.")

@@ -15,6 +15,7 @@ from tui.cli.templates import templates_folder
 from tui.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from tui.compose.saved import SavedTemplate
     from tui.compose.template import Template
     from tui.engine.sketch import Sketch
 
@@ -178,11 +179,11 @@ def save(
     model: str | None,
     custom_id: str | None,
     body: Mapping[str, Any],
-) -> None:
+) -> SavedTemplate:
     """Save a template, with what the command changes of it, under a name."""
     import msgspec
 
-    from tui.compose.saved import find_template, save_template
+    from tui.compose.saved import SavedTemplate, find_template, save_template
     from tui.compose.template import adjusted
 
     if template is None:
@@ -190,5 +191,7 @@ def save(
     folder = templates_folder(settings)
     found = find_template(template, folder) if isinstance(template, str) else template
     changed = adjusted(found, model=model, id=custom_id, settings=body)
-    path = save_template(msgspec.structs.replace(changed, name=name), folder)
+    named = msgspec.structs.replace(changed, name=name)
+    path = save_template(named, folder)
     say(f"Saved the template as {path}.")
+    return SavedTemplate(name=name, path=path, template=named)

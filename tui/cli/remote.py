@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli import words
+from tui.cli.completion import complete_jobs
 from tui.cli.jobs import print_job
 from tui.cli.options import account_option, shared
 from tui.cli.output import Cell, print_json, print_lines, say, table
@@ -82,7 +83,12 @@ def _cells(entry: RemoteEntry) -> list[Cell | str]:
 @click.argument("remote_id")
 @account_option
 @click.option("--name", metavar="NAME", help="The job's name; else the batch's own.")
-@click.option("--job", metavar="JOB", help="The job here whose uncertain batch it is.")
+@click.option(
+    "--job",
+    metavar="JOB",
+    shell_complete=complete_jobs,
+    help="The job here whose uncertain batch it is.",
+)
 @shared
 def adopt(
     settings: Settings, remote_id: str, account: str | None, name: str | None, job: str | None

@@ -12,6 +12,8 @@ from tui.cli.output import pairs, print_json, print_lines
 from tui.cli.settings import Settings
 from tui.errors import UsageError
 
+_URN = "urn:batchdeck:"
+
 
 def names() -> list[str]:
     """The documents that have a schema."""
@@ -20,18 +22,45 @@ def names() -> list[str]:
 
 
 def load(name: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a document.
+    """The JSON Schema (draft 2020-12) of a document, with those that it refers to inside.
+
+    A validator needs no other file: the schemas that ``urn:batchdeck:NAME`` refers to stand in
+    ``$defs`` with their own ``$id`` (JSON Schema core, 9.3, compound documents).
 
     Raises:
         UsageError: There is none of that name.
     """
-    import msgspec
-
     if name not in names():
         raise UsageError(f"there is no schema {name!r}", f"There are {', '.join(names())}.")
+    schema = _read(name)
+    inside: dict[str, Any] = {}
+    _gather(schema, inside)
+    inside.pop(name, None)
+    return {**schema, "$defs": {**schema.get("$defs", {}), **inside}} if inside else schema
+
+
+def _read(name: str) -> dict[str, Any]:
+    import msgspec
+
     text = resources.files("tui.cli").joinpath("documents", f"{name}.json").read_bytes()
     schema: dict[str, Any] = msgspec.json.decode(text)
     return schema
+
+
+def _gather(part: Any, found: dict[str, Any]) -> None:
+    """Read the schemas that a part refers to, and those that they refer to."""
+    if isinstance(part, list):
+        for item in part:
+            _gather(item, found)
+    elif isinstance(part, dict):
+        target = part.get("$ref")
+        if isinstance(target, str) and target.startswith(_URN):
+            name = target.removeprefix(_URN).partition("#")[0]
+            if name not in found:
+                found[name] = _read(name)
+                _gather(found[name], found)
+        for item in part.values():
+            _gather(item, found)
 
 
 @click.command(short_help="Print the JSON Schema of a document.")

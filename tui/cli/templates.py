@@ -29,7 +29,7 @@ def list_saved(settings: Settings) -> None:
     """List the saved templates."""
     saved = _all(settings)
     if settings.json:
-        print_json([_document(one) for one in saved])
+        print_json([template_document(one) for one in saved])
     elif saved:
         print_lines(table(("NAME", "KIND", "MODEL", "DESCRIPTION"), list(map(_cells, saved))))
     else:
@@ -43,7 +43,7 @@ def show(settings: Settings, name: str) -> None:
     """Print the template NAME, as the TOML file that it is."""
     found = _find(settings, name)
     if settings.json:
-        print_json(_document(found))
+        print_json(template_document(found))
         return
     from tui.core.text import visible
 
@@ -91,7 +91,8 @@ def _find(settings: Settings, name: str) -> SavedTemplate:
     )
 
 
-def _document(saved: SavedTemplate) -> dict[str, Any]:
+def template_document(saved: SavedTemplate) -> dict[str, Any]:
+    """A saved template, for scripts."""
     import msgspec
 
     template = None if saved.template is None else msgspec.to_builtins(saved.template)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tui.core.entities import with_both_spellings
+from tui.core.rows import Row, RowError, RowLine
 
 _FENCE = re.compile(
     r"^[ \t]*```[ \t]*(?:json|JSON|jsonc|json5)?[ \t]*\r?\n(.*?)^[ \t]*```", re.S | re.M
@@ -48,3 +49,20 @@ def _parses(text: str) -> bool:
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return False
     return True
+
+
+def row_line(row: Row, text: str, error: RowError | None) -> RowLine:
+    """A row as scripts get it, with its whole answer and the whole message of its error."""
+    return RowLine(
+        custom_id=row.custom_id,
+        outcome=row.outcome,
+        attempt=row.attempt,
+        http_status=row.http_status,
+        error=error,
+        finish_reason=row.finish_reason,
+        model=row.model,
+        text=text,
+        data=parsed_answer(text),
+        usage=row.usage,
+        cost=row.cost,
+    )

@@ -46,11 +46,6 @@ class Problem:
     start: int
     stop: int
 
-    @property
-    def sentence(self) -> str:
-        """The whole of it on one line."""
-        return f"{self.message}; did you mean {self.meant}?" if self.meant else self.message
-
 
 @dataclass(frozen=True)
 class Query:

@@ -235,13 +235,16 @@ def _failed(
 
 def _words(value: Any) -> tuple[str | None, str]:
     """Code and message of an error in any of the shapes seen: object, nested, text."""
+    # A loop, because a hostile line nests deeper than Python may call; the line bounds it.
+    while isinstance(value, dict):
+        inner = value.get("error")
+        if not (inner and isinstance(inner, (dict, str))):
+            break
+        value = inner
     if isinstance(value, str):
         return None, value
     if not isinstance(value, dict):
         return None, "" if value is None else msgspec.json.encode(value).decode()
-    inner = value.get("error")
-    if isinstance(inner, (dict, str)) and inner:
-        return _words(inner)
     code = value.get("code")
     kind = value.get("type") or value.get("error_type")
     named = code if code is not None else kind

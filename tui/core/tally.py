@@ -90,11 +90,6 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     median: int | None = None
     p95: int | None = None
 
-    @property
-    def mean(self) -> float | None:
-        """The average."""
-        return self.total / self.count if self.count else None
-
 
 _FINE_BITS = 5
 _FINE = 1 << _FINE_BITS

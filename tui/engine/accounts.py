@@ -43,7 +43,7 @@ _DIRECT = "+direct"
 class AccountInfo:
     """What a person may know of an account; the key is not in it.
 
-    ``min_poll`` is in seconds, ``retention_days`` how long the provider keeps results.
+    ``retention_days`` is how long the provider keeps results.
     """
 
     name: str
@@ -54,7 +54,6 @@ class AccountInfo:
     variables: tuple[str, ...]
     windows: tuple[str, ...]
     endpoints: tuple[str, ...]
-    min_poll: float
     retention_days: int | None
     direct: bool = False
 
@@ -154,7 +153,6 @@ class Accounts:
             variables=self._variables(name),
             windows=tuple(profile.windows),
             endpoints=tuple(profile.endpoints),
-            min_poll=profile.poll.min_seconds,
             retention_days=profile.retention_days,
             direct=profile.direct,
         )

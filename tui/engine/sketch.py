@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -76,18 +76,33 @@ def sketch(
     """
     rows = preview(source, template, model=model, settings=settings, seed=seed, stop=stop)
     lines, trouble = _sample(source, template, model, settings, stop)
+    return _drawn(source, rows, lines, trouble, price, count=source.count)
+
+
+def _drawn(
+    source: Source,
+    rows: Sequence[Preview],
+    lines: list[bytes],
+    trouble: str,
+    price: Callable[[list[bytes]], Estimate],
+    *,
+    count: int | None,
+    exact: bool = False,
+) -> Sketch:
+    """The sketch of a source, of which a part of the rows was rendered."""
     estimate = price(lines)
-    if source.count and lines:
-        estimate = estimate.times(max(source.count, len(lines)) / len(lines))
+    if count and lines:
+        estimate = estimate.times(max(count, len(lines)) / len(lines))
     return Sketch(
         source=source.name,
         kind=source.kind,
         columns=source.columns,
-        count=source.count,
+        count=count,
         notes=source.notes,
         rows=tuple(rows),
         estimate=estimate,
         trouble=trouble,
+        exact=exact,
     )
 
 
@@ -188,20 +203,7 @@ class Sketchbook:
         rows = [_preview(make(row, number, IdMaker(1)), why, number, row)
                 for why, number, row in self._shown]  # fmt: skip
         lines, trouble = _rendered(iter(self._sample), make, stop)
-        estimate = price(lines)
-        if self.count and lines:
-            estimate = estimate.times(max(self.count, len(lines)) / len(lines))
-        return Sketch(
-            source=source.name,
-            kind=source.kind,
-            columns=source.columns,
-            count=self.count,
-            notes=source.notes,
-            rows=tuple(rows),
-            estimate=estimate,
-            trouble=trouble,
-            exact=self.exact,
-        )
+        return _drawn(source, rows, lines, trouble, price, count=self.count, exact=self.exact)
 
 
 def _preview(line: bytes, why: Why, number: int, row: Row) -> Preview:

@@ -12,20 +12,20 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.core.editing import edit_request, edited_model
+from tui.core.editing import edited_model
 from tui.core.jobs import Batch, Job
 from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus, Submission
 from tui.engine.context import Context, NotOursError
 from tui.engine.events import BatchSubmitted, StatusChanged, UploadProgressed
 from tui.engine.native import rebased, run_again
+from tui.engine.outgoing import file_to_send
 from tui.engine.recovery import Verdict, look_up
 from tui.engine.telling import hear_cost, stay_within
 from tui.errors import (
     AccountKeyError,
     AnswerLostError,
     BatchdeckError,
-    HistoryError,
     KeyRefusedError,
     ProviderError,
     QuotaError,
@@ -34,10 +34,8 @@ from tui.errors import (
 )
 from tui.providers.base import BatchDraft, Dialect
 from tui.providers.refusals import may_have_acted
-from tui.store.batches import abandon, rows_of, write_input
-from tui.store.importing import REQUESTS
+from tui.store.batches import abandon
 
-_LOOK_OVER = "Nothing was sent. `batchdeck doctor` looks over the whole history."
 _UNSURE = (
     "Look at the provider's own page. It is there: `batchdeck adopt ITS_ID --job JOB`."
     " It is not: `batchdeck submit JOB --resend`."
@@ -121,7 +119,7 @@ class Submitter:
                 batch = await self._recover(dialect, batch, resend=resend)
             if batch.submission == Submission.RUNNING:
                 return
-            path = await self._prepare(dialect, job, batch)
+            path = await file_to_send(self._context, dialect, job, batch)
             if dialect.capabilities.uploads and batch.input_file_id is None:
                 batch = await self._upload(dialect, batch, path)
             if dialect.capabilities.tells_cost:
@@ -189,29 +187,6 @@ class Submitter:
             parent = self._context.history.batch(batch.native_of or "")
             self._context.reach("retry answered")
             await self._running(dialect, batch, rebased(batch, parent, remote))
-
-    async def _prepare(self, dialect: Dialect, job: Job, batch: Batch) -> Path:
-        """The file to send: the job's own where it can go as it is, else one for this batch."""
-        folder = self._context.paths.job_folder(job.id)
-        whole = batch.attempt == 1 and batch.rows == job.counts.total and not batch.edits
-        if dialect.capabilities.runs_here or (whole and dialect.passes_through):
-            return await asyncio.to_thread(_unchanged, folder / REQUESTS, job.size)
-        path = folder / f"{batch.id}.input.jsonl"
-        if not path.exists():
-            await asyncio.to_thread(self._write, dialect, job, batch, path)
-        return path
-
-    def _write(self, dialect: Dialect, job: Job, batch: Batch, path: Path) -> None:
-        history = self._context.history
-        if batch.first_seq is not None and batch.last_seq is not None:
-            seqs: range | list[int] = range(batch.first_seq, batch.last_seq + 1)
-        else:
-            seqs = rows_of(history.database.read, batch.id)
-        lines = (edit_request(line, batch.edits) for _, line in history.requests(job.id, seqs))
-        try:
-            write_input(path, lines, dialect.encode_line)
-        except ValueError as error:
-            raise UsageError(str(error), "Nothing was sent.") from None
 
     async def _upload(self, dialect: Dialect, batch: Batch, path: Path) -> Batch:
         context = self._context
@@ -345,21 +320,6 @@ class Submitter:
                 batch.job_id, batch.id, status=remote.status, raw_status=remote.raw_status
             )
         )
-
-
-def _unchanged(path: Path, size: int) -> Path:
-    """The job's requests, if they are still what was checked and confirmed.
-
-    Raises:
-        HistoryError: They are not.
-    """
-    try:
-        there = path.stat().st_size
-    except OSError as error:
-        raise HistoryError(f"{path} cannot be read: {error.strerror}", _LOOK_OVER) from error
-    if there != size:
-        raise HistoryError(f"{path} has {there:,} bytes and not {size:,} any more", _LOOK_OVER)
-    return path
 
 
 class _AnswerMissingError(Exception):

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from tui.core.remote import RemoteBatch, ResultSource
 
@@ -160,7 +160,3 @@ class Dialect(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
-
-
-RawObject = dict[str, Any]
-"""A decoded JSON object of the wire."""

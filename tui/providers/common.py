@@ -103,7 +103,7 @@ class BatchDialect:
             self._profile.paths.list,
             listing,
             what="list the batches",
-            headers=self.list_headers(),
+            headers=self.own_headers(),
         ):
             found = [batch for item in items if (batch := self._read(item)) is not None]
             fresh = [batch for batch in found if not _is_older(batch, created_after)]
@@ -195,7 +195,14 @@ class BatchDialect:
         text: str = getattr(self._profile.paths, name)
         chosen = split_route(text)[0] or method
         again = chosen in ("GET", "DELETE") if repeatable is None else repeatable
-        return Call(chosen, self.route(name, item), what, repeatable=again, patience=patience)
+        return Call(
+            chosen,
+            self.route(name, item),
+            what,
+            headers=self.own_headers(),
+            repeatable=again,
+            patience=patience,
+        )
 
     def batch_in(self, reply: Reply, batch_id: str = "", *, rows: int | None = None) -> RemoteBatch:
         """The batch that an answer holds, taken out of its wrapping.
@@ -221,8 +228,8 @@ class BatchDialect:
             raise reply.garbled("holds no batch")
         return batch
 
-    def list_headers(self) -> Mapping[str, str]:
-        """Headers that a list call needs."""
+    def own_headers(self) -> Mapping[str, str]:
+        """Headers that every call of the dialect needs, beside the key."""
         return {}
 
     async def count_tokens(self, request: bytes) -> int:

@@ -152,24 +152,8 @@ class MessagesDialect(BatchDialect):
             raise reply.garbled("holds no count")
         return int(tokens)
 
-    def action(
-        self,
-        name: str,
-        item: str,
-        what: str,
-        *,
-        method: str = "POST",
-        repeatable: bool | None = None,
-        patience: float | None = None,
-    ) -> Call:
-        """A call with the version header."""
-        call = super().action(
-            name, item, what, method=method, repeatable=repeatable, patience=patience
-        )
-        return replace(call, headers=self._headers)
-
-    def list_headers(self) -> Mapping[str, str]:
-        """The version header, for lists."""
+    def own_headers(self) -> Mapping[str, str]:
+        """The version header."""
         return self._headers
 
     def _get(self, path: str, what: str, *, late: bool = False) -> Call:

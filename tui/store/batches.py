@@ -1,11 +1,9 @@
-"""Batches and their rows: begun, abandoned, written for the wire, given up at the end."""
+"""Batches and their rows: begun, abandoned, given up at the end."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -14,7 +12,6 @@ from tui.core.outcome import OUTCOMES, UNANSWERED, Outcome
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus, Submission
 from tui.errors import UsageError
-from tui.paths import open_private
 from tui.store.database import Database
 from tui.store.groups import Groups
 from tui.store.jobs import batch_pk, insert_batch, job_pk, note, refresh_job
@@ -329,23 +326,3 @@ def blame_rows(database: Database, batch: Batch, errors: Mapping[int, RowError])
                 )
                 blamed += 1
     return blamed
-
-
-def write_input(
-    path: Path,
-    lines: Iterable[bytes],
-    encode: Callable[[bytes], bytes],
-) -> int:
-    """Write the rows of a batch in the dialect's form; the answer is the size in bytes."""
-    temporary = path.with_name(f".{path.name}.part")
-    size = 0
-    try:
-        with os.fdopen(open_private(temporary), "wb", buffering=1 << 20) as stream:
-            for line in lines:
-                size += stream.write(encode(line)) + stream.write(b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return size

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sqlite3
 from collections.abc import Sequence
 
 from tui.core.status import BatchStatus
 from tui.store.database import Database
+from tui.store.processes import is_running
 
 
 def claim(database: Database, batch_id: str, now: float, seconds: float) -> bool:
@@ -83,10 +83,4 @@ def _alive(owner: str) -> bool:
     host, pid, _ = owner.rsplit(":", 2)
     if host != socket.gethostname():
         return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    return is_running(int(pid))

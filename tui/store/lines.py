@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from tui.core.data import parsed_answer
+from tui.core.data import row_line
 from tui.core.outcome import OUTCOMES, Outcome
 from tui.core.readers import READERS
 from tui.core.results import UnreadableLineError, decode_lenient
@@ -176,19 +176,7 @@ class RowReader:
             if error is not None and result.error is not None:
                 # The preview is cut; the whole message stands in the file.
                 error = msgspec.structs.replace(error, message=result.error.message)
-        return RowLine(
-            custom_id=row.custom_id,
-            outcome=row.outcome,
-            attempt=row.attempt,
-            http_status=row.http_status,
-            error=error,
-            finish_reason=row.finish_reason,
-            model=row.model,
-            text=text,
-            data=parsed_answer(text),
-            usage=row.usage,
-            cost=row.cost,
-        )
+        return row_line(row, text, error)
 
     def _answer(self, record: tuple[Any, ...]) -> RowResult:
         """What a row's result line says.

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import msgspec
 
-from tui.core.data import parsed_answer
+from tui.core.data import row_line
 from tui.core.filtering import RowSelection
 from tui.core.outcome import ANSWERED, Outcome
 from tui.core.readers import READERS
@@ -189,16 +189,4 @@ def line_of(attempt: Attempt) -> RowLine:
             f"the answer of {row.custom_id!r} is not in its file any more",
             "`batchdeck doctor` looks over the whole history.",
         )
-    return RowLine(
-        custom_id=row.custom_id,
-        outcome=row.outcome,
-        attempt=row.attempt,
-        http_status=row.http_status,
-        error=error,
-        finish_reason=row.finish_reason,
-        model=row.model,
-        text=text,
-        data=parsed_answer(text),
-        usage=row.usage,
-        cost=row.cost,
-    )
+    return row_line(row, text, error)

@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol
 from tui.core.filtering import RowSelection
 from tui.errors import UsageError
 from tui.paths import open_private
+from tui.store.export.beside import beside, sweep
 from tui.store.export.fields import Fields
 from tui.store.export.lines import LinesWriter
 from tui.store.export.options import ExportOptions, Format, check_options, format_of
@@ -82,7 +83,8 @@ def export_rows(
     """
     check_options(path, options)
     format, packed = format_of(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = beside(path)
+    sweep(path.parent)
     made = False
     try:
         if path.is_dir():

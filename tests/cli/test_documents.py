@@ -1,0 +1,173 @@
+"""Every command with --json: one document on stdout that its schema knows, and nothing else.
+
+All commands run once, in the order of the table, in one home; the tests look at what they gave.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import keyring
+import pytest
+
+from tui.cli.program import program
+from tui.cli.schema import names
+
+from .conftest import Done, MemoryKeyring, alone, request_line, run_here
+from .schema import violations
+
+
+class Call(NamedTuple):
+    """A command, what is said after it, the document that it prints, and its exit code.
+
+    ``{remote}`` is the provider's id of the first job's batch; ``lines`` are JSON lines;
+    ``slow`` is a sandbox in which nothing ends meanwhile.
+    """
+
+    command: str
+    rest: str
+    schema: str
+    code: int = 0
+    lines: bool = False
+    stdin: str = ""
+    slow: bool = False
+
+
+CALLS = (
+    Call("submit", "mixed.jsonl --name one --wait", "job", 1),
+    Call("submit", "mixed.jsonl --name two --fix", "job"),
+    Call("watch", "two", "job", 1),
+    Call("watch", "", "jobs"),
+    Call("watch", "one two", "jobs", 1),
+    Call("list", "", "jobs"),
+    Call("list", "--search nothing-is-called-so", "jobs"),
+    Call("show", "one", "job"),
+    Call("collect", "one", "job"),
+    Call("tag", "one week-47 --note again", "job"),
+    Call("results", "one", "row", lines=True),
+    Call("results", "one --schema own", "row", lines=True),
+    Call("summary", "one --field data.label", "summary"),
+    Call("compare", "one two --kind same --kind unanswered", "compare", 1),
+    Call("export", "one -o rows.csv", "export"),
+    Call("retry", "one --dry-run --all --set max_tokens=20 --unset user", "rehearsal"),
+    Call("retry", "one --all --wait --model sandbox-small", "job", 1),
+    Call("check", "mixed.jsonl --split-to parts --rows 2", "check"),
+    Call("check", "twice.jsonl --fix-to once.jsonl --renumber", "check"),
+    Call("check", "twice.jsonl", "check", 2),
+    Call("compose", "table.csv -t {{text}} -m sandbox-small --preview", "preview"),
+    Call("compose", "table.csv -t {{text}} -m sandbox-small -o made.jsonl --try 1", "compose"),
+    Call("compose", "--samples", "samples"),
+    Call("compose", "-t {{text}} -m sandbox-small --save-template kept", "template"),
+    Call("templates list", "", "templates"),
+    Call("templates show", "kept", "template"),
+    Call("templates remove", "kept -y", "done"),
+    Call("try", "mixed.jsonl --line 3", "trial"),
+    Call("sync", "", "sync"),
+    Call("reindex", "one", "reindexed"),
+    Call("reindex", "", "reindex"),
+    Call("submit", "mixed.jsonl --name held", "job", slow=True),
+    Call("cancel", "held -y", "job", slow=True),
+    Call("delete", "one -y", "done"),
+    Call("adopt", "{remote}", "job"),
+    Call("accounts list", "", "accounts"),
+    Call("accounts add", "work --provider openai --default", "account"),
+    Call("accounts test", "sandbox", "account-test"),
+    Call("keys set", "work", "done", stdin="a-key\n"),
+    Call("keys status", "", "keys"),
+    Call("keys status", "work", "key"),
+    Call("keys remove", "work -y", "done"),
+    Call("keys status", "work", "key", 4),
+    Call("accounts remove", "work", "done"),
+    Call("providers", "", "providers"),
+    Call("providers", "openai", "provider"),
+    Call("locate", "", "locate"),
+    Call("doctor", "", "doctor"),
+    Call("schema", "", "schemas"),
+)
+
+ELSEWHERE = {"sandbox serve"}
+"""Serves until it is stopped; ``test_server.py`` reads its document."""
+
+PARTS = {"cost", "problem", "sandbox"}
+"""Schemas of documents inside others, and of ``sandbox serve``."""
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, Done]]:
+    """What each call of the table gave."""
+    folder = tmp_path_factory.mktemp("documents")
+    (folder / "mixed.jsonl").write_text(
+        request_line("good", "What is 2+2?", user="u")
+        + request_line("bad", "sandbox:fail=400")
+        + request_line("form", 'sandbox:say={"label": "good"}')
+        + request_line("cut", "sandbox:truncate", max_tokens=10)
+    )
+    (folder / "twice.jsonl").write_text(request_line("a", "one") + request_line("a", "two"))
+    (folder / "table.csv").write_text("text\nbread\nmilk\n")
+    before = keyring.get_keyring()
+    keyring.set_keyring(MemoryKeyring())
+    with pytest.MonkeyPatch.context() as patch:
+        alone(folder / "home", patch)
+        patch.chdir(folder)
+        done: dict[Call, Done] = {}
+        remote = ""
+        for call in CALLS:
+            patch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0.1" if call.slow else "0")
+            words = [*call.command.split(), *call.rest.format(remote=remote).split(), "--json"]
+            done[call] = run_here(*words, stdin=call.stdin)
+            if call is CALLS[0]:
+                remote = done[call].document["batches"][0]["remote_id"]
+        yield done
+    keyring.set_keyring(before)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.command} {call.rest}".strip())
+def test_stdout_is_one_document_of_its_schema(call: Call, given: Mapping[Call, Done]) -> None:
+    done = given[call]
+    assert done.code == call.code, done.err
+    documents = done.out.splitlines()
+    assert done.out.endswith("\n")
+    assert len(documents) >= 1 if call.lines else len(documents) == 1
+    for document in documents:
+        assert violations(json.loads(document), call.schema) == []
+
+
+def _leaves(group: click.Group, before: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _leaves(command, f"{name} ")
+        else:
+            yield before + name
+
+
+def test_every_command_is_in_the_table() -> None:
+    assert {call.command for call in CALLS} | ELSEWHERE == set(_leaves(program))
+
+
+def test_every_schema_is_of_a_document_that_is_printed() -> None:
+    assert {call.schema for call in CALLS} | PARTS == set(names())
+
+
+def test_what_schemas_say_of_a_real_job_is_not_only_null(given: Mapping[Call, Done]) -> None:
+    """The interesting parts were there to be checked."""
+    job = given[CALLS[0]].document
+    assert job["error_groups"] and job["batches"] and job["results_expire_at"]
+    rehearsal = given[next(call for call in CALLS if call.schema == "rehearsal")].document
+    assert rehearsal["preview"][0]["changes"]
+    summary = given[next(call for call in CALLS if call.schema == "summary")].document
+    assert summary["labels"]["items"] and summary["fields"]
+
+
+def _places() -> tuple[Path, ...]:
+    import tui.cli
+
+    return tuple(sorted((Path(tui.cli.__file__).parent / "documents").glob("*.json")))
+
+
+@pytest.mark.parametrize("path", _places(), ids=lambda path: path.stem)
+def test_a_schema_is_named_as_its_file(path: Path) -> None:
+    assert json.loads(path.read_text("utf-8"))["$id"] == f"urn:batchdeck:{path.stem}"

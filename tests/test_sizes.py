@@ -1,0 +1,29 @@
+"""A file holds one idea; one that is long says here why it is one all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tui
+
+PACKAGE = Path(tui.__file__).parent
+MOST = 350
+
+LONG: dict[str, str] = {
+    "store/history.py": "the one face that the history has for every other room",
+    "ui/commands.py": "the one table of commands, an entry a command",
+    "ui/screens/batches.py": "the pane's widgets with the answers to their messages",
+    "ui/screens/compose/pane.py": "the pane's steps, which share one draft",
+    "ui/screens/compose/template.py": "the form: a field for each thing that a template says",
+}
+"""Files of more than ``MOST`` lines, and why each is one file."""
+
+
+def test_files_are_short_or_say_why_not() -> None:
+    long = {
+        path.relative_to(PACKAGE).as_posix(): lines
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if (lines := len(path.read_bytes().splitlines())) > MOST
+    }
+    assert {name: lines for name, lines in long.items() if name not in LONG} == {}
+    assert set(LONG) - set(long) == set(), "short by now: take them off the list"
