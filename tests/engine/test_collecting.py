@@ -14,7 +14,7 @@ from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Broken, good_line
 from tui.core.outcome import Outcome
 from tui.core.status import BatchStatus
-from tui.engine import collector
+from tui.engine import growing
 from tui.engine.engine import Engine
 from tui.errors import RequestRefusedError, UnreachableError
 from tui.providers.base import Capabilities
@@ -144,7 +144,7 @@ def test_a_file_that_was_lost_here_is_fetched_again(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_only_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = collector._open_at
+    opened = growing._opened
 
     class Tight:
         """A file on a disk that is nearly full."""
@@ -164,7 +164,7 @@ def test_a_disk_that_takes_only_parts(tmp_path: Path, monkeypatch: pytest.Monkey
         def __exit__(self, *_: object) -> None:
             self._stream.close()
 
-    monkeypatch.setattr(collector, "_open_at", lambda path, have: Tight(opened(path, have)))
+    monkeypatch.setattr(growing, "_opened", lambda path, have: Tight(opened(path, have)))
 
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)

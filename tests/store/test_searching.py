@@ -109,7 +109,7 @@ def test_lone_surrogates_in_what_is_typed_do_no_harm(desk: Desk, job: str) -> No
 
 def test_a_file_that_begins_anew_does_not_kill_a_search(desk: Desk, job: str) -> None:
     """A mapped file that shrinks would kill the whole program (SIGBUS)."""
-    from tui.engine.collector import _open_at
+    from tui.engine.growing import GrowingFile
 
     batch = desk.batch(job)
     desk.results(batch, [answer("beta", "x" * 100_000)])
@@ -117,9 +117,10 @@ def test_a_file_that_begins_anew_does_not_kill_a_search(desk: Desk, job: str) ->
     with TextSearch(desk.database.read, desk.paths, (pk, job), "xxx") as matches:
         assert list(matches.among([0, 1, 2], 3)) == [1]
         begin_anew(desk.database, desk.file(batch))
-        with _open_at(desk.file(batch).path, 0):
-            mapped = next(m for number, m in matches._maps.items() if number and m is not None)
-            assert mapped[-2:] == b"}\n"
+        file = GrowingFile(desk.file(batch).path, 0)
+        mapped = next(m for number, m in matches._maps.items() if number and m is not None)
+        assert mapped[-2:] == b"}\n"
+        file.close(bytearray())
 
 
 def test_what_was_found_so_far_is_told_while_the_search_goes_on(

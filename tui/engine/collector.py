@@ -8,9 +8,7 @@ and rows of which no file speaks have been given an outcome.
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
-from typing import BinaryIO
 
 from tui.core.jobs import Batch
 from tui.core.outcome import Outcome
@@ -21,8 +19,8 @@ from tui.core.status import BatchStatus
 from tui.engine.billing import bill
 from tui.engine.context import Context
 from tui.engine.events import DownloadProgressed, RowsCollected
-from tui.errors import GarbledAnswerError, HistoryError, RequestRefusedError
-from tui.paths import open_private
+from tui.engine.growing import GrowingFile
+from tui.errors import GarbledAnswerError, RequestRefusedError
 from tui.providers.base import Dialect, Download
 from tui.store.aside import FileIndexer, Task
 from tui.store.batches import blame_rows, give_up_rows, pending_in
@@ -47,6 +45,12 @@ class Collector:
         self._context = context
         self._locks: dict[str, asyncio.Lock] = {}
         self._doubted: set[tuple[str, str]] = set()
+        self._indexers: set[FileIndexer] = set()
+
+    @property
+    def is_aided(self) -> bool:
+        """Does a process that indexes for this one write into the history now?"""
+        return any(indexer.is_aided for indexer in self._indexers)
 
     async def fetch(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> None:
         """Bring everything here that the provider has of a batch now.
@@ -117,10 +121,12 @@ class Collector:
         if file.complete and not (source.growing or replaced or doubted):
             return
         indexer = await asyncio.to_thread(self._indexer, dialect, batch, file)
+        self._indexers.add(indexer)
         try:
             afresh = replaced or doubted
             await self._fetch_on(dialect, batch, source, file, indexer, afresh=afresh)
         finally:
+            self._indexers.discard(indexer)
             await asyncio.to_thread(indexer.close)
 
     async def _fetch_on(
@@ -196,17 +202,14 @@ class Collector:
         unindexed = 0
         indexing: asyncio.Task[int] | None = None
         pending = bytearray()
-        try:
-            stream = await asyncio.to_thread(_open_at, path, have)
-        except OSError as error:
-            raise _unwritable(path, error) from error
+        file = await asyncio.to_thread(GrowingFile, path, have)
         try:
             async for chunk in download.chunks:
                 pending += chunk
                 received += len(chunk)
                 unindexed += len(chunk)
                 if len(pending) >= _WRITE_BYTES:
-                    _write(stream, pending, path)
+                    await asyncio.to_thread(file.write, pending)
                 self._context.publish(
                     DownloadProgressed(
                         batch.job_id, batch.id, received=received, total=download.total
@@ -216,14 +219,13 @@ class Collector:
                     if indexing is not None:
                         indexing.result()
                         self._tell_rows(batch, indexer)
-                    _write(stream, pending, path)
+                    await asyncio.to_thread(file.write, pending)
                     unindexed = 0
                     indexing = asyncio.create_task(asyncio.to_thread(indexer.run, complete=False))
         finally:
             try:
-                _write(stream, pending, path)
+                await asyncio.to_thread(file.close, pending)
             finally:
-                await asyncio.to_thread(_close_durably, stream, path)
                 if indexing is not None:
                     await asyncio.wait([indexing])
         if indexing is not None:
@@ -237,43 +239,6 @@ class Collector:
 
     def _tell_rows(self, batch: Batch, indexer: FileIndexer) -> None:
         self._context.publish(RowsCollected(batch.job_id, batch.id, rows=indexer.lines))
-
-
-def _open_at(path: Path, have: int) -> BinaryIO:
-    if have == 0:
-        # A new file in place of an empty one: a search may have the old one mapped, and
-        # a mapped file that shrinks ends the program.
-        path.unlink(missing_ok=True)
-    stream = os.fdopen(open_private(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
-    stream.truncate(have)
-    stream.seek(have)
-    return stream
-
-
-def _write(stream: BinaryIO, pending: bytearray, path: Path) -> None:
-    if not pending:
-        return
-    try:
-        while pending:
-            # A disk that is nearly full takes a part of it.
-            del pending[: stream.write(pending)]
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _close_durably(stream: BinaryIO, path: Path) -> None:
-    try:
-        with stream:
-            os.fsync(stream.fileno())
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> HistoryError:
-    return HistoryError(
-        f"{path} cannot be written: {error.strerror}",
-        "Free some space; what the provider has is fetched again.",
-    )
 
 
 def errors_by_line(issues: tuple[BatchIssue, ...]) -> dict[int, RowError]:

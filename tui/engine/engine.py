@@ -39,6 +39,10 @@ from tui.store.batches import has_silent_rows
 from tui.store.history import History
 
 _LOOK_SECONDS = 1.0
+
+_LOOKS_WHILE_AIDED = 15
+"""So seldom is it told while a process indexes for this one: what it writes is no news, and
+reading all jobs again for each of its slices would hold the screen up."""
 """How often the history is looked at for what another program wrote."""
 
 
@@ -305,11 +309,13 @@ class Engine(Reviewing, Insight, Remoting):
         """See what another program writes into the same history."""
         database = self.history.database
         seen = await asyncio.to_thread(database.version)
+        looks = 0
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             now = await asyncio.to_thread(database.version)
-            if now != seen:
-                seen = now
+            looks += 1
+            if now != seen and looks >= (_LOOKS_WHILE_AIDED if self._collector.is_aided else 1):
+                seen, looks = now, 0
                 self._adopt_unknown()
                 self.events.publish(JobChanged(""))
 

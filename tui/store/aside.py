@@ -10,6 +10,7 @@ in the thread that asked for it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -26,6 +27,12 @@ from tui.store.indexing import ResultFile, ResultIndexer
 
 _LARGE = 8 << 20
 """Bytes left to read for which a process is worth its start, a tenth of a second."""
+
+_NICE = 5
+"""How far the process stands back: the screen is drawn first."""
+
+_SWITCH_SECONDS = 0.0005
+"""How soon its two threads take turns; by default one waits ten times as long for the other."""
 
 _SECONDS = 10.0
 """How long a process may take to end."""
@@ -88,6 +95,11 @@ class FileIndexer:
         self._alone = False
         self.indexed = self._indexer.indexed
         self.lines = self._indexer.lines
+
+    @property
+    def is_aided(self) -> bool:
+        """Does a process of its own write into the history?"""
+        return self._process is not None
 
     def expect(self, size: int) -> None:
         """Start the process now if a file of so many bytes, or what is left of it, is large."""
@@ -194,9 +206,20 @@ def _say(process: subprocess.Popen[bytes], line: bytes) -> bool:
     return True
 
 
+def _stand_back() -> None:
+    """Arrange the process for its only work."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # Rows are many objects and no cycles: looking for some is a tenth of the work.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
 def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
     """What the process does: index to the end of the file at each order."""
     parent = os.getppid()
+    _stand_back()
     task = msgspec.json.decode(orders.readline(), type=Task)
     database = Database(Path(task.database))
     try:

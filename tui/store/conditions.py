@@ -78,7 +78,12 @@ def needs_sql(rows: RowFilter, order: RowSort) -> bool:
 
 
 def query_of(
-    connection: sqlite3.Connection, job_pk: int, rows: RowFilter, order: RowSort
+    connection: sqlite3.Connection,
+    job_pk: int,
+    rows: RowFilter,
+    order: RowSort,
+    *,
+    all_ended: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """The statement that gives the sequence numbers in order, and its values.
 
@@ -89,9 +94,13 @@ def query_of(
         job_pk: The job.
         rows: The conditions.
         order: The order.
+        all_ended: Every row has a result, so that the results name them all.
     """
     where = _conditions(connection, job_pk, rows)
     keys = _SORTS.get(order.column, ())
+    if all_ended and not where.needs_ids and order.column != "custom_id":
+        # A third of the time of a sort is the way from each request to its result.
+        where.results_only = True
     if where.badly_ended_only:
         # `outcome > 1` word for word is what lets SQLite use the partial index; left to
         # itself it reads all rows of the job.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,22 +121,76 @@ class _Part:
 
 
 def _parts(connection: sqlite3.Connection, job_pk: int) -> dict[int, _Part]:
+    ranges = _ranges(connection, job_pk)
     parts: dict[int, _Part] = {}
-    for group, code, batch, finish, count, first in connection.execute(
-        "SELECT error_group, outcome, batch, min(finish), count(*), min(seq)"
-        " FROM results INDEXED BY results_to_look_at"
-        " WHERE job=? AND outcome>1 GROUP BY error_group, outcome, batch",
-        (job_pk,),
+    for group, code, batches, count, first in (
+        _counted_by_row(connection, job_pk)
+        if ranges is None
+        else _counted_by_range(connection, job_pk, ranges)
     ):
         number = -code if group is None else group
         part = parts.get(number)
         if part is None:
-            parts[number] = _Part(count, first, OUTCOMES[code], finish, {batch})
+            part = parts[number] = _Part(count, first, OUTCOMES[code], None, batches)
         else:
             part.count += count
             part.first = min(part.first, first)
-            part.batches.add(batch)
+            part.batches |= batches
+    for part in parts.values():
+        (part.finish,) = connection.execute(
+            "SELECT finish FROM results WHERE job=? AND seq=?", (job_pk, part.first)
+        ).fetchone()
     return parts
+
+
+_Counted = tuple[int | None, int, set[int], int, int]
+"""Group, outcome, the batches that gave it, how many rows, and the first of them."""
+
+
+def _ranges(connection: sqlite3.Connection, job_pk: int) -> list[tuple[int, int, int]] | None:
+    """The batches of a job with the rows of each, where the rows tell the batch.
+
+    ``None`` when some were sent again: then a row may have its answer from any batch.
+    """
+    batches = connection.execute(
+        "SELECT pk, first_seq, last_seq, attempt FROM batches WHERE job=?", (job_pk,)
+    ).fetchall()
+    if any(first is None or last is None or attempt > 1 for _, first, last, attempt in batches):
+        return None
+    return [batch[:3] for batch in batches]
+
+
+def _counted_by_row(connection: sqlite3.Connection, job_pk: int) -> Iterator[_Counted]:
+    """Each row of a group is looked at for its batch."""
+    for group, code, batch, count, first in connection.execute(
+        "SELECT error_group, outcome, batch, count(*), min(seq)"
+        " FROM results INDEXED BY results_to_look_at"
+        " WHERE job=? AND outcome>1 GROUP BY error_group, outcome, batch",
+        (job_pk,),
+    ):
+        yield group, code, {batch}, count, first
+
+
+def _counted_by_range(
+    connection: sqlite3.Connection, job_pk: int, ranges: Sequence[tuple[int, int, int]]
+) -> Iterator[_Counted]:
+    """The index alone is read: of a million rows that is a hundredth of the pages."""
+    for group, code, count, first in connection.execute(
+        "SELECT error_group, outcome, count(*), min(seq)"
+        " FROM results INDEXED BY results_to_look_at"
+        " WHERE job=? AND outcome>1 GROUP BY error_group, outcome",
+        (job_pk,),
+    ).fetchall():
+        batches = {
+            batch
+            for batch, start, end in ranges
+            if connection.execute(
+                "SELECT 1 FROM results INDEXED BY results_to_look_at WHERE job=?"
+                " AND error_group IS ? AND outcome=? AND outcome>1 AND seq BETWEEN ? AND ?",
+                (job_pk, group, code, start, end),
+            ).fetchone()
+        }
+        yield group, code, batches, count, first
 
 
 def _spoken(record: tuple[Any, ...], outcome: Outcome) -> dict[str, Any]:

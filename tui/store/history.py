@@ -10,21 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import msgspec
-
 from tui.core.editing import edit_request
 from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
-from tui.core.grouping import ADVICE
 from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
 from tui.core.rows import Row, RowDetail, RowLine
 from tui.core.status import BatchStatus
-from tui.core.times import rfc3339
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.batches import rows_of
 from tui.store.chains import changes_before
 from tui.store.checking import AnswerSearch
 from tui.store.database import Database
+from tui.store.documents import job_document
 from tui.store.groups import read_groups
 from tui.store.guarding import guarded
 from tui.store.inputs import InputColumns
@@ -314,32 +311,12 @@ class History:
 
     def document(self, job_id: str) -> dict[str, Any]:
         """The job document of the contracts, ready for JSON."""
-        job = self.job(job_id)
-        batches = self.batches(job_id)
-        kept = [batch.results_expire_at for batch in batches if batch.results_expire_at is not None]
-        cost = msgspec.to_builtins(job.cost)
-        return {
-            "id": job.id,
-            "name": job.name,
-            "account": job.account,
-            "provider": job.provider,
-            "endpoint": job.endpoint,
-            "model": job.model,
-            "status": job.status.value,
-            "window": job.window,
-            "counts": msgspec.to_builtins(job.counts),
-            "cost": cost,
-            "created_at": rfc3339(job.created_at),
-            "submitted_at": rfc3339(job.submitted_at),
-            "ended_at": rfc3339(job.ended_at),
-            "results_expire_at": rfc3339(min(kept, default=None)),
-            "trouble": job.trouble or None,
-            "tags": list(job.tags),
-            "note": job.note or None,
-            "batches": [_batch_document(batch) for batch in batches],
-            "error_groups": [_group_document(group) for group in self.error_groups(job_id)],
-            "strays": msgspec.to_builtins(self.strays(job_id)),
-        }
+        return job_document(
+            self.job(job_id),
+            self.batches(job_id),
+            self.error_groups(job_id),
+            self.strays(job_id),
+        )
 
     def _pk(self, job_id: str) -> int:
         pk = job_pk(self.database.read, job_id)
@@ -349,46 +326,3 @@ class History:
 
     def _reader(self, job_id: str) -> RowReader:
         return RowReader(self.database.read, self.paths, (self._pk(job_id), job_id), self._terms)
-
-
-def _batch_document(batch: Batch) -> dict[str, Any]:
-    return {
-        "id": batch.id,
-        "remote_id": batch.remote_id,
-        "account": batch.account,
-        "attempt": batch.attempt,
-        "part": batch.part,
-        "rows": batch.rows,
-        "status": batch.status.value,
-        "raw_status": batch.raw_status or None,
-        "submission": batch.submission.value,
-        "input_file_id": batch.input_file_id,
-        "counts": msgspec.to_builtins(batch.remote_counts),
-        "edits": batch.edits,
-        "collected": batch.collected,
-        "created_at": rfc3339(batch.created_at),
-        "submitted_at": rfc3339(batch.submitted_at),
-        "ended_at": rfc3339(batch.ended_at),
-        "expires_at": rfc3339(batch.expires_at),
-        "next_poll_at": rfc3339(batch.next_poll_at),
-        "results_expire_at": rfc3339(batch.results_expire_at),
-        "told_cost": batch.told_cost,
-        "trouble": batch.trouble or None,
-    }
-
-
-def _group_document(group: ErrorGroup) -> dict[str, Any]:
-    return {
-        "key": group.key,
-        "http_status": group.http_status,
-        "code": group.code,
-        "message": group.message,
-        "class": group.kind.value,
-        "advice": ADVICE[group.kind],
-        "count": group.count,
-        "share": group.share,
-        "retryable": group.retryable,
-        "example_custom_id": group.example_custom_id,
-        "first_seen_at": rfc3339(group.first_seen),
-        "last_seen_at": rfc3339(group.last_seen),
-    }

@@ -30,9 +30,12 @@ from tui.store.terms import Terms
 _SLICE_BYTES = 1 << 21
 """Bytes read at a time: some twenty milliseconds of work, which is one transaction."""
 
+_SLICE_BYTES_ALONE = 1 << 22
+"""The same for a process that has nothing else to do: fewer transactions, fewer pages twice."""
+
 _READ_BYTES = 1 << 18
 
-_AT_ONCE = (256, 32)
+_AT_ONCE = (1024, 256, 32)
 """Rows that one statement stores: SQLite works on many of them without Python in between,
 while other threads, the screen's above all, can run."""
 
@@ -126,7 +129,7 @@ class ResultIndexer:
         """
         before = self.lines
         with self._file.path.open("rb", buffering=_READ_BYTES) as stream:
-            while (part := self._read(stream, self.indexed, complete)) is not None:
+            while (part := self._read(stream, self.indexed, _SLICE_BYTES, complete)) is not None:
                 self._store(part)
                 if stop is not None and stop():
                     break
@@ -143,16 +146,17 @@ class ResultIndexer:
             self._file.path.open("rb", buffering=_READ_BYTES) as stream,
             ThreadPoolExecutor(1) as pool,
         ):
-            part = self._read(stream, self.indexed, complete)
+            size = _SLICE_BYTES_ALONE
+            part = self._read(stream, self.indexed, size, complete)
             while part is not None and not (stop is not None and stop()):
-                following = pool.submit(self._read, stream, part.end, complete)
+                following = pool.submit(self._read, stream, part.end, size, complete)
                 self._store(part)
                 part = following.result()
         return self.lines - before
 
-    def _read(self, stream: BinaryIO, start: int, complete: bool) -> Slice | None:
+    def _read(self, stream: BinaryIO, start: int, size: int, complete: bool) -> Slice | None:
         part = Slice(start)
-        there = part.read(stream, _SLICE_BYTES, complete, self._reader, self._rules)
+        there = part.read(stream, size, complete, self._reader, self._rules)
         return part if there else None
 
     def _store(self, part: Slice) -> None:

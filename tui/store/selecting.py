@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from tui.core.filtering import RowFilter, RowSelection, RowSort
+from tui.core.outcome import OUTCOME_CODES, Outcome
 from tui.store.conditions import needs_sql, query_of
 from tui.store.searching import Stop, Tell
 
@@ -64,7 +65,10 @@ def select_rows(
         partial: Told what was found so far while the files are looked through.
     """
     if needs_sql(rows, order):
-        seqs: Sequence[int] = _found(connection, *query_of(connection, job_pk, rows, order), stop)
+        query = query_of(
+            connection, job_pk, rows, order, all_ended=_have_all_ended(connection, job_pk, total)
+        )
+        seqs: Sequence[int] = _found(connection, *query, stop)
     else:
         seqs = range(total - 1, -1, -1) if order.descending else range(total)
     for number, search in enumerate(searches, start=1):
@@ -74,6 +78,14 @@ def select_rows(
             teller = _Teller(partial, total).look
         seqs = search.among(seqs, total, stop=stop, tell=teller)
     return RowSelection(seqs=seqs, total=total)
+
+
+def _have_all_ended(connection: sqlite3.Connection, job_pk: int, total: int) -> bool:
+    (ended,) = connection.execute(
+        "SELECT coalesce(sum(n), 0) FROM outcome_counts WHERE job=? AND outcome<>?",
+        (job_pk, OUTCOME_CODES[Outcome.PENDING]),
+    ).fetchone()
+    return bool(ended == total)
 
 
 def _found(

@@ -11,11 +11,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from tui.core.jobs import ErrorGroup, Job, TimelineEntry
+from tui.core.jobs import Job
 from tui.core.text import one_line
 from tui.ui.board import Board, JobFilter, JobOrder, JobView
 from tui.ui.commands import Scope, bindings
 from tui.ui.jobrules import is_unsent, why_not_job
+from tui.ui.jobstory import JobStory
 from tui.ui.messages import (
     AccountFilterRequested,
     AnnotateRequested,
@@ -65,7 +66,7 @@ class BatchesPane(CommandTarget, Vertical):
         self._failed_only = False
         self._account = ""
         self._order = JobOrder()
-        self._extras: tuple[str, list[ErrorGroup], list[TimelineEntry]] | None = None
+        self._story: JobStory | None = None
         self._table = VirtualTable(JOB_COLUMNS, id="jobs")
         self._table.placeholder = (("Opening the history …", "muted"),)
         self._filter = FilterLine("name, #tag, note, model, account, status, id", id="job-filter")
@@ -84,6 +85,7 @@ class BatchesPane(CommandTarget, Vertical):
         # A history may hold thousands of jobs, and nobody else has this board yet.
         await asyncio.to_thread(board.reload)
         self._engine, self._board = engine, board
+        self._story = JobStory(engine.history, self._read_story, self._draw_strip)
         self._failed_only = state.failed_only
         self._account = state.account if state.account in board.accounts() else ""
         self._order = JobOrder(state.sort, state.descending)
@@ -138,16 +140,27 @@ class BatchesPane(CommandTarget, Vertical):
             self._show_jobs()
         else:
             self._table.rows_changed()
-        self._extras = None
+        job = self.job
+        if (
+            self._story is not None
+            and job is not None
+            and (changes.listed or job.id in changes.jobs)
+        ):
+            self._story.outdate()
         self._draw_strip()
         self.update_commands()
+
+    def on_show(self) -> None:
+        """Draw what was left out while other panes were shown."""
+        self._draw_strip()
 
     async def _reload(self) -> None:
         """Take all jobs anew: another program may have changed any of them."""
         board = self._board
         if board is not None:
             board.take(await asyncio.to_thread(board.read))
-            self._extras = None
+            if self._story is not None:
+                self._story.outdate()
             self._show_jobs()
 
     def on_resize(self) -> None:
@@ -229,15 +242,19 @@ class BatchesPane(CommandTarget, Vertical):
 
     def _draw_strip(self) -> None:
         view = self._view
-        if view is None or self._engine is None:
-            self._strip.show(None, [], [], self._now())
+        if view is None or self._engine is None or self._story is None:
+            self._strip.show(None, (), (), self._now())
             return
-        job_id, history = view.job.id, self._engine.history
-        if self._extras is None or self._extras[0] != job_id:
-            if not view.batches:
-                view.batches = history.batches(job_id)
-            self._extras = (job_id, history.error_groups(job_id), history.timeline(job_id))
-        self._strip.show(view, self._extras[1], self._extras[2], self._now())
+        if not self.display:
+            # Counting groups is work, and nobody sees it.
+            return
+        if not view.batches:
+            view.batches = self._engine.history.batches(view.job.id)
+        story = self._story.of(view.job)
+        self._strip.show(view, story.groups, story.timeline, self._now())
+
+    def _read_story(self, story: JobStory) -> None:
+        self.run_worker(story.read(), group="story", exit_on_error=False)
 
     @property
     def _is_filtered(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
@@ -47,8 +49,8 @@ class JobStrip(Horizontal):
     def show(
         self,
         view: JobView | None,
-        groups: list[ErrorGroup],
-        timeline: list[TimelineEntry],
+        groups: Sequence[ErrorGroup],
+        timeline: Sequence[TimelineEntry],
         now: float,
     ) -> None:
         """Show a job, or nothing.
@@ -199,7 +201,9 @@ def _progress(view: JobView, now: float) -> list[Part]:
     return [("Every row has an answer", "good")]
 
 
-def _story(groups: list[ErrorGroup], timeline: list[TimelineEntry], now: float) -> list[Part]:
+def _story(
+    groups: Sequence[ErrorGroup], timeline: Sequence[TimelineEntry], now: float
+) -> list[Part]:
     parts: list[Part] = []
     for group in groups[:_MOST_GROUPS]:
         code = group.code or (str(group.http_status) if group.http_status else "")

@@ -91,6 +91,7 @@ class RowView(Vertical):
         self._answer = Page("Answer", "row-answer")
         self._facts = Static("", id="row-facts", markup=False)
         self._attempts = Static("", id="row-attempts", markup=False)
+        self._attempts_told: tuple[Part, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Facts above, request and answer below."""
@@ -266,7 +267,10 @@ class RowView(Vertical):
             return
         self._detail, self._shown = drawing.detail, drawing.shown
         self._facts.update(content(drawing.facts), layout=False)
-        self._attempts.update(content(drawing.attempts))
+        if drawing.attempts != self._attempts_told:
+            # The whole screen is laid out for it, which a row on the way has no time for.
+            self._attempts_told = drawing.attempts
+            self._attempts.update(content(drawing.attempts))
         self._attempts.display = bool(drawing.attempts)
         self._request.show(drawing.request)
         self._answer.show(drawing.answer)
