@@ -238,6 +238,20 @@ class FakeEngine:
         self.history.add(job)
         return job
 
+    async def attach(self, job_id: str, remote_id: str) -> Job:
+        """Take any id but ``wrong`` for the first uncertain batch."""
+        if remote_id == "wrong":
+            raise UsageError(f"there is no batch {remote_id!r}", "Check the id.")
+        self.asked.append(("attach", job_id, remote_id))
+        batches = self.history.batch_lists[job_id]
+        at = next(i for i, b in enumerate(batches) if b.submission is Submission.UNCERTAIN)
+        batches[at] = msgspec.structs.replace(batches[at], submission=Submission.RUNNING)
+        return self.history.job(job_id)
+
+    async def submit(self, job_id: str, *, resend_uncertain: bool = False, **_: Any) -> Job:
+        self.asked.append(("submit", job_id, resend_uncertain))
+        return self.history.job(job_id)
+
     def watch(self) -> None:
         self.asked.append(("watch",))
 

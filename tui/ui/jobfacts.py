@@ -16,7 +16,7 @@ from tui.ui.status import status_parts
 from tui.ui.tones import Part
 
 _SUBMISSIONS = {
-    Submission.UNCERTAIN: "submission uncertain: look at the provider, S sends it again",
+    Submission.UNCERTAIN: "uncertain: the provider may have it (S decides)",
     Submission.REFUSED: "refused by the provider",
     Submission.WAITING: "waits for room in the provider's queue",
 }
