@@ -143,8 +143,13 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
                         id="retry-system",
                     )
                 with Horizontal(id="retry-more"):
-                    yield Label("other fields\npath=value\n-path")
-                    yield TextArea(compact=True, tab_behavior="focus", id="retry-lines")
+                    yield Label("other fields")
+                    yield TextArea(
+                        compact=True,
+                        tab_behavior="focus",
+                        placeholder="path=value sets a field\n-path takes one away\na line each",
+                        id="retry-lines",
+                    )
                 yield Checkbox(
                     f"also {formatting.counted(self._facts.permanent, 'row')}"
                     " that would fail again unchanged",

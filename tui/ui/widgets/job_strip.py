@@ -83,7 +83,7 @@ def _short(view: JobView, now: float) -> list[Part]:
     return [
         *_headline(view, now),
         ("\n", ""),
-        *counts_parts(view.job.counts),
+        *counts_parts(view.job.counts, view.done),
         ("\n", ""),
         *_own_words(view, "   "),
         (" · ".join(filter(None, _whereabouts(view))), "muted"),
@@ -97,7 +97,7 @@ def _facts(view: JobView, now: float, width: int) -> list[Part]:
     parts += [*bar_parts(job.counts, _BAR, view.done), ("  ", "")]
     parts += [(formatting.percent(done, job.counts.total), "strong")]
     parts += [(f"  {done:,} of {job.counts.total:,}\n", "muted")]
-    parts += [*_wrapped(counts_parts(job.counts), width), ("\n\n", "")]
+    parts += [*_wrapped(counts_parts(job.counts, view.done), width), ("\n\n", "")]
     account, model, *rest = _whereabouts(view)
     cost = formatting.cost(job.cost)
     if job.cost.actual is not None and job.cost.estimated is not None:
