@@ -35,7 +35,7 @@ def test_what_the_provider_may_have_is_a_persons_to_decide() -> None:
     unsure = batch(BatchStatus.SUBMITTING, submission=Submission.UNCERTAIN)
     assert texts(batch(), unsure, after=DAY) == [
         "its window ended 0 s ago",
-        "not certain whether the provider has it",
+        "unclear whether the provider has it",
         "no progress for 1 day",
     ]
 

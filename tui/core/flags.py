@@ -29,7 +29,7 @@ STILL = 2 * HOUR
 ENDING = HOUR
 """What is left of a window when it is worth saying. Short windows: a tenth of it."""
 
-_UNSURE = "not certain whether the provider has it"
+_UNSURE = "unclear whether the provider has it"
 
 Urgency = Literal["late", "soon", "slow"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -70,5 +69,5 @@ class Deciding:
                 "provider",
                 f"{one_line(info.provider_name, 30)} (account {account})",
             ),
-            ("sent", "unknown" if sent is None else formatting.moment(sent, time.time())),
+            ("sent", "unknown" if sent is None else formatting.moment(sent, self._app.now())),
         ]

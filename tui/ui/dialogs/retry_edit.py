@@ -84,7 +84,7 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
     RetryEditDialog #retry-sum { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     RetryEditDialog.-wide > .dialog { width: 96%; max-width: 150; height: 28; }
     RetryEditDialog.-wide #retry-halves { layout: horizontal; }
-    RetryEditDialog.-wide #retry-form { width: 48; height: 1fr; }
+    RetryEditDialog.-wide #retry-form { width: 52; height: 1fr; }
     RetryEditDialog.-wide #retry-more { height: 1fr; }
     RetryEditDialog.-wide TextArea { height: 1fr; }
     RetryEditDialog.-wide #retry-diff {
