@@ -67,6 +67,18 @@ def test_what_cannot_be_changed_is_told_beforehand(run: Run, cut: str) -> None:
     assert run("retry", cut, "--max-tokens", "much", "--dry-run").code == 2
 
 
+def test_rows_that_cannot_be_changed_stay_out_and_are_counted(run: Run, cut: str) -> None:
+    options = ("--set", "stop.a=1", "--outcome", "truncated")
+    done = run("retry", cut, *options, "--dry-run")
+    assert done.code == 0 and "1 row left out that cannot be changed so" in done.err
+    assert "! 'stop.a' leads nowhere" in done.out and "1 row for gpt-4" in done.out
+    document = run("retry", cut, *options, "--dry-run", "--json").document
+    assert (document["rows"], document["left_out"]) == (1, 1)
+    sent = run("retry", cut, *options, "--wait", "--json")
+    assert "1 row left out" in sent.err and sent.document["batches"][-1]["attempt"] == 2
+    assert sent.document["counts"]["truncated"] == 2
+
+
 def test_rows_go_on_from_their_newest_request(run: Run, cut: str) -> None:
     run("retry", cut, "--outcome", "truncated", "--max-tokens", "x2", "--wait")
     outcomes = {row["custom_id"]: row["outcome"] for row in run("results", cut).rows}

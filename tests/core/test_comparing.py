@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.core.test_summary import row
-from tui.core.comparing import CompareOptions, Kind, is_json, kind_of, word_diff
+from tui.core.comparing import CompareOptions, Kind, is_json, kind_of
 from tui.core.outcome import Outcome
 
 PLAIN = CompareOptions()
@@ -45,32 +43,3 @@ def test_without_an_answer_there_is_nothing_to_compare(outcome: Outcome) -> None
 
 def test_a_truncated_answer_is_one() -> None:
     assert kind_of(row("a", Outcome.TRUNCATED), row("a"), PLAIN) is Kind.SAME
-
-
-def test_words_that_differ() -> None:
-    assert word_diff("the good end", "the bad end") == [
-        ("same", "the"),
-        ("left", " good"),
-        ("right", " bad"),
-        ("same", " end"),
-    ]
-    assert word_diff("", "x") == [("right", "x")]
-    assert word_diff("", "") == []
-
-
-texts = st.text(st.sampled_from("ab \n\t"), max_size=60) | st.text(max_size=30)
-
-
-@given(texts, texts)
-def test_the_pieces_make_both_texts(left: str, right: str) -> None:
-    pieces = word_diff(left, right)
-    assert pieces is not None
-    assert "".join(text for which, text in pieces if which != "right") == left
-    assert "".join(text for which, text in pieces if which != "left") == right
-
-
-def test_long_texts_are_compared_by_lines_and_giants_not_at_all() -> None:
-    left = "\n".join(f"line {n} of it" for n in range(1000))
-    pieces = word_diff("x\n" + left + "\ny", "z\n" + left.replace("of it", "of that") + "\ny")
-    assert pieces is not None and pieces[-1] == ("same", "y")
-    assert word_diff("a\n" * 5000, "b\n" * 5000) is None

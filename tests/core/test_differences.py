@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from tui.core.differences import Change, changes_between, text_changes
+from tui.core.differences import Change, changes_between, text_changes, word_diff
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
@@ -50,13 +50,47 @@ def test_values_as_deep_as_can_be_are_compared() -> None:
     assert len(changes_between(deep, other)) == 1
 
 
-@given(st.text(), st.text())
-def test_both_texts_can_be_read_from_their_changes(before: str, after: str) -> None:
-    pieces = text_changes(before, after, context=10_000)
-    assert "".join(text for side, text in pieces if side != "added") == before
-    assert "".join(text for side, text in pieces if side != "removed") == after
+def test_words_that_differ() -> None:
+    assert word_diff("the good end", "the bad end") == [
+        ("same", "the"),
+        ("removed", " good"),
+        ("added", " bad"),
+        ("same", " end"),
+    ]
+    assert word_diff("", "x") == [("added", "x")]
+    assert word_diff("", "") == []
+
+
+texts = st.text(st.sampled_from("ab \n\t"), max_size=60) | st.text(max_size=30)
+
+
+@given(texts, texts)
+def test_the_pieces_make_both_texts(left: str, right: str) -> None:
+    pieces = word_diff(left, right)
+    assert pieces is not None
+    assert "".join(text for which, text in pieces if which != "added") == left
+    assert "".join(text for which, text in pieces if which != "removed") == right
+
+
+def test_long_texts_are_compared_by_lines_and_giants_not_at_all() -> None:
+    left = "\n".join(f"line {n} of it" for n in range(1000))
+    pieces = word_diff("x\n" + left + "\ny", "z\n" + left.replace("of it", "of that") + "\ny")
+    assert pieces is not None and pieces[-1] == ("same", "y")
+    assert word_diff("a\n" * 5000, "b\n" * 5000) is None
+
+
+@given(texts, texts)
+def test_short_texts_are_told_whole(before: str, after: str) -> None:
+    assert text_changes(before, after, context=10_000) == word_diff(before, after)
 
 
 def test_what_is_shared_is_shortened() -> None:
-    pieces = text_changes("a" * 100 + "x" + "b" * 100, "a" * 100 + "y" + "b" * 100, context=3)
-    assert pieces == [("same", "…aaa"), ("removed", "x"), ("added", "y"), ("same", "bbb…")]
+    pieces = text_changes("a " * 100 + "x" + " b" * 100, "a " * 100 + "y" + " b" * 100, context=3)
+    assert pieces == [("same", "…a a"), ("removed", " x"), ("added", " y"), ("same", " b …")]
+    middle = text_changes("x" + " m" * 50 + " y", "u" + " m" * 50 + " v", context=4)
+    assert middle[2] == ("same", " m m… m m")
+
+
+def test_texts_too_long_to_compare_go_and_come_as_wholes() -> None:
+    before, after = "a\n" * 5000, "b\n" * 5000
+    assert text_changes(before, after) == [("removed", before), ("added", after)]

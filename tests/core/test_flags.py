@@ -31,6 +31,15 @@ def batch(status: BatchStatus = BatchStatus.IN_PROGRESS, **changes: Any) -> Batc
     return Batch(**(values | changes))
 
 
+def test_what_the_provider_may_have_is_a_persons_to_decide() -> None:
+    unsure = batch(BatchStatus.SUBMITTING, submission=Submission.UNCERTAIN)
+    assert texts(batch(), unsure, after=DAY) == [
+        "its window ended 0 s ago",
+        "unclear whether the provider has it",
+        "no progress for 1 day",
+    ]
+
+
 def texts(*batches: Batch, after: float) -> list[str]:
     return [flag.text for flag in stuck_flags(batches, SENT + after)]
 
@@ -77,7 +86,7 @@ def test_a_short_window_is_not_flagged_from_the_start() -> None:
 def test_what_is_not_known_makes_no_flag() -> None:
     unknown = batch(submitted_at=None, progressed_at=None, expires_at=None)
     assert texts(unknown, after=100 * DAY) == []
-    assert texts(batch(submission=Submission.UNCERTAIN), after=100 * DAY) == []
+    assert texts(batch(submission=Submission.CREATING), after=100 * DAY) == []
     # A clock that was set back.
     assert texts(batch(), after=-DAY) == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from tui.core.counts import Counts, RemoteCounts
 from tui.core.outcome import ANSWERED, NOT_GOOD, OUTCOME_CODES, OUTCOMES, UNANSWERED, Outcome, rank
-from tui.core.status import TERMINAL, BatchStatus, is_terminal, job_status
+from tui.core.status import TERMINAL, BatchStatus, is_terminal, job_status, status_words
 
 S = BatchStatus
 
@@ -63,3 +63,19 @@ def test_remote_counts_that_are_not_told() -> None:
     assert RemoteCounts(total=5).ended is None
     assert RemoteCounts(completed=2, failed=None, expired=1).ended == 3
     assert RemoteCounts(failed=0).ended == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "words"),
+    [
+        (BatchStatus.IN_PROGRESS, "in_progress", "in progress"),
+        (BatchStatus.COMPLETED, "Completed", "completed"),
+        (BatchStatus.COMPLETED, "ended", "completed (ended)"),
+        (BatchStatus.QUEUED, "", "queued"),
+        (BatchStatus.UNKNOWN, "resting", "unknown (resting)"),
+    ],
+)
+def test_the_providers_word_is_told_where_it_is_another_one(
+    status: BatchStatus, raw: str, words: str
+) -> None:
+    assert status_words(status, raw) == words

@@ -105,3 +105,9 @@ def test_deep_answers_are_cut_at_a_depth() -> None:
         ("data.a.b[]", 1),
         ("data.a.b[].d", "x"),
     ]
+
+
+def test_a_few_short_ones_among_long_answers_are_no_labels() -> None:
+    long = [row(f"{n} " + "word " * 40) for n in range(90)]
+    assert summary([*long, *[row("sorry")] * 10]).field == ""
+    assert summary([*long[:10], *[row("sorry")] * 20]).field == TEXT_FIELD

@@ -116,6 +116,34 @@ def test_a_retry_that_is_not_taken_gives_its_rows_back(
     run(test)
 
 
+def test_rows_that_an_edit_does_not_fit_are_left_out_and_counted(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "fail", "fail", "fail")
+            # From then on the second row has a text where the others have nothing.
+            plan = await engine.plan_retry(job.id, [1], edits={"tags": "x"})
+            await engine.retry(plan)
+            await engine.wait([job.id])
+            edits = {"tags.a": 1}
+            plan = await engine.plan_retry(job.id, edits=edits, permanent_too=True)
+            assert (plan.rows, plan.left_out) == (3, 0)
+            rehearsal = await engine.rehearse_retry(plan, edits)
+            assert (rehearsal.refused, rehearsal.problem) == (1, "")
+            assert [bool(row.problem) for row in rehearsal.rows] == [False, True, False]
+            fitted = await engine.fit_retry(plan)
+            assert (list(fitted.seqs), fitted.left_out) == ([0, 2], 1)
+            assert "leads nowhere" in fitted.why_left
+            assert await engine.fit_retry(fitted) is fitted
+            assert not fitted.changed({"top_p": 1}).fitted
+            await engine.retry(plan)
+            await engine.wait([job.id])
+            sent = [batch.rows for batch in engine.history.batches(job.id)]
+            assert sent == [3, 1, 2] and adds_up(engine, job.id).pending == 0
+
+    run(test)
+
+
 def test_an_edit_that_leads_nowhere_is_refused_and_changes_nothing(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)

@@ -209,6 +209,7 @@ class FakeEngine:
     slow_for: bool = False
     """Do searches for a text go on until they are stopped?"""
     proposed: dict[str, Any] = field(default_factory=dict)
+    left_out: int = 0
 
     def account_names(self) -> list[str]:
         return self.names
@@ -237,6 +238,20 @@ class FakeEngine:
         job = a_job(77, name="from elsewhere")
         self.history.add(job)
         return job
+
+    async def attach(self, job_id: str, remote_id: str) -> Job:
+        """Take any id but ``wrong`` for the first uncertain batch."""
+        if remote_id == "wrong":
+            raise UsageError(f"there is no batch {remote_id!r}", "Check the id.")
+        self.asked.append(("attach", job_id, remote_id))
+        batches = self.history.batch_lists[job_id]
+        at = next(i for i, b in enumerate(batches) if b.submission is Submission.UNCERTAIN)
+        batches[at] = msgspec.structs.replace(batches[at], submission=Submission.RUNNING)
+        return self.history.job(job_id)
+
+    async def submit(self, job_id: str, *, resend_uncertain: bool = False, **_: Any) -> Job:
+        self.asked.append(("submit", job_id, resend_uncertain))
+        return self.history.job(job_id)
 
     def watch(self) -> None:
         self.asked.append(("watch",))
@@ -335,12 +350,21 @@ class FakeEngine:
             provider_name="Sandbox",
             model="fake-1",
         )
+        plan.left_out, plan.why_left, plan.edits = 0, "", {}
         plan.changed = lambda edits: self._changed(plan, edits)
+        return plan
+
+    async def fit_retry(self, plan: Any, **_: Any) -> Any:
+        """Leave out as many rows as the test says; none is left where none can be changed."""
+        if (await self.rehearse_retry(plan, plan.edits)).problem:
+            raise UsageError("the change cannot be made: it leads nowhere")
+        plan.left_out, plan.why_left = self.left_out if plan.edits else 0, "nowhere"
         return plan
 
     def _changed(self, plan: Any, edits: Mapping[str, Any]) -> Any:
         if edits:
             self.asked.append(("changed", dict(edits)))
+        plan.edits = dict(edits)
         return plan
 
     async def propose_edits(self, plan: Any) -> dict[str, Any]:
@@ -356,7 +380,9 @@ class FakeEngine:
                 return RehearsedRow(seq, f"row-{seq:07}", problem=str(error))
             return RehearsedRow(seq, f"row-{seq:07}", tuple(changes_between(before, after)))
 
-        return Rehearsal(tuple(map(row, (49, 99, 149))), looked_at=3, unchanged=0)
+        rows = tuple(map(row, (49, 99, 149)))
+        refused = sum(bool(row.problem) for row in rows)
+        return Rehearsal(rows, looked_at=3, unchanged=0, refused=refused)
 
     async def retry(self, plan: Any) -> Job:
         self.asked.append(("retry", plan.job_id))

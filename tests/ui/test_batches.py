@@ -260,3 +260,45 @@ async def test_a_late_word_of_an_old_focus_changes_no_pane(engine: FakeEngine) -
         assert app.main.pane == "batches"
         await pilot.pause()
         assert app.focused is app.main.batches.jobs_table
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_two_jobs_are_marked_to_be_compared(
+    engine: FakeEngine, size: tuple[int, int]
+) -> None:
+    engine.history.add(*(a_job(number) for number in range(1, 5)))
+    app = fake_app(engine)
+    async with running(app, size) as pilot:
+        table = app.main.batches.jobs_table
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press("space", "j")
+        assert table.marked == 1 and "1 marked: mark another to compare" in screen_text(app)
+        await pilot.press("space")
+        assert "2 marked: = compares them" in screen_text(app)
+        assert "takes the marks away" in screen_text(app) or size[0] < 100
+        # The footer has no room for it, and a third one is not taken.
+        assert "Mark" not in screen_text(app).splitlines()[-1]
+        await pilot.press("space", "A", "I", "M")
+        assert table.marked == 2
+        assert any("Two jobs are marked" in note for note in notes(app))
+        # What sends, writes and deletes means the job under the cursor.
+        assert app.main.batches.job and app.main.batches.job.id == "job0000004"
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeleteDialog))
+        assert "reviews 4" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: ("delete", "job0000004") in engine.asked)
+        await pilot.press("escape")
+        assert table.marked == 0 and "All jobs" in screen_text(app)
+
+
+async def test_the_mark_of_a_job_that_is_gone_goes_with_it(engine: FakeEngine) -> None:
+    engine.history.add(*(a_job(number) for number in range(1, 4)))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press("space")
+        del engine.history.entries["job0000001"]
+        engine.events.publish(JobDeleted("job0000001"))
+        await until(pilot, lambda: app.main.batches.jobs_table.marked == 0)
+        assert "2 of 2" in screen_text(app)

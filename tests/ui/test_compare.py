@@ -52,6 +52,19 @@ async def test_two_jobs_side_by_side(paths: Paths) -> None:
         await until(pilot, lambda: app.screen is app.main)
 
 
+@pytest.mark.parametrize("keys", [("space", "space"), ("space",)])
+async def test_marked_jobs_are_compared_at_once_the_older_one_left(
+    paths: Paths, keys: tuple[str, ...]
+) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press(*keys, "equals_sign")
+        await until(pilot, lambda: getattr(app.screen, "found", None) is not None)
+        left, right = screen_text(app).splitlines()[1:3]
+        assert "small model" in left and "large model" in right
+
+
 async def test_what_counts_as_a_difference_can_be_changed(paths: Paths) -> None:
     two_jobs(paths)
     app = real_app(paths)

@@ -178,3 +178,51 @@ def test_columns_dialog(filled: FakeEngine, snap_compare: Any) -> None:
         await pilot.pause()
 
     assert snap_compare(fake_app(filled), terminal_size=(80, 24), run_before=steps)
+
+
+def test_side_by_side(filled: FakeEngine, snap_compare: Any) -> None:
+    steps = steps_of("enter", "e", job="job0000002", pane="row")
+    assert snap_compare(fake_app(filled), terminal_size=(140, 40), run_before=steps)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)], ids=["80x24", "140x40"])
+def test_retry_with_changes(filled: FakeEngine, snap_compare: Any, size: tuple[int, int]) -> None:
+    filled.left_out = 3
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await steps_of("R", job="job0000002")(pilot)
+        await until(pilot, lambda: "cost free" in screen_text(pilot.app))
+        await pilot.press(*"big")
+        await until(pilot, lambda: "stay out" in screen_text(pilot.app))
+        await pilot.pause()
+
+    assert snap_compare(fake_app(filled), terminal_size=size, run_before=steps)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)], ids=["80x24", "140x40"])
+def test_an_uncertain_batch(engine: FakeEngine, snap_compare: Any, size: tuple[int, int]) -> None:
+    job = a_job(1, name="reviews november", status=BatchStatus.SUBMITTING, ended_at=None)
+    engine.history.add(job)
+    engine.history.batch_lists[job.id] = [
+        Batch(
+            id="b1",
+            job_id=job.id,
+            account="sandbox",
+            rows=1000,
+            submission=Submission.UNCERTAIN,
+            status=BatchStatus.SUBMITTING,
+            submitted_at=NOW - 60,
+        )
+    ]
+    keys = ("S",) if size[0] == 80 else ()
+    assert snap_compare(fake_app(engine), terminal_size=size, run_before=steps_of(*keys))
+
+
+def test_export_dialog(filled: FakeEngine, snap_compare: Any) -> None:
+    async def steps(pilot: Pilot[Any]) -> None:
+        pilot.app.state.export_folder = "/"
+        await steps_of("x", job="job0000002")(pilot)
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        await pilot.pause()
+
+    assert snap_compare(fake_app(filled), terminal_size=(80, 24), run_before=steps)

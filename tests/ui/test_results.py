@@ -240,6 +240,28 @@ async def test_twice_the_tokens_are_offered_for_rows_that_were_cut_off(engine: F
         await until(pilot, lambda: "+ max_tokens  298" in screen_text(app))
 
 
+async def test_rows_that_cannot_be_changed_are_counted_before_and_after(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job(1))
+    engine.left_out = 3
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.screen, RetryEditDialog))
+        await pilot.press(*"big")
+        await until(pilot, lambda: "3 rows cannot be changed so and stay out" in screen_text(app))
+        await until(
+            pilot, lambda: "17 rows" in screen_text(app) and "+ model  big" in screen_text(app)
+        )
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "Send 17 rows again?" in screen_text(app))
+        assert "17, 3 stay out" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: any("3 could not be changed so" in note for note in notes(app)))
+
+
 async def test_changes_that_make_no_sense_cannot_be_sent(engine: FakeEngine) -> None:
     engine.history.add(a_job())
     app = fake_app(engine)

@@ -28,6 +28,7 @@ def rehearsal_document(plan: RetryPlan, rehearsal: Rehearsal) -> dict[str, Any]:
         "attempt": plan.attempt,
         "rows": plan.rows,
         "permanent": plan.permanent,
+        "left_out": plan.left_out,
         "edits": dict(plan.edits),
         "preview": [
             {

@@ -19,12 +19,12 @@ from tui.cli.options import (
     shared,
     yes_option,
 )
-from tui.cli.output import print_json, print_lines, say
+from tui.cli.output import clean, print_json, print_lines, say
 from tui.cli.rehearsing import rehearsal_document, rehearsal_lines
 from tui.cli.sending import ask_to_send, finish, shown_progress, tell_direct, tell_waiting
 from tui.cli.session import run
 from tui.cli.settings import Settings
-from tui.errors import QuotaError
+from tui.errors import QuotaError, UsageError
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -143,6 +143,7 @@ def retry(
             )
         if dry_run:
             return await _rehearse(engine, settings, plan)
+        plan = await _fitted(engine, plan)
         await ask_to_send(engine, settings, plan.account, plan.rows, plan.model)
         async with shown_progress(engine, [found.id]):
             try:
@@ -163,12 +164,28 @@ def retry(
 async def _rehearse(engine: Engine, settings: Settings, plan: RetryPlan) -> int:
     """Show what would be sent; the answer is the exit code, 2 when it would be refused."""
     rehearsal = await engine.rehearse_retry(plan, plan.edits)
-    # A row that cannot be changed has no price either.
-    estimate = None if rehearsal.problem else await engine.estimate(plan)
+    estimate = None
+    try:
+        plan = await _fitted(engine, plan)
+    except UsageError:
+        # The rows say why; what cannot be changed has no price either.
+        refused = True
+    else:
+        refused = False
+        estimate = await engine.estimate(plan)
     if settings.json:
         document = rehearsal_document(plan, rehearsal)
         document["cost"] = None if estimate is None else cost_document(estimate)
         print_json(document)
     else:
         print_lines(rehearsal_lines(plan, rehearsal, estimate, free=is_free(engine, plan.account)))
-    return 2 if rehearsal.problem else 0
+    return 2 if refused else 0
+
+
+async def _fitted(engine: Engine, plan: RetryPlan) -> RetryPlan:
+    """The plan without rows that cannot be changed so; how many there are is told."""
+    plan = await engine.fit_retry(plan)
+    if plan.left_out:
+        why = clean(plan.why_left)
+        say(f"{words.plural(plan.left_out, 'row')} left out that cannot be changed so: {why}.")
+    return plan

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 import msgspec
 
@@ -122,56 +119,3 @@ class Side(msgspec.Struct, kw_only=True):
     def pass_rate(self) -> float | None:
         """The share of answers that pass, from 0 to 1; ``None`` when none was checked."""
         return self.passed / self.checked if self.checked else None
-
-
-Change = tuple[Literal["same", "left", "right"], str]
-"""A piece of text that both have, or only one."""
-
-_WORD = re.compile(r"\s*\S+|\s+$")
-_MOST_PIECES = 2000
-
-
-def word_diff(left: str, right: str) -> list[Change] | None:
-    """Two texts as pieces that both have or only one, cut between words.
-
-    What both begin and end with is set aside first. Where more than 2,000 words are left,
-    lines are compared in place of words.
-
-    Returns:
-        The pieces in order; ``None`` when there are too many lines as well.
-    """
-    for cut in (_words, _lines):
-        ours, theirs = cut(left), cut(right)
-        start = 0
-        shorter = min(len(ours), len(theirs))
-        while start < shorter and ours[start] == theirs[start]:
-            start += 1
-        end = 0
-        while end < shorter - start and ours[-1 - end] == theirs[-1 - end]:
-            end += 1
-        middles = ours[start : len(ours) - end], theirs[start : len(theirs) - end]
-        if max(map(len, middles)) <= _MOST_PIECES:
-            return _joined(ours[:start], *middles, ours[len(ours) - end :])
-    return None
-
-
-def _words(text: str) -> list[str]:
-    """Words, each with the white space before it: fewer pieces, and none that is everywhere."""
-    return _WORD.findall(text)
-
-
-def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)
-
-
-def _joined(head: list[str], ours: list[str], theirs: list[str], tail: list[str]) -> list[Change]:
-    pieces: list[Change] = [("same", "".join(head))]
-    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
-    for what, a, b, c, d in matcher.get_opcodes():
-        if what == "equal":
-            pieces.append(("same", "".join(ours[a:b])))
-            continue
-        pieces.append(("left", "".join(ours[a:b])))
-        pieces.append(("right", "".join(theirs[c:d])))
-    pieces.append(("same", "".join(tail)))
-    return [piece for piece in pieces if piece[1]]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -10,7 +12,12 @@ import msgspec
 _DEEPEST = 100
 _CONTEXT = 32
 
+_WORD = re.compile(r"\s*\S+|\s+$")
+_MOST_PIECES = 2000
+
 Side = Literal["same", "removed", "added"]
+Piece = tuple[Side, str]
+"""A piece of text that both have, or only the one or the other."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -29,29 +36,83 @@ def changes_between(before: Any, after: Any) -> list[Change]:
     return list(_walk(before, after, "", 0))
 
 
-def text_changes(before: str, after: str, context: int = _CONTEXT) -> list[tuple[Side, str]]:
-    """Two texts as what they share at both ends, and what stands between.
+def word_diff(before: str, after: str) -> list[Piece] | None:
+    """Two texts as pieces that both have or only one, cut between words.
+
+    What both begin and end with is set aside first. Where more than 2,000 words are left,
+    lines are compared in place of words.
+
+    Returns:
+        The pieces in order; ``None`` when there are too many lines as well.
+    """
+    for cut in (_words, _lines):
+        ours, theirs = cut(before), cut(after)
+        start, end = _shared_ends(ours, theirs)
+        middles = ours[start : len(ours) - end], theirs[start : len(theirs) - end]
+        if max(map(len, middles)) <= _MOST_PIECES:
+            return _pieces(ours[:start], *middles, ours[len(ours) - end :])
+    return None
+
+
+def text_changes(before: str, after: str, context: int = _CONTEXT) -> list[Piece]:
+    """The same, for one line: of what both have only what is near a change.
 
     Args:
         before: The one.
         after: The other.
-        context: Characters of the shared ends that are kept; what is left out becomes ``…``.
+        context: Characters that are kept beside a change; what is left out becomes ``…``.
     """
+    pieces = word_diff(before, after)
+    if pieces is None:
+        pieces = [("removed", before), ("added", after)]
+    last = len(pieces) - 1
+    return [
+        (side, _shortened(text, context * (at > 0 or not last), context * (at < last)))
+        if side == "same"
+        else (side, text)
+        for at, (side, text) in enumerate(pieces)
+    ]
+
+
+def _shortened(text: str, head: int, tail: int) -> str:
+    """A text without its middle, unless that is short."""
+    if len(text) <= head + tail:
+        return text
+    return f"{text[:head]}…{text[len(text) - tail :]}"
+
+
+def _words(text: str) -> list[str]:
+    """Words, each with the white space before it: fewer pieces, and none that is everywhere."""
+    return _WORD.findall(text)
+
+
+def _lines(text: str) -> list[str]:
+    return text.splitlines(keepends=True)
+
+
+def _pieces(head: list[str], ours: list[str], theirs: list[str], tail: list[str]) -> list[Piece]:
+    pieces: list[Piece] = [("same", "".join(head))]
+    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
+    for what, a, b, c, d in matcher.get_opcodes():
+        if what == "equal":
+            pieces.append(("same", "".join(ours[a:b])))
+            continue
+        pieces.append(("removed", "".join(ours[a:b])))
+        pieces.append(("added", "".join(theirs[c:d])))
+    pieces.append(("same", "".join(tail)))
+    return [piece for piece in pieces if piece[1]]
+
+
+def _shared_ends(ours: Sequence[Any], theirs: Sequence[Any]) -> tuple[int, int]:
+    """How many entries two sequences have in common at the start, and then at the end."""
     start = 0
-    shortest = min(len(before), len(after))
-    while start < shortest and before[start] == after[start]:
+    shorter = min(len(ours), len(theirs))
+    while start < shorter and ours[start] == theirs[start]:
         start += 1
     end = 0
-    while end < shortest - start and before[-1 - end] == after[-1 - end]:
+    while end < shorter - start and ours[-1 - end] == theirs[-1 - end]:
         end += 1
-    head, tail = before[:start], before[len(before) - end :] if end else ""
-    pieces: list[tuple[Side, str]] = [
-        ("same", head if len(head) <= context else "…" + head[-context:]),
-        ("removed", before[start : len(before) - end]),
-        ("added", after[start : len(after) - end]),
-        ("same", tail if len(tail) <= context else tail[:context] + "…"),
-    ]
-    return [(side, text) for side, text in pieces if text]
+    return start, end
 
 
 def _walk(before: Any, after: Any, path: str, depth: int) -> Iterator[Change]:
@@ -85,13 +146,7 @@ def _walk_lists(before: list[Any], after: list[Any], path: str, depth: int) -> I
             yield from _walk(old, new, _joined(path, str(place)), depth + 1)
         return
     # Of another length: the ends that are alike stay, what is between came or went.
-    start = 0
-    shortest = min(len(before), len(after))
-    while start < shortest and before[start] == after[start]:
-        start += 1
-    end = 0
-    while end < shortest - start and before[-1 - end] == after[-1 - end]:
-        end += 1
+    start, end = _shared_ends(before, after)
     for place in range(start, len(before) - end):
         yield Change(_joined(path, str(place)), before=before[place])
     for place in range(start, len(after) - end):

@@ -29,6 +29,8 @@ STILL = 2 * HOUR
 ENDING = HOUR
 """What is left of a window when it is worth saying. Short windows: a tenth of it."""
 
+_UNSURE = "unclear whether the provider has it"
+
 Urgency = Literal["late", "soon", "slow"]
 
 
@@ -69,7 +71,9 @@ def stuck_flags(batches: Iterable[Batch], now: float) -> list[Flag]:
     """
     found: list[Flag] = []
     for batch in batches:
-        if batch.submission is Submission.RUNNING and not is_terminal(batch.status):
+        if batch.submission is Submission.UNCERTAIN:
+            found.append(Flag("unsure", _UNSURE, "unsure", "late"))
+        elif batch.submission is Submission.RUNNING and not is_terminal(batch.status):
             found += _of_running(batch, now)
     return most_urgent(found)
 

@@ -27,6 +27,14 @@ class BatchStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+def status_words(status: BatchStatus, raw: str = "") -> str:
+    """A status for a person; the provider's word behind it where that is another one."""
+    words = status.value.replace("_", " ")
+    if not raw or raw.replace("_", " ").casefold() == words:
+        return words
+    return f"{words} ({raw})"
+
+
 TERMINAL = frozenset(
     {BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.EXPIRED, BatchStatus.CANCELLED}
 )

@@ -133,6 +133,7 @@ class Summarizer:
         self._stop = STOP_WORDS if stop_words else frozenset()
         self._rows = self._answered = self._json = self._token_rows = 0
         self._whole = _Share()
+        self._short = 0
         self._cached: int | None = None
         self._shares: dict[str, _Share] = {}
         self._finish = Counter(200)
@@ -174,6 +175,7 @@ class Summarizer:
             self._json += 1
             self._look_into(line.data)
         elif not self._field and 0 < len(line.text) <= _LABEL_LENGTH:
+            self._short += 1
             self._watch(TEXT_FIELD, (line.text.strip(),))
         if self._field:
             self._count_field(line)
@@ -270,7 +272,10 @@ class Summarizer:
         best = ""
         best_score = 0.0
         for path, tally in self._tallies.items():
-            seen = self._found.get(path, self._answered - self._json)
+            seen = self._found.get(path, self._short)
+            if path == TEXT_FIELD and 2 * seen < self._answered - self._json:
+                # Most answers are too long for labels: the few short ones say nothing.
+                continue
             if not 0 < tally.distinct <= _FEW or seen < 2 or tally.distinct > max(2, seen / 2):
                 continue
             name = path.rpartition(".")[2].removesuffix("[]").casefold()

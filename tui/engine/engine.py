@@ -242,12 +242,14 @@ class Engine(Reviewing, Insight, Remoting):
         )
 
     async def retry(self, plan: RetryPlan, *, budget: float | None = None) -> Job:
-        """Send the rows of a plan as a new attempt.
+        """Send the rows of a plan as a new attempt; rows that cannot be changed so stay out.
 
         Raises:
+            UsageError: No row can be changed so.
             BudgetError: A budget does not allow it; nothing was sent.
             BatchdeckError: It was not taken; the rows show their earlier outcome again.
         """
+        plan = await self.fit_retry(plan)
         async with self._within_budget(plan, "", budget):
             await self._context.shielded(self._sender.retry(plan))
         return self.history.job(plan.job_id)

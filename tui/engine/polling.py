@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 
 from tui.core.jobs import Batch
 from tui.core.remote import RemoteBatch
-from tui.core.status import BatchStatus, Submission, is_terminal
+from tui.core.status import BatchStatus, Submission, is_terminal, status_words
 from tui.engine.canceller import finish_cancelling, is_left_to_us
 from tui.engine.collector import Collector
 from tui.engine.context import Context
@@ -176,7 +176,7 @@ class Poller:
             changes |= {"collected": False, "ended_at": None}
         remark = ""
         if status_changed:
-            remark = f"{remote.status.value.replace('_', ' ')} ({remote.raw_status})"
+            remark = status_words(remote.status, remote.raw_status)
         await context.update(batch.id, changes, remark=remark, durable=False)
         if status_changed:
             context.publish(

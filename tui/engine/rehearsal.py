@@ -33,17 +33,21 @@ class RehearsedRow:
 class Rehearsal:
     """A few rows as a retry would send them.
 
-    ``rows`` are those that change or cannot be changed, else the first ones. ``looked_at`` rows
-    were looked through, ``unchanged`` of them stay as they are.
+    ``rows`` are those that change, and one that cannot be changed, else the first ones.
+    ``looked_at`` rows were looked through, ``unchanged`` of them stay as they are, and
+    ``refused`` of them cannot be changed.
     """
 
     rows: tuple[RehearsedRow, ...]
     looked_at: int
     unchanged: int
+    refused: int = 0
 
     @property
     def problem(self) -> str:
-        """Why the retry would be refused; empty when nothing speaks against it."""
+        """Why none of the rows that were looked at can be sent so; empty when one can."""
+        if self.refused < self.looked_at:
+            return ""
         return next((f"{row.custom_id}: {row.problem}" for row in self.rows if row.problem), "")
 
 
@@ -75,15 +79,17 @@ def rehearse(
         raise UsageError(str(error)) from None
     told: list[RehearsedRow] = []
     plain: list[RehearsedRow] = []
-    looked_at = 0
+    refused: list[RehearsedRow] = []
     for seq, line in context.history.newest_requests(plan.job_id, plan.seqs[:_LOOKED_AT]):
         if (stop is not None and stop()) or len(told) == count:
             break
-        looked_at += 1
         row = _rehearsed(seq, line, edits, encode)
-        (told if row.changes or row.problem else plain).append(row)
-    shown = tuple(told) or tuple(plain[:count])
-    return Rehearsal(shown, looked_at=looked_at, unchanged=len(plain))
+        (refused if row.problem else told if row.changes else plain).append(row)
+    # One that is refused is worth a place among those that go out.
+    going = (told or plain)[: count - bool(refused)]
+    shown = sorted([*going, *refused[: count - len(going)]], key=lambda row: row.seq)
+    looked_at = len(told) + len(plain) + len(refused)
+    return Rehearsal(tuple(shown), looked_at, len(plain), len(refused))
 
 
 def _rehearsed(

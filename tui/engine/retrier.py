@@ -33,7 +33,9 @@ class RetryPlan:
 
     ``attempt`` is the number that the new attempt gets; rows that another retry sends in
     between are left out. ``permanent`` rows failed in a way that sending them unchanged will
-    not mend; they are left out unless the plan has edits or they were asked for.
+    not mend; they are left out unless the plan has edits or they were asked for. ``left_out``
+    more rows cannot be changed as the edits say, ``why_left`` for the first of them; it is known
+    once the plan is ``fitted``.
     """
 
     job_id: str
@@ -47,6 +49,9 @@ class RetryPlan:
     window: str
     attempt: int
     edits: Mapping[str, Any] = field(default_factory=dict)
+    left_out: int = 0
+    why_left: str = ""
+    fitted: bool = False
 
     @property
     def rows(self) -> int:
@@ -55,7 +60,8 @@ class RetryPlan:
 
     def changed(self, edits: Mapping[str, Any]) -> RetryPlan:
         """The same rows with other changes."""
-        return replace(self, edits=dict(edits), model=edited_model(edits, self.model))
+        model = edited_model(edits, self.model)
+        return replace(self, edits=dict(edits), model=model, fitted=False)
 
 
 def make_plan(

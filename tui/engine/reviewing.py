@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tui.core.filtering import ALL_ROWS, RowFilter
 from tui.core.schemas import Schema, SchemaError
 from tui.core.verdicts import Judge, Judgement, Verdict
 from tui.engine.composing import Composing
+from tui.engine.fitting import fit
 from tui.engine.rehearsal import Rehearsal, proposed_edits, rehearse
 from tui.engine.retrier import RetryPlan
 from tui.engine.threads import Stop, stoppable
@@ -42,15 +43,27 @@ class Reviewing(Composing):
         Raises:
             UsageError: The changes make no sense.
         """
-        try:
-            encode = (await self._context.accounts.dialect(plan.account)).encode_line
-        except BatchdeckError:
-            # Without a key the changes can still be looked at; sending will ask for it.
-            encode = None
+        encode = await self._encoder(plan.account)
         return await stoppable(
             lambda asked: rehearse(self._context, plan, edits, encode, count=count, stop=asked),
             stop,
         )
+
+    async def fit_retry(self, plan: RetryPlan, *, stop: Stop | None = None) -> RetryPlan:
+        """The plan without the rows that cannot be changed as it says; see its ``left_out``.
+
+        Raises:
+            UsageError: No row can be changed so.
+        """
+        encode = await self._encoder(plan.account)
+        return await stoppable(lambda asked: fit(self._context, plan, encode, asked), stop)
+
+    async def _encoder(self, account: str) -> Callable[[bytes], bytes] | None:
+        try:
+            return (await self._context.accounts.dialect(account)).encode_line
+        except BatchdeckError:
+            # Without a key the changes can still be looked at; sending will ask for it.
+            return None
 
     async def propose_edits(self, plan: RetryPlan) -> dict[str, Any]:
         """The changes that the rows of a plan call for: twice the tokens where they were cut."""

@@ -95,6 +95,7 @@ class BatchdeckApp(ThemedApp):
         self.paths = paths
         self.config = config
         self.state = State.load(paths)
+        self.now = now
         self.journal = Journal(paths.log_file, now)
         self.bridge = EngineBridge(lambda: self.post_message(EngineChanged()), self.journal)
         self.engine: Engine | None = None

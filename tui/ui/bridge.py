@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from tui.core.status import status_words
 from tui.engine.events import (
     BatchEnded,
     BatchSubmitted,
@@ -79,12 +80,12 @@ class EngineBridge:
                 changes.transfers[event.job_id] = None
             case StatusChanged(status=status, raw_status=raw):
                 changes.transfers[event.job_id] = None
-                self._journal.note(f"{event.job_id}: {status.value} ({raw})")
+                self._journal.note(f"{event.job_id}: {status_words(status, raw)}")
             case BatchEnded(status=status):
                 changes.ended[event.job_id] = status.value
                 changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
-                self._journal.note(f"{event.job_id}: ended, {status.value}")
+                self._journal.note(f"{event.job_id}: ended, {status_words(status)}")
             case HookEnded(what=what, good=good):
                 self._journal.note(f"{event.job_id}: the hook {what}", bad=not good)
             case TroubleReported(message=message, hint=hint):

@@ -253,7 +253,7 @@ COMMANDS: tuple[Command, ...] = (
         "compare",
         "Compare",
         "equals_sign",
-        "Compare the answers of two jobs, row by row.",
+        "Compare two jobs row by row: those marked with space, or choose.",
         (_B,),
     ),
     Command("collect", "Collect", "ctrl+r", "Fetch what the provider has now.", (_B, _R)),

@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from tui.core.comparing import Change, word_diff
+from tui.core import differences
+from tui.core.differences import word_diff
 from tui.core.filtering import RowSelection
 from tui.core.outcome import ANSWERED
 from tui.core.rows import RowLine
@@ -16,9 +17,6 @@ from tui.store.comparing import NOWHERE, Comparison
 from tui.store.history import History
 from tui.ui import formatting
 from tui.ui.reading import CAP, Piece, Reading
-from tui.ui.tones import Tone
-
-_TONES: dict[Literal["left", "right"], Tone] = {"left": "removed", "right": "added"}
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,13 @@ def read_difference(history: History, found: Comparison, place: int) -> Differen
         pieces = word_diff(ours, theirs)
     if pieces is None:
         return Difference(_plain(left, ours), _plain(right, theirs), notes)
-    return Difference(_marked(pieces, "left"), _marked(pieces, "right"), notes)
+    return Difference(_marked(pieces, "removed"), _marked(pieces, "added"), notes)
 
 
-def _marked(pieces: list[Change], side: Literal["left", "right"]) -> Reading:
+def _marked(pieces: list[differences.Piece], side: Literal["removed", "added"]) -> Reading:
     """One of two texts, with what the other does not have in a colour of its own."""
     return _reading(
-        Piece(text, "" if which == "same" else _TONES[side])
+        Piece(text, "" if which == "same" else side)
         for which, text in pieces
         if which in ("same", side)
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tui.core.jobs import Batch, ErrorGroup, TimelineEntry
 from tui.core.outcome import Outcome
-from tui.core.status import Submission
+from tui.core.status import Submission, status_words
 from tui.core.tags import tag_words
 from tui.core.text import one_line, visible
 from tui.core.times import rfc3339, span
@@ -16,7 +16,7 @@ from tui.ui.status import status_parts
 from tui.ui.tones import Part
 
 _SUBMISSIONS = {
-    Submission.UNCERTAIN: "submission uncertain: look at the provider, S sends it again",
+    Submission.UNCERTAIN: "uncertain: the provider may have it (S decides)",
     Submission.REFUSED: "refused by the provider",
     Submission.WAITING: "waits for room in the provider's queue",
 }
@@ -111,7 +111,7 @@ def _batch_text(batch: Batch, now: float) -> str:
         ("id", batch.id),
         ("at provider", batch.remote_id or "-"),
         ("input file", batch.input_file_id or ""),
-        ("status", batch.status.value + (f" ({batch.raw_status})" if batch.raw_status else "")),
+        ("status", status_words(batch.status, batch.raw_status)),
         ("submission", submission_words(batch) or batch.submission.value),
         ("rows", f"{batch.rows:,}"),
         ("counted", ", ".join(f"{n:,} {what}" for what, n in seen.items() if n is not None)),
@@ -129,8 +129,9 @@ def _batch_text(batch: Batch, now: float) -> str:
 def _group_text(group: ErrorGroup) -> str:
     again = {True: "worth sending again", False: "permanent", None: "unknown"}[group.retryable]
     code = " ".join(filter(None, (str(group.http_status or ""), group.code)))
+    rows = formatting.counted(group.count, "row")
     return (
-        f"  {group.count:,} rows  {one_line(code, 60)}  {one_line(group.message, 300)}"
+        f"  {rows}  {one_line(code, 60)}  {one_line(group.message, 300)}"
         f"  ({again}; {one_line(group.example_custom_id, 60)})"
     )
 

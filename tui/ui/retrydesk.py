@@ -9,7 +9,7 @@ from tui.engine.budgeting import cost_range
 from tui.engine.engine import Engine
 from tui.engine.retrier import RetryPlan
 from tui.ui.dialogs.retry import RetryFacts
-from tui.ui.dialogs.retry_edit import RetryPreview
+from tui.ui.dialogs.retry_edit import RetryPreview, RetryPrice
 from tui.ui.messages import RetryRequested
 
 
@@ -28,6 +28,7 @@ class RetryDesk:
         self._engine = engine
         self._asked = asked
         self._plans: dict[bool, RetryPlan] = {}
+        self._fitted: tuple[tuple[dict[str, Any], bool], RetryPlan] | None = None
 
     async def facts(self) -> RetryFacts:
         """What the dialog tells of the rows.
@@ -57,17 +58,29 @@ class RetryDesk:
         """
         return (await self._rows(also=also)).changed(edits)
 
+    async def fitted(self, edits: Mapping[str, Any], also: bool) -> RetryPlan:
+        """The same without the rows that cannot be changed so.
+
+        Raises:
+            UsageError: There is nothing left.
+        """
+        wanted = (dict(edits), also)
+        if self._fitted is None or self._fitted[0] != wanted:
+            plan = await self._engine.fit_retry(await self.plan(edits, also))
+            self._fitted = (wanted, plan)
+        return self._fitted[1]
+
     async def rehearse(self, edits: Mapping[str, Any], also: bool) -> RetryPreview:
         """A few rows, changed."""
         plan = await self.plan(edits, also)
         return RetryPreview(plan.rows, await self._engine.rehearse_retry(plan, edits))
 
-    async def price(self, edits: Mapping[str, Any], also: bool) -> str:
-        """What all rows may cost, in words."""
-        plan = await self.plan(edits, also)
-        if self._engine.account(plan.account).provider == "sandbox":
-            return "free"
-        return cost_range(await self._engine.estimate(plan))
+    async def price(self, edits: Mapping[str, Any], also: bool) -> RetryPrice:
+        """What all rows may cost, and how many stay out."""
+        plan = await self.fitted(edits, also)
+        free = self._engine.account(plan.account).provider == "sandbox"
+        words = "free" if free else cost_range(await self._engine.estimate(plan))
+        return RetryPrice(words, plan.left_out, plan.why_left)
 
     async def price_unchanged(self, also: bool) -> str:
         """What the rows may cost as they are."""
@@ -76,7 +89,7 @@ class RetryDesk:
             and (await self._rows(also=True)).permanent == (await self._rows(also=True)).rows
         ):
             return "-"
-        return await self.price({}, also)
+        return (await self.price({}, also)).words
 
     async def _rows(self, *, also: bool) -> RetryPlan:
         if also not in self._plans:

@@ -48,10 +48,12 @@ class RowWork:
         answer: RetryAnswer | None = await self._app.push_screen_wait(dialog)
         if answer is None:
             return
-        plan = await desk.plan(answer.edits, answer.with_permanent)
+        plan = await desk.fitted(answer.edits, answer.with_permanent)
         self._app.main.results.clear_marks()
         await self._keyed(plan.account, lambda: self._engine.retry(plan))
-        self._say(f"{formatting.counted(plan.rows, 'row')} of {title_of(job)} on the way again")
+        left = f"; {plan.left_out:,} could not be changed so" if plan.left_out else ""
+        sent = formatting.counted(plan.rows, "row")
+        self._say(f"{sent} of {title_of(job)} on the way again{left}", warn=bool(left))
 
     async def save_media(self, asked: MediaRequested) -> None:
         """Ask where to, and save images and sounds."""

@@ -93,9 +93,16 @@ def _cells(shares: list[int], total: int, width: int) -> list[int]:
     return cells
 
 
-def counts_parts(counts: Counts) -> Parts:
-    """Counts in words, without those that are nothing: ``✓ 49,020 succeeded  ✗ 980 failed``."""
+def counts_parts(counts: Counts, done: int = 0) -> Parts:
+    """Counts in words, without those that are nothing: ``✓ 49,020 succeeded  ✗ 980 failed``.
+
+    Args:
+        counts: Rows per outcome.
+        done: Rows that the provider is done with; those that are not here are told apart
+            from the pending ones.
+    """
     parts: list[Part] = []
+    waiting = max(0, min(done, counts.total) - counts.ended)
     for outcome in (
         Outcome.SUCCEEDED,
         Outcome.TRUNCATED,
@@ -107,7 +114,11 @@ def counts_parts(counts: Counts) -> Parts:
         Outcome.PENDING,
     ):
         count = counts.get(outcome)
-        if count:
+        if outcome is Outcome.PENDING and waiting:
+            parts += [("  ", "")] if parts else []
+            parts.append((f"◕ {waiting:,} done, not here yet", "live"))
+            count -= waiting
+        if count > 0:
             glyph, tone = OUTCOME_LOOKS[outcome]
             if parts:
                 parts.append(("  ", ""))

@@ -17,6 +17,7 @@ from tui.core.jobs import Job
 from tui.core.text import one_line, visible
 from tui.errors import AccountKeyError, BatchdeckError, ConfigError
 from tui.ui.composework import ComposeWork
+from tui.ui.deciding import Deciding, uncertain_of
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.delete import DeleteDialog
 from tui.ui.dialogs.error import ErrorDialog
@@ -53,13 +54,8 @@ T = TypeVar("T")
 
 _VERBS = {"cancel": "Cancelling", "collect": "Collecting", "delete": "Deleting"}
 
-_UNCERTAIN = (
-    "It is not certain whether the provider has it already: it cannot be asked. "
-    "If it has, sending it again is paid twice."
-)
 
-
-class Work(RowWork, WholeJobs):
+class Work(RowWork, WholeJobs, Deciding):
     """The verbs of the dashboard.
 
     Args:
@@ -169,6 +165,9 @@ class Work(RowWork, WholeJobs):
     async def submit_draft(self, asked: DraftSubmitRequested) -> None:
         """Ask, and send a job that was not sent."""
         job = self._engine.history.job(asked.job_id)
+        if uncertain_of(self._engine, job.id):
+            await self.decide(job)
+            return
         account = self._engine.account(job.account)
         facts = [
             ("requests", f"{job.counts.total:,}"),

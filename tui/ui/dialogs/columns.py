@@ -66,7 +66,7 @@ class ColumnsDialog(Dialog[list[str] | None]):
         """The list, its keys, buttons."""
         yield self._list
         keys: list[Part] = []
-        for key, what in (("space", "show or hide"), ("J K", "move"), ("r", "as at first")):
+        for key, what in (("space", "shows or hides"), ("J K", "move it"), ("r", "as at first")):
             keys += [(key, "accent"), (f" {what}   ", "muted")]
         yield Static(content(keys), classes="dialog-text", markup=False)
         with Horizontal(classes="dialog-buttons"):

@@ -45,7 +45,7 @@ class DetailsDialog(Dialog[None]):
         with VerticalScroll(can_focus=True):
             yield Static(content([(self._text, "")]), markup=False)
         keys: list[Part] = [("y", "accent"), (" copies all of it   ", "muted")]
-        keys += [("v", "accent"), (" pager   ", "muted"), ("esc", "accent"), (" closes", "muted")]
+        keys += [("v", "accent"), (" pager   ", "muted"), ("esc", "accent"), (" leaves", "muted")]
         yield Static(content(keys), classes="dialog-keys")
 
     def action_copy(self) -> None:

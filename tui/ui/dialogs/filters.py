@@ -85,10 +85,10 @@ class FiltersDialog(Dialog[FiltersAnswer]):
         if self._kept:
             self._list.highlighted = 0
         keys: list[Part] = []
-        told = [("enter", "use"), ("d", "forget")] if self._kept else []
+        told = [("enter", "takes it"), ("d", "forgets it")] if self._kept else []
         if not self._kept and not self._current:
             keys.append(("No filter is kept yet. Filter rows with / first, then come back.\n", ""))
-        for key, what in (*told, ("tab", "name or list"), ("esc", "leave")):
+        for key, what in (*told, ("tab", "name or list"), ("esc", "leaves")):
             keys += [(key, "accent"), (f" {what}   ", "muted")]
         self.query_one("#filters-keys", Static).update(content(keys))
 

@@ -42,8 +42,18 @@ class RetryPreview:
 Rehearse = Callable[[Mapping[str, Any], bool], Awaitable[RetryPreview]]
 """Takes the changes, and whether hopeless rows go along; looks at a few rows."""
 
-Price = Callable[[Mapping[str, Any], bool], Awaitable[str]]
-"""Takes the same; says what all rows may cost."""
+
+@dataclass(frozen=True)
+class RetryPrice:
+    """What all rows may cost, in words, and how many cannot be changed so and stay out."""
+
+    words: str
+    left_out: int = 0
+    why_left: str = ""
+
+
+Price = Callable[[Mapping[str, Any], bool], Awaitable[RetryPrice]]
+"""Takes the same; changes all rows, and says what they may cost."""
 
 
 class RetryEditDialog(Dialog[RetryAnswer | None]):
@@ -74,7 +84,7 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
     RetryEditDialog #retry-sum { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     RetryEditDialog.-wide > .dialog { width: 96%; max-width: 150; height: 28; }
     RetryEditDialog.-wide #retry-halves { layout: horizontal; }
-    RetryEditDialog.-wide #retry-form { width: 48; height: 1fr; }
+    RetryEditDialog.-wide #retry-form { width: 52; height: 1fr; }
     RetryEditDialog.-wide #retry-more { height: 1fr; }
     RetryEditDialog.-wide TextArea { height: 1fr; }
     RetryEditDialog.-wide #retry-diff {
@@ -102,7 +112,7 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
         self._generation = 0
         self._preview: RetryPreview | None = None
         self._edits: dict[str, Any] = {}
-        self._cost = ""
+        self._cost: RetryPrice | None = None
 
     def compose_inside(self) -> ComposeResult:
         """Facts, form, diff, sum, buttons."""
@@ -133,8 +143,13 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
                         id="retry-system",
                     )
                 with Horizontal(id="retry-more"):
-                    yield Label("other fields\npath=value\n-path")
-                    yield TextArea(compact=True, tab_behavior="focus", id="retry-lines")
+                    yield Label("other fields")
+                    yield TextArea(
+                        compact=True,
+                        tab_behavior="focus",
+                        placeholder="path=value sets a field\n-path takes one away\na line each",
+                        id="retry-lines",
+                    )
                 yield Checkbox(
                     f"also {formatting.counted(self._facts.permanent, 'row')}"
                     " that would fail again unchanged",
@@ -235,27 +250,34 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
             preview = await self._rehearse(edits, also)
             if generation != self._generation:
                 return
-            self._preview, self._edits, self._cost = preview, edits, ""
+            self._preview, self._edits, self._cost = preview, edits, None
             self.query_one("#retry-rows", Static).update(
                 content(diff_parts(preview.rehearsal.rows))
             )
-            self._say(self._sum(preview, "…"))
-            if preview.rehearsal.problem:
-                return
-            self._cost = await self._price(edits, also)
+            self._say(self._sum(preview))
+            price = await self._price(edits, also)
         except BatchdeckError as error:
             if generation == self._generation:
+                self._preview = None
                 self._say([(visible(error.message), "bad")])
             return
         if generation == self._generation:
-            self._say(self._sum(preview, self._cost))
+            self._cost = price
+            self._say(self._sum(preview))
 
-    def _sum(self, preview: RetryPreview, cost: str) -> list[Part]:
-        parts: list[Part] = [(f"{preview.rows:,}", "strong"), (" rows · cost ", "muted")]
-        parts.append((cost, ""))
+    @property
+    def _left_out(self) -> int:
+        return 0 if self._cost is None else self._cost.left_out
+
+    def _sum(self, preview: RetryPreview) -> list[Part]:
+        count = formatting.counted(preview.rows - self._left_out, "row")
+        number, _, word = count.partition(" ")
+        parts: list[Part] = [(number, "strong"), (f" {word} · cost ", "muted")]
+        parts.append(("…" if self._cost is None else self._cost.words, ""))
         rehearsal = preview.rehearsal
-        if rehearsal.problem:
-            parts += [(" · ", "muted"), ("cannot be sent so", "bad")]
+        if self._cost is not None and self._left_out:
+            left = formatting.counted(self._left_out, "row")
+            parts.append((f" · {left} cannot be changed so and stay out", "warn"))
         elif rehearsal.unchanged and self._edits:
             part = f"{rehearsal.unchanged:,} of {rehearsal.looked_at:,} looked at stay as they are"
             parts += [(" · ", "muted"), (part, "warn")]
@@ -267,18 +289,24 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
     def action_go_on(self) -> None:
         """Ask whether to send, once the rows were looked at as they are written now."""
         preview = self._preview
-        if preview is None or preview.rehearsal.problem or self._pending():
+        if preview is None or self._is_hopeless(preview) or self._pending():
             self.app.bell()
             return
+        left = self._left_out
+        rows = preview.rows - left
         words = ", ".join(describe_edits(self._edits)) or "none"
         facts = [
-            ("rows", f"{preview.rows:,}"),
+            ("rows", f"{rows:,}" + (f", {left:,} stay out" if left else "")),
             ("provider", f"{one_line(self._facts.provider, 30)}"),
             ("changes", one_line(words, 44)),
-            ("cost", self._cost or "not reckoned yet"),
+            ("cost", "not reckoned yet" if self._cost is None else self._cost.words),
         ]
-        title = f"Send {formatting.counted(preview.rows, 'row')} again?"
+        title = f"Send {formatting.counted(rows, 'row')} again?"
         self.app.push_screen(ConfirmDialog(title, facts, "Send"), self._answered)
+
+    def _is_hopeless(self, preview: RetryPreview) -> bool:
+        """Can none of the first rows be changed so, and is nothing known of the others?"""
+        return bool(preview.rehearsal.problem) and self._cost is None
 
     def _pending(self) -> bool:
         """Was something typed that was not looked at yet?"""

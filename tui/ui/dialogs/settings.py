@@ -43,11 +43,11 @@ class SettingsDialog(Dialog[int]):
     DEFAULT_CSS = """
     SettingsDialog > .dialog { width: 76; padding: 1 1 0 1; }
     SettingsDialog OptionList { height: auto; max-height: 16; border: none; }
-    SettingsDialog #settings-help { height: 3; padding: 1 2 0 2; }
+    SettingsDialog #settings-help { height: 3; padding: 1 1 0 1; }
     SettingsDialog #settings-help, SettingsDialog .dialog-keys {
         text-wrap: nowrap; text-overflow: ellipsis;
     }
-    SettingsDialog .dialog-keys { height: 1; padding: 0 2; }
+    SettingsDialog .dialog-keys { height: 1; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "step(1)", show=False),

@@ -36,8 +36,9 @@ from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part
 from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.filter_line import FilterLine
-from tui.ui.widgets.job_source import JOB_COLUMNS, JobSource
+from tui.ui.widgets.job_source import JobSource
 from tui.ui.widgets.job_strip import JobStrip
+from tui.ui.widgets.job_table import MOST_MARKS, JobTable
 from tui.ui.widgets.virtual_table import VirtualTable
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class BatchesPane(CommandTarget, Vertical):
         self._account = ""
         self._order = JobOrder()
         self._story: JobStory | None = None
-        self._table = VirtualTable(JOB_COLUMNS, id="jobs")
+        self._table = JobTable(id="jobs")
         self._table.placeholder = (("Opening the history …", "muted"),)
         self._filter = FilterLine("name, #tag, note, model, account, status, id", id="job-filter")
         self._strip = JobStrip(id="job-strip")
@@ -193,6 +194,9 @@ class BatchesPane(CommandTarget, Vertical):
             self._clear_filter()
             self._table.focus()
             return True
+        if self._table.marked:
+            self._table.clear_marks()
+            return True
         return False
 
     def why_not(self, command_id: str) -> str | None:
@@ -224,7 +228,12 @@ class BatchesPane(CommandTarget, Vertical):
         conditions: list[Part] = [("with failed rows", "accent")] if self._failed_only else []
         if self._account:
             conditions.append((f"account {one_line(self._account, 30)}", "accent"))
-        self._filter.show(conditions, len(ids), len(self._board), "jobs")
+        self._table.keep_marks(lambda job_id: self._view_of(job_id) is not None)
+        if marked := self._table.marked:
+            words = "marked: = compares them" if marked > 1 else "marked: mark another to compare"
+            conditions.append((f"{marked} {words}", "accent"))
+        escape = "shows all" if self._is_filtered else "takes the marks away"
+        self._filter.show(conditions, len(ids), len(self._board), "jobs", escape)
         self._draw_strip()
         self.update_commands()
 
@@ -377,12 +386,29 @@ class BatchesPane(CommandTarget, Vertical):
         self._ask("summary")
 
     def action_compare(self) -> None:
-        """Compare the marked jobs, or the one under the cursor with one to be chosen."""
-        marked = [str(job_id) for job_id in self._table.marks.named]
-        if self._table.marked == 2 and len(marked) == 2:
-            self.post_message(JobRequested("compare", marked[0], marked[1]))
+        """Compare the marked jobs, or one with the one under the cursor, or with one to choose."""
+        pair = self._table.marked_jobs
+        if len(pair) == 1 and self.job is not None and self.job.id not in pair:
+            pair.append(self.job.id)
+        if self._board is not None and len(pair) == MOST_MARKS:
+            # The newer one is held against the older one; the newest job is the first.
+            newest_first = self._board.ids(JobFilter())
+            left, right = sorted(pair, key=newest_first.index, reverse=True)
+            self.post_message(JobRequested("compare", left, right))
         else:
             self._ask("compare")
+
+    def _view_of(self, job_id: str) -> JobView | None:
+        return None if self._board is None else self._board.view(job_id)
+
+    @on(JobTable.MarksChanged, "#jobs")
+    def _marks_changed(self) -> None:
+        self._show_jobs()
+
+    @on(JobTable.MarksFull)
+    def _marks_full(self) -> None:
+        words = "Two jobs are marked: = compares them, esc takes the marks away"
+        self.app.notify(words, markup=False)
 
     def action_copy(self) -> None:
         """Copy the id of the job."""

@@ -314,9 +314,9 @@ def _side(side: Side) -> list[Part]:
     facts = [
         one_line(side.model, 24) or "-",
         formatting.money(side.cost, side.currency),
-        _passes(side),
         f"{formatting.percent(side.answered, side.rows)} answered",
         f"{_short(side.input_tokens)} in, {_short(side.output_tokens)} out",
+        _passes(side),
     ]
     return [("  " + " · ".join(facts), "muted")]
 

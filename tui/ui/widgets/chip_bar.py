@@ -80,7 +80,12 @@ class ChipBar(Widget, can_focus=True):
                 (f"{_CROSS} ", f"$foreground 60% {ground}"),
             ]
             parts.append(" ")
-        return Content.assemble(*parts, self._rest)
+        chips = Content.assemble(*parts)
+        # Half a hint is worse than none: the chips are what matters.
+        return chips + self._rest if self._has_room(chips) else chips
+
+    def _has_room(self, chips: Content) -> bool:
+        return not self._chips or chips.cell_length + self._rest.cell_length <= self.size.width
 
     def on_focus(self) -> None:
         """Show which one the keys mean."""

@@ -113,7 +113,14 @@ class FilterLine(Horizontal):
         self._set_editing(False)
         self._look_for("")
 
-    def show(self, conditions: list[Part], shown: int, total: int, noun: str) -> None:
+    def show(
+        self,
+        conditions: list[Part],
+        shown: int,
+        total: int,
+        noun: str,
+        escape: str = "shows all",
+    ) -> None:
         """Say what is shown: conditions other than the text, and how many of how many."""
         parts: list[Part] = []
         for text, tone in conditions:
@@ -121,7 +128,7 @@ class FilterLine(Horizontal):
         if self._text:
             parts += [("  ", ""), (f"contains {one_line(self._text, 40)!r}", "accent")]
         if parts:
-            parts += [("   esc ", "accent"), ("shows all", "muted")]
+            parts += [("   esc ", "accent"), (escape, "muted")]
         else:
             parts = [(f" All {noun}", "muted")]
         self._what.update(content(parts), layout=False)

@@ -104,7 +104,7 @@ def summary_parts(groups: Sequence[ErrorGroup]) -> Parts:
         tone = _TONES.get(group.kind, "warn")
         parts += [
             ("  ", ""),
-            (f"{group.count:,}", tone),
+            (f"{group.count:,}×", tone),
             (f" {one_line(group_words(group), 32)}", ""),
         ]
     return tuple(parts)

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from tui.core.jobs import ErrorGroup, TimelineEntry
 from tui.core.keeping import keeping_words
-from tui.core.status import BatchStatus
+from tui.core.status import BatchStatus, Submission
 from tui.core.tags import tag_words
 from tui.core.text import one_line, visible
 from tui.ui import formatting
@@ -85,7 +85,7 @@ def _short(view: JobView, now: float) -> list[Part]:
     return [
         *_headline(view, now),
         ("\n", ""),
-        *counts_parts(view.job.counts),
+        *counts_parts(view.job.counts, view.done),
         ("\n", ""),
         *_own_words(view, "   "),
         (" · ".join(filter(None, _whereabouts(view))), "muted"),
@@ -99,7 +99,7 @@ def _facts(view: JobView, now: float, width: int) -> list[Part]:
     parts += [*bar_parts(job.counts, _BAR, view.done), ("  ", "")]
     parts += [(formatting.percent(done, job.counts.total), "strong")]
     parts += [(f"  {done:,} of {job.counts.total:,}\n", "muted")]
-    parts += [*_wrapped(counts_parts(job.counts), width), ("\n\n", "")]
+    parts += [*_wrapped(counts_parts(job.counts, view.done), width), ("\n\n", "")]
     account, model, *rest = _whereabouts(view)
     cost = formatting.cost(job.cost)
     if job.cost.actual is not None and job.cost.estimated is not None:
@@ -163,14 +163,18 @@ def _headline(view: JobView, now: float) -> list[Part]:
     """What goes on, and what to look at; one line."""
     job = view.job
     parts: list[Part] = []
-    if view.trouble and (view.is_live or job.status == BatchStatus.DRAFT):
-        parts += [("! " + visible(one_line(view.trouble, 300)) + "   ", "warn")]
     for flag in view.flags(now):
         parts += [(f"! {flag.text}   ", "bad" if flag.urgency == "late" else "warn")]
         if flag.kind == "kept":
             parts += [("ctrl+r", "accent"), (" fetches what there is   ", "muted")]
-    for words in filter(None, (submission_words(batch) for batch in view.batches)):
-        parts += [(f"! {words}   ", "warn")]
+        elif flag.kind == "unsure":
+            parts += [("S", "accent"), (" decides   ", "muted")]
+    if view.trouble and (view.is_live or job.status == BatchStatus.DRAFT):
+        parts += [("! " + visible(one_line(view.trouble, 300)) + "   ", "warn")]
+    for batch in view.batches:
+        words = submission_words(batch)
+        if words and batch.submission is not Submission.UNCERTAIN:
+            parts += [(f"! {words}   ", "warn")]
     return [*parts, *_progress(view, now)]
 
 

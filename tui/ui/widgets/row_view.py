@@ -70,7 +70,7 @@ class RowView(Vertical):
         display: none;
     }
     RowView #row-pages { height: 1fr; layout: vertical; }
-    RowView #row-answer { height: 2fr; }
+    RowView #row-answer { height: 1fr; }
     RowView.-beside #row-pages { layout: horizontal; }
     RowView.-beside #row-answer { height: 1fr; width: 3fr; }
     RowView.-beside #row-request { width: 2fr; }
