@@ -1,0 +1,40 @@
+"""Sources that are opened and left faster than their forms can be built, and an app that ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.ui.conftest import real_app, running, screen_text, until
+from tui.compose.sources.source import Source
+from tui.paths import Paths
+from tui.ui.screens.compose import opening
+from tui.ui.screens.compose.template import TemplateStep
+
+
+async def test_a_form_that_is_left_while_it_is_built_ends_quietly(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source("t.csv", "table", ("text",), lambda: iter([{"text": "a"}]), count=1)
+
+    async def at_once(app: Any, engine: Any, spec: str) -> opening.Opened:
+        return opening.Opened(spec, "t", source=source)
+
+    monkeypatch.setattr(opening, "open_spec", at_once)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: "Start with a file" in screen_text(app))
+        pane = app.main.compose_pane
+        # Every moment of the building is one at which another source may be opened.
+        for moments in range(0, 120, 3):
+            pane.open_source(f"t{moments}.csv")
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            pane.clear()
+        pane.open_source("last.csv")
+        await until(pilot, lambda: isinstance(pane.step, TemplateStep))
+        await until(pilot, lambda: "Prompt is empty" in screen_text(app))
+        await until(pilot, lambda: len(pane.query(TemplateStep)) == 1)
