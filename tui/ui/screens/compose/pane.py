@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.widget import AwaitMount
 from textual.widgets import Button, Input, Static, TextArea
 
 from tui.core.text import one_line
@@ -50,6 +51,7 @@ class ComposePane(CommandTarget, Vertical):
         self._note = Static("", id="compose-note", markup=False)
         self._start: StartStep | None = None
         self._steps: list[Step] = []
+        self._mounts: dict[Step, AwaitMount] = {}
         self._last: TemplateText | None = None
 
     def compose(self) -> ComposeResult:
@@ -175,20 +177,27 @@ class ComposePane(CommandTarget, Vertical):
 
     def _push(self, step: Step) -> None:
         self._steps.append(step)
-        self.query_one("#compose-steps").mount(step)
+        self._mounts[step] = self.query_one("#compose-steps").mount(step)
         self._draw()
         self._take_keys()
 
     def _cut(self, keep: int, *, draw: bool = True) -> None:
         """Leave all but the first steps; without ``draw`` another one follows at once."""
         for step in self._steps[keep:]:
-            if (text := getattr(step, "text", None)) is not None and step.is_mounted:
+            if (text := getattr(step, "text", None)) is not None:
                 self._last = text
             self._hold_keys(step)
-            step.remove()
+            step.display = False
+            self._retire(step)
         del self._steps[keep:]
         if draw:
             self._draw()
+
+    @work(group="compose-retire", exit_on_error=False)
+    async def _retire(self, step: Step) -> None:
+        """Take a step away, once it stands: half of a form has no fields to be asked."""
+        await self._mounts.pop(step)
+        await step.remove()
 
     def _hold_keys(self, leaving: Step) -> None:
         """Keep the keys of what goes away, until something new can have them."""

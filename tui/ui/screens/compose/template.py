@@ -63,6 +63,7 @@ class TemplateStep(Step):
         super().__init__(desk)
         self._source = source
         self._first_text = text
+        self._filled = False
         self._book: Sketchbook | None = None
         self._looking: asyncio.Task[None] | None = None
         self._sketch: Sketch | None = None
@@ -105,8 +106,8 @@ class TemplateStep(Step):
 
     @property
     def text(self) -> TemplateText:
-        """What stands in the form."""
-        return self._form.text
+        """What stands in the form, or will when it is built."""
+        return self._form.text if self._filled else self._first_text
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ class TemplateStep(Step):
 
     def focus_first(self) -> None:
         """To the prompt where it is empty, else to the button that goes on."""
-        if self._form.text.user.strip():
+        if self.text.user.strip():
             self.query_one("#do-submit", Button).focus()
         else:
             self._form.focus_first()
@@ -161,6 +162,7 @@ class TemplateStep(Step):
     def _fill(self, text: TemplateText) -> None:
         """Fill the form in; what it posts itself would end here, at its sender."""
         self._form.show(text)
+        self._filled = True
         self._changed()
 
     @work(group="models", exclusive=True, exit_on_error=False)
