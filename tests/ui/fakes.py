@@ -209,6 +209,7 @@ class FakeEngine:
     slow_for: bool = False
     """Do searches for a text go on until they are stopped?"""
     proposed: dict[str, Any] = field(default_factory=dict)
+    is_closed: bool = False
 
     def account_names(self) -> list[str]:
         return self.names

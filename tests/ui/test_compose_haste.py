@@ -9,7 +9,9 @@ import pytest
 
 from tests.ui.conftest import real_app, running, screen_text, until
 from tui.compose.sources.source import Source
+from tui.engine.events import JobDeleted, JobImported
 from tui.paths import Paths
+from tui.ui.messages import EngineChanged
 from tui.ui.screens.compose import opening
 from tui.ui.screens.compose.template import TemplateStep
 
@@ -38,3 +40,17 @@ async def test_a_form_that_is_left_while_it_is_built_ends_quietly(
         await until(pilot, lambda: isinstance(pane.step, TemplateStep))
         await until(pilot, lambda: "Prompt is empty" in screen_text(app))
         await until(pilot, lambda: len(pane.query(TemplateStep)) == 1)
+
+
+async def test_what_is_told_after_the_engine_closed_is_not_looked_up(paths: Paths) -> None:
+    app = real_app(paths)
+    async with running(app) as pilot:
+        assert app.engine is not None
+        await app.engine.close()
+        # What was on its way while it closed arrives afterwards.
+        app.bridge.receive(JobImported("job-of-which-nothing-is-known"))
+        app.bridge.receive(JobDeleted("another"))
+        app.post_message(EngineChanged())
+        await pilot.pause()
+        app.take_changes()
+        assert "Batches" in screen_text(app)
