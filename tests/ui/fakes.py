@@ -223,6 +223,7 @@ class FakeEngine:
             provider_name="Sandbox",
             windows=("24h",),
             direct=False,
+            asks=True,
         )
 
     async def walk_remote(self, account: str) -> AsyncIterator[RemoteEntry]:

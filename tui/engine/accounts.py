@@ -57,6 +57,7 @@ class AccountInfo:
     min_poll: float
     retention_days: int | None
     direct: bool = False
+    asks: bool = True
 
 
 class Accounts:
@@ -157,6 +158,7 @@ class Accounts:
             min_poll=profile.poll.min_seconds,
             retention_days=profile.retention_days,
             direct=profile.direct,
+            asks=profile.can.ask,
         )
 
     def price_source(self, name: str, window: str = "") -> PriceSource:
