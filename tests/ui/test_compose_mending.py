@@ -208,9 +208,7 @@ async def test_refused_fields_and_empty_prompts_are_offered_to_go(
         assert [set(body) for body in bodies] == [{"model", "messages"}] * 2
 
 
-async def test_the_line_of_a_problem_is_tried_and_not_another(
-    paths: Paths, tmp_path: Path
-) -> None:
+async def test_the_line_of_a_problem_is_tried_and_not_another(paths: Paths, tmp_path: Path) -> None:
     rows = [json.loads(request(id)) for id in ("a", "b", "c")]
     rows[2]["body"]["stream"] = True
     lines = ["", "", *map(json.dumps, rows)]

@@ -8,8 +8,8 @@ import pytest
 from textual.widgets import Input
 
 from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
-from tui.core.rows import RowLine
 from tui.core.filtering import RowFilter
+from tui.core.rows import RowLine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.submit import SubmitDialog
@@ -41,21 +41,24 @@ async def form(app: BatchdeckApp, pilot: BatchdeckPilot, down: int, kind: str) -
     while step.text.kind != kind:
         before = step.text.kind
         await pilot.press("ctrl+t")
-        await until(pilot, lambda: step.text.kind != before)
+        await until(pilot, lambda b=before: step.text.kind != b)  # type: ignore[misc]
     return step
 
 
 async def fill(pilot: BatchdeckPilot, step: TemplateStep, text: str, pairs: dict[str, str]) -> None:
     """Write the text, and the labels or entities with their meanings."""
     step.query_one("#field-user", PlainArea).text = text
-    rows = next((rows for rows in step.query(PairRows) if rows.parent and rows.parent.display), None)
+    rows = next(
+        (rows for rows in step.query(PairRows) if rows.parent and rows.parent.display), None
+    )
     if pairs:
         assert rows is not None
         rows.query(Input).first().focus()
         for word in (word for pair in pairs.items() for word in pair):
             await pilot.press(*(c if c != " " else "space" for c in word), "enter")
-    await until(pilot, lambda: step.sketch and step.sketch.rows[0].request["body"]["model"])
-    await until(pilot, lambda: step.sketch and "document" not in step.sketch.rows[0].request["body"])
+    await until(
+        pilot, lambda: step.sketch and "document" not in step.sketch.rows[0].request["body"]
+    )
 
 
 @pytest.mark.parametrize(("kind", "down", "text", "pairs", "word"), FORMS)

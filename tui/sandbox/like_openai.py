@@ -42,7 +42,7 @@ def _is_flat(url: str, body: Any) -> bool:
 
 
 def _flat_fault(url: str, body: Any) -> str:
-    """Say what is wrong with a flat body; empty for other bodies, which have faults of their own."""
+    """Say what is wrong with a flat body; empty for any other."""
     return scaledown_answers.fault(body) if _is_flat(url, body) else ""
 
 

@@ -201,7 +201,10 @@ class ScaleDown:
 
     def models(self, request: Request) -> Response:
         """List the three models."""
-        data = [{"id": name, "object": "model", "owned_by": "scaledown"} for name in scaledown_answers.MODELS]
+        data = [
+            {"id": name, "object": "model", "owned_by": "scaledown"}
+            for name in scaledown_answers.MODELS
+        ]
         return JSONResponse({"object": "list", "data": data})
 
     async def answer(self, request: Request) -> Response:

@@ -66,9 +66,7 @@ class RetryDesk:
         plan = await self.plan(edits, also)
         return RetryPreview(plan.rows, await self._engine.rehearse_retry(plan, edits))
 
-    async def price(
-        self, edits: Mapping[str, Any], also: bool, *, direct: bool = False
-    ) -> str:
+    async def price(self, edits: Mapping[str, Any], also: bool, *, direct: bool = False) -> str:
         """What all rows may cost, in words."""
         plan = await self.plan(edits, also, direct=direct)
         if self._engine.account(plan.account).provider == "sandbox":

@@ -14,9 +14,10 @@ from textual.widgets import Button, Input, Static, TextArea
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui.commands import Scope, bindings
-from tui.ui.messages import FileRequested, SampleRequested, SourceOpened
+from tui.ui.messages import SampleRequested, SourceOpened
 from tui.ui.screens.compose.head import ComposeHead, cleaned
 from tui.ui.screens.compose.step import Desk, Step
+from tui.ui.screens.compose.verbs import ComposeVerbs
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import content
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 # The steps are imported and mounted when the pane is first looked at, after the first paint.
 
 
-class ComposePane(CommandTarget, Vertical):
+class ComposePane(ComposeVerbs, CommandTarget, Vertical):
     """What is opened and where it goes; below, the step that it is at."""
 
     SCOPE = Scope.COMPOSE
@@ -250,7 +251,7 @@ class ComposePane(CommandTarget, Vertical):
             from tui.ui.screens.compose.template import TemplateStep
 
             text = first_text(opened.source, opened.template, self._last, self._desk)
-            self._push(TemplateStep(self._desk, opened.source, text))
+            self._push(TemplateStep(self._desk, opened.source, text, opened.place))
 
     @on(ComposeHead.SourceEntered)
     def _source_entered(self, event: ComposeHead.SourceEntered) -> None:
@@ -331,61 +332,7 @@ class ComposePane(CommandTarget, Vertical):
             # Not from here: what a widget below posts would end at this pane as its sender.
             step.call_later(step.do, command_id)
 
-    # Commands
-
-    def action_pick_file(self) -> None:
-        """Ask for a file."""
-        self.post_message(FileRequested())
-
-    def action_submit(self) -> None:
-        """Ask to send."""
-        self._do("submit")
-
-    def action_sample_first(self) -> None:
-        """Ask to send a few, and let the rest wait."""
-        self._do("sample_first")
-
-    def action_check(self) -> None:
-        """Write the requests and check them, or check once more."""
-        self._do("check")
-
-    def action_fix(self) -> None:
-        """Mend what the check found."""
-        self._do("fix")
-
-    def action_fixes(self) -> None:
-        """Offer all fixes."""
-        self._do("fixes")
-
-    def action_try_row(self) -> None:
-        """Send one request at once."""
-        self._do("try_row")
-
-    def action_next_preview(self) -> None:
-        """Show another row."""
-        self._do("next_preview")
-
-    def action_next_kind(self) -> None:
-        """Choose the next kind of request."""
-        self._do("next_kind")
-
-    def action_editor(self) -> None:
-        """Open the file in the editor."""
-        self._do("editor")
-
-    def action_pager(self) -> None:
-        """Read the file in the pager."""
-        self._do("pager")
-
-    def action_outside(self) -> None:
-        """Write the text under the cursor in the editor."""
-        from tui.ui.screens.compose.handwork import edit_outside
-
-        edit_outside(self.app)
-
-    def action_templates(self) -> None:
-        """Load, save or delete a template."""
-        self._do("templates")
+    # Commands; the others are in ComposeVerbs
 
     @work(group="compose-edit", exclusive=True, exit_on_error=False)
     async def action_edit_request(self) -> None:
