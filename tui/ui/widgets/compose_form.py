@@ -50,7 +50,7 @@ class TemplateForm(VerticalScroll):
 
     Args:
         columns: What can be put into the texts.
-        table: May a person say how the rows are read? Then ``TableOptions`` end the form.
+        table: What was found out of a table, where a person may say that it is otherwise.
     """
 
     can_focus = False
@@ -72,7 +72,7 @@ class TemplateForm(VerticalScroll):
     class Changed(Message):
         """Posted when something of the template changed."""
 
-    def __init__(self, columns: Sequence[str], *, table: bool = False) -> None:
+    def __init__(self, columns: Sequence[str], *, table: Sequence[str] = ()) -> None:
         super().__init__()
         self._table = table
         self._columns = tuple(columns)
@@ -118,7 +118,7 @@ class TemplateForm(VerticalScroll):
         if self._table:
             with Field(id="form-table"):
                 yield Label("Table")
-                yield TableOptions(id="field-table")
+                yield TableOptions(self._table, id="field-table")
 
     def _input(self, name: str) -> Field:
         return Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,7 +15,7 @@ from textual.widgets import Input, Select
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 """Name to character; further ones can be given on the command line."""
 
-_HEADERS = {"first row names the columns": True, "no header": False}
+_HEADERS = {"header row": True, "no header": False}
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,11 @@ class TableReading:
 
 
 class TableOptions(Horizontal):
-    """Three fields that leave all to be found out at first."""
+    """Three fields that leave all to be found out at first, and show what that is.
+
+    Args:
+        found: What was found out of a table (see ``Source.notes``): encoding, delimiter, header.
+    """
 
     DEFAULT_CSS = """
     TableOptions { height: 1; width: 1fr; }
@@ -41,19 +46,24 @@ class TableOptions(Horizontal):
 
         reading: TableReading
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, found: Sequence[str], *, id: str | None = None) -> None:
         super().__init__(id=id)
+        encoding, cells, header = found
+        self._found = encoding, cells.partition(" ")[0], header
         self._told = TableReading()
 
     def compose(self) -> ComposeResult:
         """Delimiter, header, encoding."""
-        yield Select[str](
-            list(DELIMITERS.items()), prompt="cells: found", compact=True, id="table-delimiter"
+        encoding, cells, header = self._found
+        header = header if header in _HEADERS else next(iter(_HEADERS))
+        fields = (
+            Select[str](list(DELIMITERS.items()), prompt=cells, compact=True, id="table-delimiter"),
+            Select[bool](list(_HEADERS.items()), prompt=header, compact=True, id="table-header"),
+            Input(placeholder=encoding, compact=True, id="table-encoding"),
         )
-        yield Select[bool](
-            list(_HEADERS.items()), prompt="header: found", compact=True, id="table-header"
-        )
-        yield Input(placeholder="encoding: found", compact=True, id="table-encoding")
+        for field, what in zip(fields, ("Between cells", "Header", "Encoding"), strict=True):
+            field.tooltip = f"{what}: found out, unless it is said here"
+            yield field
 
     @property
     def reading(self) -> TableReading:

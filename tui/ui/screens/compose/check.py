@@ -116,6 +116,9 @@ class CheckStep(Step):
             return why_no_submit(report, self._fix)
         if report is not None and command_id == "try_row" and not report.rows:
             return "The file holds no requests."
+        if command_id == "edit_request":
+            # The pane does it: it opens another step.
+            return ""
         return super().why_not(command_id)
 
     def focus_first(self) -> None:

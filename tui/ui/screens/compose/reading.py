@@ -33,9 +33,9 @@ class Reading:
         self._trouble: BatchdeckError | None = None
 
     @property
-    def can_differ(self) -> bool:
-        """Can a person say how it is to be read?"""
-        return bool(self._place) and self.source.delimited
+    def found(self) -> tuple[str, ...]:
+        """What was found out of a table, of which a person may say that it is otherwise."""
+        return self.source.notes if self._place and self.source.delimited else ()
 
     @property
     def count(self) -> int | None:

@@ -71,7 +71,7 @@ class TemplateStep(Step):
         self._sketched = False
         self._generation = 0
         self._timer: Timer | None = None
-        self._form = TemplateForm(source.columns, table=self._reading.can_differ)
+        self._form = TemplateForm(source.columns, table=self._reading.found)
         self._panel = PreviewPanel(id="preview")
         self._figures = Static("", classes="step-line", id="sketch-figures", markup=False)
 
