@@ -6,6 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from textual.events import Key
+from textual.keys import _character_to_key
+from textual.widgets import Input
 
 from tests.ui.conftest import real_app, running, screen_text, until
 from tui.compose.sources.source import Source
@@ -54,3 +57,18 @@ async def test_what_is_told_after_the_engine_closed_is_not_looked_up(paths: Path
         await pilot.pause()
         app.take_changes()
         assert "Batches" in screen_text(app)
+
+
+async def test_a_path_that_comes_in_one_breath_is_typed_whole(paths: Paths) -> None:
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: "Start with a file" in screen_text(app))
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "start-list")
+        typed = "/tmp/No such.d/./x.csv"
+        for character in typed:
+            app.post_message(Key(_character_to_key(character), character))
+        app.post_message(Key("enter", None))
+        source = app.main.compose_pane.query_one("#compose-source", Input)
+        await until(pilot, lambda: source.value == typed)
+        await until(pilot, lambda: "does not exist" in " ".join(screen_text(app).split()))

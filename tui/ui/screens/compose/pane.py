@@ -54,6 +54,7 @@ class ComposePane(ComposeVerbs, CommandTarget, Vertical):
         self._steps: list[Step] = []
         self._mounts: dict[Step, AwaitMount] = {}
         self._last: TemplateText | None = None
+        self._early = ""
 
     def compose(self) -> ComposeResult:
         """The head; the steps follow."""
@@ -71,6 +72,8 @@ class ComposePane(ComposeVerbs, CommandTarget, Vertical):
         names = engine.account_names()
         default = engine.config.default_account
         self._head.list_accounts(names, default if default in names else names[0])
+        if self._early:
+            self.open_source(self._early)
 
     # What is shown
 
@@ -227,6 +230,8 @@ class ComposePane(ComposeVerbs, CommandTarget, Vertical):
 
         engine = self._desk.engine
         if engine is None:
+            # What is entered while the program starts is opened when it has.
+            self._early = spec
             return
         self._cut(0, draw=False)
         self._say("Opening …")
