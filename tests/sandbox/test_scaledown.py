@@ -118,3 +118,56 @@ def test_quirks_and_words(bench):
     assert found["cut"]["response"]["body"]["choices"][0]["finish_reason"] == "length"
     answer = httpx.post(f"{b.url}/v1/chat/completions", json=ROWS[0]["body"])
     assert json.loads(answer.json()["choices"][0]["message"]["content"])["summary"]
+
+
+def test_the_plain_sandbox_answers_flat_bodies_in_batches(bench):
+    b = bench()
+    bad = [
+        line("no-text", "summarize"),
+        line("fails", "summarize", text="sandbox:fail=429"),
+        line("one-label", "classify", text="a", labels=[{"name": "x"}]),
+    ]
+    said = line("said", "classify", text="sandbox:say=just this", labels=ROWS[2]["body"]["labels"])
+    done = b.get(b.create([*ROWS, *bad, said]))
+    good, failed = b.read(done.output_file_id), b.read(done.error_file_id)
+    assert set(good) == {"s", "x", "c", "said"}
+    assert set(content(good["s"])) == {"summary", "input_chars", "output_chars"}
+    for found in content(good["x"])["entities"]:
+        assert ROWS[1]["body"]["text"][found["start"] : found["end"]] == found["text"]
+    assert content(good["x"])["entities"]
+    assert content(good["c"])["top_label"] == "refund"
+    assert set(content(good["c"])["scores"]) == {"refund", "other"}
+    told = good["said"]["response"]["body"]["choices"][0]
+    assert (told["message"]["content"], told["finish_reason"]) == ("just this", "stop")
+    assert good["s"]["response"]["body"]["usage"]["prompt_tokens"] > 0
+    reasons = {id: row["response"]["body"]["error"]["message"] for id, row in failed.items()}
+    assert reasons["no-text"] == "text is required"
+    assert reasons["one-label"] == "labels must have 2 to 26 entries"
+    assert failed["fails"]["response"]["status_code"] == 429
+
+
+def test_the_plain_sandbox_answers_flat_bodies_at_once(bench):
+    url = f"{bench().url}/v1/chat/completions"
+    made = httpx.post(url, json=ROWS[0]["body"]).json()
+    assert json.loads(made["choices"][0]["message"]["content"])["summary"]
+    cut = httpx.post(url, json={"model": "summarize", "text": "A railway sandbox:truncate"}).json()
+    assert cut["choices"][0]["finish_reason"] == "length"
+    assert json.loads(cut["choices"][0]["message"]["content"])["output_chars"] > 0
+    refused = httpx.post(url, json={"model": "extract", "text": "a"})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "entities is required"
+    assert httpx.post(url, json={"model": "extract", "text": "sandbox:fail=401"}).status_code == 401
+    # A chat with a model that is called so is a chat.
+    chat = {"model": "summarize", "messages": [{"role": "user", "content": "a"}]}
+    said = httpx.post(url, json=chat).json()["choices"][0]["message"]["content"]
+    assert said.startswith("Simulated answer")
+
+
+def test_entities_are_found_where_small_letters_are_more_than_capitals(bench):
+    url = f"{bench().url}/v1/chat/completions"
+    text = "\u0130\u0130\u0130stanbul welcomes travellers"
+    body = {"model": "extract", "text": text, "entities": {"a": "?", "b": "?", "c": "?"}}
+    made = httpx.post(url, json=body).json()
+    found = json.loads(made["choices"][0]["message"]["content"])["entities"]
+    assert {each["text"] for each in found} >= {"welcomes", "travellers"}
+    assert all(text[each["start"] : each["end"]] == each["text"] for each in found)

@@ -210,6 +210,7 @@ class FakeEngine:
     """Do searches for a text go on until they are stopped?"""
     proposed: dict[str, Any] = field(default_factory=dict)
     left_out: int = 0
+    is_closed: bool = False
 
     def account_names(self) -> list[str]:
         return self.names
@@ -223,6 +224,7 @@ class FakeEngine:
             provider_name="Sandbox",
             windows=("24h",),
             direct=False,
+            asks=True,
         )
 
     async def walk_remote(self, account: str) -> AsyncIterator[RemoteEntry]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from textual.widgets import Button, Input
 
-from tests.ui.conftest import real_app, running, screen_text, until
+from tests.ui.conftest import notes, real_app, running, screen_text, until
 from tui.compose.template import Template
 from tui.errors import UsageError
 from tui.paths import Paths
-from tui.ui.dialogs.fixes import FixesDialog
+from tui.ui.dialogs.fixes import FixesDialog, Tick
 from tui.ui.screens.compose.check import CheckStep
 from tui.ui.screens.compose.head import cleaned
 from tui.ui.screens.compose.request import RequestStep, trouble_of
@@ -176,3 +176,50 @@ def test_columns_are_named_in_the_syntax_of_the_text() -> None:
 )
 def test_a_pasted_path_loses_its_wrapping(pasted: str, path: str) -> None:
     assert cleaned(pasted) == path
+
+
+async def test_refused_fields_and_empty_prompts_are_offered_to_go(
+    paths: Paths, tmp_path: Path
+) -> None:
+    rows = [json.loads(request(id)) for id in "abc"]
+    rows[1]["body"]["stream"] = True
+    rows[2]["body"]["messages"][0]["content"] = " "
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    app = real_app(paths, open_file=file)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "must be mended" in screen_text(app))
+        await pilot.press("F")
+        await until(pilot, lambda: isinstance(app.screen, FixesDialog))
+        assert "Drop rows whose prompt says nothing  (1 row)" in screen_text(app)
+        assert "Write the copy" in screen_text(app)
+        unset = app.screen.query_one("#fix-unset", Input)
+        assert unset.value == "stream"
+        unset.value = "stream; [["
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "names no field" in screen_text(app))
+        unset.value = "stream; max_tokens"
+        app.screen.query_one("#fix-empty", Tick).value = True
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        mended = app.main.compose_pane.path
+        assert mended is not None
+        bodies = [json.loads(line)["body"] for line in mended.read_text("utf-8").splitlines()]
+        assert [set(body) for body in bodies] == [{"model", "messages"}] * 2
+
+
+async def test_the_line_of_a_problem_is_tried_and_not_another(paths: Paths, tmp_path: Path) -> None:
+    rows = [json.loads(request(id)) for id in ("a", "b", "c")]
+    rows[2]["body"]["stream"] = True
+    lines = ["", "", *map(json.dumps, rows)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    app = real_app(paths, open_file=file)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "must be mended" in screen_text(app))
+        await pilot.press("t")
+        await until(pilot, lambda: any("is blank" in note for note in notes(app)))
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "problems")
+        await pilot.press("end", "t")
+        await until(pilot, lambda: "'stream' must not be set" in screen_text(app))
+        await pilot.press("escape")

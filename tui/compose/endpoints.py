@@ -42,3 +42,8 @@ def endpoint_of(url: str) -> Endpoint:
         if url.endswith(ending):
             return endpoint
     return _UNKNOWN
+
+
+def is_translated(url: str | None) -> bool:
+    """Is a row for this endpoint said in other words to a provider of Messages?"""
+    return not (url or "").rstrip("/").endswith("/messages")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tui.compose.endpoints import MESSAGES_URL, Endpoint, endpoint_of
+from tui.compose.endpoints import MESSAGES_URL, Endpoint, endpoint_of, is_translated
 from tui.compose.limits import Limits
 from tui.compose.prompts import Found, kind_of, look_at_prompt
 from tui.compose.report import Problem, ProblemCode, Severity
@@ -131,11 +131,6 @@ class Explainer:
         if fault is not None:
             found("bad_custom_id", *fault)
         return value
-
-
-def is_translated(url: str | None) -> bool:
-    """Is a row for this endpoint said in other words to a provider of Messages?"""
-    return not (url or "").rstrip("/").endswith("/messages")
 
 
 def _has_errors(problems: list[Problem]) -> bool:

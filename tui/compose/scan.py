@@ -11,7 +11,7 @@ import msgspec
 
 from tui.compose.blocks import LongLine, blocks_of, lines_in, open_bytes
 from tui.compose.duplicates import DuplicateFinder
-from tui.compose.explain import Explained, Explainer, is_translated
+from tui.compose.explain import Explained, Explainer
 from tui.compose.limits import LINE_BYTES, Limits
 from tui.compose.report import Problem
 from tui.compose.sizes import Sizes
@@ -177,9 +177,6 @@ class Scanner:
         if row is None or row.endpoint is None or row.endpoint != self.tally.first_endpoint:
             return
         if uniform is not None and (uniform.loose or not correct):
-            return
-        if self._limits.takes is not None and is_translated(row.endpoint):
-            # Whether a row can be translated shows only when it is.
             return
         self._uniform = UniformRows(
             ready_made=row.ready_made,

@@ -8,20 +8,24 @@ no check but that of the id.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tui.compose.endpoints import SCALEDOWN_MODELS, endpoint_of
+from tui.compose.endpoints import SCALEDOWN_MODELS, endpoint_of, is_translated
 from tui.compose.limits import Limits
 from tui.compose.prompts import is_whole_item
 from tui.compose.rules import applies_to, top_of
 from tui.compose.tokens import tokens_of
+from tui.errors import InputError
 
 _EXTRA = {"/messages": "system", "/responses": "instructions"}
 """Text that is sent beside the prompt, by the end of the url."""
 
 _Filled = Annotated[str, msgspec.Meta(min_length=1)]
+_Something = str | float | bool | list[Any] | dict[str, Any]
+_FROM_ONE: Any = Annotated[int, msgspec.Meta(ge=1)] | None
 
 
 class _ChatMessage(msgspec.Struct, gc=False):
@@ -34,6 +38,34 @@ class _Message(msgspec.Struct, gc=False):
     role: Literal["assistant", "user"]
 
 
+class _PlainMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    content: _Filled
+    role: Literal["assistant", "developer", "system", "user"]
+
+
+_PLAIN_OPTIONS: dict[str, Any] = {
+    "max_tokens": Annotated[int, msgspec.Meta(ge=1)] | None,
+    "temperature": Annotated[float, msgspec.Meta(ge=0, le=1)] | None,
+    "top_p": Annotated[float, msgspec.Meta(ge=0, le=1)] | None,
+    "user": str | None,
+}
+"""Options that every translation has words for, whatever their value is."""
+
+_OPTIONS = (
+    "response_format",
+    "stop",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "thinking",
+    "top_k",
+)
+"""Options whose value decides whether a row can be translated; mostly that of all rows."""
+
+_MOST_KINDS = 4096
+"""So many kinds of translated rows are remembered."""
+
+
 class _Label(msgspec.Struct, gc=False):
     name: str
     rubric: str
@@ -41,6 +73,9 @@ class _Label(msgspec.Struct, gc=False):
 
 class UniformRows:
     """Decodes rows that are like a given one.
+
+    Rows that are translated (see ``Limits.takes``) may hold nothing but what is named here;
+    of those with the same roles and options, one is translated to see that it can be.
 
     ``loose``: take any model, and ``stream`` when it is false. Slower, for files that are
     correct but not uniform.
@@ -66,6 +101,8 @@ class UniformRows:
         self._models = limits.models
         self._limits = limits
         self._prompts: list[str] = []
+        self._takes = limits.takes if is_translated(url) else None
+        self._taken: set[tuple[Any, ...]] = set()
         self._extra = next((name for end, name in _EXTRA.items() if url.endswith(end)), None)
         self._decode = self._decoder(limits).decode if self.prompt is not None else None
 
@@ -83,12 +120,18 @@ class UniformRows:
                 ("url", Literal.__getitem__(self.url)),
                 ("body", self._body()),
             ]
-        return msgspec.json.Decoder(msgspec.defstruct("Row", columns, kw_only=True, gc=False))
+        return msgspec.json.Decoder(self._struct("Row", columns))
+
+    def _struct(self, name: str, fields: list[Any]) -> type[msgspec.Struct]:
+        closed = self._takes is not None
+        return msgspec.defstruct(name, fields, kw_only=True, gc=False, forbid_unknown_fields=closed)
 
     def _body(self) -> type[msgspec.Struct]:
         prompt: Any = _Filled
         if self.prompt == "messages":
             message: Any = _Message if self.url.endswith("/messages") else _ChatMessage
+            if self._takes is not None:
+                message = _PlainMessage
             prompt = Annotated[list[message], msgspec.Meta(min_length=1)]
         fields: list[Any] = [("prompt", prompt, msgspec.field(name=self.prompt))]
         if self.model is None:
@@ -110,7 +153,12 @@ class UniformRows:
             fields.append(("entities", dict[str, str] | None, None))
         known = {field[0] for field in fields} | {self.prompt}
         fields += [guard for guard in self._guards() if guard[0] not in known]
-        return msgspec.defstruct("Body", fields, kw_only=True, gc=False)
+        if self._takes is not None:
+            known = {field[0] for field in fields} | {self.prompt}
+            fields += [(*each, None) for each in _PLAIN_OPTIONS.items() if each[0] not in known]
+            fields += [(each, msgspec.Raw, msgspec.Raw()) for each in _OPTIONS if each not in known]
+            self._options = tuple(each for each in _OPTIONS if each not in known)
+        return self._struct("Body", fields)
 
     def _guards(self) -> Iterator[tuple[Any, ...]]:
         """Fields that let a row through only when it surely keeps the provider's rules.
@@ -120,7 +168,7 @@ class UniformRows:
         kinds: dict[str, Any] = {}
         for refusal in self._limits.refuses:
             if applies_to(refusal.models, None if self.loose else self.model):
-                kind = Annotated[int, msgspec.Meta(ge=1)] | None if refusal.values == (0,) else None
+                kind = _FROM_ONE if refusal.values == (0,) else None
                 kinds |= dict.fromkeys(map(top_of, refusal.fields), kind)
         needed = {
             top_of(need.fields[0])
@@ -128,8 +176,12 @@ class UniformRows:
             if applies_to(need.models, None if self.loose else self.model)
         }
         for name in {*kinds, *needed}:
-            kind = kinds.get(name, Any)
-            yield (name, kind) if name in needed else (name, kind, None)
+            if name in needed:
+                # What is null is not there.
+                kind = kinds.get(name, _Something)
+                yield (name, Annotated[int, msgspec.Meta(ge=1)] if kind == _FROM_ONE else kind)
+            else:
+                yield (name, kinds[name], None)
 
     def decode(self, lines: list[bytes]) -> list[Any] | None:
         """The rows of these lines, or ``None`` when one of them wants a closer look."""
@@ -141,6 +193,8 @@ class UniformRows:
             return None
         if self.loose and any(row.body.stream for row in rows):
             return None
+        if self._takes is not None and not self._are_taken(rows, lines):
+            return None
         if self.prompt == "text" and not all(is_whole_item(row.body) for row in rows):
             return None
         if self.prompt == "messages":
@@ -150,6 +204,23 @@ class UniformRows:
         if any(map(str.isspace, self._prompts)):
             return None
         return rows
+
+    def _are_taken(self, rows: list[Any], lines: list[bytes]) -> bool:
+        """Can rows like these be translated? Each kind of them is translated once."""
+        assert self._takes is not None
+        options = attrgetter(*self._options)
+        for row, line in zip(rows, lines, strict=True):
+            body = row.body
+            kind = (*map(bytes, options(body)), *[message.role for message in body.prompt])
+            if kind in self._taken:
+                continue
+            try:
+                self._takes(line)
+            except InputError:
+                return False
+            if len(self._taken) < _MOST_KINDS:
+                self._taken.add(kind)
+        return True
 
     def tokens(self, rows: list[Any], *, plain: bool) -> float:
         """The estimate for the prompts of these rows.

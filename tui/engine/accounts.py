@@ -56,6 +56,7 @@ class AccountInfo:
     endpoints: tuple[str, ...]
     retention_days: int | None
     direct: bool = False
+    asks: bool = True
 
 
 class Accounts:
@@ -155,6 +156,7 @@ class Accounts:
             endpoints=tuple(profile.endpoints),
             retention_days=profile.retention_days,
             direct=profile.direct,
+            asks=profile.can.ask,
         )
 
     def price_source(self, name: str, window: str = "") -> PriceSource:

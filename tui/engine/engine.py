@@ -80,6 +80,7 @@ class Engine(Reviewing, Insight, Remoting):
         self._hooks = Hooks(self._context, config)
         self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
+        self.is_closed = False
 
     @classmethod
     async def open(
@@ -305,6 +306,7 @@ class Engine(Reviewing, Insight, Remoting):
         await self._context.cancel_all()
         await self._leases.close()
         await self.accounts.aclose()
+        self.is_closed = True
         await asyncio.to_thread(self.history.close)
 
     async def _observe(self) -> None:

@@ -9,7 +9,9 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from . import model
+import msgspec
+
+from . import model, scaledown_answers
 from .fates import Fate
 from .words import Words
 
@@ -25,6 +27,10 @@ def text_of(body: dict[str, Any], fate: Fate, words: Words, seed: int) -> tuple[
     if words.say is not None:
         _, size = model.prompt(body)
         return words.say, model.tokens(size), model.tokens(len(words.say))
+    if scaledown_answers.asks(body):
+        value = scaledown_answers.answer(body, seed, cut=fate is Fate.TRUNCATED)
+        said = msgspec.json.encode(value).decode()
+        return said, model.tokens(model.prompt(body)[1]), model.tokens(len(said))
     said, prompt_tokens = model.answer(body, seed)
     if fate is Fate.TRUNCATED:
         said = said[: max(8, len(said) // 2)]

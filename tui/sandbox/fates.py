@@ -95,10 +95,19 @@ def missing_parameter(url: str, body: Any, *, model: bool = True) -> str:
     return needed if needed and needed not in body else ""
 
 
-def error_body(fate: Fate, url: str, body: Any) -> dict[str, Any]:
-    """Build the OpenAI error object of a failed row, with a text that fits the request."""
+def error_body(fate: Fate, url: str, body: Any, fault: str = "") -> dict[str, Any]:
+    """Build the OpenAI error object of a failed row, with a text that fits the request.
+
+    Args:
+        fate: What became of the row.
+        url: The endpoint.
+        body: The request.
+        fault: Why an invalid body is refused, where OpenAI's reasons do not fit.
+    """
     name = str(body.get("model", "")) if isinstance(body, dict) else ""
     if fate is Fate.INVALID:
+        if fault:
+            return _error(fault, None, "invalid_value")
         parameter = missing_parameter(url, body)
         if parameter == "body":
             return _error("The 'body' of a request must be a JSON object.", "body", None)

@@ -9,14 +9,13 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from . import fates, model
+from . import fates, model, scaledown_answers
 from .bodies import Produced
 from .desk import Desk
 from .dialect import Dialect
@@ -28,8 +27,6 @@ from .sync import run
 from .timeline import View
 from .wire import in_thread, route
 
-MODELS = ("extract", "classify", "summarize")
-"""The three models."""
 _MOST_ROWS = {"scaledown": 50_000, "scaledown-2": 50}
 _DAY = 86_400.0
 _ENDPOINT = "/v1/chat/completions"
@@ -47,24 +44,7 @@ _ROW_ERRORS = {
 
 def fault(url: str, body: Any, extra: dict[str, Any]) -> str:
     """Say what is wrong with a body; checked before anything is sent on."""
-    if not isinstance(body, dict):
-        return "body must be an object"
-    name = body.get("model")
-    if name not in MODELS:
-        return f"unknown model '{name}', use one of: {', '.join(MODELS)}"
-    if "document" in body:
-        return "document is not supported in batches"
-    if not isinstance(body.get("text"), str):
-        return "text is required"
-    if name == "extract" and not isinstance(body.get("entities"), dict):
-        return "entities is required"
-    labels = body.get("labels")
-    if name == "classify":
-        if not isinstance(labels, list) or not 2 <= len(labels) <= 26:
-            return "labels must have 2 to 26 entries"
-        if not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in labels):
-            return "every label needs a name"
-    return ""
+    return scaledown_answers.fault(body)
 
 
 def check(entry: dict[str, Any], endpoint: str) -> Problem | None:
@@ -79,55 +59,19 @@ def completion(row: Row, *, second: bool) -> Produced:
     """Build the answer body: the content is a JSON string."""
     body = row.body
     text = str(body.get("text", ""))
-    chance = crc32(text.encode("utf-8", "replace"), row.seed & 0xFFFFFFFF)
     message: dict[str, Any] = {"role": "assistant"}
     if row.fate is Fate.REFUSED:
         message |= {"content": None, "refusal": model.REFUSAL}
     elif row.words.say is not None:
         message["content"] = row.words.say
     else:
-        value = _value(body, text, chance, row.seed, cut=row.fate is Fate.TRUNCATED, second=second)
+        cut = row.fate is Fate.TRUNCATED
+        value = scaledown_answers.answer(body, row.seed, cut=cut, second=second)
         message["content"] = msgspec.json.encode(value).decode()
     choice: dict[str, Any] = {"message": message}
     if row.fate is Fate.TRUNCATED:
         choice["finish_reason"] = "length"
     return {"model": body["model"], "choices": [choice]}, model.tokens(len(text)), 0
-
-
-def _value(
-    body: dict[str, Any], text: str, chance: int, seed: int, *, cut: bool, second: bool
-) -> dict[str, Any]:
-    name = body["model"]
-    said = model.reply(text, seed)
-    if name == "summarize":
-        said = said[: len(said) // 2] if cut else said
-        return {"summary": said, "input_chars": len(text), "output_chars": len(said)}
-    if name == "extract":
-        words = model.keywords(text, len(body["entities"]))
-        found = []
-        for label, word in zip(body["entities"], words, strict=False):
-            start = text.lower().find(word)
-            sure = round(0.6 + (chance % 40) / 100, 2)
-            # The two generations of the documents spell an entity in two ways.
-            if second:
-                found.append({"type": label, "value": text[start : start + len(word)],
-                              "score": sure})  # fmt: skip
-            else:
-                found.append({"type": label, "text": text[start : start + len(word)],
-                              "confidence": sure, "start": start,
-                              "end": start + len(word)})  # fmt: skip
-        return {"entities": found}
-    names = [item["name"] for item in body["labels"]]
-    known = [label for label in names if label.lower() in text.lower()]
-    top = known[0] if known else names[chance % len(names)]
-    rest = round(0.2 / (len(names) - 1), 4)
-    scores = {label: 0.8 if label == top else rest for label in names}
-    return {
-        "top_label": top,
-        "scores": scores,
-        "reasoning": said,
-        "labels": [{"name": label, "score": scores[label]} for label in names],
-    }
 
 
 def render(row: Row, *, second: bool) -> Rendered:
@@ -257,7 +201,10 @@ class ScaleDown:
 
     def models(self, request: Request) -> Response:
         """List the three models."""
-        data = [{"id": name, "object": "model", "owned_by": "scaledown"} for name in MODELS]
+        data = [
+            {"id": name, "object": "model", "owned_by": "scaledown"}
+            for name in scaledown_answers.MODELS
+        ]
         return JSONResponse({"object": "list", "data": data})
 
     async def answer(self, request: Request) -> Response:

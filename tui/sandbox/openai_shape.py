@@ -39,8 +39,13 @@ def check(entry: dict[str, Any], endpoint: str) -> Problem | None:
     return None
 
 
-def render(row: Row) -> Rendered:
-    """Make OpenAI's line: 2xx to the output file, any other status to the error file."""
+def render(row: Row, fault: str = "") -> Rendered:
+    """Make OpenAI's line: 2xx to the output file, any other status to the error file.
+
+    Args:
+        row: The row, after it ran.
+        fault: Why its body is refused, where OpenAI's reasons do not fit.
+    """
     tokens_in = tokens_out = 0
     good = row.fate in fates.GOOD
     if good:
@@ -49,7 +54,7 @@ def render(row: Row) -> Rendered:
             row.body, row.fate, row.words, row.mark, row.when, row.seed
         )
     else:
-        body = fates.error_body(row.fate, row.url, row.body)
+        body = fates.error_body(row.fate, row.url, row.body, fault)
     line = {
         "id": "batch_req_" + row.mark,
         "custom_id": row.custom_id,

@@ -26,10 +26,10 @@ MODELS = ("sandbox-small", "sandbox-large", "sandbox-embedding")
 _LISTED_SINCE = 1_767_225_600
 
 
-def routes(desk: Desk) -> list[Route]:
+def routes(desk: Desk, fault: Fault = openai_fault) -> list[Route]:
     """The answer endpoints and the model list."""
     answers = [
-        route(desk, "POST", path, endpoint(desk, path), path.removeprefix("/v1/"))
+        route(desk, "POST", path, endpoint(desk, path, fault), path.removeprefix("/v1/"))
         for path in OPENAI
     ]
     return [
@@ -39,15 +39,16 @@ def routes(desk: Desk) -> list[Route]:
     ]
 
 
-def endpoint(desk: Desk, path: str) -> Endpoint:
-    """Make the handler of one answer endpoint."""
+def endpoint(desk: Desk, path: str, fault: Fault = openai_fault) -> Endpoint:
+    """Make the handler of one answer endpoint; ``fault`` says what it refuses."""
 
     async def answer(request: Request) -> Response:
-        row = await run(request, desk, path)
+        row = await run(request, desk, path, fault)
         if row.fate not in fates.GOOD:
             status = fates.STATUS[row.fate]
             headers = {"retry-after": "1"} if status == 429 else None
-            body = fates.error_body(row.fate, path, row.body)
+            refused = "" if fault is openai_fault else fault(path, row.body, {})
+            body = fates.error_body(row.fate, path, row.body, refused)
             raise ApiError(status, body["error"]["message"], headers=headers, body=body)
         made = await in_thread(
             partial(MAKERS[path], row.body, row.fate, row.words, row.mark, row.when, row.seed)

@@ -183,7 +183,8 @@ class BatchdeckApp(ThemedApp):
     def take_changes(self) -> None:
         """Show what the engine told since the last look."""
         changes = self.bridge.take()
-        if self.engine is None or not changes:
+        if self.engine is None or self.engine.is_closed or not changes:
+            # The last events may arrive when there is no history left to read them from.
             return
         self.main.apply(changes)
         if self.herald is not None:

@@ -90,12 +90,17 @@ def request_words(row: Preview) -> Content:
     url = one_line(str(row.request.get("url")), 60)
     head = content(
         [(f"{one_line(row.custom_id, 80)}", "strong"),
-         (f"  {formatting.size(row.size)} to {url}\n", "muted")]
+         (f"  {formatting.size(row.size)} to {url}", "muted")]
     )  # fmt: skip
     coloured = _json(whole)
     if words.suffix == ".json":
-        return head + coloured
-    return head + words.shown[:CAP] + content([("\n\n── as it is sent ──\n", "muted")]) + coloured
+        return head + content([("\n", "")]) + coloured
+    shown = words.shown[:CAP]
+    if (gap := shown.plain.find("\n\n")) >= 0:
+        # Every line counts on a small screen, where what is asked is to be seen at once.
+        shown = shown[:gap] + shown[gap + 1 :]
+    asked = head + content([(" · ", "muted")]) + shown
+    return asked + content([("\n\n── as it is sent ──\n", "muted")]) + coloured
 
 
 def _json(text: str) -> Content:

@@ -122,7 +122,7 @@ def edit_text(app: App[Any], text: str, suffix: str) -> str | None:
     """
     made: Path | None = None
     try:
-        command = command_for("editor")
+        command = _wanted_command(app, "editor") or command_for("editor")
         made = temporary_file(text, suffix)
         with app.suspend():
             run_on(command, made)

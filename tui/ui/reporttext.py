@@ -30,10 +30,10 @@ def figures(report: CheckReport) -> list[Part]:
     """Rows, endpoint, model, size, tokens."""
     values = [
         (formatting.number(report.rows), " requests" if report.rows != 1 else " request"),
-        (one_line(most(report.endpoints) or "-", 50), ""),
+        (one_line((most(report.endpoints) or "-").removeprefix("/v1/"), 50), ""),
         (one_line(most(report.models) or "-", 50), ""),
         (formatting.size(report.size), ""),
-        (f"~{formatting.short_number(report.input_tokens)}", " input tokens"),
+        (f"~{formatting.short_number(report.input_tokens)}", " tokens in"),
     ]
     parts: list[Part] = []
     for value, unit in values:

@@ -212,7 +212,7 @@ def _settings(body: dict[str, Any]) -> str:
 
 def _scaledown_request(body: dict[str, Any]) -> list[Piece]:
     pieces: list[Piece] = []
-    for name in ("instructions", "instruction", "system_prompt"):
+    for name in ("instruction", "system_prompt"):
         if isinstance(body.get(name), str) and body[name]:
             pieces += _message("system", body[name])
     entities, labels = body.get("entities"), body.get("labels")

@@ -48,7 +48,7 @@ class RowWork:
         answer: RetryAnswer | None = await self._app.push_screen_wait(dialog)
         if answer is None:
             return
-        plan = await desk.fitted(answer.edits, answer.with_permanent)
+        plan = await desk.fitted(answer.edits, answer.with_permanent, direct=answer.direct)
         self._app.main.results.clear_marks()
         await self._keyed(plan.account, lambda: self._engine.retry(plan))
         left = f"; {plan.left_out:,} could not be changed so" if plan.left_out else ""

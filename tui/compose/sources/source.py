@@ -25,6 +25,7 @@ class Source:
         count: How many rows there are, about; ``None`` where nobody knows.
         base: The folder from which relative paths in the rows are meant.
         notes: What was found out about it, such as the encoding of a table.
+        delimited: Is it a text of cells, of which a person may say how it is to be read?
         open_rows: Starts a pass. Rows are numbered from 1 in errors.
     """
 
@@ -35,6 +36,7 @@ class Source:
     count: int | None = None
     base: Path = Path()
     notes: tuple[str, ...] = ()
+    delimited: bool = False
 
     def rows(self) -> Iterator[Row]:
         """The rows, streamed.

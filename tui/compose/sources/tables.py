@@ -69,6 +69,7 @@ def open_table(
             f"{shown} between cells",
             "first row names the columns" if header else "no header",
         ),
+        delimited=True,
     )
 
 

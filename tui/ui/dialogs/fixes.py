@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +16,8 @@ from textual.widgets import Button, Checkbox, Input, Label, Static
 from tui.compose.fixes import Fixes
 from tui.compose.report import CheckReport
 from tui.compose.settings import parse_settings
-from tui.core.text import one_line, visible
+from tui.core.refusals import is_path
+from tui.core.text import one_line, quoted, visible
 from tui.errors import UsageError
 from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
@@ -23,6 +25,8 @@ from tui.ui.tones import content
 
 _BAD_IDS = ("no_custom_id", "duplicate_custom_id", "bad_custom_id")
 _NO_MODEL = ("no_model", "mixed_models")
+_REMOVE = re.compile(r'Remove "([^"]+)"').match
+"""How a report says which field is not to be there."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class FixesDialog(Dialog[FixAnswer | None]):
     FixesDialog > .dialog { width: 76; }
     FixesDialog Tick { width: 1fr; height: 1; }
     FixesDialog Grid {
-        grid-size: 2; grid-columns: 26 1fr; grid-rows: 1; height: 5; margin: 1 0;
+        grid-size: 2; grid-columns: 26 1fr; grid-rows: 1; height: 6; margin: 1 0;
     }
     FixesDialog #fixes-note { height: auto; min-height: 1; margin-bottom: 1; }
     """
@@ -93,6 +97,11 @@ class FixesDialog(Dialog[FixAnswer | None]):
         if repeated:
             words += f"  ({formatting.counted(repeated, 'row')})"
         yield Tick(words, id="fix-drop")
+        empty = found.get("empty_prompt", 0)
+        words = "Drop rows whose prompt says nothing"
+        if empty:
+            words += f"  ({formatting.counted(empty, 'row')})"
+        yield Tick(words, id="fix-empty")
         with Grid():
             yield Label("Model of every row")
             hint = "as it is"
@@ -105,6 +114,14 @@ class FixesDialog(Dialog[FixAnswer | None]):
             yield self._number("fix-most")
             yield Label("Set fields of the body")
             yield Input(placeholder="path=value; path=value", compact=True, id="fix-settings")
+            yield Label("Take fields out of it")
+            refused = dict.fromkeys(
+                named[1]
+                for problem in self._report.problems
+                if problem.code in ("refused_field", "stream") and (named := _REMOVE(problem.fix))
+            )
+            hint = "path; path"
+            yield Input("; ".join(refused), placeholder=hint, compact=True, id="fix-unset")
             yield Label("Split into files of rows")
             yield self._number("fix-split", "one file; a batch too large is split anyway")
         yield Static("", id="fixes-note", markup=False)
@@ -155,8 +172,8 @@ class FixesDialog(Dialog[FixAnswer | None]):
                 field.focus()
                 return
         try:
-            pieces = self.query_one("#fix-settings", Input).value.split(";")
-            settings = parse_settings(piece.strip() for piece in pieces if piece.strip())
+            settings = parse_settings(self._pieces("fix-settings"))
+            unset = self._paths("fix-unset")
         except UsageError as error:
             self._say(one_line(f"{error.message}. {error.hint}", 140), bad=True)
             return
@@ -169,12 +186,24 @@ class FixesDialog(Dialog[FixAnswer | None]):
             max_tokens_least=self._whole("fix-least"),
             max_tokens_most=self._whole("fix-most"),
             settings=settings,
+            drop_empty=self.query_one("#fix-empty", Tick).value,
+            unset=unset,
         )
         least, most = fixes.max_tokens_least, fixes.max_tokens_most
         if least is not None and most is not None and least > most:
             self._say("max_tokens cannot be lifted above where it is lowered to.", bad=True)
             return
         self.dismiss(FixAnswer(fixes, self._whole("fix-split")))
+
+    def _pieces(self, id: str) -> list[str]:
+        typed = self.query_one(f"#{id}", Input).value
+        return [piece.strip() for piece in typed.split(";") if piece.strip()]
+
+    def _paths(self, id: str) -> tuple[str, ...]:
+        for path in (paths := self._pieces(id)):
+            if not is_path(path):
+                raise UsageError(f"{quoted(path)} names no field", "Such as temperature.")
+        return tuple(paths)
 
     def _whole(self, id: str) -> int | None:
         value = self.query_one(f"#{id}", Input).value

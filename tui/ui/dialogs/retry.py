@@ -23,7 +23,8 @@ from tui.ui.tones import Part, content
 class RetryFacts:
     """What the dialog tells of a retry.
 
-    ``rows`` can succeed as they are; ``permanent`` more would fail again unchanged.
+    ``rows`` can succeed as they are; ``permanent`` more would fail again unchanged. ``asks``:
+    they may also be sent one by one.
     """
 
     subject: str
@@ -32,14 +33,19 @@ class RetryFacts:
     provider: str
     account: str
     model: str
+    asks: bool = False
 
 
 @dataclass(frozen=True)
 class RetryAnswer:
-    """What a person decided: changes to the bodies, and whether hopeless rows go along."""
+    """What a person decided: changes to the bodies, whether hopeless rows go along, and the way.
+
+    ``direct``: one by one, to the synchronous endpoint, instead of as a batch.
+    """
 
     edits: dict[str, Any] = field(default_factory=dict)
     with_permanent: bool = False
+    direct: bool = False
 
 
 class RetryDialog(Dialog[RetryAnswer | None]):
@@ -47,34 +53,39 @@ class RetryDialog(Dialog[RetryAnswer | None]):
 
     Args:
         facts: What would be sent.
-        price: Reckons, for hopeless rows going along or not, what it may cost.
+        price: Reckons, for hopeless rows going along or not and for rows that are sent one by
+            one or not, what it may cost.
     """
 
     TITLE_TEXT = "Send rows again?"
     DEFAULT_CSS = """
     RetryDialog > .dialog { width: 68; }
-    RetryDialog #retry-also { height: 1; margin-bottom: 1; }
+    RetryDialog #retry-also, RetryDialog #retry-direct { height: 1; margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "Yes"),
         Binding("n", "leave", "No"),
         Binding("a", "also", show=False),
+        Binding("d", "direct", show=False),
     ]
 
     def __init__(
-        self, facts: RetryFacts, price: Callable[[bool], Awaitable[str]] | None = None
+        self, facts: RetryFacts, price: Callable[[bool, bool], Awaitable[str]] | None = None
     ) -> None:
         super().__init__()
         self._facts = facts
         self._price = price
         self._cost = "…" if price is not None else ""
         self._also = False
+        self._direct = False
 
     def compose_inside(self) -> ComposeResult:
         """Facts, what can be chosen, buttons."""
         yield Static("", classes="dialog-text", id="retry-facts", markup=False)
         if self._facts.permanent:
             yield Static("", id="retry-also")
+        if self._facts.asks:
+            yield Static("", id="retry-direct")
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel  esc", id="no", compact=True)
             yield Button("Send  y", id="yes", variant="primary", compact=True)
@@ -92,22 +103,23 @@ class RetryDialog(Dialog[RetryAnswer | None]):
                 self._reckoned(self._price), group="price", exclusive=True, exit_on_error=False
             )
 
-    async def _reckoned(self, price: Callable[[bool], Awaitable[str]]) -> None:
+    async def _reckoned(self, price: Callable[[bool, bool], Awaitable[str]]) -> None:
         try:
-            self._cost = await price(self._also)
+            self._cost = await price(self._also, self._direct)
         except BatchdeckError as error:
             self._cost = f"not known: {one_line(error.message, 40)}"
         self._draw()
 
     def _draw(self) -> None:
         self.query_one("#retry-facts", Static).update(content(self._words()))
-        for line in self.query("#retry-also").results(Static):
-            mark = "●" if self._also else "○"
-            line.update(
-                content(
-                    [("a  ", "accent"), (f"{mark} also those that will fail again unchanged", "")]
-                )
-            )
+        choices = (
+            ("also", "a", self._also, "also those that will fail again unchanged"),
+            ("direct", "d", self._direct, "one by one (direct), as long as Batchdeck runs"),
+        )
+        for name, key, chosen, words in choices:
+            for line in self.query(f"#retry-{name}").results(Static):
+                mark = "●" if chosen else "○"
+                line.update(content([(f"{key}  ", "accent"), (f"{mark} {words}", "")]))
 
     def _words(self) -> list[Part]:
         facts = self._facts
@@ -140,6 +152,17 @@ class RetryDialog(Dialog[RetryAnswer | None]):
             self._draw()
             self._reckon()
 
+    @on(events.Click, "#retry-direct")
+    def _direct_clicked(self) -> None:
+        self.action_direct()
+
+    def action_direct(self) -> None:
+        """Send one by one, or as a batch."""
+        if self._facts.asks:
+            self._direct = not self._direct
+            self._draw()
+            self._reckon()
+
     def action_confirm(self) -> None:
         """Send."""
         self._send()
@@ -156,4 +179,4 @@ class RetryDialog(Dialog[RetryAnswer | None]):
         if not self._facts.rows and not self._also:
             self.app.bell()
             return
-        self.dismiss(RetryAnswer({}, self._also))
+        self.dismiss(RetryAnswer({}, self._also, self._direct))

@@ -18,6 +18,7 @@ from tui.compose.template import Kind, Template
 from tui.core.text import one_line, visible
 from tui.ui.templatetext import KINDS, TemplateText, fields_of, in_jinja, name_of, placeholder
 from tui.ui.widgets.compose_pairs import PairRows
+from tui.ui.widgets.compose_table import TableOptions
 from tui.ui.widgets.compose_text import PlainArea
 
 COLUMNS_LISTED = 200
@@ -45,7 +46,12 @@ class Field(Horizontal):
 
 
 class TemplateForm(VerticalScroll):
-    """Fields of a template; ``Changed`` is posted when one of them changes."""
+    """Fields of a template; ``Changed`` is posted when one of them changes.
+
+    Args:
+        columns: What can be put into the texts.
+        table: What was found out of a table, where a person may say that it is otherwise.
+    """
 
     can_focus = False
     DEFAULT_CSS = """
@@ -66,8 +72,9 @@ class TemplateForm(VerticalScroll):
     class Changed(Message):
         """Posted when something of the template changed."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, table: Sequence[str] = ()) -> None:
         super().__init__()
+        self._table = table
         self._columns = tuple(columns)
         self._rest = Template()
         self._texts: dict[str, tuple[str, str]] = {}
@@ -108,25 +115,34 @@ class TemplateForm(VerticalScroll):
             yield Label("More")
             area = PlainArea(id="field-settings", placeholder="top_p=0.9, one path=value a line")
             yield area
+        if self._table:
+            with Field(id="form-table"):
+                yield Label("Table")
+                yield TableOptions(self._table, id="field-table")
 
     def _input(self, name: str) -> Field:
-        suggester = SuggestFromList(self._columns, case_sensitive=False) if name == "id" else None
         return Field(
             Label(name_of(name, "chat")),
-            Input(placeholder=_HINTS[name], compact=True, suggester=suggester, id=f"field-{name}"),
+            Input(placeholder=_HINTS[name], compact=True, id=f"field-{name}"),
             id=f"form-{name}",
         )
 
     def on_mount(self) -> None:
         """List the columns."""
-        columns = self.query_one("#form-columns", OptionList)
-        columns.add_options(
-            Option(one_line(column, 40)) for column in self._columns[:COLUMNS_LISTED]
-        )
-        if self._columns:
-            columns.highlighted = 0
-        columns.tooltip = "Enter puts the column into the text"
+        self.query_one("#form-columns").tooltip = "Enter puts the column into the text"
+        self.list_columns(self._columns)
         self._show_fields()
+
+    def list_columns(self, columns: Sequence[str]) -> None:
+        """Offer other columns."""
+        self._columns = tuple(columns)
+        shown = self.query_one("#form-columns", OptionList)
+        shown.clear_options()
+        shown.add_options(Option(one_line(column, 40)) for column in self._columns[:COLUMNS_LISTED])
+        if self._columns:
+            shown.highlighted = 0
+        suggester = SuggestFromList(self._columns, case_sensitive=False)
+        self.query_one("#field-id", Input).suggester = suggester
 
     @property
     def kind(self) -> Kind:

@@ -13,6 +13,8 @@ from textual.timer import Timer
 from textual.widgets import Button, Static
 
 from tui.compose.report import CheckReport
+from tui.core.lines import BOM
+from tui.core.text import one_line
 from tui.errors import BatchdeckError, BudgetError, InputError
 from tui.ui import formatting
 from tui.ui.composetext import MUTED_DOT, answer_parts, cost_parts
@@ -93,11 +95,15 @@ class CheckStep(Step):
     @property
     def line(self) -> int:
         """The line of the problem under the cursor, else the first."""
+        return self._problem_line or 1
+
+    @property
+    def _problem_line(self) -> int | None:
         source = self._problems.source
         place = self._problems.cursor
         if isinstance(source, ProblemSource) and self.has_class("-problems"):
-            return source.line(place) or 1
-        return 1
+            return source.line(place)
+        return None
 
     def why_not(self, command_id: str) -> str:
         """Why a command is off."""
@@ -110,6 +116,9 @@ class CheckStep(Step):
             return why_no_submit(report, self._fix)
         if report is not None and command_id == "try_row" and not report.rows:
             return "The file holds no requests."
+        if command_id == "edit_request":
+            # The pane does it: it opens another step.
+            return ""
         return super().why_not(command_id)
 
     def focus_first(self) -> None:
@@ -265,7 +274,23 @@ class CheckStep(Step):
 
     def do_try_row(self) -> None:
         """Send one request at once, and show its answer."""
-        self.post_message(TryRequested(self._path, self.desk.account, self.line))
+        self._try_line(self._problem_line)
+
+    @work(group="try-line", exclusive=True, exit_on_error=False)
+    async def _try_line(self, number: int | None) -> None:
+        """Try the line of the problem under the cursor, else the first request of the file."""
+        asked: bytes | Path = self._path
+        if number is not None and self.desk.engine is not None:
+            # Lines are not requests: blank ones are counted by the one and not by the other.
+            try:
+                asked = (await self.desk.engine.line_of(self._path, number)).removeprefix(BOM)
+            except BatchdeckError as error:
+                self.app.notify(one_line(error.message, 200), markup=False, severity="warning")
+                return
+            if not asked.strip():
+                self.app.notify(f"Line {number:,} is blank", markup=False, timeout=3)
+                return
+        self.post_message(TryRequested(asked, self.desk.account))
 
     def do_submit(self, sample: int = 0) -> None:
         """Ask to send."""

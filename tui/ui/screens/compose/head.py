@@ -94,7 +94,8 @@ class ComposeHead(Grid):
     def type_source(self, begin: str) -> None:
         """Begin to type another source."""
         field = self.query_one("#compose-source", Input)
-        field.focus()
+        # At once: the rest of a path that comes in one breath is for the field, too.
+        self.screen.set_focus(field)
         field.value = begin
         field.cursor_position = len(begin)
 

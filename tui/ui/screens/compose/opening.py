@@ -32,8 +32,8 @@ _KINDS: dict[str, Kind] = {"anthropic": "messages", "scaledown": "summarize"}
 class Opened:
     """What is there to be shown.
 
-    ``path`` is a file of requests to check; without one ``source`` holds rows, and
-    ``template`` is what comes with them.
+    ``path`` is a file of requests to check; without one ``source`` holds rows, opened at
+    ``place``, and ``template`` is what comes with them.
     """
 
     spec: str
@@ -41,6 +41,7 @@ class Opened:
     path: Path | None = None
     source: Source | None = None
     template: Template | None = None
+    place: str = ""
 
 
 async def open_spec(app: App[Any], engine: Engine, spec: str) -> Opened | None:
@@ -79,7 +80,8 @@ async def open_spec(app: App[Any], engine: Engine, spec: str) -> Opened | None:
         from tui.compose.saved import load_template
 
         template = await asyncio.to_thread(load_template, saved)
-    return Opened(spec, name if "*" not in name else "texts", source=source, template=template)
+    name = "texts" if "*" in name else name
+    return Opened(spec, name, source=source, template=template, place=whole)
 
 
 async def _trusts(app: App[Any], path: Path) -> bool:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.widget import AwaitMount
 from textual.widgets import Button, Input, Static, TextArea
 
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui.commands import Scope, bindings
-from tui.ui.messages import FileRequested, SampleRequested, SourceOpened
+from tui.ui.messages import SampleRequested, SourceOpened
 from tui.ui.screens.compose.head import ComposeHead, cleaned
 from tui.ui.screens.compose.step import Desk, Step
+from tui.ui.screens.compose.verbs import ComposeVerbs
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import content
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 # The steps are imported and mounted when the pane is first looked at, after the first paint.
 
 
-class ComposePane(CommandTarget, Vertical):
+class ComposePane(ComposeVerbs, CommandTarget, Vertical):
     """What is opened and where it goes; below, the step that it is at."""
 
     SCOPE = Scope.COMPOSE
@@ -50,7 +52,9 @@ class ComposePane(CommandTarget, Vertical):
         self._note = Static("", id="compose-note", markup=False)
         self._start: StartStep | None = None
         self._steps: list[Step] = []
+        self._mounts: dict[Step, AwaitMount] = {}
         self._last: TemplateText | None = None
+        self._early = ""
 
     def compose(self) -> ComposeResult:
         """The head; the steps follow."""
@@ -68,6 +72,8 @@ class ComposePane(CommandTarget, Vertical):
         names = engine.account_names()
         default = engine.config.default_account
         self._head.list_accounts(names, default if default in names else names[0])
+        if self._early:
+            self.open_source(self._early)
 
     # What is shown
 
@@ -175,20 +181,27 @@ class ComposePane(CommandTarget, Vertical):
 
     def _push(self, step: Step) -> None:
         self._steps.append(step)
-        self.query_one("#compose-steps").mount(step)
+        self._mounts[step] = self.query_one("#compose-steps").mount(step)
         self._draw()
         self._take_keys()
 
     def _cut(self, keep: int, *, draw: bool = True) -> None:
         """Leave all but the first steps; without ``draw`` another one follows at once."""
         for step in self._steps[keep:]:
-            if (text := getattr(step, "text", None)) is not None and step.is_mounted:
+            if (text := getattr(step, "text", None)) is not None:
                 self._last = text
             self._hold_keys(step)
-            step.remove()
+            step.display = False
+            self._retire(step)
         del self._steps[keep:]
         if draw:
             self._draw()
+
+    @work(group="compose-retire", exit_on_error=False)
+    async def _retire(self, step: Step) -> None:
+        """Take a step away, once it stands: half of a form has no fields to be asked."""
+        await self._mounts.pop(step)
+        await step.remove()
 
     def _hold_keys(self, leaving: Step) -> None:
         """Keep the keys of what goes away, until something new can have them."""
@@ -217,6 +230,8 @@ class ComposePane(CommandTarget, Vertical):
 
         engine = self._desk.engine
         if engine is None:
+            # What is entered while the program starts is opened when it has.
+            self._early = spec
             return
         self._cut(0, draw=False)
         self._say("Opening …")
@@ -241,7 +256,7 @@ class ComposePane(CommandTarget, Vertical):
             from tui.ui.screens.compose.template import TemplateStep
 
             text = first_text(opened.source, opened.template, self._last, self._desk)
-            self._push(TemplateStep(self._desk, opened.source, text))
+            self._push(TemplateStep(self._desk, opened.source, text, opened.place))
 
     @on(ComposeHead.SourceEntered)
     def _source_entered(self, event: ComposeHead.SourceEntered) -> None:
@@ -322,61 +337,7 @@ class ComposePane(CommandTarget, Vertical):
             # Not from here: what a widget below posts would end at this pane as its sender.
             step.call_later(step.do, command_id)
 
-    # Commands
-
-    def action_pick_file(self) -> None:
-        """Ask for a file."""
-        self.post_message(FileRequested())
-
-    def action_submit(self) -> None:
-        """Ask to send."""
-        self._do("submit")
-
-    def action_sample_first(self) -> None:
-        """Ask to send a few, and let the rest wait."""
-        self._do("sample_first")
-
-    def action_check(self) -> None:
-        """Write the requests and check them, or check once more."""
-        self._do("check")
-
-    def action_fix(self) -> None:
-        """Mend what the check found."""
-        self._do("fix")
-
-    def action_fixes(self) -> None:
-        """Offer all fixes."""
-        self._do("fixes")
-
-    def action_try_row(self) -> None:
-        """Send one request at once."""
-        self._do("try_row")
-
-    def action_next_preview(self) -> None:
-        """Show another row."""
-        self._do("next_preview")
-
-    def action_next_kind(self) -> None:
-        """Choose the next kind of request."""
-        self._do("next_kind")
-
-    def action_editor(self) -> None:
-        """Open the file in the editor."""
-        self._do("editor")
-
-    def action_pager(self) -> None:
-        """Read the file in the pager."""
-        self._do("pager")
-
-    def action_outside(self) -> None:
-        """Write the text under the cursor in the editor."""
-        from tui.ui.screens.compose.handwork import edit_outside
-
-        edit_outside(self.app)
-
-    def action_templates(self) -> None:
-        """Load, save or delete a template."""
-        self._do("templates")
+    # Commands; the others are in ComposeVerbs
 
     @work(group="compose-edit", exclusive=True, exit_on_error=False)
     async def action_edit_request(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,20 +14,22 @@ from textual.widgets import Button, Input, Static, TextArea
 
 from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
-from tui.ui import formatting
 from tui.ui.composetext import count_parts, sketch_parts, trial_words
 from tui.ui.messages import TryRequested
+from tui.ui.screens.compose.reading import Reading
 from tui.ui.screens.compose.step import Desk, Step
+from tui.ui.screens.compose.writing import Writing
 from tui.ui.templatetext import TemplateText
 from tui.ui.tones import Part, content
 from tui.ui.widgets.compose_form import TemplateForm
 from tui.ui.widgets.compose_preview import PreviewPanel
+from tui.ui.widgets.compose_table import TableOptions, TableReading
 from tui.ui.widgets.compose_text import PlainArea, too_long_note
 
 if TYPE_CHECKING:
     from tui.compose.sources.source import Source
     from tui.compose.template import Template
-    from tui.engine.sketch import Sketch, Sketchbook
+    from tui.engine.sketch import Sketch
     from tui.engine.trying import Trial
 
 PAUSE = 0.15
@@ -45,6 +46,7 @@ class TemplateStep(Step):
         desk: What the steps share.
         source: The rows.
         text: What stands in the form at first.
+        place: What to open to read the rows otherwise.
     """
 
     DEFAULT_CSS = """
@@ -59,20 +61,17 @@ class TemplateStep(Step):
     TemplateStep .step-buttons { margin-top: 0; }
     """
 
-    def __init__(self, desk: Desk, source: Source, text: TemplateText) -> None:
+    def __init__(self, desk: Desk, source: Source, text: TemplateText, place: str = "") -> None:
         super().__init__(desk)
-        self._source = source
+        self._reading = Reading(source, place, lambda: not self.is_attached)
+        self._writing = Writing(self, self._say)
         self._first_text = text
-        self._book: Sketchbook | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._filled = False
         self._sketch: Sketch | None = None
         self._sketched = False
         self._generation = 0
         self._timer: Timer | None = None
-        self._progress: tuple[int, int | None] | None = None
-        self._progress_timer: Timer | None = None
-        self._stopped = False
-        self._form = TemplateForm(source.columns)
+        self._form = TemplateForm(source.columns, table=self._reading.found)
         self._panel = PreviewPanel(id="preview")
         self._figures = Static("", classes="step-line", id="sketch-figures", markup=False)
 
@@ -92,7 +91,7 @@ class TemplateStep(Step):
 
     def on_mount(self) -> None:
         """Show what is known, and draw the first preview."""
-        parts = count_parts(self._source.count, exact=False)
+        parts = count_parts(self._reading.source.count, exact=False)
         self._say([*parts, (" · reading", "live")])
         self._fill(self._first_text)
         self._ask_models()
@@ -105,13 +104,13 @@ class TemplateStep(Step):
 
     @property
     def text(self) -> TemplateText:
-        """What stands in the form."""
-        return self._form.text
+        """What stands in the form, or will when it is built."""
+        return self._form.text if self._filled else self._first_text
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the source."""
-        return self._source.columns
+        return self._reading.source.columns
 
     @property
     def sketch(self) -> Sketch | None:
@@ -120,7 +119,7 @@ class TemplateStep(Step):
 
     def why_not(self, command_id: str) -> str:
         """Why a command is off."""
-        if command_id in ("submit", "check", "templates") and self._progress is not None:
+        if command_id in ("submit", "check", "templates") and self._writing.runs:
             return "The requests are being written: esc stops."
         if command_id in ("submit", "check") and self._sketched and self._sketch is None:
             return "The template cannot be used yet: the preview says why."
@@ -130,15 +129,15 @@ class TemplateStep(Step):
 
     def focus_first(self) -> None:
         """To the prompt where it is empty, else to the button that goes on."""
-        if self._form.text.user.strip():
+        if self.text.user.strip():
             self.query_one("#do-submit", Button).focus()
         else:
             self._form.focus_first()
 
     def go_back(self) -> bool:
         """Stop the writing, or leave a field."""
-        if self._progress is not None:
-            self._stopped = True
+        if self._writing.runs:
+            self._writing.stop()
             return True
         if isinstance(self.screen.focused, Input | TextArea):
             self.query_one("#do-submit", Button).focus()
@@ -161,6 +160,7 @@ class TemplateStep(Step):
     def _fill(self, text: TemplateText) -> None:
         """Fill the form in; what it posts itself would end here, at its sender."""
         self._form.show(text)
+        self._filled = True
         self._changed()
 
     @work(group="models", exclusive=True, exit_on_error=False)
@@ -200,7 +200,7 @@ class TemplateStep(Step):
             return
         text = self._form.text
         try:
-            book = await self._looked()
+            book = await self._reading.looked()
             sketch = await engine.draw(book, text.template, account=self.desk.account)
         except BatchdeckError as error:
             if generation == self._generation:
@@ -209,27 +209,12 @@ class TemplateStep(Step):
         if generation == self._generation:
             self._show_sketch(sketch)
 
-    async def _looked(self) -> Sketchbook:
-        """The rows to show; reading them goes on, once, while keys call this off and anew."""
-        if self._book is None:
-            from tui.engine.sketch import Sketchbook
-
-            self._book = Sketchbook(self._source)
-        if self._looking is None or (self._looking.done() and self._looking.exception()):
-            self._looking = asyncio.create_task(
-                asyncio.to_thread(self._book.look, lambda: not self.is_attached)
-            )
-        await asyncio.shield(self._looking)
-        return self._book
-
     def _show_trouble(self, error: BatchdeckError, *, unfinished: bool) -> None:
         self._sketch, self._sketched = None, True
         self.remove_class("-tried")
         self._panel.show_error(error, hint=unfinished)
-        book = self._book
-        count = self._source.count if book is None else book.count
-        exact = book is not None and book.exact
-        self._say([*count_parts(count, exact=exact), *self._notes()])
+        known = count_parts(self._reading.count, exact=self._reading.exact)
+        self._say([*known, *self._notes()])
         self._draw_buttons()
 
     def _show_sketch(self, sketch: Sketch) -> None:
@@ -243,7 +228,7 @@ class TemplateStep(Step):
         self._draw_buttons()
 
     def _notes(self) -> list[Part]:
-        return [(f" · {one_line(note, 60)}", "muted") for note in self._source.notes]
+        return [(f" · {one_line(note, 60)}", "muted") for note in self._reading.source.notes]
 
     def _say(self, parts: list[Part]) -> None:
         self._figures.update(content(parts))
@@ -314,47 +299,24 @@ class TemplateStep(Step):
         engine = self.desk.engine
         if engine is None:
             return
-
-        def seen(done: int, total: int | None) -> None:
-            self._progress = (done, total)
-
-        self._progress, self._stopped = (0, self._source.count), False
-        self._progress_timer = self.set_interval(0.1, self._draw_progress)
-        self._draw_progress()
-        self._draw_buttons()
-        text = self._form.text
-        made: Path | None = None
-        trouble: BatchdeckError | None = None
-        try:
-            template = await asyncio.to_thread(text.template)
-            report = await engine.compose(
-                self._source, template, stop=lambda: self._stopped, progress=seen
-            )
-            made = Path(report.path)
-        except BatchdeckError as error:
-            trouble = error
-        finally:
-            self._progress = None
-            self._progress_timer.stop()
+        self.call_later(self._draw_buttons)
+        made = await self._writing.run(engine, self._reading.source, self._form.text)
         if made is not None:
-            ids = report.ids
-            if ids.changed:
-                old, new = (one_line(id, 24) for id in ids.examples[0]) if ids.examples else "--"
-                count = formatting.counted(ids.changed, "id")
-                self.app.notify(
-                    f"{count} changed to be legal and different: {old!r} is {new!r}", markup=False
-                )
             self.post_message(self.Made(made, submit))
             self._changed()
-        elif trouble is not None:
-            self._say([(f"✗ {one_line(trouble.message, 300)}", "bad"),
-                       (f"   {one_line(trouble.hint or '', 300)}", "muted")])  # fmt: skip
         self._draw_buttons()
 
-    def _draw_progress(self) -> None:
-        if self._progress is None:
+    @on(TableOptions.Changed)
+    def _table_changed(self, event: TableOptions.Changed) -> None:
+        event.stop()
+        self._read_as(event.reading)
+
+    @work(group="read-as", exclusive=True, exit_on_error=False)
+    async def _read_as(self, reading: TableReading) -> None:
+        """Read the table otherwise, and show its columns and rows."""
+        if self.desk.engine is None:
             return
-        done, total = self._progress
-        of = f" of {total:,}" if total else ""
-        self._say([(f"Writing requests  {done:,}{of}", "live"),
-                   ("   esc", "accent"), (" stops", "muted")])  # fmt: skip
+        self._say([("Reading the table …", "live")])
+        await self._reading.read_as(self.desk.engine, reading)
+        self._form.list_columns(self.columns)
+        self._changed()

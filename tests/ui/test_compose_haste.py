@@ -1,0 +1,74 @@
+"""Sources that are opened and left faster than their forms can be built, and an app that ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from textual.events import Key
+from textual.keys import _character_to_key
+from textual.widgets import Input
+
+from tests.ui.conftest import real_app, running, screen_text, until
+from tui.compose.sources.source import Source
+from tui.engine.events import JobDeleted, JobImported
+from tui.paths import Paths
+from tui.ui.messages import EngineChanged
+from tui.ui.screens.compose import opening
+from tui.ui.screens.compose.template import TemplateStep
+
+
+async def test_a_form_that_is_left_while_it_is_built_ends_quietly(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Source("t.csv", "table", ("text",), lambda: iter([{"text": "a"}]), count=1)
+
+    async def at_once(app: Any, engine: Any, spec: str) -> opening.Opened:
+        return opening.Opened(spec, "t", source=source)
+
+    monkeypatch.setattr(opening, "open_spec", at_once)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: "Start with a file" in screen_text(app))
+        pane = app.main.compose_pane
+        # Every moment of the building is one at which another source may be opened.
+        for moments in (0, 3, 6, 9, 12, 16, 20, 26, 32, 40):
+            pane.open_source(f"t{moments}.csv")
+            for _ in range(moments):
+                await asyncio.sleep(0)
+            pane.clear()
+        pane.open_source("last.csv")
+        await until(pilot, lambda: isinstance(pane.step, TemplateStep))
+        await until(pilot, lambda: "Prompt is empty" in screen_text(app))
+        await until(pilot, lambda: len(pane.query(TemplateStep)) == 1)
+
+
+async def test_what_is_told_after_the_engine_closed_is_not_looked_up(paths: Paths) -> None:
+    app = real_app(paths)
+    async with running(app) as pilot:
+        assert app.engine is not None
+        await app.engine.close()
+        # What was on its way while it closed arrives afterwards.
+        app.bridge.receive(JobImported("job-of-which-nothing-is-known"))
+        app.bridge.receive(JobDeleted("another"))
+        app.post_message(EngineChanged())
+        await pilot.pause()
+        app.take_changes()
+        assert "Batches" in screen_text(app)
+
+
+async def test_a_path_that_comes_in_one_breath_is_typed_whole(paths: Paths) -> None:
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: "Start with a file" in screen_text(app))
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "start-list")
+        typed = "/tmp/No such.d/./x.csv"
+        for character in typed:
+            app.post_message(Key(_character_to_key(character), character))
+        app.post_message(Key("enter", None))
+        source = app.main.compose_pane.query_one("#compose-source", Input)
+        await until(pilot, lambda: source.value == typed)
+        await until(pilot, lambda: "does not exist" in " ".join(screen_text(app).split()))

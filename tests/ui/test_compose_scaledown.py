@@ -1,0 +1,101 @@
+"""ScaleDown's three forms on the sandbox: from the packaged samples to typed results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
+from tui.core.filtering import RowFilter
+from tui.core.rows import RowLine
+from tui.paths import Paths
+from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.submit import SubmitDialog
+from tui.ui.screens.compose.template import TemplateStep
+from tui.ui.widgets.compose_pairs import PairRows
+from tui.ui.widgets.compose_text import PlainArea
+
+FORMS: list[tuple[str, int, str, dict[str, str], str]] = [
+    ("summarize", 1, "{text}", {}, "Summary"),
+    ("extract", 1, "{text}", {"who": "a person", "what": "a thing"}, "who"),
+    ("classify", 2, "{name}: {category}, {material}", {"lamp": "A lamp?", "oak": "Oak?"}, "lamp"),
+]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+
+
+async def form(app: BatchdeckApp, pilot: BatchdeckPilot, down: int, kind: str) -> TemplateStep:
+    """Open a sample, and choose a kind of request for it."""
+    await pilot.press("1")
+    await until(pilot, lambda: "Five documents" in screen_text(app))
+    await pilot.press(*["down"] * down, "enter")
+    pane = app.main.compose_pane
+    await until(pilot, lambda: isinstance(pane.step, TemplateStep) and pane.step.sketch)
+    step = pane.step
+    assert isinstance(step, TemplateStep)
+    while step.text.kind != kind:
+        before = step.text.kind
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda b=before: step.text.kind != b)  # type: ignore[misc]
+    return step
+
+
+async def fill(pilot: BatchdeckPilot, step: TemplateStep, text: str, pairs: dict[str, str]) -> None:
+    """Write the text, and the labels or entities with their meanings."""
+    step.query_one("#field-user", PlainArea).text = text
+    rows = next(
+        (rows for rows in step.query(PairRows) if rows.parent and rows.parent.display), None
+    )
+    if pairs:
+        assert rows is not None
+        rows.query(Input).first().focus()
+        for word in (word for pair in pairs.items() for word in pair):
+            await pilot.press(*(c if c != " " else "space" for c in word), "enter")
+    await until(
+        pilot, lambda: step.sketch and "document" not in step.sketch.rows[0].request["body"]
+    )
+
+
+@pytest.mark.parametrize(("kind", "down", "text", "pairs", "word"), FORMS)
+async def test_a_form_gives_typed_results_of_a_sample(
+    paths: Paths, kind: str, down: int, text: str, pairs: dict[str, str], word: str
+) -> None:
+    app = real_app(paths)
+    async with running(app, (120, 40)) as pilot:
+        step = await form(app, pilot, down, kind)
+        await fill(pilot, step, text, pairs)
+        await pilot.press("f5")
+        await until(pilot, lambda: "succeeded" in screen_text(app))
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
+        await pilot.press("y")
+        count = 5 if down == 1 else 10
+        jobs = app.main.batches
+        await until(pilot, lambda: jobs.job and jobs.job.counts.succeeded == count)
+        assert app.engine is not None and jobs.job is not None
+        history = app.engine.history
+        lines = list(history.row_lines(jobs.job.id, history.select(jobs.job.id, RowFilter())))
+        for line in lines:
+            check(kind, line, pairs)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.pane == "results")
+        await pilot.press("enter")
+        await until(pilot, lambda: word in screen_text(app))
+
+
+def check(kind: str, line: RowLine, pairs: dict[str, str]) -> None:
+    """Is the answer the typed data of its kind?"""
+    data: dict[str, Any] = line.data
+    assert line.outcome == "succeeded"
+    if kind == "summarize":
+        assert data["summary"].startswith("Simulated answer") and data["input_chars"] > 100
+    elif kind == "extract":
+        assert [entity["type"] for entity in data["entities"]] == list(pairs)
+    else:
+        assert data["top_label"] in pairs and set(data["scores"]) == set(pairs)
+        assert sum(data["scores"].values()) == pytest.approx(1)
