@@ -14,9 +14,9 @@ from tui.core.filtering import RowSelection, RowSort, SortColumn
 from tui.core.jobs import Job
 from tui.errors import BatchdeckError
 from tui.ui.commands import Scope
-from tui.ui.messages import Changes
 from tui.ui.rowquery import RowQuery
 from tui.ui.screens.results_rows import ResultsRows
+from tui.ui.signals import Changes
 from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.job_head import JobHead
 from tui.ui.widgets.row_columns import chosen_columns
