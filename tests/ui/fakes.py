@@ -8,6 +8,7 @@ from array import array
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -137,6 +138,9 @@ class FakeHistory:
         )
         return self.batch_lists.get(job_id, [made])
 
+    def unfinished(self) -> list[Batch]:
+        return [batch for job in self.entries for batch in self.batch_lists.get(job, [])]
+
     def expiring(self) -> dict[str, float]:
         return self.kept
 
@@ -209,6 +213,7 @@ class FakeEngine:
     slow_for: bool = False
     """Do searches for a text go on until they are stopped?"""
     proposed: dict[str, Any] = field(default_factory=dict)
+    accounts: Any = field(default_factory=lambda: SimpleNamespace(traffic={}))
 
     def account_names(self) -> list[str]:
         return self.names

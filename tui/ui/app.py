@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
     from tui.ui.bridge import EngineBridge
     from tui.ui.herald import Herald
+    from tui.ui.tones import Part
     from tui.ui.work import Work
 
 # Dialogs, workers and helpers are imported where they are first needed: after the first paint.
@@ -89,7 +90,7 @@ class BatchdeckApp(ThemedApp):
         self.complaint: BatchdeckError | None = None
         self.main = MainScreen(now=now)
         self.switch = Switchboard(self, self.main, config.keymap)
-        self._open_engine, self._open_file = open_engine, open_file
+        self._open_engine, self._open_file, self._now = open_engine, open_file, now
         self._leaving, self._asked_at = False, 0.0
         self._clashes: set[str] = set()
         self.dress()
@@ -172,6 +173,7 @@ class BatchdeckApp(ThemedApp):
         self.state.job_id = job.id if job is not None else ""
         self.state.pane = self.main.pane
         self.main.batches.remember(self.state)
+        self.main.results.remember()
         self.state.save(self.paths)
 
     def take_changes(self) -> None:
@@ -256,8 +258,14 @@ class BatchdeckApp(ThemedApp):
     def action_log(self) -> None:
         """Show what the program did."""
         from tui.ui.dialogs.log import LogDialog
+        from tui.ui.traffictext import traffic_parts
 
-        self.push_screen(LogDialog(self.journal.all()))
+        def traffic() -> list[Part]:
+            if self.engine is None:
+                return [("The history is not open yet.", "muted")]
+            return traffic_parts(self.engine, self._now())
+
+        self.push_screen(LogDialog(self.journal.all(), traffic))
 
     def action_settings(self) -> None:
         """Change what people change."""
