@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tui.ui.state import State
     from tui.ui.widgets.virtual_table import VirtualTable
 
-    Pane = ComposePane | BatchesPane | ResultsPane
+    Pane: TypeAlias = ComposePane | BatchesPane | ResultsPane
 
 # The panes are imported where they are made: the frame alone is the first paint, the list of
 # jobs the second; the others follow when both are there.
