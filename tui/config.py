@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -192,6 +191,8 @@ def check_keys(table: dict[str, Any], known: Iterable[str], *, where: str) -> No
     names = list(known)
     for key in table:
         if key not in names:
+            import difflib
+
             near = difflib.get_close_matches(key, names, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(names)}."
             raise ConfigError(f"{where}: unknown key {key!r}", hint)

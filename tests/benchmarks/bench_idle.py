@@ -2,26 +2,35 @@
 
     python -m tests.benchmarks.bench_idle [seconds] [rounds]
 
-Headless, with the real engine and the sandbox at a slow rate. Each round measures the
-processor time of the process over some seconds: the dashboard with nothing that runs; the
-engine alone, watching 20 batches, with the sandbox that answers it in the same process; and
-the dashboard on top of that, at two sizes and without the focus. The figure is per cent of
-one core; rounds alternate, and medians are told.
+Headless, with the real engine; the provider is a sandbox at a slow rate, served by a process
+of its own as a provider is elsewhere. Each round measures the processor time of the process
+over some seconds: the dashboard with nothing that runs; the engine alone, watching 20 batches;
+and the dashboard on top of that, at two sizes and without the focus. The figure is per cent
+of one core, for the whole program; rounds alternate, and medians are told.
+
+At the pace of a usual profile an old batch is asked for every minute or two. To see the rest,
+all is measured at ``slowest = 5`` too: every count is read, stored and shown every five
+seconds, which is as often as that profile lets anybody ask.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from tui.config import Config
+import msgspec
+
+from tui.config import AccountConfig, Config, PollingConfig
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
@@ -33,6 +42,33 @@ RATE = 0.2
 
 AGE = 3 * 3600.0
 """Seconds ago at which the batches were sent."""
+
+
+ACCOUNT = "provider"
+KEY = "BENCH_IDLE_KEY"
+BRISK = ", asked every 5 s"
+
+
+def config(address: str) -> Config:
+    """An account at an address; ``sandbox:`` is the sandbox inside the process."""
+    table = AccountConfig(provider="control-layer", base_url=address, key_env=KEY)
+    return Config(default_account=ACCOUNT, accounts={ACCOUNT: table})
+
+
+@contextmanager
+def provider(paths: Paths) -> Iterator[Config]:
+    """Serve the batches of a home in a process of their own; gives the settings to reach it."""
+    words = ["-m", "tui", "sandbox", "serve", "--rows-per-second", str(RATE)]
+    # The state of the sandbox inside the process, which took the batches.
+    words += ["--home", str(paths.sandbox)]
+    with subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            address = re.search(r"http://\S+", server.stdout.readline())
+            assert address is not None
+            yield config(f"{address.group().rstrip('/')}/v1")
+        finally:
+            server.terminate()
 
 
 async def prepare(paths: Paths, batches: int) -> None:
@@ -47,21 +83,23 @@ async def prepare(paths: Paths, batches: int) -> None:
     def clock() -> float:
         return time.time() - AGE
 
-    engine = await Engine.open(paths, Config(), clock=clock, sandbox_rate=RATE)
+    engine = await Engine.open(paths, config("sandbox:"), clock=clock, sandbox_rate=RATE)
     for number in range(batches):
-        job = await engine.import_file(file, name=f"job {number}")
+        job = await engine.import_file(file, name=f"job {number}", account=ACCOUNT)
         await engine.submit(job.id)
     await engine.close()
 
 
 @asynccontextmanager
-async def dashboard(paths: Paths, size: tuple[int, int]) -> AsyncIterator[BatchdeckApp]:
+async def dashboard(
+    paths: Paths, settings: Config, size: tuple[int, int]
+) -> AsyncIterator[BatchdeckApp]:
     """The app on a home, with everything started."""
 
     async def open_engine() -> Engine:
-        return await Engine.open(paths, Config(), sandbox_rate=RATE)
+        return await Engine.open(paths, settings)
 
-    app = BatchdeckApp(paths, Config(), open_engine)
+    app = BatchdeckApp(paths, settings, open_engine)
     async with app.run_test(size=size) as pilot:
         while app.deck is None:
             await pilot.pause(0.05)
@@ -70,9 +108,11 @@ async def dashboard(paths: Paths, size: tuple[int, int]) -> AsyncIterator[Batchd
         await app.engine.close()
 
 
-async def measure(paths: Paths, size: tuple[int, int], seconds: float, *, focused: bool) -> float:
+async def measure(
+    paths: Paths, settings: Config, size: tuple[int, int], seconds: float, *, focused: bool
+) -> float:
     """Per cent of one core over some seconds, once everything has settled."""
-    async with dashboard(paths, size) as app:
+    async with dashboard(paths, settings, size) as app:
         app.app_focus = focused
         await asyncio.sleep(4)
         begun, clock = time.process_time(), time.monotonic()
@@ -80,9 +120,9 @@ async def measure(paths: Paths, size: tuple[int, int], seconds: float, *, focuse
         return 100 * (time.process_time() - begun) / (time.monotonic() - clock)
 
 
-async def measure_engine(paths: Paths, seconds: float) -> float:
+async def measure_engine(paths: Paths, settings: Config, seconds: float) -> float:
     """The same without a dashboard."""
-    engine = await Engine.open(paths, Config(), watch=True, sandbox_rate=RATE)
+    engine = await Engine.open(paths, settings, watch=True)
     await asyncio.sleep(4)
     begun, clock = time.process_time(), time.monotonic()
     await asyncio.sleep(seconds)
@@ -93,27 +133,33 @@ async def measure_engine(paths: Paths, seconds: float) -> float:
 
 async def main(seconds: float, rounds: int) -> None:
     """Measure all states in turn, and print the medians."""
-    cases = {
-        "nothing runs, 120x36": (0, (120, 36), True),
-        f"{BATCHES} run, 120x36": (BATCHES, (120, 36), True),
-        f"{BATCHES} run, 200x60": (BATCHES, (200, 60), True),
-        f"{BATCHES} run, 120x36, not focused": (BATCHES, (120, 36), False),
-    }
+    sizes = [((120, 36), True), ((200, 60), True), ((120, 36), False)]
+    cases = {"nothing runs, 120x36": (0, (120, 36), True, False)}
+    for brisk in (False, True):
+        for size, focused in sizes:
+            name = f"{BATCHES} run, {size[0]}x{size[1]}" + ("" if focused else ", not focused")
+            cases[name + (BRISK if brisk else "")] = (BATCHES, size, focused, brisk)
     figures: dict[str, list[float]] = {name: [] for name in cases}
     with tempfile.TemporaryDirectory(prefix="batchdeck-idle-") as folder:
         homes = {}
         for count in (0, BATCHES):
             homes[count] = Paths.find(Path(folder) / str(count))
             await prepare(homes[count], count)
-        alone = figures.setdefault(f"{BATCHES} watched, no dashboard", [])
-        for _ in range(rounds):
-            alone.append(await measure_engine(homes[BATCHES], seconds))
-            for name, (count, size, focused) in cases.items():
-                figures[name].append(await measure(homes[count], size, seconds, focused=focused))
+        with provider(homes[BATCHES]) as usual:
+            often = msgspec.structs.replace(usual, polling=PollingConfig(slowest=5.0))
+            for _ in range(rounds):
+                for name, settings in (("", usual), (BRISK, often)):
+                    share = await measure_engine(homes[BATCHES], settings, seconds)
+                    figures.setdefault(f"{BATCHES} watched, no dashboard{name}", []).append(share)
+                for name, (count, size, focused, brisk) in cases.items():
+                    settings = often if brisk else usual
+                    share = await measure(homes[count], settings, size, seconds, focused=focused)
+                    figures[name].append(share)
     for name, values in figures.items():
-        print(f"{name:<34} {statistics.median(values):5.2f} %   of {len(values)} rounds")
+        print(f"{name:<46} {statistics.median(values):5.2f} %   of {len(values)} rounds")
 
 
 if __name__ == "__main__":
+    os.environ[KEY] = "none is asked for"
     given = [float(argument) for argument in sys.argv[1:]]
     asyncio.run(main(given[0] if given else 15.0, int(given[1]) if len(given) > 1 else 3))

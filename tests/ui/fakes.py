@@ -8,6 +8,7 @@ from array import array
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -137,6 +138,9 @@ class FakeHistory:
         )
         return self.batch_lists.get(job_id, [made])
 
+    def unfinished(self) -> list[Batch]:
+        return [batch for job in self.entries for batch in self.batch_lists.get(job, [])]
+
     def expiring(self) -> dict[str, float]:
         return self.kept
 
@@ -211,6 +215,7 @@ class FakeEngine:
     proposed: dict[str, Any] = field(default_factory=dict)
     left_out: int = 0
     is_closed: bool = False
+    accounts: Any = field(default_factory=lambda: SimpleNamespace(traffic={}))
 
     def account_names(self) -> list[str]:
         return self.names

@@ -15,7 +15,7 @@ from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.columns import ColumnsDialog
 from tui.ui.dialogs.filters import FiltersDialog
 from tui.ui.dialogs.retry import RetryDialog
-from tui.ui.state import State, TableLook
+from tui.ui.state import KEPT_JOBS, RowsAsked, State, TableLook
 from tui.ui.widgets.chip_bar import ChipBar
 from tui.ui.widgets.error_groups import ErrorGroups
 from tui.ui.widgets.row_columns import ROW_COLUMNS
@@ -270,6 +270,53 @@ async def test_the_order_is_remembered_for_the_kind_of_job(engine: FakeEngine) -
         await until(pilot, lambda: any(asked[0] == "select" for asked in engine.asked))
         assert engine.asked[-1][2] == RowSort(column="output_tokens", descending=True)
         assert "Out↓" in screen_text(app)
+
+
+async def test_the_rows_that_were_looked_at_are_found_again(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1), a_job(2))
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        rows = await opened(app, pilot)
+        first = app.main.results.job_id
+        await ask(app, pilot, "code:429 outcome:failed")
+        await until(pilot, lambda: rows.row_count == 10)
+        await pilot.press("right", "s")
+        sort = app.main.results._query.sort
+        assert sort != RowSort()
+        # Another job has its own filter, which is none.
+        await pilot.press("2", "down")
+        await opened(app, pilot)
+        assert app.main.results.job_id != first
+        assert app.main.results.where == ""
+        await pilot.press("2", "up")
+        await opened(app, pilot)
+        assert app.main.results.where == "code:429 outcome:failed"
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    again = fake_app(engine)
+    async with running(again, WIDE) as pilot:
+        await until(pilot, lambda: again.main.results.rows_table.row_count == 10)
+        assert again.main.results.job_id == first
+        assert again.main.results._query.sort == sort
+        assert "code:429 ✕" in screen_text(again)
+        await until(pilot, lambda: again.main.results.rows_table.has_focus)
+        await pilot.press("escape")
+        await until(pilot, lambda: again.main.results.rows_table.row_count > 10)
+        await pilot.press("q")
+        await until(pilot, lambda: not again.is_running)
+    # All rows in the order of its kind: nothing to remember.
+    assert first not in State.load(engine.paths).rows
+
+
+def test_what_is_remembered_of_jobs_is_bounded() -> None:
+    state = State()
+    for number in range(KEPT_JOBS + 5):
+        state.note_rows(f"job{number}", RowsAsked(f"code:{number}"))
+    state.note_rows("job10", RowsAsked("code:1"))
+    assert len(state.rows) == KEPT_JOBS
+    assert "job4" not in state.rows and list(state.rows)[-1] == "job10"
+    state.note_rows("job10", None)
+    assert "job10" not in state.rows
 
 
 class Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from textual.widgets import Input, OptionList
 
@@ -12,6 +13,7 @@ from tests.ui.conftest import BatchdeckPilot, fake_app, running, screen_text, un
 from tests.ui.fakes import NOW, FakeEngine, a_job
 from tui.config import Config, load_config
 from tui.configstart import load_what_can_be_used, write_first_config
+from tui.providers.traffic import Traffic
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.ask import AskDialog
 from tui.ui.dialogs.choose import ChooseDialog
@@ -146,6 +148,35 @@ async def test_the_log_of_the_last_run_is_there(engine: FakeEngine) -> None:
         text = screen_text(app)
         assert "something \\x1b[31mold" in text
         assert text.index("something new") < text.index("something \\x1b")
+
+
+async def test_the_log_tells_what_is_asked_of_each_account_and_when_next(
+    engine: FakeEngine,
+) -> None:
+    clock = [NOW - 1800.0]
+    busy = Traffic(lambda: clock[0])
+    for _ in range(30):
+        busy.note()
+    clock[0] = NOW
+    for _ in range(12):
+        busy.note()
+    engine.accounts.traffic["night-shift"] = busy
+    engine.history.add(a_job(1), a_job(2))
+    (batch,) = engine.history.batches("job0000001")
+    engine.history.batch_lists["job0000001"] = [
+        msgspec.structs.replace(batch, account="night-shift", next_poll_at=NOW + 90),
+        msgspec.structs.replace(batch, id="b2", account="night-shift", next_poll_at=NOW + 40),
+        msgspec.structs.replace(batch, id="b3", account="sandbox", next_poll_at=NOW - 1),
+    ]
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("L")
+        await until(pilot, lambda: "next look" in screen_text(app))
+        shown = [" ".join(line.split()) for line in screen_text(app).splitlines()]
+        assert any("night-shift 12 42 42 in 40s" in line for line in shown)
+        assert any("sandbox - - - now" in line for line in shown)
+        busy.note()
+        await until(pilot, lambda: " 13 " in screen_text(app))
 
 
 def test_the_kept_log_is_bounded_and_survives_damage(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from tui.cli.settings import Settings
 from tui.errors import BatchdeckError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _JOBS = 50
 
@@ -17,6 +20,8 @@ def complete_jobs(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
     """The newest jobs whose name, or whose id where one is begun, begins so."""
+    from click.shell_completion import CompletionItem
+
     from tui.paths import Paths
     from tui.store.history import History
 
@@ -44,6 +49,8 @@ def complete_files_and_jobs(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
     """Files as the shell knows them, and jobs."""
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(start, type="file"), *complete_jobs(context, parameter, start)]
 
 
@@ -51,6 +58,8 @@ def complete_accounts(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
     """The configured accounts whose name begins so, and the sandbox."""
+    from click.shell_completion import CompletionItem
+
     from tui.config import load_config
     from tui.paths import Paths
 
@@ -66,6 +75,8 @@ def complete_query(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
     """The keys of the query language, and their values, for its last word."""
+    from click.shell_completion import CompletionItem
+
     from tui.core.querying import completions
 
     head = start[: len(start) - len(start.split(" ")[-1])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -13,34 +12,11 @@ from typing import Any
 import click
 
 from tui import __version__
-from tui.cli import (
-    accounts,
-    checking,
-    comparing,
-    composing,
-    dashboard,
-    doctor,
-    exporting,
-    jobs,
-    keys,
-    locate,
-    providers,
-    reindex,
-    remote,
-    results,
-    retrying,
-    schema,
-    sending,
-    server,
-    summary,
-    templates,
-    trying,
-)
-from tui.cli.examples import add_examples
 from tui.cli.failures import GOOD, report
 from tui.cli.options import home_option
 from tui.cli.output import ReaderGoneError
 from tui.cli.settings import Settings
+from tui.cli.shelf import Shelf
 from tui.errors import UsageError
 
 _EPILOG = """\
@@ -66,6 +42,38 @@ Shell completion:
 """
 
 
+_COMMANDS = {
+    "compose": "composing:compose",
+    "templates": "templates:templates",
+    "check": "checking:check",
+    "try": "trying:try_request",
+    "submit": "sending:submit",
+    "list": "jobs:list_jobs",
+    "show": "jobs:show",
+    "watch": "sending:watch",
+    "collect": "jobs:collect",
+    "results": "results:results",
+    "summary": "summary:summary",
+    "compare": "comparing:compare",
+    "export": "exporting:export",
+    "retry": "retrying:retry",
+    "tag": "jobs:tag",
+    "cancel": "jobs:cancel",
+    "delete": "jobs:delete",
+    "sync": "remote:sync",
+    "adopt": "remote:adopt",
+    "accounts": "accounts:accounts",
+    "keys": "keys:keys",
+    "providers": "providers:providers",
+    "sandbox": "server:sandbox",
+    "locate": "locate:locate",
+    "doctor": "doctor:doctor",
+    "reindex": "reindex:reindex",
+    "schema": "schema:schema",
+}
+"""Where the command of each name is, as ``Shelf`` takes it."""
+
+
 class Program(click.Group):
     """The group of all commands; a file in place of a command opens the dashboard with it."""
 
@@ -85,7 +93,11 @@ class Program(click.Group):
         if word in self.commands or word.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         if word.endswith(".jsonl") or Path(word).is_file():
-            return "dashboard", dashboard.dashboard, args
+            from tui.cli.dashboard import dashboard
+
+            return "dashboard", dashboard, args
+        import difflib
+
         near = difflib.get_close_matches(word, self.commands, n=1)
         raise UsageError(
             f"there is no command and no file {word!r}",
@@ -146,6 +158,7 @@ def _flush_stdout() -> None:
 @click.group(
     "batchdeck",
     cls=Program,
+    commands=Shelf(_COMMANDS),
     invoke_without_command=True,
     epilog=_EPILOG,
     subcommand_metavar="[FILE | COMMAND [ARGS]...]",
@@ -163,43 +176,12 @@ def program(context: click.Context, demo: bool) -> int:
     settings = context.ensure_object(Settings)
     settings.demo = demo
     if context.invoked_subcommand is None:
-        return dashboard.open_dashboard(settings, None)
+        from tui.cli.dashboard import open_dashboard
+
+        return open_dashboard(settings, None)
     if demo and context.invoked_subcommand != "dashboard":
         raise UsageError("--demo opens the dashboard and goes with no command")
     return GOOD
-
-
-for command in (
-    composing.compose,
-    templates.templates,
-    checking.check,
-    trying.try_request,
-    sending.submit,
-    jobs.list_jobs,
-    jobs.show,
-    sending.watch,
-    jobs.collect,
-    results.results,
-    summary.summary,
-    comparing.compare,
-    exporting.export,
-    retrying.retry,
-    jobs.tag,
-    jobs.cancel,
-    jobs.delete,
-    remote.sync,
-    remote.adopt,
-    accounts.accounts,
-    keys.keys,
-    providers.providers,
-    server.sandbox,
-    locate.locate,
-    doctor.doctor,
-    reindex.reindex,
-    schema.schema,
-):
-    program.add_command(command)
-add_examples(program)
 
 
 def main() -> None:

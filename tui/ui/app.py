@@ -6,6 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,47 +14,28 @@ from textual import events, on, work
 from textual.actions import ActionParseResult
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.config import Config
 from tui.errors import BatchdeckError
 from tui.paths import Paths
-from tui.ui.bridge import EngineBridge
 from tui.ui.commands import COMMANDS, by_action
 from tui.ui.journal import Journal
-from tui.ui.messages import (
-    AccountFilterRequested,
-    AnnotateRequested,
-    ComposeRequested,
-    CopyRequested,
-    DetailsRequested,
-    DraftSubmitRequested,
-    EngineChanged,
-    ExportRequested,
-    ExternalRequested,
-    FileRequested,
-    JobRequested,
-    MediaRequested,
-    RemoteRequested,
-    RetryRequested,
-    SampleRequested,
-    SchemaRequested,
-    SettingsRequested,
-    StateChanged,
-    SubmitRequested,
-)
-from tui.ui.palette import CommandProvider
 from tui.ui.screens.main import MainScreen
+from tui.ui.signals import CopyRequested, EngineChanged, StateChanged, WorkRequested
 from tui.ui.state import State
 from tui.ui.switchboard import Switchboard
 from tui.ui.targets import CommandTarget
 from tui.ui.themed import ThemedApp
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from tui.engine.engine import Engine
+    from tui.ui.bridge import EngineBridge
     from tui.ui.herald import Herald
+    from tui.ui.tones import Part
     from tui.ui.work import Work
 
 # Dialogs, workers and helpers are imported where they are first needed: after the first paint.
@@ -63,6 +45,12 @@ AGAIN_SECONDS = 3.0
 
 TITLE_SECONDS = 30.0
 """Between two looks at what hangs, for the terminal's title, while nothing happens."""
+
+
+def _command_provider() -> type[Provider]:
+    from tui.ui.palette import CommandProvider
+
+    return CommandProvider
 
 
 class BatchdeckApp(ThemedApp):
@@ -78,7 +66,7 @@ class BatchdeckApp(ThemedApp):
 
     CSS_PATH = "app.tcss"
     TITLE = "Batchdeck"
-    COMMANDS: ClassVar = {CommandProvider}
+    COMMANDS: ClassVar = {_command_provider}
     COMMAND_PALETTE_BINDING: ClassVar[str] = "ctrl+p"
     ENABLE_COMMAND_PALETTE = True
 
@@ -97,17 +85,23 @@ class BatchdeckApp(ThemedApp):
         self.state = State.load(paths)
         self.now = now
         self.journal = Journal(paths.log_file, now)
-        self.bridge = EngineBridge(lambda: self.post_message(EngineChanged()), self.journal)
         self.engine: Engine | None = None
         self.deck: Work | None = None
         self.herald: Herald | None = None
         self.complaint: BatchdeckError | None = None
         self.main = MainScreen(now=now)
         self.switch = Switchboard(self, self.main, config.keymap)
-        self._open_engine, self._open_file = open_engine, open_file
+        self._open_engine, self._open_file, self._now = open_engine, open_file, now
         self._leaving, self._asked_at = False, 0.0
         self._clashes: set[str] = set()
         self.dress()
+
+    @cached_property
+    def bridge(self) -> EngineBridge:
+        """Collects what the engine tells."""
+        from tui.ui.bridge import EngineBridge
+
+        return EngineBridge(lambda: self.post_message(EngineChanged()), self.journal)
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""
@@ -124,6 +118,7 @@ class BatchdeckApp(ThemedApp):
 
     @work(group="engine", exit_on_error=False)
     async def _start_engine(self) -> None:
+        self.dress_panes()
         await self.main.fill()
         from tui.ui.work import Work
 
@@ -141,6 +136,7 @@ class BatchdeckApp(ThemedApp):
         self.engine, self.may_keep = engine, True
         self.herald = Herald(self, engine.history, lambda: self.config.notifications)
         await self.main.set_engine(engine, self.state)
+        self.bridge.watch_calmly(not self.app_focus)
         engine.events.subscribe(self.bridge.receive)
         self.deck = Work(self, engine)
         engine.watch()
@@ -178,6 +174,7 @@ class BatchdeckApp(ThemedApp):
         self.state.job_id = job.id if job is not None else ""
         self.state.pane = self.main.pane
         self.main.batches.remember(self.state)
+        self.main.results.remember()
         self.state.save(self.paths)
 
     def take_changes(self) -> None:
@@ -195,22 +192,8 @@ class BatchdeckApp(ThemedApp):
     def _engine_changed(self) -> None:
         self.take_changes()
 
-    @on(FileRequested)
-    @on(ComposeRequested)
-    @on(SubmitRequested)
-    @on(DraftSubmitRequested)
-    @on(RetryRequested)
-    @on(JobRequested)
-    @on(RemoteRequested)
-    @on(AnnotateRequested)
-    @on(DetailsRequested)
-    @on(AccountFilterRequested)
-    @on(SettingsRequested)
-    @on(ExportRequested)
-    @on(ExternalRequested)
-    @on(MediaRequested)
-    @on(SchemaRequested)
-    def _work_requested(self, event: Message) -> None:
+    @on(WorkRequested)
+    def _work_requested(self, event: WorkRequested) -> None:
         if self.deck is not None:
             self.deck.take(event)
 
@@ -260,6 +243,8 @@ class BatchdeckApp(ThemedApp):
     def watch_app_focus(self, focused: bool) -> None:
         """Let the clock rest while nobody looks."""
         self.main.pause_clock(not focused)
+        if self.engine is None:
+            return
         self.bridge.watch_calmly(not focused)
         if focused:
             self._show_title()
@@ -275,19 +260,31 @@ class BatchdeckApp(ThemedApp):
     def action_log(self) -> None:
         """Show what the program did."""
         from tui.ui.dialogs.log import LogDialog
+        from tui.ui.traffictext import traffic_parts
 
-        self.push_screen(LogDialog(self.journal.all()))
+        def traffic() -> list[Part]:
+            if self.engine is None:
+                return [("The history is not open yet.", "muted")]
+            return traffic_parts(self.engine, self._now())
+
+        self.push_screen(LogDialog(self.journal.all(), traffic))
 
     def action_settings(self) -> None:
         """Change what people change."""
+        from tui.ui.messages import SettingsRequested
+
         self.post_message(SettingsRequested())
 
     def action_new(self) -> None:
         """Choose a file for a new job."""
+        from tui.ui.messages import FileRequested
+
         self.post_message(FileRequested())
 
     def action_sample(self) -> None:
         """Make a sample for the sandbox."""
+        from tui.ui.messages import SampleRequested
+
         self.post_message(SampleRequested())
 
     def action_help_quit(self) -> None:

@@ -25,7 +25,7 @@ from tui.engine.events import (
     UploadProgressed,
 )
 from tui.ui.journal import Journal
-from tui.ui.messages import Changes
+from tui.ui.signals import Changes
 
 INTERVAL = 0.25
 """Seconds between two looks: faster than a person reads, slow enough to cost nothing."""

@@ -14,7 +14,8 @@ from textual.app import App, SuspendNotSupported
 
 from tui.config import Config
 from tui.errors import UsageError
-from tui.ui.messages import CopyRequested, ExternalRequested
+from tui.ui.messages import ExternalRequested
+from tui.ui.signals import CopyRequested
 
 CLIPBOARD_CAP = 512 * 1024
 """Characters that go to the clipboard; terminals drop or choke on more."""

@@ -1,53 +1,29 @@
-"""What panes ask of the app, and what the app tells them; panes never do the work themselves."""
+"""What panes ask of the app; they never do the work themselves.
+
+The app takes every ``WorkRequested`` and hands it on, so that a new one is added here and in
+``tui/ui/work.py`` alone. Those that the frame takes itself are in ``tui/ui/signals.py``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.message import Message
-
-from tui.core.filtering import RowFilter
-from tui.core.media import Medium
+from tui.ui.signals import WorkRequested
 
 if TYPE_CHECKING:
     from tui.compose.estimate import Estimate
     from tui.compose.report import CheckReport
+    from tui.core.filtering import RowFilter
+    from tui.core.media import Medium
     from tui.engine.trying import Trial
     from tui.errors import BatchdeckError
 
 
 @dataclass
-class EngineChanged(Message):
-    """The engine told something; what, is collected in the bridge."""
-
-    def can_replace(self, message: Message) -> bool:
-        """One of these is as good as many."""
-        return isinstance(message, EngineChanged)
-
-
-@dataclass
-class JobHighlighted(Message):
-    """Another job is under the cursor of the list."""
-
-    job_id: str | None
-
-    def can_replace(self, message: Message) -> bool:
-        """Only the last one matters."""
-        return isinstance(message, JobHighlighted)
-
-
-@dataclass
-class JobOpened(Message):
-    """The results of a job are to be read."""
-
-    job_id: str
-
-
-@dataclass
-class SubmitRequested(Message):
+class SubmitRequested(WorkRequested):
     """A checked file is to become a job and be sent; with ``sample`` so many rows of it first."""
 
     path: Path
@@ -63,7 +39,7 @@ class SubmitRequested(Message):
 
 
 @dataclass
-class ComposeRequested(Message):
+class ComposeRequested(WorkRequested):
     """Something that only Compose asks for."""
 
 
@@ -98,14 +74,14 @@ class SourceOpened(ComposeRequested):
 
 
 @dataclass
-class DraftSubmitRequested(Message):
+class DraftSubmitRequested(WorkRequested):
     """A job that was not sent yet is to be sent."""
 
     job_id: str
 
 
 @dataclass
-class RetryRequested(Message):
+class RetryRequested(WorkRequested):
     """Rows are to be sent again; ``rows`` is ``None`` for all without an answer."""
 
     job_id: str
@@ -115,7 +91,7 @@ class RetryRequested(Message):
 
 
 @dataclass
-class JobRequested(Message):
+class JobRequested(WorkRequested):
     """Something simple is to be done with a job.
 
     ``verb`` is ``cancel``, ``collect``, ``delete``, ``summary`` or ``compare``; ``other`` is the
@@ -128,14 +104,14 @@ class JobRequested(Message):
 
 
 @dataclass
-class RemoteRequested(Message):
+class RemoteRequested(WorkRequested):
     """The provider's own list of batches is to be shown, of this account at first."""
 
     account: str | None = None
 
 
 @dataclass
-class AnnotateRequested(Message):
+class AnnotateRequested(WorkRequested):
     """Something is to be written on a job: its ``tags`` or its ``note``."""
 
     job_id: str
@@ -143,24 +119,24 @@ class AnnotateRequested(Message):
 
 
 @dataclass
-class DetailsRequested(Message):
+class DetailsRequested(WorkRequested):
     """All facts about a job are to be shown."""
 
     job_id: str
 
 
 @dataclass
-class SettingsRequested(Message):
+class SettingsRequested(WorkRequested):
     """Settings are to be changed."""
 
 
 @dataclass
-class AccountFilterRequested(Message):
+class AccountFilterRequested(WorkRequested):
     """An account is to be chosen whose jobs are listed."""
 
 
 @dataclass
-class ExportRequested(Message):
+class ExportRequested(WorkRequested):
     """Rows of a job are to be written to a file.
 
     ``shown`` are the rows that a filter lets through, in the order on the screen, and
@@ -173,7 +149,7 @@ class ExportRequested(Message):
 
 
 @dataclass
-class MediaRequested(Message):
+class MediaRequested(WorkRequested):
     """Images and sounds of an answer are to be saved; ``name`` is the id of its row."""
 
     media: Sequence[Medium]
@@ -181,14 +157,14 @@ class MediaRequested(Message):
 
 
 @dataclass
-class SchemaRequested(Message):
+class SchemaRequested(WorkRequested):
     """The answers of a job are to be checked by a schema."""
 
     job_id: str
 
 
 @dataclass
-class FileRequested(Message):
+class FileRequested(WorkRequested):
     """A file of requests is to be chosen."""
 
 
@@ -198,37 +174,10 @@ class SampleRequested(ComposeRequested):
 
 
 @dataclass
-class StateChanged(Message):
-    """Something that is remembered from one run to the next should be written down now."""
-
-
-@dataclass
-class CopyRequested(Message):
-    """A text is to go to the clipboard; ``what`` names it in the note that follows."""
-
-    text: str
-    what: str
-
-
-@dataclass
-class ExternalRequested(Message):
+class ExternalRequested(WorkRequested):
     """A text is to be shown in another program: ``pager`` or ``editor``."""
 
     program: str
     text: str = ""
     path: Path | None = None
     suffix: str = ".txt"
-
-
-@dataclass
-class Changes:
-    """What the engine told since the last look."""
-
-    jobs: set[str] = field(default_factory=set)
-    collected: set[str] = field(default_factory=set)
-    ended: dict[str, str] = field(default_factory=dict)
-    transfers: dict[str, tuple[str, int, int | None] | None] = field(default_factory=dict)
-    listed: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.jobs or self.listed)

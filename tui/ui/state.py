@@ -25,6 +25,18 @@ class TableLook(msgspec.Struct):
     descending: bool = False
 
 
+class RowsAsked(msgspec.Struct):
+    """Which rows of a job were looked at last, and in which order."""
+
+    where: str = ""
+    sort: str = "seq"
+    descending: bool = False
+
+
+KEPT_JOBS = 200
+"""Jobs of which it is remembered which rows were looked at."""
+
+
 class State(msgspec.Struct):
     """Where the person was; anything missing or unreadable is simply forgotten."""
 
@@ -40,6 +52,8 @@ class State(msgspec.Struct):
     descending: bool = False
     looks: dict[str, TableLook] = {}
     """The table of rows for each kind of job, by its endpoint."""
+    rows: dict[str, RowsAsked] = {}
+    """By the id of the job; the one looked at last is the last."""
     filters: dict[str, str] = {}
     """Queries by the names that a person gave them."""
     sources: list[str] = []
@@ -51,6 +65,14 @@ class State(msgspec.Struct):
             return msgspec.json.decode(_file(paths).read_bytes(), type=cls)
         except (OSError, msgspec.MsgspecError):
             return cls()
+
+    def note_rows(self, job_id: str, asked: RowsAsked | None) -> None:
+        """Remember which rows of a job were looked at; ``None`` is nothing worth keeping."""
+        self.rows.pop(job_id, None)
+        if asked is not None:
+            self.rows[job_id] = asked
+        while len(self.rows) > KEPT_JOBS:
+            del self.rows[next(iter(self.rows))]
 
     def save(self, paths: Paths) -> None:
         """Remember it; a full disk loses it without a word, it is a convenience."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 from textual.binding import Binding
@@ -12,8 +11,10 @@ from textual.dom import DOMNode
 
 from tui.ui.commands import BY_ID, COMMANDS, Command, Scope
 from tui.ui.journal import Journal
-from tui.ui.screens.main import MainScreen
 from tui.ui.targets import CommandTarget
+
+if TYPE_CHECKING:
+    from tui.ui.screens.main import MainScreen
 
 
 class Switchboard:
@@ -66,6 +67,8 @@ class Switchboard:
     def keymap_for(self, journal: Journal) -> dict[str, str]:
         """The person's own keys for commands that there are; the rest is noted."""
         for unknown in sorted(self._keymap.keys() - BY_ID.keys()):
+            import difflib
+
             near = difflib.get_close_matches(unknown, BY_ID, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             journal.note(f"config.toml: there is no command {unknown!r}{hint}", bad=True)

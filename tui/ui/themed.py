@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from textual.app import App
 
 from tui.config import Config, set_option
@@ -28,6 +30,11 @@ class ThemedApp(App[int]):
             self.register_theme(theme)
         wear(self, usable_theme(self, self.config.theme, self.journal))
         self.set_class(self.config.compact, "-compact", update=False)
+
+    def dress_panes(self) -> None:
+        """Read how all looks that follows the first paint."""
+        file = Path(__file__).with_name("panes.tcss")
+        self.stylesheet.add_source(file.read_text("utf-8"), read_from=(str(file), ""))
 
     def take_config(self, config: Config) -> None:
         """Go by other settings from now on."""

@@ -10,7 +10,8 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from tui.ui.dialogs.dialog import Dialog
-from tui.ui.messages import CopyRequested, ExternalRequested
+from tui.ui.messages import ExternalRequested
+from tui.ui.signals import CopyRequested
 from tui.ui.tones import Part, content
 
 

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from tui.core.text import visible
 from tui.errors import BatchdeckError, InputError, ProviderError
 from tui.ui.dialogs.dialog import Dialog
-from tui.ui.messages import CopyRequested
+from tui.ui.signals import CopyRequested
 from tui.ui.tones import Part, content
 
 _SCROLL_KEYS = frozenset({"up", "down", "pageup", "pagedown", "home", "end"})

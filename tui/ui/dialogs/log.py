@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
 from tui.ui.journal import Entry
+from tui.ui.tones import Part, content
 from tui.ui.widgets.table_model import Cells, Column
 from tui.ui.widgets.virtual_table import VirtualTable
 
@@ -49,20 +51,38 @@ class EntrySource:
 
 
 class LogDialog(Dialog[None]):
-    """The journal as a list, the newest first, those of earlier runs below."""
+    """What is asked of each account, and the journal, the newest first.
+
+    Args:
+        entries: The journal; those of earlier runs come first.
+        traffic: Gives the lines on top, which are read anew every second.
+    """
 
     TITLE_TEXT = "Log"
     DEFAULT_CSS = """
     LogDialog > .dialog { width: 96%; height: 90%; padding: 0; }
+    LogDialog #log-traffic { height: auto; max-height: 8; padding: 0 1; margin-bottom: 1; }
+    LogDialog VirtualTable { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,L", "leave", show=False)]
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[Entry], traffic: Callable[[], Sequence[Part]]) -> None:
         super().__init__()
         self._entries = entries
+        self._traffic = traffic
+        self._told = Static(id="log-traffic")
 
     def compose_inside(self) -> ComposeResult:
-        """The list."""
+        """The lines about the accounts, and the list."""
+        yield self._told
         table = VirtualTable(_COLUMNS, show_header=False)
         table.set_source(EntrySource(self._entries))
         yield table
+
+    def on_mount(self) -> None:
+        """Tell of the accounts, now and every second."""
+        self._tell()
+        self.set_interval(1.0, self._tell)
+
+    def _tell(self) -> None:
+        self._told.update(content(self._traffic()))

@@ -20,17 +20,14 @@ from tui.ui.jobstory import JobStory
 from tui.ui.messages import (
     AccountFilterRequested,
     AnnotateRequested,
-    Changes,
-    CopyRequested,
     DetailsRequested,
     DraftSubmitRequested,
     ExportRequested,
-    JobHighlighted,
-    JobOpened,
     JobRequested,
     RemoteRequested,
     RetryRequested,
 )
+from tui.ui.signals import Changes, CopyRequested, JobHighlighted, JobOpened
 from tui.ui.state import State
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part

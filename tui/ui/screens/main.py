@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,20 +18,24 @@ from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from tui.ui.commands import Scope, bindings
-from tui.ui.messages import Changes, JobHighlighted, JobOpened
-from tui.ui.screens.batches import BatchesPane
-from tui.ui.screens.compose import ComposePane
-from tui.ui.screens.results import ResultsPane
-from tui.ui.state import State
+from tui.ui.signals import Changes, JobHighlighted, JobOpened
 from tui.ui.tones import content
 from tui.ui.widgets.top_bar import TopBar
-from tui.ui.widgets.virtual_table import VirtualTable
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.ui.screens.batches import BatchesPane
+    from tui.ui.screens.compose import ComposePane
+    from tui.ui.screens.results import ResultsPane
+    from tui.ui.state import State
+    from tui.ui.widgets.virtual_table import VirtualTable
+
+    Pane: TypeAlias = ComposePane | BatchesPane | ResultsPane
+
+# The panes are imported where they are made: the frame alone is the first paint, the list of
+# jobs the second; the others follow when both are there.
 
 PaneName = Literal["compose", "batches", "results"]
-Pane = ComposePane | BatchesPane | ResultsPane
 
 WIDE = 140
 """Columns from which on Batches and Results stand side by side."""
@@ -78,10 +85,32 @@ class MainScreen(Screen[None]):
         super().__init__()
         self._clock: Timer | None = None
         self._follow: Timer | None = None
-        self.compose_pane = ComposePane(id="compose-pane")
-        self.batches = BatchesPane(now=now, id="batches-pane")
-        self.results = ResultsPane(id="results-pane")
+        self._now = now
+        self._panes: dict[PaneName, Pane] = {}
+        self._complete = False
+        self._opening = ""
         self.top_bar = TopBar()
+
+    @cached_property
+    def compose_pane(self) -> ComposePane:
+        """The pane in which a job is made."""
+        from tui.ui.screens.compose import ComposePane
+
+        return ComposePane(id="compose-pane")
+
+    @cached_property
+    def batches(self) -> BatchesPane:
+        """The pane with all jobs."""
+        from tui.ui.screens.batches import BatchesPane
+
+        return BatchesPane(now=self._now, id="batches-pane")
+
+    @cached_property
+    def results(self) -> ResultsPane:
+        """The pane with the rows of a job."""
+        from tui.ui.screens.results import ResultsPane
+
+        return ResultsPane(id="results-pane")
 
     def compose(self) -> ComposeResult:
         """The frame; the panes follow when it is painted."""
@@ -100,10 +129,35 @@ class MainScreen(Screen[None]):
         self._show_pane()
 
     async def fill(self) -> None:
-        """Put the panes into the frame, whether shown or not."""
-        panes = (self.compose_pane, self.batches, self.results)
-        await self.query_one("#panes").mount_all(panes)
-        self.set_focus(self.batches.jobs_table)
+        """Put the list into the frame, and the rows beside it where both have room."""
+        self._panes["batches"] = self.batches
+        if self.app.size.width >= WIDE:
+            self._panes["results"] = self.results
+        await self.query_one("#panes").mount_all(self._panes.values())
+        self._show_pane()
+        if self.pane == "batches":
+            self.set_focus(self.batches.jobs_table)
+
+    async def _fill_up(self, engine: Engine) -> None:
+        """Put in what was not shown so far, and do what was asked of it meanwhile."""
+        for name in ("results", "compose"):
+            # In a thread: keys are answered meanwhile.
+            await asyncio.to_thread(import_module, f"tui.ui.screens.{name}")
+        frame = self.query_one("#panes")
+        await frame.mount(self.compose_pane, before=self.batches)
+        if "results" not in self._panes:
+            await frame.mount(self.results, after=self.batches)
+        self._panes |= {"compose": self.compose_pane, "results": self.results}
+        self.compose_pane.set_engine(engine)
+        self.results.set_engine(engine)
+        self._complete = True
+        self._show_pane()
+        if self._opening:
+            self.open_job(self._opening)
+        elif self.pane != "batches":
+            self.action_show(self.pane)
+        elif self.has_class("-wide") and self.batches.job is not None:
+            self._follow_job(self.batches.job.id)
 
     def on_screen_resume(self) -> None:
         """Take note of a size that changed while a dialog was open."""
@@ -111,10 +165,9 @@ class MainScreen(Screen[None]):
 
     async def set_engine(self, engine: Engine, state: State) -> None:
         """Give the engine to the panes, and show the jobs as they were listed last."""
-        self.compose_pane.set_engine(engine)
-        self.results.set_engine(engine)
         await self.batches.set_engine(engine, state)
         self._draw_top()
+        await self._fill_up(engine)
 
     def apply(self, changes: Changes) -> None:
         """Show what the engine told."""
@@ -126,17 +179,21 @@ class MainScreen(Screen[None]):
     def watch_pane(self) -> None:
         """Show another pane, and give it the keys unless it has them."""
         self._show_pane()
-        if not self._active.has_focus_within:
+        if self.pane in self._panes and not self._active.has_focus_within:
             self._active.focus_rows()
 
     @property
     def _active(self) -> Pane:
-        panes: dict[PaneName, Pane] = {
-            "compose": self.compose_pane,
-            "batches": self.batches,
-            "results": self.results,
-        }
-        return panes[self.pane]
+        return self._pane_of(self.pane)
+
+    def _pane_of(self, name: PaneName) -> Pane:
+        match name:
+            case "compose":
+                return self.compose_pane
+            case "batches":
+                return self.batches
+            case "results":
+                return self.results
 
     @property
     def active_scope(self) -> Scope:
@@ -145,19 +202,24 @@ class MainScreen(Screen[None]):
 
     def target(self, scope: Scope) -> Pane | None:
         """The pane that carries out the commands of a scope."""
-        panes: tuple[Pane, ...] = (self.compose_pane, self.batches, self.results)
-        return next((pane for pane in panes if pane.SCOPE is scope), None)
+        name = _PANE_OF_SCOPE.get(scope)
+        return None if name is None else self._pane_of(name)
 
     @property
     def table(self) -> VirtualTable:
         """The table that has the keys, else the one of the pane."""
+        from tui.ui.widgets.virtual_table import VirtualTable
+
         focused = self.focused
         if isinstance(focused, VirtualTable):
             return focused
         return self.results.rows_table if self.pane == "results" else self.batches.jobs_table
 
     def open_job(self, job_id: str) -> None:
-        """Show the rows of a job."""
+        """Show the rows of a job, as soon as there is a pane for them."""
+        if not self._complete:
+            self._opening = job_id
+            return
         if self._follow is not None:
             # The list may be about to show another one beside it.
             self._follow.stop()
@@ -185,16 +247,16 @@ class MainScreen(Screen[None]):
     def _show_pane(self) -> None:
         # Set at once rather than by a class: only what is displayed can take the focus.
         beside = self.app.size.width >= WIDE and self.pane != "compose"
-        self.compose_pane.display = self.pane == "compose"
-        self.batches.display = beside or self.pane == "batches"
-        self.results.display = beside or self.pane == "results"
+        for name, pane in self._panes.items():
+            pane.display = name == self.pane or (beside and name != "compose")
         self._draw_top()
 
     def _draw_top(self) -> None:
-        self.top_bar.show(self.pane, self.batches.board)
+        self.top_bar.show(self.pane, self.batches.board if self._panes else None)
 
     def _tick(self) -> None:
-        self.batches.tick()
+        if self._panes:
+            self.batches.tick()
 
     def _pass_done(self) -> None:
         board, job_id = self.batches.board, self.results.job_id
@@ -207,12 +269,7 @@ class MainScreen(Screen[None]):
         # The event may be older than the last change of panes.
         if event.widget is not self.focused:
             return
-        panes: tuple[tuple[PaneName, Pane], ...] = (
-            ("compose", self.compose_pane),
-            ("batches", self.batches),
-            ("results", self.results),
-        )
-        for name, pane in panes:
+        for name, pane in self._panes.items():
             if pane.display and pane in event.widget.ancestors_with_self:
                 self.pane = name
 
@@ -225,7 +282,7 @@ class MainScreen(Screen[None]):
             self._follow = self.set_timer(FOLLOW_PAUSE, lambda: self._follow_job(job_id))
 
     def _follow_job(self, job_id: str | None) -> None:
-        if self.is_attached and self.pane == "batches":
+        if self.is_attached and self._complete and self.pane == "batches":
             self.results.show_job(job_id)
             self._pass_done()
 
@@ -239,6 +296,10 @@ class MainScreen(Screen[None]):
 
     def action_show(self, pane: PaneName) -> None:
         """Go to a pane; Results shows the job under the cursor when it shows none."""
+        if not self._complete:
+            # Shown as soon as it is there.
+            self.pane = pane
+            return
         if pane == "results" and self.results.job_id is None and self.batches.job is not None:
             self.results.show_job(self.batches.job.id)
         self.pane = pane
@@ -254,6 +315,12 @@ class MainScreen(Screen[None]):
         if not self._active.go_back() and self.pane != "batches":
             self.action_show("batches")
 
+
+_PANE_OF_SCOPE: dict[Scope, PaneName] = {
+    Scope.COMPOSE: "compose",
+    Scope.BATCHES: "batches",
+    Scope.RESULTS: "results",
+}
 
 _TOO_SMALL = content(
     [

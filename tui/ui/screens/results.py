@@ -14,16 +14,15 @@ from tui.ui.commands import Scope, bindings
 from tui.ui.dialogs.columns import ColumnsDialog
 from tui.ui.dialogs.filters import FiltersAnswer, FiltersDialog
 from tui.ui.messages import (
-    CopyRequested,
     ExportRequested,
     ExternalRequested,
     JobRequested,
     MediaRequested,
     RetryRequested,
     SchemaRequested,
-    StateChanged,
 )
 from tui.ui.screens.results_view import ResultsView
+from tui.ui.signals import CopyRequested, StateChanged
 from tui.ui.widgets.group_source import group_words
 from tui.ui.widgets.row_columns import chosen_columns, offered, usual_keys
 from tui.ui.widgets.row_source import RowSource

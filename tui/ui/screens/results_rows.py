@@ -13,7 +13,7 @@ from tui.core.jobs import Job
 from tui.errors import BatchdeckError
 from tui.ui.rowquery import RowQuery
 from tui.ui.screens.rowsearch import Question, RowSearch
-from tui.ui.state import State, TableLook
+from tui.ui.state import RowsAsked, State, TableLook
 from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part
 from tui.ui.widgets.chip_bar import Chip, ChipBar
@@ -162,6 +162,14 @@ class ResultsRows(CommandTarget, Vertical):
     @on(VirtualTable.ColumnResized, "#rows")
     def _column_resized(self, event: VirtualTable.ColumnResized) -> None:
         self.note_look(widths=self.look.widths | {event.column: event.width})
+
+    def remember(self) -> None:
+        """Note which rows of the job are looked at, for the next time it is opened."""
+        if self._job is None:
+            return
+        asked = RowsAsked(self._query.where, self._query.sort.column, self._query.sort.descending)
+        usual = RowsAsked("", self.look.sort, self.look.descending)
+        self.state.note_rows(self._job.id, None if asked == usual else asked)
 
     def note_look(self, **changes: object) -> None:
         """Remember how the table is arranged for this kind of job."""

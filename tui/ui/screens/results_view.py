@@ -14,9 +14,10 @@ from tui.core.filtering import RowSelection, RowSort, SortColumn
 from tui.core.jobs import Job
 from tui.errors import BatchdeckError
 from tui.ui.commands import Scope
-from tui.ui.messages import Changes
 from tui.ui.rowquery import RowQuery
 from tui.ui.screens.results_rows import ResultsRows
+from tui.ui.signals import Changes
+from tui.ui.state import RowsAsked
 from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.job_head import JobHead
 from tui.ui.widgets.row_columns import chosen_columns
@@ -88,9 +89,10 @@ class ResultsView(ResultsRows):
         self._engine = engine
 
     def show_job(self, job_id: str | None) -> None:
-        """Show another job, unfiltered, from its first row."""
+        """Show another job from its first row, by the filter that it had last."""
         if job_id == self.job_id:
             return
+        self.remember()
         self._search.forget()
         self._inputs.close()
         self._inputs = NoInputs()
@@ -112,13 +114,15 @@ class ResultsView(ResultsRows):
         self.update_commands()
 
     def _open_table(self, job: Job) -> None:
-        """Arrange the table as this kind of job had it last, and fill it."""
+        """Arrange the table as this job, else this kind of job, had it last, and fill it."""
         assert self._engine is not None
         self._inputs = self._engine.history.inputs(job.id)
         look = self.look
         self._rows.set_columns(chosen_columns(look, self._inputs.columns))
-        sort = RowSort(column=cast(SortColumn, look.sort), descending=look.descending)
-        self._query = RowQuery(sort=sort)
+        asked = self.state.rows.get(job.id) or RowsAsked("", look.sort, look.descending)
+        sort = RowSort(column=cast(SortColumn, asked.sort), descending=asked.descending)
+        self._query = RowQuery(asked.where, sort)
+        self._filter.restore(asked.where)
         self._rows.show_sort(sort.column, descending=sort.descending)
         total = job.counts.total
         self._show_rows(RowSelection(seqs=range(total), total=total), keep_cursor=False)

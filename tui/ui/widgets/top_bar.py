@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,8 +13,10 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.ui.board import Board
 from tui.ui.tones import Part, content
+
+if TYPE_CHECKING:
+    from tui.ui.board import Board
 
 PaneName = Literal["compose", "batches", "results"]
 

@@ -1,0 +1,87 @@
+"""The keys at the bottom are all to be seen at 80 columns, on every screen and step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.widgets import Footer
+
+from tests.ui.conftest import BatchdeckPilot, fake_app, real_app, running, until
+from tests.ui.wholes import ReadingEngine, two_jobs
+from tui.paths import Paths
+from tui.ui.app import BatchdeckApp
+from tui.ui.screens.compare import CompareScreen
+from tui.ui.screens.compose.check import CheckStep
+from tui.ui.screens.compose.template import TemplateStep
+from tui.ui.screens.summary import SummaryScreen
+
+
+async def fits(app: BatchdeckApp, pilot: BatchdeckPilot) -> None:
+    footer = app.screen.query_one(Footer)
+    await until(pilot, lambda: [child for child in footer.children if child.display])
+    await pilot.pause()
+    assert footer.size.width == 80
+    assert footer.max_scroll_x == 0, [str(child) for child in footer.children]
+
+
+@pytest.fixture
+def reading(paths: Paths) -> Iterator[ReadingEngine]:
+    two_jobs(paths)
+    engine = ReadingEngine(paths)
+    yield engine
+    engine._real.close()
+
+
+async def test_on_a_summary(reading: ReadingEngine) -> None:
+    app = fake_app(reading)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press("u")
+        await until(pilot, lambda: app.screen.query("Card"))
+        assert isinstance(app.screen, SummaryScreen)
+        await fits(app, pilot)
+        await pilot.press("tab")
+        await fits(app, pilot)
+
+
+async def test_on_a_comparison(reading: ReadingEngine) -> None:
+    app = fake_app(reading)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press("equals_sign")
+        await until(pilot, lambda: app.screen.query("#choose-list"))
+        await pilot.press("enter")
+        await until(pilot, lambda: getattr(app.screen, "difference", None) is not None)
+        assert isinstance(app.screen, CompareScreen)
+        await fits(app, pilot)
+        await pilot.press("tab")
+        await fits(app, pilot)
+
+
+async def test_on_the_steps_of_compose(paths: Paths, tmp_path: Path) -> None:
+    table = tmp_path / "reviews.csv"
+    table.write_text("id,text\nr1,Good\nr2,Bad\n", "utf-8")
+    requests = tmp_path / "requests.jsonl"
+    body = '{"model": "m", "messages": [{"role": "user", "content": "hello"}]}'
+    line = f'"method": "POST", "url": "/v1/chat/completions", "body": {body}'
+    requests.write_text(f'{{"custom_id": "r1", {line}}}\n', "utf-8")
+    app = real_app(paths)
+    async with running(app) as pilot:
+        compose = app.main.compose_pane
+        await pilot.press("1")
+        await fits(app, pilot)
+        compose.open_file(table)
+        await until(pilot, lambda: isinstance(compose.step, TemplateStep))
+        await fits(app, pilot)
+        for _ in range(6):
+            # Each field may bring keys of its own.
+            await pilot.press("tab")
+            await fits(app, pilot)
+        compose.open_file(requests)
+        await until(pilot, lambda: isinstance(compose.step, CheckStep))
+        await fits(app, pilot)
+        for _ in range(4):
+            await pilot.press("tab")
+            await fits(app, pilot)

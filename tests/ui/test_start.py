@@ -1,0 +1,73 @@
+"""The frame comes first, then the list, then the other panes; what is asked early is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import Any, cast
+
+import pytest
+
+from tests.ui.conftest import fake_app, running, screen_text, until
+from tests.ui.fakes import NOW, FakeEngine, a_job
+from tui.config import Config
+from tui.ui.app import BatchdeckApp
+
+
+def test_the_frame_loads_neither_panes_nor_engine_nor_commands() -> None:
+    code = """
+import json, sys
+import tui.cli, tui.cli.dashboard, tui.configstart, tui.ui.start
+print(json.dumps(sorted(name for name in sys.modules if name.startswith("tui."))))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    late = ("tui.engine", "tui.store", "tui.compose", "tui.providers", "tui.cli.jobs")
+    assert not [name for name in loaded if name.startswith(late)]
+    assert {name for name in loaded if name.startswith("tui.ui.screens.")} == {
+        "tui.ui.screens.main"
+    }
+    assert "tui.ui.messages" not in loaded
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+async def test_a_pane_that_is_asked_for_before_it_is_there_is_shown_then(
+    engine: FakeEngine, size: tuple[int, int]
+) -> None:
+    engine.history.add(a_job())
+    opened = asyncio.Event()
+
+    async def open_engine() -> Any:
+        await opened.wait()
+        return engine
+
+    app = BatchdeckApp(engine.paths, Config(), cast("Any", open_engine), now=lambda: NOW)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: "Opening the history" in screen_text(app))
+        await pilot.press("1")
+        opened.set()
+        await until(pilot, lambda: app.deck is not None)
+        assert app.main.pane == "compose"
+        await until(pilot, lambda: app.main.compose_pane.has_focus_within)
+        assert app.main.compose_pane.display and not app.main.batches.display
+
+
+async def test_a_job_that_is_opened_early_is_shown_when_there_is_a_pane(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    fill_up = app.main._fill_up
+
+    async def asked_first(opened: Any) -> None:
+        app.main.open_job("job0000001")
+        assert app.main.pane == "batches"
+        await fill_up(opened)
+
+    monkeypatch.setattr(app.main, "_fill_up", asked_first)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.results.job_id == "job0000001")
+        assert app.main.pane == "results"
+        await until(pilot, lambda: app.main.results.rows_table.has_focus)
