@@ -14,9 +14,9 @@ from tests.ui.conftest import real_app, running, screen_text, until
 from tui.compose.sources.source import Source
 from tui.engine.events import JobDeleted, JobImported
 from tui.paths import Paths
-from tui.ui.messages import EngineChanged
 from tui.ui.screens.compose import opening
 from tui.ui.screens.compose.template import TemplateStep
+from tui.ui.signals import EngineChanged
 
 
 async def test_a_form_that_is_left_while_it_is_built_ends_quietly(

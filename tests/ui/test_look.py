@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.conftest import fake_app, screen_text, until
+from tests.ui.conftest import fake_app, real_app, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
 from tui.config import Config
 from tui.core.counts import Counts, RemoteCounts
 from tui.core.jobs import Batch, Cost
 from tui.core.status import BatchStatus, Submission
+from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
+from tui.ui.screens.compose.template import TemplateStep
+from tui.ui.widgets.compose_text import PlainArea
 from tui.ui.widgets.error_groups import ErrorGroups
 
 SIZES = [(80, 24), (120, 36)]
@@ -226,3 +229,31 @@ def test_export_dialog(filled: FakeEngine, snap_compare: Any) -> None:
         await pilot.pause()
 
     assert snap_compare(fake_app(filled), terminal_size=(80, 24), run_before=steps)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (140, 40)], ids=["80x24", "140x40"])
+def test_a_template(
+    paths: Paths,
+    snap_compare: Any,
+    size: tuple[int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "reviews.csv").write_text('id,text,stars\nr1,"The lamp works",5\n', "utf-8")
+    monkeypatch.chdir(tmp_path)
+    app = real_app(paths)
+
+    async def steps(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: app.deck is not None)
+        app.main.action_show("compose")
+        pane = app.main.compose_pane
+        pane.open_source("reviews.csv")
+        await until(pilot, lambda: isinstance(pane.step, TemplateStep))
+        await until(pilot, lambda: isinstance(app.focused, PlainArea))
+        await pilot.press(*"Sum up {text}".replace(" ", "_"))
+        await until(pilot, lambda: "Sum_up_The lamp works" in screen_text(app))
+        # A cursor blinks in a text.
+        await pilot.press("escape")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")
+
+    assert snap_compare(app, terminal_size=size, run_before=steps)

@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Select
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
@@ -56,7 +57,7 @@ class TableOptions(Horizontal):
         """Delimiter, header, encoding."""
         encoding, cells, header = self._found
         header = header if header in _HEADERS else next(iter(_HEADERS))
-        fields = (
+        fields: tuple[Widget, ...] = (
             Select[str](list(DELIMITERS.items()), prompt=cells, compact=True, id="table-delimiter"),
             Select[bool](list(_HEADERS.items()), prompt=header, compact=True, id="table-header"),
             Input(placeholder=encoding, compact=True, id="table-encoding"),
