@@ -98,6 +98,7 @@ async def test_an_account_is_chosen_by_mouse(engine: FakeEngine) -> None:
     engine.history.add(a_job(1), a_job(2, account="work"))
     app = fake_app(engine)
     async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
         await pilot.press("a")
         await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
         await pilot.pause()
