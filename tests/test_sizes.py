@@ -10,11 +10,8 @@ PACKAGE = Path(tui.__file__).parent
 MOST = 350
 
 LONG: dict[str, str] = {
-    "store/history.py": "the one face that the history has for every other room",
     "ui/commands.py": "the one table of commands, an entry a command",
     "ui/screens/batches.py": "the pane's widgets with the answers to their messages",
-    "ui/screens/compose/pane.py": "the pane's steps, which share one draft",
-    "ui/screens/compose/template.py": "the form: a field for each thing that a template says",
 }
 """Files of more than ``MOST`` lines, and why each is one file."""
 

@@ -91,7 +91,7 @@ def keeping_flags(until: float | None, now: float) -> list[Flag]:
     if until <= now:
         return [Flag("kept", text, "lost", "late")]
     hours = (until - now) / HOUR
-    short = f"{hours / 24:.0f}d left" if hours >= 24 else f"{hours:.0f}h left"
+    short = f"{int(hours // 24)}d left" if hours >= 24 else f"{int(hours)}h left"
     return [Flag("kept", text, short, "late")]
 
 

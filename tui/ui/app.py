@@ -87,6 +87,7 @@ class BatchdeckApp(ThemedApp):
         self.journal = Journal(paths.log_file, now)
         self.engine: Engine | None = None
         self.deck: Work | None = None
+        self._early: list[WorkRequested] = []
         self.herald: Herald | None = None
         self.complaint: BatchdeckError | None = None
         self.main = MainScreen(now=now)
@@ -145,6 +146,8 @@ class BatchdeckApp(ThemedApp):
         self._show_title()
         if self.complaint is not None:
             self.deck.complain(self.complaint)
+        for asked in self._early:
+            self.deck.take(asked)
 
     def _show_title(self) -> None:
         if self.herald is not None:
@@ -194,7 +197,10 @@ class BatchdeckApp(ThemedApp):
 
     @on(WorkRequested)
     def _work_requested(self, event: WorkRequested) -> None:
-        if self.deck is not None:
+        if self.deck is None:
+            # What is asked for while the program starts is done when it has.
+            self._early.append(event)
+        else:
             self.deck.take(event)
 
     @on(StateChanged)

@@ -144,8 +144,11 @@ class MainScreen(Screen[None]):
             # In a thread: keys are answered meanwhile.
             await asyncio.to_thread(import_module, f"tui.ui.screens.{name}")
         frame = self.query_one("#panes")
+        # Out of sight until it is their turn: the list would be squeezed for a moment.
+        self.compose_pane.display = False
         await frame.mount(self.compose_pane, before=self.batches)
         if "results" not in self._panes:
+            self.results.display = False
             await frame.mount(self.results, after=self.batches)
         self._panes |= {"compose": self.compose_pane, "results": self.results}
         self.compose_pane.set_engine(engine)

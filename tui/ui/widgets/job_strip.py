@@ -164,7 +164,10 @@ def _headline(view: JobView, now: float) -> list[Part]:
     job = view.job
     parts: list[Part] = []
     for flag in view.flags(now):
-        parts += [(f"! {flag.text}   ", "bad" if flag.urgency == "late" else "warn")]
+        tone: Tone = "bad" if flag.urgency == "late" else "warn"
+        what, colon, state = flag.text.partition(": ")
+        # On two lines: at 120 columns half of them are the timeline's.
+        parts += [(f"! {what}:\n  {state}   " if colon else f"! {what}   ", tone)]
         if flag.kind == "kept":
             parts += [("ctrl+r", "accent"), (" fetches what there is   ", "muted")]
         elif flag.kind == "unsure":

@@ -190,6 +190,9 @@ class CheckStep(Step):
             self._draw_report()
             self._price(generation)
         self._draw_buttons()
+        if self._problems.has_focus:
+            # It had the keys because nothing could be sent yet.
+            self.focus_first()
         if self._submit and report is not None and not self.why_not("submit"):
             self._submit = False
             self.do_submit()
