@@ -113,24 +113,30 @@ async def compose(shooter: Shooter) -> None:
 
 async def template(shooter: Shooter) -> None:
     """A table, its template, the preview, and the answer to a row that was tried."""
-    await shooter.press("1")
-    await shooter.until(lambda: shooter.app.main.query("#start-list"))
-    shooter.app.main.compose_pane.open_source(str(shop_table()), "sandbox")
-    await shooter.until(lambda: shooter.app.main.query("#preview"))
-    step = shooter.app.main.compose_pane.step
-    assert isinstance(step, TemplateStep)
-    await shooter.until(lambda: step.sketch)
+    await open_shop(shooter)
     await shooter.press("t")
     await shooter.until(lambda: shooter.app.main.query("PreviewPanel.-answered"))
     await shooter.take("template")
 
 
-def shop_table() -> Path:
-    """The sample of products, at a place that pictures may show."""
+async def open_shop(shooter: Shooter) -> None:
+    """Show the sample of products with its template, from a place that pictures may show."""
     table = Path(tempfile.gettempdir()) / "shop" / PRODUCTS.name
     table.parent.mkdir(exist_ok=True)
     table.write_bytes(PRODUCTS.read_bytes())
-    return table
+    pane = shooter.app.main.compose_pane
+
+    def is_drawn() -> object:
+        step = pane.step
+        return step is not before and isinstance(step, TemplateStep) and step.sketch
+
+    await shooter.press("1")
+    await shooter.until(lambda: shooter.app.main.query("#start-list"))
+    # The form keeps what was in it before: the template that comes with the sample.
+    for source in (PRODUCTS, table):
+        before = pane.step
+        pane.open_source(str(source), "sandbox")
+        await shooter.until(is_drawn)
 
 
 def _paint(svg: str, path: Path) -> None:

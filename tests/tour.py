@@ -14,13 +14,12 @@ from pathlib import Path
 
 import msgspec
 
-from tests.screenshots import FOLDER, JOB, Shooter, shop_table
+from tests.screenshots import FOLDER, JOB, Shooter, open_shop
 from tui.config import load_config
 from tui.engine.demo import seed_demo
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.screens.compose.template import TemplateStep
 
 SIZE = (112, 32)
 SECONDS = 4.0
@@ -85,13 +84,7 @@ async def walk(tour: Tour) -> None:
     assert board is not None
     await shooter.until(lambda: any(view.done for view in board.live()))
     await tour.frame("Every job of every provider: progress, failures, time left, cost")
-    await shooter.press("1")
-    await shooter.until(lambda: main.query("#start-list"))
-    main.compose_pane.open_source(str(shop_table()), "sandbox")
-    await shooter.until(lambda: main.query("#preview"))
-    step = main.compose_pane.step
-    assert isinstance(step, TemplateStep)
-    await shooter.until(lambda: step.sketch)
+    await open_shop(shooter)
     await tour.frame("A table and a template: rows as they will be sent, tokens, cost")
     await shooter.press("t")
     await shooter.until(lambda: main.query("PreviewPanel.-answered"))

@@ -56,9 +56,12 @@ async def fill(pilot: BatchdeckPilot, step: TemplateStep, text: str, pairs: dict
         rows.query(Input).first().focus()
         for word in (word for pair in pairs.items() for word in pair):
             await pilot.press(*(c if c != " " else "space" for c in word), "enter")
+    # The preview of the kind before may still stand there.
     await until(
-        pilot, lambda: step.sketch and "document" not in step.sketch.rows[0].request["body"]
+        pilot,
+        lambda: step.sketch and step.sketch.rows[0].request["body"]["model"] == step.text.kind,
     )
+    await until(pilot, lambda: "document" not in step.sketch.rows[0].request["body"])  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("kind", "down", "text", "pairs", "word"), FORMS)
