@@ -144,6 +144,7 @@ def test_compose(engine: FakeEngine, snap_compare: Any) -> None:
 
     async def steps(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: app.main.compose_pane.why_not("submit") == "")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(80, 24), run_before=steps)

@@ -167,6 +167,7 @@ async def test_the_sample_shows_the_whole_loop(paths: Paths) -> None:
         await pilot.press("T")
         await until(pilot, lambda: "Ready to send" in screen_text(app))
         assert app.main.compose_pane.account == "sandbox"
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")

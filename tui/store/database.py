@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tui.errors import HistoryError
+from tui.store.alone import alone
 from tui.store.migrations import migrate
 
 _BUSY_SECONDS = 30.0
@@ -63,11 +64,12 @@ class Database:
         self._readers: list[tuple[int, sqlite3.Connection]] = []
         self._closed = False
         try:
-            if not path.exists():
-                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-            self._writer = self._connect()
-            self._writer.execute("PRAGMA journal_mode=WAL")
-            migrate(self._writer, path)
+            with alone(path.with_name(f".{path.name}.opening")):
+                if not path.exists():
+                    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+                self._writer = self._connect()
+                self._writer.execute("PRAGMA journal_mode=WAL")
+                migrate(self._writer, path)
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise history_error(error, path) from error
 

@@ -111,7 +111,7 @@ def _facts(view: JobView, now: float, width: int) -> list[Part]:
         ("account", account),
         ("model", " · ".join(filter(None, (model, *rest)))),
         ("cost", "" if cost == "-" else cost),
-        ("results", keeping_words(min(ends), now) if ends else ""),
+        ("results", keeping_words(min(ends), now).removeprefix("results ") if ends else ""),
         ("tags", tag_words(job.tags)),
         ("note", one_line(job.note, 300)),
     ]
