@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keyring.core
 import pytest
 
 from .conftest import Run, request_line
@@ -35,7 +36,9 @@ def database(home: Path) -> sqlite3.Connection:
     return sqlite3.connect(home / "history.db", isolation_level=None)
 
 
-def test_all_is_well(run: Run, job: dict[str, Any]) -> None:
+def test_all_is_well(run: Run, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever an earlier test has chosen: the environment of this one decides.
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
     done = run("doctor", "--json")
     assert done.code == 0, done.err
     report = done.document
