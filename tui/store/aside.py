@@ -33,9 +33,6 @@ _LARGE = 8 << 20
 _NICE = 5
 """How far the process stands back: the screen is drawn first."""
 
-_SWITCH_SECONDS = 0.0005
-"""How soon its two threads take turns; by default one waits ten times as long for the other."""
-
 _SECONDS = 10.0
 """How long a process may take to end."""
 
@@ -218,7 +215,6 @@ def _stand_back() -> None:
     """Arrange the process for its only work."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     # Rows are many objects and no cycles: looking for some is a tenth of the work.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
