@@ -22,7 +22,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.benchmarks.histories import collect, fresh_batches, write_results
+from tests.benchmarks.histories import collect, collector_for, fresh_batches, write_results
 from tests.benchmarks.rounds import Aim, cpu_seconds, measure, table
 from tui.core.jobs import Batch
 from tui.store.files import result_file
@@ -115,11 +115,16 @@ def main() -> None:
                 history.close()
                 shutil.rmtree(history.paths.data)
 
+        def with_collector() -> None:
+            history, batch = taken()
+            asyncio.run(collect(collectors[history], batch, results))
+
+        collectors = {history: collector_for(history) for history, _ in ready}
         more = others(results, folder)
         own: dict[str, Callable[[], object]] = {
             "bare msgspec decode loop": lambda: bare(results),
             "index from the disk": lambda: index(*taken(), results),
-            "collect + index": lambda: asyncio.run(collect(*taken(), results)),
+            "collect + index": with_collector,
         }
         medians = measure({**own, **more}, options.rounds, tidy=tidy)
         work = measure(own, _WORK_ROUNDS, clock=cpu_seconds, tidy=tidy)

@@ -19,6 +19,7 @@ from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus
 from tui.engine.engine import Engine
 from tui.paths import Paths
+from tui.ui import garbage
 from tui.ui.app import BatchdeckApp
 
 
@@ -48,7 +49,9 @@ def main() -> None:
         return engine
 
     paths = Paths.find(home)
-    BatchdeckApp(paths, Config(), open_engine).run()
+    app = BatchdeckApp(paths, Config(), open_engine)
+    app.when_started = garbage.keep_what_is_there
+    app.run()
 
 
 if __name__ == "__main__":

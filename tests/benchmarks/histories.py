@@ -179,14 +179,18 @@ class FileDialect:
             yield Download(chunks(), appends=False, growing=False, total=size)
 
 
-async def collect(history: History, batch: Batch, results: Path) -> None:
-    """Stream a result file to the disk and index behind it, with the engine's collector."""
+def collector_for(history: History) -> Collector:
+    """The engine's collector, as it is there when the engine runs."""
     paths = history.paths
-    context = Context(paths, history, Accounts(paths, Config()), EventBus(), time.time)
+    return Collector(Context(paths, history, Accounts(paths, Config()), EventBus(), time.time))
+
+
+async def collect(collector: Collector, batch: Batch, results: Path) -> None:
+    """Stream a result file to the disk and index behind it, with the engine's collector."""
     remote = RemoteBatch(
         id="r", status=BatchStatus.COMPLETED, raw_status="completed", results=(SOURCE,)
     )
-    await Collector(context).fetch(FileDialect(results), batch, remote)  # type: ignore[arg-type]
+    await collector.fetch(FileDialect(results), batch, remote)  # type: ignore[arg-type]
 
 
 def fresh_batches(folder: Path, rows: int) -> Iterator[tuple[History, Batch]]:

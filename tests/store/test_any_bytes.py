@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -126,27 +127,24 @@ def test_a_last_line_without_an_end_is_no_row_until_the_file_is_complete(desk: D
         assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
 
 
-@pytest.mark.parametrize("way", ["run", "run_ahead"])
-def test_a_file_that_grows_while_it_is_read(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+def test_a_file_that_grows_while_it_is_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was a cut line when it was read is whole when the next slice is."""
     whole = b"".join(line(name, text="x") + b"\n" for name in ("a", "b", "c"))
     job = desk.job(["a", "b", "c"])
     batch = desk.batch(job)
     file = desk.write(batch, whole[: len(whole) // 2])
     indexer = indexing.ResultIndexer(desk.database, batch.id, file)
-    read = indexing.ResultIndexer._read
-    slices: list[object] = []
+    read = indexing.Slice.read
+    slices: list[bool] = []
 
-    def read_and_grow(self: indexing.ResultIndexer, *values: object) -> object:
-        found = read(self, *values)  # type: ignore[arg-type]
+    def read_and_grow(self: indexing.Slice, *values: Any) -> bool:
+        found = read(self, *values)
         if not slices:
             desk.write(batch, whole[len(whole) // 2 :])
         slices.append(found)
         return found
 
-    monkeypatch.setattr(indexing.ResultIndexer, "_read", read_and_grow)
-    assert getattr(indexer, way)(complete=False) == 3
+    monkeypatch.setattr(indexing.Slice, "read", read_and_grow)
+    assert indexer.run(complete=False) == 3
     assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
     assert desk.history.strays(job).unreadable == 0

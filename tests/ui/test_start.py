@@ -71,3 +71,32 @@ async def test_a_job_that_is_opened_early_is_shown_when_there_is_a_pane(
         await until(pilot, lambda: app.main.results.job_id == "job0000001")
         assert app.main.pane == "results"
         await until(pilot, lambda: app.main.results.rows_table.has_focus)
+
+
+async def test_what_lives_as_long_as_the_program_is_left_out_of_the_search_for_garbage_once(
+    engine: FakeEngine,
+) -> None:
+    told: list[bool] = []
+    app = fake_app(engine)
+    app.when_started = lambda: told.append(app.deck is not None)
+    async with running(app) as pilot:
+        await until(pilot, lambda: bool(told))
+        assert told == [True]
+
+
+def test_the_program_starts_without_a_search_and_goes_on_with_short_ones() -> None:
+    code = """
+import gc, json
+from tui.ui import garbage
+gc.disable()
+garbage.keep_what_is_there()
+print(json.dumps([gc.isenabled(), gc.get_freeze_count() > 1000]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [True, True]
+
+
+def test_a_key_is_seen_within_two_short_frames() -> None:
+    code = "import tui.ui.app, textual.constants; print(textual.constants.MAX_FPS)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) >= 120

@@ -62,6 +62,11 @@ def _open_demo(home: Path | None, file: Path | None) -> int:
 
 
 def _open(home: Path | None, file: Path | None, *, demo: bool) -> int:
+    import gc
+
+    # Until the dashboard is there: looking for garbage among what is imported finds none, and
+    # costs a tenth of a second before the first paint.
+    gc.disable()
     from tui.configstart import load_what_can_be_used
     from tui.paths import Paths
     from tui.ui.start import run_dashboard

@@ -141,8 +141,7 @@ def plain_text(body: Body) -> str | None:
 def answer_of(body: Body) -> Answer:
     """Read one decoded response body."""
     answer = Answer(model=body.model)
-    if body.usage is not None:
-        answer.usage = usage_of(body.usage)
+    answer.usage = usage_of(body.usage)
     if body.billing_cost is not None:
         answer.cost = _finite(body.billing_cost.credits)
     if body.choices is not None:
@@ -161,12 +160,13 @@ def answer_of(body: Body) -> Answer:
     return answer
 
 
-NO_USAGE = Usage()
-"""Where a body says nothing of tokens."""
+_NO_USAGE = Usage()
 
 
-def usage_of(usage: _Usage) -> Usage:
-    """Tokens in any of the spellings."""
+def usage_of(usage: _Usage | None) -> Usage:
+    """Tokens in any of the spellings; nothing where a body says nothing of them."""
+    if usage is None:
+        return _NO_USAGE
     details = usage.prompt_tokens_details or usage.input_tokens_details
     cached = details.cached_tokens if details is not None else usage.cache_read_input_tokens
     whole = usage.prompt_tokens

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from tui.core.bodies import NO_USAGE, Answer, Body, Number, answer_of, plain_text, usage_of
+from tui.core.bodies import Answer, Body, Number, answer_of, plain_text, usage_of
 from tui.core.outcome import Outcome
 from tui.core.retrying import retryable
 from tui.core.rows import RowError, RowResult
@@ -67,18 +67,23 @@ def read_openai_line(line: bytes, rules: Mapping[str, bool] | None = None) -> Ro
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_oddly_shaped(line, rules)
     response = fast.response
-    if fast.error or response is None or response.body is None or response.body.error:
-        return _read_oddly_shaped(line, rules)
-    status = response.status_code
-    if status is not None and not 200 <= status < 300:
+    if fast.error or response is None:
         return _read_oddly_shaped(line, rules)
     body = response.body
+    status = response.status_code
+    if body is None or body.error or (status != 200 and not _is_fine(status)):
+        return _read_oddly_shaped(line, rules)
     text = plain_text(body)
     if text is None:
         return _answered(fast.custom_id, status, answer_of(body), rules)
-    usage = NO_USAGE if body.usage is None else usage_of(body.usage)
     # By place, not by name: this line runs once for nearly every row that there is.
-    return RowResult(fast.custom_id, _SUCCEEDED, status, None, "stop", body.model, text, usage)
+    return RowResult(
+        fast.custom_id, _SUCCEEDED, status, None, "stop", body.model, text, usage_of(body.usage)
+    )
+
+
+def _is_fine(status: int | None) -> bool:
+    return status is None or 200 <= status < 300
 
 
 def _answered(
@@ -175,7 +180,7 @@ def _status(value: Any) -> int | None:
 
 def _is_answer(status: int | None, body: Any) -> bool:
     """Is it a body of a row that worked, and not one that tells of an error only?"""
-    if not isinstance(body, dict) or not (status is None or 200 <= status < 300):
+    if not isinstance(body, dict) or not _is_fine(status):
         return False
     return not body.get("error") or bool(body.get("choices"))
 

@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
@@ -23,16 +22,16 @@ from tui.core.readers import READERS
 from tui.core.rules import RetryRules
 from tui.errors import HistoryError
 from tui.store.database import Database
-from tui.store.indexing import ResultFile, ResultIndexer
+from tui.store.indexing import SLICE_BYTES_ALONE, ResultFile, ResultIndexer
+
+if TYPE_CHECKING:
+    import subprocess
 
 _LARGE = 8 << 20
 """Bytes left to read for which a process is worth its start, a tenth of a second."""
 
 _NICE = 5
 """How far the process stands back: the screen is drawn first."""
-
-_SWITCH_SECONDS = 0.0005
-"""How soon its two threads take turns; by default one waits ten times as long for the other."""
 
 _SECONDS = 10.0
 """How long a process may take to end."""
@@ -52,7 +51,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[str, bool]
     only: list[int] | None = None
 
-    def indexer(self, database: Database) -> ResultIndexer:
+    def indexer(self, database: Database, **more: int) -> ResultIndexer:
         """An indexer that goes on where the history says that the file is known."""
         indexed, lines = database.read.execute(
             "SELECT indexed, lines FROM files WHERE pk=?", (self.pk,)
@@ -64,6 +63,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             reader=READERS[self.style],
             rules=RetryRules(self.rules),
             only=None if self.only is None else frozenset(self.only),
+            **more,
         )
 
 
@@ -144,6 +144,8 @@ class FileIndexer:
                 # What was not sent yet to a process that died is of no use any more.
                 with contextlib.suppress(OSError):
                     stream.close()
+        import subprocess
+
         try:
             process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
@@ -161,6 +163,9 @@ class FileIndexer:
         self.lines = lines
 
     def _start(self) -> None:
+        # Not above: the process itself has no use for it, and starts sooner without.
+        import subprocess
+
         root = str(Path(__file__).resolve().parents[2])
         # A key is of no use there.
         kept = {name: value for name, value in os.environ.items() if "KEY" not in name}
@@ -210,7 +215,6 @@ def _stand_back() -> None:
     """Arrange the process for its only work."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     # Rows are many objects and no cycles: looking for some is a tenth of the work.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
@@ -223,16 +227,14 @@ def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
     task = msgspec.json.decode(orders.readline(), type=Task)
     database = Database(Path(task.database))
     try:
-        indexer = task.indexer(database)
+        indexer = task.indexer(database, slice_bytes=SLICE_BYTES_ALONE)
         for order in orders:
             try:
-                indexer.run_ahead(
-                    complete=order.strip() == b"end", stop=lambda: os.getppid() != parent
-                )
+                indexer.run(complete=order.strip() == b"end", stop=lambda: os.getppid() != parent)
                 answer = _Answer(indexer.indexed, indexer.lines)
             except HistoryError as error:
                 answer = _Answer(message=error.message, hint=error.hint)
-                indexer = task.indexer(database)
+                indexer = task.indexer(database, slice_bytes=SLICE_BYTES_ALONE)
             except OSError as error:
                 answer = _Answer(message=f"{task.path} cannot be read: {error.strerror}")
             answers.write(msgspec.json.encode(answer) + b"\n")
@@ -243,3 +245,5 @@ def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
 
 if __name__ == "__main__":
     _serve(sys.stdin.buffer, sys.stdout.buffer)
+    # The history is closed: nothing is left that an orderly end would tidy.
+    os._exit(0)

@@ -175,22 +175,42 @@ def _counted_by_range(
     connection: sqlite3.Connection, job_pk: int, ranges: Sequence[tuple[int, int, int]]
 ) -> Iterator[_Counted]:
     """The index alone is read: of a million rows that is a hundredth of the pages."""
-    for group, code, count, first in connection.execute(
-        "SELECT error_group, outcome, count(*), min(seq)"
-        " FROM results INDEXED BY results_to_look_at"
-        " WHERE job=? AND outcome>1 GROUP BY error_group, outcome",
-        (job_pk,),
-    ).fetchall():
+    for group, code, first in _kinds(connection, job_pk):
+        # One outcome as a range: with `=` SQLite goes by the other bound and compares each row.
+        these = (
+            "FROM results INDEXED BY results_to_look_at"
+            " WHERE job=? AND error_group IS ? AND outcome BETWEEN ? AND ? AND outcome>1"
+        )
+        values = (job_pk, group, code, code)
+        (count,) = connection.execute(f"SELECT count(*) {these}", values).fetchone()
         batches = {
             batch
             for batch, start, end in ranges
             if connection.execute(
-                "SELECT 1 FROM results INDEXED BY results_to_look_at WHERE job=?"
-                " AND error_group IS ? AND outcome=? AND outcome>1 AND seq BETWEEN ? AND ?",
-                (job_pk, group, code, start, end),
+                f"SELECT 1 {these} AND seq BETWEEN ? AND ? LIMIT 1", (*values, start, end)
             ).fetchone()
         }
         yield group, code, batches, count, first
+
+
+def _kinds(connection: sqlite3.Connection, job_pk: int) -> Iterator[tuple[int | None, int, int]]:
+    """Each group and outcome that rows have, with the first of these rows.
+
+    From one to the next by the index: a GROUP BY would look at every row, which takes three
+    times as long as counting them.
+    """
+    head = "SELECT error_group, outcome, seq FROM results INDEXED BY results_to_look_at WHERE job=?"
+    tail = "AND outcome>1 ORDER BY error_group, outcome, seq LIMIT 1"
+    within = f"{head} AND error_group IS ? AND outcome BETWEEN ?+1 AND {len(OUTCOMES)} {tail}"
+    after = f"{head} AND error_group > coalesce(?, -1) {tail}"
+    found = connection.execute(f"{head} {tail}", (job_pk,)).fetchone()
+    while found is not None:
+        yield found
+        group, outcome, _ = found
+        found = (
+            connection.execute(within, (job_pk, group, outcome)).fetchone()
+            or connection.execute(after, (job_pk, group)).fetchone()
+        )
 
 
 def _spoken(record: tuple[Any, ...], outcome: Outcome) -> dict[str, Any]:

@@ -10,11 +10,10 @@ import itertools
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from tui.core.outcome import OUTCOME_CODES
 from tui.core.results import read_openai_line
@@ -30,12 +29,12 @@ from tui.store.terms import Terms
 _SLICE_BYTES = 1 << 21
 """Bytes read at a time: some twenty milliseconds of work, which is one transaction."""
 
-_SLICE_BYTES_ALONE = 1 << 22
+SLICE_BYTES_ALONE = 1 << 22
 """The same for a process that has nothing else to do: fewer transactions, fewer pages twice."""
 
 _READ_BYTES = 1 << 18
 
-_AT_ONCE = (1024, 256, 32)
+_AT_ONCE = (256, 32)
 """Rows that one statement stores: SQLite works on many of them without Python in between,
 while other threads, the screen's above all, can run."""
 
@@ -81,6 +80,7 @@ class ResultIndexer:
         reader: Reads a line in the batch's dialect.
         rules: The profile's codes and whether they can be retried.
         only: Rows that the file may speak of; lines of others are known already.
+        slice_bytes: Bytes read at a time, and stored in one transaction.
     """
 
     def __init__(
@@ -92,8 +92,10 @@ class ResultIndexer:
         reader: Reader = read_openai_line,
         rules: Mapping[str, bool] | None = None,
         only: frozenset[int] | None = None,
+        slice_bytes: int | None = None,
     ) -> None:
         self._database = database
+        self._slice_bytes = slice_bytes or _SLICE_BYTES
         self._only = only
         self._file = file
         self._reader = reader
@@ -129,35 +131,14 @@ class ResultIndexer:
         """
         before = self.lines
         with self._file.path.open("rb", buffering=_READ_BYTES) as stream:
-            while (part := self._read(stream, self.indexed, _SLICE_BYTES, complete)) is not None:
+            while True:
+                part = Slice(self.indexed)
+                if not part.read(stream, self._slice_bytes, complete, self._reader, self._rules):
+                    break
                 self._store(part)
                 if stop is not None and stop():
                     break
         return self.lines - before
-
-    def run_ahead(self, *, complete: bool, stop: Callable[[], bool] | None = None) -> int:
-        """Like ``run``, with the next slice read in a thread while one is stored.
-
-        Twice as fast, in a process that has nothing else to do: while SQLite stores, the
-        interpreter is free to read.
-        """
-        before = self.lines
-        with (
-            self._file.path.open("rb", buffering=_READ_BYTES) as stream,
-            ThreadPoolExecutor(1) as pool,
-        ):
-            size = _SLICE_BYTES_ALONE
-            part = self._read(stream, self.indexed, size, complete)
-            while part is not None and not (stop is not None and stop()):
-                following = pool.submit(self._read, stream, part.end, size, complete)
-                self._store(part)
-                part = following.result()
-        return self.lines - before
-
-    def _read(self, stream: BinaryIO, start: int, size: int, complete: bool) -> Slice | None:
-        part = Slice(start)
-        there = part.read(stream, size, complete, self._reader, self._rules)
-        return part if there else None
 
     def _store(self, part: Slice) -> None:
         count = self.lines + part.lines

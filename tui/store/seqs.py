@@ -5,11 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 _AHEAD = 2000
 _MOST = 20_000
 """Ids held at once: what bounds the memory when results come far out of order."""
 
 _AT_ONCE = 500
+
+_decode_ids = msgspec.json.Decoder(list[str]).decode
 
 
 class SeqFinder:
@@ -49,22 +53,23 @@ class SeqFinder:
 
     def _take(self, ids: list[str], found: dict[str, int]) -> list[str]:
         take = self._ahead.pop
-        missing = []
-        for custom_id in ids:
-            seq = take(custom_id, None)
-            if seq is not None:
-                found[custom_id] = seq
-            else:
-                missing.append(custom_id)
-        return missing
+        taken = {one: seq for one in ids if (seq := take(one, None)) is not None}
+        found |= taken
+        return [] if len(taken) == len(ids) else [one for one in ids if one not in found]
 
     def _read_ahead(self, connection: sqlite3.Connection) -> None:
-        rows = connection.execute(
-            "SELECT custom_id, seq FROM requests WHERE job=? AND seq>=? ORDER BY seq LIMIT ?",
-            (self._job, self._next, _AHEAD),
-        ).fetchall()
-        self._ahead.update(rows)
-        self._next = rows[-1][1] + 1 if len(rows) == _AHEAD else None
+        start = self._next
+        assert start is not None
+        # As one JSON text: row by row, Python would take twice as long to fetch them.
+        listed, first, last = connection.execute(
+            "SELECT json_group_array(custom_id), min(seq), max(seq) FROM requests"
+            " WHERE job=? AND seq BETWEEN ? AND ?",
+            (self._job, start, start + _AHEAD - 1),
+        ).fetchone()
+        ids = _decode_ids(listed)
+        if first == start and last - first + 1 == len(ids):
+            self._ahead.update(zip(ids, range(first, last + 1), strict=True))
+        self._next = start + _AHEAD if len(ids) == _AHEAD else None
 
 
 def look_up(connection: sqlite3.Connection, job_pk: int, ids: Sequence[str]) -> dict[str, int]:

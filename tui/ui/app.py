@@ -88,6 +88,7 @@ class BatchdeckApp(ThemedApp):
         self.engine: Engine | None = None
         self.deck: Work | None = None
         self._early: list[WorkRequested] = []
+        self.when_started: Callable[[], None] | None = None
         self.herald: Herald | None = None
         self.complaint: BatchdeckError | None = None
         self.main = MainScreen(now=now)
@@ -148,6 +149,8 @@ class BatchdeckApp(ThemedApp):
             self.deck.complain(self.complaint)
         for asked in self._early:
             self.deck.take(asked)
+        if self.when_started is not None:
+            self.call_after_refresh(self.when_started)
 
     def _show_title(self) -> None:
         if self.herald is not None:

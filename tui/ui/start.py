@@ -12,6 +12,7 @@ from tui.config import Config, load_config
 from tui.configstart import NOTHING, write_first_config
 from tui.errors import BatchdeckError, ConfigError
 from tui.paths import Paths
+from tui.ui import garbage
 from tui.ui.app import BatchdeckApp
 
 if TYPE_CHECKING:
@@ -62,4 +63,5 @@ def run_dashboard(
 
     app = BatchdeckApp(paths, config, open_engine, open_file=open_file)
     app.complaint = complaint
+    app.when_started = garbage.keep_what_is_there
     return app.run() or app.return_code or 0
