@@ -12,6 +12,7 @@ from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
 from tui.core.outcome import Outcome
 from tui.core.status import BatchStatus, Submission
+from tui.engine.events import SubmitPrepared
 from tui.errors import (
     AnswerLostError,
     GarbledAnswerError,
@@ -46,6 +47,27 @@ def test_the_whole_way(tmp_path: Path) -> None:
             with pytest.raises(UsageError, match="sent already"):
                 await engine.submit(job.id)
         assert bench.provider.calls["create"] == 1
+
+    run(test)
+
+
+def test_a_submit_is_told_of_before_it_is_on_the_wire_and_when_it_is_over(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.imported(engine, "hello")
+            bench.events.clear()
+            await engine.submit(job.id)
+            told = [event for event in bench.events if event.job_id == job.id]
+            assert told[0] == SubmitPrepared(job.id, going=True)
+            assert told[-1] == SubmitPrepared(job.id, going=False)
+            bench.events.clear()
+            with pytest.raises(UsageError):
+                await engine.submit(job.id)
+            assert bench.events == [
+                SubmitPrepared(job.id, going=True),
+                SubmitPrepared(job.id, going=False),
+            ]
 
     run(test)
 

@@ -17,6 +17,7 @@ from tui.engine.events import (
     JobChanged,
     JobDeleted,
     JobImported,
+    SubmitPrepared,
     UploadProgressed,
 )
 from tui.ui.bridge import EngineBridge
@@ -90,6 +91,18 @@ async def test_a_new_job_comes_in_on_top_and_the_cursor_stays(engine: FakeEngine
         del engine.history.entries["job0000009"]
         engine.events.publish(JobDeleted("job0000009"))
         await until(pilot, lambda: "brand new" not in screen_text(app))
+
+
+async def test_a_draft_that_is_being_sent_does_not_ask_to_be_sent(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1, status=BatchStatus.DRAFT))
+    app = fake_app(engine)
+    async with running(app, (120, 36)) as pilot:
+        await until(pilot, lambda: "Not sent yet" in screen_text(app))
+        engine.events.publish(SubmitPrepared("job0000001", going=True))
+        await until(pilot, lambda: "preparing to send" in screen_text(app))
+        assert "Not sent yet" not in screen_text(app)
+        engine.events.publish(SubmitPrepared("job0000001", going=False))
+        await until(pilot, lambda: "Not sent yet" in screen_text(app))
 
 
 async def test_another_program_may_change_anything(engine: FakeEngine) -> None:

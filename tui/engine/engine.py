@@ -18,7 +18,7 @@ from tui.engine.canceller import cancel_all
 from tui.engine.collector import Collector
 from tui.engine.context import Context
 from tui.engine.estimator import Estimator
-from tui.engine.events import EventBus, JobChanged
+from tui.engine.events import EventBus, JobChanged, SubmitPrepared
 from tui.engine.holding import LeaseKeeper
 from tui.engine.hooks import Hooks
 from tui.engine.insight import Insight
@@ -152,17 +152,21 @@ class Engine(Reviewing, Insight, Remoting):
             BudgetError: A budget does not allow it; nothing was sent.
             BatchdeckError: A batch was not taken; the job stays and can be submitted again.
         """
-        await asyncio.to_thread(plan_first_attempt, self._context, job_id)
-        self._context.reach("planned")
-        unsent = [b for b in self.history.batches(job_id) if b.is_unsent]
-        if not unsent:
-            raise UsageError(
-                "all of this job has been sent already", "`retry` sends failed rows again."
-            )
-        async with self._within_budget(job_id, job_id, budget):
-            await self._context.shielded(
-                self._sender.send(unsent, resend=resend_uncertain, patient=patient)
-            )
+        self._context.publish(SubmitPrepared(job_id, going=True))
+        try:
+            await asyncio.to_thread(plan_first_attempt, self._context, job_id)
+            self._context.reach("planned")
+            unsent = [b for b in self.history.batches(job_id) if b.is_unsent]
+            if not unsent:
+                raise UsageError(
+                    "all of this job has been sent already", "`retry` sends failed rows again."
+                )
+            async with self._within_budget(job_id, job_id, budget):
+                await self._context.shielded(
+                    self._sender.send(unsent, resend=resend_uncertain, patient=patient)
+                )
+        finally:
+            self._context.publish(SubmitPrepared(job_id, going=False))
         return self.history.job(job_id)
 
     def watch(self) -> None:

@@ -38,6 +38,16 @@ class JobChanged(JobEvent):
 
 
 @dataclass(frozen=True)
+class SubmitPrepared(JobEvent):
+    """A submit has begun with what comes before the wire: plan, budget, the file as it is sent.
+
+    ``going`` is false when that is over, whether rows are on their way then or not.
+    """
+
+    going: bool
+
+
+@dataclass(frozen=True)
 class BatchEvent(JobEvent):
     """Something happened to a batch of a job."""
 

@@ -61,6 +61,7 @@ class Sender:
             database = self._context.history.database
             await asyncio.to_thread(confirm_sending, database, taken)
             self._context.reach("confirmed")
+            self._context.publish(JobChanged(batches[0].job_id))
             for batch_id in taken:
                 if self.closing:
                     return

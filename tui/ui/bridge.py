@@ -21,6 +21,7 @@ from tui.engine.events import (
     JobImported,
     RowsCollected,
     StatusChanged,
+    SubmitPrepared,
     TroubleReported,
     UploadProgressed,
 )
@@ -68,6 +69,8 @@ class EngineBridge:
         match event:
             case JobImported() | JobDeleted():
                 changes.listed = True
+            case SubmitPrepared(going=going):
+                changes.transfers[event.job_id] = ("preparing to send", 0, None) if going else None
             case UploadProgressed(sent=sent, total=total):
                 changes.transfers[event.job_id] = ("uploading", sent, total)
             case DownloadProgressed(received=received, total=total):

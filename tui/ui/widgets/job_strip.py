@@ -183,12 +183,13 @@ def _headline(view: JobView, now: float) -> list[Part]:
 
 def _progress(view: JobView, now: float) -> list[Part]:
     job = view.job
-    if job.status == BatchStatus.DRAFT:
-        return [("Not sent yet: ", "muted"), ("S", "accent"), (" sends it", "muted")]
     if view.transfer is not None:
         verb, done, total = view.transfer
+        amount = f" {formatting.size(done)}" if done or total else ""
         of = f" of {formatting.size(total)}" if total else ""
-        return [(f"{verb} {formatting.size(done)}{of}", "live")]
+        return [(f"{verb}{amount}{of}", "live")]
+    if job.status == BatchStatus.DRAFT:
+        return [("Not sent yet: ", "muted"), ("S", "accent"), (" sends it", "muted")]
     if view.is_live:
         figures = [formatting.percent(view.done, job.counts.total) + " done"]
         if view.rate:
