@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ class Terminal:
         home: The folder that the program may use.
         more: Environment variables beside the few that it gets.
         size: Columns and lines.
+        shell: Put a shell between terminal and program, as people have it.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Terminal:
         home: Path,
         more: Mapping[str, str] | None = None,
         size: tuple[int, int] = (100, 30),
+        shell: bool = False,
     ) -> None:
         columns, lines = size
         self.screen = pyte.Screen(columns, lines)
@@ -44,9 +47,12 @@ class Terminal:
             "PYTHONPATH": os.pathsep.join(sys.path),
             **(more or {}),
         }
+        command = [sys.executable, "-m", "tui", *arguments]
+        if shell:
+            command = ["sh", "-c", f"{shlex.join(command)}; exit $?"]
         self.child = pexpect.spawn(
-            sys.executable,
-            ["-m", "tui", *arguments],
+            command[0],
+            command[1:],
             env=environment,
             dimensions=(lines, columns),
             cwd=str(home),
@@ -86,6 +92,11 @@ class Terminal:
         self.child.close()
         code: int | None = self.child.exitstatus
         return code
+
+    def close_window(self) -> None:
+        """Take the terminal away, and nothing else; afterwards it is of no use."""
+        self.child.ptyproc.fileobj.close()
+        self.child.closed = self.child.ptyproc.closed = True
 
     def kill(self) -> None:
         """End the program whatever it does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +32,7 @@ from tui.ui.themed import ThemedApp
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.driver import Driver
 
     from tui.engine.engine import Engine
     from tui.ui.bridge import EngineBridge
@@ -114,7 +116,8 @@ class BatchdeckApp(ThemedApp):
         self.set_keymap(self.switch.keymap_for(self.journal))
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
+            # Windows has no such loop.
+            with contextlib.suppress(AttributeError, NotImplementedError):
                 loop.add_signal_handler(getattr(signal, name), self._terminated)
         self.call_after_refresh(self._start_engine)
 
@@ -308,7 +311,20 @@ class BatchdeckApp(ThemedApp):
         """Store what is under way, then leave; the second time leave at once."""
         self._leave(0)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's, with its gaps filled where it has some."""
+        driver = super().get_driver_class()
+        if driver.__name__ == "LinuxDriver":
+            from tui.ui.driver import TerminalDriver
+
+            return TerminalDriver
+        return driver
+
     def _terminated(self) -> None:
+        from tui.ui.driver import TerminalDriver
+
+        if isinstance(self._driver, TerminalDriver):
+            self._driver.let_go()
         self._leave(130)
 
     @work(group="quit", exit_on_error=False)
