@@ -327,6 +327,11 @@ class BatchdeckApp(ThemedApp):
             self._driver.let_go()
         self._leave(130)
 
+    def hung_up(self) -> None:
+        """Store what is under way and leave: the terminal has gone, whatever signals came."""
+        if not self._leaving:
+            self._leave(130)
+
     @work(group="quit", exit_on_error=False)
     async def _leave(self, code: int) -> None:
         if self._leaving or self.engine is None:

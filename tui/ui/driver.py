@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import termios
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -31,7 +34,7 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         if self._file is not None:
-            self._file = _LastingFile(self._file)  # type: ignore[assignment]
+            self._file = _LastingFile(self._file, self._lost)  # type: ignore[assignment]
 
     @property
     def is_gone(self) -> bool:
@@ -46,6 +49,13 @@ class TerminalDriver(LinuxDriver):
         """Read no more keys if the terminal is gone: there it reads an end without end."""
         if self.is_gone:
             self.exit_event.set()
+
+    def _lost(self) -> None:
+        # Not every program that closes a window sends a signal.
+        self.exit_event.set()
+        # The loop may have ended already: then there is nobody to tell.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._app.hung_up)  # type: ignore[attr-defined]
 
     def run_input_thread(self) -> None:
         """Read keys until the end; that the terminal is gone is no error here, SIGHUP tells it."""
@@ -64,21 +74,37 @@ class TerminalDriver(LinuxDriver):
 
 
 class _LastingFile:
-    """A file of which nobody hears when its terminal is gone."""
+    """A terminal to write to; what is written after it has gone is dropped.
 
-    def __init__(self, file: TextIO) -> None:
+    Args:
+        file: The terminal.
+        lost: Told, in the thread that writes, that the terminal has gone.
+    """
+
+    def __init__(self, file: TextIO, lost: Callable[[], None]) -> None:
         self._file = file
+        self._lost = lost
 
     def write(self, text: str) -> None:
-        """Write, if there is somebody to read."""
-        with contextlib.suppress(OSError):
-            self._file.write(text)
+        """Write, to nobody if nobody is there."""
+        self._do(partial(self._file.write, text))
 
     def flush(self) -> None:
-        """Write what is held, if there is somebody to read."""
-        with contextlib.suppress(OSError):
-            self._file.flush()
+        """Hand on what was written."""
+        self._do(self._file.flush)
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """The number of the terminal's file."""
         return self._file.fileno()
+
+    def _do(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except BlockingIOError:
+            raise
+        except OSError:
+            # What the file still holds is flushed once more at the end, and would fail again.
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, self._file.fileno())
+            os.close(nothing)
+            self._lost()
