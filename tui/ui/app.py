@@ -79,9 +79,8 @@ class BatchdeckApp(ThemedApp):
         open_file: Path | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        super().__init__(config)
         self.paths = paths
-        self.config = config
         self.state = State.load(paths)
         self.now = now
         self.journal = Journal(paths.log_file, now)
