@@ -101,7 +101,11 @@ class BatchdeckApp(ThemedApp):
         """Collects what the engine tells."""
         from tui.ui.bridge import EngineBridge
 
-        return EngineBridge(lambda: self.post_message(EngineChanged()), self.journal)
+        return EngineBridge(lambda: self.post_message(EngineChanged()), self.journal, self._name_of)
+
+    def _name_of(self, job_id: str) -> str:
+        board = self.main.batches.board
+        return job_id if board is None else board.name_of(job_id)
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""

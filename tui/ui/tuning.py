@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from tui.config import Config, set_option
+from tui.core.money import money
 from tui.core.text import one_line
 from tui.errors import UsageError
 from tui.ui.dialogs.ask import AskDialog
@@ -108,7 +109,7 @@ def value_words(config: Config, setting: Setting) -> str:
     if value is None or value == "":
         return setting.empty
     if setting.key.startswith("budget."):
-        return f"{value:,.2f} {config.budget.currency}"
+        return money(value, config.budget.currency)
     return f"{value:g} s" if isinstance(value, float) else one_line(str(value), 60)
 
 
