@@ -9,10 +9,7 @@ import tui
 PACKAGE = Path(tui.__file__).parent
 MOST = 350
 
-LONG: dict[str, str] = {
-    "ui/commands.py": "the one table of commands, an entry a command",
-    "ui/screens/batches.py": "the pane's widgets with the answers to their messages",
-}
+LONG: dict[str, str] = {}
 """Files of more than ``MOST`` lines, and why each is one file."""
 
 

@@ -16,8 +16,8 @@ FIRST_FILE = """\
 #default_account = "sandbox"
 
 # batchdeck-dark, batchdeck-light, batchdeck-contrast, batchdeck-contrast-light,
-# or any theme of Textual:
-# nord, gruvbox, dracula, tokyo-night, catppuccin-mocha, ansi-dark, ansi-light ...
+# batchdeck-ansi (the terminal's own colours, on a dark or a light ground), or any of Textual:
+# nord, gruvbox, dracula, tokyo-night, catppuccin-mocha, solarized-light ...
 #theme = "batchdeck-dark"
 
 # Less air: no frames around the panes, more rows.

@@ -83,7 +83,7 @@ def test_options_change_the_requests(run: Run, tmp_path: Path) -> None:
     skus = [text.split(",")[0] for text in PRODUCTS.read_text().splitlines()[1:4]]
     assert [row["custom_id"] for row in rows] == [f"p-{sku}" for sku in skus]
     assert rows[0]["body"]["max_tokens"] == 7 and rows[0]["body"]["metadata"] == {"team": "ops"}
-    assert "USD" in done.out and f"batchdeck submit {out} --account openai" in done.out
+    assert "$0.0" in done.out and f"batchdeck submit {out} --account openai" in done.out
 
 
 def test_a_preview_writes_nothing(run: Run, tmp_path: Path) -> None:

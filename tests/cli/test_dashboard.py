@@ -95,3 +95,21 @@ def test_a_broken_configuration_opens_the_dashboard_and_is_handed_on(
     done = run("list")
     assert done.code == 2
     assert len(done.err.splitlines()) == 2
+
+
+def test_a_theme_is_worn_for_one_run(
+    run: Run, opened: list[dict[str, Any]], requests: Path
+) -> None:
+    assert run("--theme", "batchdeck-ansi").code == 0
+    assert run("--theme", "nord", requests).code == 0
+    assert run(requests, "--theme", "dracula").code == 0
+    assert [call["config"].theme for call in opened] == ["batchdeck-ansi", "nord", "dracula"]
+    assert not (opened[0]["paths"].config / "config.toml").exists()
+
+
+def test_an_unknown_theme_names_the_nearest_one(run: Run, opened: list[dict[str, Any]]) -> None:
+    done = run("--theme", "batchdeck-anssi")
+    assert done.code == 2 and not opened
+    assert "there is no theme 'batchdeck-anssi'" in done.err
+    assert "'batchdeck-ansi'" in done.err
+    assert run("--theme", "nord", "list").code == 2

@@ -51,8 +51,8 @@ def test_durations(seconds: float, said: str) -> None:
 
 def test_an_unknown_cost_is_not_shown_as_nothing() -> None:
     assert words.cost_words(Cost()) == ""
-    assert words.cost_words(Cost(estimated=0.5)) == "about 0.5000 USD"
-    assert words.cost_words(Cost(estimated=0.5, actual=0.25)) == "0.2500 USD"
+    assert words.cost_words(Cost(estimated=0.5)) == "~$0.50"
+    assert words.cost_words(Cost(estimated=0.5, actual=0.25)) == "$0.25"
 
 
 def test_one_is_singular() -> None:

@@ -36,7 +36,7 @@ async def test_too_dear_is_stopped(by: str, opened: Opener, tmp_path: Path) -> N
             "openai", server.url, budget=config, prices={"gpt-5-mini": DEAR}
         ) as engine:
             job = await engine.import_file(path)
-            with pytest.raises(BudgetError, match=r"10\.00 USD.*budget of a submit is 9\.99 USD"):
+            with pytest.raises(BudgetError, match=r"\$10\.00.*budget of a submit is \$9\.99"):
                 await engine.submit(job.id, budget=9.99 if by == "call" else None)
             assert nothing_was_sent(server)
             assert engine.history.job(job.id).submitted_at is None
@@ -49,7 +49,7 @@ async def test_the_smaller_of_two_budgets_counts(opened: Opener, tmp_path: Path)
     path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
     prices = {"gpt-5-mini": DEAR}
     async with opened("openai", budget=BudgetConfig(per_submit=5), prices=prices) as engine:
-        with pytest.raises(BudgetError, match=r"is 5\.00 USD"):
+        with pytest.raises(BudgetError, match=r"is \$5\.00"):
             await submitted(engine, path, 1000)
 
 
@@ -95,7 +95,7 @@ async def test_the_month_adds_up(opened: Opener, tmp_path: Path) -> None:
             await submitted(engine, chats(tmp_path / "a.jsonl", 10, max_tokens=1000))
             await submitted(engine, chats(tmp_path / "b.jsonl", 10, max_tokens=1000))
             assert engine.spending().amount == pytest.approx(20)
-            with pytest.raises(BudgetError, match=r"20\.00 USD are spent this month"):
+            with pytest.raises(BudgetError, match=r"\$20\.00 are spent this month"):
                 await submitted(engine, chats(tmp_path / "c.jsonl", 10, max_tokens=1000))
             await submitted(engine, chats(tmp_path / "d.jsonl", 5, max_tokens=1000))
 

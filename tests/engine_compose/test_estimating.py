@@ -8,7 +8,7 @@ import pytest
 
 from tests.providers_loop.serving import sandbox
 from tui.config import PriceConfig
-from tui.engine.budgeting import cost_range, money
+from tui.engine.budgeting import cost_range
 from tui.engine.engine import Engine
 from tui.errors import InputError
 
@@ -39,7 +39,7 @@ async def test_without_a_longest_answer_there_is_no_upper_bound(
 ) -> None:
     estimate = await engine.estimate(chats(tmp_path / "a.jsonl", 3), "openai")
     assert estimate.low is not None and estimate.high is None and estimate.figure is None
-    assert cost_range(estimate).startswith("at least 0.0000")
+    assert cost_range(estimate) == "unknown, with no upper bound"
 
 
 async def test_edits_are_counted(engine: Engine, tmp_path: Path) -> None:
@@ -98,12 +98,3 @@ async def test_past_results_change_the_estimate(opened: Opener, tmp_path: Path) 
 async def test_a_stop_ends_it(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not read to its end"):
         await engine.estimate(chats(tmp_path / "a.jsonl", 3000), "openai", stop=lambda: True)
-
-
-@pytest.mark.parametrize(
-    ("amount", "words"),
-    [(0, "0.00 USD"), (12.345, "12.35 USD"), (1234.5, "1,234.50 USD"), (0.0012345, "0.0012 USD"),
-     (0.00000123, "0.0000012 USD"), (0.05, "0.05 USD")],
-)  # fmt: skip
-def test_money_in_words(amount: float, words: str) -> None:
-    assert money(amount, "USD") == words

@@ -13,6 +13,7 @@ from tui.core.jobs import Batch
 from tui.core.status import BatchStatus, Submission
 from tui.engine.events import (
     BatchEnded,
+    BatchSubmitted,
     CountsChanged,
     JobChanged,
     JobDeleted,
@@ -124,7 +125,7 @@ async def test_a_thousand_events_are_four_looks_a_second(engine: FakeEngine) -> 
         count.append(1)
         told.set()
 
-    bridge = EngineBridge(tell, Journal(None))
+    bridge = EngineBridge(tell, Journal(None), str)
     for _ in range(1000):
         bridge.receive(CountsChanged("job0000001", "b1"))
     async with asyncio.timeout(5):
@@ -133,6 +134,23 @@ async def test_a_thousand_events_are_four_looks_a_second(engine: FakeEngine) -> 
     assert bridge.take().jobs == {"job0000001"}
     assert not bridge.take()
     bridge.close()
+
+
+async def test_the_log_names_jobs_as_people_do(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1, name="weekly"), a_job(2, name="twice"), a_job(3, name="twice"))
+    app = fake_app(engine)
+    async with running(app):
+        for job_id in ("job0000001", "job0000002", "gone"):
+            engine.events.publish(BatchEnded(job_id, "b", BatchStatus.COMPLETED))
+        engine.history.add(a_job(4, name="just begun"))
+        engine.events.publish(BatchSubmitted("job0000004", "b", "remote-1"))
+        told = [entry.text for entry in app.journal.entries]
+    assert told == [
+        "weekly: ended, completed",
+        "twice (job0000002): ended, completed",
+        "gone: ended, completed",
+        "just begun: the provider took the batch as remote-1",
+    ]
 
 
 async def test_typing_filters_and_escape_shows_all(engine: FakeEngine) -> None:

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
 
 from tests.ui.conftest import BatchdeckPilot, fake_app, real_app, running, until
 from tests.ui.wholes import ReadingEngine, two_jobs
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.filters import FiltersDialog
 from tui.ui.screens.compare import CompareScreen
 from tui.ui.screens.compose.check import CheckStep
 from tui.ui.screens.compose.template import TemplateStep
 from tui.ui.screens.summary import SummaryScreen
+from tui.ui.state import RowsAsked
+from tui.ui.widgets.query_line import QueryLine
 
 
 async def fits(app: BatchdeckApp, pilot: BatchdeckPilot) -> None:
@@ -58,6 +62,51 @@ async def test_on_a_comparison(reading: ReadingEngine) -> None:
         await fits(app, pilot)
         await pilot.press("tab")
         await fits(app, pilot)
+
+
+async def test_the_keys_of_a_filter_are_told_while_it_is_typed(reading: ReadingEngine) -> None:
+    app = fake_app(reading)
+
+    def told() -> list[tuple[str, str]]:
+        keys = app.screen.query(FooterKey)
+        return [(key.key, key.description) for key in keys if key.display]
+
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press("slash")
+        await until(pilot, lambda: ("enter", "Keep") in told())
+        await fits(app, pilot)
+        assert ("escape", "Clear") in told() and ("f1", "Help") in told()
+        await pilot.press("escape", "enter", "slash")
+        await until(pilot, lambda: ("tab", "Complete") in told())
+        await fits(app, pilot)
+        wanted = {"enter", "escape", "tab", "up", "down", "f2", "f1"}
+        assert {key for key, _ in told()} == wanted
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, FiltersDialog))
+
+
+async def test_earlier_queries_are_recalled(reading: ReadingEngine) -> None:
+    app = fake_app(reading)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press("enter")
+        line = app.main.results.query_one(QueryLine)
+        app.state.rows = {"a": RowsAsked("code:429"), "b": RowsAsked("tokens:>5")}
+        await until(pilot, lambda: app.main.results.rows_table.has_focus)
+        await pilot.press("slash", *"lost")
+        for key, query in (
+            ("up", "tokens:>5"),
+            ("up", "code:429"),
+            ("up", "code:429"),
+            ("down", "tokens:>5"),
+            ("down", "lost"),
+        ):
+            await pilot.press(key)
+            await until(pilot, lambda query=query: line.typed == query)
+        await pilot.press("down")
+        await until(pilot, lambda: app.main.results.rows_table.has_focus)
+        assert line.text == "lost"
 
 
 async def test_on_the_steps_of_compose(paths: Paths, tmp_path: Path) -> None:

@@ -87,14 +87,14 @@ async def test_a_chosen_theme_is_kept(engine: FakeEngine) -> None:
     assert 'theme = "batchdeck-light"' in engine.paths.config_file.read_text("utf-8")
 
 
-async def test_without_colours_a_readable_theme_is_forced(
+async def test_without_colours_the_terminals_own_theme_is_worn(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     engine.history.add(a_job())
-    app = fake_app(engine, Config(theme="ansi-dark"))
+    app = fake_app(engine, Config(theme="batchdeck-light"))
     async with running(app):
-        assert app.theme == "batchdeck-dark"
+        assert app.theme == "batchdeck-ansi"
 
 
 async def test_an_unknown_theme_starts_with_the_default(engine: FakeEngine) -> None:

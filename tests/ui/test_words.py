@@ -11,7 +11,7 @@ import pytest
 from tests.ui.fakes import FakeHistory, a_job, made_up_row
 from tui.compose.report import CheckReport, Problem
 from tui.core.counts import Counts, RemoteCounts
-from tui.core.jobs import Batch, Cost
+from tui.core.jobs import Batch
 from tui.core.outcome import UNANSWERED, Outcome
 from tui.core.rows import Attempt, Row
 from tui.core.status import BatchStatus
@@ -50,17 +50,6 @@ def test_spans_of_time(seconds: float, long: str, short: str) -> None:
 )
 def test_short_numbers_have_at_most_five_characters(value: float, text: str) -> None:
     assert formatting.short_number(value) == text
-
-
-def test_unknown_money_is_never_zero() -> None:
-    assert formatting.money(None) == "-"
-    assert formatting.money(0.0) == "$0.00"
-    assert formatting.money(0.00123) == "$0.0012"
-    assert formatting.money(1234.5, "EUR") == "€1,234.50"
-    assert formatting.money(2, "CHF") == "2.00 CHF"
-    assert formatting.cost(Cost()) == "-"
-    assert formatting.cost(Cost(estimated=1.0)) == "~$1.00"
-    assert formatting.cost(Cost(estimated=1.0, actual=2.0)) == "$2.00"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tui.cli.options import shared
 from tui.cli.output import Cell, Colour, print_json, print_lines, table
 from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
+from tui.core.money import money
 
 if TYPE_CHECKING:
     from tui.core.comparing import Kind, Side
@@ -200,7 +201,7 @@ def _known(value: int | None) -> str:
 
 
 def _money(side: Side) -> str:
-    return "-" if side.cost is None else f"{side.cost:,.4f} {side.currency}"
+    return money(side.cost, side.currency)
 
 
 def _rate(side: Side) -> str:

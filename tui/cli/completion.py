@@ -83,6 +83,17 @@ def complete_query(
     return [CompletionItem(f"{head}{choice}") for choice in completions(start)]
 
 
+def complete_themes(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The themes whose name begins so."""
+    from click.shell_completion import CompletionItem
+
+    from tui.ui.theme import theme_names
+
+    return [CompletionItem(name) for name in theme_names() if name.startswith(start)]
+
+
 def _home(context: click.Context) -> Path | None:
     settings = context.find_object(Settings)
     return settings.home if settings is not None else None

@@ -13,6 +13,7 @@ from tui.cli.options import STATUSES, account_option, job_argument, shared, yes_
 from tui.cli.output import Cell, is_terminal, pairs, print_json, print_lines, say, table
 from tui.cli.session import ask, run
 from tui.cli.settings import Settings
+from tui.core.money import cost_words
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _job_table(jobs: list[Job]) -> list[str]:
             job.account,
             words.rows_cell(job.counts),
             words.trouble_cell(job.counts),
-            words.short_cost_words(job.cost),
+            cost_words(job.cost),
             words.moment_words(job.created_at),
         ]
         for job in jobs

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tui.cli.completion import complete_accounts, complete_jobs, complete_query
+from tui.cli.completion import (
+    complete_accounts,
+    complete_jobs,
+    complete_query,
+    complete_themes,
+)
 from tui.cli.settings import Settings
 from tui.errors import UsageError
 
@@ -88,6 +93,15 @@ account_option = click.option(
     metavar="NAME",
     shell_complete=complete_accounts,
     help="The account; else the configured default, else sandbox.",
+)
+
+theme_option = click.option(
+    "--theme",
+    default="",
+    metavar="NAME",
+    shell_complete=complete_themes,
+    help="Colours of the dashboard, such as batchdeck-light, or batchdeck-ansi for the"
+    " terminal's own.",
 )
 
 job_argument = click.argument("job", shell_complete=complete_jobs)

@@ -13,7 +13,7 @@ import click
 
 from tui import __version__
 from tui.cli.failures import GOOD, report
-from tui.cli.options import home_option
+from tui.cli.options import home_option, theme_option
 from tui.cli.output import ReaderGoneError
 from tui.cli.settings import Settings
 from tui.cli.shelf import Shelf
@@ -166,21 +166,23 @@ def _flush_stdout() -> None:
 )
 @click.version_option(__version__, prog_name="batchdeck", message="%(prog)s %(version)s")
 @click.option("--demo", is_flag=True, help="Look around: a throw-away home with a seeded history.")
+@theme_option
 @home_option
 @click.pass_context
-def program(context: click.Context, demo: bool) -> int:
+def program(context: click.Context, demo: bool, theme: str) -> int:
     """Send LLM batch jobs to any provider, watch them, read the answers, retry the failed rows.
 
     Without a command, or with a FILE of requests in its place, the dashboard opens.
     """
     settings = context.ensure_object(Settings)
-    settings.demo = demo
+    settings.demo, settings.theme = demo, theme
     if context.invoked_subcommand is None:
         from tui.cli.dashboard import open_dashboard
 
         return open_dashboard(settings, None)
-    if demo and context.invoked_subcommand != "dashboard":
-        raise UsageError("--demo opens the dashboard and goes with no command")
+    for option, given in (("--demo", demo), ("--theme", theme)):
+        if given and context.invoked_subcommand != "dashboard":
+            raise UsageError(f"{option} opens the dashboard and goes with no command")
     return GOOD
 
 

@@ -15,9 +15,11 @@ class Settings:
         json: Print one JSON document on stdout and narrate on stderr.
         yes: Do not ask.
         demo: Open the dashboard on a throw-away home.
+        theme: The colours of the dashboard; empty for what the settings say.
     """
 
     home: Path | None = None
     json: bool = False
     yes: bool = False
     demo: bool = False
+    theme: str = ""

@@ -14,6 +14,7 @@ from tui.cli.options import job_argument, shared
 from tui.cli.output import Cell, glyph, pairs, print_json, print_lines, say, table
 from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
+from tui.core.money import money
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ def _story(made: Summary) -> list[str]:
         "input tokens": _known(made.input_tokens),
         "output tokens": _known(made.output_tokens),
         "cached tokens": _known(made.cached_tokens),
-        "cost": "-" if cost.actual is None else f"{cost.actual:,.4f} {currency}",
-        "estimated": "-" if cost.estimated is None else f"{cost.estimated:,.4f} {currency}",
+        "cost": money(cost.actual, currency),
+        "estimated": money(cost.estimated, currency),
         "took": "-" if pace.seconds is None else words.duration_words(pace.seconds),
         "pace": "-"
         if pace.rows_per_second is None
@@ -163,7 +164,7 @@ def _models(made: Summary) -> list[str]:
             f"{share.answered:,}",
             _known(share.input_tokens),
             _known(share.output_tokens),
-            "-" if share.cost is None else f"{share.cost:,.4f}",
+            money(share.cost, made.cost.currency),
         ]
         for share in made.models
     ]

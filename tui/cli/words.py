@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tui.cli.output import Cell, Colour, glyph
 from tui.core.keeping import keeping_flag, keeping_words
+from tui.core.money import money
 from tui.core.tags import tag_words
 from tui.core.text import one_line
 
@@ -99,20 +100,12 @@ def _second_words(seconds: float) -> str:
 def cost_words(cost: Cost) -> str:
     """What the job cost, or is thought to cost; empty where nobody knows."""
     if cost.actual is not None:
-        return f"{cost.actual:,.4f} {cost.currency}"
-    told = "" if cost.told is None else f"the provider expects {cost.told:,.4f} {cost.currency}"
+        return money(cost.actual, cost.currency)
+    told = "" if cost.told is None else f"the provider expects {money(cost.told, cost.currency)}"
     if cost.estimated is not None:
-        about = f"about {cost.estimated:,.4f} {cost.currency}"
+        about = f"~{money(cost.estimated, cost.currency)}"
         return f"{about}; {told}" if told else about
     return told
-
-
-def short_cost_words(cost: Cost) -> str:
-    """The same in a few words, for a table: the provider's guess where there is none of ours."""
-    if cost.actual is None and cost.told is not None:
-        known = cost.told if cost.estimated is None else cost.estimated
-        return f"about {known:,.4f} {cost.currency}"
-    return cost_words(cost)
 
 
 def kept_words(batches: Sequence[Batch], now: float) -> Cell | str:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from tui.compose.estimate import Estimate
 from tui.config import BudgetConfig
 from tui.core.jobs import Batch
+from tui.core.money import money
 from tui.engine.context import Context
 from tui.engine.pricing import FREE
 from tui.errors import BudgetError, UsageError
@@ -186,29 +187,23 @@ def bound_of(estimate: Estimate) -> float | None:
     return estimate.expected if estimate.high is None else estimate.high
 
 
-def money(amount: float, currency: str) -> str:
-    """``4.80 USD``, ``0.0012 USD``: cents, and for small amounts two digits that count."""
-    if amount == 0 or amount >= 0.1:
-        return f"{amount:,.2f} {currency}"
-    digits = f"{amount:.2g}"
-    shown = f"{float(digits):.10f}".rstrip("0")
-    return f"{shown} {currency}"
-
-
 def cost_range(estimate: Estimate) -> str:
-    """An estimate in words: ``0.20 to 4.80 USD``, ``about 1.10 USD, at most 4.80 USD``.
+    """An estimate in words: ``$0.20 to $4.80``, ``about $1.10, at most $4.80``.
 
     ``unknown`` where there is no price; never zero for it.
     """
-    currency = estimate.currency
-    if estimate.low is None:
+    low, expected, high = (
+        None if amount is None else money(amount, estimate.currency)
+        for amount in (estimate.low, estimate.expected, estimate.high)
+    )
+    if low is None:
         return "unknown"
-    if estimate.expected is not None:
-        about = f"about {money(estimate.expected, currency)}"
-        if estimate.high is None or estimate.high == estimate.expected:
-            return about
-        return f"{about}, at most {money(estimate.high, currency)}"
-    if estimate.high is None:
-        return f"at least {money(estimate.low, currency)}, with no upper bound"
-    low = money(estimate.low, currency).removesuffix(f" {currency}")
-    return f"{low} to {money(estimate.high, currency)}"
+    if expected is not None:
+        about = expected if expected.startswith("<") else f"about {expected}"
+        return about if high is None or high == expected else f"{about}, at most {high}"
+    if high is None:
+        least = low.removeprefix("<")
+        return f"{'unknown' if least != low else f'at least {low}'}, with no upper bound"
+    if low == high:
+        return low
+    return f"up to {high}" if low.startswith("<") else f"{low} to {high}"

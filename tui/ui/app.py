@@ -81,9 +81,8 @@ class BatchdeckApp(ThemedApp):
         open_file: Path | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__()
+        super().__init__(config)
         self.paths = paths
-        self.config = config
         self.state = State.load(paths)
         self.now = now
         self.journal = Journal(paths.log_file, now)
@@ -105,7 +104,11 @@ class BatchdeckApp(ThemedApp):
         """Collects what the engine tells."""
         from tui.ui.bridge import EngineBridge
 
-        return EngineBridge(lambda: self.post_message(EngineChanged()), self.journal)
+        return EngineBridge(lambda: self.post_message(EngineChanged()), self.journal, self._name_of)
+
+    def _name_of(self, job_id: str) -> str:
+        board = self.main.batches.board
+        return job_id if board is None else board.name_of(job_id)
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""

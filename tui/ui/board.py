@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol
 from tui.core.flags import Flag, keeping_flags, most_urgent, stuck_flags
 from tui.core.jobs import Batch, Job
 from tui.core.status import BatchStatus, is_terminal
-from tui.errors import UnknownJobError
+from tui.core.text import one_line
+from tui.errors import BatchdeckError, UnknownJobError
 
 PACE_SECONDS = 60.0
 """The rate is that of the last minute: steady enough to read, fresh enough to believe."""
@@ -239,6 +240,19 @@ class Board:
             ordered = sorted(self._views.values(), key=_newest_first)
             self._views = {view.job.id: view for view in ordered}
         return rearranged
+
+    def name_of(self, job_id: str) -> str:
+        """What a person calls a job: its name, with its id where others have that name too."""
+        view = self._views.get(job_id)
+        try:
+            # A job that has just begun may not be listed yet.
+            job = self._history.job(job_id) if view is None else view.job
+        except BatchdeckError:
+            return job_id
+        name = one_line(job.name, 60) or job_id
+        others = (other.job for other in self._views.values())
+        alike = any(other.name == job.name and other.id != job_id for other in others)
+        return f"{name} ({job_id})" if alike else name
 
     def view(self, job_id: str) -> JobView | None:
         """One job."""

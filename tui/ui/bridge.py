@@ -43,10 +43,14 @@ class EngineBridge:
     Args:
         tell: Called on the event loop when there are changes to take.
         journal: Where events worth reading later are noted.
+        name_of: What a person calls the job with an id.
     """
 
-    def __init__(self, tell: Callable[[], object], journal: Journal) -> None:
+    def __init__(
+        self, tell: Callable[[], object], journal: Journal, name_of: Callable[[str], str]
+    ) -> None:
         self._tell = tell
+        self._name_of = name_of
         self._journal = journal
         self._changes = Changes()
         self._timer: asyncio.TimerHandle | None = None
@@ -79,21 +83,24 @@ class EngineBridge:
                 changes.collected.add(event.job_id)
                 changes.transfers[event.job_id] = None
             case BatchSubmitted(remote_id=remote_id):
-                self._journal.note(f"{event.job_id}: the provider took the batch as {remote_id}")
+                self._note(event, f"the provider took the batch as {remote_id}")
                 changes.transfers[event.job_id] = None
             case StatusChanged(status=status, raw_status=raw):
                 changes.transfers[event.job_id] = None
-                self._journal.note(f"{event.job_id}: {status_words(status, raw)}")
+                self._note(event, status_words(status, raw))
             case BatchEnded(status=status):
                 changes.ended[event.job_id] = status.value
                 changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
-                self._journal.note(f"{event.job_id}: ended, {status_words(status)}")
+                self._note(event, f"ended, {status_words(status)}")
             case HookEnded(what=what, good=good):
-                self._journal.note(f"{event.job_id}: the hook {what}", bad=not good)
+                self._note(event, f"the hook {what}", bad=not good)
             case TroubleReported(message=message, hint=hint):
-                self._journal.note(f"{event.job_id}: {message}. {hint}".rstrip(), bad=True)
+                self._note(event, f"{message}. {hint}".rstrip(), bad=True)
         self._schedule(self._patience if isinstance(event, _GROWING) else INTERVAL)
+
+    def _note(self, event: JobEvent, what: str, *, bad: bool = False) -> None:
+        self._journal.note(f"{self._name_of(event.job_id)}: {what}", bad=bad)
 
     def watch_calmly(self, calm: bool) -> None:
         """Look seldom at what only grows, or as often as somebody wants to see it."""

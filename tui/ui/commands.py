@@ -1,166 +1,23 @@
 """The one table of commands: bindings, footer, palette, help and keymap are made from it.
 
-To add a command, add an entry here and an ``action_<id>`` method to what its scope names.
+To add a command, add an entry here (one of all tables to ``tui.ui.tablecommands``) and an
+``action_<id>`` method to what its scope names.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-
 from textual.binding import Binding, BindingType
 
+from tui.ui.command import Command, Scope
+from tui.ui.tablecommands import TABLE_COMMANDS
 
-class Scope(Enum):
-    """Where the keys of a command work; the value is the heading in help and palette."""
-
-    MAIN = "Everywhere"
-    COMPOSE = "Compose"
-    BATCHES = "Batches"
-    RESULTS = "Results"
-    TABLE = "Tables"
+__all__ = ["BY_ID", "COMMANDS", "Command", "Scope", "bindings", "by_action", "of_scope"]
 
 
-@dataclass(frozen=True)
-class Command:
-    """Something a person can do.
-
-    ``keys`` is a list with commas, as in a keymap. ``footer`` names the scopes in which the
-    command is shown at the bottom; at most seven are, so that 80 columns hold them.
-    ``action`` is the action string where it is not the id.
-    """
-
-    id: str
-    title: str
-    keys: str
-    help: str
-    scopes: tuple[Scope, ...]
-    footer: tuple[Scope, ...] = ()
-    action: str = ""
-    in_palette: bool = True
-
-    @property
-    def action_string(self) -> str:
-        """What the binding runs."""
-        return self.action or self.id
-
-    @property
-    def action_name(self) -> str:
-        """The action without its arguments."""
-        return self.action_string.partition("(")[0].rpartition(".")[2]
-
-
-_M, _C, _B, _R, _T = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS, Scope.TABLE
+_M, _C, _B, _R = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
 
 COMMANDS: tuple[Command, ...] = (
-    Command(
-        "open",
-        "Open",
-        "enter",
-        "Open the job, or the row, under the cursor.",
-        (_T,),
-        (_T,),
-        action="open_row",
-    ),
-    Command(
-        "mark",
-        "Mark",
-        "space",
-        "Mark the row, or take its mark away.",
-        (_T,),
-        (_T,),
-        action="toggle_mark",
-    ),
-    Command(
-        "mark_range", "Mark range", "M", "Mark all rows from the last mark to the cursor.", (_T,)
-    ),
-    Command("mark_all", "Mark all", "A", "Mark all rows that are shown, or none.", (_T,)),
-    Command(
-        "invert_marks",
-        "Invert marks",
-        "I",
-        "Mark what is not marked, and the other way round.",
-        (_T,),
-    ),
-    Command(
-        "sort", "Sort", "s", "Sort by the chosen column; again for the other way round.", (_T,)
-    ),
-    Command(
-        "next_column",
-        "Next column",
-        "right,l",
-        "Choose the next column to sort by.",
-        (_T,),
-        action="column(1)",
-        in_palette=False,
-    ),
-    Command(
-        "previous_column",
-        "Previous column",
-        "left,h",
-        "Choose the previous column to sort by.",
-        (_T,),
-        action="column(-1)",
-        in_palette=False,
-    ),
-    Command(
-        "down", "Down", "down,j", "One row down.", (_T,), action="cursor_down", in_palette=False
-    ),
-    Command("up", "Up", "up,k", "One row up.", (_T,), action="cursor_up", in_palette=False),
-    Command(
-        "page_down",
-        "Page down",
-        "pagedown,ctrl+f",
-        "One page down.",
-        (_T,),
-        action="page(1)",
-        in_palette=False,
-    ),
-    Command(
-        "page_up",
-        "Page up",
-        "pageup,ctrl+b",
-        "One page up.",
-        (_T,),
-        action="page(-1)",
-        in_palette=False,
-    ),
-    Command(
-        "half_down",
-        "Half a page down",
-        "ctrl+d",
-        "Half a page down.",
-        (_T,),
-        action="page(0.5)",
-        in_palette=False,
-    ),
-    Command(
-        "half_up",
-        "Half a page up",
-        "ctrl+u",
-        "Half a page up.",
-        (_T,),
-        action="page(-0.5)",
-        in_palette=False,
-    ),
-    Command(
-        "top",
-        "First row",
-        "home,g",
-        "To the first row.",
-        (_T,),
-        action="cursor_top",
-        in_palette=False,
-    ),
-    Command(
-        "bottom",
-        "Last row",
-        "end,G",
-        "To the last row.",
-        (_T,),
-        action="cursor_bottom",
-        in_palette=False,
-    ),
+    *TABLE_COMMANDS,
     Command(
         "pick_file",
         "File",

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from tui.core.jobs import Cost
+from tui.core.money import cost_words as cost
+from tui.core.money import money
 from tui.core.text import visible
+
+__all__ = ["age", "clock", "cost", "counted", "duration", "moment", "money", "number", "path",
+           "percent", "rate", "short_number", "size"]  # fmt: skip
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
@@ -87,25 +91,6 @@ def moment(at: float, now: float) -> str:
     if then.year == today.year:
         return then.strftime("%d %b %H:%M")
     return then.strftime("%d %b %Y")
-
-
-def money(amount: float | None, currency: str = "USD") -> str:
-    """An amount of money; ``-`` when it is not known, never zero for that."""
-    if amount is None:
-        return "-"
-    if 0 < amount < 0.00005:
-        return "<" + money(0.0001, currency)
-    digits = 2 if amount >= 1 or amount == 0 else 4
-    sign = {"USD": "$", "EUR": "€", "GBP": "£"}.get(currency)
-    return f"{sign}{amount:,.{digits}f}" if sign else f"{amount:,.{digits}f} {currency}"
-
-
-def cost(of: Cost) -> str:
-    """What a job cost, else what we, or the provider, think that it costs (``~``), else ``-``."""
-    if of.actual is not None:
-        return money(of.actual, of.currency)
-    guess = of.told if of.estimated is None else of.estimated
-    return "-" if guess is None else "~" + money(guess, of.currency)
 
 
 def percent(part: float, whole: float) -> str:

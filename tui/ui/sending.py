@@ -81,7 +81,7 @@ class Sending:
 
     async def _budget_note(self) -> str:
         """What the budgets say, in a sentence."""
-        from tui.engine.budgeting import money
+        from tui.core.money import money
 
         budget = self._engine.config.budget
         if budget.per_submit is None and budget.per_month is None:

@@ -1,12 +1,16 @@
-"""Our own colours: dark and light, each quiet but for one accent, and of high contrast."""
+"""Our own colours: dark and light, quiet but for one accent; of high contrast; the terminal's."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
 from typing import Any
 
 from textual.app import App
-from textual.theme import Theme
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
 
+from tui.errors import UsageError
 from tui.ui.journal import Journal
 
 DARK = Theme(
@@ -131,21 +135,120 @@ CONTRAST_LIGHT = Theme(
     },
 )
 
-THEMES = (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT)
+# The terminal's own sixteen colours, on its own ground, dark or light. Ground and text are only
+# ever its defaults: black and white are the ground of one terminal or another, and yellow, cyan
+# and the dark blue vanish on one of the two. What stands out does so by bold, dim and reverse.
+ANSI = Theme(
+    name="batchdeck-ansi",
+    ansi=True,
+    primary="ansi_bright_blue",
+    secondary="ansi_default",
+    accent="ansi_bright_blue",
+    success="ansi_green",
+    warning="ansi_bright_magenta",
+    error="ansi_bright_red",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=True,
+    variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
+        "border": "ansi_bright_blue",
+        "border-blurred": "ansi_bright_black",
+        "footer-key-foreground": "ansi_bright_blue",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-background": "ansi_default",
+        "block-cursor-text-style": "reverse",
+        "input-cursor-text-style": "reverse",
+        "input-selection-background": "ansi_bright_blue",
+        "input-selection-foreground": "ansi_default",
+        "screen-selection-background": "ansi_bright_blue",
+        "screen-selection-foreground": "ansi_default",
+        "link-color": "ansi_bright_blue",
+        "link-color-hover": "ansi_bright_blue",
+        "link-background-hover": "ansi_default",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-hover": "ansi_bright_blue",
+        "scrollbar-active": "ansi_bright_blue",
+        "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
+        "scrollbar-corner-color": "ansi_default",
+    },
+)
+
+THEMES = (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT, ANSI)
 """The themes that the app adds to those of Textual."""
 
 DEFAULT = DARK.name
 """The theme without a setting."""
 
 
+def theme_names() -> list[str]:
+    """The names of all themes, ours first."""
+    own = [theme.name for theme in THEMES]
+    return [*own, *sorted(BUILTIN_THEMES.keys() - set(own))]
+
+
+def known_theme(name: str) -> str:
+    """The name of a theme as it was given.
+
+    Raises:
+        UsageError: There is no such theme.
+    """
+    if name in (names := theme_names()):
+        return name
+    near = difflib.get_close_matches(name, names, n=1)
+    raise UsageError(
+        f"there is no theme {name!r}",
+        f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}.",
+    )
+
+
+def is_ansi(name: str) -> bool:
+    """Does a theme have the terminal's own colours?"""
+    theme = next((theme for theme in THEMES if theme.name == name), BUILTIN_THEMES.get(name))
+    return theme is not None and theme.ansi
+
+
 def usable_theme(app: App[Any], wanted: str, journal: Journal) -> Theme:
-    """The theme with a name, else our own: there is none, or it cannot be read here."""
+    """The theme with a name; our own where there is none such, the terminal's for ``NO_COLOR``."""
+    if app.no_color:
+        return ANSI
     theme = app.available_themes.get(wanted)
-    # Without colours, ansi themes put black on black.
-    if theme is None or (app.no_color and theme.ansi):
-        journal.note(f"the theme {wanted!r} cannot be used here", bad=theme is None)
+    if theme is None:
+        journal.note(f"there is no theme {wanted!r}", bad=True)
         theme = app.available_themes[DEFAULT]
     return theme
+
+
+def tone_variables(ansi: bool, variables: Mapping[str, str]) -> dict[str, str]:
+    """What tones look like that are no colour by themselves: a part of one, or an attribute.
+
+    Args:
+        ansi: Does the theme have the terminal's colours? These cannot be mixed.
+        variables: The colours of the theme.
+    """
+    if ansi:
+        return {
+            "tone-muted": "dim",
+            "tone-mark": "reverse",
+            "tone-added": "reverse",
+            "tone-removed": "underline",
+            "tone-chip": "bold",
+            "tone-chip-chosen": "reverse",
+        }
+    return {
+        "tone-muted": Color.parse(variables["foreground"]).with_alpha(0.6).hex,
+        "tone-mark": f"on {variables['accent-muted']}",
+        "tone-added": f"on {variables['success-muted']}",
+        "tone-removed": f"on {variables['error-muted']}",
+        "tone-chip": f"on {variables['panel']}",
+        "tone-chip-chosen": f"on {Color.parse(variables['accent']).with_alpha(0.4).hex}",
+    }
 
 
 def wear(app: App[Any], theme: Theme) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from textual.app import App
@@ -10,7 +11,7 @@ from tui.config import Config, set_option
 from tui.errors import BatchdeckError
 from tui.paths import Paths
 from tui.ui.journal import Journal
-from tui.ui.theme import THEMES, usable_theme, wear
+from tui.ui.theme import THEMES, is_ansi, tone_variables, usable_theme, wear
 
 
 class ThemedApp(App[int]):
@@ -24,6 +25,23 @@ class ThemedApp(App[int]):
     trying_themes = False
     """Is a theme shown that is not chosen?"""
 
+    def __init__(self, config: Config) -> None:
+        # What becomes of colours on their way to the terminal is decided here, before there is a
+        # theme. For NO_COLOR it stays so: of terminal colours nothing is left, of others greys
+        # that are wrong on a light ground.
+        no_color = "NO_COLOR" in os.environ
+        super().__init__(ansi_color=True if no_color or is_ansi(config.theme) else None)
+        self.config = config
+        if not no_color:
+            self.set_reactive(App.ansi_color, None)
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The colours of the theme, and what our tones make of them."""
+        variables = super().get_css_variables()
+        variables |= tone_variables(self.native_ansi_color, variables)
+        self.theme_variables = variables
+        return variables
+
     def dress(self) -> None:
         """Put on what the settings say, before anything is painted."""
         for theme in THEMES:
@@ -33,8 +51,9 @@ class ThemedApp(App[int]):
 
     def dress_panes(self) -> None:
         """Read how all looks that follows the first paint."""
-        file = Path(__file__).with_name("panes.tcss")
-        self.stylesheet.add_source(file.read_text("utf-8"), read_from=(str(file), ""))
+        for name in ("panes.tcss", "ansi.tcss"):
+            file = Path(__file__).with_name(name)
+            self.stylesheet.add_source(file.read_text("utf-8"), read_from=(str(file), ""))
 
     def take_config(self, config: Config) -> None:
         """Go by other settings from now on."""

@@ -23,15 +23,15 @@ TONES: tuple[Tone, ...] = ("strong", "muted", "good", "bad", "warn", "live", "ac
 _STYLES: dict[Tone, str] = {
     "": "",
     "strong": "bold",
-    "muted": "$foreground 60%",
+    "muted": "$tone-muted",
     "good": "$text-success",
     "bad": "$text-error",
     "warn": "$text-warning",
     "live": "$text-primary",
     "accent": "$text-accent",
-    "mark": "$text-accent on $accent-muted",
-    "added": "$text-success on $success-muted",
-    "removed": "$text-error on $error-muted",
+    "mark": "$text-accent $tone-mark",
+    "added": "$text-success $tone-added",
+    "removed": "$text-error $tone-removed",
 }
 
 

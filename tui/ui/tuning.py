@@ -8,15 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from tui.config import Config, set_option
+from tui.core.money import money
 from tui.core.text import one_line
 from tui.errors import UsageError
 from tui.ui.dialogs.ask import AskDialog
 from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.settings import SettingsDialog, SettingsRow
-from tui.ui.theme import THEMES
+from tui.ui.theme import theme_names
 
 if TYPE_CHECKING:
+    from textual.theme import Theme
+
     from tui.engine.engine import Engine
     from tui.ui.app import BatchdeckApp
 
@@ -104,7 +109,7 @@ def value_words(config: Config, setting: Setting) -> str:
     if value is None or value == "":
         return setting.empty
     if setting.key.startswith("budget."):
-        return f"{value:,.2f} {config.budget.currency}"
+        return money(value, config.budget.currency)
     return f"{value:g} s" if isinstance(value, float) else one_line(str(value), 60)
 
 
@@ -112,8 +117,10 @@ async def change_settings(app: BatchdeckApp, engine: Engine) -> None:
     """Show the settings, and change one after the other until the person leaves."""
     at = 0
     while True:
+        # The theme may be another one for this run (--theme).
+        shown = msgspec.structs.replace(app.config, theme=app.theme)
         rows = [
-            SettingsRow(setting.title, value_words(app.config, setting), setting.help)
+            SettingsRow(setting.title, value_words(shown, setting), setting.help)
             for setting in SETTINGS
         ]
         dialog = SettingsDialog(rows, at, app.paths.config_file)
@@ -148,11 +155,10 @@ async def _change(app: BatchdeckApp, engine: Engine, setting: Setting) -> None:
 async def _choose(app: BatchdeckApp, engine: Engine, setting: Setting, now: str) -> str | None:
     preview: Callable[[str], object] | None = None
     if setting.key == "theme":
-        own = [theme.name for theme in THEMES]
-        names = [*own, *sorted(app.available_themes.keys() - set(own))]
-        # Without colours, ansi themes put black on black.
-        usable = [name for name in names if not (app.no_color and app.available_themes[name].ansi)]
-        choices = [Choice(name, name, "light" if _is_light(app, name) else "") for name in usable]
+        now = app.theme
+        choices = [
+            Choice(name, name, theme_words(app.available_themes[name])) for name in theme_names()
+        ]
         preview = app.try_theme
     elif setting.key == "default_account":
         choices = [
@@ -173,8 +179,11 @@ async def _choose(app: BatchdeckApp, engine: Engine, setting: Setting, now: str)
     return chosen
 
 
-def _is_light(app: BatchdeckApp, name: str) -> bool:
-    return not app.available_themes[name].dark
+def theme_words(theme: Theme) -> str:
+    """What a list says beside the name of a theme."""
+    if theme.ansi:
+        return "the terminal's colours"
+    return "" if theme.dark else "light"
 
 
 def _amount(text: str) -> float:

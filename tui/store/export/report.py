@@ -11,6 +11,7 @@ from html import escape
 from typing import BinaryIO
 
 from tui.core.jobs import ErrorGroup, Job
+from tui.core.money import money
 from tui.core.outcome import Outcome
 from tui.core.summary import Summarizer, Summary
 from tui.core.tally import Spread, Tally
@@ -247,4 +248,4 @@ def _number(value: int | None) -> str:
 
 
 def _money(amount: float | None, currency: str) -> str:
-    return "" if amount is None else f"{amount:,.4f} {currency}"
+    return "" if amount is None else money(amount, currency)

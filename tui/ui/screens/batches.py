@@ -15,34 +15,24 @@ from tui.core.jobs import Job
 from tui.core.text import one_line
 from tui.ui.board import Board, JobFilter, JobOrder, JobView
 from tui.ui.commands import Scope, bindings
-from tui.ui.jobrules import is_unsent, why_not_job
+from tui.ui.jobrules import is_unsent
 from tui.ui.jobstory import JobStory
-from tui.ui.messages import (
-    AccountFilterRequested,
-    AnnotateRequested,
-    DetailsRequested,
-    DraftSubmitRequested,
-    ExportRequested,
-    JobRequested,
-    RemoteRequested,
-    RetryRequested,
-)
-from tui.ui.signals import Changes, CopyRequested, JobHighlighted, JobOpened
+from tui.ui.screens.jobcommands import JobCommands
+from tui.ui.signals import Changes, JobHighlighted, JobOpened
 from tui.ui.state import State
-from tui.ui.targets import CommandTarget
 from tui.ui.tones import Part
 from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.filter_line import FilterLine
 from tui.ui.widgets.job_source import JobSource
 from tui.ui.widgets.job_strip import JobStrip
-from tui.ui.widgets.job_table import MOST_MARKS, JobTable
+from tui.ui.widgets.job_table import JobTable
 from tui.ui.widgets.virtual_table import VirtualTable
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
 
-class BatchesPane(CommandTarget, Vertical):
+class BatchesPane(JobCommands, Vertical):
     """The list of jobs, and a strip about the one under the cursor."""
 
     SCOPE = Scope.BATCHES
@@ -105,6 +95,11 @@ class BatchesPane(CommandTarget, Vertical):
     def jobs_table(self) -> VirtualTable:
         """The table of jobs."""
         return self._table
+
+    @property
+    def marked_jobs(self) -> list[str]:
+        """The ids of the marked jobs."""
+        return self._table.marked_jobs
 
     @property
     def board(self) -> Board | None:
@@ -196,20 +191,7 @@ class BatchesPane(CommandTarget, Vertical):
             return True
         return False
 
-    def why_not(self, command_id: str) -> str | None:
-        """Why a command is off in this pane."""
-        job = self.job
-        if command_id in ("filter", "errors_only", "accounts"):
-            return "" if self._board is not None and len(self._board) else "There are no jobs yet."
-        if command_id == "remote":
-            return "" if self._engine is not None else "The history is not open yet."
-        if job is None:
-            return "No job is chosen."
-        if command_id == "compare" and (self._board is None or len(self._board) < 2):
-            return "There is no other job to compare with."
-        return why_not_job(command_id, job, lambda: self._is_unsent(job))
-
-    def _is_unsent(self, job: Job) -> bool:
+    def is_unsent(self, job: Job) -> bool:
         """Is a part of the job not sent, or not certainly?"""
         return self._engine is not None and is_unsent(job, self._engine.history)
 
@@ -307,10 +289,6 @@ class BatchesPane(CommandTarget, Vertical):
         self._failed_only = not self._failed_only
         self._show_jobs()
 
-    def action_accounts(self) -> None:
-        """Ask for an account whose jobs are listed."""
-        self.post_message(AccountFilterRequested())
-
     def show_account(self, account: str) -> None:
         """List the jobs of one account; an empty name lists all."""
         self._account = account
@@ -320,80 +298,6 @@ class BatchesPane(CommandTarget, Vertical):
     def account(self) -> str:
         """The account whose jobs are listed; empty for all."""
         return self._account
-
-    def action_tags(self) -> None:
-        """Ask for tags."""
-        self._annotate("tags")
-
-    def action_note(self) -> None:
-        """Ask for a note."""
-        self._annotate("note")
-
-    def _annotate(self, what: str) -> None:
-        if self.job is not None:
-            self.post_message(AnnotateRequested(self.job.id, what))
-
-    def action_details(self) -> None:
-        """Show all facts."""
-        if self.job is not None:
-            self.post_message(DetailsRequested(self.job.id))
-
-    def action_submit(self) -> None:
-        """Ask to send a job that was not sent."""
-        if self.job is not None:
-            self.post_message(DraftSubmitRequested(self.job.id))
-
-    def action_retry(self) -> None:
-        """Ask to send the failed rows again."""
-        if self.job is not None:
-            self.post_message(RetryRequested(self.job.id))
-
-    def action_retry_edit(self) -> None:
-        """The same, with other parameters."""
-        if self.job is not None:
-            self.post_message(RetryRequested(self.job.id, edit=True))
-
-    def action_cancel(self) -> None:
-        """Ask to stop the job."""
-        self._ask("cancel")
-
-    def action_collect(self) -> None:
-        """Ask to fetch what there is."""
-        self._ask("collect")
-
-    def action_delete(self) -> None:
-        """Ask to remove the job."""
-        self._ask("delete")
-
-    def action_remote(self) -> None:
-        """Ask for the provider's own list."""
-        self.post_message(RemoteRequested(self.job.account if self.job is not None else None))
-
-    def _ask(self, verb: str) -> None:
-        if self.job is not None:
-            self.post_message(JobRequested(verb, self.job.id))
-
-    def action_export(self) -> None:
-        """Ask to write all rows to a file."""
-        if self.job is not None:
-            self.post_message(ExportRequested(self.job.id))
-
-    def action_summary(self) -> None:
-        """Look at the whole job."""
-        self._ask("summary")
-
-    def action_compare(self) -> None:
-        """Compare the marked jobs, or one with the one under the cursor, or with one to choose."""
-        pair = self._table.marked_jobs
-        if len(pair) == 1 and self.job is not None and self.job.id not in pair:
-            pair.append(self.job.id)
-        if self._board is not None and len(pair) == MOST_MARKS:
-            # The newer one is held against the older one; the newest job is the first.
-            newest_first = self._board.ids(JobFilter())
-            left, right = sorted(pair, key=newest_first.index, reverse=True)
-            self.post_message(JobRequested("compare", left, right))
-        else:
-            self._ask("compare")
 
     def _view_of(self, job_id: str) -> JobView | None:
         return None if self._board is None else self._board.view(job_id)
@@ -406,11 +310,6 @@ class BatchesPane(CommandTarget, Vertical):
     def _marks_full(self) -> None:
         words = "Two jobs are marked: = compares them, esc takes the marks away"
         self.app.notify(words, markup=False)
-
-    def action_copy(self) -> None:
-        """Copy the id of the job."""
-        if self.job is not None:
-            self.post_message(CopyRequested(self.job.id, "the id of the job"))
 
 
 _WELCOME = (

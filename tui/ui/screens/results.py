@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 
-from textual import work
+from textual import on, work
 
 from tui.core.filtering import RowFilter
 from tui.core.jobs import Job
@@ -24,6 +24,7 @@ from tui.ui.messages import (
 from tui.ui.screens.results_view import ResultsView
 from tui.ui.signals import CopyRequested, StateChanged
 from tui.ui.widgets.group_source import group_words
+from tui.ui.widgets.query_line import QueryLine
 from tui.ui.widgets.row_columns import chosen_columns, offered, usual_keys
 from tui.ui.widgets.row_source import RowSource
 
@@ -67,6 +68,7 @@ class ResultsPane(ResultsView):
 
     def action_filter(self) -> None:
         """Let a text be typed that rows must contain."""
+        self._filter.recollect(asked.where for asked in self.state.rows.values())
         self._filter.edit()
 
     def action_errors_only(self) -> None:
@@ -141,6 +143,11 @@ class ResultsPane(ResultsView):
         """Keep the query by a name, or recall one."""
         dialog = FiltersDialog(self.state.filters, self._query.where)
         self.app.push_screen(dialog, self._filters_answered)
+
+    @on(QueryLine.SavedWanted)
+    def _saved_wanted(self) -> None:
+        self._filter_left()
+        self.action_filters()
 
     def _filters_answered(self, answer: FiltersAnswer | None) -> None:
         if answer is None:

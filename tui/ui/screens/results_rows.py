@@ -197,6 +197,7 @@ class ResultsRows(CommandTarget, Vertical):
 
     @on(FilterLine.Left, "#row-filter")
     def _filter_left(self) -> None:
+        self._filter.recollect([self._query.where])
         self._hint.hush()
         self._draw_filter()
         self._rows.focus()

@@ -73,11 +73,11 @@ class ChipBar(Widget, can_focus=True):
         parts: list[Content | str | tuple[str, str]] = [" "]
         for index, chip in enumerate(self._chips):
             chosen = index == self._chosen and self.has_focus
-            ground = "on $accent 40%" if chosen else "on $panel"
+            ground = "$tone-chip-chosen" if chosen else "$tone-chip"
             colour = "$text-warning" if chip.tone == "warn" else "$text-accent"
             parts += [
                 (f" {chip.label} ", f"{colour} {ground}"),
-                (f"{_CROSS} ", f"$foreground 60% {ground}"),
+                (f"{_CROSS} ", f"$tone-muted {ground}"),
             ]
             parts.append(" ")
         chips = Content.assemble(*parts)

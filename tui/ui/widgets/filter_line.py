@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.timer import Timer
@@ -16,6 +18,19 @@ from tui.ui.tones import Part, content
 
 TYPING_PAUSE = 0.15
 """Seconds without a key before the rows are looked through."""
+
+
+class FilterField(Input):
+    """The words that are typed; the footer tells the keys that are no text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Keep", tooltip="Keep the words, and go to the rows."),
+        Binding("escape", "screen.back", "Clear", tooltip="Show all rows again."),
+    ]
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Is a key text here? The framework knows no character by the name of ``slash``."""
+        return key == "slash" or super().check_consume_key(key, character)
 
 
 class FilterLine(Horizontal):
@@ -54,12 +69,14 @@ class FilterLine(Horizontal):
             """The filter line."""
             return self.line
 
-    def __init__(self, placeholder: str, *, id: str | None = None) -> None:
+    def __init__(
+        self, placeholder: str, *, field: FilterField | None = None, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
         self._timer: Timer | None = None
         self._text = ""
         self._slash = Static("/", id="filter-slash")
-        self._field = Input(placeholder=placeholder, compact=True, id="filter-input")
+        self._field = field or FilterField(placeholder=placeholder, compact=True, id="filter-input")
         self._what = Static("", id="filter-what", markup=False)
         self._count = Static("", id="filter-count", markup=False)
         self._set_editing(False)

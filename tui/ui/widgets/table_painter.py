@@ -35,8 +35,12 @@ def paint_row(
     marked: bool,
 ) -> Strip:
     """One row; without cells only its gutter is drawn."""
+    bar = "▌" if cursor else " "
+    if base.reverse:
+        # The cursor of terminal colours: tones would make a patchwork of it.
+        tone, bar = _without_tones, " "
     accent = base + tone("accent")
-    segments = [Segment("▌" if cursor else " ", accent), Segment("●" if marked else " ", accent)]
+    segments = [Segment(bar, accent), Segment("●" if marked else " ", accent)]
     if cells is not None:
         for place, (index, column, cells_wide) in enumerate(layout):
             if place:
@@ -99,6 +103,10 @@ def edge_at(layout: Layout, x: int) -> Column | None:
         if left - GAP <= x < left:
             return column
     return None
+
+
+def _without_tones(name: str) -> Style:
+    return Style.null()
 
 
 def _paint_cell(
