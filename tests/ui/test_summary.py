@@ -28,10 +28,10 @@ async def test_from_batches_to_the_words_of_a_field(paths: Paths) -> None:
         await pilot.press(*"data.why", "enter")
         await until(pilot, lambda: "Words in data.why" in screen_text(app))
         assert "delivery" in screen_text(app)
-        assert screen.summary is not None and "the" in dict(screen.summary.words.items)
+        assert screen.made is not None and "the" in dict(screen.made.words.items)
 
         await pilot.press("w")
-        await until(pilot, lambda: screen.summary and "the" not in dict(screen.summary.words.items))
+        await until(pilot, lambda: screen.made and "the" not in dict(screen.made.words.items))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
 
