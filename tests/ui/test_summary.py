@@ -77,7 +77,7 @@ async def test_it_is_read_once_while_the_job_stays_as_it_is(
     async with running(app) as pilot:
         for _ in range(2):
             await pilot.press("u")
-            await until(pilot, lambda: getattr(app.screen, "summary", None) is not None)
+            await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.main)
     assert begun == [1]
@@ -105,7 +105,7 @@ async def test_nothing_is_cut_at_any_size(paths: Paths, size: tuple[int, int]) -
     app = real_app(paths)
     async with running(app, size) as pilot:
         await pilot.press("u")
-        await until(pilot, lambda: getattr(app.screen, "summary", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
         await until(pilot, lambda: app.screen.query("Card"))
         for card in app.screen.query("Card"):
             lines = card.render()

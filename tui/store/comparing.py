@@ -104,8 +104,8 @@ def compare_jobs(
     order = RowSort(column="custom_id")
     ours = history.select(left_id, ALL_ROWS, order, stop=stop)
     theirs = history.select(right_id, ALL_ROWS, order, stop=stop)
-    if stop is not None and stop():
-        # Ids whose order is not known say nothing of what is missing.
+    if stop is not None and stop() and len(ours) + len(theirs) < total:
+        # Ids that were not put in order yet say nothing of what is missing.
         found.stopped = True
         return found
     told = 0
