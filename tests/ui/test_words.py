@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.ui.fakes import FakeHistory, a_job, made_up_row
 from tui.compose.report import CheckReport, Problem
 from tui.core.counts import Counts, RemoteCounts
+from tui.core.differences import word_diff
 from tui.core.grouping import ErrorClass
 from tui.core.jobs import Batch, Cost, ErrorGroup, Strays
 from tui.core.outcome import UNANSWERED, Outcome
@@ -18,6 +21,7 @@ from tui.core.rows import Attempt, Row
 from tui.core.status import BatchStatus
 from tui.ui import formatting
 from tui.ui.board import Board, Pace
+from tui.ui.differences import pinpointed
 from tui.ui.endings import describe_endings
 from tui.ui.rowquery import RowQuery
 from tui.ui.rowtext import CAP, read_attempt, read_request
@@ -150,6 +154,22 @@ def test_groups_on_one_line_are_whole_or_counted() -> None:
         assert text.count("×") == told >= 1
         assert len(text) <= max(width, 60)
         assert (f"and {9 - told} more" in text) == (told < 9)
+
+
+@given(st.text('ab ,"', max_size=12), st.text('ab ,"', max_size=12))
+def test_what_differs_is_pinpointed_and_nothing_is_lost(left: str, right: str) -> None:
+    found = word_diff(left, right)
+    assert found is not None
+    pieces = list(pinpointed(found))
+    for side, text in (("removed", left), ("added", right)):
+        assert "".join(words for which, words in pieces if which in ("same", side)) == text
+
+
+def test_white_space_quotes_and_commas_are_no_difference() -> None:
+    found = word_diff('{"label": "angry", "n": 1}', '{"label": "glad", "n": 1}')
+    assert found is not None
+    changed = [piece for piece in pinpointed(found) if piece[0] != "same"]
+    assert changed == [("removed", "angry"), ("added", "glad")]
 
 
 def test_the_pace_is_that_of_the_last_minute() -> None:
