@@ -91,7 +91,14 @@ class SummaryScreen(WholeScreen[Summary]):
             stop_words=self._without_stop_words,
             stop=stop,
             progress=progress,
+            partial=self._show_so_far,
         )
+
+    def _show_so_far(self, made: Summary) -> None:
+        """Show what the first rows come to, while the others are read."""
+        if self.is_reading and self.is_attached:
+            self.made = made
+            self.run_worker(self.show_read(made), group="so far", exit_on_error=False)
 
     async def show_read(self, made: Summary) -> None:
         """Show the plots."""
