@@ -9,6 +9,7 @@ from tui.core.comparing import KINDS, CompareOptions, Kind
 from tui.core.counts import RemoteCounts
 from tui.core.outcome import Outcome
 from tui.errors import UsageError
+from tui.store import selecting
 from tui.store.comparing import NOWHERE, compare_jobs
 from tui.store.jobs import batch_pk
 from tui.store.samples import keep_sample, read_samples
@@ -73,7 +74,7 @@ def test_equal_jobs_are_the_same(desk: Desk) -> None:
     )
     assert found.is_same and len(found) == 1100
     assert found.left.pass_rate == 1.0
-    assert told == [(1000, 2200), (2000, 2200), (2200, 2200)]
+    assert told == [(0, 2200), (1000, 2200), (2000, 2200), (2200, 2200)]
 
 
 def test_another_test_of_answers_can_be_given(desk: Desk) -> None:
@@ -89,6 +90,24 @@ def test_a_stopped_comparison_is_no_proof(desk: Desk) -> None:
     found = compare_jobs(desk.history, left, right, stop=lambda: True)
     assert found.stopped and not found.is_same
     assert len(found) == 500
+
+
+def test_a_comparison_can_be_stopped_while_its_ids_are_put_in_order(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {f"r{n}": "x" for n in range(1500)}
+    left, right = answered(desk, answers, name="l"), answered(desk, answers, name="r")
+    monkeypatch.setattr(selecting, "_STEPS", 10)
+    found = compare_jobs(desk.history, left, right, stop=lambda: True)
+    # Nothing is called missing on a side of which nothing was read.
+    assert found.stopped and len(found) == 0
+
+
+def test_a_comparison_tells_what_there_is_to_read_at_once(desk: Desk) -> None:
+    left, right = answered(desk, {"a": "1"}), answered(desk, {"a": "1", "b": "2"})
+    told: list[tuple[int, int]] = []
+    compare_jobs(desk.history, left, right, progress=lambda *seen: told.append(seen))
+    assert (told[0], told[-1]) == ((0, 3), (3, 3))
 
 
 def test_a_job_is_not_compared_with_itself(desk: Desk) -> None:

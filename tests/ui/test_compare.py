@@ -28,7 +28,7 @@ async def test_two_jobs_side_by_side(paths: Paths) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: getattr(app.screen, "difference", None) is not None)
         screen = compared(app)
-        found = screen.found
+        found = screen.made
         assert found is not None
         assert [found.count(kind) for kind in Kind] == [37, 1, 1, 1, 1]
         shown = screen_text(app)
@@ -60,7 +60,7 @@ async def test_marked_jobs_are_compared_at_once_the_older_one_left(
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press(*keys, "equals_sign")
-        await until(pilot, lambda: getattr(app.screen, "found", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
         left, right = screen_text(app).splitlines()[1:3]
         assert "small model" in left and "large model" in right
 
@@ -72,7 +72,7 @@ async def test_what_counts_as_a_difference_can_be_changed(paths: Paths) -> None:
         await pilot.press("equals_sign")
         await until(pilot, lambda: app.screen.query("#choose-list"))
         await pilot.press("enter")
-        await until(pilot, lambda: getattr(app.screen, "found", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
         assert "JSON as data" in screen_text(app)
         await pilot.press("d", "w")
         await until(pilot, lambda: "white space ignored" in screen_text(app))

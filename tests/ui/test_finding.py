@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from textual.widgets import Input, OptionList
@@ -31,6 +33,17 @@ async def opened(app: BatchdeckApp, pilot: BatchdeckPilot) -> VirtualTable:
     return app.main.results.rows_table
 
 
+@asynccontextmanager
+async def looking(
+    engine: FakeEngine, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[BatchdeckApp, BatchdeckPilot, VirtualTable]]:
+    """The rows of a job of a thousand."""
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, size) as pilot:
+        yield app, pilot, await opened(app, pilot)
+
+
 async def ask(app: BatchdeckApp, pilot: BatchdeckPilot, words: str) -> None:
     """Open the line, let words be in it, and keep them."""
     await pilot.press("slash")
@@ -43,10 +56,7 @@ def selections(engine: FakeEngine) -> list[RowFilter]:
 
 
 async def test_a_query_is_typed_completed_and_kept_as_chips(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await pilot.press("slash")
         await until(pilot, lambda: "tokens:>500" in screen_text(app))
         await pilot.press(*"outcome:fa")
@@ -65,10 +75,7 @@ async def test_a_query_is_typed_completed_and_kept_as_chips(engine: FakeEngine) 
 
 
 async def test_a_mistake_is_told_below_the_line_and_mended_with_tab(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await pilot.press("slash")
         app.main.results.query_one("#filter-input", Input).value = "outcome:faild "
         await until(pilot, lambda: "There is no outcome 'faild'" in screen_text(app))
@@ -82,10 +89,7 @@ async def test_a_mistake_is_told_below_the_line_and_mended_with_tab(engine: Fake
 
 
 async def test_a_chip_is_taken_away_by_mouse_and_by_key(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await pilot.press("e")
         await until(pilot, lambda: rows.row_count == 20)
         await pilot.press("slash")
@@ -105,11 +109,8 @@ async def test_a_chip_is_taken_away_by_mouse_and_by_key(engine: FakeEngine) -> N
 
 
 async def test_escape_stops_a_search_and_then_clears_it(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
     engine.slow_for = True
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await ask(app, pilot, "needle")
         # The first hit is there while the search goes on.
         await until(pilot, lambda: rows.row_count == 1)
@@ -123,11 +124,8 @@ async def test_escape_stops_a_search_and_then_clears_it(engine: FakeEngine) -> N
 
 
 async def test_data_that_arrives_does_not_start_a_search_anew(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
     engine.slow_for = True
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await ask(app, pilot, "needle")
         await until(pilot, lambda: rows.row_count == 1)
         searches = len(selections(engine))
@@ -141,10 +139,7 @@ async def test_data_that_arrives_does_not_start_a_search_anew(engine: FakeEngine
 
 
 async def test_a_filter_is_kept_by_a_name_and_recalled(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await ask(app, pilot, "code:429")
         await until(pilot, lambda: rows.row_count == 10)
         await pilot.press("F")
@@ -196,10 +191,7 @@ async def test_columns_are_chosen_ordered_and_remembered(engine: FakeEngine) -> 
 
 
 async def test_a_table_without_a_column_is_refused(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app, WIDE) as pilot:
-        await opened(app, pilot)
+    async with looking(engine, WIDE) as (app, pilot, _):
         await pilot.press("C")
         await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
         dialog = app.screen
@@ -215,10 +207,7 @@ async def test_a_table_without_a_column_is_refused(engine: FakeEngine) -> None:
 
 
 async def test_columns_are_resized_by_keys_and_by_their_edge(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app, WIDE) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine, WIDE) as (app, pilot, rows):
 
         def width(key: str) -> int:
             layout = rows.layout_of(rows.scrollable_content_region.width)
@@ -243,10 +232,7 @@ async def test_columns_are_resized_by_keys_and_by_their_edge(engine: FakeEngine)
 
 
 async def test_every_offered_column_of_a_row_sorts(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app, (200, 40)) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine, (200, 40)) as (app, pilot, rows):
         for column in rows.columns:
             if column.key == "preview":
                 continue
@@ -261,12 +247,9 @@ async def test_every_offered_column_of_a_row_sorts(engine: FakeEngine) -> None:
 
 
 async def test_the_order_is_remembered_for_the_kind_of_job(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
     state = State(looks={"/v1/chat/completions": TableLook(sort="output_tokens", descending=True)})
     state.save(engine.paths)
-    app = fake_app(engine)
-    async with running(app, WIDE) as pilot:
-        await opened(app, pilot)
+    async with looking(engine, WIDE) as (app, pilot, _):
         await until(pilot, lambda: any(asked[0] == "select" for asked in engine.asked))
         assert engine.asked[-1][2] == RowSort(column="output_tokens", descending=True)
         assert "Out↓" in screen_text(app)
@@ -332,11 +315,8 @@ class Table:
 
 
 async def test_the_columns_of_the_table_stand_beside_the_answers(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
     engine.history.tables["job0000001"] = Table()
-    app = fake_app(engine)
-    async with running(app, (130, 45)) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine, (130, 45)) as (app, pilot, rows):
         await until(pilot, lambda: "Broke [a" in screen_text(app))
         keys = [column.key for column in rows.columns]
         assert keys[2:4] == ["input:review", "input:stars"]
@@ -349,10 +329,7 @@ async def test_the_columns_of_the_table_stand_beside_the_answers(engine: FakeEng
 async def test_groups_take_one_line_on_a_low_screen_until_they_have_the_keys(
     engine: FakeEngine,
 ) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         groups = app.main.results.query_one(ErrorGroups)
         assert groups.is_folded and groups.size.height == 1
         assert "2 problems" in screen_text(app)
@@ -366,10 +343,7 @@ async def test_groups_take_one_line_on_a_low_screen_until_they_have_the_keys(
 
 
 async def test_one_key_shows_a_group_and_one_sends_it_again(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app, WIDE) as pilot:
-        await opened(app, pilot)
+    async with looking(engine, WIDE) as (app, pilot, _):
         text = screen_text(app)
         assert "transient" in text and "It passes: send these rows" in text and "1%" in text
         await pilot.press("E", "r")
@@ -396,10 +370,7 @@ async def test_a_job_with_cut_answers_alone_can_be_sent_again_by_its_group(
 
 
 async def test_marks_are_sent_whatever_is_shown(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await pilot.press("space")
         await pilot.press("e")
         await until(pilot, lambda: rows.row_count == 20)
@@ -421,10 +392,7 @@ async def test_marks_are_sent_whatever_is_shown(engine: FakeEngine) -> None:
 async def test_what_is_filtered_by_text_keeps_to_rows_without_an_answer(
     engine: FakeEngine,
 ) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        rows = await opened(app, pilot)
+    async with looking(engine) as (app, pilot, rows):
         await ask(app, pilot, "tokens:>5 row-00001")
         await until(pilot, lambda: rows.has_focus)
         await pilot.press("r")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
+import pytest
 
 from tests.hostile.corpus import raw_in
 from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
@@ -24,6 +25,7 @@ class OneAnswer(FakeHistory):
 
     request: bytes = b'{"custom_id":"a","body":{"model":"m","messages":[]}}'
     line: bytes = b""
+    outcome = Outcome.SUCCEEDED
     schema: bytes = b""
     lines: tuple[bytes, ...] = ()
     edits: ClassVar[dict[str, Any]] = {}
@@ -35,7 +37,7 @@ class OneAnswer(FakeHistory):
         if self.gate is not None:
             assert self.gate.wait(20)
         row = super().row(job_id, seq).row
-        row = msgspec.structs.replace(row, outcome=Outcome.SUCCEEDED, error=None)
+        row = msgspec.structs.replace(row, outcome=self.outcome, error=None)
         line = self.lines[seq] if self.lines else self.line
         attempt = Attempt(row=row, line=line, edits=self.edits)
         return RowDetail(row=row, request=self.request, attempts=(attempt,), schema=self.schema)
@@ -246,3 +248,55 @@ async def test_a_click_on_the_last_line_shows_more(engine: FakeEngine) -> None:
         bottom = page.region.height - 2
         await pilot.click("#row-answer", offset=(4, bottom))
         await until(pilot, lambda: page.virtual_size.height > before)
+
+
+async def test_the_place_among_the_rows_shown_is_told(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await reading(app, pilot)
+        assert "1 of 1,000" in screen_text(app)
+        await pilot.press("escape", "e")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 20)
+        await pilot.press("enter", "n")
+        await until(pilot, lambda: "2 of 20, 1,000 in all" in screen_text(app))
+        # A long id leaves room for what became of the row.
+        assert "✗ failed" in screen_text(app)
+
+
+async def test_what_is_said_of_an_answer_is_not_copied_with_it(engine: FakeEngine) -> None:
+    body = {"response_format": {"type": "json_object"}, "messages": []}
+    request = json.dumps({"custom_id": "a", "body": body}).encode()
+    app = app_with(engine, said("no JSON at all"), request=request)
+    copied: list[str] = []
+    async with running(app) as pilot:
+        app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
+        assert "Not what was asked for" in await reading(app, pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: copied)
+        assert copied == ["no JSON at all"]
+        assert "Not what was asked for" in await app.main.results.view.whole_text()
+
+
+@pytest.mark.parametrize(("width", "beside"), [(140, False), (179, False), (180, True)])
+async def test_a_row_has_the_room_of_both_panes_where_that_is_needed(
+    engine: FakeEngine, width: int, beside: bool
+) -> None:
+    app = app_with(engine, said("hello"))
+    async with running(app, (width, 40)) as pilot:
+        assert app.main.batches.display and app.main.results.display
+        await reading(app, pilot)
+        await until(pilot, lambda: app.main.batches.display is beside)
+        view = app.main.results.view
+        assert answer_page(app).region.x > view.query_one("#row-request").region.x
+        await pilot.press("escape")
+        await until(pilot, lambda: app.main.batches.display)
+        await pilot.press("enter", "2")
+        await until(pilot, lambda: app.main.pane == "batches")
+        assert app.main.batches.display
+
+
+async def test_an_answer_that_was_cut_says_what_helps(engine: FakeEngine) -> None:
+    app = app_with(engine, said("half an ans"), outcome=Outcome.TRUNCATED)
+    async with running(app) as pilot:
+        assert "cut off: R asks for more tokens" in await reading(app, pilot)

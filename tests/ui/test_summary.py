@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from tests.ui.conftest import real_app, running, screen_text, until
 from tests.ui.wholes import gate, two_jobs
 from tui.paths import Paths
+from tui.store import summarizing
 from tui.ui.screens.summary import SummaryScreen
 
 
@@ -28,10 +32,10 @@ async def test_from_batches_to_the_words_of_a_field(paths: Paths) -> None:
         await pilot.press(*"data.why", "enter")
         await until(pilot, lambda: "Words in data.why" in screen_text(app))
         assert "delivery" in screen_text(app)
-        assert screen.summary is not None and "the" in dict(screen.summary.words.items)
+        assert screen.made is not None and "the" in dict(screen.made.words.items)
 
         await pilot.press("w")
-        await until(pilot, lambda: screen.summary and "the" not in dict(screen.summary.words.items))
+        await until(pilot, lambda: screen.made and "the" not in dict(screen.made.words.items))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
 
@@ -67,6 +71,44 @@ async def test_reading_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPa
         await until(pilot, lambda: app.screen is app.main)
 
 
+async def test_the_first_rows_are_shown_while_the_others_are_read(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two_jobs(paths, 1500)
+    for name in ("_FIRST_SECONDS", "_PARTIAL_SECONDS", "_PARTIAL_SHARE"):
+        monkeypatch.setattr(summarizing, name, 0)
+    go = threading.Event()
+    pages = summarizing.islice
+    read: list[int] = []
+
+    def held(*values: Any) -> Any:
+        # The third page waits until it is let go.
+        read.append(1)
+        assert len(read) < 3 or go.wait(20)
+        return pages(*values)
+
+    monkeypatch.setattr(summarizing, "islice", held)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("u")
+        await until(pilot, lambda: app.screen.query("Card"))
+        await until(pilot, lambda: "reading 1,000 of 1,500 rows" in screen_text(app))
+        screen = app.screen
+        assert isinstance(screen, SummaryScreen)
+        await until(pilot, lambda: screen.made is not None and screen.made.rows == 1000)
+        cards = list(screen.query("Card"))
+        await pilot.press("j", "j")
+        await until(pilot, lambda: screen.query_one("CardColumns").scroll_offset.y)
+        go.set()
+        await until(pilot, lambda: screen.made is not None and screen.made.is_whole)
+        await until(pilot, lambda: "1,500 rows · 1,500 answers" in screen_text(app))
+        # Nothing jumps: the same plots, where they were scrolled to.
+        assert list(screen.query("Card")) == cards
+        assert screen.query_one("CardColumns").scroll_offset.y
+        await pilot.press("g")
+        await until(pilot, lambda: "599" in screen_text(app))
+
+
 async def test_it_is_read_once_while_the_job_stays_as_it_is(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,7 +119,7 @@ async def test_it_is_read_once_while_the_job_stays_as_it_is(
     async with running(app) as pilot:
         for _ in range(2):
             await pilot.press("u")
-            await until(pilot, lambda: getattr(app.screen, "summary", None) is not None)
+            await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.main)
     assert begun == [1]
@@ -105,7 +147,7 @@ async def test_nothing_is_cut_at_any_size(paths: Paths, size: tuple[int, int]) -
     app = real_app(paths)
     async with running(app, size) as pilot:
         await pilot.press("u")
-        await until(pilot, lambda: getattr(app.screen, "summary", None) is not None)
+        await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
         await until(pilot, lambda: app.screen.query("Card"))
         for card in app.screen.query("Card"):
             lines = card.render()

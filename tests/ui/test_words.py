@@ -7,22 +7,35 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.ui.fakes import FakeHistory, a_job, made_up_row
 from tui.compose.report import CheckReport, Problem
 from tui.core.counts import Counts, RemoteCounts
-from tui.core.jobs import Batch
+from tui.core.differences import word_diff
+from tui.core.grouping import ErrorClass
+from tui.core.jobs import Batch, ErrorGroup, Strays
 from tui.core.outcome import UNANSWERED, Outcome
 from tui.core.rows import Attempt, Row
 from tui.core.status import BatchStatus
 from tui.ui import formatting
 from tui.ui.board import Board, Pace
+from tui.ui.differences import pinpointed
 from tui.ui.endings import describe_endings
 from tui.ui.rowquery import RowQuery
 from tui.ui.rowtext import CAP, read_attempt, read_request
 from tui.ui.sample import ROWS, write_sample
-from tui.ui.status import OUTCOME_LOOKS, STATUS_LOOKS, bar_parts, counts_parts
+from tui.ui.status import (
+    OUTCOME_LOOKS,
+    STATUS_LOOKS,
+    bar_parts,
+    counts_parts,
+    folded_counts_parts,
+    strays_parts,
+)
 from tui.ui.tones import plain
+from tui.ui.widgets.group_source import summary_parts
 from tui.ui.widgets.path_list import choices, completed, expand, shown
 from tui.ui.widgets.problem_source import ProblemSource
 
@@ -92,6 +105,60 @@ def test_counts_in_words_leave_out_what_is_nothing() -> None:
     assert plain(counts_parts(Counts(total=3, succeeded=2, missing=1))) == (
         "✓ 2 succeeded  ∅ 1 missing"
     )
+
+
+def test_counts_fold_where_there_is_little_room() -> None:
+    counts = Counts(
+        total=60_000, succeeded=48_000, truncated=1_200, refused=12, failed=900, expired=80,
+        missing=8, pending=9_800,
+    )  # fmt: skip
+    assert plain(folded_counts_parts(counts)) == (
+        "✓ 48,000 succeeded  ◐ 1,212 cut or refused  ✗ 988 unanswered  · 9,800 pending"
+    )
+    assert plain(folded_counts_parts(counts, 51_000)).endswith(
+        "◕ 800 not here yet  · 9,000 pending"
+    )
+
+
+def test_stray_lines_are_counted_and_told_apart() -> None:
+    assert strays_parts(Strays()) == ()
+    strays = Strays(unknown=2, unreadable=1)
+    assert plain(strays_parts(strays)) == "3 stray lines: 2 with an unknown id, 1 unreadable"
+    assert plain(strays_parts(strays, short=True)) == "3 stray lines"
+    assert plain(strays_parts(Strays(duplicate=1), short=True)) == "1 stray line"
+
+
+def test_groups_on_one_line_are_whole_or_counted() -> None:
+    groups = [
+        ErrorGroup(
+            id=number, key=f"{number}", http_status=429, code="rate_limit_exceeded", message="x",
+            count=20 - number, share=0.1, retryable=True, kind=ErrorClass.TRANSIENT,
+            example_custom_id="a",
+        )
+        for number in range(9)
+    ]  # fmt: skip
+    for width in (30, 60, 75, 120, 300):
+        text = plain(summary_parts(groups, width))
+        told = text.count("rate_limit_exceeded")
+        assert text.count("×") == told >= 1
+        assert len(text) <= max(width, 60)
+        assert (f"and {9 - told} more" in text) == (told < 9)
+
+
+@given(st.text('ab ,"', max_size=12), st.text('ab ,"', max_size=12))
+def test_what_differs_is_pinpointed_and_nothing_is_lost(left: str, right: str) -> None:
+    found = word_diff(left, right)
+    assert found is not None
+    pieces = list(pinpointed(found))
+    for side, text in (("removed", left), ("added", right)):
+        assert "".join(words for which, words in pieces if which in ("same", side)) == text
+
+
+def test_white_space_quotes_and_commas_are_no_difference() -> None:
+    found = word_diff('{"label": "angry", "n": 1}', '{"label": "glad", "n": 1}')
+    assert found is not None
+    changed = [piece for piece in pinpointed(found) if piece[0] != "same"]
+    assert changed == [("removed", "angry"), ("added", "glad")]
 
 
 def test_the_pace_is_that_of_the_last_minute() -> None:

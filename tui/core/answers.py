@@ -44,7 +44,7 @@ def _choices(choices: list[Any]) -> Iterator[Block]:
         if several:
             reason = choice.get("finish_reason")
             told = "" if reason in _UNREMARKABLE else f", {reason}"
-            yield Block(kind="note", title=f"Choice {number} of {len(choices)}{told}")
+            yield Block(title=f"Choice {number} of {len(choices)}{told}")
         if isinstance(choice.get("text"), str):
             yield text_or_json(choice["text"])
         message = choice.get("message")

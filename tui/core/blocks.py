@@ -31,7 +31,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 
     ``text`` is foreign text as it came; in a block of kind ``json`` it is JSON. ``bars`` belong
     to the kind ``bars``, ``marks`` (in order, none over another) to ``marked``, ``cells`` to
-    ``table``.
+    ``table``. The chosen bars of one that ``is_alarming`` are what somebody was warned of.
     """
 
     kind: Kind = "text"
@@ -40,6 +40,12 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
     cells: tuple[tuple[str, ...], ...] = ()
+    is_alarming: bool = False
+
+    @property
+    def holds_more_than_a_title(self) -> bool:
+        """Does something stand below the title?"""
+        return bool(self.text or self.bars or self.marks or self.cells)
 
 
 def json_block(value: object, title: str = "") -> Block:

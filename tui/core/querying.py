@@ -20,6 +20,7 @@ from tui.core.querykeys import KEYS, Key, UnfitValueError, by_name
 
 _TOKEN = re.compile(r'(?:"[^"]*(?:"|$)|[^\s"])+')
 _KEYED = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
+_COMPARED = re.compile(r"([A-Za-z_]+)([<>]=?\d.*)")
 _ALIKE = 0.75
 
 
@@ -158,6 +159,11 @@ def _terms(text: str) -> list[Term]:
             found.append(Term(token, key, keyed[2].replace('"', ""), start, stop))
             continue
         before = found[-1] if found else None
+        if (compared := _COMPARED.fullmatch(token)) is not None and _is_measure(compared[1]):
+            # Written as in other languages.
+            key, value = compared[1].lower(), compared[2]
+            found.append(Term(f"{key}:{value}", key, value, start, stop))
+            continue
         plain = not token.startswith('"')
         if plain and before is not None and not before.key and not before.written.startswith('"'):
             # The spaces between plain words are part of the text, as they were typed.
@@ -174,6 +180,12 @@ def _is_key(word: str) -> bool:
     Anything else before a colon is text: ``http://``, ``sandbox:refuse``.
     """
     return by_name(word) is not None or bool(_nearest(word))
+
+
+def _is_measure(word: str) -> bool:
+    """Is it a key whose values are more or less, like ``tokens``?"""
+    key = by_name(word)
+    return key is not None and any(sign in key.example for sign in "<>")
 
 
 def _nearest(word: str) -> str:

@@ -58,8 +58,12 @@ def _entities(entities: list[Any], source: str) -> Iterator[Block]:
         yield Block(kind="note", text="No entity was found.")
     yield Block(kind="marked", title="In the text", text=source, marks=marks)
     if lost:
-        words = "1 entity has" if lost == 1 else f"{lost:,} entities have"
-        yield Block(kind="note", text=f"{words} no place of their own in the text.")
+        words = (
+            "1 entity has no place of its own"
+            if lost == 1
+            else (f"{lost:,} entities have no place of their own")
+        )
+        yield Block(kind="note", text=f"{words} in the text.")
     if found:
         rows: list[tuple[str, ...]] = [("type", "text", "confidence")]
         for entity in found[:_MOST_MARKS]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tui.core.blocks import Bar, Block
 
-_SHOWN_VALUES = 8
+_SHOWN_VALUES = 5
 _SHOWN_VECTORS = 16
 _SHOWN_SCORES = 12
 
@@ -91,7 +91,7 @@ def _moderation(results: list[dict[str, Any]]) -> Iterator[Block]:
         scores = result.get("category_scores")
         if isinstance(scores, dict):
             bars = _bars(scores, set(flagged))
-            yield Block(kind="bars", title="", bars=bars[:_SHOWN_SCORES])
+            yield Block(kind="bars", bars=bars[:_SHOWN_SCORES], is_alarming=is_flagged)
             if len(bars) > _SHOWN_SCORES:
                 yield Block(kind="note", text=f"and {len(bars) - _SHOWN_SCORES} lower ones")
 

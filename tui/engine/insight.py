@@ -36,6 +36,7 @@ class Insight:
         stop_words: bool = False,
         stop: Stop | None = None,
         progress: Progress | None = None,
+        partial: Callable[[Summary], None] | None = None,
     ) -> Summary:
         """A job as a whole, read in a thread; kept while the job does not change.
 
@@ -46,13 +47,15 @@ class Insight:
             stop_words: Leave out words that say little.
             stop: Asked now and then; true ends it, and what was read is the answer.
             progress: Called, from another thread, with rows read and rows in all.
+            partial: Called now and then, on this event loop, with what the rows read so far
+                come to.
 
         Raises:
             UnknownJobError: There is no such job.
             HistoryError: A result file is not what it was.
         """
         return await self.summaries.of(
-            job_id, field, stop_words=stop_words, stop=stop, progress=progress
+            job_id, field, stop_words=stop_words, stop=stop, progress=progress, partial=partial
         )
 
     async def compare(
@@ -66,7 +69,8 @@ class Insight:
     ) -> Comparison:
         """Two jobs row by row on their ids, read in a thread; see ``compare_jobs``.
 
-        Where the requests ask for a form of the answers, the share that fits is told of both.
+        Where the requests ask for a form of the answers, the share that fits is told of both;
+        the rows of each are then gone through once more, of which ``progress`` tells too.
 
         Raises:
             UsageError: It is one and the same job.
@@ -79,7 +83,9 @@ class Insight:
             for side in (found.left, found.right):
                 if not found.stopped:
                     rows = range(history.job(side.job_id).counts.total)
-                    judged = schema_verdicts(history, side.job_id, rows, stop=asked)
+                    judged = schema_verdicts(
+                        history, side.job_id, rows, stop=asked, progress=progress
+                    )
                     side.judge(judged.checked, judged.counts.get(Verdict.FITS, 0))
             return found
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tui.core.jobs import Job
 from tui.core.summary import Summary
-from tui.engine.threads import Stop, stoppable
+from tui.engine.threads import Stop, stoppable, told_on_loop
 from tui.store.history import History
 from tui.store.summarizing import summarize
 
@@ -40,9 +40,11 @@ class Summaries:
         stop_words: bool = False,
         stop: Stop | None = None,
         progress: Callable[[int, int], None] | None = None,
+        partial: Callable[[Summary], None] | None = None,
     ) -> Summary:
         """The summary of a job; arguments as for ``summarize``.
 
+        ``partial`` is called on this event loop.
         One that was stopped tells of the rows that were read, and is not kept.
         """
         key = self._key(await asyncio.to_thread(self._history.job, job_id), field, stop_words)
@@ -50,17 +52,19 @@ class Summaries:
         if found is not None:
             self._kept.move_to_end(key)
             return found
-        made = await stoppable(
-            lambda asked: summarize(
-                self._history,
-                job_id,
-                field,
-                stop_words=stop_words,
-                stop=asked,
-                progress=progress,
-            ),
-            stop,
-        )
+        with told_on_loop(partial) as tell:
+            made = await stoppable(
+                lambda asked: summarize(
+                    self._history,
+                    job_id,
+                    field,
+                    stop_words=stop_words,
+                    stop=asked,
+                    progress=progress,
+                    partial=tell,
+                ),
+                stop,
+            )
         if made.is_whole:
             self._kept[key] = made
             while len(self._kept) > _KEPT:

@@ -98,10 +98,16 @@ def compare_jobs(
     if left_id == right_id:
         raise UsageError("a job cannot be compared with itself", "Name two jobs.")
     found = Comparison(_side(history, left_id), _side(history, right_id), options)
+    total = history.job(left_id).counts.total + history.job(right_id).counts.total
+    if progress is not None:
+        progress(0, total)
     order = RowSort(column="custom_id")
     ours = history.select(left_id, ALL_ROWS, order, stop=stop)
     theirs = history.select(right_id, ALL_ROWS, order, stop=stop)
-    total = len(ours) + len(theirs)
+    if stop is not None and stop() and len(ours) + len(theirs) < total:
+        # Ids that were not put in order yet say nothing of what is missing.
+        found.stopped = True
+        return found
     told = 0
     merged = _merged(_rows(history, left_id, ours), _rows(history, right_id, theirs))
     for left, right in merged:

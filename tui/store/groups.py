@@ -20,6 +20,8 @@ _KEPT = 2000
 
 _IDS_AT_ONCE = 500
 
+_NO_REASON = ("stop", "end_turn", "completed")
+
 _SILENT = {
     Outcome.TRUNCATED: "The answer was cut off at its greatest length",
     Outcome.REFUSED: "The model or the provider's filter declined to answer",
@@ -233,7 +235,8 @@ def _silent(connection: sqlite3.Connection, part: _Part) -> dict[str, Any]:
     return {
         "key": part.outcome.value,
         "http_status": None,
-        "code": finish,
+        # "It stopped" is no reason for what became of it.
+        "code": None if finish in _NO_REASON else finish,
         "message": _SILENT.get(part.outcome, f"The row is {part.outcome.value}"),
         # Sent again as they are they end alike.
         "retryable": False,

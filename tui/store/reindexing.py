@@ -15,16 +15,15 @@ from pathlib import Path
 from tui.core.jobs import Batch
 from tui.core.lines import lines_of
 from tui.core.outcome import OUTCOMES, Outcome
-from tui.core.readers import READERS
 from tui.core.results import UnreadableLineError, decode_lenient
 from tui.core.rows import RowError
 from tui.core.status import BatchStatus, Submission, is_terminal
 from tui.errors import HistoryError, UsageError
+from tui.store.aside import FileIndexer, Task
 from tui.store.batches import give_up_rows
 from tui.store.files import result_file
 from tui.store.history import History
 from tui.store.importing import REQUESTS
-from tui.store.indexing import ResultIndexer
 from tui.store.jobs import batch_pk, job_pk, note, refresh_job
 from tui.store.merging import set_aside
 
@@ -226,9 +225,22 @@ def _index(
             done.missing.append(file.path.name)
         return 0
     (style,) = database.read.execute("SELECT style FROM batches WHERE id=?", (batch.id,)).fetchone()
-    only = frozenset(history.rows_of(batch.id)) if batch.native_of is not None else None
-    indexer = ResultIndexer(database, batch.id, file, reader=READERS[style], rules=rules, only=only)
-    lines = indexer.run(complete=batch.collected)
+    task = Task(
+        database=str(database.path),
+        batch=batch.id,
+        pk=file.pk,
+        path=str(file.path),
+        style=style,
+        rules=dict(rules),
+        only=list(history.rows_of(batch.id)) if batch.native_of is not None else None,
+    )
+    # Where the file is large: in a process of its own, so that whoever waits has the interpreter.
+    indexer = FileIndexer(database, task)
+    try:
+        indexer.expect(file.path.stat().st_size)
+        lines = indexer.run(complete=batch.collected)
+    finally:
+        indexer.close()
     with database.write() as connection:
         connection.execute(
             "UPDATE files SET received=?, complete=? WHERE pk=?",

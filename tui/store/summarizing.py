@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 
@@ -13,6 +14,15 @@ from tui.store.history import History
 from tui.store.samples import read_samples
 
 _EVERY = 500
+
+_FIRST_SECONDS = 0.4
+"""After which something is told of what was read so far."""
+
+_PARTIAL_SECONDS = 1.0
+"""Between two tellings at the least."""
+
+_PARTIAL_SHARE = 20
+"""A telling may take one part in so many of the time."""
 
 Stop = Callable[[], bool]
 
@@ -26,6 +36,7 @@ def summarize(
     stop_words: bool = False,
     stop: Stop | None = None,
     progress: Callable[[int, int], None] | None = None,
+    partial: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Read all rows of a job once; call it in a thread.
 
@@ -37,13 +48,42 @@ def summarize(
         stop_words: Leave out words that say little.
         stop: Asked now and then; true ends it, and what was read so far is the answer.
         progress: Called with rows read and rows in all.
+        partial: Called now and then with what the rows read so far come to.
     """
     job = history.job(job_id)
     selection = history.select(job_id, rows, stop=stop)
     summarizer = Summarizer(field, stop_words=stop_words)
     lines = history.row_lines(job_id, selection)
+    pace = pace_of(history, job)
+
+    def so_far() -> Summary:
+        return summarizer.summary(job_id, job.name, job.counts, job.cost, pace)
+
+    if partial is not None:
+        progress = _telling(so_far, partial, progress)
     read_into(summarizer, lines, len(selection), stop, progress)
-    return summarizer.summary(job_id, job.name, job.counts, job.cost, pace_of(history, job))
+    return so_far()
+
+
+def _telling(
+    so_far: Callable[[], Summary],
+    partial: Callable[[Summary], None],
+    progress: Callable[[int, int], None] | None,
+) -> Callable[[int, int], None]:
+    """A progress that also tells what was read so far, at most once in a while."""
+    following = time.monotonic() + _FIRST_SECONDS
+
+    def seen(done: int, total: int) -> None:
+        nonlocal following
+        if progress is not None:
+            progress(done, total)
+        start = time.monotonic()
+        if start >= following and done < total:
+            partial(so_far())
+            now = time.monotonic()
+            following = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
+
+    return seen
 
 
 def read_into(

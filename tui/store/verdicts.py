@@ -26,12 +26,16 @@ from tui.core.verdicts import Judge, Verdict
 from tui.errors import HistoryError
 from tui.paths import open_private
 from tui.store.files import file_path
+from tui.store.forms import may_ask_for_a_form
 from tui.store.given import given_schema
 from tui.store.history import History
 from tui.store.importing import REQUESTS
 from tui.store.jobs import job_pk
 
 _PAGE = 500
+_MANY = 2000
+"""Rows from which on it is first asked whether there is anything to check."""
+
 _CELL = 8
 _OFFSET_BITS = 40
 _VERDICT_BITS = 3
@@ -100,6 +104,9 @@ def schema_verdicts(
     """
     if schema is None and not own:
         schema = given_schema(history.paths, job_id) or None
+    if schema is None and len(seqs) >= _MANY and not may_ask_for_a_form(history, job_id, stop):
+        nothing = {Verdict.NOTHING: len(seqs)}
+        return Verdicts(each=bytes([Verdict.NOTHING]) * len(seqs), bad=array("q"), counts=nothing)
     judge = Judge(None if schema is None else Schema(schema))
     total = history.job(job_id).counts.total
     connection = history.database.read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,7 +44,51 @@ def read_difference(history: History, found: Comparison, place: int) -> Differen
         pieces = word_diff(ours, theirs)
     if pieces is None:
         return Difference(_plain(left, ours), _plain(right, theirs), notes)
+    pieces = list(pinpointed(pieces))
     return Difference(_marked(pieces, "removed"), _marked(pieces, "added"), notes)
+
+
+def pinpointed(pieces: Iterable[differences.Piece]) -> Iterator[differences.Piece]:
+    """The same pieces, where a change of words leaves out what is around them in both.
+
+    White space, quotes and commas that both sides have are no part of what differs.
+    """
+    waiting = ""
+    for which, text in pieces:
+        if which == "removed":
+            waiting = text
+            continue
+        if which == "added" and waiting:
+            yield from _bared(waiting, text)
+            waiting = ""
+            continue
+        if waiting:
+            yield ("removed", waiting)
+            waiting = ""
+        yield (which, text)
+    if waiting:
+        yield ("removed", waiting)
+
+
+def _bared(removed: str, added: str) -> Iterator[differences.Piece]:
+    """Two sides of a change, without what is alike around their words."""
+    shorter = min(len(removed), len(added))
+    start = end = 0
+    while start < shorter and removed[start] == added[start] and not removed[start].isalnum():
+        start += 1
+    while (
+        end < shorter - start
+        and removed[-1 - end] == added[-1 - end]
+        and not removed[-1 - end].isalnum()
+    ):
+        end += 1
+    parts: list[differences.Piece] = [
+        ("same", removed[:start]),
+        ("removed", removed[start : len(removed) - end]),
+        ("added", added[start : len(added) - end]),
+        ("same", removed[len(removed) - end :]),
+    ]
+    yield from (part for part in parts if part[1])
 
 
 def _marked(pieces: list[differences.Piece], side: Literal["removed", "added"]) -> Reading:

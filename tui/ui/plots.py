@@ -41,7 +41,8 @@ def tally_lines(tally: Tally, width: int, most: int, tone: Tone = "accent") -> L
     digits = max(map(len, figures))
     names = [one_line(value, _MOST_NAME) or "(empty)" for value, _ in shown]
     longest = max(cell_len(name) for name in names)
-    name_width = max(_LEAST_NAME, min(longest, _MOST_NAME, width // 3))
+    # Long names are told apart by their ends more than by the length of their bars.
+    name_width = max(_LEAST_NAME, min(longest, _MOST_NAME, width // 2))
     room = max(1, width - name_width - digits - 8)
     top = shown[0][1] or 1
     lines: Lines = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from textual.content import Content
@@ -22,11 +22,15 @@ _NEAR = 4096
 
 @dataclass(frozen=True)
 class Piece:
-    """Foreign text as it came, with a tone, or as JSON to be coloured."""
+    """Foreign text as it came, with a tone, or as JSON to be coloured.
+
+    ``is_aside`` is what this program says of a text, which is no part of it when it is copied.
+    """
 
     text: str
     tone: Tone = ""
     is_json: bool = False
+    is_aside: bool = False
 
 
 class Reading:
@@ -47,6 +51,13 @@ class Reading:
     def whole(self) -> str:
         """All of it, visible; in a thread when it is long."""
         return "".join(visible(piece.text, newlines=True) for piece in self.pieces)
+
+    @property
+    def bare(self) -> str:
+        """The text without what this program says of it; in a thread when it is long."""
+        return "".join(
+            visible(piece.text, newlines=True) for piece in self.pieces if not piece.is_aside
+        )
 
     @cached_property
     def shown(self) -> Content:
@@ -86,7 +97,7 @@ class Reading:
         for piece in self.pieces:
             text = piece.text[max(0, start - at) : max(0, end - at)]
             if text:
-                yield Piece(text, piece.tone, piece.is_json)
+                yield replace(piece, text=text)
             at += len(piece.text)
             if at >= end:
                 return

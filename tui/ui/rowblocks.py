@@ -22,11 +22,12 @@ _TEXT_TONES: dict[str, Tone] = {"thinking": "muted", "note": "muted"}
 
 def pieces_of(blocks: Iterable[Block]) -> Iterator[Piece]:
     """All blocks, with blank lines in between."""
-    first = True
+    gap = ""
     for block in blocks:
-        if not first:
-            yield Piece("\n\n")
-        first = False
+        if gap:
+            yield Piece(gap)
+        # A block that is a title alone stands right above what it is the title of.
+        gap = "\n\n" if block.holds_more_than_a_title else "\n"
         if block.title:
             yield Piece(block.title, _TITLE_TONES.get(block.kind, "accent"))
         body = list(_body(block))
@@ -37,7 +38,7 @@ def pieces_of(blocks: Iterable[Block]) -> Iterator[Piece]:
 
 def _body(block: Block) -> Iterator[Piece]:
     if block.kind == "bars":
-        yield from _bars(block.bars)
+        yield from _bars(block.bars, alarming=block.is_alarming)
     elif block.kind == "table":
         yield from _table(block.cells)
     elif block.kind == "marked":
@@ -58,16 +59,22 @@ def bar(share: float, width: int = _BAR) -> str:
     return text + " " * (width - len(text))
 
 
-def _bars(bars: tuple[Bar, ...]) -> Iterator[Piece]:
+def _bars(bars: tuple[Bar, ...], *, alarming: bool) -> Iterator[Piece]:
     labels = [one_line(entry.label, _LABEL) for entry in bars]
     width = max(map(cell_len, labels), default=0)
+    chosen: Tone = "bad" if alarming else "good"
     for place, (entry, label) in enumerate(zip(bars, labels, strict=True)):
-        tone: Tone = "good" if entry.chosen else "muted"
+        tone: Tone = chosen if entry.chosen else "muted"
         padded = label + " " * (width - cell_len(label))
         start = "\n" if place else ""
         yield Piece(f"{start}{padded}  ", "strong" if entry.chosen else "")
         yield Piece(bar(entry.score), tone)
-        yield Piece(f" {entry.score:.3f}", tone)
+        yield Piece(f" {_score(entry.score)}", tone)
+
+
+def _score(score: float) -> str:
+    """Three places; something small is not nothing."""
+    return "<0.001" if 0 < score < 0.0005 else f"{score:.3f}"
 
 
 def _table(cells: tuple[tuple[str, ...], ...]) -> Iterator[Piece]:

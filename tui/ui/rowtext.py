@@ -23,7 +23,7 @@ from tui.core.scaledown import scaledown_blocks
 from tui.core.verdicts import Judgement, Verdict
 from tui.ui.reading import CAP, Piece, Reading
 from tui.ui.rowblocks import pieces_of
-from tui.ui.tones import Tone
+from tui.ui.tones import Part, Tone
 
 __all__ = ["CAP", "Reading", "read_attempt", "read_request", "request_of"]
 
@@ -138,9 +138,8 @@ def _misfit(judgement: Judgement | None) -> list[Piece]:
         return []
     usable = judgement.verdict is not Verdict.UNUSABLE
     title = "Not what was asked for" if usable else "The schema cannot be used"
-    pieces = [Piece(title, "bad")]
-    pieces += [Piece(f"\n{problem}") for problem in judgement.problems]
-    return [*pieces, Piece("\n\n")]
+    words: list[Part] = [(title, "bad"), *((f"\n{problem}", "") for problem in judgement.problems)]
+    return [Piece(text, tone, is_aside=True) for text, tone in (*words, ("\n\n", ""))]
 
 
 def _failure(attempt: Attempt, value: Any) -> list[Piece]:
@@ -152,7 +151,7 @@ def _failure(attempt: Attempt, value: Any) -> list[Piece]:
     pieces = [Piece(" ".join(head) or row.outcome.value, "bad")]
     if error is not None:
         pieces.append(Piece("\n\n" + error.message))
-        pieces.append(Piece("\n\n" + _ADVICE[error.retryable], "muted"))
+        pieces.append(Piece("\n\n" + _ADVICE[error.retryable], "muted", is_aside=True))
     pieces.append(Piece("\n\nAs it came:\n", "muted"))
     pieces += _json(value, attempt.line).pieces
     return pieces

@@ -37,6 +37,10 @@ class JobOpened(Message):
     job_id: str
 
 
+class RowFilled(Message):
+    """One row fills the pane of the results now, or no longer."""
+
+
 class StateChanged(Message):
     """Something that is remembered from one run to the next should be written down now."""
 

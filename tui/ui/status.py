@@ -126,12 +126,39 @@ def counts_parts(counts: Counts, done: int = 0) -> Parts:
     return tuple(parts)
 
 
-def strays_parts(strays: Strays) -> Parts:
-    """Result lines that belong to no row, when there are any."""
+def folded_counts_parts(counts: Counts, done: int = 0) -> Parts:
+    """Counts in words where there is little room: what is alike in one figure.
+
+    Args:
+        counts: Rows per outcome.
+        done: Rows that the provider is done with, as for ``counts_parts``.
+    """
+    partly = counts.truncated + counts.refused
+    waiting = max(0, min(done, counts.total) - counts.ended)
+    kinds: tuple[tuple[int, str, str, Tone], ...] = (
+        (counts.succeeded, "✓", "succeeded", "good"),
+        (partly, "◐", "cut or refused", "warn"),
+        (counts.unanswered, "✗", "unanswered", "bad"),
+        (waiting, "◕", "not here yet", "live"),
+        (counts.pending - waiting, "·", "pending", "muted"),
+    )
+    told: list[Part] = []
+    for count, glyph, word, tone in kinds:
+        if count > 0:
+            told += [("  ", ""), (f"{glyph} {count:,} {word}", tone)]
+    return tuple(told[1:])
+
+
+def strays_parts(strays: Strays, *, short: bool = False) -> Parts:
+    """Result lines that belong to no row, when there are any; ``short`` gives only their sum."""
     kinds = (
         (strays.unknown, "with an unknown id"),
         (strays.duplicate, "duplicate"),
         (strays.unreadable, "unreadable"),
     )
     told = [f"{count:,} {what}" for count, what in kinds if count]
-    return ((" · ", "muted"), ("stray lines: " + ", ".join(told), "warn")) if told else ()
+    if not told:
+        return ()
+    total = strays.unknown + strays.duplicate + strays.unreadable
+    words = f"{total:,} stray " + ("line" if total == 1 else "lines")
+    return ((words if short else f"{words}: {', '.join(told)}", "warn"),)

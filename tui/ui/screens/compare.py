@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,7 +11,6 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
@@ -21,6 +20,7 @@ from tui.errors import BatchdeckError
 from tui.store.comparing import Comparison
 from tui.ui import formatting
 from tui.ui.differences import Difference, read_difference
+from tui.ui.screens.whole import WholeScreen
 from tui.ui.tones import Part, content
 from tui.ui.widgets.compare_source import COMPARE_COLUMNS, KIND_LOOKS, CompareSource
 from tui.ui.widgets.row_page import Cut, Page
@@ -30,7 +30,6 @@ from tui.ui.widgets.virtual_table import VirtualTable
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
-REDRAW_SECONDS = 0.1
 READ_PAUSE = 0.05
 """Seconds for which the cursor rests before two answers are read."""
 
@@ -87,7 +86,7 @@ class Chip(Static):
             screen.action_kind(self.kind.value)
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(WholeScreen[Comparison]):
     """Compares two jobs; reading many rows shows how far it is, and can be stopped.
 
     Args:
@@ -126,10 +125,6 @@ class CompareScreen(Screen[None]):
         self._ids = (left_id, right_id)
         self._options = CompareOptions()
         self._kind: Kind | None = None
-        self._stop = threading.Event()
-        self._seen: tuple[int, int] | None = None
-        self._is_reading = False
-        self._timer: Timer | None = None
         self._read_timer: Timer | None = None
         self._head = Static("", id="compare-head", markup=False)
         self._sides = Static("", id="compare-sides", markup=False)
@@ -138,8 +133,6 @@ class CompareScreen(Screen[None]):
         self._rows.placeholder = (("Nothing of this kind", "muted"),)
         self._left = Page("Left", "compare-left")
         self._right = Page("Right", "compare-right")
-        self.found: Comparison | None = None
-        """What is shown."""
         self.difference: Difference | None = None
         """The two answers under the cursor."""
 
@@ -157,65 +150,33 @@ class CompareScreen(Screen[None]):
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Begin to read."""
+        """Give the keys to the ids."""
         self._rows.focus()
-        self._timer = self.set_interval(REDRAW_SECONDS, self._draw_head, pause=True)
-        self._read()
-
-    def on_unmount(self) -> None:
-        """Nobody waits for it any more."""
-        self._stop.set()
 
     def on_resize(self, event: events.Resize) -> None:
         """Beside each other where there is room."""
         self.set_class(event.size.width >= BESIDE_WIDTH, "-beside")
-        self._draw_head()
+        self.draw_head()
 
-    def _read(self) -> None:
-        self._stop.set()
-        self._stop = threading.Event()
-        self._read_jobs(self._stop)
+    async def read_rows(
+        self, stop: Callable[[], bool], progress: Callable[[int, int], None]
+    ) -> Comparison:
+        """Compare the two jobs."""
+        return await self._engine.compare(*self._ids, self._options, stop=stop, progress=progress)
 
-    @work(group="compare", exclusive=True, exit_on_error=False)
-    async def _read_jobs(self, stop: threading.Event) -> None:
-        self._is_reading = True
-        self._seen = None
-        self._draw_head()
-        if self._timer is not None:
-            self._timer.resume()
+    async def show_read(self, made: Comparison) -> None:
+        """Show the ids, at first those that one came to see."""
+        if self._kind is None and made.count(Kind.DIFFERENT):
+            self._kind = Kind.DIFFERENT
+            self.draw_head()
+        self._show_rows()
 
-        def seen(done: int, total: int) -> None:
-            self._seen = (done, total)
-
-        try:
-            found = await self._engine.compare(
-                *self._ids, self._options, stop=stop.is_set, progress=seen
-            )
-        except BatchdeckError as error:
-            self.app.notify(error.message, markup=False, severity="error")
-            if self.found is None:
-                self.dismiss(None)
-            return
-        finally:
-            if stop is self._stop:
-                self._is_reading = False
-                if self._timer is not None:
-                    self._timer.pause()
-        if stop is self._stop and self.is_attached:
-            self.found = found
-            if self._kind is None and found.count(Kind.DIFFERENT):
-                # What one came to see.
-                self._kind = Kind.DIFFERENT
-            self._draw_head()
-            self._show_rows()
-
-    def _draw_head(self) -> None:
-        found = self.found
+    def draw_head(self) -> None:
+        """Draw the facts, the sides and the chips."""
+        found = self.made
         parts: list[Part] = []
-        if self._is_reading:
-            done, total = self._seen or (0, 0)
-            how_far = f"comparing {done:,} of {total:,} rows  " if total else "comparing  "
-            parts += [(how_far, "live"), ("esc", "accent"), (" stops", "muted")]
+        if self.is_reading:
+            parts += self.how_far("comparing")
         elif found is not None:
             parts.append((formatting.counted(len(found), "id"), "strong"))
             if found.stopped:
@@ -244,10 +205,10 @@ class CompareScreen(Screen[None]):
             chip.show(found.count(chip.kind), chip.kind is self._kind, self.size.width < _NARROW)
 
     def _show_rows(self) -> None:
-        if self.found is None:
+        if self.made is None:
             self._rows.set_source(EmptySource())
             return
-        source = CompareSource(self._engine.history, self.found, self._kind)
+        source = CompareSource(self._engine.history, self.made, self._kind)
         self._rows.set_source(source)
         self._read_soon()
 
@@ -262,7 +223,7 @@ class CompareScreen(Screen[None]):
 
     @work(group="answers", exclusive=True, exit_on_error=False)
     async def _read_answers(self) -> None:
-        found, place = self.found, self._rows.cursor_id
+        found, place = self.made, self._rows.cursor_id
         if found is None or not isinstance(place, int):
             self.difference = None
             self._left.show(None)
@@ -285,29 +246,22 @@ class CompareScreen(Screen[None]):
         self._right.show(right)
         self._left.border_subtitle, self._right.border_subtitle = made.notes
 
-    def action_leave(self) -> None:
-        """Stop the reading; else show all kinds; else go back."""
-        if self._is_reading and not self._stop.is_set():
-            self._stop.set()
-        else:
-            self.dismiss(None)
-
     def action_kind(self, value: str) -> None:
         """Show only ids of a kind; the same again, or none, shows all."""
         kind = Kind(value) if value else None
         self._kind = None if kind is self._kind else kind
-        self._draw_head()
+        self.draw_head()
         self._show_rows()
 
     def action_space(self) -> None:
         """Let white space alone make a difference, or not."""
         self._options = replace(self._options, ignore_space=not self._options.ignore_space)
-        self._read()
+        self.read_anew()
 
     def action_data(self) -> None:
         """Compare JSON answers as data, or as text."""
         self._options = replace(self._options, as_data=not self._options.as_data)
-        self._read()
+        self.read_anew()
 
 
 def _side(side: Side) -> list[Part]:

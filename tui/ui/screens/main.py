@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from tui.ui.commands import Scope, bindings
-from tui.ui.signals import Changes, JobHighlighted, JobOpened
+from tui.ui.signals import Changes, JobHighlighted, JobOpened, RowFilled
 from tui.ui.tones import content
 from tui.ui.widgets.top_bar import TopBar
 
@@ -39,6 +39,9 @@ PaneName = Literal["compose", "batches", "results"]
 
 WIDE = 140
 """Columns from which on Batches and Results stand side by side."""
+
+VERY_WIDE = 180
+"""Columns from which on the list of jobs stays beside a row that is read."""
 
 WIDTHS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (WIDE, "-wide")]
 """Columns from which on the screen has a class."""
@@ -249,7 +252,11 @@ class MainScreen(Screen[None]):
 
     def _show_pane(self) -> None:
         # Set at once rather than by a class: only what is displayed can take the focus.
-        beside = self.app.size.width >= WIDE and self.pane != "compose"
+        width = self.app.size.width
+        beside = width >= WIDE and self.pane != "compose"
+        if self.pane == "results" and width < VERY_WIDE and self.results.is_reading:
+            # Request and answer beside each other need the room of both panes.
+            beside = False
         for name, pane in self._panes.items():
             pane.display = name == self.pane or (beside and name != "compose")
         self._draw_top()
@@ -275,6 +282,10 @@ class MainScreen(Screen[None]):
         for name, pane in self._panes.items():
             if pane.display and pane in event.widget.ancestors_with_self:
                 self.pane = name
+
+    @on(RowFilled)
+    def _row_filled(self) -> None:
+        self._show_pane()
 
     @on(JobHighlighted)
     def _job_highlighted(self, event: JobHighlighted) -> None:

@@ -223,8 +223,8 @@ class ResultsPane(ResultsView):
         await self._view.settled()
         reading, detail = self._view.answer_reading, self._view.detail
         if self.is_reading and reading is not None:
-            whole = await asyncio.to_thread(lambda: reading.whole)
-            self.post_message(CopyRequested(whole, "the answer"))
+            bare = await asyncio.to_thread(lambda: reading.bare)
+            self.post_message(CopyRequested(bare, "the answer"))
         elif detail is not None:
             self.post_message(CopyRequested(detail.row.custom_id, "the id of the row"))
 

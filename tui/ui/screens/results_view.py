@@ -16,7 +16,7 @@ from tui.errors import BatchdeckError
 from tui.ui.commands import Scope
 from tui.ui.rowquery import RowQuery
 from tui.ui.screens.results_rows import ResultsRows
-from tui.ui.signals import Changes
+from tui.ui.signals import Changes, RowFilled
 from tui.ui.state import RowsAsked
 from tui.ui.widgets.empty_state import EmptyState
 from tui.ui.widgets.job_head import JobHead
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 READ_PAUSE = 0.05
 """Seconds for which the cursor rests before a row is read: walking fast reads nothing."""
 
-_MARKS = -1
-"""The chip of the marks, which are no condition."""
-
 
 class ResultsView(ResultsRows):
     """Everything about the rows of one job, kept as the engine and the keys want it."""
@@ -49,7 +46,7 @@ class ResultsView(ResultsRows):
     ResultsView.-reading #rows, ResultsView.-reading #error-groups,
     ResultsView.-reading #row-filter, ResultsView.-reading #row-hint,
     ResultsView.-reading #job-head { display: none; }
-    ResultsView.-reading #row-view { display: block; }
+    ResultsView.-reading #row-view, ResultsView.-reading #row-place { display: block; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -84,6 +81,11 @@ class ResultsView(ResultsRows):
         """Does one row fill the pane?"""
         return self.has_class("-reading")
 
+    def _set_reading(self, reading: bool) -> None:
+        if reading != self.is_reading:
+            self.set_class(reading, "-reading")
+            self.post_message(RowFilled())
+
     def set_engine(self, engine: Engine) -> None:
         """Take the engine to read from."""
         self._engine = engine
@@ -100,7 +102,7 @@ class ResultsView(ResultsRows):
         self._hint.hush()
         self._note = ""
         self._rows.clear_marks()
-        self.remove_class("-reading")
+        self._set_reading(False)
         self._job = None
         self._groups.show([])
         if job_id is not None:
@@ -172,7 +174,7 @@ class ResultsView(ResultsRows):
     def go_back(self) -> bool:
         """Leave the innermost thing; false when there is none."""
         if self.is_reading and not self._filter.is_editing:
-            self.remove_class("-reading")
+            self._set_reading(False)
             self.update_commands()
             self.call_after_refresh(self._rows.focus)
         elif self._search.stop():
@@ -247,6 +249,9 @@ class ResultsView(ResultsRows):
     def _show_row(self) -> None:
         """Read the row under the cursor, whether it is shown or not."""
         seq = self._rows.cursor_id
+        if self._job is not None:
+            rows = self._rows
+            self._view.show_place(rows.cursor + 1, rows.row_count, self._job.counts.total)
         if self._engine is not None and self.job_id is not None and isinstance(seq, int):
             self._view.read(partial(self._engine.history.row, self.job_id, seq))
         else:
@@ -258,7 +263,7 @@ class ResultsView(ResultsRows):
 
     @on(VirtualTable.Opened, "#rows")
     def _row_opened(self) -> None:
-        self.add_class("-reading")
+        self._set_reading(True)
         self._show_row()
         self.update_commands()
         self.call_after_refresh(self._view.focus_answer)

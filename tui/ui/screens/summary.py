@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from tui.core.outcome import Outcome
 from tui.core.summary import ModelShare, Summary
 from tui.core.text import one_line
-from tui.errors import BatchdeckError
 from tui.ui import formatting
 from tui.ui.dialogs.one_of import Choice, OneOfDialog
 from tui.ui.plots import Lines, curve_lines, fact_lines, histogram_lines, tally_lines
+from tui.ui.screens.whole import WholeScreen
 from tui.ui.status import OUTCOME_LOOKS, bar_parts
 from tui.ui.tones import Part, content
 from tui.ui.widgets.card import Card
@@ -26,9 +24,6 @@ from tui.ui.widgets.columns import CardColumns
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
-
-REDRAW_SECONDS = 0.1
-"""How often the progress is drawn while rows are read."""
 
 _PLOT_LINES, _TALL_PLOT_LINES = 6, 11
 _TALL = 45
@@ -38,7 +33,7 @@ _LABELS = 12
 _WORDS = 16
 
 
-class SummaryScreen(Screen[None]):
+class SummaryScreen(WholeScreen[Summary]):
     """Looks at a job as a whole; reading many rows shows how far it is, and can be stopped.
 
     Args:
@@ -73,14 +68,8 @@ class SummaryScreen(Screen[None]):
         self._job_name = name
         self._field = ""
         self._without_stop_words = False
-        self._stop = threading.Event()
-        self._seen: tuple[int, int] | None = None
-        self._timer: Timer | None = None
-        self._is_reading = False
         self._head = Static("", id="summary-head", markup=False)
         self._cards = CardColumns(id="summary-cards")
-        self.summary: Summary | None = None
-        """What is shown."""
 
     def compose(self) -> ComposeResult:
         """A line about the job, the plots, the keys."""
@@ -89,64 +78,40 @@ class SummaryScreen(Screen[None]):
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Begin to read."""
+        """Give the keys to the plots."""
         self._cards.focus()
-        self._timer = self.set_interval(REDRAW_SECONDS, self._draw_head, pause=True)
-        self._read()
 
-    def on_unmount(self) -> None:
-        """Nobody waits for it any more."""
-        self._stop.set()
+    async def read_rows(
+        self, stop: Callable[[], bool], progress: Callable[[int, int], None]
+    ) -> Summary:
+        """Summarize the job."""
+        return await self._engine.summary(
+            self._job_id,
+            self._field,
+            stop_words=self._without_stop_words,
+            stop=stop,
+            progress=progress,
+            partial=self._show_so_far,
+        )
 
-    def _read(self) -> None:
-        self._stop.set()
-        self._stop = threading.Event()
-        self._read_rows(self._stop)
+    def _show_so_far(self, made: Summary) -> None:
+        """Show what the first rows come to, while the others are read."""
+        if self.is_reading and self.is_attached:
+            self.made = made
+            self.run_worker(self.show_read(made), group="so far", exit_on_error=False)
 
-    @work(group="summary", exclusive=True, exit_on_error=False)
-    async def _read_rows(self, stop: threading.Event) -> None:
-        self._is_reading = True
-        self._seen = None
-        self._draw_head()
-        if self._timer is not None:
-            self._timer.resume()
+    async def show_read(self, made: Summary) -> None:
+        """Show the plots."""
+        tall = self.size.height >= _TALL
+        await self._cards.show(cards_of(made, _TALL_PLOT_LINES if tall else _PLOT_LINES))
 
-        def seen(done: int, total: int) -> None:
-            # One assignment, seen whole by the thread that draws.
-            self._seen = (done, total)
-
-        try:
-            made = await self._engine.summary(
-                self._job_id,
-                self._field,
-                stop_words=self._without_stop_words,
-                stop=stop.is_set,
-                progress=seen,
-            )
-        except BatchdeckError as error:
-            self.app.notify(error.message, markup=False, severity="error")
-            if self.summary is None:
-                self.dismiss(None)
-            return
-        finally:
-            if stop is self._stop:
-                self._is_reading = False
-                if self._timer is not None:
-                    self._timer.pause()
-        if stop is self._stop and self.is_attached:
-            self.summary = made
-            self._draw_head()
-            tall = self.size.height >= _TALL
-            await self._cards.show(cards_of(made, _TALL_PLOT_LINES if tall else _PLOT_LINES))
-
-    def _draw_head(self) -> None:
+    def draw_head(self) -> None:
+        """Draw the line on top."""
         parts: list[Part] = [(one_line(self._job_name, 60), "strong"), ("  ", "")]
-        if self._is_reading:
-            done, total = self._seen or (0, 0)
-            how_far = f"reading {done:,} of {total:,} rows  " if total else "reading  "
-            parts += [(how_far, "live"), ("esc", "accent"), (" stops", "muted")]
-        elif self.summary is not None:
-            made = self.summary
+        if self.is_reading:
+            parts += self.how_far("reading")
+        elif self.made is not None:
+            made = self.made
             if made.is_whole:
                 parts.append((formatting.counted(made.rows, "row"), "muted"))
             else:
@@ -159,28 +124,21 @@ class SummaryScreen(Screen[None]):
                     parts.append((f" · {share} JSON", "muted"))
         self._head.update(content(parts), layout=False)
 
-    def action_leave(self) -> None:
-        """Stop the reading; else go back."""
-        if self._is_reading and not self._stop.is_set():
-            self._stop.set()
-        else:
-            self.dismiss(None)
-
     def action_again(self) -> None:
         """Read the rows once more, if the job has changed meanwhile."""
-        self._read()
+        self.read_anew()
 
     def action_stop_words(self) -> None:
         """Leave out words that say little, or count them again."""
         self._without_stop_words = not self._without_stop_words
         words = "left out" if self._without_stop_words else "counted"
         self.app.notify(f"English stop words are {words}", markup=False, timeout=2)
-        self._read()
+        self.read_anew()
 
     @work(group="field", exclusive=True, exit_on_error=False)
     async def action_field(self) -> None:
         """Choose the field whose values and words are counted."""
-        made = self.summary
+        made = self.made
         if made is None or not made.fields:
             self.app.notify("There is no answer yet", markup=False, timeout=3)
             return
@@ -193,7 +151,7 @@ class SummaryScreen(Screen[None]):
         field = await self.app.push_screen_wait(dialog)
         if field is not None:
             self._field = field
-            self._read()
+            self.read_anew()
 
     def action_scroll(self, step: int) -> None:
         """Scroll by a few lines."""
@@ -289,12 +247,20 @@ def _time(made: Summary, width: int, height: int) -> Lines:
     took = "-" if pace.seconds is None else formatting.duration(pace.seconds)
     rate = "-"
     if pace.rows_per_second is not None:
-        speed = pace.rows_per_second
-        rate = f"{speed:.1f} rows/s" if speed < 10 else f"{formatting.short_number(speed)} rows/s"
+        rate = _pace(pace.rows_per_second)
     lines = fact_lines([("took", took), ("pace", rate)])
     if pace.seconds:
         lines += curve_lines(pace.points, made.counts.total, pace.seconds, width, height)
     return lines
+
+
+def _pace(speed: float) -> str:
+    """Rows in the unit in which they can be counted."""
+    units = (("s", 1.0), ("min", formatting.MINUTE), ("h", formatting.HOUR))
+    unit, seconds = next((each for each in units if speed * each[1] >= 1), units[-1])
+    count = speed * seconds
+    figure = f"{count:.1f}" if count < 10 else formatting.short_number(count)
+    return f"{figure} rows/{unit}"
 
 
 def _models(models: tuple[ModelShare, ...], width: int) -> Lines:

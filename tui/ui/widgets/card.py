@@ -47,6 +47,18 @@ class Card(Widget):
         lines = self._draw(self.content_size.width)
         return Content("\n").join([content(line) for line in lines])
 
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return self._title
+
+    def take(self, other: Card) -> None:
+        """Draw what another card about the same draws, in the same place."""
+        height = len(self._draw(max(1, self.content_size.width)))
+        self._draw, self._note = other._draw, other._note
+        self.border_subtitle = other._note
+        self.refresh(layout=height != len(self._draw(max(1, self.content_size.width))))
+
     def lines_at(self, width: int) -> int:
         """How high it stands in so many cells, frame and all."""
         return len(self._draw(max(1, width - _FRAME))) + 2

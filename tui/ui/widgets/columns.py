@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from textual import events
@@ -35,6 +36,7 @@ class CardColumns(VerticalScroll):
         super().__init__(id=id)
         self._cards: tuple[Card, ...] = ()
         self._number = 0
+        self._arranging = asyncio.Lock()
         self._columns = [Column() for _ in range(MOST)]
 
     def compose(self) -> ComposeResult:
@@ -43,15 +45,23 @@ class CardColumns(VerticalScroll):
             yield from self._columns
 
     async def show(self, cards: Sequence[Card]) -> None:
-        """Show other cards, from the top."""
-        self._cards = tuple(cards)
-        await self._arrange()
-        self.scroll_home(animate=False)
+        """Show other cards, from the top; cards about the same stay where they are."""
+        async with self._arranging:
+            before = [card.title for card in self._cards]
+            self._cards = tuple(cards)
+            if before == [card.title for card in cards]:
+                drawn = {card.title: card for card in cards}
+                for card in self.query(Card):
+                    card.take(drawn[card.title])
+                return
+            await self._arrange()
+            self.scroll_home(animate=False)
 
     async def on_resize(self, event: events.Resize) -> None:
         """Arrange the cards anew when another number of columns fits."""
         if self._fitting() != self._number:
-            await self._arrange()
+            async with self._arranging:
+                await self._arrange()
 
     def _fitting(self) -> int:
         return max(1, min(MOST, self.size.width // NARROWEST))

@@ -18,8 +18,8 @@ from tui.ui.widgets.table_model import Cells, Column
 COMPARE_COLUMNS = (
     Column("kind", "Answers", 12),
     Column("custom_id", "Id", 14, flex=2),
-    Column("left", "Left", 16, flex=3, drop=2),
-    Column("right", "Right", 16, flex=3, drop=1),
+    Column("left", "Left", 10, flex=3, drop=2),
+    Column("right", "Right", 10, flex=3, drop=1),
 )
 
 KIND_LOOKS: dict[Kind, tuple[str, Tone]] = {

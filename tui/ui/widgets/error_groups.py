@@ -73,8 +73,9 @@ class ErrorGroups(VirtualTable):
             return super().render_line(y)
         width = self.scrollable_content_region.width
         column = Column("", "", width, flex=1)
-        cells = (summary_parts(self._groups),)
-        layout = [(0, column, max(1, width - 3))]
+        room = max(1, width - 3)
+        cells = (summary_parts(self._groups, room),)
+        layout = [(0, column, room)]
         return paint_row(
             cells, layout, width, self._look(""), self._tone, cursor=False, marked=False
         )

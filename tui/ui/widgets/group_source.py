@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from rich.cells import cell_len
+
 from tui.core.grouping import ADVICE, ErrorClass
 from tui.core.jobs import ErrorGroup
 from tui.core.text import one_line
 from tui.ui import formatting
-from tui.ui.tones import Part, Parts, Tone
+from tui.ui.tones import Part, Parts, Tone, plain
 from tui.ui.widgets.table_model import Cells, Column
 
 GROUP_COLUMNS = (
@@ -97,14 +99,24 @@ def group_words(group: ErrorGroup) -> str:
     return f"{status} {one_line(group.code or '', 40)}".strip() or group.kind.value
 
 
-def summary_parts(groups: Sequence[ErrorGroup]) -> Parts:
-    """All groups on one line: how many rows each has, and what it is called."""
+def summary_parts(groups: Sequence[ErrorGroup], width: int) -> Parts:
+    """All groups on one line: how many rows each has, and what it is called.
+
+    Args:
+        groups: The groups, the largest first.
+        width: Cells; groups for which there is no room are counted at the end.
+    """
     parts: list[Part] = [("E ", "accent"), (formatting.counted(len(groups), "problem"), "strong")]
-    for group in groups[:12]:
-        tone = _TONES.get(group.kind, "warn")
-        parts += [
+    for place, group in enumerate(groups):
+        told: list[Part] = [
             ("  ", ""),
-            (f"{group.count:,}×", tone),
+            (f"{group.count:,}×", _TONES.get(group.kind, "warn")),
             (f" {one_line(group_words(group), 32)}", ""),
         ]
+        left = len(groups) - place - 1
+        more = f"  and {left} more" if left else ""
+        if place and cell_len(plain([*parts, *told])) + len(more) > width:
+            parts.append((f"  and {left + 1} more", "muted"))
+            break
+        parts += told
     return tuple(parts)

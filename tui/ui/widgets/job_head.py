@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
 
 from tui.core.jobs import Job, Strays
 from tui.core.text import one_line
-from tui.ui.status import bar_parts, counts_parts, status_parts, strays_parts
-from tui.ui.tones import Part, content, plain
+from tui.ui.status import (
+    bar_parts,
+    counts_parts,
+    folded_counts_parts,
+    status_parts,
+    strays_parts,
+)
+from tui.ui.tones import Part, Parts, content, plain
 
 _WIDEST_BAR = 24
 _NARROWEST_BAR = 4
@@ -58,14 +65,28 @@ class JobHead(Vertical):
         job = self._job
         if job is None:
             return
-        title: list[Part] = [(one_line(job.name, 80), "strong"), ("  ", "")]
-        title += status_parts(job.status)
+        width = self._counts.content_size.width
+        self._title.update(content(self._facts(job, width)), layout=False)
+        words = counts_parts(job.counts)
+        if cell_len(plain(words)) > width:
+            words = folded_counts_parts(job.counts)
+        room = width - cell_len(plain(words)) - 2
+        bar: Parts = ()
+        if room >= _NARROWEST_BAR:
+            bar = (*bar_parts(job.counts, min(_WIDEST_BAR, room), self._done), ("  ", ""))
+        self._counts.update(content([*bar, *words]), layout=False)
+
+    def _facts(self, job: Job, width: int) -> list[Part]:
+        """The title, in the order of what may be cut off last."""
+        facts: list[Part] = [(one_line(job.name, 80), "strong"), ("  ", "")]
+        facts += status_parts(job.status)
+        where: list[Part] = []
         for fact in (job.account, job.model):
             if fact:
-                title += [(" · ", "muted"), (one_line(fact, 60), "muted")]
-        title += strays_parts(self._strays)
-        self._title.update(content(title), layout=False)
-        words = counts_parts(job.counts)
-        room = self._counts.content_size.width - len(plain(words)) - 2
-        bar = bar_parts(job.counts, max(_NARROWEST_BAR, min(_WIDEST_BAR, room)), self._done)
-        self._counts.update(content([*bar, ("  ", ""), *words]), layout=False)
+                where += [(" · ", "muted"), (one_line(fact, 60), "muted")]
+        if not (strays := strays_parts(self._strays)):
+            return facts + where
+        whole = [*facts, (" · ", "muted"), *strays, *where]
+        if cell_len(plain(whole)) <= width:
+            return whole
+        return [*facts, (" · ", "muted"), *strays_parts(self._strays, short=True), *where]

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container, Vertical
+from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Static
 
 from tui.core.media import Medium, media_of_line
+from tui.core.outcome import Outcome
 from tui.core.rows import Attempt, RowDetail
 from tui.core.schemas import Schema, SchemaError
 from tui.core.text import one_line
@@ -28,6 +29,15 @@ from tui.ui.widgets.row_page import Cut, Page
 
 BESIDE_WIDTH = 88
 """Cells from which on request and answer stand side by side."""
+
+_LEAST_ID = 24
+"""Characters of an id that are shown however little room there is."""
+
+_SUBTITLES = {
+    Outcome.TRUNCATED: "cut off: R asks for more tokens",
+    Outcome.REFUSED: "declined: R changes the request",
+}
+"""What is said below an answer that is not all that was asked for."""
 
 ReadRow = Callable[[], RowDetail | None]
 """Reads a row; called in a thread."""
@@ -64,7 +74,9 @@ class RowView(Vertical):
 
     DEFAULT_CSS = """
     RowView { height: 1fr; }
-    RowView #row-facts { height: 1; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1; }
+    RowView #row-head { height: 1; padding: 0 1; }
+    RowView #row-facts { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
+    RowView #row-place { width: auto; padding-left: 2; display: none; }
     RowView #row-attempts {
         height: auto; max-height: 4; text-wrap: nowrap; text-overflow: ellipsis; padding: 0 1;
         display: none;
@@ -90,12 +102,15 @@ class RowView(Vertical):
         self._request = Page("Request", "row-request")
         self._answer = Page("Answer", "row-answer")
         self._facts = Static("", id="row-facts", markup=False)
+        self._place = Static("", id="row-place", markup=False)
         self._attempts = Static("", id="row-attempts", markup=False)
         self._attempts_told: tuple[Part, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Facts above, request and answer below."""
-        yield self._facts
+        with Horizontal(id="row-head"):
+            yield self._facts
+            yield self._place
         yield self._attempts
         with Container(id="row-pages"):
             yield self._request
@@ -136,6 +151,19 @@ class RowView(Vertical):
             self._take(None)
             return
         self._ask(read)
+
+    def show_place(self, place: int, shown: int, total: int) -> None:
+        """Tell where among the rows this one stands.
+
+        Args:
+            place: Its place among those shown, from 1.
+            shown: Rows that the filter lets through.
+            total: Rows of the job.
+        """
+        parts: list[Part] = [(f"{place:,}", "strong"), (f" of {shown:,}", "muted")]
+        if shown != total:
+            parts.append((f", {total:,} in all", "muted"))
+        self._place.update(content(parts))
 
     async def settled(self) -> None:
         """Wait until what was asked for is shown."""
@@ -219,7 +247,8 @@ class RowView(Vertical):
         request = read_request(sent, as_json=wish.as_json)
         answer = read_attempt(attempt, as_json=wish.as_json, request=sent, judgement=judgement)
         row = detail.row if attempt is None else attempt.row
-        facts: list[Part] = [(one_line(detail.row.custom_id, 120), "strong"), ("  ", "")]
+        id = one_line(detail.row.custom_id, max(_LEAST_ID, self.size.width // 3))
+        facts: list[Part] = [(id, "strong"), ("  ", "")]
         facts += [*outcome_parts(row.outcome), *describe_row(detail, shown, judgement)]
         return _Drawing(
             detail=detail,
@@ -277,7 +306,8 @@ class RowView(Vertical):
         attempts = drawing.detail.attempts
         row = attempts[drawing.shown].row if attempts else drawing.detail.row
         self._answer.border_title = "Answer" if row.error is None else "Error"
-        self._answer.border_subtitle = "a: other attempts" if len(attempts) > 1 else ""
+        told = [_SUBTITLES.get(row.outcome, ""), "a: other attempts" if len(attempts) > 1 else ""]
+        self._answer.border_subtitle = " · ".join(filter(None, told))
 
 
 def _is_same_row(detail: RowDetail, other: RowDetail | None) -> bool:

@@ -1,0 +1,70 @@
+"""Records that are built anew: large files in a process of their own, with the same result."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.store.bench import Desk, line
+from tui.core.outcome import Outcome
+from tui.core.status import BatchStatus
+from tui.store import aside
+from tui.store.aside import FileIndexer
+from tui.store.jobs import update_batch
+from tui.store.reindexing import Rebuilt, reindex_job
+
+ROWS = 30
+OUTCOMES = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TRUNCATED)
+
+
+@pytest.fixture
+def aided(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each file that was indexed, whether a process of its own did it."""
+    seen: list[bool] = []
+    close = FileIndexer.close
+
+    def noted(indexer: FileIndexer) -> None:
+        seen.append(indexer.is_aided)
+        close(indexer)
+
+    monkeypatch.setattr(FileIndexer, "close", noted)
+    return seen
+
+
+def done_job(desk: Desk) -> str:
+    """A job that has ended, with three outcomes, a line too many and a row without any."""
+    job = desk.job([f"r{number}" for number in range(ROWS)])
+    batch = desk.batch(job)
+    told = [line(f"r{n}", OUTCOMES[n % 3], f"text {n}") for n in range(ROWS - 1)]
+    desk.results(batch, [*told, b"no line"])
+    with desk.database.write() as connection:
+        update_batch(connection, batch.id, {"status": BatchStatus.COMPLETED, "collected": True})
+    return job
+
+
+def rebuilt(desk: Desk, job: str) -> Rebuilt:
+    return reindex_job(desk.history, job, rules_of=lambda _: {"server_error": True}, now=200.0)
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+def test_records_are_built_anew(
+    desk: Desk, aided: list[bool], monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(aside, "_LARGE", 1)
+    job = done_job(desk)
+    before = desk.rows(job)[: ROWS - 1]
+    with desk.database.write() as connection:
+        connection.execute("DELETE FROM results WHERE seq % 2")
+        connection.execute("UPDATE results SET preview='damaged'")
+    done = rebuilt(desk, job)
+    assert aided == [large]
+    assert (done.lines, done.silent, done.missing) == (ROWS, 1, [])
+    after = desk.rows(job)
+    assert [(row.outcome, row.preview, row.length) for row in after[: ROWS - 1]] == [
+        (row.outcome, row.preview, row.length) for row in before
+    ]
+    assert after[-1].outcome is Outcome.MISSING
+    # The rules of the account reach the process as well.
+    assert {row.error.retryable for row in after if row.error and row.error.code} == {True}
+    assert desk.history.strays(job).unreadable == 1
+    desk.adds_up(job)
