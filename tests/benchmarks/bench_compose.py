@@ -22,7 +22,7 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.memory import growth
-from tests.benchmarks.rounds import measure, table
+from tests.benchmarks.rounds import Aim, measure, table
 from tui.compose.build import build
 from tui.compose.sources import open_source
 from tui.compose.template import Template
@@ -103,7 +103,9 @@ def main() -> None:
             f" Path({str(out)!r}))",
         )
     print(f"{options.rows:,} rows, {size / 1e6:.1f} MB, median of {options.rounds} rounds")
-    print(table(medians, size))
+    floor, *built = runs
+    aims = {name: Aim(floor, 3.0 if "loop" in name else 1.85) for name in built}
+    print(table(medians, size, aims))
     print(f"memory of {options.rows * 10:,} rows above the start: {taken:.1f} MB")
 
 

@@ -33,6 +33,12 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox answers without the time that its simulated model takes."""
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+
+
+@pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     return Paths.find(tmp_path / "home").ensure()
 

@@ -13,7 +13,20 @@ import pytest
 from textual.events import Paste
 from textual.widgets import Input
 
-from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
+from tests.ui.composing import (
+    SAVED,
+    asked,
+    drawn,
+    form_of,
+    job_rows,
+    kind_chosen,
+    loaded,
+    pasted,
+    save,
+    template_step,
+    write_reviews,
+)
+from tests.ui.conftest import notes, real_app, running, screen_text, until
 from tui.compose.sources.source import Row, Source
 from tui.config import BudgetConfig, Config, PriceConfig
 from tui.engine.engine import Engine
@@ -21,68 +34,17 @@ from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.submit import SubmitDialog
-from tui.ui.dialogs.templates import TemplatesDialog
 from tui.ui.screens.compose.pane import ComposePane
 from tui.ui.screens.compose.template import TemplateStep
 from tui.ui.widgets.compose_pairs import PairRows
 from tui.ui.widgets.compose_text import PASTE_CAP, PlainArea
 
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 @pytest.fixture
 def reviews(tmp_path: Path) -> Path:
-    """Sixty reviews, one of them in two lines and quoted."""
-    path = tmp_path / "reviews.csv"
-    lines = [f'r{n},"Review {n}, it works",{n % 5}' for n in range(59)]
-    path.write_text("id,text,stars\n" + "\n".join(lines) + '\nr59,"Two\nlines",1\n', "utf-8")
-    return path
-
-
-SAVED = """
-name = "Feeling"
-system = "Answer in one word."
-user = "What does this customer feel? {text}"
-model = "sandbox-small"
-max_tokens = 20
-id = "id"
-"""
-
-
-def save(paths: Paths, text: str = SAVED, name: str = "feeling") -> None:
-    paths.templates.mkdir(parents=True, exist_ok=True)
-    (paths.templates / f"{name}.toml").write_text(text, "utf-8")
-
-
-async def pasted(pilot: BatchdeckPilot, app: BatchdeckApp, text: str) -> None:
-    """Go to Compose and paste."""
-    await pilot.press("1")
-    await until(pilot, lambda: "Start with a file" in screen_text(app))
-    app.post_message(Paste(text))
-    await pilot.pause()
-
-
-def template_step(app: BatchdeckApp) -> TemplateStep:
-    step = app.main.compose_pane.step
-    assert isinstance(step, TemplateStep)
-    return step
-
-
-def drawn(app: BatchdeckApp) -> bool:
-    """Is the preview that of the form?"""
-    step = app.main.compose_pane.step
-    return isinstance(step, TemplateStep) and step.sketch is not None
-
-
-def job_rows(app: BatchdeckApp) -> list[dict[str, Any]]:
-    """The requests of the job in the list."""
-    job = app.main.batches.job
-    assert job is not None
-    file = app.paths.job_folder(job.id) / "requests.jsonl"
-    return [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
+    return write_reviews(tmp_path / "reviews.csv")
 
 
 async def test_from_a_path_to_a_job_in_under_ten_keys(paths: Paths, reviews: Path) -> None:
@@ -90,7 +52,7 @@ async def test_from_a_path_to_a_job_in_under_ten_keys(paths: Paths, reviews: Pat
     app = real_app(paths)
     async with running(app, (120, 36)) as pilot:
         await pasted(pilot, app, f"'{reviews}'\n")
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
+        await form_of(pilot, app)
         keys = 0
 
         async def press(key: str) -> None:
@@ -131,8 +93,7 @@ async def test_the_samples_are_a_first_batch_by_keys_alone(
         sketch = template_step(app).sketch
         assert sketch is not None and sketch.count == rows
         assert word in json.dumps(sketch.rows[0].request)
-        await pilot.press("S")
-        await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
+        await asked(pilot, app)
         await pilot.press("y")
         job = app.main.batches
         await until(pilot, lambda: job.job and job.job.counts.succeeded == rows)
@@ -161,7 +122,7 @@ async def test_columns_are_put_in_by_keys_and_mouse(paths: Paths, tmp_path: Path
     file.write_text("name,what it is?\na,b\n", "utf-8")
     app = real_app(paths, open_file=file)
     async with running(app, (120, 36)) as pilot:
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
+        await form_of(pilot, app)
         await until(pilot, lambda: isinstance(app.focused, PlainArea))
         await pilot.press(*"Say:", "tab", "enter")
         area = template_step(app).query_one("#field-user", PlainArea)
@@ -202,12 +163,8 @@ async def test_the_scaledown_forms_reach_the_wire(
 ) -> None:
     app = real_app(paths, open_file=reviews)
     async with running(app) as pilot:
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
-        step = template_step(app)
-        while step.text.kind != kind:
-            before = step.text.kind
-            await pilot.press("ctrl+t")
-            await until(pilot, lambda before=before: step.text.kind != before)  # type: ignore[misc]
+        step = await form_of(pilot, app)
+        await kind_chosen(pilot, step, kind)
         assert step.text.user == "{text}"
         if field:
             step.query_one(f"{field} Input", Input).focus()
@@ -215,8 +172,7 @@ async def test_the_scaledown_forms_reach_the_wire(
                 await pilot.press(*(c if c != " " else "space" for c in words), "enter")
             assert len(step.query_one(field, PairRows).pairs) == 2
         await until(pilot, lambda: drawn(app))
-        await pilot.press("f8")
-        await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
+        await asked(pilot, app, "f8")
         await pilot.press("y")
         await until(pilot, lambda: app.main.batches.job)
         body = job_rows(app)[0]["body"]
@@ -241,16 +197,9 @@ async def test_a_budget_stops_before_anything_is_sent(paths: Paths, reviews: Pat
     save(paths, SAVED.replace("sandbox-small", "m"))
     app = priced_app(paths, BudgetConfig(per_submit=0.2))
     async with running(app, (120, 36)) as pilot:
-        await pasted(pilot, app, str(reviews))
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
-        await pilot.press("f2")
-        await until(pilot, lambda: isinstance(app.screen, TemplatesDialog))
-        await until(pilot, lambda: "Feeling" in screen_text(app))
-        await pilot.press("enter")
-        await until(pilot, lambda: drawn(app))
+        await loaded(pilot, app, reviews)
         assert "$0." in screen_text(app)
-        await pilot.press("S")
-        await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
+        await asked(pilot, app)
         await until(pilot, lambda: "Stopped by the budget" in screen_text(app))
         await pilot.press("y")
         assert isinstance(app.screen, SubmitDialog)
@@ -269,12 +218,7 @@ async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: 
     save(paths)
     app = real_app(paths)
     async with running(app, (120, 36)) as pilot:
-        await pasted(pilot, app, str(reviews))
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
-        await pilot.press("f2")
-        await until(pilot, lambda: "Feeling" in screen_text(app))
-        await pilot.press("enter")
-        await until(pilot, lambda: drawn(app))
+        await loaded(pilot, app, reviews)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "Ready to send" in screen_text(app))
         await pilot.click("#do-sample_first")
@@ -293,12 +237,7 @@ async def test_a_row_is_tried_beside_its_prompt(paths: Paths, reviews: Path) -> 
     save(paths, SAVED.replace("Answer in one word.", "sandbox:say=Joy {stars}"))
     app = real_app(paths)
     async with running(app, (120, 36)) as pilot:
-        await pasted(pilot, app, str(reviews))
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
-        await pilot.press("f2")
-        await until(pilot, lambda: "Feeling" in screen_text(app))
-        await pilot.press("enter")
-        await until(pilot, lambda: drawn(app))
+        await loaded(pilot, app, reviews)
         await pilot.press("t")
         await until(pilot, lambda: "succeeded" in screen_text(app))
         assert "Joy 0" in screen_text(app).partition("Answer")[2]
@@ -397,12 +336,7 @@ async def test_templates_are_saved_and_deleted_by_name(paths: Paths, reviews: Pa
     save(paths)
     app = real_app(paths)
     async with running(app, (120, 36)) as pilot:
-        await pasted(pilot, app, str(reviews))
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
-        await pilot.press("f2")
-        await until(pilot, lambda: "Feeling" in screen_text(app))
-        await pilot.press("enter")
-        await until(pilot, lambda: drawn(app))
+        await loaded(pilot, app, reviews)
         await pilot.press("P")
         await until(pilot, lambda: "Feeling" in screen_text(app))
         await pilot.press("tab", "end", *"-2", "enter")
@@ -424,7 +358,7 @@ async def test_hostile_text_is_only_shown(paths: Paths, tmp_path: Path) -> None:
     save(paths, 'name = "[/x"\nuser = "Say {b}[/"\nmodel = "[b]m"\nid = "[/"\n', "odd")
     app = real_app(paths, open_file=file)
     async with running(app, (120, 36)) as pilot:
-        await until(pilot, lambda: isinstance(app.main.compose_pane.step, TemplateStep))
+        await form_of(pilot, app)
         await until(pilot, lambda: "Prompt is empty" in screen_text(app))
         template_step(app).query_one("#field-user", PlainArea).text = "\x1b[2J {[red]x[/} \u202e"
         template_step(app).query_one("#field-model", Input).value = "[/"

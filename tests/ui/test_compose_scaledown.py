@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from tests.ui.composing import asked, kind_chosen
 from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
 from tui.core.filtering import RowFilter
 from tui.core.rows import RowLine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.submit import SubmitDialog
 from tui.ui.screens.compose.template import TemplateStep
 from tui.ui.widgets.compose_pairs import PairRows
 from tui.ui.widgets.compose_text import PlainArea
@@ -24,9 +24,7 @@ FORMS: list[tuple[str, int, str, dict[str, str], str]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+pytestmark = pytest.mark.usefixtures("at_once")
 
 
 async def form(app: BatchdeckApp, pilot: BatchdeckPilot, down: int, kind: str) -> TemplateStep:
@@ -38,10 +36,7 @@ async def form(app: BatchdeckApp, pilot: BatchdeckPilot, down: int, kind: str) -
     await until(pilot, lambda: isinstance(pane.step, TemplateStep) and pane.step.sketch)
     step = pane.step
     assert isinstance(step, TemplateStep)
-    while step.text.kind != kind:
-        before = step.text.kind
-        await pilot.press("ctrl+t")
-        await until(pilot, lambda b=before: step.text.kind != b)  # type: ignore[misc]
+    await kind_chosen(pilot, step, kind)
     return step
 
 
@@ -74,8 +69,7 @@ async def test_a_form_gives_typed_results_of_a_sample(
         await fill(pilot, step, text, pairs)
         await pilot.press("f5")
         await until(pilot, lambda: "succeeded" in screen_text(app))
-        await pilot.press("f8")
-        await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
+        await asked(pilot, app, "f8")
         await pilot.press("y")
         count = 5 if down == 1 else 10
         jobs = app.main.batches

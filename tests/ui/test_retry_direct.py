@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
+from tests.compose.rows import chat, lines
 from tests.ui.conftest import fake_app, real_app, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
 from tui.paths import Paths
+from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.retry import RetryDialog
+from tui.ui.dialogs.retry_edit import RetryEditDialog
 
 
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("edited", [False, True])
 async def test_failed_rows_are_sent_again_one_by_one(
-    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, tmp_path: Path, edited: bool
 ) -> None:
-    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
     file = tmp_path / "rows.jsonl"
     words = ["fine", "sandbox:flaky=500", "sandbox:flaky=429"]
-    file.write_text(
-        "".join(
-            json.dumps(
-                {
-                    "custom_id": f"row-{number}",
-                    "method": "POST",
-                    "url": "/v1/chat/completions",
-                    "body": {"model": "m", "messages": [{"role": "user", "content": word}]},
-                }
-            )
-            + "\n"
-            for number, word in enumerate(words)
-        ),
-        "utf-8",
-    )
+    file.write_bytes(lines(*(chat(f"row-{n}", word) for n, word in enumerate(words))))
     app = real_app(paths)
     async with running(app) as pilot:
         engine = app.engine
@@ -45,15 +34,26 @@ async def test_failed_rows_are_sent_again_one_by_one(
         await until(pilot, lambda: app.main.batches.job is not None)
         app.main.open_job(job.id)
         await until(pilot, lambda: app.main.results.job_id == job.id)
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, RetryDialog))
-        assert "d  ○ one by one" in screen_text(app)
-        await pilot.press("d")
-        await until(pilot, lambda: "d  ● one by one" in screen_text(app))
+        await pilot.press("R" if edited else "r")
+        await until(pilot, lambda: isinstance(app.screen, RetryDialog | RetryEditDialog))
+        assert "○ one by one (direct), as long as Batchdeck runs" in screen_text(app)
+        if edited:
+            await pilot.press(*"big")
+            await pilot.click(".retry-d")
+            await until(pilot, lambda: "+ model  big" in screen_text(app))
+        else:
+            await pilot.press("d")
+        await until(pilot, lambda: "● one by one" in screen_text(app))
+        await until(pilot, lambda: "cost free" in " ".join(screen_text(app).split()))
+        if edited:
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+            assert "way one by one (direct)" in " ".join(screen_text(app).split())
         await pilot.press("y")
         await until(pilot, lambda: engine.history.job(job.id).counts.succeeded == 3)
         accounts = [batch.account for batch in engine.history.batches(job.id)]
         assert accounts == ["sandbox", "sandbox+direct"]
+        assert engine.history.row(job.id, 1).row.model == ("big" if edited else "m")
 
 
 async def test_a_provider_without_single_requests_offers_none(
@@ -68,7 +68,9 @@ async def test_a_provider_without_single_requests_offers_none(
         await until(pilot, lambda: app.main.batches.job is not None)
         app.main.open_job("job0000001")
         await until(pilot, lambda: app.main.results.job_id is not None)
-        await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, RetryDialog))
-        assert "one by one" not in screen_text(app)
-        await pilot.press("d", "escape")
+        for key, dialog in (("r", RetryDialog), ("R", RetryEditDialog)):
+            await pilot.press(key)
+            await until(pilot, lambda d=dialog: isinstance(app.screen, d))  # type: ignore[misc]
+            assert "one by one" not in screen_text(app)
+            await pilot.press("d", "escape")
+            await until(pilot, lambda: app.screen is app.main)

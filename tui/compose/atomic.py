@@ -12,7 +12,7 @@ from typing import BinaryIO
 from tui.core.text import quoted
 from tui.errors import InputError
 
-_BUFFER = 1 << 18
+_BUFFER = 1 << 16
 
 
 @contextmanager

@@ -11,10 +11,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from types import BuiltinMethodType
 from typing import Any
 
 import jinja2
 from jinja2 import StrictUndefined, TemplateRuntimeError, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -31,11 +34,23 @@ _CALL = 2000
 """What one call costs: a macro is a function, and may call itself."""
 
 _BITS = 100_000
+_PIECES = 256
 _MANY = 100_000
 _WIDTHS = re.compile(r"\d{6,}")
 _FORMATS = re.compile(r"%[^a-zA-Z%]*(\*|\d{6,})")
 _COUNTED = " counted"
 _PADDING = ("center", "ljust", "rjust", "zfill", "expandtabs")
+_PLAIN = frozenset(
+    {
+        *("capitalize", "casefold", "lower", "swapcase", "title", "upper"),
+        *("count", "endswith", "find", "index", "rfind", "rindex", "startswith"),
+        *("isalnum", "isalpha", "isdigit", "islower", "isnumeric", "isspace", "isupper"),
+        *("lstrip", "removeprefix", "removesuffix", "rstrip", "strip"),
+        *("partition", "rpartition", "rsplit", "split", "splitlines"),
+    }
+)
+"""Methods of texts that make no more than about the text of itself, and touch nothing else."""
+
 _GROWS = (
     nodes.For,
     nodes.Macro,
@@ -50,6 +65,16 @@ _GROWS = (
     nodes.Mod,
 )
 """What a template needs to make more of a row than it holds."""
+
+
+class _QuickCode(CodeGenerator):
+    """Puts out a text as it is, without a call of ``finalize``, which would give just that."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write("(put_out if type(put_out := (")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        self.write(")) is str else environment.finalize(put_out))")
 
 
 class TooMuchError(TemplateRuntimeError):
@@ -91,6 +116,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         if grows:
             # What is put out inside of loops and macros is work, too.
             self.finalize = self._shown_and_counted
+        else:
+            self.code_generator_class = _QuickCode
         for loop in list(tree.find_all(nodes.For)):
             said = sum(len(data.data) for data in loop.find_all(nodes.TemplateData))
             heavy = any(True for _ in loop.find_all((nodes.Filter, nodes.Call, nodes.Test)))
@@ -107,10 +134,10 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         template.root_render_func.__globals__["str_join"] = self._joined
         return template
 
-    def begin(self, row: Mapping[str, Any]) -> None:
-        """Give the next row all the work that one may have."""
+    def begin(self, size: int) -> None:
+        """Give the next row, of so many characters, all the work that one may have."""
         self.left = WORK
-        self.row_size = sum(len(value) for value in row.values() if type(value) is str) >> 4
+        self.row_size = size >> 4
 
     def charge(self, steps: int) -> None:
         """Take steps of the row's work.
@@ -126,12 +153,13 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """The text that a template puts out, as long as it is one for a request."""
         made: list[str] = []
         size = 0
-        for piece in pieces:
-            size += len(piece)
-            if size > LONGEST:
-                raise TooMuchError(f"it makes a text of more than {LONGEST:,} characters")
-            made.append(piece)
-        return "".join(made)
+        left = iter(pieces)
+        while some := list(islice(left, _PIECES)):
+            text = "".join(some)
+            size += len(text)
+            _check_size(size)
+            made.append(text)
+        return made[0] if len(made) == 1 else "".join(made)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute, unless the result would be too large."""
@@ -147,9 +175,19 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.charge(1 + _length(result))
         return result
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """An attribute as the sandbox gives it out; those of texts that are plain, at once."""
+        if type(obj) is str and attribute in _PLAIN:
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call, unless it would take too much."""
         self.charge(_CALL + self.row_size)
+        if type(obj) is BuiltinMethodType and type(obj.__self__) is str and obj.__name__ in _PLAIN:
+            result = obj(*args, **kwargs)
+            self.charge(_length(result))
+            return result
         method = getattr(obj, "__wrapped__", obj)
         owner = getattr(method, "__self__", None)
         if isinstance(owner, str):
@@ -159,15 +197,20 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return result
 
     def _shown_and_counted(self, value: Any) -> str:
-        text = self._shown(value)
-        self.charge(len(text))
+        text = value if type(value) is str else self._shown(value)
+        # What ``charge`` does, without a call: this is done for all that is put out.
+        self.left -= len(text)
+        if self.left < 0:
+            self.charge(0)
         return text
 
     def _counted(self, items: Any, cost: int, heavy: bool) -> Iterator[Any]:
         if heavy:
             cost += self.row_size
         for item in items:
-            self.charge(cost)
+            self.left -= cost
+            if self.left < 0:
+                self.charge(0)
             yield item
 
     def _joined(self, parts: Iterable[Any]) -> str:

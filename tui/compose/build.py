@@ -12,6 +12,7 @@ import msgspec
 from tui.compose.atomic import atomic_file
 from tui.compose.columns import ColumnsWriter, columns_file, columns_path
 from tui.compose.ids import IdMaker, IdReport
+from tui.compose.portions import LineMaker, portions
 from tui.compose.renderer import Renderer
 from tui.compose.settings import apply_settings
 from tui.compose.sources.ready import common_form, is_request
@@ -19,9 +20,6 @@ from tui.compose.sources.source import Source
 from tui.compose.template import Template
 from tui.core.text import quoted
 from tui.errors import InputError, UsageError
-
-LineMaker = Callable[[Mapping[str, Any], int, IdMaker], bytes]
-"""Makes the request line of a row; takes the row's number from 1, and the ids made so far."""
 
 _EVERY = 1000
 _ROWS_WHEN_UNKNOWN = 100_000
@@ -74,25 +72,23 @@ def build(
             be written, or the work was stopped.
         UsageError: The template cannot be used.
     """
-    make = line_maker(source, template, model=model, settings=settings)
-    size = rows = 0
+    make, renderer = _maker(source, template, model, settings)
+    size = rows = told = 0
     ids = IdMaker(source.count or _ROWS_WHEN_UNKNOWN)
     with columns_file(source, out_path) as beside, atomic_file(out_path) as file:
         columns = None if beside is None else ColumnsWriter(beside, source)
-        write = file.write
-        for rows, row in enumerate(source.rows(), 1):
-            line = make(row, rows, ids)
-            write(line)
-            size += len(line)
+        kept = columns is not None
+        for count, lines, arrays in portions(source, make, renderer, ids, kept=kept, limit=limit):
+            file.write(lines)
+            size += len(lines)
+            rows += count
             if columns is not None:
-                columns.add(row, line)
-            if rows % _EVERY == 0:
-                if stop is not None and stop():
-                    raise InputError("the work was stopped; no file was written", path=out_path)
-                if progress is not None:
-                    progress(rows, source.count)
-            if rows == limit:
-                break
+                columns.add(count, arrays, lines)
+            if stop is not None and stop():
+                raise InputError("the work was stopped; no file was written", path=out_path)
+            if progress is not None and rows - told >= _EVERY:
+                told = rows
+                progress(rows, source.count)
         if not rows:
             raise InputError(f"{quoted(source.name, 200)} holds no rows", "Look into the source.")
         if columns is not None:
@@ -123,8 +119,18 @@ def line_maker(
     Raises:
         UsageError: The template cannot be used, or is missing.
     """
+    return _maker(source, template, model, settings)[0]
+
+
+def _maker(
+    source: Source,
+    template: Template | None,
+    model: str | None,
+    settings: Mapping[str, Any] | None,
+) -> tuple[LineMaker, Renderer | None]:
     if template is not None:
-        return Renderer(template, columns=source.columns, base=source.base).render
+        renderer = Renderer(template, columns=source.columns, base=source.base)
+        return renderer.render, renderer
     if source.kind != "requests":
         raise UsageError(
             f"the rows of {quoted(source.name, 200)} are no requests yet",
@@ -134,7 +140,7 @@ def line_maker(
     def ready(row: Mapping[str, Any], number: int, ids: IdMaker) -> bytes:
         return _ready_line(row, number, ids, model, settings or {})
 
-    return ready
+    return ready, None
 
 
 def _ready_line(

@@ -8,15 +8,15 @@ composed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tui.compose.atomic import atomic_file
 from tui.compose.sources.source import Source
-from tui.core.columns import ENDING, ColumnsHead, columns_line, read_head
+from tui.core.columns import ENDING, ColumnsHead, read_head
 
 _BLOCK = 1 << 20
 _DIGEST = 16
@@ -43,11 +43,17 @@ class ColumnsWriter:
         self._rows = 0
         stream.write(self._line())
 
-    def add(self, row: Mapping[str, Any], line: bytes) -> None:
-        r"""Keep the values of a row; ``line`` is its request, with ``\n``."""
-        self._stream.write(columns_line(row, self._head.columns))
-        self._digest.update(line)
-        self._rows += 1
+    def add(self, count: int, arrays: bytes, lines: bytes) -> None:
+        r"""Keep the values of rows, as ``columns_line`` has them, with their request lines.
+
+        Args:
+            count: How many rows.
+            arrays: A JSON array for each, with ``\n``.
+            lines: A request for each, with ``\n``.
+        """
+        self._stream.write(arrays)
+        self._digest.update(lines)
+        self._rows += count
 
     def finish(self) -> None:
         """Put the number of rows and the digest into the head."""

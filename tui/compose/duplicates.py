@@ -55,6 +55,20 @@ class DuplicateFinder:
             self._spread()
         return suspects
 
+    def are_new(self, ids: Iterable[str]) -> bool:
+        """Take in ids of which surely none was there before; else false, and none is taken in."""
+        few = self._few
+        if few is None:
+            return False
+        keys = list(map(hash, ids))
+        new = set(keys)
+        if len(new) != len(keys) or not few.isdisjoint(new):
+            return False
+        few |= new
+        if len(few) > _IN_A_SET:
+            self._spread()
+        return True
+
     def is_new(self, key: str) -> bool:
         """Take in one more id; false when it was there before, or may have been."""
         hashed = hash(key)

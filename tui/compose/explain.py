@@ -103,7 +103,7 @@ class Explainer:
         if body.get("stream") not in (None, False):
             found(
                 "stream",
-                '"stream" is set; a batch cannot stream',
+                '"stream" is set, and answers come whole',
                 'Remove "stream" from the body.',
             )
         takes = self._limits.takes

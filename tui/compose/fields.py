@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
 
 import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
-from jinja2.utils import missing
 
 from tui.compose.bounded import BoundedEnvironment
+from tui.compose.compiled import ROW, ROW_NUMBER, CompiledText
 from tui.core.text import one_line, quoted
 from tui.errors import InputError
 
@@ -21,9 +21,19 @@ Syntax = Literal["auto", "braces", "jinja", "plain"]
 
 _FIELD = re.compile(r"\{([^\W\d][\w .\-/]*)\}")
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined|has no attribute '(?P<key>[^']*)'")
-_ROW_NUMBER = "row_number"
-_ROW = "row"
 _TEXTS = {str}
+
+FAILURES = (
+    TemplateError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    MemoryError,
+)
+"""What a template raises that cannot be filled in."""
 
 
 class UnknownFieldError(Exception):
@@ -46,49 +56,6 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-class _Values(dict[str, Any]):
-    """What a template may name; everything else is missing to it, as Jinja wants to hear."""
-
-    def __missing__(self, name: str) -> Any:
-        return missing
-
-
-_Render = Callable[[Mapping[str, Any], int], str]
-
-
-def _renderer(environment: BoundedEnvironment, tree: nodes.Template, grows: bool) -> _Render:
-    """What ``Template.render`` does, with one context for all rows in place of one for each."""
-    names = {node.name for node in tree.find_all(nodes.Name)}
-    template = environment.compiled(tree)
-    context = template.new_context()
-    root = template.root_render_func
-    extras = {name: context.parent[name] for name in names if name in context.parent}
-    counts, whole = _ROW_NUMBER in names, _ROW in names
-    # A block asks the context for what the template has set; nothing else has to.
-    flat = not any(True for _ in tree.find_all(nodes.Block))
-
-    def render(row: Mapping[str, Any], number: int) -> str:
-        if extras or counts or whole:
-            values = _Values(extras)
-            values[_ROW_NUMBER] = number
-            values[_ROW] = row
-            values.update(row)
-        else:
-            values = _Values(row)
-        context.parent = values
-        if flat:
-            # Every name of a template is looked up once for each row: a dict is quicker at it.
-            context.resolve_or_missing = values.__getitem__  # type: ignore
-        if not grows:
-            return "".join(root(context))
-        context.vars.clear()
-        context.exported_vars.clear()
-        environment.begin(row)
-        return environment.collect(root(context))
-
-    return render
-
-
 class FieldText:
     """A text compiled once and filled in for each row.
 
@@ -103,6 +70,10 @@ class FieldText:
         where: What it is, for errors: "the user message".
         syntax: How fields are written.
 
+    Attributes:
+        pieces: The text cut at its fields, each with whether it is one; ``None`` for a
+            template that does more than to put columns in.
+
     Raises:
         InputError: It is no correct Jinja template.
     """
@@ -112,7 +83,7 @@ class FieldText:
         self.text = text = text.strip()
         if syntax == "auto":
             syntax = "jinja" if re.search(r"\{[{%#]", text) else "braces"
-        self._jinja: _Render | None = None
+        self._jinja: CompiledText | None = None
         if syntax == "plain":
             pieces: list[tuple[str, bool]] | None = [(text, False)]
         elif syntax == "braces":
@@ -120,6 +91,7 @@ class FieldText:
         else:
             pieces = self._compile(text)
         self.fields: frozenset[str] = frozenset()
+        self.pieces = pieces
         if pieces is not None:
             names = [piece for piece, is_field in pieces if is_field]
             self.fields = frozenset(names)
@@ -138,7 +110,7 @@ class FieldText:
             tree, grows = environment.prepare(text)
             pieces = _simple(tree)
             if pieces is None:
-                self._jinja = _renderer(environment, tree, grows)
+                self._jinja = CompiledText(environment, tree, grows)
             return pieces
         except TemplateSyntaxError as error:
             raise InputError(
@@ -157,6 +129,24 @@ class FieldText:
         """Is the text the same for every row?"""
         return self._jinja is None and not self.fields
 
+    def fill_all(
+        self, columns: Sequence[str], cells: Sequence[Sequence[str]], number: int
+    ) -> list[str]:
+        """The texts of a Jinja template for rows in a row, given as the cells of columns.
+
+        Nothing tells which row is at fault: ``fill`` does, for one after the other.
+
+        Args:
+            columns: The names.
+            cells: For each row its texts, in the order of ``columns``.
+            number: Of the first row.
+
+        Raises:
+            Exception: A row cannot be filled in.
+        """
+        assert self._jinja is not None
+        return self._jinja.render_all(columns, cells, number)
+
     def fill(self, row: Mapping[str, Any], number: int) -> str:
         """The text for one row.
 
@@ -169,16 +159,16 @@ class FieldText:
             InputError: The Jinja template fails in another way.
         """
         if self._jinja is not None:
-            return self._fill_jinja(self._jinja, row, number)
+            return self._fill_jinja(self._jinja.render, row, number)
         if not self.fields:
             return self.text
         try:
             values = self._values(row)
         except KeyError:
-            missing = [name for name in self._names if name not in row and name != _ROW_NUMBER]
+            missing = [name for name in self._names if name not in row and name != ROW_NUMBER]
             if missing:
                 raise UnknownFieldError(missing[0], self.where) from None
-            values = self._values({**row, _ROW_NUMBER: number})
+            values = self._values({**row, ROW_NUMBER: number})
         if len(self._names) == 1:
             return self._format % (values if type(values) is str else shown(values),)
         if {*map(type, values)} != _TEXTS:
@@ -186,7 +176,9 @@ class FieldText:
         made: str = self._format % values
         return made
 
-    def _fill_jinja(self, render: _Render, row: Mapping[str, Any], number: int) -> str:
+    def _fill_jinja(
+        self, render: Callable[[Mapping[str, Any], int], str], row: Mapping[str, Any], number: int
+    ) -> str:
         try:
             return render(row, number)
         except UndefinedError as error:
@@ -195,9 +187,7 @@ class FieldText:
                 name = found["name"] or found["key"] or ""
                 raise UnknownFieldError(name, self.where) from None
             raise self._failed(number, error) from None
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            raise self._failed(number, error) from None
-        except (AttributeError, OverflowError, RecursionError, MemoryError) as error:
+        except FAILURES as error:
             raise self._failed(number, error) from None
 
     def _failed(self, number: int, error: Exception) -> InputError:
@@ -217,7 +207,7 @@ def _simple(tree: nodes.Template) -> list[tuple[str, bool]] | None:
         for inner in node.nodes:
             if isinstance(inner, nodes.TemplateData):
                 pieces.append((inner.data, False))
-            elif isinstance(inner, nodes.Name) and inner.name != _ROW:
+            elif isinstance(inner, nodes.Name) and inner.name != ROW:
                 pieces.append((inner.name, True))
             else:
                 return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,6 +13,7 @@ from tui.compose.duplicates import DuplicateFinder
 
 LONGEST = 64
 _LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}").fullmatch
+_CHARACTERS = (string.ascii_letters + string.digits + "_-").encode()
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
@@ -44,7 +46,8 @@ class IdMaker:
     _EXAMPLES = 5
 
     def __init__(self, rows: int) -> None:
-        self._is_new = DuplicateFinder(rows).is_new
+        finder = DuplicateFinder(rows)
+        self._is_new, self._are_new = finder.is_new, finder.are_new
         self._illegal = self._repeated = self._empty = 0
         self._examples: list[tuple[str, str]] = []
 
@@ -71,6 +74,12 @@ class IdMaker:
             made = self._different(made, number)
         return self._noted(wanted, made)
 
+    def make_all(self, wanted: Sequence[str], number: int) -> Sequence[str]:
+        """The ids of rows in a row, of which the first has this number; see ``make``."""
+        if _are_legal(wanted) and self._are_new(wanted):
+            return wanted
+        return [self.make(each, place) for place, each in enumerate(wanted, number)]
+
     def _noted(self, wanted: str, made: str) -> str:
         if len(self._examples) < self._EXAMPLES:
             self._examples.append((wanted, made))
@@ -92,6 +101,15 @@ class IdMaker:
             empty=self._empty,
             examples=tuple(self._examples),
         )
+
+
+def _are_legal(ids: Sequence[str]) -> bool:
+    """Are all legal? Asks what ``_LEGAL`` asks of each, once for all of them."""
+    sizes = {*map(len, ids)}
+    if not sizes or min(sizes) < 1 or max(sizes) > LONGEST:
+        return False
+    joined = "".join(ids)
+    return joined.isascii() and not joined.encode().translate(None, _CHARACTERS)
 
 
 def content_id(parts: Iterable[bytes]) -> str:

@@ -12,7 +12,7 @@ from tui.compose.fields import FieldText, UnknownFieldError, shown, unknown_colu
 from tui.compose.ids import IdMaker, content_id
 from tui.compose.images import image_url
 from tui.compose.settings import apply_settings
-from tui.compose.shapes import CONTENT, SYSTEM, USER, Slot, body_of, content_parts
+from tui.compose.shapes import SYSTEM, USER, Slot, body_of, content_parts
 from tui.compose.skeleton import Skeleton
 from tui.compose.template import Template, check_template
 from tui.errors import InputError
@@ -29,6 +29,12 @@ class Renderer:
         columns: The source's columns; a template's ``id`` that is one of them, or has no
             fields, means a column.
         base: The folder from which image paths are meant.
+
+    Attributes:
+        skeleton: The line with a slot for the id and for each text that differs.
+        texts: What fills these slots; ``None`` for a message with images.
+        id_column: The column that is the id, if one is.
+        id_text: The pattern of the id, if there is one; with neither it comes from the content.
 
     Raises:
         UsageError: The template cannot be used, or a setting leads nowhere.
@@ -47,20 +53,17 @@ class Renderer:
         ]
         body = body_of(template)
         apply_settings(body, template.settings)
-        self._skeleton = Skeleton(
+        self.skeleton = Skeleton(
             {"custom_id": _ID, "method": "POST", "url": template.endpoint, "body": body},
             constants={SYSTEM.name: system.text} if system.is_constant else {},
         )
-        fillers = {
-            SYSTEM.name: system.fill,
-            USER.name: self._user.fill,
-            CONTENT.name: self._content,
-        }
+        texts = {SYSTEM.name: system, USER.name: self._user}
         # The first slot is the id's.
-        self._fillers = [fillers[name] for name in self._skeleton.slots[1:]]
+        self.texts = [texts.get(name) for name in self.skeleton.slots[1:]]
+        self._fillers = [self._content if text is None else text.fill for text in self.texts]
         names_column = template.id in columns or "{" not in template.id
-        self._id_column = template.id if template.id and names_column else None
-        self._id_text = (
+        self.id_column = template.id if template.id and names_column else None
+        self.id_text = (
             None if names_column else FieldText(template.id, where="the id", syntax=syntax)
         )
 
@@ -74,17 +77,17 @@ class Renderer:
         try:
             for fill in self._fillers:
                 values.append(_encode(fill(row, number)))
-            if self._id_column is not None:
-                value = row[self._id_column]
+            if self.id_column is not None:
+                value = row[self.id_column]
                 wanted = value if type(value) is str else shown(value)
-            elif self._id_text is not None:
-                wanted = self._id_text.fill(row, number)
+            elif self.id_text is not None:
+                wanted = self.id_text.fill(row, number)
             else:
                 wanted = content_id(values)
         except UnknownFieldError as error:
             raise unknown_column(error.name, row, number, error.where) from None
         except KeyError:
-            raise unknown_column(self._id_column or "", row, number, "the id") from None
+            raise unknown_column(self.id_column or "", row, number, "the id") from None
         except UnicodeEncodeError:
             raise InputError(
                 f"row {number}: a text holds half a character (a lone surrogate)",
@@ -92,7 +95,7 @@ class Renderer:
                 line=number,
             ) from None
         values[0] = b'"%b"' % ids.make(wanted, number).encode()
-        return self._skeleton.line(values)
+        return self.skeleton.line(values)
 
     def _content(self, row: Mapping[str, Any], number: int) -> list[dict[str, Any]]:
         places = [image.fill(row, number).strip() for image in self._images]

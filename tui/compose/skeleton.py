@@ -35,6 +35,11 @@ class Skeleton:
             self._pieces += [b"null", rest]
         self._pieces[-1] += b"\n"
 
+    @property
+    def fixed(self) -> list[bytes]:
+        """What stands before, between and behind the slots."""
+        return self._pieces[::2]
+
     def line(self, values: list[bytes]) -> bytes:
         r"""The line with its ``\n``, from the JSON of each slot in the order of ``slots``."""
         pieces = self._pieces.copy()

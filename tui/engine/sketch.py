@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from tui.compose.build import LineMaker, line_maker
+from tui.compose.build import line_maker
 from tui.compose.estimate import Estimate
 from tui.compose.ids import IdMaker
+from tui.compose.portions import LineMaker
 from tui.compose.preview import SCANNED, Preview, Why, choose_rows, preview
 from tui.compose.sources.source import Row, Source, SourceKind
 from tui.compose.template import Template

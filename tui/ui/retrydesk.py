@@ -8,7 +8,7 @@ from typing import Any
 from tui.engine.budgeting import cost_range
 from tui.engine.engine import Engine
 from tui.engine.retrier import RetryPlan
-from tui.ui.dialogs.retry import RetryFacts
+from tui.ui.dialogs.retry_choices import RetryFacts
 from tui.ui.dialogs.retry_edit import RetryPreview, RetryPrice
 from tui.ui.messages import RetryRequested
 
@@ -76,14 +76,12 @@ class RetryDesk:
             self._fitted = (wanted, plan)
         return self._fitted[1]
 
-    async def rehearse(self, edits: Mapping[str, Any], also: bool) -> RetryPreview:
+    async def rehearse(self, edits: Mapping[str, Any], also: bool, direct: bool) -> RetryPreview:
         """A few rows, changed."""
-        plan = await self.plan(edits, also)
+        plan = await self.plan(edits, also, direct=direct)
         return RetryPreview(plan.rows, await self._engine.rehearse_retry(plan, edits))
 
-    async def price(
-        self, edits: Mapping[str, Any], also: bool, *, direct: bool = False
-    ) -> RetryPrice:
+    async def price(self, edits: Mapping[str, Any], also: bool, direct: bool) -> RetryPrice:
         """What all rows may cost, and how many stay out."""
         plan = await self.fitted(edits, also, direct=direct)
         free = self._engine.account(plan.account).provider == "sandbox"
@@ -97,7 +95,7 @@ class RetryDesk:
             and (await self._rows(also=True)).permanent == (await self._rows(also=True)).rows
         ):
             return "-"
-        return (await self.price({}, also, direct=direct)).words
+        return (await self.price({}, also, direct)).words
 
     async def _rows(self, *, also: bool, direct: bool = False) -> RetryPlan:
         if (also, direct) not in self._plans:

@@ -11,7 +11,8 @@ from tui.core.text import one_line, visible
 from tui.errors import UsageError
 from tui.ui import formatting
 from tui.ui.dialogs.path import media_dialog, schema_dialog
-from tui.ui.dialogs.retry import RetryAnswer, RetryDialog
+from tui.ui.dialogs.retry import RetryDialog
+from tui.ui.dialogs.retry_choices import RetryAnswer
 from tui.ui.dialogs.retry_edit import RetryEditDialog
 from tui.ui.messages import MediaRequested, RetryRequested, SchemaRequested
 from tui.ui.retrydesk import RetryDesk

@@ -51,7 +51,7 @@ class Sending:
             ("provider", f"{one_line(account.provider_name, 30)}"
                          f" (account {one_line(asked.account, 20)})"),
             ("model", one_line(asked.model, 44) or "-"),
-            ("window", asked.window or "-"),
+            *([] if account.direct else [("window", asked.window or "-")]),
             ("input", f"about {formatting.short_number(asked.input_tokens)} tokens"),
         ]  # fmt: skip
         free = account.provider == "sandbox"

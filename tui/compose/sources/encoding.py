@@ -57,11 +57,16 @@ def look_at(path: Path, encoding: str | None = None) -> TextFile:
                 path=path,
             ) from None
         file.seek(0)
+        is_utf8 = encoding in (None, "utf-8")
         try:
             lines = 0
+            open_end = False
             while chunk := file.read(_CHUNK):
                 lines += _line_ends(chunk)
-                decoder.decode(chunk)
+                # ASCII is right wherever it stands, but within a character of more bytes.
+                if open_end or not (is_utf8 and chunk.isascii()):
+                    decoder.decode(chunk)
+                    open_end = bool(decoder.getstate()[0])
             decoder.decode(b"", True)
             return TextFile(encoding or "utf-8", lines)
         except UnicodeDecodeError as error:

@@ -27,6 +27,8 @@ class Source:
         notes: What was found out about it, such as the encoding of a table.
         delimited: Is it a text of cells, of which a person may say how it is to be read?
         open_rows: Starts a pass. Rows are numbered from 1 in errors.
+        open_slices: Starts a pass over the same rows, many at a time: for each row its texts in
+            the order of ``columns``. Only where all values are texts, and every row has all.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Source:
     base: Path = Path()
     notes: tuple[str, ...] = ()
     delimited: bool = False
+    open_slices: Callable[[], Iterator[list[list[str]]]] | None = field(default=None, repr=False)
 
     def rows(self) -> Iterator[Row]:
         """The rows, streamed.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from tui.compose.sources.cells import CellForm, slices
 from tui.compose.sources.encoding import look_at
 from tui.compose.sources.source import Row, Source
 from tui.core.text import quoted
@@ -53,8 +55,11 @@ def open_table(
         header = _is_header(first, _records(sample, delimiter))
     columns = _named(first) if header else [f"column_{n}" for n in range(1, len(first) + 1)]
 
+    form = CellForm(path, found.encoding, delimiter, len(columns), header)
+
     def rows() -> Iterator[Row]:
-        return _rows(path, found.encoding, delimiter, columns, header)
+        for cells in itertools.chain.from_iterable(slices(form)):
+            yield dict(zip(columns, cells))  # noqa: B905 - slices have as many
 
     shown = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}.get(delimiter, delimiter)
     return Source(
@@ -70,6 +75,7 @@ def open_table(
             "first row names the columns" if header else "no header",
         ),
         delimited=True,
+        open_slices=lambda: slices(form),
     )
 
 
@@ -152,50 +158,3 @@ def _named(first: list[str]) -> list[str]:
             turn += 1
         names.append(name)
     return names
-
-
-def _rows(
-    path: Path, encoding: str, delimiter: str, columns: list[str], header: bool
-) -> Iterator[Row]:
-    csv.field_size_limit(sys.maxsize)
-    width = len(columns)
-    number = 0
-    with path.open(encoding=encoding, newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        try:
-            if header:
-                while not next(reader, [""]):
-                    pass
-            for cells in reader:
-                if len(cells) == width:
-                    number += 1
-                    yield dict(zip(columns, cells))  # noqa: B905 - both are as long as "width"
-                elif cells:
-                    number += 1
-                    yield _uneven(cells, columns, number, path, reader.line_num)
-        except csv.Error as error:
-            raise InputError(
-                f"row {number + 1} of {quoted(path.name)} cannot be read: {error}",
-                "Look for a quote that is not closed.",
-                path=path,
-                line=reader.line_num,
-            ) from None
-        except UnicodeError as error:
-            raise InputError(
-                f"row {number + 1} of {quoted(path.name)} is not {encoding}: {error}",
-                "Name the encoding, or save the file as UTF-8.",
-                path=path,
-            ) from None
-
-
-def _uneven(cells: list[str], columns: list[str], number: int, path: Path, line: int) -> Row:
-    """A row that is too short is filled up; one that is too long may only hold nothing more."""
-    width = len(columns)
-    if any(cells[width:]):
-        raise InputError(
-            f"row {number} of {quoted(path.name)} has {len(cells)} cells, the first row {width}",
-            "Put cells that hold the delimiter into double quotes.",
-            path=path,
-            line=line,
-        )
-    return dict(zip(columns, cells + [""] * (width - len(cells)), strict=False))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -16,36 +15,8 @@ from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
 from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
+from tui.ui.dialogs.retry_choices import RetryAnswer, RetryChoices, RetryFacts
 from tui.ui.tones import Part, content
-
-
-@dataclass(frozen=True)
-class RetryFacts:
-    """What the dialog tells of a retry.
-
-    ``rows`` can succeed as they are; ``permanent`` more would fail again unchanged. ``asks``:
-    they may also be sent one by one.
-    """
-
-    subject: str
-    rows: int
-    permanent: int
-    provider: str
-    account: str
-    model: str
-    asks: bool = False
-
-
-@dataclass(frozen=True)
-class RetryAnswer:
-    """What a person decided: changes to the bodies, whether hopeless rows go along, and the way.
-
-    ``direct``: one by one, to the synchronous endpoint, instead of as a batch.
-    """
-
-    edits: dict[str, Any] = field(default_factory=dict)
-    with_permanent: bool = False
-    direct: bool = False
 
 
 class RetryDialog(Dialog[RetryAnswer | None]):
@@ -60,13 +31,13 @@ class RetryDialog(Dialog[RetryAnswer | None]):
     TITLE_TEXT = "Send rows again?"
     DEFAULT_CSS = """
     RetryDialog > .dialog { width: 68; }
-    RetryDialog #retry-also, RetryDialog #retry-direct { height: 1; margin-bottom: 1; }
+    RetryDialog RetryChoices { margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "Yes"),
         Binding("n", "leave", "No"),
-        Binding("a", "also", show=False),
-        Binding("d", "direct", show=False),
+        Binding(RetryChoices.ALSO, "choose('a')", show=False),
+        Binding(RetryChoices.DIRECT, "choose('d')", show=False),
     ]
 
     def __init__(
@@ -76,16 +47,12 @@ class RetryDialog(Dialog[RetryAnswer | None]):
         self._facts = facts
         self._price = price
         self._cost = "…" if price is not None else ""
-        self._also = False
-        self._direct = False
+        self._choices = RetryChoices(facts, also=False, keys=True)
 
     def compose_inside(self) -> ComposeResult:
         """Facts, what can be chosen, buttons."""
         yield Static("", classes="dialog-text", id="retry-facts", markup=False)
-        if self._facts.permanent:
-            yield Static("", id="retry-also")
-        if self._facts.asks:
-            yield Static("", id="retry-direct")
+        yield self._choices
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel  esc", id="no", compact=True)
             yield Button("Send  y", id="yes", variant="primary", compact=True)
@@ -105,25 +72,18 @@ class RetryDialog(Dialog[RetryAnswer | None]):
 
     async def _reckoned(self, price: Callable[[bool, bool], Awaitable[str]]) -> None:
         try:
-            self._cost = await price(self._also, self._direct)
+            self._cost = await price(self._choices.also, self._choices.direct)
         except BatchdeckError as error:
             self._cost = f"not known: {one_line(error.message, 40)}"
         self._draw()
 
     def _draw(self) -> None:
         self.query_one("#retry-facts", Static).update(content(self._words()))
-        choices = (
-            ("also", "a", self._also, "also those that will fail again unchanged"),
-            ("direct", "d", self._direct, "one by one (direct), as long as Batchdeck runs"),
-        )
-        for name, key, chosen, words in choices:
-            for line in self.query(f"#retry-{name}").results(Static):
-                mark = "●" if chosen else "○"
-                line.update(content([(f"{key}  ", "accent"), (f"{mark} {words}", "")]))
 
     def _words(self) -> list[Part]:
         facts = self._facts
-        rows = facts.rows + facts.permanent * self._also
+        also = self._choices.also
+        rows = facts.rows + facts.permanent * also
         parts: list[Part] = [
             ("rows        ", "muted"),
             (f"{rows:,}", "strong"),
@@ -135,33 +95,21 @@ class RetryDialog(Dialog[RetryAnswer | None]):
         if self._cost:
             parts += [("\ncost        ", "muted"), (self._cost, "")]
         if facts.permanent:
-            fate = "go along" if self._also else "stay out"
+            fate = "go along" if also else "stay out"
             left = formatting.counted(facts.permanent, "row")
             parts.append((f"\n\n{left} will fail again unchanged and {fate}", "warn"))
             parts.append(("\nR changes them before they are sent; a lets them go along.", "muted"))
         return parts
 
-    @on(events.Click, "#retry-also")
-    def _also_clicked(self) -> None:
-        self.action_also()
+    def action_choose(self, key: str) -> None:
+        """Choose otherwise which rows go along, or on which way."""
+        self._choices.toggle(key)
 
-    def action_also(self) -> None:
-        """Let hopeless rows go along, or not."""
-        if self._facts.permanent:
-            self._also = not self._also
-            self._draw()
-            self._reckon()
-
-    @on(events.Click, "#retry-direct")
-    def _direct_clicked(self) -> None:
-        self.action_direct()
-
-    def action_direct(self) -> None:
-        """Send one by one, or as a batch."""
-        if self._facts.asks:
-            self._direct = not self._direct
-            self._draw()
-            self._reckon()
+    @on(RetryChoices.Changed)
+    def _chosen(self, event: RetryChoices.Changed) -> None:
+        event.stop()
+        self._draw()
+        self._reckon()
 
     def action_confirm(self) -> None:
         """Send."""
@@ -176,7 +124,7 @@ class RetryDialog(Dialog[RetryAnswer | None]):
             self.dismiss(None)
 
     def _send(self) -> None:
-        if not self._facts.rows and not self._also:
+        if not self._facts.rows and not self._choices.also:
             self.app.bell()
             return
-        self.dismiss(RetryAnswer({}, self._also, self._direct))
+        self.dismiss(RetryAnswer({}, self._choices.also, self._choices.direct))

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, Vertical, VerticalScroll
 from textual.timer import Timer
-from textual.widgets import Button, Checkbox, Input, Label, Static, TextArea
+from textual.widgets import Button, Input, Label, Static, TextArea
 
 from tui.core.editing import describe_edits
 from tui.core.text import one_line, visible
@@ -20,7 +20,7 @@ from tui.errors import BatchdeckError
 from tui.ui import formatting
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.dialog import Dialog
-from tui.ui.dialogs.retry import RetryAnswer, RetryFacts
+from tui.ui.dialogs.retry_choices import RetryAnswer, RetryChoices, RetryFacts
 from tui.ui.retryform import diff_parts, edits_of_form
 from tui.ui.tones import Part, content
 
@@ -39,8 +39,9 @@ class RetryPreview:
     rehearsal: Rehearsal
 
 
-Rehearse = Callable[[Mapping[str, Any], bool], Awaitable[RetryPreview]]
-"""Takes the changes, and whether hopeless rows go along; looks at a few rows."""
+Rehearse = Callable[[Mapping[str, Any], bool, bool], Awaitable[RetryPreview]]
+"""Takes the changes, whether hopeless rows go along, and whether rows are sent one by one; looks
+at a few rows."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class RetryPrice:
     why_left: str = ""
 
 
-Price = Callable[[Mapping[str, Any], bool], Awaitable[RetryPrice]]
+Price = Callable[[Mapping[str, Any], bool, bool], Awaitable[RetryPrice]]
 """Takes the same; changes all rows, and says what they may cost."""
 
 
@@ -78,7 +79,6 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
     RetryEditDialog TextArea { height: 3; border: none; padding: 0; }
     RetryEditDialog #retry-more { height: 3; }
     RetryEditDialog #retry-more Label { width: 13; height: 3; }
-    RetryEditDialog #retry-also { height: 1; border: none; padding: 0; margin-top: 0; }
     RetryEditDialog #retry-diff { height: 1fr; border-top: solid $border-blurred; }
     RetryEditDialog #retry-diff Static { width: 1fr; height: auto; }
     RetryEditDialog #retry-sum { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -108,6 +108,7 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
         self._proposed = proposed
         self._rehearse = rehearse
         self._price = price
+        self._choices = RetryChoices(facts, also=True, keys=False)
         self._pause: Timer | None = None
         self._generation = 0
         self._preview: RetryPreview | None = None
@@ -150,13 +151,7 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
                         placeholder="path=value sets a field\n-path takes one away\na line each",
                         id="retry-lines",
                     )
-                yield Checkbox(
-                    f"also {formatting.counted(self._facts.permanent, 'row')}"
-                    " that would fail again unchanged",
-                    value=True,
-                    compact=True,
-                    id="retry-also",
-                )
+                yield self._choices
             with VerticalScroll(id="retry-diff"):
                 yield Static("", id="retry-rows", markup=False)
         yield Static("", id="retry-sum", markup=False)
@@ -166,7 +161,6 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
 
     def on_mount(self) -> None:
         """The first field has the focus: nothing is sent from here without a question."""
-        self.query_one("#retry-also").display = bool(self._facts.permanent)
         facts = self._facts
         self.query_one("#retry-facts", Static).update(
             content(
@@ -186,8 +180,8 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
 
     @on(Input.Changed)
     @on(TextArea.Changed)
-    @on(Checkbox.Changed)
-    def _typed(self, event: Input.Changed | TextArea.Changed | Checkbox.Changed) -> None:
+    @on(RetryChoices.Changed)
+    def _typed(self, event: Input.Changed | TextArea.Changed | RetryChoices.Changed) -> None:
         event.stop()
         self._generation += 1
         if self._pause is not None:
@@ -206,10 +200,6 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
             self.action_go_on()
         else:
             self.dismiss(None)
-
-    @property
-    def _also(self) -> bool:
-        return self.query_one("#retry-also", Checkbox).value
 
     def _form(self) -> dict[str, Any]:
         """The changes as they are written now.
@@ -238,16 +228,18 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
             self._say([(visible(str(error)), "bad")])
             return
         self.run_worker(
-            self._look_at(self._generation, edits, self._also),
+            self._look_at(self._generation, edits, self._choices.also, self._choices.direct),
             group="rehearse",
             exclusive=True,
             exit_on_error=False,
         )
 
-    async def _look_at(self, generation: int, edits: dict[str, Any], also: bool) -> None:
+    async def _look_at(
+        self, generation: int, edits: dict[str, Any], also: bool, direct: bool
+    ) -> None:
         """Look at a few rows, then reckon the cost of all; what was typed meanwhile wins."""
         try:
-            preview = await self._rehearse(edits, also)
+            preview = await self._rehearse(edits, also, direct)
             if generation != self._generation:
                 return
             self._preview, self._edits, self._cost = preview, edits, None
@@ -255,7 +247,7 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
                 content(diff_parts(preview.rehearsal.rows))
             )
             self._say(self._sum(preview))
-            price = await self._price(edits, also)
+            price = await self._price(edits, also, direct)
         except BatchdeckError as error:
             if generation == self._generation:
                 self._preview = None
@@ -298,6 +290,7 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
         facts = [
             ("rows", f"{rows:,}" + (f", {left:,} stay out" if left else "")),
             ("provider", f"{one_line(self._facts.provider, 30)}"),
+            *([("way", RetryChoices.WAY)] if self._choices.direct else []),
             ("changes", one_line(words, 44)),
             ("cost", "not reckoned yet" if self._cost is None else self._cost.words),
         ]
@@ -317,4 +310,4 @@ class RetryEditDialog(Dialog[RetryAnswer | None]):
 
     def _answered(self, yes: bool | None) -> None:
         if yes:
-            self.dismiss(RetryAnswer(self._edits, self._also))
+            self.dismiss(RetryAnswer(self._edits, self._choices.also, self._choices.direct))

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from tui.compose.scaledown_items import MOST_LABELS
 from tui.compose.template import Kind, Template
 from tui.core.text import one_line, visible
+from tui.ui.kindtexts import KindTexts, Texts
 from tui.ui.templatetext import KINDS, TemplateText, fields_of, in_jinja, name_of, placeholder
 from tui.ui.widgets.compose_pairs import PairRows
 from tui.ui.widgets.compose_table import TableOptions
@@ -79,6 +80,7 @@ class TemplateForm(VerticalScroll):
         self._rest = Template()
         self._texts: dict[str, tuple[str, str]] = {}
         self._last_area = "user"
+        self._kinds = KindTexts()
         self._kind: Kind = "chat"
 
     def compose(self) -> ComposeResult:
@@ -166,6 +168,7 @@ class TemplateForm(VerticalScroll):
     def show(self, text: TemplateText) -> None:
         """Fill the form in; that is no change of a person's, and not told as one."""
         self._rest = text.rest
+        self._kinds.clear()
         with self.prevent(Input.Changed, TextArea.Changed, Select.Changed, PairRows.Changed):
             self._kind = text.kind
             kinds = self.query_one("#field-kind", Select)
@@ -221,19 +224,15 @@ class TemplateForm(VerticalScroll):
     def _kind_chosen(self, event: Select.Changed) -> None:
         event.stop()
         if event.value in KINDS:
-            self._kind = cast(Kind, event.value)
+            old, self._kind = self._kind, cast(Kind, event.value)
+            areas = [self.query_one(f"#field-{name}", PlainArea) for name in ("user", "system")]
+            before = Texts(*(area.text for area in areas))
+            after = self._kinds.changed(old, self._kind, before, self._columns)
+            for area, text in zip(areas, (after.user, after.system), strict=True):
+                if area.text != text:
+                    area.text = text
             self._show_fields()
-            area = self.query_one("#field-user", PlainArea)
-            if self._kind in ("summarize", "extract", "classify") and not area.text.strip():
-                area.text = self._likely_text()
             self.post_message(self.Changed())
-
-    def _likely_text(self) -> str:
-        """The whole text for ScaleDown: the column that is called so, else none."""
-        for column in self._columns:
-            if column.lower() in ("text", "document", "content", "body", "review"):
-                return placeholder(column, "")
-        return placeholder(self._columns[0], "") if len(self._columns) == 1 else ""
 
     @on(Input.Changed)
     @on(TextArea.Changed)

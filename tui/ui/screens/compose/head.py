@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from textual import on
@@ -39,6 +40,8 @@ class ComposeHead(Grid):
         grid-size: 4; grid-columns: 9 1fr 8 1fr; grid-rows: 1; grid-gutter: 0 1; height: 3;
     }
     ComposeHead #compose-source, ComposeHead #compose-name { column-span: 3; }
+    ComposeHead.-no-window #compose-account { column-span: 3; }
+    ComposeHead.-no-window .for-window { display: none; }
     """
 
     @dataclass
@@ -69,8 +72,10 @@ class ComposeHead(Grid):
         )
         yield Label("Account")
         yield Select[str]([], allow_blank=True, compact=True, id="compose-account")
-        yield Label("Window")
-        yield Select[str]([], allow_blank=True, compact=True, id="compose-window")
+        yield Label("Window", classes="for-window")
+        yield Select[str](
+            [], allow_blank=True, compact=True, id="compose-window", classes="for-window"
+        )
         yield Label("Name")
         yield Input(compact=True, id="compose-name")
 
@@ -119,10 +124,16 @@ class ComposeHead(Grid):
         engine = self._desk.engine
         if engine is None:
             return
-        try:
-            windows = engine.account(self._desk.account).windows or ("24h",)
-        except BatchdeckError:
-            windows = ("24h",)
+        windows: tuple[str, ...] = ("24h",)
+        direct = False
+        with contextlib.suppress(BatchdeckError):
+            account = engine.account(self._desk.account)
+            windows, direct = account.windows or windows, account.direct
+        # Rows that are sent one by one are answered as they come: there is no window.
+        self.set_class(direct, "-no-window")
+        if direct:
+            self._desk.window = ""
+            return
         field = self.query_one("#compose-window", Select)
         with self.prevent(Select.Changed):
             field.set_options([(one_line(window, 20), window) for window in windows])
