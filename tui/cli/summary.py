@@ -14,6 +14,7 @@ from tui.cli.options import job_argument, shared
 from tui.cli.output import Cell, glyph, pairs, print_json, print_lines, say, table
 from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
+from tui.core.times import pace_words
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,9 +88,7 @@ def _story(made: Summary) -> list[str]:
         "cost": "-" if cost.actual is None else f"{cost.actual:,.4f} {currency}",
         "estimated": "-" if cost.estimated is None else f"{cost.estimated:,.4f} {currency}",
         "took": "-" if pace.seconds is None else words.duration_words(pace.seconds),
-        "pace": "-"
-        if pace.rows_per_second is None
-        else f"{pace.rows_per_second:,.1f} rows a second",
+        "pace": "-" if pace.rows_per_second is None else pace_words(pace.rows_per_second),
         "JSON answers": f"{made.json_rows:,} of {made.answered:,}",
     }
     lines = pairs(facts)
