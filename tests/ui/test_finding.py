@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.widgets import Input, OptionList
 
-from tests.ui.conftest import BatchdeckPilot, fake_app, running, screen_text, until
+from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
 from tests.ui.fakes import KEYS, FakeEngine, a_job, with_counts
 from tui.core.filtering import RowFilter, RowSort
 from tui.core.outcome import UNANSWERED, Outcome
@@ -235,6 +235,9 @@ async def test_every_offered_column_of_a_row_sorts(engine: FakeEngine) -> None:
     async with looking(engine, (200, 40)) as (app, pilot, rows):
         for column in rows.columns:
             if column.key == "preview":
+                rows.column_cursor = len(rows.columns) - 1
+                await pilot.press("s")
+                assert notes(app)[-1].startswith("Rows are not sorted by Answer")
                 continue
             assert column.sortable, column.key
             rows.column_cursor = [other.key for other in rows.columns].index(column.key)
