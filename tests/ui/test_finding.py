@@ -59,6 +59,8 @@ async def test_a_query_is_typed_completed_and_kept_as_chips(engine: FakeEngine) 
     async with looking(engine) as (app, pilot, rows):
         await pilot.press("slash")
         await until(pilot, lambda: "tokens:>500" in screen_text(app))
+        hint = next(line for line in screen_text(app).split("\n") if "tokens:>500" in line)
+        assert "…" not in hint
         await pilot.press(*"outcome:fa")
         await until(pilot, lambda: "tab outcome:failed" in screen_text(app))
         await pilot.press("tab", "space", *"code:429")
