@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
 from tui.core.columns import ColumnsHead, columns_line
+from tui.core.grouping import ADVICE, ErrorClass
 from tui.core.outcome import Outcome
 from tui.errors import HistoryError, UsageError
 from tui.paths import Paths
@@ -258,6 +259,18 @@ def test_a_report_holds_nothing_that_acts(desk: Desk, tmp_path: Path) -> None:
     assert "\x1b" not in html and "\u202e" not in html
     assert "<script>alert(1)</script>" in page.text
     assert page.text.count("Errors") == 1 and "svg" in page.tags
+
+
+def test_a_report_says_what_helps_against_each_error(desk: Desk, tmp_path: Path) -> None:
+    job = desk.job(["a", "b"])
+    failed = [line("a", Outcome.FAILED, "boom"), line("b", Outcome.TRUNCATED, "half")]
+    desk.results(desk.batch(job), failed)
+    path = tmp_path / "o.html"
+    assert export(desk, job, path) == 2
+    page = Page()
+    page.feed(path.read_text("utf-8"))
+    for kind in (ErrorClass.TRANSIENT, ErrorClass.TRUNCATED):
+        assert kind.value in page.text and ADVICE[kind] in page.text
 
 
 def test_a_report_of_some_rows_says_so(desk: Desk, job: str, tmp_path: Path) -> None:

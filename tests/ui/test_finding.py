@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.widgets import Input, OptionList
 
-from tests.ui.conftest import BatchdeckPilot, fake_app, running, screen_text, until
+from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
 from tests.ui.fakes import KEYS, FakeEngine, a_job, with_counts
 from tui.core.filtering import RowFilter, RowSort
 from tui.core.outcome import UNANSWERED, Outcome
@@ -59,6 +59,8 @@ async def test_a_query_is_typed_completed_and_kept_as_chips(engine: FakeEngine) 
     async with looking(engine) as (app, pilot, rows):
         await pilot.press("slash")
         await until(pilot, lambda: "tokens:>500" in screen_text(app))
+        hint = next(line for line in screen_text(app).split("\n") if "tokens:>500" in line)
+        assert "…" not in hint
         await pilot.press(*"outcome:fa")
         await until(pilot, lambda: "tab outcome:failed" in screen_text(app))
         await pilot.press("tab", "space", *"code:429")
@@ -235,6 +237,9 @@ async def test_every_offered_column_of_a_row_sorts(engine: FakeEngine) -> None:
     async with looking(engine, (200, 40)) as (app, pilot, rows):
         for column in rows.columns:
             if column.key == "preview":
+                rows.column_cursor = len(rows.columns) - 1
+                await pilot.press("s")
+                assert notes(app)[-1].startswith("Rows are not sorted by Answer")
                 continue
             assert column.sortable, column.key
             rows.column_cursor = [other.key for other in rows.columns].index(column.key)

@@ -9,7 +9,9 @@ import pytest
 
 from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job, with_counts
+from tui.core.counts import Counts
 from tui.core.outcome import UNANSWERED
+from tui.core.status import BatchStatus
 from tui.engine.events import RowsCollected
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.confirm import ConfirmDialog
@@ -34,6 +36,20 @@ async def test_a_million_rows_are_there_at_once(engine: FakeEngine) -> None:
         await pilot.press("G")
         await until(pilot, lambda: "row-0999998" in screen_text(app))
         assert engine.history.rows_read <= 400
+
+
+async def test_rows_that_are_done_at_the_provider_are_not_called_pending(
+    engine: FakeEngine,
+) -> None:
+    counts = Counts(total=1000, pending=1000)
+    engine.history.add(a_job(status=BatchStatus.IN_PROGRESS, counts=counts, ended_at=None))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.pane == "results")
+        app.main.results.show_done(400)
+        await until(pilot, lambda: "400 done, not here yet" in screen_text(app))
+        assert "600 pending" in screen_text(app)
 
 
 async def test_the_filter_and_the_count_are_always_on_the_screen(engine: FakeEngine) -> None:

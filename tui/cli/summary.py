@@ -15,6 +15,7 @@ from tui.cli.output import Cell, glyph, pairs, print_json, print_lines, say, tab
 from tui.cli.session import run, stop_at_exit
 from tui.cli.settings import Settings
 from tui.core.money import money
+from tui.core.times import pace_words
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,9 +89,7 @@ def _story(made: Summary) -> list[str]:
         "cost": money(cost.actual, currency),
         "estimated": money(cost.estimated, currency),
         "took": "-" if pace.seconds is None else words.duration_words(pace.seconds),
-        "pace": "-"
-        if pace.rows_per_second is None
-        else f"{pace.rows_per_second:,.1f} rows a second",
+        "pace": "-" if pace.rows_per_second is None else pace_words(pace.rows_per_second),
         "JSON answers": f"{made.json_rows:,} of {made.answered:,}",
     }
     lines = pairs(facts)

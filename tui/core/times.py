@@ -21,3 +21,11 @@ def span(seconds: float) -> str:
             count = int(seconds // limit)
             return f"{count} {unit}{'s' if unit == 'day' and count > 1 else ''}"
     return f"{int(seconds)} s"
+
+
+def pace_words(rows_per_second: float) -> str:
+    """How fast rows went, in the unit in which they can be counted: ``0.7 rows/min``."""
+    units = (("s", 1.0), ("min", 60.0), ("h", 3600.0))
+    unit, seconds = next((each for each in units if rows_per_second * each[1] >= 1), units[-1])
+    count = rows_per_second * seconds
+    return f"{count:.1f} rows/{unit}" if count < 10 else f"{count:,.0f} rows/{unit}"

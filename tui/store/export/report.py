@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from html import escape
 from typing import BinaryIO
 
+from tui.core.grouping import ADVICE
 from tui.core.jobs import ErrorGroup, Job
 from tui.core.money import money
 from tui.core.outcome import Outcome
 from tui.core.summary import Summarizer, Summary
 from tui.core.tally import Spread, Tally
 from tui.core.text import one_line, visible
-from tui.core.times import rfc3339
+from tui.core.times import pace_words, rfc3339, span
 from tui.store.export.drawing import curve, histogram, outcome_bar, shares
 from tui.store.export.reading import Record, Records
 from tui.store.summarizing import pace_of
@@ -135,10 +136,8 @@ def _facts(job: Job, summary: Summary) -> str:
         "status": job.status.value.replace("_", " "),
         "created": rfc3339(job.created_at) or "",
         "ended": rfc3339(job.ended_at) or "",
-        "took": "" if pace.seconds is None else f"{pace.seconds:,.0f} s",
-        "pace": ""
-        if pace.rows_per_second is None
-        else f"{pace.rows_per_second:,.1f} rows a second",
+        "took": "" if pace.seconds is None else span(pace.seconds),
+        "pace": "" if pace.rows_per_second is None else pace_words(pace.rows_per_second),
         "input tokens": _number(summary.input_tokens),
         "output tokens": _number(summary.output_tokens),
         "cached tokens": _number(summary.cached_tokens),
@@ -155,17 +154,17 @@ def _groups(groups: list[ErrorGroup]) -> Iterator[str]:
     if not groups:
         return
     yield (
-        "<h2>Errors</h2><table><tr><th class=n>Rows</th><th>Code</th><th>Message</th>"
-        "<th>Send again?</th><th>Example</th></tr>\n"
+        "<h2>Errors</h2><table><tr><th class=n>Rows</th><th>Trouble</th><th>Code</th>"
+        "<th>Message</th><th>What helps</th><th>Example</th></tr>\n"
     )
-    again = {True: "yes, it passes", False: "change it first", None: "perhaps"}
     for group in groups[:_MOST_GROUPS]:
         code = " ".join(
             str(part) for part in (group.http_status, group.code) if part not in (None, "")
         )
         yield (
-            f"<tr><td class=n>{group.count:,}</td><td>{_shown(code) or '-'}</td>"
-            f"<td>{_shown(group.message)}</td><td>{again[group.retryable]}</td>"
+            f"<tr><td class=n>{group.count:,}</td><td>{escape(group.kind.value)}</td>"
+            f"<td>{_shown(code) or '-'}</td><td>{_shown(group.message)}</td>"
+            f"<td class=soft>{escape(ADVICE[group.kind])}</td>"
             f"<td>{_shown(group.example_custom_id)}</td></tr>\n"
         )
     yield "</table>\n"

@@ -13,6 +13,7 @@ from textual.widgets import Footer, Static
 from tui.core.outcome import Outcome
 from tui.core.summary import ModelShare, Summary
 from tui.core.text import one_line
+from tui.core.times import pace_words
 from tui.ui import formatting
 from tui.ui.dialogs.one_of import Choice, OneOfDialog
 from tui.ui.plots import Lines, curve_lines, fact_lines, histogram_lines, tally_lines
@@ -247,20 +248,11 @@ def _time(made: Summary, width: int, height: int) -> Lines:
     took = "-" if pace.seconds is None else formatting.duration(pace.seconds)
     rate = "-"
     if pace.rows_per_second is not None:
-        rate = _pace(pace.rows_per_second)
+        rate = pace_words(pace.rows_per_second)
     lines = fact_lines([("took", took), ("pace", rate)])
     if pace.seconds:
         lines += curve_lines(pace.points, made.counts.total, pace.seconds, width, height)
     return lines
-
-
-def _pace(speed: float) -> str:
-    """Rows in the unit in which they can be counted."""
-    units = (("s", 1.0), ("min", formatting.MINUTE), ("h", formatting.HOUR))
-    unit, seconds = next((each for each in units if speed * each[1] >= 1), units[-1])
-    count = speed * seconds
-    figure = f"{count:.1f}" if count < 10 else formatting.short_number(count)
-    return f"{figure} rows/{unit}"
 
 
 def _models(models: tuple[ModelShare, ...], width: int) -> Lines:

@@ -67,9 +67,9 @@ class JobHead(Vertical):
             return
         width = self._counts.content_size.width
         self._title.update(content(self._facts(job, width)), layout=False)
-        words = counts_parts(job.counts)
+        words = counts_parts(job.counts, self._done)
         if cell_len(plain(words)) > width:
-            words = folded_counts_parts(job.counts)
+            words = folded_counts_parts(job.counts, self._done)
         room = width - cell_len(plain(words)) - 2
         bar: Parts = ()
         if room >= _NARROWEST_BAR:

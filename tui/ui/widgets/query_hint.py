@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.core.querying import completions, key_at_end, read_query
@@ -39,12 +42,24 @@ class QueryHint(Static):
             if first.meant:
                 parts += [("   tab ", "accent"), (one_line(first.meant, 60), "")]
         elif choices:
-            parts = [("tab ", "accent"), ("  ".join(choices[:_MOST]), "")]
+            parts = [("tab ", "accent"), (self._fitting(choices[:_MOST], 4), "")]
         elif key is not None:
             parts = [(key.help, ""), ("   as in ", "muted"), (key.example, "accent")]
         else:
-            parts = [("words, or ", "muted"), ("  ".join(_EXAMPLES), "")]
+            parts = [("words, or ", "muted"), (self._fitting(_EXAMPLES, 10), "")]
         self._show(parts)
+
+    def _fitting(self, words: Sequence[str], before: int) -> str:
+        """As many words as fit behind ``before`` cells: half a word teaches nothing."""
+        # What is not shown yet has no size; what it stands in has one.
+        around = self.parent.content_size.width if isinstance(self.parent, Widget) else 0
+        width = around - self.gutter.width - before
+        kept = list(words[:1])
+        for word in words[1:]:
+            if len("  ".join([*kept, word])) > width:
+                break
+            kept.append(word)
+        return "  ".join(kept)
 
     def complain(self, message: str) -> None:
         """Say what went wrong."""

@@ -232,6 +232,9 @@ class VirtualTable(TableView):
         column = self.columns[self.column_cursor]
         if column.sortable:
             self.post_message(self.SortRequested(self, column.key))
+        elif column.label:
+            words = f"Rows are not sorted by {column.label}: left and right choose another column"
+            self.notify(words, markup=False, timeout=3)
 
     def action_open_row(self) -> None:
         """Open the row under the cursor."""
