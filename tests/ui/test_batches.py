@@ -320,3 +320,20 @@ async def test_the_mark_of_a_job_that_is_gone_goes_with_it(engine: FakeEngine) -
         engine.events.publish(JobDeleted("job0000001"))
         await until(pilot, lambda: app.main.batches.jobs_table.marked == 0)
         assert "2 of 2" in screen_text(app)
+
+
+async def test_after_too_little_room_the_keys_work_again(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1), a_job(2))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.jobs_table.has_focus)
+        await pilot.press("j")
+        await pilot.resize_terminal(40, 12)
+        await until(pilot, lambda: "A little more room" in screen_text(app))
+        await pilot.resize_terminal(160, 40)
+        await until(pilot, lambda: app.main.batches.jobs_table.has_focus)
+        await until(pilot, lambda: "Filter" in screen_text(app))
+        # What stands beside the list is about the job under its cursor.
+        await until(pilot, lambda: app.main.results.job_id == "job0000002")
+        await pilot.press("k")
+        await until(pilot, lambda: app.main.results.job_id == "job0000001")
