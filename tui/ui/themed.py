@@ -8,10 +8,10 @@ from pathlib import Path
 from textual.app import App
 
 from tui.config import Config, set_option
-from tui.errors import BatchdeckError
+from tui.errors import BatchdeckError, UsageError
 from tui.paths import Paths
 from tui.ui.journal import Journal
-from tui.ui.theme import THEMES, is_ansi, tone_variables, usable_theme, wear
+from tui.ui.theme import DEFAULT, THEMES, is_ansi, tone_variables, usable_theme, wear
 
 
 class ThemedApp(App[int]):
@@ -24,6 +24,8 @@ class ThemedApp(App[int]):
     """Are settings written yet? Not before the person could have chosen anything."""
     trying_themes = False
     """Is a theme shown that is not chosen?"""
+    _without_theme = ""
+    """What is to be told of a theme that there is not."""
 
     def __init__(self, config: Config) -> None:
         # What becomes of colours on their way to the terminal is decided here, before there is a
@@ -46,7 +48,13 @@ class ThemedApp(App[int]):
         """Put on what the settings say, before anything is painted."""
         for theme in THEMES:
             self.register_theme(theme)
-        wear(self, usable_theme(self, self.config.theme, self.journal))
+        try:
+            theme = usable_theme(self, self.config.theme)
+        except UsageError as error:
+            # Told when there is a screen to tell it on.
+            self._without_theme = f"config.toml: {error.message}. {error.hint}"
+            theme = self.available_themes[DEFAULT]
+        wear(self, theme)
         self.set_class(self.config.compact, "-compact", update=False)
 
     def dress_panes(self) -> None:
@@ -54,6 +62,9 @@ class ThemedApp(App[int]):
         for name in ("panes.tcss", "ansi.tcss"):
             file = Path(__file__).with_name(name)
             self.stylesheet.add_source(file.read_text("utf-8"), read_from=(str(file), ""))
+        if self._without_theme:
+            self.journal.note(self._without_theme, bad=True)
+            self.notify(self._without_theme, markup=False, severity="warning")
 
     def take_config(self, config: Config) -> None:
         """Go by other settings from now on."""
