@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from textual.app import App
+from textual.worker import Worker, WorkerState
 
 from tui.config import Config, set_option
+from tui.core.text import one_line
 from tui.errors import BatchdeckError, UsageError
 from tui.paths import Paths
 from tui.ui.journal import Journal
@@ -65,6 +67,21 @@ class ThemedApp(App[int]):
         if self._without_theme:
             self.journal.note(self._without_theme, bad=True)
             self.notify(self._without_theme, markup=False, severity="warning")
+
+    def tell_failure(self, error: BaseException) -> None:
+        """Tell of an error that nobody thought of; the log file has all of it."""
+        self.journal.note_crash(error)
+        words = one_line(f"{type(error).__name__}: {error}", 160)
+        self.notify(
+            f"Something unexpected happened: {words}\n{self.paths.log_file} has the details",
+            markup=False,
+            severity="error",
+        )
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """The same of the work of the app itself."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.tell_failure(event.worker.error)
 
     def take_config(self, config: Config) -> None:
         """Go by other settings from now on."""

@@ -21,6 +21,7 @@ from tui.errors import BatchdeckError
 from tui.store.comparing import Comparison
 from tui.ui import formatting
 from tui.ui.differences import Difference, read_difference
+from tui.ui.failures import TellsFailures
 from tui.ui.tones import Part, content
 from tui.ui.widgets.compare_source import COMPARE_COLUMNS, KIND_LOOKS, CompareSource
 from tui.ui.widgets.row_page import Cut, Page
@@ -87,7 +88,7 @@ class Chip(Static):
             screen.action_kind(self.kind.value)
 
 
-class CompareScreen(Screen[None]):
+class CompareScreen(TellsFailures, Screen[None]):
     """Compares two jobs; reading many rows shows how far it is, and can be stopped.
 
     Args:

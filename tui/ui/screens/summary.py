@@ -18,6 +18,7 @@ from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui import formatting
 from tui.ui.dialogs.one_of import Choice, OneOfDialog
+from tui.ui.failures import TellsFailures
 from tui.ui.plots import Lines, curve_lines, fact_lines, histogram_lines, tally_lines
 from tui.ui.status import OUTCOME_LOOKS, bar_parts
 from tui.ui.tones import Part, content
@@ -38,7 +39,7 @@ _LABELS = 12
 _WORDS = 16
 
 
-class SummaryScreen(Screen[None]):
+class SummaryScreen(TellsFailures, Screen[None]):
     """Looks at a job as a whole; reading many rows shows how far it is, and can be stopped.
 
     Args:

@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from tui.engine.engine import Engine
+    from tui.ui.failures import TellsFailures
+from tui.engine.engine import Engine
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Desk:
         return self.engine is not None and self.engine.account(self.account).provider == "sandbox"
 
 
-class Step(Vertical):
+class Step(TellsFailures, Vertical):
     """One step; a command that it does not carry out says why in ``why_not``.
 
     Args:
