@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from textual.containers import Vertical
 from textual.message import Message
 
+from tui.ui.failures import TellsFailures
+
 if TYPE_CHECKING:
-    from tui.ui.failures import TellsFailures
-from tui.engine.engine import Engine
+    from tui.engine.engine import Engine
 
 
 @dataclass
