@@ -132,6 +132,26 @@ def test_importing_the_cli_loads_neither_textual_nor_httpx() -> None:
     assert not loaded & {"textual", "httpx", "msgspec", "asyncio", "sqlite3", "tui.engine.engine"}
 
 
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show", "none"]])
+def test_commands_that_only_read_leave_the_engine_alone(command: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys, json\nfrom tui.cli.program import program\n"
+        f"program.main({command!r}, standalone_mode=False)\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={"BATCHDECK_HOME": str(tmp_path), "PYTHONPATH": str(PACKAGE.parent)},
+    )
+    loaded = set(json.loads(done.stdout.splitlines()[-1]))
+    assert "tui.store.history" in loaded
+    assert not loaded & {"tui.engine.engine", "tui.providers", "asyncio", "httpx", "jinja2"}
+
+
 def imports_written_in(module: str) -> list[str]:
     """Every absolute name that a module's source imports, at the top or inside a function."""
     parts = module.split(".")

@@ -203,3 +203,11 @@ def test_a_lost_result_file_is_told(run: Run, job: dict[str, Any], home: Path) -
     done = run("reindex", job["id"], "--json").document
     assert done["missing_files"] == [lost.name]
     assert done["counts"]["missing"] > 0
+
+
+def test_an_account_that_rehearses_on_the_sandbox_needs_no_key(run: Run) -> None:
+    added = run("accounts", "add", "dry", "--provider", "openai", "--base-url", "sandbox:")
+    assert added.code == 0, added.err
+    keys = {key["account"]: key for key in run("doctor", "--json").document["keys"]}
+    assert not keys["dry"]["needed"]
+    assert "none needed" in run("accounts", "list").out.split("dry", 1)[1].splitlines()[0]

@@ -333,3 +333,43 @@ async def test_the_mark_of_a_job_that_is_gone_goes_with_it(engine: FakeEngine) -
         engine.events.publish(JobDeleted("job0000001"))
         await until(pilot, lambda: app.main.batches.jobs_table.marked == 0)
         assert "2 of 2" in screen_text(app)
+
+
+async def test_after_too_little_room_the_keys_work_again(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1), a_job(2))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.jobs_table.has_focus)
+        await pilot.press("j")
+        await pilot.resize_terminal(40, 12)
+        await until(pilot, lambda: "A little more room" in screen_text(app))
+        await pilot.resize_terminal(160, 40)
+        await until(pilot, lambda: app.main.batches.jobs_table.has_focus)
+        await until(pilot, lambda: "Filter" in screen_text(app))
+        # What stands beside the list is about the job under its cursor.
+        await until(pilot, lambda: app.main.results.job_id == "job0000002")
+        await pilot.press("k")
+        await until(pilot, lambda: app.main.results.job_id == "job0000001")
+
+
+async def test_what_nobody_thought_of_is_told_and_logged(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.history.add(a_job(1))
+    app = fake_app(engine)
+
+    async def broken(*_: object, **__: object) -> None:
+        raise LookupError("no such [/ thing")
+
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        monkeypatch.setattr(engine, "select", broken)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.results.rows_table.row_count)
+        await pilot.press("e")
+        await until(pilot, lambda: any("no such [/ thing" in note for note in notes(app)))
+        assert any("LookupError" in entry.text for entry in app.journal.entries)
+        assert "LookupError" in app.paths.log_file.read_text("utf-8")
+        # The search is over: esc leaves, and does not stop it for ever.
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: app.main.pane == "batches")

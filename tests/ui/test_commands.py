@@ -116,6 +116,20 @@ async def test_the_palette_offers_every_command(engine: FakeEngine) -> None:
         assert found
 
 
+async def test_the_palette_begins_with_what_can_be_done_here(engine: FakeEngine) -> None:
+    engine.history.add(a_job(1))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job is not None)
+        provider = CommandProvider(app.screen)
+        found = [hit async for hit in provider.discover()]
+        off = [str(hit.help).startswith("Not now") for hit in found]
+        assert off == sorted(off) and any(off)
+        assert str(found[0].text).startswith("Batches: ")
+        by_words = [str(hit.text) async for hit in provider.search("plots")]
+        assert by_words == ["Batches: Look at the whole  (u)"]
+
+
 async def test_the_palette_runs_a_command(engine: FakeEngine) -> None:
     engine.history.add(a_job())
     app = fake_app(engine)

@@ -9,7 +9,7 @@ import pytest
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
-from tests.ui.conftest import BatchdeckPilot, fake_app, real_app, running, until
+from tests.ui.conftest import BatchdeckPilot, fake_app, real_app, running, screen_text, until
 from tests.ui.wholes import ReadingEngine, two_jobs
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
@@ -36,6 +36,18 @@ def reading(paths: Paths) -> Iterator[ReadingEngine]:
     engine = ReadingEngine(paths)
     yield engine
     engine._real.close()
+
+
+async def test_keys_have_air_where_there_is_room(reading: ReadingEngine) -> None:
+    app = fake_app(reading)
+    async with running(app, (100, 24)) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        footer = app.screen.query_one(Footer)
+        for keys in ((), ("slash",), ("escape", "enter"), ("slash",), ("escape", "1")):
+            await pilot.press(*keys)
+            await until(pilot, lambda: "Help" in screen_text(app).splitlines()[-1])
+            assert footer.max_scroll_x == 0
+            assert "   " in screen_text(app).splitlines()[-1].strip()
 
 
 async def test_on_a_summary(reading: ReadingEngine) -> None:

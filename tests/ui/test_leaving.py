@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from tests.ui.conftest import fake_app, running, screen_text, until
+from tests.ui.conftest import fake_app, notes, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
 from tui.config import Config
 from tui.ui.state import State
@@ -102,6 +102,7 @@ async def test_an_unknown_theme_starts_with_the_default(engine: FakeEngine) -> N
     async with running(app):
         assert app.theme == "batchdeck-dark"
         assert any("no such theme" in entry.text for entry in app.journal.entries)
+        assert any("there is no theme 'no such theme'" in note for note in notes(app))
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,20 @@ async def test_the_log_of_the_last_run_is_there(engine: FakeEngine) -> None:
         assert text.index("something new") < text.index("something \\x1b")
 
 
+async def test_an_entry_of_the_log_is_read_whole_and_copied(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        app.journal.note("the first")
+        app.journal.note(f"a long story {'and so on ' * 12}to its end", bad=True)
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, LogDialog))
+        await until(pilot, lambda: "to its end" in screen_text(app).replace("│", ""))
+        await pilot.press("y")
+        await until(pilot, lambda: app.clipboard.endswith("to its end"))
+        await pilot.press("j", "y")
+        await until(pilot, lambda: app.clipboard.endswith("  the first"))
+
+
 async def test_the_log_tells_what_is_asked_of_each_account_and_when_next(
     engine: FakeEngine,
 ) -> None:

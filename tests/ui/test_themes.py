@@ -147,19 +147,6 @@ def test_only_the_sixteen_colours_are_sent(tmp_path: Path) -> None:
         terminal.kill()
 
 
-def test_without_colours_none_is_sent(tmp_path: Path) -> None:
-    terminal = Terminal(
-        home=tmp_path, more={"COLORTERM": "truecolor", "NO_COLOR": "1"}, size=(80, 24)
-    )
-    try:
-        terminal.see("Nothing here yet", "? Help")
-        cells = [cell for line in terminal.screen.buffer.values() for cell in line.values()]
-        assert {cell.fg for cell in cells} | {cell.bg for cell in cells} == {"default"}
-        assert any(cell.bold for cell in cells)
-    finally:
-        terminal.kill()
-
-
 async def test_a_theme_is_chosen_for_one_run_alone(engine: FakeEngine) -> None:
     app = fake_app(engine, Config(theme=ANSI.name))
     async with running(app) as pilot:

@@ -56,7 +56,7 @@ def _cells(document: dict[str, Any]) -> list[Cell | str]:
     elif key["in_environment"]:
         told = f"in {key['in_environment']}"
     else:
-        told = f"keyring, or {' or '.join(key['variables'])}"
+        told = f"from the keyring; or set {' or '.join(key['variables'])}"
     mark = " (default)" if document["default"] else ""
     provider = document["provider_name"] + (", one by one" if document["direct"] else "")
     return [document["name"] + mark, provider, document["base_url"], told]

@@ -11,7 +11,7 @@ import click
 from tui.cli import words
 from tui.cli.options import STATUSES, account_option, job_argument, shared, yes_option
 from tui.cli.output import Cell, is_terminal, pairs, print_json, print_lines, say, table
-from tui.cli.session import ask, run
+from tui.cli.session import ask, look, run
 from tui.cli.settings import Settings
 from tui.core.money import cost_words
 from tui.errors import UsageError
@@ -19,6 +19,7 @@ from tui.errors import UsageError
 if TYPE_CHECKING:
     from tui.core.jobs import Job
     from tui.engine.engine import Engine
+    from tui.store.history import History
 
 
 def print_job(engine: Engine, job: Job, settings: Settings) -> None:
@@ -46,31 +47,38 @@ def list_jobs(
 ) -> None:
     """List the jobs of the history, newest first."""
 
-    async def work(engine: Engine) -> None:
+    def read(history: History) -> list[Job]:
         from tui.core.status import BatchStatus
 
         wanted = BatchStatus(status) if status else None
-        if account is not None:
-            engine.account(account)
-        jobs = engine.history.jobs(
-            search=search, status=wanted, account=account, tag=tag, limit=limit
-        )
-        if settings.json:
-            print_json([engine.history.document(job.id) for job in jobs])
+        jobs = history.jobs(search=search, status=wanted, account=account, tag=tag, limit=limit)
+        if settings.json and (jobs or account is None):
+            print_json([history.document(job.id) for job in jobs])
         elif jobs:
             print_lines(_job_table(jobs))
-            _warn(engine, jobs)
-        else:
-            say("No job fits." if search or status or account or tag else "There is no job yet.")
+            _warn(history, jobs)
+        return jobs
 
-    run(settings, work)
+    async def doubt(engine: Engine) -> None:
+        # Without jobs an account may be a misspelt one: only the engine knows them all.
+        if account is not None:
+            engine.account(account)
+            if settings.json:
+                print_json([])
+
+    if look(settings, read):
+        return
+    if account is not None:
+        run(settings, doubt)
+    if not settings.json:
+        say("No job fits." if search or status or account or tag else "There is no job yet.")
 
 
-def _warn(engine: Engine, jobs: list[Job]) -> None:
+def _warn(history: History, jobs: list[Job]) -> None:
     """Name the jobs whose results will soon be gone at the provider, or are."""
     from tui.core.keeping import keeping_flag
 
-    expiring = engine.history.expiring()
+    expiring = history.expiring()
     now = time.time()
     for job in jobs:
         if flag := keeping_flag(expiring.get(job.id), now, collected=False):
@@ -101,18 +109,17 @@ def _job_table(jobs: list[Job]) -> list[str]:
 def show(settings: Settings, job: str) -> None:
     """Show a JOB: counts, batches, error groups and what happened."""
 
-    async def work(engine: Engine) -> None:
-        found = engine.history.find_job(job)
+    def work(history: History) -> None:
+        found = history.find_job(job)
         if settings.json:
-            print_json(engine.history.document(found.id))
+            print_json(history.document(found.id))
         else:
-            print_lines(_story(engine, found))
+            print_lines(_story(history, found))
 
-    run(settings, work)
+    look(settings, work)
 
 
-def _story(engine: Engine, job: Job) -> list[str]:
-    history = engine.history
+def _story(history: History, job: Job) -> list[str]:
     facts = words.job_pairs(job)
     facts["stray lines"] = words.stray_words(history.strays(job.id))
     batches = history.batches(job.id)

@@ -16,10 +16,30 @@ from tui.errors import UnreachableError
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+    from tui.store.history import History
 
 Result = TypeVar("Result")
 
 _PATIENCE_SECONDS = 0.5
+
+
+def look(settings: Settings, work: Callable[[History], Result]) -> Result:
+    """Open the history alone, read in it, close: no engine, no provider, a third of the time.
+
+    Raises:
+        ConfigError: The settings have a fault; a command is not to go by half of them.
+    """
+    from tui.config import load_config
+    from tui.paths import Paths
+    from tui.store.history import History
+
+    paths = Paths.find(settings.home)
+    load_config(paths)
+    history = History(paths)
+    try:
+        return work(history)
+    finally:
+        history.close()
 
 
 def run(settings: Settings, work: Callable[[Engine], Coroutine[Any, Any, Result]]) -> Result:

@@ -150,7 +150,7 @@ class Accounts:
             provider=profile.id,
             provider_name=profile.name,
             base_url=_address(profile, table),
-            needs_key=profile.needs_key,
+            needs_key=profile.needs_key and table.base_url != HERE,
             variables=self._variables(name),
             windows=tuple(profile.windows),
             endpoints=tuple(profile.endpoints),

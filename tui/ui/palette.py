@@ -16,12 +16,17 @@ if TYPE_CHECKING:
     from tui.ui.app import BatchdeckApp
 
 
+BY_WORDS = 0.01
+"""The score of a command that only its help speaks for."""
+
+
 @dataclass(frozen=True)
 class _Choice:
     command: Command
     title: str
     help: str
     run: Callable[[], object]
+    is_off: bool
 
 
 class CommandProvider(Provider):
@@ -39,8 +44,13 @@ class CommandProvider(Provider):
             title = _title(command, switch.scope)
             if keys[command.id]:
                 title += f"  ({keys[command.id]})"
-            choices.append(_Choice(command, title, words, partial(switch.run, command)))
-        return sorted(choices, key=lambda choice: switch.scope not in choice.command.scopes)
+            choices.append(
+                _Choice(command, title, words, partial(switch.run, command), bool(reason))
+            )
+        # What can be done here comes first; what cannot be done now comes last.
+        return sorted(
+            choices, key=lambda choice: (choice.is_off, switch.scope not in choice.command.scopes)
+        )
 
     async def discover(self) -> Hits:
         """All commands, before anything is typed."""
@@ -48,10 +58,13 @@ class CommandProvider(Provider):
             yield DiscoveryHit(content([(choice.title, "")]), choice.run, choice.title, choice.help)
 
     async def search(self, query: str) -> Hits:
-        """The commands that fit what is typed."""
+        """The commands that fit what is typed, by their names before by what they do."""
         matcher = self.matcher(query)
+        wanted = query.strip().casefold()
         for choice in self._choices():
             score = matcher.match(choice.title)
+            if score <= 0 and wanted and wanted in choice.command.help.casefold():
+                score = BY_WORDS
             if score > 0:
                 shown = matcher.highlight(choice.title)
                 yield Hit(score, shown, choice.run, choice.title, choice.help)

@@ -7,9 +7,10 @@ from typing import ClassVar
 from textual.widget import Widget
 
 from tui.ui.commands import Scope, by_action, of_scope
+from tui.ui.failures import TellsFailures
 
 
-class CommandTarget(Widget):
+class CommandTarget(TellsFailures, Widget):
     """A widget that has the commands of a scope, and a reason for each that is off.
 
     A command that is off stays in the footer, greyed; its key gives the reason.

@@ -10,8 +10,8 @@ from textual.app import App
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
+from tui.core.text import one_line
 from tui.errors import UsageError
-from tui.ui.journal import Journal
 
 DARK = Theme(
     name="batchdeck-dark",
@@ -203,7 +203,7 @@ def known_theme(name: str) -> str:
         return name
     near = difflib.get_close_matches(name, names, n=1)
     raise UsageError(
-        f"there is no theme {name!r}",
+        f"there is no theme {one_line(name, 60)!r}",
         f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}.",
     )
 
@@ -214,15 +214,13 @@ def is_ansi(name: str) -> bool:
     return theme is not None and theme.ansi
 
 
-def usable_theme(app: App[Any], wanted: str, journal: Journal) -> Theme:
-    """The theme with a name; our own where there is none such, the terminal's for ``NO_COLOR``."""
-    if app.no_color:
-        return ANSI
-    theme = app.available_themes.get(wanted)
-    if theme is None:
-        journal.note(f"there is no theme {wanted!r}", bad=True)
-        theme = app.available_themes[DEFAULT]
-    return theme
+def usable_theme(app: App[Any], wanted: str) -> Theme:
+    """The theme with a name, or the terminal's own for ``NO_COLOR``.
+
+    Raises:
+        UsageError: There is no such theme.
+    """
+    return ANSI if app.no_color else app.available_themes[known_theme(wanted)]
 
 
 def tone_variables(ansi: bool, variables: Mapping[str, str]) -> dict[str, str]:

@@ -6,12 +6,14 @@ import os
 from pathlib import Path
 
 from textual.app import App
+from textual.worker import Worker, WorkerState
 
 from tui.config import Config, set_option
-from tui.errors import BatchdeckError
+from tui.core.text import one_line
+from tui.errors import BatchdeckError, UsageError
 from tui.paths import Paths
 from tui.ui.journal import Journal
-from tui.ui.theme import THEMES, is_ansi, tone_variables, usable_theme, wear
+from tui.ui.theme import DEFAULT, THEMES, is_ansi, tone_variables, usable_theme, wear
 
 
 class ThemedApp(App[int]):
@@ -24,6 +26,8 @@ class ThemedApp(App[int]):
     """Are settings written yet? Not before the person could have chosen anything."""
     trying_themes = False
     """Is a theme shown that is not chosen?"""
+    _without_theme = ""
+    """What is to be told of a theme that there is not."""
 
     def __init__(self, config: Config) -> None:
         # What becomes of colours on their way to the terminal is decided here, before there is a
@@ -46,7 +50,13 @@ class ThemedApp(App[int]):
         """Put on what the settings say, before anything is painted."""
         for theme in THEMES:
             self.register_theme(theme)
-        wear(self, usable_theme(self, self.config.theme, self.journal))
+        try:
+            theme = usable_theme(self, self.config.theme)
+        except UsageError as error:
+            # Told when there is a screen to tell it on.
+            self._without_theme = f"config.toml: {error.message}. {error.hint}"
+            theme = self.available_themes[DEFAULT]
+        wear(self, theme)
         self.set_class(self.config.compact, "-compact", update=False)
 
     def dress_panes(self) -> None:
@@ -54,6 +64,24 @@ class ThemedApp(App[int]):
         for name in ("panes.tcss", "ansi.tcss"):
             file = Path(__file__).with_name(name)
             self.stylesheet.add_source(file.read_text("utf-8"), read_from=(str(file), ""))
+        if self._without_theme:
+            self.journal.note(self._without_theme, bad=True)
+            self.notify(self._without_theme, markup=False, severity="warning")
+
+    def tell_failure(self, error: BaseException) -> None:
+        """Tell of an error that nobody thought of; the log file has all of it."""
+        self.journal.note_crash(error)
+        words = one_line(f"{type(error).__name__}: {error}", 160)
+        self.notify(
+            f"Something unexpected happened: {words}\n{self.paths.log_file} has the details",
+            markup=False,
+            severity="error",
+        )
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """The same of the work of the app itself."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.tell_failure(event.worker.error)
 
     def take_config(self, config: Config) -> None:
         """Go by other settings from now on."""

@@ -9,12 +9,13 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from tui.ui.failures import TellsFailures
 from tui.ui.tones import content
 
 Answer = TypeVar("Answer")
 
 
-class Dialog(ModalScreen[Answer]):
+class Dialog(TellsFailures, ModalScreen[Answer]):
     """A modal box; ``escape`` leaves it without an answer."""
 
     DEFAULT_CSS = """

@@ -66,21 +66,30 @@ class HelpDialog(Dialog[None]):
         parts: list[Part] = []
         for scope in scopes:
             parts += [(scope.value + "\n", "accent"), (_PURPOSES[scope] + "\n\n", "muted")]
-            for command in of_scope(scope):
-                parts += self._line(command)
-            parts.append(("\n", ""))
+            parts += [*self._lines(scope), ("\n", "")]
         with VerticalScroll(can_focus=True):
             yield Static(content(parts).rstrip(), markup=False)
 
-    def _line(self, command: Command) -> list[Part]:
-        keys = self._keys.get(command.id, "")
-        reason = self._why_not.get(command.id)
-        line: list[Part] = [(f"  {keys:<{_KEYS - 2}}", "muted" if reason else "strong")]
+    def _lines(self, scope: Scope) -> list[Part]:
+        """What can be done first; then what cannot, below its reason."""
+        parts: list[Part] = []
+        off: dict[str, list[Command]] = {}
+        for command in of_scope(scope):
+            reason = self._why_not.get(command.id)
+            if reason:
+                off.setdefault(reason, []).append(command)
+            else:
+                parts += self._line(command, "strong", "")
+        for reason, commands in off.items():
+            parts += [("\n", ""), (f"  Not now: {reason}\n", "warn")]
+            for command in commands:
+                parts += self._line(command, "muted", "muted")
+        return parts
+
+    def _line(self, command: Command, keys: Tone, words: Tone) -> list[Part]:
         width = max(20, min(_WIDTH, self.app.size.width - 4) - _KEYS - 8)
-        line += _indented(command.help, width, "muted" if reason else "")
-        if reason:
-            line += [(" " * _KEYS, ""), *_indented(reason, width, "warn")]
-        return line
+        shown = f"  {self._keys.get(command.id, ''):<{_KEYS - 2}}"
+        return [(shown, keys), *_indented(command.help, width, words)]
 
     def action_scroll(self, step: int) -> None:
         """Scroll by a few lines."""

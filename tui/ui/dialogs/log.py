@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
@@ -13,6 +15,7 @@ from textual.widgets import Static
 from tui.ui import formatting
 from tui.ui.dialogs.dialog import Dialog
 from tui.ui.journal import Entry
+from tui.ui.signals import CopyRequested
 from tui.ui.tones import Part, content
 from tui.ui.widgets.table_model import Cells, Column
 from tui.ui.widgets.virtual_table import VirtualTable
@@ -41,6 +44,11 @@ class EntrySource:
             for entry in self._entries[start:stop]
         ]
 
+    def entry(self, row_id: Hashable) -> Entry | None:
+        """The entry with an id."""
+        index = self.index_of(row_id)
+        return self._entries[index] if index is not None and index < len(self._entries) else None
+
     def row_id(self, index: int) -> Hashable:
         """The place, counted from the oldest."""
         return len(self._entries) - index
@@ -63,26 +71,58 @@ class LogDialog(Dialog[None]):
     LogDialog > .dialog { width: 96%; height: 90%; padding: 0; }
     LogDialog #log-traffic { height: auto; max-height: 8; padding: 0 1; margin-bottom: 1; }
     LogDialog VirtualTable { height: 1fr; }
+    LogDialog #log-entry { height: auto; max-height: 5; padding: 0 1; margin-top: 1; }
+    LogDialog .dialog-keys { height: 1; padding: 0 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,L", "leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,L", "leave", show=False),
+        Binding("y", "copy", show=False),
+    ]
 
     def __init__(self, entries: Sequence[Entry], traffic: Callable[[], Sequence[Part]]) -> None:
         super().__init__()
-        self._entries = entries
         self._traffic = traffic
         self._told = Static(id="log-traffic")
+        self._entry = Static(id="log-entry", markup=False)
+        self._source = EntrySource(entries)
+        self._table = VirtualTable(_COLUMNS, show_header=False)
+        self._table.placeholder = (("Nothing has happened yet.", "muted"),)
 
     def compose_inside(self) -> ComposeResult:
-        """The lines about the accounts, and the list."""
+        """The lines about the accounts, the list, the entry under the cursor, the keys."""
         yield self._told
-        table = VirtualTable(_COLUMNS, show_header=False)
-        table.set_source(EntrySource(self._entries))
-        yield table
+        yield self._table
+        yield self._entry
+        keys: list[Part] = [("y", "accent"), (" copies the entry   ", "muted")]
+        keys += [("esc", "accent"), (" leaves", "muted")]
+        yield Static(content(keys), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Tell of the accounts, now and every second."""
+        self._table.set_source(self._source)
+        self._table.focus()
         self._tell()
         self.set_interval(1.0, self._tell)
+
+    @on(VirtualTable.CursorMoved)
+    def _cursor_moved(self, event: VirtualTable.CursorMoved) -> None:
+        """Show an entry whole: its line may be cut."""
+        event.stop()
+        entry = self._chosen
+        if entry is not None:
+            self._entry.update(content([(entry.text, "bad" if entry.bad else "")]))
+
+    @property
+    def _chosen(self) -> Entry | None:
+        """The entry under the cursor."""
+        return self._source.entry(self._table.cursor_id)
+
+    def action_copy(self) -> None:
+        """Copy the entry under the cursor."""
+        entry = self._chosen
+        if entry is not None:
+            at = datetime.fromtimestamp(entry.at).astimezone().isoformat(timespec="seconds")
+            self.app.post_message(CopyRequested(f"{at}  {entry.text}", "the entry"))
 
     def _tell(self) -> None:
         self._told.update(content(self._traffic()))

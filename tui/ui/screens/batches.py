@@ -313,7 +313,9 @@ class BatchesPane(JobCommands, Vertical):
 
 
 _WELCOME = (
+    ("1", "compose from a table or a text; there are samples"),
     ("n", "import a file of requests, check it, send it"),
-    ("T", "try a sample on the sandbox: free, without a key"),
+    ("T", "see 200 requests run on the sandbox: free, without a key"),
+    (",", "settings: theme, budget, notifications"),
     ("?", "all keys"),
 )

@@ -128,8 +128,18 @@ class MainScreen(Screen[None]):
         self._clock = self.set_interval(1.0, self._tick)
 
     def on_resize(self) -> None:
-        """Show one pane or two."""
+        """Show one pane or two, and go on where the person was before there was too little room."""
         self._show_pane()
+        self.call_after_refresh(self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._complete or self.has_class("-tiny") or self.has_class("-flat"):
+            return
+        if self.focused is None:
+            self._active.focus_rows()
+        job = self.batches.job
+        if self.has_class("-wide") and self.pane == "batches" and job is not None:
+            self._follow_job(job.id)
 
     async def fill(self) -> None:
         """Put the list into the frame, and the rows beside it where both have room."""

@@ -134,16 +134,16 @@ class RowSearch:
             )
         except BatchdeckError as error:
             if generation == self._generation:
-                self._running = False
                 self._failed(error)
             return
         finally:
             busy.stop()
+            if generation == self._generation:
+                self._running = False
         if generation != self._generation:
             return
         now = time.monotonic()
         self._rest_until = now + max(_REST, _REST_FACTOR * (now - began))
-        self._running = False
         self._found(selection, not self._stopped)
         self._told("stopped" if self._stopped else "")
         if self._again:

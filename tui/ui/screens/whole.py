@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from tui.errors import BatchdeckError
+from tui.ui.failures import TellsFailures
 from tui.ui.tones import Part
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ REDRAW_SECONDS = 0.1
 """How often the progress is drawn while rows are read."""
 
 
-class WholeScreen(Screen[None], Generic[T]):
+class WholeScreen(TellsFailures, Screen[None], Generic[T]):
     """Reads rows off the event loop, anew whenever something else is asked; ``esc`` stops it.
 
     A subclass says what is read (``read_rows``), shows what came of it (``show_read``), and

@@ -21,6 +21,7 @@ class QueryField(FilterField):
     """The words of a query; ``up`` and ``down`` go through those that were asked before."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *FilterField.BINDINGS,
         Binding("up", "earlier", "Earlier", tooltip="The query before."),
         Binding("down", "later", "Rows", tooltip="Keep the words, and go to the rows."),
     ]

@@ -18,6 +18,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import Visual
 
+from tui.ui.failures import TellsFailures
 from tui.ui.reading import Reading
 from tui.ui.tones import content
 
@@ -72,7 +73,7 @@ def _lines(part: Content, width: int) -> list[Content]:
     return part.wrap(max(width, _NARROWEST))
 
 
-class Page(ScrollView, can_focus=True):
+class Page(TellsFailures, ScrollView, can_focus=True):
     """A reading, from its top. ``enter``, or a click on its last line, shows more of it."""
 
     DEFAULT_CSS = """

@@ -20,6 +20,7 @@ from tui.core.text import one_line
 from tui.core.verdicts import Judge, Judgement, Verdict
 from tui.errors import BatchdeckError
 from tui.ui import formatting
+from tui.ui.failures import TellsFailures
 from tui.ui.reading import Piece, Reading
 from tui.ui.rowfacts import describe_attempts, describe_row
 from tui.ui.rowtext import read_attempt, read_request, request_of
@@ -65,7 +66,7 @@ class _Drawing:
     attempts: tuple[Part, ...] = field(default=())
 
 
-class RowView(Vertical):
+class RowView(TellsFailures, Vertical):
     """The row under the cursor: a line of facts, its request, and its answer or error.
 
     Reading and cutting happen in a thread, one row at a time; of rows that were passed

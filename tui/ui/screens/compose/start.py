@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -27,6 +29,17 @@ _FIXED = (
 )
 
 
+class StartList(OptionList):
+    """The beginnings; letters move as in every list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+        Binding("g", "first", show=False),
+        Binding("G", "last", show=False),
+    ]
+
+
 class StartStep(Step):
     """A list of beginnings: choose a file, a sample, a source that was used before."""
 
@@ -46,7 +59,7 @@ class StartStep(Step):
         """The words and the list."""
         with Vertical():
             yield Static(_words(), markup=False)
-            yield OptionList(*self._options(), compact=True, markup=False, id="start-list")
+            yield StartList(*self._options(), compact=True, markup=False, id="start-list")
 
     def on_mount(self) -> None:
         """The first entry is chosen."""

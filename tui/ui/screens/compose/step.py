@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from textual.containers import Vertical
 from textual.message import Message
 
+from tui.ui.failures import TellsFailures
+
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
 
@@ -28,7 +30,7 @@ class Desk:
         return self.engine is not None and self.engine.account(self.account).provider == "sandbox"
 
 
-class Step(Vertical):
+class Step(TellsFailures, Vertical):
     """One step; a command that it does not carry out says why in ``why_not``.
 
     Args:
