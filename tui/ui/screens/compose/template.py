@@ -56,8 +56,8 @@ class TemplateStep(Step):
     TemplateStep.-tried #template-form { height: 2fr; }
     TemplateStep.-tried #preview { height: 3fr; }
     TemplateStep.-wide #template-body { layout: horizontal; }
-    TemplateStep.-wide #template-form { width: 5fr; height: 1fr; }
-    TemplateStep.-wide #preview { width: 6fr; height: 1fr; margin-left: 2; }
+    TemplateStep.-wide #template-form { width: 1fr; height: 1fr; }
+    TemplateStep.-wide #preview { width: 1fr; height: 1fr; margin-left: 2; }
     TemplateStep .step-buttons { margin-top: 0; }
     """
 
