@@ -72,6 +72,9 @@ class TemplateForm(VerticalScroll):
     TemplateForm.-tall #form-user, TemplateForm.-tall #form-user > PlainArea,
     TemplateForm.-tall #form-columns { height: 9; }
     TemplateForm.-tall Field { margin-bottom: 1; }
+    TemplateForm.-taller #form-user, TemplateForm.-taller #form-user > PlainArea,
+    TemplateForm.-taller #form-columns { height: 18; }
+    TemplateForm.-taller #field-system { height: 6; }
     """
 
     class Changed(Message):

@@ -38,6 +38,9 @@ PAUSE = 0.15
 BESIDE_WIDTH = 108
 """Cells from which on the preview stands beside the form."""
 
+TALL, TALLER = 26, 46
+"""Lines of the step from which on the prompt has more of them."""
+
 
 class TemplateStep(Step):
     """A template for a source, with a preview that follows every key.
@@ -100,7 +103,8 @@ class TemplateStep(Step):
     def on_resize(self, event: events.Resize) -> None:
         """The preview beside the form where there is room."""
         self.set_class(event.size.width >= BESIDE_WIDTH, "-wide")
-        self._form.set_class(event.size.height >= 26, "-tall")
+        self._form.set_class(event.size.height >= TALL, "-tall")
+        self._form.set_class(event.size.height >= TALLER, "-taller")
 
     @property
     def text(self) -> TemplateText:
