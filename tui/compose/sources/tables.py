@@ -67,7 +67,7 @@ def open_table(
         kind="table",
         columns=tuple(columns),
         open_rows=rows,
-        count=max(_count(found.lines, sample, delimiter, whole=whole) - header, 1),
+        count=_count(found.lines, sample, delimiter, whole=whole) - header,
         base=path.parent,
         notes=(
             found.encoding,
