@@ -104,6 +104,9 @@ def test_faults_are_errors_with_a_hint(tmp_path: Path) -> None:
 def test_the_count_is_about_right(tmp_path: Path) -> None:
     plain = b"a,b\n" + b"1,2\n" * 50_000
     assert open_table(written(tmp_path, plain, "t.csv")).count == 50_000
+    # The sample ends within a line, which tells nothing of the end of the file.
+    uneven = b"a,b\n" + b"1,word\n" * 50_000
+    assert open_table(written(tmp_path, uneven, "t.csv")).count == 50_000
     quoted = b"a,b\n" + b'1,"x\ny\nz"\n' * 50_000
     count = open_table(written(tmp_path, quoted, "t.csv")).count
     assert count is not None and abs(count - 50_000) < 500

@@ -279,6 +279,9 @@ class FakeEngine:
         row = {"custom_id": "a", "body": {"model": "fake-1"}}
         return Source(spec, "requests", tuple(row), lambda: iter([row]), count=1)
 
+    async def preview(self, *_: Any, **__: Any) -> Any:
+        raise UsageError("a fake has no requests to show")
+
     async def estimate(self, what: Any, account: str | None = None, **_: Any) -> Estimate:
         return Estimate(
             currency="USD",

@@ -214,6 +214,10 @@ async def test_a_budget_stops_before_anything_is_sent(paths: Paths, reviews: Pat
         assert app.engine is not None and not app.engine.history.jobs()
 
 
+def told_of_input(app: BatchdeckApp) -> str:
+    return next(line for line in screen_text(app).split("\n") if " input " in line)
+
+
 async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: Path) -> None:
     save(paths)
     app = real_app(paths)
@@ -224,6 +228,12 @@ async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: 
         await pilot.click("#do-sample_first")
         await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
         assert "20 of 60" in screen_text(app)
+        # Twenty rows have fewer tokens than sixty.
+        few = told_of_input(app)
+        await pilot.press("s")
+        await until(pilot, lambda: "20 of 60" not in screen_text(app))
+        assert few != told_of_input(app)
+        await pilot.press("s")
         await pilot.press("y")
         assert app.engine is not None
         history = app.engine.history

@@ -8,8 +8,11 @@ import pytest
 
 from tests.ui.composing import drawn, kind_chosen, loaded, save, write_reviews
 from tests.ui.conftest import real_app, running, until
+from tui.compose.sources import Source
 from tui.paths import Paths
 from tui.ui.kindtexts import KindTexts, Texts, text_in
+from tui.ui.screens.compose.opening import first_text
+from tui.ui.screens.compose.step import Desk
 from tui.ui.widgets.compose_text import PlainArea
 
 REVIEW = ["id", "text", "stars"]
@@ -69,3 +72,18 @@ async def test_a_chat_prompt_is_no_text_for_scaledown(paths: Paths, tmp_path: Pa
         await until(pilot, lambda: drawn(app))
         await kind_chosen(pilot, step, "extract")
         assert (step.text.user, step.text.system) == ("{text}", "In French.")
+
+
+@pytest.mark.parametrize(
+    ("columns", "id"),
+    [
+        (("text", "ID"), "ID"),
+        (("review_id", "text"), "review_id"),
+        (("user_id", "custom_id"), "custom_id"),
+        (("text", "user_id"), ""),
+        (("valid", "text"), ""),
+    ],
+)
+def test_a_column_that_is_called_so_is_the_id(columns: tuple[str, ...], id: str) -> None:
+    source = Source("t.csv", "table", columns, lambda: iter([]))
+    assert first_text(source, None, None, Desk()).id == id

@@ -74,6 +74,48 @@ async def test_a_line_is_edited_in_a_copy(paths: Paths, tmp_path: Path) -> None:
         assert lines[0] == request("a") and '"max_tokens": 1.50' in lines[1]
 
 
+async def test_requests_in_order_are_shown_and_the_shown_one_is_edited(
+    paths: Paths, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    long = request("third").replace('"x"', '"a longer question"')
+    file.write_text("\n".join([request("first"), request("second"), long]) + "\n", "utf-8")
+    app = real_app(paths, open_file=file)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "▸ first" in screen_text(app))
+        assert "first  " in screen_text(app) and "Ready to send" in screen_text(app)
+        while "row 3" not in screen_text(app):
+            await pilot.press("ctrl+g")
+        assert "a longer question" in screen_text(app)
+        await pilot.press("E")
+        pane = app.main.compose_pane
+        await until(pilot, lambda: isinstance(pane.step, RequestStep))
+        assert '"third"' in pane.query_one(JsonArea).text
+
+
+async def test_a_request_that_cannot_be_used_is_left_with_escape(
+    paths: Paths, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(f"{request('a')}\n", "utf-8")
+    app = real_app(paths, open_file=file)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await pilot.press("E")
+        pane = app.main.compose_pane
+        await until(pilot, lambda: isinstance(pane.step, RequestStep))
+        await until(pilot, lambda: isinstance(app.focused, JsonArea))
+        await pilot.press("x")
+        await until(pilot, lambda: "✗ line 1" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "do-outside")
+        await pilot.press("escape")
+        await until(pilot, lambda: any("not saved" in note for note in notes(app)))
+        assert isinstance(pane.step, RequestStep)
+        await pilot.press("escape")
+        await until(pilot, lambda: pane.path == file)
+
+
 async def test_requests_are_written_one_after_the_other(paths: Paths) -> None:
     app = real_app(paths)
     async with running(app) as pilot:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from textual.widgets import Input
 
 from tests.ui.composing import asked, kind_chosen
 from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
@@ -14,7 +14,7 @@ from tui.core.rows import RowLine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.screens.compose.template import TemplateStep
-from tui.ui.widgets.compose_pairs import PairRows
+from tui.ui.widgets.compose_pairs import PairRow, PairRows
 from tui.ui.widgets.compose_text import PlainArea
 
 FORMS: list[tuple[str, int, str, dict[str, str], str]] = [
@@ -40,6 +40,11 @@ async def form(app: BatchdeckApp, pilot: BatchdeckPilot, down: int, kind: str) -
     return step
 
 
+def grown(rows: PairRows, count: int) -> Callable[[], bool]:
+    """Is there an empty row behind those that are filled in?"""
+    return lambda: len(rows.query(PairRow)) == count
+
+
 async def fill(pilot: BatchdeckPilot, step: TemplateStep, text: str, pairs: dict[str, str]) -> None:
     """Write the text, and the labels or entities with their meanings."""
     step.query_one("#field-user", PlainArea).text = text
@@ -48,9 +53,11 @@ async def fill(pilot: BatchdeckPilot, step: TemplateStep, text: str, pairs: dict
     )
     if pairs:
         assert rows is not None
-        rows.query(Input).first().focus()
-        for word in (word for pair in pairs.items() for word in pair):
-            await pilot.press(*(c if c != " " else "space" for c in word), "enter")
+        # How they are typed, test_compose_flow shows.
+        for count, (name, what) in enumerate(pairs.items(), 1):
+            row = rows.query(PairRow).last()
+            row.name_field.value, row.what_field.value = name, what
+            await until(pilot, grown(rows, count + 1))
     # The preview of the kind before may still stand there.
     await until(
         pilot,

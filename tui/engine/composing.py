@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from tui.core.jobs import Job
 from tui.engine.events import EventBus, JobImported
-from tui.engine.importer import Wishes, import_job, import_sample, limits_of
+from tui.engine.importer import JobWishes, import_job, import_sample, limits_of, wished
+from tui.engine.making import Making, Ready
 from tui.engine.reckoning import Reckoning
 from tui.engine.threads import Progress, Stop, stoppable
 from tui.errors import InputError
@@ -77,13 +78,10 @@ class Composing(Reckoning):
         template: str | Template | None,
         out: Path | None = None,
         *,
-        model: str | None = None,
-        custom_id: str | None = None,
-        settings: Mapping[str, Any] | None = None,
         limit: int | None = None,
-        trusted: bool = False,
         stop: Stop | None = None,
         progress: Progress | None = None,
+        **making: Unpack[Making],
     ) -> BuildReport:
         """Write the requests of a source into a file; ``report.path`` names it.
 
@@ -92,13 +90,10 @@ class Composing(Reckoning):
             template: The template, or what names it; ``None`` for ready-made requests.
             out: The file; else one of the program's own, which the next composing of a
                 source with the same name replaces.
-            model: In place of the template's, or of the requests' own.
-            custom_id: In place of the template's ``id``.
-            settings: Further fields of the body, by dotted path.
             limit: Only so many rows.
-            trusted: A person said that this Python file may be run.
             stop: Asked now and then; true ends it, and no file is written.
             progress: Called, from another thread, with rows done and in all.
+            making: See ``Making``.
 
         Raises:
             InputError: A row (it is named), the source or the template cannot be used.
@@ -106,16 +101,15 @@ class Composing(Reckoning):
         """
         from tui.compose.build import build
 
-        opened = await self._opened(source, trusted)
-        chosen = await self._template(template, model, custom_id, settings)
-        target = out or self.own_file(Path(opened.name.partition("::")[0]).stem)
+        ready = await self._ready(source, template, making)
+        target = out or self.own_file(Path(ready.source.name.partition("::")[0]).stem)
         return await stoppable(
             lambda asked: build(
-                opened,
-                chosen,
+                ready.source,
+                ready.template,
                 target,
-                model=None if chosen else model,
-                settings=None if chosen else settings,
+                model=ready.model,
+                settings=ready.settings,
                 limit=limit,
                 stop=asked,
                 progress=progress,
@@ -129,12 +123,9 @@ class Composing(Reckoning):
         template: str | Template | None,
         *,
         account: str | None = None,
-        model: str | None = None,
-        custom_id: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        trusted: bool = False,
         seed: int | None = None,
         stop: Stop | None = None,
+        **making: Unpack[Making],
     ) -> Sketch:
         """Three rendered rows, and tokens and cost as far as the first rows tell.
 
@@ -147,16 +138,15 @@ class Composing(Reckoning):
         """
         from tui.engine.sketch import sketch
 
-        opened = await self._opened(source, trusted)
-        chosen = await self._template(template, model, custom_id, settings)
+        ready = await self._ready(source, template, making)
         name = self._named(account)
         return await stoppable(
             lambda asked: sketch(
-                opened,
-                chosen,
+                ready.source,
+                ready.template,
                 lambda lines: self._estimator.lines(lines, name),
-                model=None if chosen else model,
-                settings=None if chosen else settings,
+                model=ready.model,
+                settings=ready.settings,
                 seed=seed,
                 stop=asked,
             ),
@@ -255,33 +245,27 @@ class Composing(Reckoning):
         path: Path,
         *,
         account: str | None = None,
-        name: str | None = None,
-        fix: bool = False,
-        window: str | None = None,
-        edits: Mapping[str, Any] | None = None,
         stop: Stop | None = None,
         progress: BytesProgress | None = None,
+        **wishes: Unpack[JobWishes],
     ) -> Job:
         """Make a job of a file; nothing is sent.
 
         Args:
             path: The file.
             account: The account that will send it; else the default one.
-            name: The job's name; else the file's.
-            fix: Mend what can be mended without changing a request.
-            window: The completion window; else the provider's first one.
-            edits: Changes of every request's body, by dotted path.
             stop: Asked now and then; ``True`` ends it.
             progress: Called, from another thread, with bytes done and bytes in all.
+            wishes: The attributes of ``Wishes``.
 
         Raises:
             InputError: The file may not be submitted.
         """
-        wishes = Wishes(name=name, fix=fix, window=window, edits=edits or {})
+        how = wished(wishes)
         chosen = self._named(account)
 
         def work() -> Job:
-            job = import_job(self._context, path, chosen, wishes, stop=stop, progress=progress)
+            job = import_job(self._context, path, chosen, how, stop=stop, progress=progress)
             return self._with_estimate(job)
 
         job = await asyncio.to_thread(work)
@@ -294,12 +278,9 @@ class Composing(Reckoning):
         rows: int,
         *,
         account: str | None = None,
-        name: str | None = None,
-        fix: bool = False,
-        window: str | None = None,
-        edits: Mapping[str, Any] | None = None,
         stop: Stop | None = None,
         progress: BytesProgress | None = None,
+        **wishes: Unpack[JobWishes],
     ) -> tuple[Job, Job]:
         """Make two jobs of a file: ``rows`` of it, evenly spread, and the rest; nothing is sent.
 
@@ -309,12 +290,12 @@ class Composing(Reckoning):
             InputError: The file may not be submitted.
             UsageError: The file has no more rows than the sample.
         """
-        wishes = Wishes(name=name, fix=fix, window=window, edits=edits or {})
+        how = wished(wishes)
         chosen = self._named(account)
 
         def work() -> tuple[Job, Job]:
             sample, rest = import_sample(
-                self._context, path, chosen, wishes, rows, stop=stop, progress=progress
+                self._context, path, chosen, how, rows, stop=stop, progress=progress
             )
             return self._with_estimate(sample), self._with_estimate(rest)
 
@@ -323,25 +304,30 @@ class Composing(Reckoning):
             self.events.publish(JobImported(job.id))
         return jobs
 
-    async def _opened(self, source: str | Source, trusted: bool) -> Source:
+    async def _ready(
+        self, source: str | Source, template: str | Template | None, making: Making
+    ) -> Ready:
+        """Open the source, find the template, and see what is left for ready-made requests."""
         if isinstance(source, str):
-            return await self.open_source(source, trusted=trusted)
-        return source
+            source = await self.open_source(source, trusted=making.get("trusted", False))
+        chosen = await self._template(template, making)
+        if chosen is not None:
+            return Ready(source, chosen)
+        return Ready(source, None, making.get("model"), making.get("settings"))
 
-    async def _template(
-        self,
-        template: str | Template | None,
-        model: str | None,
-        custom_id: str | None,
-        settings: Mapping[str, Any] | None,
-    ) -> Template | None:
+    async def _template(self, template: str | Template | None, making: Making) -> Template | None:
         from tui.compose.saved import find_template
         from tui.compose.template import adjusted
 
         if isinstance(template, str):
             template = await asyncio.to_thread(find_template, template, self.paths.templates)
         if template is not None:
-            return adjusted(template, model=model, id=custom_id, settings=settings)
-        if custom_id:
+            return adjusted(
+                template,
+                model=making.get("model"),
+                id=making.get("custom_id"),
+                settings=making.get("settings"),
+            )
+        if making.get("custom_id"):
             raise InputError("ready-made requests keep their ids", "Leave the id out.")
         return None

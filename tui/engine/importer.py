@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -70,6 +70,22 @@ class Wishes:
     fix: bool = False
     window: str | None = None
     edits: Mapping[str, Any] = field(default_factory=dict)
+
+
+class JobWishes(TypedDict, total=False):
+    """What ``Wishes`` holds, as arguments."""
+
+    name: str | None
+    fix: bool
+    window: str | None
+    edits: Mapping[str, Any] | None
+
+
+def wished(wishes: JobWishes) -> Wishes:
+    """The wishes that arguments mean."""
+    edits = wishes.get("edits") or {}
+    fix, window = wishes.get("fix", False), wishes.get("window")
+    return Wishes(name=wishes.get("name"), fix=fix, window=window, edits=edits)
 
 
 def import_job(

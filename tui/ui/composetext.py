@@ -73,7 +73,7 @@ def preview_head(rows: tuple[Preview, ...], chosen: int) -> list[Part]:
     """The three rows by name, the shown one marked."""
     parts: list[Part] = []
     for place, row in enumerate(rows):
-        words = f"{row.why} · row {row.number:,}"
+        words = f"{row.why} · {'row ' if place == chosen else ''}{row.number:,}"
         parts.append((f" ▸ {words} " if place == chosen else f"   {words} ",
                       "strong" if place == chosen else "muted"))  # fmt: skip
     return parts

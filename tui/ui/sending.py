@@ -52,7 +52,6 @@ class Sending:
                          f" (account {one_line(asked.account, 20)})"),
             ("model", one_line(asked.model, 44) or "-"),
             *([] if account.direct else [("window", asked.window or "-")]),
-            ("input", f"about {formatting.short_number(asked.input_tokens)} tokens"),
         ]  # fmt: skip
         free = account.provider == "sandbox"
         note = "Runs on this machine: free." if free else await self._budget_note()
@@ -61,15 +60,18 @@ class Sending:
         few = None
         if asked.rows > self._rows:
             part = estimate.times(self._rows / asked.rows)
-            few = await self._facts(part, f"{self._rows} of {asked.rows:,}", free=free)
-        whole = await self._facts(estimate, f"{asked.rows:,}", free=free)
+            tokens = asked.input_tokens * self._rows // asked.rows
+            few = await self._facts(part, f"{self._rows} of {asked.rows:,}", tokens, free=free)
+        whole = await self._facts(estimate, f"{asked.rows:,}", asked.input_tokens, free=free)
         title = f"Submit {one_line(asked.name, 36)}?"
         dialog = SubmitDialog(title, facts, whole, few, note, sample=bool(asked.sample))
         if not await self._app.push_screen_wait(dialog):
             return None
         return self._rows if dialog.sample else 0
 
-    async def _facts(self, estimate: Estimate, rows: str, *, free: bool) -> SubmitFacts:
+    async def _facts(
+        self, estimate: Estimate, rows: str, tokens: int, *, free: bool
+    ) -> SubmitFacts:
         from tui.engine.budgeting import cost_range
 
         stop = ""
@@ -77,7 +79,8 @@ class Sending:
             await asyncio.to_thread(self._engine.check_budget, estimate, self._asked.account)
         except BudgetError as error:
             stop = f"{error.message}. {error.hint}"
-        return SubmitFacts(rows, "free" if free else cost_range(estimate), stop)
+        words = f"about {formatting.short_number(tokens)} tokens"
+        return SubmitFacts(rows, words, "free" if free else cost_range(estimate), stop)
 
     async def _budget_note(self) -> str:
         """What the budgets say, in a sentence."""

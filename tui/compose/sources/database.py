@@ -106,7 +106,7 @@ def _query(
         return what, None
     shown = ", ".join(quoted(table) for table in tables[:10]) or "none"
     raise InputError(
-        f"there is no table {quoted(what)}" if what else "which table is not said",
+        f"there is no table {quoted(what)}" if what else f"{path.name} has {len(tables)} tables",
         f"Write {path.name}::TABLE or {path.name}::SELECT …; tables: {shown}.",
         path=path,
     )

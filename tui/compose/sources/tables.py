@@ -67,25 +67,26 @@ def open_table(
         kind="table",
         columns=tuple(columns),
         open_rows=rows,
-        count=_count(found.lines, sample, delimiter) - header,
+        count=_count(found.lines, sample, delimiter, whole=whole) - header,
         base=path.parent,
         notes=(
             found.encoding,
             f"{shown} between cells",
-            "first row names the columns" if header else "no header",
+            "header row" if header else "no header",
         ),
         delimited=True,
         open_slices=lambda: slices(form),
     )
 
 
-def _count(lines: int, sample: str, delimiter: str) -> int:
+def _count(lines: int, sample: str, delimiter: str, *, whole: bool) -> int:
     """How many rows there are, about: quoted cells may hold line ends."""
     in_sample = sample.count("\n")
     records = sum(1 for _ in _records(sample, delimiter))
     if not sample.endswith("\n"):
         in_sample += 1
-        lines += 1
+        # The end of a sample that is not all of the file tells nothing of the file's end.
+        lines += whole
     return max(round(lines * records / in_sample), 1)
 
 

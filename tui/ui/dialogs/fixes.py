@@ -123,7 +123,7 @@ class FixesDialog(Dialog[FixAnswer | None]):
             hint = "path; path"
             yield Input("; ".join(refused), placeholder=hint, compact=True, id="fix-unset")
             yield Label("Split into files of rows")
-            yield self._number("fix-split", "one file; a batch too large is split anyway")
+            yield self._number("fix-split", "one file; what is too large is split anyway")
         yield Static("", id="fixes-note", markup=False)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel  esc", id="no", compact=True)

@@ -24,6 +24,7 @@ class SubmitFacts:
     """
 
     rows: str
+    input: str
     cost: str
     stop: str = ""
 
@@ -34,8 +35,8 @@ class SubmitDialog(ConfirmDialog):
     Args:
         title: The question.
         facts: What holds either way: name and value, a line each.
-        whole: Rows and cost of everything.
-        few: Rows and cost of a sample; ``None`` where there are too few rows for one.
+        whole: Rows, tokens and cost of everything.
+        few: Those of a sample; ``None`` where there are too few rows for one.
         note: A sentence below.
         sample: Is the sample chosen at first?
     """
@@ -86,7 +87,12 @@ class SubmitDialog(ConfirmDialog):
     def _draw(self) -> None:
         chosen = self._chosen
         parts: list[Part] = []
-        facts = [("requests", chosen.rows), *self._facts, ("cost", chosen.cost)]
+        facts = [
+            ("requests", chosen.rows),
+            *self._facts,
+            ("input", chosen.input),
+            ("cost", chosen.cost),
+        ]
         for name, value in facts:
             parts += [(f"{name:<10}", "muted"), (value + "\n", "strong" if name == "cost" else "")]
         if chosen.stop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, VerticalScroll
@@ -25,6 +26,9 @@ from tui.ui.widgets.compose_text import PlainArea
 COLUMNS_LISTED = 200
 """So many columns are listed to be put into the text; further ones can be typed."""
 
+_NARROWEST, _WIDEST = 10, 20
+"""Cells of the list of columns."""
+
 _INPUTS = ("model", "max_tokens", "temperature", "schema", "id")
 _AREAS = ("system", "user", "settings")
 _HINTS = {
@@ -32,7 +36,7 @@ _HINTS = {
     "max_tokens": "none",
     "temperature": "provider's",
     "schema": "a JSON file, or the schema itself",
-    "id": "a column, or order-{number}; empty: made from the content",
+    "id": "a column; empty: from the content",
 }
 
 
@@ -63,11 +67,14 @@ class TemplateForm(VerticalScroll):
     TemplateForm #form-user { height: 5; }
     TemplateForm #form-user > PlainArea { height: 5; }
     TemplateForm #form-columns {
-        width: 20; height: 5; border: none; padding: 0; margin-left: 1;
+        height: 5; border: none; padding: 0; margin-left: 1;
     }
     TemplateForm.-tall #form-user, TemplateForm.-tall #form-user > PlainArea,
     TemplateForm.-tall #form-columns { height: 9; }
     TemplateForm.-tall Field { margin-bottom: 1; }
+    TemplateForm.-taller #form-user, TemplateForm.-taller #form-user > PlainArea,
+    TemplateForm.-taller #form-columns { height: 18; }
+    TemplateForm.-taller #field-system { height: 6; }
     """
 
     class Changed(Message):
@@ -140,6 +147,9 @@ class TemplateForm(VerticalScroll):
         self._columns = tuple(columns)
         shown = self.query_one("#form-columns", OptionList)
         shown.clear_options()
+        # The prompt has what room the names leave.
+        widest = max((cell_len(one_line(each, 40)) for each in self._columns), default=0)
+        shown.styles.width = min(max(widest + 2, _NARROWEST), _WIDEST)
         shown.add_options(Option(one_line(column, 40)) for column in self._columns[:COLUMNS_LISTED])
         if self._columns:
             shown.highlighted = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -32,6 +32,9 @@ class PreviewPanel(Vertical):
     PreviewPanel.-answered #preview-answer { display: block; }
     PreviewPanel.-beside #preview-pages { layout: vertical; }
     """
+
+    HINT: ClassVar[tuple[Part, ...]] = ()
+    """What stands behind the names of the rows."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -103,7 +106,7 @@ class PreviewPanel(Vertical):
     def _draw(self) -> None:
         row = self.row
         if row is not None:
-            self._head.update(content(preview_head(self._rows, self._place)))
+            self._head.update(content([*preview_head(self._rows, self._place), *self.HINT]))
             self._request.show_content(request_words(row))
 
     @on(events.Click, "#preview-head")

@@ -20,6 +20,7 @@ from tui.ui import formatting
 from tui.ui.composetext import MUTED_DOT, answer_parts, cost_parts
 from tui.ui.messages import ExternalRequested, FixesRequested, SubmitRequested, TryRequested
 from tui.ui.reporttext import figures, most, refusal, verdict, why_no_submit
+from tui.ui.screens.compose.peek import RequestPeek
 from tui.ui.screens.compose.step import Desk, Step
 from tui.ui.tones import Part, content
 from tui.ui.widgets.problem_source import PROBLEM_COLUMNS, ProblemSource
@@ -46,6 +47,8 @@ class CheckStep(Step):
     CheckStep #problems { height: 1fr; display: none; margin-top: 1; }
     CheckStep #problem { height: 3; display: none; padding: 0 2; }
     CheckStep.-problems #problems, CheckStep.-problems #problem { display: block; }
+    CheckStep #peek { display: none; margin-top: 1; }
+    CheckStep.-peek #peek { display: block; }
     """
 
     def __init__(self, desk: Desk, path: Path, *, submit: bool = False) -> None:
@@ -63,6 +66,7 @@ class CheckStep(Step):
         self._verdict = Static("", classes="step-line", id="compose-verdict", markup=False)
         self._problems = VirtualTable(PROBLEM_COLUMNS, openable=False, id="problems")
         self._problem = Static("", id="problem", markup=False)
+        self._peek = RequestPeek(id="peek")
 
     def compose(self) -> ComposeResult:
         """What the check says, and the buttons."""
@@ -77,6 +81,7 @@ class CheckStep(Step):
             yield Button("Fix…  F", id="do-fix", compact=True)
             yield Button("Try  t", id="do-try_row", compact=True)
             yield Button("Edit  E", id="do-edit_request", compact=True)
+        yield self._peek
 
     def on_mount(self) -> None:
         """Check at once."""
@@ -88,14 +93,15 @@ class CheckStep(Step):
         return self._path
 
     @property
-    def report(self) -> CheckReport | None:
-        """What the check found, once it has."""
-        return self._report
+    def line(self) -> int:
+        """The line of the problem under the cursor, or of the request that is shown."""
+        # Blank lines are problems, so that without any the requests are the lines.
+        return self._problem_line or self._shown_line or 1
 
     @property
-    def line(self) -> int:
-        """The line of the problem under the cursor, else the first."""
-        return self._problem_line or 1
+    def _shown_line(self) -> int | None:
+        row = self._peek.row
+        return row.number if row is not None and self.has_class("-peek") else None
 
     @property
     def _problem_line(self) -> int | None:
@@ -116,6 +122,8 @@ class CheckStep(Step):
             return why_no_submit(report, self._fix)
         if report is not None and command_id == "try_row" and not report.rows:
             return "The file holds no requests."
+        if command_id == "next_preview" and self._shown_line is None:
+            return "No requests are shown."
         if command_id == "edit_request":
             # The pane does it: it opens another step.
             return ""
@@ -144,7 +152,7 @@ class CheckStep(Step):
         self._generation += 1
         self._report = self._estimate = None
         self._progress = (0, 0)
-        self.remove_class("-problems")
+        self.remove_class("-problems", "-peek")
         self._figures.update("")
         self._cost.update("")
         if self._timer is None:
@@ -246,6 +254,18 @@ class CheckStep(Step):
         source = ProblemSource(report, fixed=self._fix)
         self._problems.set_source(source)
         self.set_class(bool(source.row_count()), "-problems")
+        if not source.row_count() and report.rows and self.desk.engine is not None:
+            self._peek.look(self.desk.engine, self._path, self.desk.account)
+
+    @on(RequestPeek.Shown)
+    def _peek_shown(self, event: RequestPeek.Shown) -> None:
+        event.stop()
+        self.set_class(self._report is not None and not self.has_class("-problems"), "-peek")
+        self.post_message(self.Redrawn())
+
+    def do_next_preview(self) -> None:
+        """Show another of the three requests."""
+        self._peek.next_row()
 
     def _draw_buttons(self) -> None:
         for button in self.query(Button):
@@ -277,7 +297,7 @@ class CheckStep(Step):
 
     def do_try_row(self) -> None:
         """Send one request at once, and show its answer."""
-        self._try_line(self._problem_line)
+        self._try_line(self._problem_line or self._shown_line)
 
     @work(group="try-line", exclusive=True, exit_on_error=False)
     async def _try_line(self, number: int | None) -> None:

@@ -126,8 +126,13 @@ def first_text(
             kind = _KINDS.get(desk.engine.account(desk.account).provider, kind)
         except BatchdeckError:
             kind = "chat"
-    identifying = next((c for c in source.columns if c.lower() in ("id", "custom_id")), "")
-    return TemplateText(kind=kind, id=identifying)
+    return TemplateText(kind=kind, id=_identifying(source.columns))
+
+
+def _identifying(columns: tuple[str, ...]) -> str:
+    """The column that is called so; else a first one such as ``review_id``; else none."""
+    named = next((each for each in columns if each.lower() in ("id", "custom_id")), "")
+    return named or next((each for each in columns[:1] if each.lower().endswith("_id")), "")
 
 
 def _fits(text: TemplateText, source: Source) -> bool:

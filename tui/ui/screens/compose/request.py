@@ -94,6 +94,8 @@ class RequestStep(Step):
         self._file_name = name
         self._written: Path | None = None
         self._trouble = ""
+        self._kept = ""
+        self._warned = False
         self._title = Static("", classes="step-line", markup=False)
         self._state = Static("", classes="step-line", id="request-state", markup=False)
         self._area = JsonArea(_pretty(line), show_line_numbers=True, id="request-text")
@@ -110,6 +112,7 @@ class RequestStep(Step):
 
     def on_mount(self) -> None:
         """Begin with what is there."""
+        self._kept = self._area.text
         self._draw_title()
         self._judge()
 
@@ -126,15 +129,22 @@ class RequestStep(Step):
         self._area.focus()
 
     def go_back(self) -> bool:
-        """Leave the text."""
+        """Leave the text; what is not saved is not left without a word."""
         if self._area.has_focus:
-            self.query_one("#do-check", Button).focus()
+            # A button that is off takes no keys, and the text would keep them.
+            buttons = [button for button in self.query(Button) if not button.disabled]
+            self.screen.set_focus(buttons[0])
+            return True
+        if self._area.text != self._kept and not self._warned:
+            self._warned = True
+            self.app.notify("It is not saved: esc again leaves it", markup=False, timeout=3)
             return True
         return False
 
     @on(TextArea.Changed)
     def _typed(self, event: TextArea.Changed) -> None:
         event.stop()
+        self._warned = False
         self._judge()
 
     @on(PlainArea.TooLong)
@@ -198,14 +208,14 @@ class RequestStep(Step):
         except BatchdeckError as error:
             self._state.update(content([(f"✗ {one_line(error.message, 200)}", "bad")]))
             return
-        self._written = out
+        self._written, self._kept = out, self._area.text
         self._place = Place(out, None if another else number)
         if not another:
             self.post_message(self.Made(out, submit))
             return
         value = json.loads(line)
         value["custom_id"] = f"request-{number + 1}"
-        self._area.text = _pretty(json.dumps(value).encode())
+        self._area.text = self._kept = _pretty(json.dumps(value).encode())
         self._title.update(content([(f"Request {number + 1:,} of a new file", "muted")]))
         self._area.focus()
 

@@ -38,6 +38,9 @@ PAUSE = 0.15
 BESIDE_WIDTH = 108
 """Cells from which on the preview stands beside the form."""
 
+TALL, TALLER = 26, 46
+"""Lines of the step from which on the prompt has more of them."""
+
 
 class TemplateStep(Step):
     """A template for a source, with a preview that follows every key.
@@ -56,8 +59,8 @@ class TemplateStep(Step):
     TemplateStep.-tried #template-form { height: 2fr; }
     TemplateStep.-tried #preview { height: 3fr; }
     TemplateStep.-wide #template-body { layout: horizontal; }
-    TemplateStep.-wide #template-form { width: 5fr; height: 1fr; }
-    TemplateStep.-wide #preview { width: 6fr; height: 1fr; margin-left: 2; }
+    TemplateStep.-wide #template-form { width: 1fr; height: 1fr; }
+    TemplateStep.-wide #preview { width: 1fr; height: 1fr; margin-left: 2; }
     TemplateStep .step-buttons { margin-top: 0; }
     """
 
@@ -100,7 +103,8 @@ class TemplateStep(Step):
     def on_resize(self, event: events.Resize) -> None:
         """The preview beside the form where there is room."""
         self.set_class(event.size.width >= BESIDE_WIDTH, "-wide")
-        self._form.set_class(event.size.height >= 26, "-tall")
+        self._form.set_class(event.size.height >= TALL, "-tall")
+        self._form.set_class(event.size.height >= TALLER, "-taller")
 
     @property
     def text(self) -> TemplateText:
