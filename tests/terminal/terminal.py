@@ -87,6 +87,23 @@ class Terminal:
         code: int | None = self.child.exitstatus
         return code
 
+    def hang_up(self) -> None:
+        """Close the terminal, as a closed window or a lost connection does."""
+        self.child.ptyproc.fileobj.close()
+
+    def ended(self) -> int | None:
+        """Wait until the program ends that nobody looks at any more; its exit code.
+
+        Raises:
+            AssertionError: It is still running.
+        """
+        end = time.monotonic() + SECONDS
+        while self.child.isalive():
+            assert time.monotonic() < end, "still running, without a terminal"
+            time.sleep(0.05)
+        code: int | None = self.child.exitstatus
+        return code
+
     def kill(self) -> None:
         """End the program whatever it does."""
         self.child.close(force=True)

@@ -31,6 +31,7 @@ from tui.ui.themed import ThemedApp
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.driver import Driver
 
     from tui.engine.engine import Engine
     from tui.ui.bridge import EngineBridge
@@ -103,6 +104,15 @@ class BatchdeckApp(ThemedApp):
         from tui.ui.bridge import EngineBridge
 
         return EngineBridge(lambda: self.post_message(EngineChanged()), self.journal)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's driver for this machine; one that ends with its terminal where it can."""
+        chosen = super().get_driver_class()
+        if chosen.__name__ != "LinuxDriver":
+            return chosen
+        from tui.ui.hangup import TerminalDriver
+
+        return TerminalDriver
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""
@@ -307,6 +317,11 @@ class BatchdeckApp(ThemedApp):
 
     def _terminated(self) -> None:
         self._leave(130)
+
+    def hung_up(self) -> None:
+        """Store what is under way and leave: the terminal has gone, whatever signals came."""
+        if not self._leaving:
+            self._leave(130)
 
     @work(group="quit", exit_on_error=False)
     async def _leave(self, code: int) -> None:
