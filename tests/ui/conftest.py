@@ -13,6 +13,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.stacks import stacks
 from tests.ui.fakes import NOW, FakeEngine
 from tui.config import Config
 from tui.paths import Paths
@@ -80,15 +81,34 @@ async def running(
 
 
 async def until(pilot: BatchdeckPilot, ready: Callable[[], object], seconds: float = 20.0) -> None:
-    """Let the app run until something is so; fail when it does not happen."""
-    import asyncio
+    """Let the app run until something is so; fail when it does not happen.
 
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
+    Raises:
+        AssertionError: It is not so in time; the message has the screen, the widgets with
+            messages left to read, and what every task and thread is waiting for.
+    """
+    end = time.monotonic() + seconds
+    rounds = 0
     while not ready():
-        assert loop.time() < end, f"it did not happen:\n{screen_text(pilot.app)}"
+        assert time.monotonic() < end, (
+            f"it did not happen in {rounds} looks:\n{_state_of(pilot.app)}"
+        )
         await pilot.pause(0.01)
+        rounds += 1
     await pilot.pause()
+
+
+def _state_of(app: App[Any]) -> str:
+    """What may tell why something does not happen."""
+    busy = [
+        f"{node!r}: {node.message_queue_size}"
+        for node in [app, *app.screen.walk_children(with_self=True)]
+        if node.message_queue_size
+    ]
+    workers = [repr(worker) for worker in app.workers]
+    toasts = [str(note.message) for note in app._notifications]
+    parts = [screen_text(app), f"focus {app.focused!r}", *toasts, *busy, *workers, stacks()]
+    return "\n".join(parts)
 
 
 def screen_text(app: App[Any]) -> str:

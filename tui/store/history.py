@@ -152,19 +152,6 @@ class History:
         """The rows of a retry, in the order of the input."""
         return rows_of(self.database.read, batch_id)
 
-    def lines_before(self, batch: Batch, kind: str) -> int:
-        """Lines of a provider's file that earlier attempts in the same batch collected."""
-        lines = 0
-        while batch.native_of is not None:
-            batch = self.batch(batch.native_of)
-            found = self.database.read.execute(
-                "SELECT f.lines FROM files f JOIN batches b ON b.pk=f.batch"
-                " WHERE b.id=? AND f.kind=?",
-                (batch.id, kind),
-            ).fetchone()
-            lines += 0 if found is None else int(found[0])
-        return lines
-
     def unfinished(self) -> list[Batch]:
         """Batches on their way, running, or ended with results that are not collected."""
         return read_batches(
