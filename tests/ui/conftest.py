@@ -13,6 +13,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.patience import Patience
 from tests.stacks import stacks
 from tests.ui.fakes import NOW, FakeEngine
 from tui.config import Config
@@ -87,14 +88,10 @@ async def until(pilot: BatchdeckPilot, ready: Callable[[], object], seconds: flo
         AssertionError: It is not so in time; the message has the screen, the widgets with
             messages left to read, and what every task and thread is waiting for.
     """
-    end = time.monotonic() + seconds
-    rounds = 0
+    patience = Patience(seconds)
     while not ready():
-        assert time.monotonic() < end, (
-            f"it did not happen in {rounds} looks:\n{_state_of(pilot.app)}"
-        )
+        assert not patience.is_over, f"it did not happen in {patience}:\n{_state_of(pilot.app)}"
         await pilot.pause(0.01)
-        rounds += 1
     await pilot.pause()
 
 
