@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from textual.app import App
+from textual.notifications import Notification
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -18,6 +19,7 @@ from tests.stacks import stacks
 from tests.ui.fakes import NOW, FakeEngine
 from tui.config import Config
 from tui.paths import Paths
+from tui.ui import app as ui_app
 from tui.ui.app import BatchdeckApp
 
 BatchdeckPilot = Pilot[int]
@@ -32,6 +34,9 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setattr(Input, "_toggle_cursor", lambda self: None)
+    # A slow machine may look away for longer than a toast is shown, and between two presses.
+    monkeypatch.setattr(Notification, "time_left", 3600.0)
+    monkeypatch.setattr(ui_app, "AGAIN_SECONDS", 3600.0)
 
 
 @pytest.fixture
