@@ -115,7 +115,7 @@ class History:
             UnknownJobError: None fits, or several do.
         """
         read = self.database.read
-        for where in ("id=?", "name=?", "substr(id, 1, length(?1))=?1"):
+        for where in ("id=?", "name=?", "instr(id, ?)=1"):
             found = read_jobs(read, where, (reference,)) if reference else []
             if len(found) == 1:
                 return found[0]
