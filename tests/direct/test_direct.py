@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import Patience
 from tests.providers_loop.serving import sandbox
+from tests.stacks import stacks
 from tui.core.jobs import Job
 from tui.core.outcome import Outcome
 from tui.core.status import BatchStatus
@@ -26,18 +28,19 @@ async def sent(engine: Engine, path: Path, **options: str) -> Job:
 
 
 async def ended(engine: Engine, job_id: str) -> Job:
-    try:
-        async with asyncio.timeout(20):
-            await engine.wait([job_id])
-    except TimeoutError:
-        raise AssertionError(engine.history.document(job_id)) from None
+    waiting = asyncio.create_task(engine.wait([job_id]))
+    await until(waiting.done, lambda: engine.history.document(job_id))
+    await waiting
     return engine.history.job(job_id)
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
+async def until(
+    condition: Callable[[], object], tell: Callable[[], object] = lambda: "it did not happen"
+) -> None:
+    patience = Patience(20)
+    while not condition():
+        assert not patience.is_over, f"{tell()}, in {patience}\n{stacks()}"
+        await asyncio.sleep(0.01)
 
 
 async def test_every_row_gets_its_answer(opened: Opener, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.fakes.loop import JumpingLoop
-from tests.fakes.provider import FakeDialect, FakeProvider
+from tests.fakes.provider import FakeBatch, FakeDialect, FakeProvider
 from tui.config import Config
 from tui.core.counts import Counts
 from tui.core.jobs import Job
@@ -92,6 +92,12 @@ class Bench:
         """A job of requests with these texts, nothing sent."""
         file = write_requests(self.folder / "requests.jsonl", texts or ("hello", "world"))
         return await engine.import_file(file, name=name)
+
+    async def sent(self, engine: Engine, *texts: str) -> tuple[Job, FakeBatch]:
+        """A job that was sent, and the only batch that the provider has."""
+        job = await self.imported(engine, *texts)
+        await engine.submit(job.id)
+        return job, self.provider.only()
 
     async def done(self, engine: Engine, *texts: str) -> Job:
         """A job that was sent, has ended and is collected."""

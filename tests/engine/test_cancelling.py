@@ -13,6 +13,7 @@ from tests.fakes.provider import Lost
 from tui.config import Config
 from tui.core.counts import RemoteCounts
 from tui.core.outcome import Outcome
+from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus, Submission
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError, RequestRefusedError, UnreachableError, UsageError
@@ -25,9 +26,7 @@ def test_rows_that_are_done_stay(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, "a", "b", "c")
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, "a", "b", "c")
             bench.provider.run(remote)
             output = remote.output or b""
             remote.output = output.split(b"\n")[0] + b"\n"
@@ -312,5 +311,34 @@ def test_a_cancel_that_was_refused_is_not_tried_behind_the_back(tmp_path: Path) 
             await asyncio.sleep(2000)
             assert engine.history.job(job.id).status is BatchStatus.IN_PROGRESS
             assert bench.provider.calls["cancel"] == 1
+
+    run(test)
+
+
+def test_an_answer_that_is_older_than_the_cancel_does_not_undo_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job, remote = await bench.sent(engine)
+            remote.counts = RemoteCounts(total=2, completed=1, failed=0)
+            retrieve = bench.dialect.retrieve
+            seen: list[BatchStatus] = []
+
+            async def slowly(batch_id: str) -> RemoteBatch:
+                answer = await retrieve(batch_id)
+                monkeypatch.undo()
+                # A person cancels while the answer of a poll is on its way.
+                seen.append((await engine.cancel(job.id)).status)
+                engine.events.subscribe(lambda _: seen.append(engine.history.job(job.id).status))
+                return answer
+
+            monkeypatch.setattr(bench.dialect, "retrieve", slowly)
+            await engine.wait([job.id])
+            assert seen[0] is BatchStatus.CANCELLING
+            assert BatchStatus.IN_PROGRESS not in seen
+            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
 
     run(test)

@@ -78,9 +78,7 @@ def test_a_last_line_without_an_end(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, "a", "b")
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, "a", "b")
             bench.provider.run(remote)
             remote.output = (remote.output or b"").rstrip(b"\n")
             bench.provider.fault("download", Broken(len(remote.output) - 3))
@@ -96,9 +94,7 @@ def test_rows_come_while_the_batch_runs(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop, Capabilities(partial_results=True), by_lines=True)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, *["x"] * 4)
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, *["x"] * 4)
             lines = [good_line(f"r{number}", "\u2028") + b"\n" for number in (2, 0, 3, 1)]
             remote.growing = True
             from tui.core.counts import RemoteCounts
@@ -242,9 +238,7 @@ def test_files_that_lack_rows_stay_until_new_ones_come(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, "a", "b", "c")
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, "a", "b", "c")
             bench.provider.run(remote)
             whole = remote.output or b""
             remote.output = b"".join(whole.splitlines(keepends=True)[:2])
@@ -267,9 +261,7 @@ def test_a_batch_that_goes_on_after_it_was_collected(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, "a", "b", "c")
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, "a", "b", "c")
             remote.status = BatchStatus.CANCELLED
             remote.output = good_line("r1", "first") + b"\n"
             await engine.wait([job.id])
@@ -307,9 +299,7 @@ def test_results_that_name_rows_twice_or_strangers(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, "a", "b")
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, "a", "b")
             bench.provider.run(remote)
             line = good_line("r0", "twice") + b"\n"
             remote.output = line + line + good_line("x", "?") + b"\n\n<html>\n" + line

@@ -72,17 +72,21 @@ def test_a_submit_is_told_of_before_it_is_on_the_wire_and_when_it_is_over(tmp_pa
     run(test)
 
 
-@pytest.mark.parametrize("metadata", [True, False])
+@pytest.mark.parametrize(
+    "can",
+    [Capabilities(), Capabilities(metadata=False), Capabilities(uploads=False)],
+    ids=["metadata and files", "files", "metadata"],
+)
 @pytest.mark.parametrize(
     "fault", [Lost(), None], ids=["answer lost after it was done", "nothing was done"]
 )
 def test_a_create_without_an_answer_is_looked_up(
-    tmp_path: Path, fault: Exception | None, metadata: bool
+    tmp_path: Path, fault: Exception | None, can: Capabilities
 ) -> None:
     """Known by the intent in its metadata, or by its own input file; else created again."""
 
     async def test(loop: JumpingLoop) -> None:
-        bench = Bench(tmp_path, loop, Capabilities(metadata=metadata))
+        bench = Bench(tmp_path, loop, can)
         bench.provider.fault("create", fault or AnswerLostError("nobody knows"))
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "b")
@@ -236,6 +240,23 @@ def test_a_clock_that_is_off_does_not_pay_twice(tmp_path: Path, hours: int, name
                 with pytest.raises(AnswerLostError, match="not certain"):
                     await engine.submit(job.id)
         assert bench.provider.calls["create"] == 1
+
+    run(test)
+
+
+def test_a_clock_that_is_off_is_doubted_beside_newer_batches_too(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(uploads=False, metadata=False))
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            other = await bench.imported(engine, "x", "y", "z")
+            await engine.submit(other.id)
+            bench.provider.clock = lambda: loop.clock() - 13 * 3600
+            bench.provider.fault("create", Lost())
+            job = await bench.imported(engine)
+            with pytest.raises(AnswerLostError, match="not certain"):
+                await engine.submit(job.id)
+        assert bench.provider.calls["create"] == 2
 
     run(test)
 

@@ -230,9 +230,7 @@ def test_a_status_that_nobody_knows_is_watched_on(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine)
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine)
             remote.status = BatchStatus.UNKNOWN
             await asyncio.sleep(30)
             assert engine.history.job(job.id).status is BatchStatus.UNKNOWN
@@ -248,9 +246,7 @@ def test_a_batch_that_becomes_active_again_before_it_is_collected(tmp_path: Path
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine)
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine)
             remote.status = BatchStatus.COMPLETED
             remote.counts = RemoteCounts(total=2, completed=2, failed=0)
             await asyncio.sleep(0.4)
@@ -278,9 +274,7 @@ def test_a_result_file_that_is_named_late(
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, "good", "fail", "good")
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, "good", "fail", "good")
             bench.provider.run(remote)
             remote.status = status
             output, remote.output = remote.output, None
@@ -302,9 +296,7 @@ def test_a_result_file_that_is_never_named(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine)
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine)
             bench.provider.run(remote)
             output, remote.output = remote.output, None
             await engine.wait([job.id])
@@ -322,9 +314,7 @@ def test_a_batch_that_failed_as_a_whole(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine)
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine)
             remote.status = BatchStatus.FAILED
             remote.issues = (
                 BatchIssue(code="invalid_json_line", message="Not JSON", line=2),
@@ -347,9 +337,7 @@ def test_a_batch_that_failed_for_one_line_blames_that_row(tmp_path: Path) -> Non
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine, "a", "b", "c")
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine, "a", "b", "c")
             remote.status = BatchStatus.FAILED
             remote.issues = (BatchIssue(code="model_mismatch", message="Other model", line=2),)
             await engine.wait([job.id])
@@ -404,9 +392,7 @@ def test_a_batch_that_failed_for_a_full_queue_is_sent_again(tmp_path: Path) -> N
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine() as engine:
-            job = await bench.imported(engine)
-            await engine.submit(job.id)
-            remote = bench.provider.only()
+            job, remote = await bench.sent(engine)
             remote.status = BatchStatus.FAILED
             remote.issues = (BatchIssue(code="token_limit_exceeded", message="Enqueued"),)
             waited = asyncio.create_task(engine.wait([job.id]))

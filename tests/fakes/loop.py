@@ -7,8 +7,10 @@ There must be no sockets but the loop's own: waiting for one would not count as 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -65,6 +67,8 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
+        self._threads = ThreadPoolExecutor(thread_name_prefix="jumping")
+        self.set_default_executor(self._threads)
 
     def time(self) -> float:
         return self._jumping.now
@@ -90,13 +94,22 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         self._jumping.busy += 1
+        if executor is None:
+            executor = self._threads
+        working = executor.submit(func, *args)
+        future = asyncio.wrap_future(working, loop=self)
+        # Whoever waits for it may be cancelled; the thread works on all the same, and what it
+        # does takes time in which nothing else becomes due.
+        working.add_done_callback(self._worked)
+        return future
 
-        def done(_: asyncio.Future[T]) -> None:
+    def _worked(self, _: object) -> None:
+        def done() -> None:
             self._jumping.busy -= 1
 
-        future = super().run_in_executor(executor, func, *args)
-        future.add_done_callback(done)
-        return future
+        # After the end nobody counts any more.
+        with contextlib.suppress(RuntimeError):
+            self.call_soon_threadsafe(done)
 
 
 def clock() -> float:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.store.bench import Desk
 from tui.paths import Paths
+from tui.store import leases
 from tui.store.leases import claim, release, renew
 
 
@@ -64,3 +65,26 @@ def test_a_batch_that_is_gone_cannot_be_claimed(desk: Desk) -> None:
     assert not claim(desk.database, "none", 100.0, 30.0)
     release(desk.database, ["none"])
     renew(desk.database, ["none"], 1.0)
+
+
+@pytest.mark.parametrize("act", ["renewed", "taken by a third"])
+def test_a_lease_that_changes_hands_between_look_and_claim_is_not_taken(
+    desk: Desk, batch: str, paths: Paths, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """The holder seems dead when it is looked at, and is quicker than the one who looks."""
+    other, third = Desk(paths), Desk(paths)
+    assert claim(other.database, batch, 100.0, 30.0)
+
+    def dead(owner: str) -> bool:
+        monkeypatch.undo()
+        if act == "renewed":
+            renew(other.database, [batch], 160.0)
+        else:
+            release(other.database, [batch])
+            assert claim(third.database, batch, 100.0, 30.0)
+        return False
+
+    monkeypatch.setattr(leases, "_alive", dead)
+    assert not claim(desk.database, batch, 100.0, 30.0)
+    for one in (other, third):
+        one.history.close()

@@ -15,6 +15,7 @@ from tui.core.status import BatchStatus, Submission
 from tui.errors import UsageError
 from tui.store.batches import abandon, begin_retry, give_up_rows, rows_of
 from tui.store.files import begin_anew
+from tui.store.indexing import ResultIndexer
 from tui.store.jobs import update_batch
 
 GONE = RowError(code="missing", message="No result line speaks of this row", retryable=True)
@@ -207,6 +208,32 @@ def test_a_file_fetched_again_leaves_a_retried_row_waiting(desk: Desk) -> None:
     attempts = desk.history.row(job, 0).attempts
     assert [attempt.row.preview for attempt in attempts] == ["two", "again"]
     assert b"again" in attempts[1].line
+    desk.adds_up(job)
+
+
+def test_of_equal_lines_of_a_row_the_first_counts(desk: Desk) -> None:
+    """Also where lines that are alike in other ways are stored together."""
+    job = desk.job(["a", "b"])
+    batch = desk.batch(job)
+    other = line("b", text="first").replace(b'"model": "m"', b'"model": "k"')
+    desk.results(batch, [line("a"), other, line("b", text="second")])
+    row = desk.rows(job)[1]
+    assert (row.preview, row.model) == ("first", "k")
+    assert desk.history.strays(job).duplicate == 1
+    desk.adds_up(job)
+
+
+def test_a_file_that_repeats_rows_of_others_speaks_only_of_its_own(desk: Desk) -> None:
+    """A provider that runs rows again in place sends the file of the whole batch once more."""
+    job = desk.job(["a", "b"])
+    first = [line("a"), line("b", Outcome.FAILED)]
+    desk.results(desk.batch(job), first)
+    second = retry(desk, job, [1])
+    file = desk.write(second, line("a", text="repeated") + b"\n" + line("b") + b"\n")
+    only = frozenset(rows_of(desk.database.read, second.id))
+    ResultIndexer(desk.database, second.id, file, only=only).run(complete=True)
+    assert [len(desk.history.row(job, seq).attempts) for seq in (0, 1)] == [1, 2]
+    assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
     desk.adds_up(job)
 
 

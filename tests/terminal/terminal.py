@@ -12,8 +12,10 @@ from pathlib import Path
 import pexpect
 import pyte
 
+from tests.patience import Patience
+
 SECONDS = 40.0
-"""How long anything may take; a slow machine is no failure."""
+"""How long anything may take; a machine with other work is no failure."""
 
 
 class Terminal:
@@ -69,9 +71,9 @@ class Terminal:
         Raises:
             AssertionError: It did not become so in time; the screen is in the message.
         """
-        end = time.monotonic() + SECONDS
+        patience = self._patience()
         while not ready(self.text):
-            assert time.monotonic() < end, f"not in time:\n{self.text}"
+            assert not patience.is_over, f"not in {patience}:\n{self.text}"
             self._read()
 
     def see(self, *words: str) -> None:
@@ -84,9 +86,9 @@ class Terminal:
 
     def end(self) -> int | None:
         """Read on until the program ends; its exit code."""
-        end = time.monotonic() + SECONDS
+        patience = self._patience()
         while self.child.isalive():
-            assert time.monotonic() < end, f"still running:\n{self.text}"
+            assert not patience.is_over, f"still running after {patience}:\n{self.text}"
             self._read()
         self._read()
         self.child.close()
@@ -98,9 +100,25 @@ class Terminal:
         self.child.ptyproc.fileobj.close()
         self.child.closed = self.child.ptyproc.closed = True
 
+    def ended(self) -> int | None:
+        """Wait until the program ends that nobody looks at any more; its exit code.
+
+        Raises:
+            AssertionError: It is still running.
+        """
+        patience = self._patience()
+        while self.child.isalive():
+            assert not patience.is_over, f"still running, without a terminal, after {patience}"
+            time.sleep(0.05)
+        code: int | None = self.child.exitstatus
+        return code
+
     def kill(self) -> None:
         """End the program whatever it does."""
         self.child.close(force=True)
+
+    def _patience(self) -> Patience:
+        return Patience(SECONDS, self.child.pid)
 
     def _read(self) -> None:
         try:

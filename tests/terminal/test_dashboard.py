@@ -82,6 +82,17 @@ def test_a_signal_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     assert b"\x1b[?1000l" in tail
 
 
+def test_a_closed_terminal_ends_it(tmp_path: Path) -> None:
+    """What it draws from then on goes nowhere, and nothing waits for it."""
+    terminal = Terminal("--demo", home=tmp_path)
+    try:
+        terminal.see("reviews-week-46", "in progress")
+        terminal.close_window()
+        assert terminal.ended() == 130
+    finally:
+        terminal.kill()
+
+
 def test_a_file_can_be_named_at_the_start(tmp_path: Path, requests: Path) -> None:
     terminal = Terminal(
         str(requests), home=tmp_path, more={"BATCHDECK_HOME": str(tmp_path / "home")}

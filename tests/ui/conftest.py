@@ -10,12 +10,16 @@ from typing import Any, cast
 
 import pytest
 from textual.app import App
+from textual.notifications import Notification
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.patience import Patience
+from tests.stacks import stacks
 from tests.ui.fakes import NOW, FakeEngine
 from tui.config import Config
 from tui.paths import Paths
+from tui.ui import app as ui_app
 from tui.ui.app import BatchdeckApp
 
 BatchdeckPilot = Pilot[int]
@@ -30,6 +34,9 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setattr(Input, "_toggle_cursor", lambda self: None)
+    # A slow machine may look away for longer than a toast is shown, and between two presses.
+    monkeypatch.setattr(Notification, "time_left", 3600.0)
+    monkeypatch.setattr(ui_app, "AGAIN_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -86,15 +93,30 @@ async def running(
 
 
 async def until(pilot: BatchdeckPilot, ready: Callable[[], object], seconds: float = 20.0) -> None:
-    """Let the app run until something is so; fail when it does not happen."""
-    import asyncio
+    """Let the app run until something is so; fail when it does not happen.
 
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
+    Raises:
+        AssertionError: It is not so in time; the message has the screen, the widgets with
+            messages left to read, and what every task and thread is waiting for.
+    """
+    patience = Patience(seconds)
     while not ready():
-        assert loop.time() < end, f"it did not happen:\n{screen_text(pilot.app)}"
+        assert not patience.is_over, f"it did not happen in {patience}:\n{_state_of(pilot.app)}"
         await pilot.pause(0.01)
     await pilot.pause()
+
+
+def _state_of(app: App[Any]) -> str:
+    """What may tell why something does not happen."""
+    busy = [
+        f"{node!r}: {node.message_queue_size}"
+        for node in [app, *app.screen.walk_children(with_self=True)]
+        if node.message_queue_size
+    ]
+    workers = [repr(worker) for worker in app.workers]
+    toasts = [str(note.message) for note in app._notifications]
+    parts = [screen_text(app), f"focus {app.focused!r}", *toasts, *busy, *workers, stacks()]
+    return "\n".join(parts)
 
 
 def screen_text(app: App[Any]) -> str:

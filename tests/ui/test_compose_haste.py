@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from textual.events import Key
 from textual.keys import _character_to_key
 from textual.widgets import Input
 
+from tests.engine.bench import write_requests
 from tests.ui.conftest import real_app, running, screen_text, until
+from tui.compose.report import CheckReport
 from tui.compose.sources.source import Source
 from tui.engine.events import JobDeleted, JobImported
 from tui.paths import Paths
 from tui.ui.screens.compose import opening
+from tui.ui.screens.compose.check import CheckStep
 from tui.ui.screens.compose.template import TemplateStep
 from tui.ui.signals import EngineChanged
 
@@ -72,3 +76,25 @@ async def test_a_path_that_comes_in_one_breath_is_typed_whole(paths: Paths) -> N
         source = app.main.compose_pane.query_one("#compose-source", Input)
         await until(pilot, lambda: source.value == typed)
         await until(pilot, lambda: "does not exist" in " ".join(screen_text(app).split()))
+
+
+async def test_a_check_that_ends_at_once_leaves_the_keys_at_submit(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_requests(tmp_path / "two.jsonl", ["a", "b"])
+    app = real_app(paths, open_file=file)
+    async with running(app, (120, 36)) as pilot:
+        pane = app.main.compose_pane
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")
+        step = pane.step
+        assert isinstance(step, CheckStep) and app.engine is not None
+        report = await app.engine.check(file)
+
+        async def check(*_: Any, **__: Any) -> CheckReport:
+            return report
+
+        monkeypatch.setattr(app.engine, "check", check)
+        app.screen.set_focus(pane)
+        step.do_check()
+        step.focus_first()
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")

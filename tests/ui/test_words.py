@@ -22,7 +22,7 @@ from tui.core.status import BatchStatus
 from tui.ui import formatting
 from tui.ui.board import Board, Pace
 from tui.ui.differences import pinpointed
-from tui.ui.endings import describe_endings
+from tui.ui.endings import describe_jobs, ended_jobs
 from tui.ui.rowquery import RowQuery
 from tui.ui.rowtext import CAP, read_attempt, read_request
 from tui.ui.sample import ROWS, write_sample
@@ -211,12 +211,15 @@ def test_the_board_counts_what_the_provider_is_done_with() -> None:
 def test_endings_are_one_note() -> None:
     history = FakeHistory()
     history.add(a_job(1), a_job(2))
-    assert describe_endings(history, {}) is None
-    assert describe_endings(history, {"gone": "completed"}) is None
-    one = describe_endings(history, {"job0000001": "completed"})
-    assert one == ("reviews 1: 980 of 1,000 answered, 20 not", False)
-    two = describe_endings(history, {"job0000001": "completed", "job0000002": "completed"})
-    assert two == ("2 jobs ended, 40 rows without an answer", False)
+
+    def note(*ids: str) -> tuple[str, bool] | None:
+        return describe_jobs(ended_jobs(history, dict.fromkeys(ids, "completed")))
+
+    assert note() is None
+    assert note("gone") is None
+    assert note("job0000001") == ("reviews 1: 980 of 1,000 answered, 20 not", False)
+    both = ("2 jobs ended, 40 rows without an answer", False)
+    assert note("job0000001", "job0000002") == both
 
 
 def test_a_query_is_changed_by_keys() -> None:

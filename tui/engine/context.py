@@ -21,7 +21,7 @@ from tui.errors import BatchdeckError, UsageError
 from tui.logs import LOGGER
 from tui.paths import Paths
 from tui.store.history import History
-from tui.store.jobs import batch_pk, note, update_batch
+from tui.store.jobs import batch_pk, note, status_of, update_batch
 from tui.store.leases import why_not_ours
 from tui.store.samples import keep_sample
 
@@ -31,6 +31,10 @@ KILL_VARIABLE = "BATCHDECK_KILL_AT"
 """Fault tests put the name of a step here; the program then dies there, by SIGKILL.
 
 ``name:2`` lets it pass once and dies at the second time."""
+
+
+class OutdatedError(Exception):
+    """What the provider said of a batch is older than what was stored of it meanwhile."""
 
 
 class NotOursError(UsageError):
@@ -88,6 +92,7 @@ class Context:
         remark: str = "",
         durable: bool = True,
         fenced: bool = False,
+        asked: Batch | None = None,
     ) -> Batch:
         """Store changes of a batch, off the event loop, and give it back as it is now.
 
@@ -97,8 +102,10 @@ class Context:
             remark: A line for the job's timeline.
             durable: Outlive a power cut: for what is written around a wire step.
             fenced: Only while this program may send the batch: before a step that costs money.
+            asked: The batch as it was when the provider was asked for what is stored now.
 
         Raises:
+            OutdatedError: It has another status than when it was asked for, as after a cancel.
             NotOursError: Another program holds the batch, or a person has cancelled it.
             UnknownJobError: The batch is gone, with its job.
         """
@@ -108,6 +115,11 @@ class Context:
             with database.write(durable=durable) as connection:
                 if fenced and (reason := why_not_ours(database, connection, batch_id)):
                     raise NotOursError(reason)
+                if asked is not None and status_of(connection, batch_id) != (
+                    asked.status,
+                    asked.raw_status,
+                ):
+                    raise OutdatedError
                 update_batch(connection, batch_id, changes)
                 pk, job = batch_pk(connection, batch_id)
                 counts = changes.get("remote_counts")

@@ -15,7 +15,7 @@ from tui.core.remote import RemoteBatch
 from tui.core.status import BatchStatus, Submission, is_terminal, status_words
 from tui.engine.canceller import finish_cancelling, is_left_to_us
 from tui.engine.collector import Collector
-from tui.engine.context import Context
+from tui.engine.context import Context, OutdatedError
 from tui.engine.direct import DirectRunner
 from tui.engine.events import BatchEnded, CountsChanged, StatusChanged
 from tui.engine.native import rebased
@@ -95,7 +95,11 @@ class Poller:
             error.hint = "Cancel it to give its rows back, if the provider has lost it for good."
             raise
         context.reach("polled")
-        changed = await self._store(batch, remote)
+        try:
+            changed = await self._store(batch, remote, asked=batch)
+        except OutdatedError:
+            # Cancelled while the answer was on its way: that must not say that it runs on.
+            return Step(over=False, pause=self.shortest(batch))
         if is_terminal(remote.status):
             over = await self._end(dialect, batch, remote)
             return Step(over=over, pause=self.shortest(batch))
@@ -116,7 +120,11 @@ class Poller:
                 await self._run_here(dialect, batch)
             return
         remote = await self._retrieve(dialect, batch, {})
-        await self._store(batch, remote)
+        try:
+            await self._store(batch, remote, asked=batch)
+        except OutdatedError:
+            remote = await self._retrieve(dialect, batch, {})
+            await self._store(batch, remote)
         if is_terminal(remote.status):
             await self._end(dialect, batch, remote)
         elif dialect.capabilities.partial_results:
@@ -149,8 +157,14 @@ class Poller:
             remote = rebased(batch, self._context.history.batch(batch.native_of), remote)
         return remote
 
-    async def _store(self, batch: Batch, remote: RemoteBatch) -> bool:
-        """Keep what the provider says; was any of it new?"""
+    async def _store(
+        self, batch: Batch, remote: RemoteBatch, *, asked: Batch | None = None
+    ) -> bool:
+        """Keep what the provider says; was any of it new?
+
+        Raises:
+            OutdatedError: Since it was ``asked`` for, another status was stored.
+        """
         context = self._context
         status_changed = (remote.status, remote.raw_status) != (batch.status, batch.raw_status)
         counts_changed = remote.counts != batch.remote_counts
@@ -177,7 +191,7 @@ class Poller:
         remark = ""
         if status_changed:
             remark = status_words(remote.status, remote.raw_status)
-        await context.update(batch.id, changes, remark=remark, durable=False)
+        await context.update(batch.id, changes, remark=remark, durable=False, asked=asked)
         if status_changed:
             context.publish(
                 StatusChanged(

@@ -115,7 +115,7 @@ class History:
             UnknownJobError: None fits, or several do.
         """
         read = self.database.read
-        for where in ("id=?", "name=?", "substr(id, 1, length(?1))=?1"):
+        for where in ("id=?", "name=?", "instr(id, ?)=1"):
             found = read_jobs(read, where, (reference,)) if reference else []
             if len(found) == 1:
                 return found[0]
@@ -151,19 +151,6 @@ class History:
     def rows_of(self, batch_id: str) -> list[int]:
         """The rows of a retry, in the order of the input."""
         return rows_of(self.database.read, batch_id)
-
-    def lines_before(self, batch: Batch, kind: str) -> int:
-        """Lines of a provider's file that earlier attempts in the same batch collected."""
-        lines = 0
-        while batch.native_of is not None:
-            batch = self.batch(batch.native_of)
-            found = self.database.read.execute(
-                "SELECT f.lines FROM files f JOIN batches b ON b.pk=f.batch"
-                " WHERE b.id=? AND f.kind=?",
-                (batch.id, kind),
-            ).fetchone()
-            lines += 0 if found is None else int(found[0])
-        return lines
 
     def unfinished(self) -> list[Batch]:
         """Batches on their way, running, or ended with results that are not collected."""

@@ -91,6 +91,14 @@ def insert_batch(connection: sqlite3.Connection, batch: Batch, job_pk: int) -> i
     return int(cursor.lastrowid or 0)
 
 
+def status_of(connection: sqlite3.Connection, batch_id: str) -> tuple[str, str] | None:
+    """The status of a batch and the provider's own word for it; ``None`` when it is gone."""
+    row: tuple[str, str] | None = connection.execute(
+        "SELECT status, raw_status FROM batches WHERE id=?", (batch_id,)
+    ).fetchone()
+    return row
+
+
 def update_batch(connection: sqlite3.Connection, batch_id: str, changes: dict[str, Any]) -> None:
     """Change some fields of a batch, and with them the status and the end of its job.
 

@@ -19,18 +19,13 @@ class JobReader(Protocol):
         ...
 
 
-def describe_endings(history: JobReader, ended: Mapping[str, str]) -> tuple[str, bool] | None:
-    """A note about jobs that ended, and whether all went well; ``None`` without any.
+def ended_jobs(history: JobReader, ended: Mapping[str, str]) -> list[Job]:
+    """The jobs of batches that ended, as far as they are there and nothing of them goes on.
 
     Args:
         history: Where the jobs are read.
         ended: Job id to the status that its batch ended with.
     """
-    return describe_jobs(ended_jobs(history, ended))
-
-
-def ended_jobs(history: JobReader, ended: Mapping[str, str]) -> list[Job]:
-    """The jobs of batches that ended, as far as they are there and nothing of them goes on."""
     jobs: list[Job] = []
     for job_id in ended:
         try:

@@ -93,10 +93,6 @@ class FilterLine(Horizontal):
         if not self.is_editing:
             self.edit()
 
-    def show_busy(self) -> None:
-        """Say that rows are being looked through."""
-        self._count.update(content([("looking … ", "live")]), layout=False)
-
     @property
     def text(self) -> str:
         """What is looked for."""

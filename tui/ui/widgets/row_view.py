@@ -127,11 +127,6 @@ class RowView(TellsFailures, Vertical):
         return self._detail
 
     @property
-    def request_reading(self) -> Reading | None:
-        """The request that is shown."""
-        return None if self._drawing is None else self._drawing.request.reading
-
-    @property
     def answer_reading(self) -> Reading | None:
         """The answer that is shown."""
         return None if self._drawing is None else self._drawing.answer.reading

@@ -131,10 +131,9 @@ class CheckStep(Step):
 
     def focus_first(self) -> None:
         """To the button that sends, else to what is wrong."""
-        if self.query_one("#do-submit", Button).disabled:
-            self._problems.focus()
-        else:
-            self.query_one("#do-submit", Button).focus()
+        button = self.query_one("#do-submit", Button)
+        # At once: a check that ends before focus() has come about would not see it.
+        self.screen.set_focus(self._problems if button.disabled else button)
 
     def go_back(self) -> bool:
         """Stop a check that runs."""
@@ -198,7 +197,7 @@ class CheckStep(Step):
             self._draw_report()
             self._price(generation)
         self._draw_buttons()
-        if self._problems.has_focus:
+        if self.is_attached and self.screen.focused is self._problems:
             # It had the keys because nothing could be sent yet.
             self.focus_first()
         if self._submit and report is not None and not self.why_not("submit"):
