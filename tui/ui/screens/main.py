@@ -18,6 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from tui.ui.commands import Scope, bindings
+from tui.ui.room import HEIGHTS, VERY_WIDE, WIDE, WIDTHS
 from tui.ui.signals import Changes, JobHighlighted, JobOpened, RowFilled
 from tui.ui.tones import content
 from tui.ui.widgets.top_bar import TopBar
@@ -36,18 +37,6 @@ if TYPE_CHECKING:
 # jobs the second; the others follow when both are there.
 
 PaneName = Literal["compose", "batches", "results"]
-
-WIDE = 140
-"""Columns from which on Batches and Results stand side by side."""
-
-VERY_WIDE = 180
-"""Columns from which on the list of jobs stays beside a row that is read."""
-
-WIDTHS = [(0, "-tiny"), (60, "-narrow"), (100, "-medium"), (WIDE, "-wide")]
-"""Columns from which on the screen has a class."""
-
-HEIGHTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
-"""Lines from which on the screen has a class; ``-tall`` has room for strips and previews."""
 
 FOLLOW_PAUSE = 0.12
 """Seconds for which the cursor rests on a job before its rows are shown beside it."""
