@@ -139,6 +139,30 @@ def test_a_file_that_was_lost_here_is_fetched_again(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_file_that_lost_its_end_here_is_fetched_anew(tmp_path: Path) -> None:
+    """A power cut may take what was written last, and the history know it all the same."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(partial_results=True))
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job, remote = await bench.sent(engine, *["x"] * 4)
+            bench.provider.advance(remote, 2)
+            await until(lambda: adds_up(engine, job.id).succeeded == 2)
+            (batch,) = engine.history.batches(job.id)
+            path = bench.paths.job_folder(job.id) / f"{batch.id}.output.jsonl"
+            os.truncate(path, path.stat().st_size // 3)
+            bench.provider.run(remote)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 4
+            assert path.read_bytes() == remote.output
+            for seq in range(4):
+                (attempt,) = engine.history.row(job.id, seq).attempts
+                assert f'"r{seq}"'.encode() in attempt.line
+
+    run(test)
+
+
 def test_a_disk_that_takes_only_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = growing._opened
 

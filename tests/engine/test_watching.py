@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from tui.errors import (
     HistoryError,
     KeyRefusedError,
     ProviderError,
+    QuotaError,
     RequestRefusedError,
     UnreachableError,
 )
@@ -94,6 +97,70 @@ def test_retry_after_is_respected(tmp_path: Path) -> None:
             await test(loop)
 
         run(again)
+
+
+def test_retry_after_outlives_being_woken(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("retrieve", ProviderError("slow", status=429, retry_after=100.0))
+        polls: list[float] = []
+        bench.provider.when_called["retrieve"] = lambda: polls.append(loop.time())
+        async with bench.engine() as engine:
+            job, _ = await bench.sent(engine)
+            await until(lambda: polls)
+            await asyncio.sleep(1)
+            # As when another program has written, or another batch of the account has ended.
+            engine._watcher.adopt(engine.history.batches(job.id))
+            await engine.wait([job.id])
+        assert polls[1] - polls[0] >= 90.0
+
+    run(test)
+
+
+def test_the_end_of_a_batch_makes_room_for_one_that_waits(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        creates: list[float] = []
+        async with bench.engine() as engine:
+            first, remote = await bench.sent(engine)
+            bench.provider.fault("create", *[QuotaError("queue is full")] * 100)
+            bench.provider.when_called["create"] = lambda: creates.append(loop.time())
+            second = await bench.imported(engine, name="second")
+            await engine.submit(second.id, patient=True)
+            # The longer it waits, the more seldom it tries.
+            await until(lambda: len(creates) > 1 and creates[-1] - creates[-2] > 60)
+            bench.provider.faults["create"].clear()
+            bench.provider.run(remote)
+            await until(lambda: engine.history.job(first.id).status is BatchStatus.COMPLETED)
+            ended = loop.time()
+            await until(lambda: len(bench.provider.batches) == 2)
+            assert creates[-1] - ended < 5
+
+    run(test)
+
+
+def test_a_batch_that_another_program_went_on_with_is_taken_back_when_that_one_is_gone(
+    tmp_path: Path,
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("create", *[QuotaError("queue is full")] * 3)
+        async with bench.engine() as engine, asyncio.timeout(7200):
+            job = await bench.imported(engine)
+            await engine.submit(job.id, patient=True)
+            await until(lambda: engine._watcher._held)
+            other = f"{socket.gethostname()}:{os.getpid()}:other"
+            with engine.history.database.write() as connection:
+                connection.execute(
+                    "UPDATE batches SET lease_owner=?, lease_until=?", (other, loop.clock() + 600)
+                )
+            stolen = loop.time()
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
+            assert loop.time() - stolen > 600
+
+    run(test)
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_polls(tmp_path: Path) -> None:
@@ -287,6 +354,22 @@ def test_a_result_file_that_is_named_late(
             await engine.wait([job.id])
             good, bad = Outcome.SUCCEEDED, Outcome.FAILED
             assert outcomes(engine, job.id) == [good, bad, good]
+
+    run(test)
+
+
+def test_nothing_is_waited_for_where_no_row_was_run(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job, remote = await bench.sent(engine)
+            remote.status = BatchStatus.COMPLETED
+            remote.counts = RemoteCounts(total=2, completed=0, failed=0)
+            before = bench.provider.calls["retrieve"]
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).missing == 2
+            assert bench.provider.calls["retrieve"] - before == 1
 
     run(test)
 
