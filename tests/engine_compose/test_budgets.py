@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,21 @@ async def test_the_month_adds_up(opened: Opener, tmp_path: Path) -> None:
             with pytest.raises(BudgetError, match=r"\$20\.00 are spent this month"):
                 await submitted(engine, chats(tmp_path / "c.jsonl", 10, max_tokens=1000))
             await submitted(engine, chats(tmp_path / "d.jsonl", 5, max_tokens=1000))
+
+
+async def test_two_submits_at_once_do_not_both_take_what_is_left(
+    opened: Opener, tmp_path: Path
+) -> None:
+    budget = BudgetConfig(per_month=15)
+    prices = {"gpt-5-mini": DEAR}
+    with sandbox("openai", rows_per_second=1) as server:
+        async with opened("openai", server.url, budget=budget, prices=prices) as engine:
+            ended = await asyncio.gather(
+                submitted(engine, chats(tmp_path / "a.jsonl", 10, max_tokens=1000)),
+                submitted(engine, chats(tmp_path / "b.jsonl", 10, max_tokens=1000)),
+                return_exceptions=True,
+            )
+            assert sorted(type(error).__name__ for error in ended) == ["BudgetError", "NoneType"]
 
 
 async def test_a_retry_keeps_to_the_budget(opened: Opener, tmp_path: Path) -> None:

@@ -255,6 +255,15 @@ def test_answers_are_checked_for_json(desk: Desk) -> None:
         select(job, RowFilter(checks=frozenset({"green:bad"})))
 
 
+@pytest.mark.parametrize("column", get_args(SortColumn))
+@pytest.mark.parametrize("descending", [True, False])
+def test_rows_that_wait_are_sorted_too(desk: Desk, column: SortColumn, descending: bool) -> None:
+    job = desk.job(["a", "b", "c", "d"])
+    desk.results(desk.batch(job), [line("c", text="x"), line("a", Outcome.FAILED, "m")])
+    order = RowSort(column=column, descending=descending)
+    assert sorted(desk.history.select(job, order=order).seqs) == [0, 1, 2, 3]
+
+
 def test_sorting_that_is_not_wanted_any_more_stops(desk: Desk) -> None:
     job = filled(desk, [(str(number), Outcome.SUCCEEDED, "m", 1) for number in range(3000)])
     order = RowSort(column="output_tokens", descending=True)
