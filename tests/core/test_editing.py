@@ -83,6 +83,8 @@ def test_the_longest_answer_is_written_where_the_row_has_it() -> None:
         assert edited(chat(**{field: 7}), twice)["body"][field] == 14
         assert edited(chat(**{field: 7}), {"@max_tokens": 9})["body"] == {"model": "m", field: 9}
     assert edited(chat(), twice) == chat()
+    # No longer than a number that every JSON reader takes.
+    assert edited(chat(max_tokens=2**53), twice) == chat(max_tokens=2**53)
     assert edited(chat(max_tokens=None), twice) == chat(max_tokens=None)
     assert edited(chat(), {"@max_tokens": 9})["body"]["max_tokens"] == 9
     responses = {"custom_id": "a", "url": "/v1/responses", "body": {"input": "x"}}

@@ -481,6 +481,7 @@ def test_a_batch_that_failed_for_a_full_queue_is_sent_again(tmp_path: Path) -> N
             waited = asyncio.create_task(engine.wait([job.id]))
             waiting = Submission.WAITING
             await until(lambda: engine.history.batches(job.id)[0].submission is waiting)
+            assert engine.history.batches(job.id)[0].remote_id is None
             assert adds_up(engine, job.id).pending == 2
             bench.provider.ends_after = 1
             await waited
