@@ -77,34 +77,31 @@ def test_a_poll_that_is_called_off_is_not_repeated_at_once(tmp_path: Path) -> No
     run(test)
 
 
-def test_retry_after_is_respected(tmp_path: Path) -> None:
+def slowed(tmp_path: Path, loop: JumpingLoop) -> tuple[Bench, list[float]]:
+    """A provider that asks for 100 seconds of rest at the first poll; when the polls came."""
+    bench = Bench(tmp_path, loop)
+    bench.provider.fault("retrieve", ProviderError("slow", status=429, retry_after=100.0))
+    polls: list[float] = []
+    bench.provider.when_called["retrieve"] = lambda: polls.append(loop.time())
+    return bench, polls
+
+
+@pytest.mark.parametrize("time", range(5))
+def test_retry_after_is_respected(tmp_path: Path, time: int) -> None:
+    """Several times: the pauses have some chance in them."""
+
     async def test(loop: JumpingLoop) -> None:
-        bench = Bench(tmp_path, loop)
-        bench.provider.fault("retrieve", ProviderError("slow", status=429, retry_after=100.0))
-        polls: list[float] = []
-        bench.provider.when_called["retrieve"] = lambda: polls.append(loop.time())
+        bench, polls = slowed(tmp_path, loop)
         async with bench.engine() as engine:
             await bench.done(engine)
         assert polls[1] - polls[0] >= 100.0
 
-    for number in range(5):
-        (tmp_path / str(number)).mkdir()
-        tmp_path_n = tmp_path / str(number)
-
-        async def again(loop: JumpingLoop, folder: Path = tmp_path_n) -> None:
-            nonlocal tmp_path
-            tmp_path = folder
-            await test(loop)
-
-        run(again)
+    run(test)
 
 
 def test_retry_after_outlives_being_woken(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
-        bench = Bench(tmp_path, loop)
-        bench.provider.fault("retrieve", ProviderError("slow", status=429, retry_after=100.0))
-        polls: list[float] = []
-        bench.provider.when_called["retrieve"] = lambda: polls.append(loop.time())
+        bench, polls = slowed(tmp_path, loop)
         async with bench.engine() as engine:
             job, _ = await bench.sent(engine)
             await until(lambda: polls)

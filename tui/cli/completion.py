@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,6 @@ def complete_accounts(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
     """The configured accounts whose name begins so, and the sandbox."""
-    from click.shell_completion import CompletionItem
-
     from tui.config import load_config
     from tui.paths import Paths
 
@@ -68,30 +67,32 @@ def complete_accounts(
     except BatchdeckError:
         # As above: the command itself will tell it.
         return []
-    return [CompletionItem(name) for name in names if name.startswith(start)]
+    return _items(name for name in names if name.startswith(start))
 
 
 def complete_query(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
     """The keys of the query language, and their values, for its last word."""
-    from click.shell_completion import CompletionItem
-
     from tui.core.querying import completions
 
     head = start[: len(start) - len(start.split(" ")[-1])]
-    return [CompletionItem(f"{head}{choice}") for choice in completions(start)]
+    return _items(f"{head}{choice}" for choice in completions(start))
 
 
 def complete_themes(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
     """The themes whose name begins so."""
-    from click.shell_completion import CompletionItem
-
     from tui.ui.theme import theme_names
 
-    return [CompletionItem(name) for name in theme_names() if name.startswith(start)]
+    return _items(name for name in theme_names() if name.startswith(start))
+
+
+def _items(words: Iterable[str]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(word) for word in words]
 
 
 def _home(context: click.Context) -> Path | None:

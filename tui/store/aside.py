@@ -51,7 +51,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     rules: dict[str, bool]
     only: list[int] | None = None
 
-    def indexer(self, database: Database, **more: int) -> ResultIndexer:
+    def indexer(self, database: Database, slice_bytes: int | None = None) -> ResultIndexer:
         """An indexer that goes on where the history says that the file is known."""
         indexed, lines = database.read.execute(
             "SELECT indexed, lines FROM files WHERE pk=?", (self.pk,)
@@ -63,7 +63,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
             reader=READERS[self.style],
             rules=RetryRules(self.rules),
             only=None if self.only is None else frozenset(self.only),
-            **more,
+            slice_bytes=slice_bytes,
         )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tui.core.jobs import Batch, Job
 from tui.core.status import Submission
@@ -11,10 +10,10 @@ from tui.core.text import one_line
 from tui.ui import formatting
 from tui.ui.dialogs.uncertain import UncertainAnswer, UncertainDialog
 from tui.ui.jobfacts import batch_name
+from tui.ui.verbs import Verbs
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
-    from tui.ui.app import BatchdeckApp
 
 
 def uncertain_of(engine: Engine, job_id: str) -> list[Batch]:
@@ -23,17 +22,8 @@ def uncertain_of(engine: Engine, job_id: str) -> list[Batch]:
     return [batch for batch in batches if batch.submission is Submission.UNCERTAIN]
 
 
-class Deciding:
+class Deciding(Verbs):
     """The verb of a job with an uncertain batch."""
-
-    _app: BatchdeckApp
-    _engine: Engine
-
-    async def _keyed(self, account: str, work: Callable[[], Awaitable[Any]]) -> Any:
-        raise NotImplementedError
-
-    def _say(self, text: str, *, warn: bool = False) -> None:
-        raise NotImplementedError
 
     async def decide(self, job: Job) -> None:
         """Ask about one uncertain batch after the other, until none is left or one stays so."""

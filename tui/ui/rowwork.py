@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
 
 from tui.core.jobs import Job
 from tui.core.text import one_line, visible
@@ -17,24 +15,12 @@ from tui.ui.dialogs.retry_edit import RetryEditDialog
 from tui.ui.messages import MediaRequested, RetryRequested, SchemaRequested
 from tui.ui.retrydesk import RetryDesk
 from tui.ui.savefiles import kinds_in_words, save_media
+from tui.ui.verbs import Verbs
 from tui.ui.widgets.path_list import expand, start_folder
 
-if TYPE_CHECKING:
-    from tui.engine.engine import Engine
-    from tui.ui.app import BatchdeckApp
 
-
-class RowWork:
+class RowWork(Verbs):
     """The verbs of the Results pane that need more than one step."""
-
-    _app: BatchdeckApp
-    _engine: Engine
-
-    async def _keyed(self, account: str, work: Callable[[], Awaitable[Any]]) -> Any:
-        raise NotImplementedError
-
-    def _say(self, text: str, *, warn: bool = False) -> None:
-        raise NotImplementedError
 
     async def retry(self, asked: RetryRequested) -> None:
         """Plan, ask, and send rows again."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from tui.core.filtering import RowSelection
 from tui.core.jobs import Job
@@ -15,24 +14,15 @@ from tui.ui.dialogs.export import ExportDialog, ExportFacts
 from tui.ui.dialogs.one_of import Choice, OneOfDialog
 from tui.ui.dialogs.progress import with_progress
 from tui.ui.messages import ExportRequested, JobRequested
+from tui.ui.verbs import Verbs
 from tui.ui.widgets.path_list import start_folder
-
-if TYPE_CHECKING:
-    from tui.engine.engine import Engine
-    from tui.ui.app import BatchdeckApp
 
 _MOST_CHOICES = 1000
 """The newest jobs, of which one is chosen to compare with."""
 
 
-class WholeJobs:
+class WholeJobs(Verbs):
     """The verbs that look at whole jobs, or take them home."""
-
-    _app: BatchdeckApp
-    _engine: Engine
-
-    def _say(self, text: str, *, warn: bool = False) -> None:
-        raise NotImplementedError
 
     async def export(self, asked: ExportRequested) -> None:
         """Ask where to, as what and which rows, and write them."""
