@@ -1,3 +1,3 @@
-"""Batchdeck: compose, send, watch, read, fix and keep LLM batch jobs."""
+"""Batchdeck: compose, submit, monitor and inspect LLM batch jobs."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""``python -m tui`` is ``batchdeck``."""
+"""Entry point of ``python -m tui``, the same as ``batchdeck``."""
 
 from __future__ import annotations
 

@@ -1,48 +1,49 @@
-"""The errors that Batchdeck raises on purpose, and nothing else.
+"""The exceptions that Batchdeck raises.
 
-Each says what happened, what to do next, and whether the same call may work later::
+Each one says what happened, what to do next, and whether retrying can help::
 
     BatchdeckError
-    ├── UsageError            the command or the call was wrong                     exit 2
-    │   ├── InputError        a file cannot be used (path, line)                    exit 2
-    │   ├── ConfigError       config.toml or a profile cannot be used               exit 2
-    │   └── UnknownJobError   no job, or several, fit the given id or name          exit 2
-    ├── HistoryError          the local history cannot be read or written           exit 2
-    │   └── NewerHistoryError history.db was written by a newer program             exit 2
-    ├── AccountKeyError       no key is known, or the provider refused it           exit 4
+    ├── UsageError                   the command or call is invalid                    exit 2
+    │   ├── InputError               an input file is invalid (path, line)             exit 2
+    │   ├── ConfigError              config.toml or a profile is invalid               exit 2
+    │   └── UnknownJobError          no job, or several, match the given id or name    exit 2
+    ├── HistoryError                 the local history cannot be read or written       exit 2
+    │   └── NewerHistoryError        history.db was written by a newer version         exit 2
+    ├── AccountKeyError              the API key is missing or was rejected            exit 4
     │   ├── KeyMissingError
-    │   └── KeyRefusedError
-    ├── LimitError            a budget, quota or credit stops the work              exit 5
-    │   ├── BudgetError       a person's own budget stops it; nothing was sent      exit 5
-    │   └── QuotaError        the provider takes no more for now                    exit 5
-    └── ProviderError         the provider answered, but not with what was asked    exit 3
-        ├── RequestRefusedError   it refuses this request (400, 404, 413, 422)      exit 2
-        ├── UnreachableError      no answer: DNS, TCP, TLS, time-out                exit 3
-        │   └── AnswerLostError   the request may have been acted on                exit 3
-        └── GarbledAnswerError    an answer that is not what the wire facts say     exit 3
+    │   └── KeyRejectedError
+    ├── LimitError                   a budget, quota or credit limit was reached       exit 5
+    │   ├── BudgetError              over the user's budget; nothing was sent          exit 5
+    │   └── QuotaError               the provider accepts no more work for now         exit 5
+    └── ProviderError                the provider failed, or its response is unusable  exit 3
+        ├── RequestRejectedError     it rejected this request (400, 404, 413, 422)     exit 2
+        ├── UnreachableError         no response: DNS, TCP, TLS, timeout               exit 3
+        │   └── ResponseLostError    the request may have been processed               exit 3
+        └── UnexpectedResponseError  the response is not what the provider documents   exit 3
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 
 class BatchdeckError(Exception):
-    """Something went wrong that a person can be told about in two lines.
+    """Base class of all errors that are shown to the user.
 
     Args:
-        message: What happened, one sentence without a full stop.
-        hint: What to do next, one sentence; empty when there is nothing to do.
+        message: What happened; one sentence without a full stop.
+        hint: What to do next; one sentence, or empty.
     """
 
     title: ClassVar[str] = "Something went wrong"
     exit_code: ClassVar[int] = 3
     retryable: ClassVar[bool] = False
     status: int | None = None
-    """The HTTP status of the answer that it came from, where there was one."""
+    """HTTP status of the response that caused the error, if there was one."""
     body: str = ""
-    """The first part of that answer."""
+    """Start of that response's body."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -51,23 +52,23 @@ class BatchdeckError(Exception):
 
 
 class UsageError(BatchdeckError):
-    """The command, or the call, cannot be carried out as it was given."""
+    """The command or call is invalid."""
 
-    title = "That cannot be done"
+    title = "Not possible"
     exit_code = 2
 
 
 class InputError(UsageError):
-    """A file of requests cannot be used.
+    """An input file is invalid or cannot be read.
 
     Args:
         message: What is wrong.
-        hint: How to mend it.
+        hint: How to fix it.
         path: The file.
-        line: The line, counted from 1, where there is one.
+        line: The line number, from 1, if known.
     """
 
-    title = "The file cannot be used"
+    title = "Invalid input file"
 
     def __init__(
         self, message: str, hint: str = "", *, path: Path | None = None, line: int | None = None
@@ -77,80 +78,102 @@ class InputError(UsageError):
         self.line = line
 
 
-class ConfigError(UsageError):
-    """A configuration or profile file cannot be used; the message names file and key."""
+class PartNeededError(InputError):
+    """A file has several tables, and it is not said which is meant.
 
-    title = "The configuration cannot be used"
+    Args:
+        message: What it has.
+        parts: Their names, as they are written after ``FILE::``.
+        path: The file.
+    """
+
+    def __init__(self, message: str, parts: Sequence[str], *, path: Path) -> None:
+        super().__init__(message, f"Name one, as in {path.name}::{parts[0]}.", path=path)
+        self.parts = tuple(parts)
+
+
+class ConfigError(UsageError):
+    """``config.toml`` or a profile is invalid; the message names the file and the key."""
+
+    title = "Invalid configuration"
 
 
 class UnknownJobError(UsageError):
-    """No job, or more than one, fits the id, prefix or name that was given."""
+    """No job, or more than one, matches the given id, prefix or name."""
 
     title = "No such job"
+
+
+class OutdatedError(Exception):
+    """A provider response is older than the batch state stored in the meantime."""
+
+
+class NotOursError(UsageError):
+    """This process may no longer send the batch; its state is left unchanged."""
 
 
 class HistoryError(BatchdeckError):
     """The local history cannot be read or written."""
 
-    title = "The history cannot be used"
+    title = "History error"
     exit_code = 2
 
 
 class NewerHistoryError(HistoryError):
-    """``history.db`` was written by a newer version of the program."""
+    """``history.db`` was written by a newer version of Batchdeck."""
 
 
 class AccountKeyError(BatchdeckError):
-    """The account's key is missing or was refused."""
+    """The account's API key is missing or was rejected."""
 
-    title = "A key is needed"
+    title = "API key needed"
     exit_code = 4
 
 
 class KeyMissingError(AccountKeyError):
-    """No key is known for the account."""
+    """No API key was found for the account."""
 
 
-class KeyRefusedError(AccountKeyError):
-    """The provider refused the key (401), or what the key may do (403)."""
+class KeyRejectedError(AccountKeyError):
+    """The provider rejected the key (401) or its permissions (403)."""
 
-    title = "The key was refused"
+    title = "API key rejected"
 
 
 class LimitError(BatchdeckError):
-    """A budget, a quota or a credit limit stops the work."""
+    """A budget, quota or credit limit was reached."""
 
-    title = "A limit was reached"
+    title = "Limit reached"
     exit_code = 5
 
 
 class BudgetError(LimitError):
-    """A budget that the person set stops the work before anything is sent."""
+    """The user's budget does not allow the job; nothing was sent."""
 
-    title = "The budget stops it"
+    title = "Stopped by the budget"
 
 
 class QuotaError(LimitError):
-    """The provider takes no more work for now (enqueued-token limit); nothing was started."""
+    """The provider accepts no more work for now (enqueued-token limit); nothing was started."""
 
     title = "The provider's queue is full"
     retryable = True
 
 
 class ProviderError(BatchdeckError):
-    """The provider answered, but not with what was asked for.
+    """The provider failed, or its response is unusable.
 
     Args:
         message: What happened.
         hint: What to do next.
-        status: The HTTP status, where there was an answer.
-        code: The provider's own code for the error, where it gave one.
-        body: The first part of the answer as text, kept word for word.
-        request_id: The provider's id for the call, where it gave one.
-        retry_after: Seconds that the provider asks to wait, where it does.
+        status: The HTTP status, if there was a response.
+        code: The provider's error code, if given.
+        body: Start of the response body as text, verbatim.
+        request_id: The provider's id for the call, if given.
+        retry_after: Seconds that the provider asks to wait, if given.
     """
 
-    title = "The provider did not do it"
+    title = "The provider failed"
     exit_code = 3
     retryable = True
 
@@ -173,27 +196,43 @@ class ProviderError(BatchdeckError):
         self.retry_after = retry_after
 
 
-class RequestRefusedError(ProviderError):
-    """The provider refuses this very request; sending it again changes nothing."""
+class RequestRejectedError(ProviderError):
+    """The provider rejected this request; retrying it unchanged cannot help."""
 
-    title = "The provider refused it"
+    title = "Rejected by the provider"
     exit_code = 2
     retryable = False
 
 
 class UnreachableError(ProviderError):
-    """No answer came, and the request was not acted on."""
+    """No response, and the request was not processed."""
 
-    title = "The provider cannot be reached"
-
-
-class AnswerLostError(UnreachableError):
-    """The request went out and no answer came back: it may have been acted on."""
-
-    title = "The answer was lost"
+    title = "Cannot reach the provider"
 
 
-class GarbledAnswerError(ProviderError):
-    """The answer is not what the provider's documentation promises (HTML, cut JSON)."""
+class ResponseLostError(UnreachableError):
+    """The request was sent but no response arrived: it may have been processed."""
 
-    title = "The answer makes no sense"
+    title = "No response"
+
+
+class UnconfirmedError(ResponseLostError):
+    """A create may have been carried out, and the provider has not shown the batch yet."""
+
+
+class ResultsNotReadyError(ProviderError):
+    """A batch has ended, and its answers cannot be fetched yet; the rows are not missing."""
+
+    title = "The results are not here yet"
+
+
+class StandstillError(ProviderError):
+    """A batch makes no progress without the user: the message says what it waits for."""
+
+    title = "Nothing happens any more"
+
+
+class UnexpectedResponseError(ProviderError):
+    """The response is not what the provider documents (HTML, truncated JSON)."""
+
+    title = "Unexpected response"

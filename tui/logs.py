@@ -1,4 +1,4 @@
-"""The program's own log: one file, private, bounded, without keys."""
+"""Logging to a private, size-limited file without API keys."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import os
 from tui.paths import Paths, open_private, private_folder
 
 LOGGER = logging.getLogger("batchdeck")
-"""The logger of the whole program."""
+"""Logger used by all of Batchdeck."""
 
 _BYTES = 1 << 20
 _KEPT = 2
 
 
 class _QuietHandler(logging.handlers.RotatingFileHandler):
-    """A log file whose own trouble, a full disk say, is not written over the screen."""
+    """A rotating log file whose write errors (a full disk) do not print over the screen."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Leave the record out."""
+        """Drop the record."""
 
 
 def start_logging(paths: Paths) -> logging.Logger:
-    """Write the log to ``batchdeck.log``; a second call for the same file changes nothing."""
+    """Log to ``batchdeck.log``; a second call for the same file has no effect."""
     LOGGER.propagate = False
     LOGGER.setLevel(logging.INFO)
     wanted = os.fspath(paths.log_file)

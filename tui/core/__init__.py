@@ -1,1 +1,1 @@
-"""The words of the field as frozen types: pure, without I/O, SQL, HTTP or a screen."""
+"""Domain types and pure functions: no I/O, SQL, HTTP or UI."""

@@ -1,7 +1,8 @@
-"""Counting without end in a memory that has one: values by number, numbers by size."""
+"""Counters in bounded memory: frequent values, histograms, words of texts."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,12 +10,12 @@ import msgspec
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """How often which value came up, the most frequent first.
+    """Counts of values, the most frequent first.
 
-    ``total`` is the number of all values. ``distinct`` is how many different ones are known,
-    of which only the first are in ``items``; ``rest`` is the number of values that are not in
-    ``items``. When ``exact`` is false there were too many different ones to count each from
-    its first: counts are then at least what they say, and so is ``distinct``.
+    ``total`` is the number of all values. ``distinct`` is the number of different values, of
+    which only the most frequent are in ``items``; ``rest`` is the number of values that are
+    not in ``items``. When ``exact`` is false, there were too many different values to count
+    all: the counts and ``distinct`` are lower bounds.
     """
 
     items: tuple[tuple[str, int], ...] = ()
@@ -24,62 +25,62 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rest(self) -> int:
-        """How many values are not among ``items``."""
+        """Number of values that are not in ``items``."""
         return self.total - sum(count for _, count in self.items)
 
 
-class Counter:
-    """Counts values, of which it holds a bounded number.
+class BoundedCounter:
+    """Counts values, keeping a bounded number of different ones.
 
-    When there are more, the rare ones are forgotten; they are still in the total.
+    When there are more, the rarest are dropped; they stay in the total.
 
     Args:
-        most: How many different values are held.
+        most: The number of different values to keep.
     """
 
     def __init__(self, most: int = 10_000) -> None:
         self._most = most
         self._counts: dict[str, int] = {}
         self._total = 0
-        self._forgotten = 0
+        self._dropped = 0
 
     def add(self, values: Iterable[str]) -> None:
-        """Count some values."""
+        """Count values."""
         counts = self._counts
         for value in values:
             counts[value] = counts.get(value, 0) + 1
             self._total += 1
             if len(counts) > 2 * self._most:
-                self._forget()
+                self._drop_rarest()
 
-    def _forget(self) -> None:
+    def _drop_rarest(self) -> None:
         kept = sorted(self._counts.items(), key=lambda item: -item[1])[: self._most]
-        self._forgotten += len(self._counts) - len(kept)
+        self._dropped += len(self._counts) - len(kept)
         self._counts.clear()
         self._counts.update(kept)
 
     @property
     def distinct(self) -> int:
-        """How many different values are held."""
+        """Number of different values kept."""
         return len(self._counts)
 
     def tally(self, most: int) -> Tally:
-        """What was counted, with the ``most`` most frequent values named."""
+        """The counts, with only the ``most`` most frequent values in ``items``."""
         ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
         return Tally(
             items=tuple(ordered[:most]),
             total=self._total,
             distinct=len(ordered),
-            exact=not self._forgotten,
+            exact=not self._dropped,
         )
 
 
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """How numbers are spread: bars of equal width, and the usual figures.
+class Distribution(msgspec.Struct, frozen=True, kw_only=True):
+    """Distribution of numbers: a histogram, and summary statistics.
 
-    ``bars`` are lower edge, upper edge (exclusive) and number; the last one also holds
-    everything above. ``median`` and ``p95`` are right to 3 %. All is ``None`` or empty
-    without a number.
+    ``bars`` are (lower edge, exclusive upper edge, count); the last one includes everything
+    above. ``median`` and ``p95`` are accurate to 3 %. Without numbers everything is ``None``
+    or empty.
     """
 
     bars: tuple[tuple[int, int, int], ...] = ()
@@ -96,7 +97,7 @@ _FINE = 1 << _FINE_BITS
 
 
 def _slot(value: int) -> int:
-    """The number of the slot of a value; small values have one each, large ones share."""
+    """The slot of a value; small values have a slot each, large values share one."""
     shift = max(0, value.bit_length() - _FINE_BITS - 1)
     return shift * _FINE + (value >> shift)
 
@@ -109,8 +110,8 @@ def _edge(slot: int) -> int:
     return (slot - shift * _FINE) << shift
 
 
-class Numbers:
-    """Takes whole numbers from 0 on, and remembers about how they are spread."""
+class DistributionBuilder:
+    """Collects the approximate distribution of non-negative integers."""
 
     def __init__(self) -> None:
         self._slots: dict[int, int] = {}
@@ -119,7 +120,7 @@ class Numbers:
         self._most: int | None = None
 
     def add(self, value: int) -> None:
-        """Take a number; one below 0 counts as 0."""
+        """Add a number; negative numbers count as 0."""
         value = max(0, value)
         slot = _slot(value)
         self._slots[slot] = self._slots.get(slot, 0) + 1
@@ -128,11 +129,11 @@ class Numbers:
         self._least = value if self._least is None else min(self._least, value)
         self._most = value if self._most is None else max(self._most, value)
 
-    def spread(self, bars: int = 24) -> Spread:
-        """How the numbers are spread, in so many bars at the most."""
+    def spread(self, bars: int = 24) -> Distribution:
+        """The distribution, with at most ``bars`` bars."""
         if self._least is None or self._most is None:
-            return Spread()
-        # A few giants must not press all others into the first bar.
+            return Distribution()
+        # A few outliers must not squeeze all others into the first bar.
         top = min(self._most, 2 * self._quantile(0.98))
         width = max(1, -(-(top - self._least + 1) // bars))
         number = -(-(top - self._least + 1) // width)
@@ -142,7 +143,7 @@ class Numbers:
             heights[min(place, number - 1)] += count
         edges = [self._least + width * place for place in range(number + 1)]
         edges[-1] = max(edges[-1], self._most + 1)
-        return Spread(
+        return Distribution(
             bars=tuple(zip(edges, edges[1:], heights, strict=False)),
             count=self._count,
             total=self._total,
@@ -163,8 +164,28 @@ class Numbers:
         return self._most
 
 
-def as_text(value: Any) -> str:
-    """A scalar of JSON as the name of a label."""
+def label_text(value: Any) -> str:
+    """A JSON scalar as a label."""
     if isinstance(value, str):
         return value
     return msgspec.json.encode(value).decode()
+
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
+
+_COMMON_WORDS = (
+    "a about after all also an and any are as at be because been but by can could did do does"
+    " for from had has have he her his how i if in into is it its just may more most my no not"
+    " of on one or other our out over own she should so some such than that the their them then"
+    " there these they this those to too up very was we were what when which who will with would"
+    " you your"
+)
+
+STOP_WORDS = frozenset(_COMMON_WORDS.split())
+"""Common English words, left out of counts only on request."""
+
+
+def words_of(text: str, stop: frozenset[str] = frozenset()) -> list[str]:
+    """The words of a text, case-folded, without the stop words."""
+    found = _WORD.findall(text.casefold())
+    return [word for word in found if word not in stop] if stop else found

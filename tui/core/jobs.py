@@ -1,20 +1,195 @@
-"""What a person asked for and what the provider runs: the records of the history."""
+"""Jobs and their batches: status, counts, cost, ids, tags and timeline."""
 
 from __future__ import annotations
 
+import re
+import secrets
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
 import msgspec
 
-from tui.core.counts import Counts, RemoteCounts
-from tui.core.grouping import ErrorClass
-from tui.core.status import BatchStatus, Submission
+from tui.core.retry_rules import ErrorClass
+from tui.core.rows import Outcome
+from tui.core.text import visible
+
+
+class BatchStatus(StrEnum):
+    """The normalised status of a batch; the provider's own word is stored too.
+
+    ``draft`` and ``submitting`` are ours, the others are the provider's. ``unknown`` is a word
+    that the profile does not map: not terminal, polled slowly, shown unchanged.
+    """
+
+    DRAFT = "draft"
+    SUBMITTING = "submitting"
+    VALIDATING = "validating"
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+TERMINAL = frozenset(
+    {BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.EXPIRED, BatchStatus.CANCELLED}
+)
+"""Statuses of ended batches. Not final: Doubleword can reopen a batch."""
+
+
+class Submission(StrEnum):
+    """Progress of submitting a batch; written to the history before each call.
+
+    ``draft → uploading → uploaded → creating → running``; ``tui.core.submission`` has the whole
+    table. ``uncertain``: the batch may have been created, and the provider cannot tell.
+    ``refused``: the provider rejected the batch, nothing runs. ``waiting``: the provider was
+    busy or its queue full; the batch is sent again later.
+    """
+
+    DRAFT = "draft"
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"
+    CREATING = "creating"
+    RUNNING = "running"
+    UNCERTAIN = "uncertain"
+    REFUSED = "refused"
+    WAITING = "waiting"
+
+
+_ACTIVE_ORDER = (
+    BatchStatus.SUBMITTING,
+    BatchStatus.DRAFT,
+    BatchStatus.CANCELLING,
+    BatchStatus.VALIDATING,
+    BatchStatus.QUEUED,
+    BatchStatus.UNKNOWN,
+    BatchStatus.IN_PROGRESS,
+    BatchStatus.FINALIZING,
+)
+_ENDED_ORDER = (
+    BatchStatus.COMPLETED,
+    BatchStatus.EXPIRED,
+    BatchStatus.CANCELLED,
+    BatchStatus.FAILED,
+)
+
+
+def is_terminal(status: BatchStatus) -> bool:
+    """Whether the provider reports that the batch has ended."""
+    return status in TERMINAL
+
+
+_ROWS_OF = {
+    BatchStatus.EXPIRED: Outcome.EXPIRED,
+    BatchStatus.CANCELLED: Outcome.CANCELLED,
+}
+
+
+def job_status(
+    statuses: Iterable[BatchStatus], outcomes: Collection[Outcome] | None = None
+) -> BatchStatus:
+    """The status of a job, from those of its batches.
+
+    Args:
+        statuses: The status of each batch.
+        outcomes: The outcomes that its rows have now, if that is known: once a retry has ended,
+            no row may be left of what was cancelled or expired before.
+
+    While any batch is active, it is the status of the one furthest behind; ``in_progress``
+    takes precedence over batches that only wait. When all have ended, ``completed`` takes
+    precedence over expired, cancelled and failed. Without a batch: ``draft``.
+    """
+    present = set(statuses)
+    if outcomes is not None and Outcome.FAILED in outcomes:
+        over = {status for status, rows in _ROWS_OF.items() if rows not in outcomes}
+        # Without a failed batch the word stays: it says why other rows have no answer.
+        present -= over if BatchStatus.FAILED in present else set()
+    if BatchStatus.IN_PROGRESS in present and BatchStatus.CANCELLING not in present:
+        return BatchStatus.IN_PROGRESS
+    for status in (*_ACTIVE_ORDER, *_ENDED_ORDER):
+        if status in present:
+            return status
+    return BatchStatus.DRAFT
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows per outcome; ``total`` is the number of requests, the sum of the others."""
+
+    total: int = 0
+    pending: int = 0
+    succeeded: int = 0
+    truncated: int = 0
+    refused: int = 0
+    failed: int = 0
+    expired: int = 0
+    cancelled: int = 0
+    missing: int = 0
+
+    @classmethod
+    def of(cls, total: int, ended: Mapping[Outcome, int]) -> Counts:
+        """Counts from the ended rows; the rest of ``total`` is pending."""
+        named = {outcome.value: n for outcome, n in ended.items() if outcome != Outcome.PENDING}
+        return cls(total=total, pending=total - sum(named.values()), **named)
+
+    @property
+    def answered(self) -> int:
+        """Rows with an answer, including truncated and refused ones."""
+        return self.succeeded + self.truncated + self.refused
+
+    @property
+    def unanswered(self) -> int:
+        """Rows that ended without an answer: the rows that a retry sends."""
+        return self.failed + self.expired + self.cancelled + self.missing
+
+    @property
+    def ended(self) -> int:
+        """Rows that are not pending."""
+        return self.total - self.pending
+
+    @property
+    def all_succeeded(self) -> bool:
+        """Whether every row succeeded: none is truncated, refused, failed or missing."""
+        return self.succeeded == self.total
+
+    def get(self, outcome: Outcome) -> int:
+        """The number of rows with one outcome."""
+        count: int = getattr(self, outcome.value)
+        return count
+
+
+class RemoteCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts reported by the provider; ``None`` for those that it does not report."""
+
+    total: int | None = None
+    completed: int | None = None
+    failed: int | None = None
+    cancelled: int | None = None
+    expired: int | None = None
+
+    @property
+    def ended(self) -> int | None:
+        """Rows that the provider has finished; ``None`` if it reports no counts."""
+        if self.completed is None and self.failed is None:
+            return None
+        parts = (self.completed, self.failed, self.cancelled, self.expired)
+        return sum(part or 0 for part in parts)
+
+    @property
+    def are_full(self) -> bool:
+        """Whether the provider says that it has finished every row."""
+        return bool(self.total) and (self.ended or 0) >= (self.total or 0)
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Money; ``None`` is "unknown" and is never shown as zero.
+    """Cost of a job; ``None`` is "unknown" and is never shown as zero.
 
-    ``told`` is the provider's own guess, made when it had the requests and before it ran them.
+    ``told`` is the provider's own quote for the uploaded requests, made before they run.
     """
 
     estimated: float | None = None
@@ -27,13 +202,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider runs: a part of a job, or an attempt.
 
     Times are Unix seconds. ``first_seq`` and ``last_seq`` bound the rows of a first attempt
-    (both inclusive); a retry names its rows one by one in the history. ``raw`` is the
-    provider's batch object as it came last, for display. ``native_of`` is the batch whose
-    rows the provider runs again in place. ``told_cost`` is what the provider thinks that the
-    batch will cost; after ``results_expire_at`` it does not have the results any more.
-    ``trouble`` is the last error of sending, watching or collecting, empty when the last try
-    went well. ``cancel_wanted_at`` is when a person asked to cancel it, until that is done or
-    refused.
+    (both inclusive); the rows of a retry are listed in the history. ``raw`` is the provider's
+    latest batch object, for display. ``native_of`` is the batch whose rows the provider
+    retries in place. ``told_cost`` is the provider's quote; after ``results_expire_at`` the
+    provider has deleted the results. ``trouble`` is the last error of submitting, polling or
+    downloading, empty if the last try succeeded. ``cancel_wanted_at`` is when the user
+    requested a cancel; it is cleared when that is done or rejected. ``creates`` counts the
+    creates that were sent for it: more than one after the provider's queue was full.
     """
 
     id: str
@@ -64,16 +239,17 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, Any] = {}
     told_cost: float | None = None
     results_expire_at: float | None = None
+    creates: int = 0
 
     @property
     def is_unsent(self) -> bool:
-        """Is it still to be sent, or sent again, by a person?"""
+        """Whether the user still has to submit it."""
         sent = (Submission.RUNNING, Submission.REFUSED, Submission.WAITING)
         return self.submission not in sent and self.status is not BatchStatus.CANCELLED
 
     @property
-    def is_under_way(self) -> bool:
-        """Will something still come of it by itself?"""
+    def is_active(self) -> bool:
+        """Whether it will make progress without the user."""
         if self.submission is Submission.RUNNING:
             return not self.collected
         return self.submission in (
@@ -83,12 +259,17 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
             Submission.WAITING,
         )
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether Batchdeck asks the provider for it: it is active, or looked for."""
+        return self.is_active or self.submission is Submission.UNCERTAIN
+
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What the person asked for: one set of requests, under one name.
+    """What the user asked for: one set of requests, under one name.
 
-    Times are Unix seconds; ``size`` is that of ``requests.jsonl`` in bytes. ``tags`` and
-    ``note`` are the person's own words.
+    Times are Unix seconds; ``size`` is the size of ``requests.jsonl`` in bytes. ``tags`` and
+    ``note`` are set by the user.
     """
 
     id: str
@@ -113,24 +294,24 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that failed alike: same HTTP status, code and message but for numbers and ids.
+    """Rows with the same error: HTTP status, code and message, ignoring numbers and ids.
 
-    Rows that were truncated or refused without an error are a group each, with the finish
+    Rows that were truncated or refused without an error also form groups, with the finish
     reason as ``code`` and a negative ``id``.
 
     Attributes:
-        id: Its number in this history.
-        key: Its name in queries, the same wherever such an error is seen.
-        http_status: The rows' own status.
-        code: The provider's code.
-        message: The words of one of the rows.
-        count: How many rows have it now.
-        share: Of all rows of the job, 0 to 1.
+        id: Id in this history.
+        key: Stable key for queries, the same in every history.
+        http_status: HTTP status of the rows.
+        code: The provider's error code.
+        message: Message of one of the rows.
+        count: Number of rows that have the error now.
+        share: Share of all rows of the job, 0 to 1.
         retryable: As in ``RowError``.
-        kind: What kind of trouble it is; ``tui.core.grouping.ADVICE`` tells what helps.
-        example_custom_id: The first row that has it.
-        first_seen: When the earliest batch that gave it ended or came on, Unix seconds.
-        last_seen: The same of the latest batch.
+        kind: Class of the error; ``tui.core.retry_rules.ADVICE`` has the suggested fix.
+        example_custom_id: The first row that has the error.
+        first_seen: When the earliest batch with the error ended or was updated, Unix seconds.
+        last_seen: The same for the latest batch.
     """
 
     id: int
@@ -148,20 +329,64 @@ class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to a job; ``at`` in Unix seconds."""
+    """An event in the life of a job; ``at`` is in Unix seconds."""
 
     at: float
     batch_id: str | None
     what: str
 
 
-class Strays(msgspec.Struct, frozen=True, kw_only=True):
-    """Result lines that belong to no row: counted and kept, never dropped.
+class OrphanLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of result lines that match no row; such lines are kept, never dropped.
 
-    ``unknown``: a ``custom_id`` that was not sent; ``duplicate``: a second line of the same
-    batch for a row; ``unreadable``: not a JSON object with a ``custom_id``.
+    ``unknown``: the ``custom_id`` was not sent; ``duplicate``: a second line for a row in the
+    same batch; ``unreadable``: not a JSON object with a ``custom_id``.
     """
 
     unknown: int = 0
     duplicate: int = 0
     unreadable: int = 0
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def new_job_id() -> str:
+    """Ten characters without look-alikes (50 random bits); a unique prefix identifies a job."""
+    return _random(10)
+
+
+def new_batch_id() -> str:
+    """Twenty characters (100 random bits); also sent to the provider in the metadata."""
+    return _random(20)
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+MAX_TAG_LENGTH = 32
+"""Longest tag, in characters."""
+
+MAX_TAGS = 12
+"""Most tags of a job."""
+
+MAX_NOTE_LENGTH = 4_000
+"""Longest note, in characters."""
+
+_SEPARATORS = re.compile(r"[\s,;]+")
+
+
+def parse_tags(text: str) -> tuple[str, ...]:
+    """Parse tags separated by spaces or commas; drops ``#`` and duplicates, ignoring case."""
+    found: dict[str, str] = {}
+    for word in _SEPARATORS.split(unicodedata.normalize("NFC", text)):
+        tag = visible(word.lstrip("#"))[:MAX_TAG_LENGTH]
+        if tag:
+            found.setdefault(tag.casefold(), tag)
+    return tuple(found.values())[:MAX_TAGS]
+
+
+def format_tags(tags: tuple[str, ...]) -> str:
+    """Tags for display: ``#weekly #reviews``."""
+    return " ".join(f"#{tag}" for tag in tags)

@@ -1,56 +1,76 @@
-"""A job as a whole: what its answers are like, taken together."""
+"""Summary of a job: statistics of its answers, tokens, models and fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
 
-from tui.core.counts import Counts
-from tui.core.jobs import Cost
-from tui.core.outcome import ANSWERED
-from tui.core.rows import RowLine
-from tui.core.tally import Counter, Numbers, Spread, Tally, as_text
-from tui.core.words import STOP_WORDS, words_of
+from tui.core import counters
+from tui.core.jobs import Cost, Counts
+from tui.core.rows import ANSWERED, RowLine
 
 TEXT_FIELD = "text"
-"""The path that means the answer itself."""
+"""Path of the answer text itself."""
 
-_MOST_FIELDS = 200
-_TALLIED_FIELDS = 40
-_FEW = 60
-"""Different values that a field is watched for without being chosen."""
+_MAX_FIELDS = 200
+_MAX_TALLIED_FIELDS = 40
+_MAX_DISTINCT = 60
+"""Distinct values that are counted for a field that is not selected."""
 
 _DEPTH = 4
 _LABEL_LENGTH = 80
 _SHOWN = 40
-_NAMES = ("label", "category", "class", "classification", "sentiment", "intent", "topic", "type")
+_LABEL_NAMES = (
+    "label",
+    "category",
+    "class",
+    "classification",
+    "sentiment",
+    "intent",
+    "topic",
+    "type",
+)
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that JSON answers have: its path, in how many answers, and how many values."""
+    """A field of JSON answers: its path, the number of answers with it, and distinct values."""
 
     path: str
     rows: int
     distinct: int
 
 
-class ModelShare(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model did; tokens and cost are of the rows that tell, ``None`` when none does."""
+class ModelShare(msgspec.Struct, kw_only=True):
+    """Totals of one model; tokens and cost are ``None`` if no row reports them."""
 
-    model: str
-    rows: int
-    answered: int
-    input_tokens: int | None
-    output_tokens: int | None
-    cost: float | None
+    model: str = ""
+    rows: int = 0
+    answered: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
+
+    def add(self, line: RowLine) -> None:
+        """Add a row to the totals."""
+        self.rows += 1
+        self.answered += line.outcome in ANSWERED
+        usage = line.usage
+        if usage.input_tokens is not None:
+            self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
+        if usage.output_tokens is not None:
+            self.output_tokens = (self.output_tokens or 0) + usage.output_tokens
+        if line.cost is not None:
+            self.cost = (self.cost or 0.0) + line.cost
 
 
-class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows done over time, as the provider told: seconds from the start, and rows.
+class Throughput(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows done over time, as reported by the provider.
 
-    ``seconds`` is how long the job took, or has taken so far; ``None`` before it was sent.
+    ``points`` are (seconds from the start, rows done). ``seconds`` is how long the job took, or
+    has taken so far; ``None`` before it is submitted.
     """
 
     points: tuple[tuple[float, int], ...] = ()
@@ -59,12 +79,12 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to say of a job's rows together.
+    """Statistics of all rows of a job.
 
-    ``rows`` is the number that was read, which is less than ``counts.total`` when the reading
-    was stopped. ``labels`` are the values of ``field``, and ``words`` the words in it.
-    ``json_rows`` is how many answers are JSON. Tokens that no row tells are ``None``;
-    ``token_rows`` is how many do.
+    ``rows`` is the number of rows read, less than ``counts.total`` if reading was stopped.
+    ``labels`` are the values of ``field``, and ``words`` the words in it. ``json_rows`` is the
+    number of answers that are JSON. Tokens are ``None`` if no row reports them; ``token_rows``
+    is the number of rows that do.
     """
 
     job_id: str
@@ -79,156 +99,137 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int | None
     token_rows: int
     row_cost: float | None
-    finish: Tally
+    finish: counters.Tally
     models: tuple[ModelShare, ...]
-    lengths: Spread
-    output: Spread
+    lengths: counters.Distribution
+    output: counters.Distribution
     fields: tuple[Field, ...]
     more_fields: int
     field: str
-    labels: Tally
-    words: Tally
-    pace: Pace = Pace()
+    labels: counters.Tally
+    words: counters.Tally
+    pace: Throughput = Throughput()
 
     @property
     def is_whole(self) -> bool:
-        """Were all rows read?"""
+        """Whether all rows were read."""
         return self.rows == self.counts.total
 
 
-class _Share:
-    """What is added up for one model."""
-
-    def __init__(self) -> None:
-        self.rows = self.answered = 0
-        self.input: int | None = None
-        self.output: int | None = None
-        self.cost: float | None = None
-
-    def add(self, line: RowLine) -> None:
-        self.rows += 1
-        self.answered += line.outcome in ANSWERED
-        usage = line.usage
-        if usage.input_tokens is not None:
-            self.input = (self.input or 0) + usage.input_tokens
-        if usage.output_tokens is not None:
-            self.output = (self.output or 0) + usage.output_tokens
-        if line.cost is not None:
-            self.cost = (self.cost or 0.0) + line.cost
-
-
 class Summarizer:
-    """Takes the rows of a job one by one, in a memory that does not grow with them.
+    """Builds a ``Summary`` from rows, in bounded memory.
 
     Args:
-        field: The field of which labels and words are counted; empty for the one that looks
-            most like a label, whose words are not counted.
-        stop_words: Leave out words that say little.
+        field: The field whose labels and words are counted; if empty, the field most like a
+            label, whose words are not counted.
+        stop_words: Leave out common English words.
     """
 
-    _MOST_MODELS = 50
+    _MAX_MODELS = 50
 
     def __init__(self, field: str = "", *, stop_words: bool = False) -> None:
         self._field = field
-        self._stop = STOP_WORDS if stop_words else frozenset()
-        self._rows = self._answered = self._json = self._token_rows = 0
-        self._whole = _Share()
+        self._stop = counters.STOP_WORDS if stop_words else frozenset()
+        self._json = self._token_rows = 0
+        self._totals = ModelShare()
         self._short = 0
         self._cached: int | None = None
-        self._shares: dict[str, _Share] = {}
-        self._finish = Counter(200)
-        self._lengths = Numbers()
-        self._output = Numbers()
+        self._shares: dict[str, ModelShare] = {}
+        self._finish = counters.BoundedCounter(200)
+        self._lengths = counters.DistributionBuilder()
+        self._output = counters.DistributionBuilder()
         self._found: dict[str, int] = {}
         self._more_fields: set[str] = set()
-        self._tallies: dict[str, Counter] = {}
-        self._labels = Counter()
-        self._words = Counter(50_000)
+        self._tallies: dict[str, counters.BoundedCounter] = {}
+        self._labels = counters.BoundedCounter()
+        self._words = counters.BoundedCounter(50_000)
 
     def add(self, lines: Iterable[RowLine]) -> None:
-        """Take some rows."""
+        """Add rows."""
         for line in lines:
             self._add(line)
 
     def _add(self, line: RowLine) -> None:
-        self._rows += 1
-        self._whole.add(line)
+        self._totals.add(line)
         usage = line.usage
         self._token_rows += usage.input_tokens is not None or usage.output_tokens is not None
         if usage.cached_tokens is not None:
             self._cached = (self._cached or 0) + usage.cached_tokens
         if line.model:
             share = self._shares.get(line.model)
-            if share is None and len(self._shares) < self._MOST_MODELS:
-                share = self._shares[line.model] = _Share()
+            if share is None and len(self._shares) < self._MAX_MODELS:
+                share = self._shares[line.model] = ModelShare(model=line.model)
             if share is not None:
                 share.add(line)
         if line.finish_reason:
             self._finish.add((line.finish_reason,))
         if line.outcome not in ANSWERED:
             return
-        self._answered += 1
         self._lengths.add(len(line.text))
         if usage.output_tokens is not None:
             self._output.add(usage.output_tokens)
         if line.data is not None:
             self._json += 1
-            self._look_into(line.data)
+            self._add_fields(line.data)
         elif not self._field and 0 < len(line.text) <= _LABEL_LENGTH:
             self._short += 1
-            self._watch(TEXT_FIELD, (line.text.strip(),))
+            self._count_values(TEXT_FIELD, (line.text.strip(),))
         if self._field:
             self._count_field(line)
 
-    def _look_into(self, data: Any) -> None:
+    def _add_fields(self, data: Any) -> None:
         seen: dict[str, list[Any]] = {}
-        for path, value in leaves(data):
+        for path, value in scalars(data):
             seen.setdefault(path, []).append(value)
         for path, values in seen.items():
             if path in self._found:
                 self._found[path] += 1
-            elif len(self._found) < _MOST_FIELDS:
+            elif len(self._found) < _MAX_FIELDS:
                 self._found[path] = 1
             else:
-                if len(self._more_fields) < 10 * _MOST_FIELDS:
+                if len(self._more_fields) < 10 * _MAX_FIELDS:
                     self._more_fields.add(path)
                 continue
-            self._watch(path, [as_text(value)[:_LABEL_LENGTH] for value in values])
+            self._count_values(
+                path, [counters.label_text(value)[:_LABEL_LENGTH] for value in values]
+            )
 
-    def _watch(self, path: str, values: Sequence[str]) -> None:
+    def _count_values(self, path: str, values: Sequence[str]) -> None:
         tally = self._tallies.get(path)
         if tally is None:
-            if len(self._tallies) >= _TALLIED_FIELDS:
+            if len(self._tallies) >= _MAX_TALLIED_FIELDS:
                 return
-            tally = self._tallies[path] = Counter(_FEW)
+            tally = self._tallies[path] = counters.BoundedCounter(_MAX_DISTINCT)
         tally.add(values)
 
     def _count_field(self, line: RowLine) -> None:
         values = list(values_at(line, self._field))
-        self._labels.add(as_text(value)[:_LABEL_LENGTH] for value in values)
+        self._labels.add(counters.label_text(value)[:_LABEL_LENGTH] for value in values)
         for value in values:
             if isinstance(value, str):
-                self._words.add(words_of(value, self._stop))
+                self._words.add(counters.words_of(value, self._stop))
 
     def summary(
-        self, job_id: str, name: str, counts: Counts, cost: Cost, pace: Pace | None = None
+        self, job_id: str, name: str, counts: Counts, cost: Cost, pace: Throughput | None = None
     ) -> Summary:
-        """Everything that was taken so far, together."""
-        field = self._field or self._likely()
-        labels = self._labels if self._field else self._tallies.get(field, Counter())
+        """The summary of all rows added so far."""
+        field = self._field or self._likely_label_field()
+        labels = (
+            self._labels if self._field else self._tallies.get(field, counters.BoundedCounter())
+        )
         return Summary(
             job_id=job_id,
             name=name,
             counts=counts,
             cost=cost,
-            rows=self._rows,
-            answered=self._answered,
+            rows=self._totals.rows,
+            answered=self._totals.answered,
             json_rows=self._json,
-            input_tokens=self._whole.input,
-            output_tokens=self._whole.output,
+            input_tokens=self._totals.input_tokens,
+            output_tokens=self._totals.output_tokens,
             cached_tokens=self._cached,
             token_rows=self._token_rows,
-            row_cost=self._whole.cost,
+            row_cost=self._totals.cost,
             finish=self._finish.tally(12),
             models=self._models(),
             lengths=self._lengths.spread(),
@@ -238,57 +239,54 @@ class Summarizer:
             field=field,
             labels=labels.tally(_SHOWN),
             words=self._words.tally(_SHOWN),
-            pace=pace or Pace(),
+            pace=pace or Throughput(),
         )
 
     def _models(self) -> tuple[ModelShare, ...]:
-        shares = [
-            ModelShare(
-                model=model,
-                rows=share.rows,
-                answered=share.answered,
-                input_tokens=share.input,
-                output_tokens=share.output,
-                cost=share.cost,
-            )
-            for model, share in self._shares.items()
-        ]
-        return tuple(sorted(shares, key=lambda share: (-share.rows, share.model)))
+        shares = sorted(self._shares.values(), key=lambda share: (-share.rows, share.model))
+        # Copies: more rows may be added while a summary is shown.
+        return tuple(copy(share) for share in shares)
 
     def _fields(self) -> tuple[Field, ...]:
         fields = [
             Field(path=path, rows=rows, distinct=self._distinct(path))
             for path, rows in self._found.items()
         ]
-        plain = Field(path=TEXT_FIELD, rows=self._answered, distinct=self._distinct(TEXT_FIELD))
-        return (*fields, plain) if self._answered else tuple(fields)
+        plain = Field(
+            path=TEXT_FIELD, rows=self._totals.answered, distinct=self._distinct(TEXT_FIELD)
+        )
+        return (*fields, plain) if self._totals.answered else tuple(fields)
 
     def _distinct(self, path: str) -> int:
         tally = self._tallies.get(path)
         return 0 if tally is None else tally.distinct
 
-    def _likely(self) -> str:
-        """The field that looks most like a label; empty when none does."""
+    def _likely_label_field(self) -> str:
+        """The field most like a label; empty if there is none."""
         best = ""
         best_score = 0.0
         for path, tally in self._tallies.items():
             seen = self._found.get(path, self._short)
-            if path == TEXT_FIELD and 2 * seen < self._answered - self._json:
-                # Most answers are too long for labels: the few short ones say nothing.
+            if path == TEXT_FIELD and 2 * seen < self._totals.answered - self._json:
+                # Most answers are too long for labels: ignore the few short ones.
                 continue
-            if not 0 < tally.distinct <= _FEW or seen < 2 or tally.distinct > max(2, seen / 2):
+            if (
+                not 0 < tally.distinct <= _MAX_DISTINCT
+                or seen < 2
+                or tally.distinct > max(2, seen / 2)
+            ):
                 continue
             name = path.rpartition(".")[2].removesuffix("[]").casefold()
-            score = seen / max(1, self._answered)
-            score += 2 if name in _NAMES else 0
+            score = seen / max(1, self._totals.answered)
+            score += 2 if name in _LABEL_NAMES else 0
             score += 0.5 if 2 <= tally.distinct <= 20 else 0
             if score > best_score:
                 best, best_score = path, score
         return best
 
 
-def leaves(data: Any) -> Iterator[tuple[str, Any]]:
-    """The scalars of an answer with their paths: ``data.label``, ``data.entities[].type``."""
+def scalars(data: Any) -> Iterator[tuple[str, Any]]:
+    """Scalars of an answer with their paths: ``data.label``, ``data.entities[].type``."""
     yield from _leaves("data", data, _DEPTH)
 
 
@@ -306,10 +304,10 @@ def _leaves(path: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def values_at(line: RowLine, field: str) -> Iterator[Any]:
-    """The scalars of a row that a path leads to; ``text`` is the answer."""
+    """Scalars at a path of a row; ``text`` is the answer text."""
     if field == TEXT_FIELD:
         yield line.text
     elif line.data is not None:
-        for path, value in leaves(line.data):
+        for path, value in scalars(line.data):
             if path == field:
                 yield value

@@ -1,16 +1,17 @@
-"""What a row holds, in pieces that can be shown: text, JSON, bars, marked text, files."""
+"""Display blocks of a row: text, JSON, bars, highlighted text, tables."""
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 import msgspec
 
-Kind = Literal["text", "json", "thinking", "refusal", "note", "bars", "marked", "table"]
+BlockKind = Literal["text", "json", "thinking", "refusal", "note", "bars", "marked", "table"]
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """A label with a share between 0 and 1; ``chosen`` is the one that won."""
+    """A label with a score from 0 to 1; ``chosen`` marks the selected one."""
 
     label: str
     score: float
@@ -18,7 +19,7 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """A stretch of a text, by characters, with what was found there and how sure it is."""
+    """A labelled range of a text, in characters, with an optional confidence (0 to 1)."""
 
     start: int
     end: int
@@ -27,45 +28,43 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece, with the line above it.
+    """One block, with an optional title.
 
-    ``text`` is foreign text as it came; in a block of kind ``json`` it is JSON. ``bars`` belong
-    to the kind ``bars``, ``marks`` (in order, none over another) to ``marked``, ``cells`` to
-    ``table``. The chosen bars of one that ``is_alarming`` are what somebody was warned of.
+    ``text`` is untrusted, unescaped text; for the kind ``json`` it is JSON. ``bars`` are used
+    by the kind ``bars``, ``marks`` (sorted, not overlapping) by ``marked``, ``cells`` by
+    ``table``. ``is_warning`` shows the chosen bars as a warning (flagged content).
     """
 
-    kind: Kind = "text"
+    kind: BlockKind = "text"
     title: str = ""
     text: str = ""
     bars: tuple[Bar, ...] = ()
     marks: tuple[Mark, ...] = ()
     cells: tuple[tuple[str, ...], ...] = ()
-    is_alarming: bool = False
+    is_warning: bool = False
 
     @property
-    def holds_more_than_a_title(self) -> bool:
-        """Does something stand below the title?"""
+    def has_content(self) -> bool:
+        """Whether there is anything below the title."""
         return bool(self.text or self.bars or self.marks or self.cells)
 
 
 def json_block(value: object, title: str = "") -> Block:
-    """A value as a block of JSON, indented."""
-    return Block(kind="json", title=title, text=pretty(value))
+    """A value as a block of indented JSON."""
+    return Block(kind="json", title=title, text=pretty_json(value))
 
 
-def pretty(value: object) -> str:
-    """JSON over several lines, with all letters as they are."""
+def pretty_json(value: object) -> str:
+    """Indented JSON with non-ASCII characters unescaped."""
     try:
         return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError, ValueError):
-        # Lone surrogates are legal in JSON escapes, and only there.
-        import json
-
+        # msgspec rejects lone surrogates, which are legal in JSON escapes.
         return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def text_or_json(text: str, title: str = "") -> Block:
-    """A text, or the JSON that it is."""
+    """A block of JSON if the text is JSON, else a block of text."""
     if text.lstrip()[:1] in ("{", "[") and len(text) <= 1 << 20:
         try:
             return json_block(msgspec.json.decode(text), title)

@@ -1,8 +1,8 @@
-"""What a model's answer says: chat, responses, completions, embeddings, messages and more.
+"""Reading a response body: chat, Responses, completions, embeddings, messages and more.
 
-The shapes are those of the OpenAI and Anthropic references; what other hosts add
-(``reasoning_content``, ``billing_cost``) is read where it stands. Unknown bodies give an
-answer with an empty text, never an error: the row view shows their JSON.
+The shapes are those of the OpenAI and Anthropic references, with extensions of other hosts
+(``billing_cost``). An unknown body gives an answer with empty text, never an error: the row
+view shows its JSON.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tui.core.rows import Usage
 _LARGEST = 2**63 - 1
 
 Number = Annotated[int, msgspec.Meta(ge=-(2**63), le=_LARGEST)]
-"""An integer that SQLite can hold; a larger one makes the field unreadable, not the row."""
+"""An integer that fits in SQLite; a larger one invalidates the field, not the row."""
 
 
 class Answer(msgspec.Struct, kw_only=True, gc=False):
-    """What one response body says. ``refused`` and ``truncated`` are successes on the wire."""
+    """The content of one response body. Refused and truncated answers are HTTP successes."""
 
     text: str = ""
     model: str | None = None
@@ -37,6 +37,11 @@ class _Details(msgspec.Struct, gc=False):
     cached_tokens: Number | None = None
 
 
+class _Creation(msgspec.Struct, gc=False):
+    ephemeral_5m_input_tokens: Number | None = None
+    ephemeral_1h_input_tokens: Number | None = None
+
+
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: Number | None = None
     completion_tokens: Number | None = None
@@ -47,6 +52,13 @@ class _Usage(msgspec.Struct, gc=False):
     input_tokens_details: _Details | None = None
     cache_read_input_tokens: Number | None = None
     cache_creation_input_tokens: Number | None = None
+    cache_creation: _Creation | None = None
+    service_tier: str | None = None
+    cost_in_usd_ticks: Number | None = None
+    # Gemini's answers to rows of OpenAI's form.
+    prompt_camel: Number | None = msgspec.field(default=None, name="promptTokens")
+    output_camel: Number | None = msgspec.field(default=None, name="completionTokens")
+    total_camel: Number | None = msgspec.field(default=None, name="totalTokens")
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -58,6 +70,8 @@ class _Function(msgspec.Struct, gc=False):
 class _ToolCall(msgspec.Struct, gc=False):
     function: _Function | None = None
     custom: _Function | None = None
+    name: str | None = None
+    arguments: str | None = None
 
 
 class _Part(msgspec.Struct, gc=False):
@@ -72,6 +86,7 @@ class _Message(msgspec.Struct, gc=False):
     content: str | list[_Part] | None = None
     refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    function_call: _Function | None = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -98,8 +113,8 @@ class _Billing(msgspec.Struct, gc=False):
     credits: float | None = None
 
 
-class Body(msgspec.Struct, gc=False):
-    """Every field of a response body that is looked at, in any dialect."""
+class ResponseBody(msgspec.Struct, gc=False):
+    """Every field of a response body that is read, for all dialects."""
 
     model: str | None = None
     choices: list[_Choice] | None = None
@@ -110,24 +125,36 @@ class Body(msgspec.Struct, gc=False):
     data: list[_Item] | None = None
     content: list[_Part] | None = None
     stop_reason: str | None = None
+    service_tier: str | None = None
     results: msgspec.Raw = msgspec.Raw()
+    text: str | None = None
     billing_cost: _Billing | None = None
     error: Any = None
 
 
 _TRUNCATED = frozenset(
-    {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "MAX_TOKENS"}
+    {
+        "length",
+        "max_tokens",
+        "max_output_tokens",
+        "model_context_window_exceeded",
+        "MAX_TOKENS",
+        "pause_turn",
+    }
 )
 _REFUSED = frozenset({"content_filter", "refusal", "SAFETY"})
 
 
-def plain_text(body: Body) -> str | None:
-    """The text of a body with one finished choice and nothing unusual; nearly every one is so.
+def simple_text(body: ResponseBody) -> str | None:
+    """The text of a body with one finished choice and nothing unusual: a fast path.
 
-    ``None`` sends the body the long way, through ``answer_of``.
+    Returns:
+        The text; ``None`` if the body must be read with ``read_answer``.
     """
     choices = body.choices
     if choices is None or len(choices) != 1 or body.billing_cost is not None:
+        return None
+    if body.usage is not None and body.usage.cost_in_usd_ticks is not None:
         return None
     choice = choices[0]
     message = choice.message
@@ -138,21 +165,45 @@ def plain_text(body: Body) -> str | None:
     return message.content
 
 
-def answer_of(body: Body) -> Answer:
-    """Read one decoded response body."""
+def holds_answer(body: ResponseBody) -> bool:
+    """Whether a body holds the documented answer of an endpoint."""
+    choices = body.choices
+    if choices is not None:
+        return any(
+            (choice.message is not None or choice.text is not None)
+            and choice.finish_reason != "error"
+            for choice in choices
+        )
+    return bool(body.content is not None or body.output or body.data or body.text) or (
+        len(body.results) > _EMPTY_LIST
+    )
+
+
+_EMPTY_LIST = len("[]")
+
+_TICK = 1e-10
+"""USD in one tick, in which xAI bills (docs.x.ai, batch API)."""
+
+
+def read_answer(body: ResponseBody) -> Answer:
+    """Read a decoded response body."""
     answer = Answer(model=body.model)
-    answer.usage = usage_of(body.usage)
+    answer.usage = parse_usage(body.usage, body.service_tier)
     if body.billing_cost is not None:
         answer.cost = _finite(body.billing_cost.credits)
+    elif body.usage is not None and body.usage.cost_in_usd_ticks is not None:
+        answer.cost = body.usage.cost_in_usd_ticks * _TICK
     if body.choices is not None:
         _read_choices(answer, body.choices)
     elif body.output is not None:
         _read_output(answer, body)
     elif body.content is not None:
-        _read_parts(answer, body.content)
+        answer.text = _read_parts(answer, body.content)
         answer.finish_reason = body.stop_reason
     elif body.data is not None:
         answer.text = _describe_items(body.data)
+    elif body.text is not None:
+        answer.text = body.text
     elif body.results:
         answer.text = bytes(body.results).decode("utf-8", "replace")
     answer.truncated = answer.truncated or answer.finish_reason in _TRUNCATED
@@ -163,23 +214,38 @@ def answer_of(body: Body) -> Answer:
 _NO_USAGE = Usage()
 
 
-def usage_of(usage: _Usage | None) -> Usage:
-    """Tokens in any of the spellings; nothing where a body says nothing of them."""
+def parse_usage(usage: _Usage | None, tier: str | None = None) -> Usage:
+    """Token usage in any of the known spellings; empty when the body has none."""
     if usage is None:
         return _NO_USAGE
     details = usage.prompt_tokens_details or usage.input_tokens_details
     cached = details.cached_tokens if details is not None else usage.cache_read_input_tokens
-    whole = usage.prompt_tokens
-    if whole is None and usage.input_tokens is not None:
-        # Anthropic's input_tokens is the uncached part only; the caches are counted beside it.
-        whole = (
+    prompt = usage.prompt_tokens
+    if prompt is None and usage.input_tokens is not None:
+        # Anthropic's input_tokens excludes cached tokens, which are counted separately.
+        prompt = (
             usage.input_tokens
             + (usage.cache_read_input_tokens or 0)
             + (usage.cache_creation_input_tokens or 0)
         )
-        whole = whole if whole <= _LARGEST else None
+        prompt = prompt if prompt <= _LARGEST else None
     output = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
-    return Usage(whole, output, cached)
+    if prompt is None and usage.prompt_camel is not None:
+        prompt, output = usage.prompt_camel, usage.output_camel
+        if usage.total_camel is not None and usage.total_camel >= prompt:
+            # The total includes the tokens of the thinking, which are billed as output.
+            output = usage.total_camel - prompt
+    tier = tier or usage.service_tier
+    tier = tier if tier in _PRICED_TIERS else None
+    if not usage.cache_creation_input_tokens:
+        return Usage(prompt, output, cached, service_tier=tier)
+    long = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else None
+    long = min(long or 0, usage.cache_creation_input_tokens)
+    return Usage(prompt, output, cached, usage.cache_creation_input_tokens - long, long, tier)
+
+
+_PRICED_TIERS = frozenset({"flex", "priority", "fast"})
+"""Tiers with prices of their own; ``default``, ``standard``, ``batch`` and ``auto`` have none."""
 
 
 def _finite(number: float | None) -> float | None:
@@ -191,52 +257,58 @@ def _read_choices(answer: Answer, choices: list[_Choice]) -> None:
     for choice in choices:
         answer.finish_reason = answer.finish_reason or choice.finish_reason
         answer.truncated = answer.truncated or choice.finish_reason in _TRUNCATED
-        if choice.text is not None:
-            texts.append(choice.text)
         message = choice.message
         if message is None:
+            if choice.text is not None:
+                texts.append(choice.text)
             continue
+        before = len(texts)
         if isinstance(message.content, str):
             texts.append(message.content)
         elif message.content is not None:
-            parts = Answer()
-            _read_parts(parts, message.content)
-            texts.append(parts.text)
-            answer.refused = answer.refused or parts.refused
+            texts.append(_read_parts(answer, message.content))
         if message.refusal:
             answer.refused = True
             texts.append(message.refusal)
         texts.extend(_call(call) for call in message.tool_calls or ())
+        if message.function_call is not None:
+            texts.append(_call(_ToolCall(function=message.function_call)))
+        if choice.text is not None and not any(texts[before:]):
+            # Some servers repeat the message as the text of a completion.
+            texts.append(choice.text)
     answer.text = texts[0] if len(texts) == 1 else "\n\n".join(text for text in texts if text)
 
 
 def _call(call: _ToolCall) -> str:
-    function = call.function or call.custom or _Function()
+    function = call.function or call.custom or _Function(call.name, call.arguments)
     return f"{function.name or '?'}({function.arguments or function.input or ''})"
 
 
-def _read_parts(answer: Answer, parts: list[_Part]) -> None:
+def _read_parts(answer: Answer, parts: list[_Part]) -> str:
+    """The text of content parts; marks the answer as refused if one of them is a refusal."""
     texts: list[str] = []
+    joins = False
     for part in parts:
+        # Texts that follow each other are pieces of one text (Anthropic's guide to citations).
+        joined, joins = joins, part.type == "reference" or (part.text is not None and not part.name)
         if part.refusal:
             answer.refused = True
             texts.append(part.refusal)
         elif part.type == "tool_use":
             arguments = msgspec.json.encode(part.input).decode()
             texts.append(f"{part.name or '?'}({arguments})")
+        elif part.text is not None and joined and texts:
+            texts[-1] += part.text
         elif part.text is not None:
             texts.append(part.text)
-    answer.text = "\n\n".join(texts)
+    return "\n\n".join(texts)
 
 
-def _read_output(answer: Answer, body: Body) -> None:
+def _read_output(answer: Answer, body: ResponseBody) -> None:
     texts: list[str] = []
     for item in body.output or ():
         if item.content is not None and item.type in (None, "message"):
-            parts = Answer()
-            _read_parts(parts, item.content)
-            texts.append(parts.text)
-            answer.refused = answer.refused or parts.refused
+            texts.append(_read_parts(answer, item.content))
         elif item.type == "function_call":
             texts.append(f"{item.name or '?'}({item.arguments or ''})")
     answer.text = "\n\n".join(text for text in texts if text)
@@ -260,7 +332,7 @@ def _describe_items(items: list[_Item]) -> str:
 
 
 def _dimension(raw: bytes) -> int:
-    """How many numbers a vector has, from its JSON: an array, or base64 of 4-byte floats."""
+    """Number of dimensions of a vector's JSON: an array, or base64 of 4-byte floats."""
     if not raw.startswith(b"["):
         return (len(raw) - 2) * 3 // 4 // 4
     return raw.count(b",") + 1 if raw[1:-1].strip() else 0

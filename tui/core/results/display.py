@@ -1,8 +1,8 @@
-"""An answer's body in pieces to be shown: chat, Responses, Anthropic and older completions.
+"""Display blocks of a response body: chat, Responses, Anthropic and legacy completions.
 
-Fields follow the OpenAI and Anthropic references, and what hosts add to them
-(``reasoning_content`` and ``reasoning`` of open models, ``images`` of OpenRouter). What is not
-known is shown as JSON, never left out; ``None`` means that the whole body is better seen so.
+Fields follow the OpenAI and Anthropic references and common extensions (``reasoning_content``
+and ``reasoning`` of open models, ``images`` of OpenRouter). Unknown parts are shown as JSON,
+never left out.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tui.core.blocks import Block, json_block, text_or_json
-from tui.core.media import media_in
-from tui.core.vectors import listing_blocks
+from tui.core.results.blocks import Block, json_block, text_or_json
+from tui.core.results.media import find_media
+from tui.core.results.vectors import list_blocks
 
-_UNREMARKABLE = (None, "stop", "end_turn", "completed")
-_ADDRESSES = 20
+_NORMAL_REASONS = (None, "stop", "end_turn", "completed")
+_MAX_SOURCES = 20
 
 
 def answer_blocks(body: dict[str, Any]) -> list[Block] | None:
-    """The pieces of a body, in the order in which they came."""
+    """Blocks of a body in their original order; ``None`` if it is better shown as JSON."""
     if isinstance(body.get("choices"), list):
         blocks = list(_choices(body["choices"]))
     elif isinstance(body.get("output"), list):
@@ -27,7 +27,7 @@ def answer_blocks(body: dict[str, Any]) -> list[Block] | None:
     elif isinstance(body.get("content"), list):
         blocks = list(_content(body["content"]))
     else:
-        listed = listing_blocks(body)
+        listed = list_blocks(body)
         if listed is None:
             return None
         blocks = listed
@@ -43,8 +43,8 @@ def _choices(choices: list[Any]) -> Iterator[Block]:
             continue
         if several:
             reason = choice.get("finish_reason")
-            told = "" if reason in _UNREMARKABLE else f", {reason}"
-            yield Block(title=f"Choice {number} of {len(choices)}{told}")
+            suffix = "" if reason in _NORMAL_REASONS else f", {reason}"
+            yield Block(title=f"Choice {number} of {len(choices)}{suffix}")
         if isinstance(choice.get("text"), str):
             yield text_or_json(choice["text"])
         message = choice.get("message")
@@ -54,8 +54,8 @@ def _choices(choices: list[Any]) -> Iterator[Block]:
         if isinstance(probabilities, dict):
             tokens = probabilities.get("content") or probabilities.get("tokens")
             count = len(tokens) if isinstance(tokens, list) else 0
-            # One line for each token would bury the answer; the JSON view has them.
-            yield Block(kind="note", text=f"Log probabilities of {count:,} tokens: w shows them.")
+            # One line per token would bury the answer; the JSON view shows them.
+            yield Block(kind="note", text=f"Log probabilities of {count:,} tokens (w shows them).")
 
 
 def _message(message: dict[str, Any]) -> Iterator[Block]:
@@ -82,22 +82,22 @@ def _message(message: dict[str, Any]) -> Iterator[Block]:
 
 def _chat_call(call: Any) -> Block:
     if not isinstance(call, dict):
-        return json_block(call, "Call")
+        return json_block(call, "Tool call")
     function = call.get("function") or call.get("custom")
     if not isinstance(function, dict):
-        return json_block(call, "Call")
+        return json_block(call, "Tool call")
     return _call(function.get("name"), function.get("arguments", function.get("input")))
 
 
 def _call(name: Any, arguments: Any) -> Block:
-    title = f"Call of {name}"
+    title = f"Tool call: {name}"
     if isinstance(arguments, str):
         return text_or_json(arguments, title)
     return json_block({} if arguments is None else arguments, title)
 
 
 def _output(body: dict[str, Any]) -> Iterator[Block]:
-    """The items of the Responses endpoint."""
+    """Output items of the Responses API."""
     for item in body["output"]:
         if not isinstance(item, dict):
             yield json_block(item)
@@ -110,13 +110,13 @@ def _output(body: dict[str, Any]) -> Iterator[Block]:
         elif kind in ("function_call", "custom_tool_call", "mcp_call"):
             yield _call(item.get("name"), item.get("arguments", item.get("input")))
             if isinstance(item.get("output"), str):
-                yield text_or_json(item["output"], f"Answer of {item.get('name')}")
+                yield text_or_json(item["output"], f"Result of {item.get('name')}")
         elif kind == "code_interpreter_call":
-            yield Block(title="Code that was run", text=str(item.get("code") or ""))
+            yield Block(title="Executed code", text=str(item.get("code") or ""))
             if item.get("outputs"):
-                yield json_block(item["outputs"], "Its output")
+                yield json_block(item["outputs"], "Output")
         elif kind != "image_generation_call":
-            yield json_block(_lean(item), _words(kind))
+            yield json_block(_folded(item), _title(kind))
     details = body.get("incomplete_details")
     if isinstance(details, dict) and details.get("reason"):
         yield Block(kind="note", text=f"Incomplete: {details['reason']}")
@@ -125,10 +125,10 @@ def _output(body: dict[str, Any]) -> Iterator[Block]:
 
 
 def _reasoning(item: dict[str, Any]) -> Iterator[Block]:
-    told = [part for name in ("summary", "content") for part in _list(item.get(name))]
+    parts = [part for name in ("summary", "content") for part in _list(item.get(name))]
     texts = [
         part["text"]
-        for part in told
+        for part in parts
         if isinstance(part, dict) and isinstance(part.get("text"), str)
     ]
     if texts:
@@ -138,36 +138,93 @@ def _reasoning(item: dict[str, Any]) -> Iterator[Block]:
 
 
 def _content(parts: list[Any]) -> Iterator[Block]:
-    """Content parts of OpenAI, and content blocks of Anthropic."""
+    """OpenAI content parts and Anthropic content blocks.
+
+    Texts that follow each other are one text. Their sources, and what a search or another tool
+    of the provider returned, stand below the answer.
+    """
+    text: list[str] = []
+    sources: list[Any] = []
+    below: list[Block] = []
     for part in parts:
-        if not isinstance(part, dict):
-            yield Block(text=part) if isinstance(part, str) else json_block(part)
+        if isinstance(part, str):
+            text.append(part)
             continue
-        kind = part.get("type")
-        if isinstance(part.get("refusal"), str):
-            yield Block(kind="refusal", title="Refused", text=part["refusal"])
-        elif kind == "thinking":
-            yield from _thinking(part)
-        elif kind == "redacted_thinking":
-            yield Block(kind="note", text="Some of the thinking is encrypted.")
-        elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
-            yield _call(part.get("name"), part.get("input"))
-        elif isinstance(part.get("text"), str):
-            yield text_or_json(part["text"])
-            yield from _citations(part.get("annotations") or part.get("citations"))
-        elif kind not in ("image", "image_url", "output_image"):
-            yield json_block(_lean(part), _words(kind))
+        if isinstance(part, dict) and isinstance(part.get("text"), str):
+            kind = part.get("type")
+            if kind not in ("thinking", "redacted_thinking"):
+                text.append(part["text"])
+                sources += _list(part.get("annotations") or part.get("citations"))
+                continue
+        if isinstance(part, dict) and part.get("type") == "reference":
+            continue
+        if isinstance(part, dict) and str(part.get("type")).endswith("_tool_result"):
+            below.append(_tool_result(part))
+            continue
+        if text:
+            yield text_or_json("".join(text))
+            text = []
+        yield from _part(part)
+    if text:
+        yield text_or_json("".join(text))
+    yield from _citations(sources)
+    yield from below
+
+
+def _part(part: Any) -> Iterator[Block]:
+    """A part that is no text."""
+    if not isinstance(part, dict):
+        yield json_block(part)
+        return
+    kind = part.get("type")
+    if isinstance(part.get("refusal"), str):
+        yield Block(kind="refusal", title="Refused", text=part["refusal"])
+    elif kind == "thinking":
+        yield from _thinking(part)
+    elif kind == "redacted_thinking":
+        yield Block(kind="note", text="Some of the thinking is encrypted.")
+    elif kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
+        yield _call(part.get("name"), part.get("input"))
+    elif kind not in ("image", "image_url", "output_image"):
+        yield json_block(_folded(part), _title(kind))
+
+
+def _tool_result(part: dict[str, Any]) -> Block:
+    """What a tool of the provider returned: the titles of a search, else JSON without bulk."""
+    title = _title(part.get("type"))
+    found = part.get("content")
+    if isinstance(found, list) and all(
+        isinstance(each, dict) and isinstance(each.get("url"), str) for each in found
+    ):
+        lines = [f"{each.get('title') or ''}  {each['url']}".strip() for each in found]
+        more = [f"… and {len(lines) - _MAX_SOURCES} more"] if len(lines) > _MAX_SOURCES else []
+        text = "\n".join([*lines[:_MAX_SOURCES], *more])
+        return Block(kind="note", title=f"{title}: {len(lines):,} found", text=text)
+    return json_block(_folded(part), title)
+
+
+def _folded(value: Any) -> Any:
+    """A value with encrypted and very long strings replaced by their length."""
+    if isinstance(value, dict):
+        return {
+            name: f"… {len(inner):,} characters …"
+            if isinstance(inner, str) and (name.startswith("encrypted_") or len(inner) > 20_000)
+            else _folded(inner)
+            for name, inner in value.items()
+        }
+    return [_folded(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _thinking(part: dict[str, Any]) -> Iterator[Block]:
-    """Anthropic has a text, Mistral a list of text parts."""
-    told = part.get("thinking")
-    if isinstance(told, list):
-        told = "".join(str(piece.get("text", "")) for piece in told if isinstance(piece, dict))
-    if isinstance(told, str) and told:
-        yield Block(kind="thinking", title="Thinking", text=told)
+    """Thinking: a string for Anthropic, a list of text parts for Mistral."""
+    thinking = part.get("thinking")
+    if isinstance(thinking, list):
+        texts = (str(inner.get("text", "")) for inner in thinking if isinstance(inner, dict))
+        thinking = "".join(texts)
+    if isinstance(thinking, str) and thinking:
+        yield Block(kind="thinking", title="Thinking", text=thinking)
     else:
-        yield Block(kind="note", text="The thinking is not told.")
+        yield Block(kind="note", text="The thinking is not included.")
 
 
 def _citations(notes: Any) -> Iterator[Block]:
@@ -175,20 +232,22 @@ def _citations(notes: Any) -> Iterator[Block]:
     for note in _list(notes):
         inner = note.get("url_citation", note) if isinstance(note, dict) else None
         if isinstance(inner, dict):
-            words = (inner.get("title") or inner.get("document_title"), inner.get("url"))
+            source = inner.get("url") or inner.get("source") or inner.get("filename")
+            words = (inner.get("title") or inner.get("document_title"), source)
             line = "  ".join(word for word in words if isinstance(word, str) and word)
             if line and line not in found:
                 found.append(line)
     if found:
-        more = f"\n… and {len(found) - _ADDRESSES} more" if len(found) > _ADDRESSES else ""
-        yield Block(title="Sources", text="\n".join(found[:_ADDRESSES]) + more)
+        more = f"\n… and {len(found) - _MAX_SOURCES} more" if len(found) > _MAX_SOURCES else ""
+        lines = [f"[{number}] {line}" for number, line in enumerate(found[:_MAX_SOURCES], 1)]
+        yield Block(title="Sources", text="\n".join(lines) + more)
 
 
 def _media_blocks(body: dict[str, Any]) -> list[Block]:
-    """One line for each image or sound; they are saved, not drawn."""
-    found = media_in(body)
-    lines = [f"{medium.kind} of about {medium.size:,} bytes" for medium in found]
-    addresses = [
+    """One line per image or audio clip; they can be saved but are not drawn."""
+    found = find_media(body)
+    lines = [f"{medium.kind}, about {medium.size:,} bytes" for medium in found]
+    urls = [
         item["url"]
         for item in _list(body.get("data"))
         if isinstance(item, dict) and isinstance(item.get("url"), str)
@@ -198,11 +257,11 @@ def _media_blocks(body: dict[str, Any]) -> list[Block]:
         hint = "i saves " + ("it" if len(lines) == 1 else f"all {len(lines)}")
         blocks.append(Block(kind="note", title=f"Files in the answer: {hint}"))
         blocks.append(Block(text="\n".join(lines)))
-    if addresses:
-        blocks.append(Block(title="Addresses", text="\n".join(addresses)))
+    if urls:
+        blocks.append(Block(title="URLs", text="\n".join(urls)))
     for item in _list(body.get("data")):
         if isinstance(item, dict) and isinstance(item.get("revised_prompt"), str):
-            blocks.append(Block(title="Prompt as it was revised", text=item["revised_prompt"]))
+            blocks.append(Block(title="Revised prompt", text=item["revised_prompt"]))
     return blocks
 
 
@@ -210,15 +269,5 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _lean(item: dict[str, Any]) -> dict[str, Any]:
-    """An unknown item without its very long texts: those are data, and the JSON has them."""
-    return {
-        name: f"… {len(value):,} characters …"
-        if isinstance(value, str) and len(value) > 20_000
-        else value
-        for name, value in item.items()
-    }
-
-
-def _words(kind: Any) -> str:
+def _title(kind: Any) -> str:
     return str(kind or "data").replace("_", " ").capitalize()

@@ -1,4 +1,4 @@
-"""The JSON in an answer: bare, or in a fence as chat models like to write it."""
+"""JSON in the text of an answer, bare or in a fenced block."""
 
 from __future__ import annotations
 
@@ -7,27 +7,47 @@ from typing import Any
 
 import msgspec
 
-from tui.core.entities import with_both_spellings
 from tui.core.rows import Row, RowError, RowLine
+
+_SPELLINGS = (("text", "value"), ("confidence", "score"))
+
+
+def normalise_entities(data: Any) -> Any:
+    """Add ``text`` and ``confidence`` to the entities of an answer; others are unchanged."""
+    if not isinstance(data, dict) or not isinstance(data.get("entities"), list):
+        return data
+    return {**data, "entities": [_normalised(entity) for entity in data["entities"]]}
+
+
+def _normalised(entity: Any) -> Any:
+    if not isinstance(entity, dict):
+        return entity
+    added = {
+        usual: entity[other]
+        for usual, other in _SPELLINGS
+        if usual not in entity and other in entity
+    }
+    return {**entity, **added}
+
 
 _FENCE = re.compile(
     r"^[ \t]*```[ \t]*(?:json|JSON|jsonc|json5)?[ \t]*\r?\n(.*?)^[ \t]*```", re.S | re.M
 )
-_FENCED_WITHIN = 4 << 20
-"""Characters of an answer in which a fence is looked for."""
+_LONGEST_FENCED = 4 << 20
+"""Longest answer, in characters, that is searched for a fence."""
 
 _decode = msgspec.json.Decoder().decode
 
 
-def json_in(text: str) -> str | None:
-    """The part of an answer that is an object or an array in JSON; ``None`` without one.
+def extract_json(text: str) -> str | None:
+    """The JSON object or array in an answer; ``None`` without one.
 
-    It is the whole answer, or the only fenced block of it that holds JSON.
+    It is the whole answer, or its only fenced block that holds JSON.
     """
     stripped = text.strip()
     if stripped.startswith(("{", "[")):
         return stripped if _parses(stripped) else None
-    if "```" not in stripped or len(stripped) > _FENCED_WITHIN:
+    if "```" not in stripped or len(stripped) > _LONGEST_FENCED:
         return None
     found = [
         block.strip()
@@ -37,10 +57,10 @@ def json_in(text: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def parsed_answer(text: str) -> Any:
-    """The answer as JSON where it is, or holds, an object or an array; else ``None``."""
-    found = json_in(text)
-    return None if found is None else with_both_spellings(_decode(found))
+def parse_answer(text: str) -> Any:
+    """The decoded JSON object or array in an answer; ``None`` without one."""
+    found = extract_json(text)
+    return None if found is None else normalise_entities(_decode(found))
 
 
 def _parses(text: str) -> bool:
@@ -52,7 +72,7 @@ def _parses(text: str) -> bool:
 
 
 def row_line(row: Row, text: str, error: RowError | None) -> RowLine:
-    """A row as scripts get it, with its whole answer and the whole message of its error."""
+    """The exported form of a row, with the full answer and error message."""
     return RowLine(
         custom_id=row.custom_id,
         outcome=row.outcome,
@@ -62,7 +82,7 @@ def row_line(row: Row, text: str, error: RowError | None) -> RowLine:
         finish_reason=row.finish_reason,
         model=row.model,
         text=text,
-        data=parsed_answer(text),
+        data=parse_answer(text),
         usage=row.usage,
         cost=row.cost,
     )

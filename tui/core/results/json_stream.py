@@ -1,4 +1,4 @@
-"""Taking the rows out of a JSON document as it comes, without ever holding it whole."""
+"""Splits a JSON document with an array of rows into lines while it is being received."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ _INSIDE = re.compile(rb'["\\]')
 
 
 class ArraySplitter:
-    r"""Cuts the elements out of an array that stands at a key of a JSON object.
+    r"""Extracts the elements of an array at a key of a JSON object.
 
-    Fed with pieces of the document, it gives each object of the array as one line, and keeps
-    what is around it (``rest``), with an empty array in its place. The whole document may be
-    the array itself. Line ends within an element, which JSON has only between its words, are
-    left out.
+    ``feed`` takes pieces of the document and yields each object of the array as one line. The
+    rest of the document is kept in ``rest``, with an empty array instead of the rows. The
+    document may also be the array itself. Line breaks within an element, which JSON allows only
+    between tokens, are removed.
 
     Args:
-        keys: The keys of the outermost object that may hold the array.
+        keys: The keys of the outermost object that may contain the array.
+
+    Attributes:
+        rows: The number of elements so far.
+        found: Whether the array has been found.
     """
 
     def __init__(self, *keys: str) -> None:
@@ -37,20 +41,20 @@ class ArraySplitter:
 
     @property
     def rest(self) -> bytes:
-        """The document without the elements: small, and JSON once it has come whole."""
+        """The document without the elements; valid JSON once the document is complete."""
         return bytes(self._rest)
 
     @property
     def complete(self) -> bool:
-        """Did the document end where it should?"""
+        """Whether the document is complete."""
         return self._depth == 0 and not self._in_string and bool(self._rest.strip())
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The elements that end in this piece, each without line ends."""
+        """Yield the elements that end in this piece, each without line breaks."""
         position = 0
         while position < len(data):
             if self._in_string:
-                position = self._through_string(data, position)
+                position = self._read_string(data, position)
                 continue
             match = _OUTSIDE.search(data, position)
             stop = match.start() if match else len(data)
@@ -58,12 +62,12 @@ class ArraySplitter:
             if match is None:
                 return
             position = stop + 1
-            element = self._mark(data[stop : stop + 1])
+            element = self._delimiter(data[stop : stop + 1])
             if element is not None:
                 self.rows += 1
                 yield element
 
-    def _through_string(self, data: bytes, position: int) -> int:
+    def _read_string(self, data: bytes, position: int) -> int:
         if self._escaped:
             self._escaped = False
             self._keep_text(data[position : position + 1])
@@ -78,15 +82,15 @@ class ArraySplitter:
             self._last_string = bytes(self._string[:-1])
         return stop
 
-    def _mark(self, mark: bytes) -> bytes | None:
-        if mark == b'"':
-            self._keep(mark)
+    def _delimiter(self, token: bytes) -> bytes | None:
+        if token == b'"':
+            self._keep(token)
             self._in_string = True
             self._string.clear()
             return None
-        if mark in (b"{", b"["):
-            opens_rows = mark == b"[" and self._is_the_array()
-            self._keep(mark)
+        if token in (b"{", b"["):
+            opens_rows = token == b"[" and self._is_the_array()
+            self._keep(token)
             self._depth += 1
             if opens_rows:
                 self._array_depth = self._depth
@@ -94,10 +98,10 @@ class ArraySplitter:
             return None
         if self._depth == self._array_depth:
             self._array_depth = None
-            self._keep(mark)
+            self._keep(token)
             self._depth -= 1
             return None
-        self._keep(mark)
+        self._keep(token)
         self._depth = max(self._depth - 1, 0)
         if self._depth != self._array_depth:
             return None
@@ -113,9 +117,9 @@ class ArraySplitter:
         return self._depth == 1 and self._colon and self._last_string in self._keys
 
     def _keep(self, data: bytes, *, between: bool = False) -> None:
-        """Put bytes outside of strings where they belong."""
-        if between and (words := data.strip()):
-            self._colon = words.endswith(b":")
+        """Add bytes outside of strings to the element or to the rest."""
+        if between and (tokens := data.strip()):
+            self._colon = tokens.endswith(b":")
         if self._array_depth is None:
             self._rest += data
         elif self._depth > self._array_depth or data in (b"{", b"["):

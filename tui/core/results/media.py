@@ -1,7 +1,7 @@
-"""Images and sound in an answer: where they are, and their bytes when they are to be saved.
+"""Images and audio in an answer: finding them, and decoding them for a file.
 
-Nothing of it is drawn. The bytes are base64 in the answer's JSON; they are decoded only for a
-file, whose ending follows from how the bytes begin and not from what the answer says.
+Nothing is drawn. The data is base64 in the answer's JSON and is decoded only for saving. The
+file suffix is chosen from the first bytes, not from what the answer claims.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from tui.core.results import UnreadableLineError, body_in, decode_lenient
+from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, response_body
 
-LONGEST_LINE = 512 << 20
-"""Bytes of a result line in which media are looked for."""
+MAX_LINE_BYTES = 512 << 20
+"""Longest result line, in bytes, that is searched for media."""
 
 _STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", ".png"),
@@ -31,16 +31,16 @@ _STARTS: tuple[tuple[bytes, str], ...] = (
 
 
 class Medium(msgspec.Struct, frozen=True, kw_only=True):
-    """One image or sound: what it is, about how large, and its base64."""
+    """An image or audio clip: ``kind``, approximate size in bytes, and base64 data."""
 
     kind: str
     size: int
     encoded: str
 
     def data(self) -> bytes:
-        """The bytes; empty when they are not base64.
+        """The decoded bytes; empty if the data is not valid base64.
 
-        Characters that do not belong there are passed over, as browsers do.
+        Characters outside the alphabet are ignored, as in browsers.
         """
         try:
             return binascii.a2b_base64(self.encoded)
@@ -48,25 +48,25 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True):
             return b""
 
 
-def suffix_of(data: bytes) -> str:
-    """The ending of a file that begins so."""
+def file_suffix(data: bytes) -> str:
+    """The file suffix for data, from its first bytes."""
     if data[:4] == b"RIFF":
         return {b"WEBP": ".webp", b"WAVE": ".wav"}.get(data[8:12], ".bin")
     return next((suffix for start, suffix in _STARTS if data.startswith(start)), ".bin")
 
 
-def media_of_line(line: bytes) -> list[Medium]:
-    """The images and sounds of a result line, in any dialect; call it in a thread."""
-    if len(line) > LONGEST_LINE:
+def find_media_in_line(line: bytes) -> list[Medium]:
+    """Images and audio in a result line of any dialect. Blocking: call it in a thread."""
+    if len(line) > MAX_LINE_BYTES:
         return []
     try:
-        return media_in(body_in(decode_lenient(line)))
+        return find_media(response_body(decode_lenient(line)))
     except UnreadableLineError:
         return []
 
 
-def media_in(body: dict[str, Any]) -> list[Medium]:
-    """The images and sounds of an answer's body, in the order in which they stand."""
+def find_media(body: dict[str, Any]) -> list[Medium]:
+    """Images and audio in a response body, in order."""
     return [
         Medium(kind=kind, size=len(encoded) * 3 // 4, encoded=encoded)
         for kind, encoded in _found(body)
@@ -99,7 +99,7 @@ def _found(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _image_part(part: dict[str, Any]) -> str:
-    """The base64 of a content part: a ``data:`` address, or Anthropic's source."""
+    """The base64 data of a content part: a ``data:`` URL, or Anthropic's source."""
     source = part.get("source")
     if isinstance(source, dict) and source.get("type") == "base64":
         return _text(source.get("data"))

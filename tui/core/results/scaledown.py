@@ -1,22 +1,22 @@
-"""ScaleDown's answers in pieces: a summary, entities in their text, labels with scores."""
+"""Display blocks of ScaleDown's answers: summaries, entities in their text, label scores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from tui.core.blocks import Bar, Block, Mark, json_block
-from tui.core.entities import with_both_spellings
+from tui.core.results.blocks import Bar, Block, Mark, json_block
+from tui.core.results.json_answers import normalise_entities
 
-_MOST_MARKS = 2000
+_MAX_MARKS = 2000
 
 
 def scaledown_blocks(data: Any, source: str) -> list[Block] | None:
-    """The pieces of one answer; ``None`` when it is none of ScaleDown's.
+    """Blocks of an answer; ``None`` if it is not one of ScaleDown's.
 
     Args:
-        data: The answer's JSON.
-        source: The text of the request.
+        data: The decoded JSON of the answer.
+        source: The text in the request.
     """
     if not isinstance(data, dict):
         return None
@@ -24,7 +24,7 @@ def scaledown_blocks(data: Any, source: str) -> list[Block] | None:
         blocks = list(_summary(data, source))
         used = {"summary", "input_chars", "output_chars"}
     elif isinstance(data.get("entities"), list):
-        blocks = list(_entities(with_both_spellings(data)["entities"], source))
+        blocks = list(_entities(normalise_entities(data)["entities"], source))
         used = {"entities"}
     elif isinstance(data.get("scores"), dict) or isinstance(data.get("labels"), list):
         blocks = list(_labels(data))
@@ -32,71 +32,70 @@ def scaledown_blocks(data: Any, source: str) -> list[Block] | None:
     else:
         return None
     rest = {name: value for name, value in data.items() if name not in used}
-    return blocks + ([json_block(rest, "Further")] if rest else [])
+    return blocks + ([json_block(rest, "Other fields")] if rest else [])
 
 
 def _summary(data: dict[str, Any], source: str) -> Iterator[Block]:
     before = _count(data.get("input_chars"), len(source))
     after = _count(data.get("output_chars"), len(data["summary"]))
-    words = f"{before:,} characters became {after:,}"
+    note = f"{before:,} characters reduced to {after:,}"
     if before and after:
-        words += f": {100 * after / before:.0f}% of the text, {before / after:.1f} to 1"
-    yield Block(kind="note", text=words)
+        note += f" ({100 * after / before:.0f}%, {before / after:.1f}:1)"
+    yield Block(kind="note", text=note)
     if before:
         yield Block(kind="bars", bars=(Bar("kept", min(1.0, after / before), True),))
     yield Block(title="Summary", text=data["summary"])
 
 
-def _count(told: Any, counted: int) -> int:
-    return told if type(told) is int and told >= 0 else counted
+def _count(reported: Any, counted: int) -> int:
+    return reported if type(reported) is int and reported >= 0 else counted
 
 
 def _entities(entities: list[Any], source: str) -> Iterator[Block]:
     found = [entity for entity in entities if isinstance(entity, dict)]
-    marks, lost = marks_of(entities, source)
+    marks, lost = locate_entities(entities, source)
     if not found:
-        yield Block(kind="note", text="No entity was found.")
+        yield Block(kind="note", text="No entities found.")
     yield Block(kind="marked", title="In the text", text=source, marks=marks)
     if lost:
-        words = (
-            "1 entity has no place of its own"
-            if lost == 1
-            else (f"{lost:,} entities have no place of their own")
-        )
-        yield Block(kind="note", text=f"{words} in the text.")
+        count = "1 entity" if lost == 1 else f"{lost:,} entities"
+        yield Block(kind="note", text=f"{count} could not be marked in the text.")
     if found:
         rows: list[tuple[str, ...]] = [("type", "text", "confidence")]
-        for entity in found[:_MOST_MARKS]:
-            sure = _share(entity.get("confidence"))
+        for entity in found[:_MAX_MARKS]:
+            confidence = _score(entity.get("confidence"))
             rows.append(
                 (
                     str(entity.get("type", "-")),
                     str(entity.get("text", "-")),
-                    "-" if sure is None else f"{sure:.2f}",
+                    "-" if confidence is None else f"{confidence:.2f}",
                 )
             )
         yield Block(kind="table", title=f"Entities: {len(found):,}", cells=tuple(rows))
 
 
-def marks_of(entities: list[Any], source: str) -> tuple[tuple[Mark, ...], int]:
-    """Where entities stand in a text, and how many of them have no place there.
+def locate_entities(entities: list[Any], source: str) -> tuple[tuple[Mark, ...], int]:
+    """Locate entities in a text.
 
-    Offsets are believed when the text there is the entity's; else the text is looked for, each
-    time at the next place that is free.
+    An entity's offsets are used if they match its text; otherwise its text is searched, each
+    occurrence being used once.
+
+    Returns:
+        The marks in order, and how many entities could not be marked.
     """
-    places: dict[int, tuple[int, int]] = {}
-    asked = [entity if isinstance(entity, dict) else {} for entity in entities[:_MOST_MARKS]]
-    for number, entity in enumerate(asked):
-        place = _told_place(entity, source)
-        if place is not None:
-            places[number] = place
-    taken = {start for start, _ in places.values()}
-    # Letters that change their number when they are folded would move all places after them.
+    spans: dict[int, tuple[int, int]] = {}
+    shown = [entity if isinstance(entity, dict) else {} for entity in entities[:_MAX_MARKS]]
+    for number, entity in enumerate(shown):
+        span = _given_offsets(entity, source)
+        if span is not None:
+            spans[number] = span
+    taken = {start for start, _ in spans.values()}
+    # Case folding can change the length of non-ASCII text, which would shift later offsets.
     folded = source.casefold() if source.isascii() else ""
     after: dict[str, int] = {}
-    for number, entity in enumerate(asked):
+    for number, entity in enumerate(shown):
         text = entity.get("text")
-        if number in places or not isinstance(text, str) or not text:
+        if number in spans or not isinstance(text, str) or not text:
             continue
         found = _find(text, source, folded, after.get(text, 0))
         while found in taken:
@@ -104,28 +103,27 @@ def marks_of(entities: list[Any], source: str) -> tuple[tuple[Mark, ...], int]:
         after[text] = found + len(text) if found >= 0 else len(source)
         if found >= 0:
             taken.add(found)
-            places[number] = (found, found + len(text))
+            spans[number] = (found, found + len(text))
     candidates = [
-        Mark(*place, str(asked[number].get("type", "")), _share(asked[number].get("confidence")))
-        for number, place in places.items()
+        Mark(*span, str(shown[number].get("type", "")), _score(shown[number].get("confidence")))
+        for number, span in spans.items()
     ]
-    lost = len(asked) - len(candidates)
+    lost = len(shown) - len(candidates)
     marks: list[Mark] = []
     for mark in sorted(candidates, key=lambda mark: (mark.start, -mark.end)):
         if marks and mark.start < marks[-1].end:
             lost += 1
         else:
             marks.append(mark)
-    return tuple(marks), lost + max(0, len(entities) - _MOST_MARKS)
+    return tuple(marks), lost + max(0, len(entities) - _MAX_MARKS)
 
 
-def _told_place(entity: dict[str, Any], source: str) -> tuple[int, int] | None:
-    """The offsets of an entity, where its text stands there."""
+def _given_offsets(entity: dict[str, Any], source: str) -> tuple[int, int] | None:
+    """The entity's offsets, if they are valid and match its text."""
     text, start, end = entity.get("text"), entity.get("start"), entity.get("end")
     if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(source):
         return None
-    stands = source[start:end]
-    if isinstance(text, str) and stands.casefold() != text.casefold():
+    if isinstance(text, str) and source[start:end].casefold() != text.casefold():
         return None
     return start, end
 
@@ -140,14 +138,14 @@ def _labels(data: dict[str, Any]) -> Iterator[Block]:
     listed = data.get("labels")
     for label in listed if isinstance(listed, list) else ():
         if isinstance(label, dict):
-            score = _share(label.get("score", label.get("confidence")))
+            score = _score(label.get("score", label.get("confidence")))
             if score is not None:
                 scores[str(label.get("name", label.get("label", "?")))] = score
-    told = data.get("scores")
-    for name, value in told.items() if isinstance(told, dict) else ():
-        share = _share(value)
-        if share is not None:
-            scores[name] = share
+    given = data.get("scores")
+    for name, value in given.items() if isinstance(given, dict) else ():
+        score = _score(value)
+        if score is not None:
+            scores[name] = score
     top = data.get("top_label")
     if not isinstance(top, str):
         top = max(scores, key=lambda name: scores[name], default="")
@@ -158,8 +156,8 @@ def _labels(data: dict[str, Any]) -> Iterator[Block]:
         bars=tuple(Bar(name, score, name == top) for name, score in ordered),
     )
     if isinstance(data.get("reasoning"), str) and data["reasoning"]:
-        yield Block(title="Why", text=data["reasoning"])
+        yield Block(title="Reasoning", text=data["reasoning"])
 
 
-def _share(value: Any) -> float | None:
+def _score(value: Any) -> float | None:
     return float(value) if type(value) in (int, float) and 0 <= value <= 1 else None

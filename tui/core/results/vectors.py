@@ -1,4 +1,4 @@
-"""Answers that are lists of figures: embeddings, moderation, reranking, pages of a scan."""
+"""Display blocks of list results: embeddings, moderation, reranking, OCR pages."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from tui.core.blocks import Bar, Block
+from tui.core.results.blocks import Bar, Block
 
 _SHOWN_VALUES = 5
 _SHOWN_VECTORS = 16
 _SHOWN_SCORES = 12
 
 
-def listing_blocks(body: dict[str, Any]) -> list[Block] | None:
-    """The pieces of such a body; ``None`` when it is another one."""
+def list_blocks(body: dict[str, Any]) -> list[Block] | None:
+    """Blocks of a body with list results; ``None`` for any other body."""
     data, results = body.get("data"), body.get("results")
     if isinstance(data, list) and data and _all_have(data, "embedding"):
         return list(_embeddings(data))
     if isinstance(data, list) and data and (_any_has(data, "b64_json") or _any_has(data, "url")):
-        # Images are told of by the caller, as they may stand in any answer.
+        # The caller adds images, which can be in any answer.
         return []
-    if isinstance(results, list) and results and _all_have(results, "flagged"):
-        return list(_moderation(results))
-    if isinstance(results, list) and results and _all_have(results, "categories"):
-        return list(_moderation(results))
+    for field in ("flagged", "categories"):
+        if isinstance(results, list) and results and _all_have(results, field):
+            return list(_moderation(results))
     ranked = results if isinstance(results, list) else data
     if isinstance(ranked, list) and ranked and _all_have(ranked, "relevance_score"):
         return list(_ranking(ranked))
@@ -43,7 +42,7 @@ def listing_blocks(body: dict[str, Any]) -> list[Block] | None:
 def _embeddings(data: list[dict[str, Any]]) -> Iterator[Block]:
     rows: list[tuple[str, ...]] = [("vector", "dimensions", "norm", "first values")]
     for place, item in enumerate(data[:_SHOWN_VECTORS]):
-        values = vector_of(item["embedding"])
+        values = decode_vector(item["embedding"])
         index = item.get("index", place)
         if values is None:
             rows.append((str(index), "-", "-", "not a vector"))
@@ -57,11 +56,11 @@ def _embeddings(data: list[dict[str, Any]]) -> Iterator[Block]:
         yield Block(kind="note", text=f"and {len(data) - _SHOWN_VECTORS:,} more vectors")
 
 
-def vector_of(value: Any) -> list[float] | None:
-    """The numbers of an embedding: an array, or base64 of 4-byte floats (little-endian)."""
+def decode_vector(value: Any) -> list[float] | None:
+    """The values of an embedding: an array, or base64 of little-endian 4-byte floats."""
     if isinstance(value, list):
         if all(type(part) in (int, float) for part in value):
-            # A whole number may be too large for a float.
+            # An integer may be too large for a float.
             return [float(part) for part in value if abs(part) < 1e300]
         return None
     if isinstance(value, str):
@@ -81,8 +80,8 @@ def _moderation(results: list[dict[str, Any]]) -> Iterator[Block]:
         categories = result.get("categories")
         flags = categories if isinstance(categories, dict) else {}
         flagged = [name for name, flag in flags.items() if flag is True]
-        said = result.get("flagged")
-        is_flagged = bool(flagged) if said is None else bool(said)
+        flag = result.get("flagged")
+        is_flagged = bool(flagged) if flag is None else bool(flag)
         title = "Flagged" if is_flagged else "Not flagged"
         if len(results) > 1:
             title = f"{number}: {title.lower()}"
@@ -91,9 +90,11 @@ def _moderation(results: list[dict[str, Any]]) -> Iterator[Block]:
         scores = result.get("category_scores")
         if isinstance(scores, dict):
             bars = _bars(scores, set(flagged))
-            yield Block(kind="bars", bars=bars[:_SHOWN_SCORES], is_alarming=is_flagged)
+            yield Block(kind="bars", bars=bars[:_SHOWN_SCORES], is_warning=is_flagged)
             if len(bars) > _SHOWN_SCORES:
-                yield Block(kind="note", text=f"and {len(bars) - _SHOWN_SCORES} lower ones")
+                yield Block(
+                    kind="note", text=f"and {len(bars) - _SHOWN_SCORES} more with lower scores"
+                )
 
 
 def _bars(scores: dict[str, Any], chosen: set[str]) -> tuple[Bar, ...]:

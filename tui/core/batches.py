@@ -1,0 +1,220 @@
+"""What a provider says about a batch, its limits, and how a job is divided into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.requests import edited_model
+
+ResultKind = Literal["output", "errors"]
+
+
+class ResultSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A source of result lines.
+
+    ``ref`` is the dialect's handle: a file id, a URL, a route or a batch id. ``growing``: more
+    lines may follow while the batch runs. ``deletable``: it is a file that the provider can be
+    asked to delete.
+    """
+
+    kind: ResultKind
+    ref: str
+    growing: bool = False
+    deletable: bool = True
+
+
+class FileState(StrEnum):
+    """What a fetched result file is.
+
+    ``growing``: the batch still runs and more lines follow. ``cut``: it ends too early, so that
+    the rest is to be fetched. ``unreadable``: nothing in it is a result, so its rows are not
+    known; the file is fetched anew from its start. ``absent``: the provider does not have it.
+    """
+
+    WHOLE = "whole"
+    GROWING = "growing"
+    CUT = "cut"
+    UNREADABLE = "unreadable"
+    ABSENT = "absent"
+
+
+class FileVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a result file after it was fetched, or tried to be fetched.
+
+    Rows may be called missing only if every file of their batch is ``whole`` without
+    ``unreadable`` lines: any other file may hold them.
+
+    Attributes:
+        kind: Which of the batch's files.
+        ref: The dialect's handle of the file.
+        state: What it is.
+        reason: Why it is not whole, in words that complete "the result file is …".
+        lines: Lines in it, blank ones not counted.
+        unreadable: Lines among them that are no result.
+        unknown: Lines among them with an id that was not sent.
+        status: The HTTP status with which nothing of it was sent.
+    """
+
+    kind: ResultKind
+    ref: str
+    state: FileState
+    reason: str = ""
+    lines: int = 0
+    unreadable: int = 0
+    unknown: int = 0
+    status: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether rows without a line in it are not in it."""
+        return self.state is FileState.WHOLE and not self.unreadable
+
+
+class BatchIssue(msgspec.Struct, frozen=True, kw_only=True):
+    """An error of the whole batch, in the provider's words; ``line`` counts from 1."""
+
+    code: str | None = None
+    message: str = ""
+    param: str | None = None
+    line: int | None = None
+
+
+class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch as reported by the provider. Times are Unix seconds, ``None`` if unknown.
+
+    ``results`` are the sources that can be read now; empty if there are none yet. ``intent``
+    is our batch id, which we put in the metadata on creation. ``cost`` is the billed amount,
+    in the account's currency.
+    """
+
+    id: str
+    status: BatchStatus
+    raw_status: str
+    counts: RemoteCounts = RemoteCounts()
+    results: tuple[ResultSource, ...] = ()
+    issues: tuple[BatchIssue, ...] = ()
+    input_file_id: str | None = None
+    endpoint: str | None = None
+    intent: str | None = None
+    metadata: dict[str, str] = {}
+    created_at: float | None = None
+    ended_at: float | None = None
+    expires_at: float | None = None
+    cost: float | None = None
+    raw: dict[str, Any] = {}
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A provider's limits of one batch; 0 or ``""`` means that no limit is known.
+
+    ``bytes`` and ``line_bytes`` are sizes of the file and of one line. ``custom_id_max`` is in
+    UTF-8 bytes; ``custom_id_pattern`` is a regular expression that the whole id must match.
+    ``embedding_tokens`` is the longest input of an embedding. ``expires_hours`` is the time after
+    its creation at which a batch ends without any result, even of the rows that are done.
+    """
+
+    rows: _Count = 0
+    min_rows: _Count = 0
+    bytes: _Count = 0
+    line_bytes: _Count = 0
+    one_model: bool = False
+    custom_id_max: _Count = 0
+    custom_id_pattern: str = ""
+    embedding_tokens: _Count = 0
+    expires_hours: _Count = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of rows that fits in one batch, both ends inclusive; ``size`` is in bytes."""
+
+    first_seq: int
+    last_seq: int
+    rows: int
+    size: int
+
+
+def plan_parts(places: Iterable[tuple[int, int]], limits: Limits) -> list[Part]:
+    """Split rows into parts, greedily and in order.
+
+    Args:
+        places: Row number and length in bytes of each request, in order.
+        limits: The rows and bytes of a part.
+    """
+    parts: list[Part] = []
+    first = last = -1
+    rows = size = 0
+    for seq, length in places:
+        line = length + 1
+        full = (limits.rows and rows >= limits.rows) or (
+            limits.bytes and rows and size + line > limits.bytes
+        )
+        if full:
+            parts.append(Part(first, last, rows, size))
+            rows = size = 0
+        if rows == 0:
+            first = seq
+        last = seq
+        rows += 1
+        size += line
+    if rows:
+        parts.append(Part(first, last, rows, size))
+    return parts
+
+
+@dataclass(frozen=True)
+class RetryPlan:
+    """What a retry will send, to be shown before it is confirmed.
+
+    Attributes:
+        job_id: The job.
+        seqs: The row numbers, in order.
+        permanent: How many rows would fail again unchanged. They are skipped unless the plan
+            has edits or the caller includes them.
+        account: The account that sends the rows.
+        provider: The id of its provider.
+        provider_name: The provider's display name.
+        endpoint: The endpoint of the requests.
+        model: The model after the edits.
+        window: The completion window.
+        attempt: The number of the new attempt; rows that another retry sends before this one
+            are skipped.
+        edits: Edits of the request bodies.
+        left_out: How many rows were dropped because the edits fail on them.
+        left_out_reason: Why they fail, for the first of these rows.
+        fitted: Whether ``left_out`` is known.
+    """
+
+    job_id: str
+    seqs: Sequence[int]
+    permanent: int
+    account: str
+    provider: str
+    provider_name: str
+    endpoint: str
+    model: str
+    window: str
+    attempt: int
+    edits: Mapping[str, Any] = field(default_factory=dict)
+    left_out: int = 0
+    left_out_reason: str = ""
+    fitted: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows will be sent."""
+        return len(self.seqs)
+
+    def changed(self, edits: Mapping[str, Any]) -> RetryPlan:
+        """The same plan with other edits."""
+        model = edited_model(edits, self.model)
+        return replace(self, edits=dict(edits), model=model, fitted=False)

@@ -1,0 +1,1 @@
+"""Reading what models answered: result lines, answer bodies and their display."""

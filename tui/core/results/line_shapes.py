@@ -1,0 +1,276 @@
+"""Where the answer is in a result line, and answers in the shape that is documented.
+
+Documented is ``response.body`` with an object. Servers also send the object as ``response``
+itself, as JSON in a text, beside the ``custom_id``, or inside a further object; and inside it
+contents and tool arguments as objects where text is documented.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from tui.core.results.error_words import is_error
+from tui.core.results.gemini import chat_of_gemini, is_gemini
+
+_WRAPPERS = (
+    "response", "body", "result", "message", "data", "output", "completion", "modelOutput",
+)  # fmt: skip
+_DEEPEST = 5
+_LONGEST_TEXT = 1 << 26
+
+_ENVELOPE = frozenset(
+    {"id", "object", "model", "created", "created_at", "usage", "system_fingerprint", "provider",
+     "service_tier", "param", "code", "type", "status", "status_code", "statusCode",
+     "success", "request_id", "requestId",
+     "timestamp", "path", "trace_id", "error", "errors", "message", "msg", "detail", "details",
+     "error_code", "error_type", "prompt_filter_results", "role", "stop_reason", "stop_sequence",
+     "messages", "prompt", "input", "instructions", "tools", "tool_choice", "temperature", "top_p",
+     "max_tokens", "max_completion_tokens", "max_output_tokens", "stream", "seed", "stop", "n",
+     "response_format", "metadata", "method", "url",
+     "custom_id", "headers", "title", "retry_after", "incomplete_details"}
+)  # fmt: skip
+"""Keys around an answer, and those of a request, which some servers send back in its place.
+
+A body with no other key that has a value holds no answer.
+"""
+
+_WORDS = ("detail", "message", "msg", "error", "errors")
+
+
+def find_body(value: Any) -> Any:
+    """The response body in a decoded result line; ``None`` if the line has none.
+
+    A body that is documented as the answer of an endpoint is preferred wherever it is; otherwise
+    it is ``response.body``, which may be an error of any type.
+    """
+    if not isinstance(value, dict):
+        return None
+    if _is_answer(value):
+        return normalised({name: inner for name, inner in value.items() if name != "custom_id"})
+    found = _answer_in(value, _DEEPEST)
+    if found is not None:
+        return normalised(found)
+    response = value.get("response")
+    if isinstance(response, dict) and ("body" in response or "message" in response):
+        return _decoded(response.get("body", response.get("message")))
+    result = value.get("result")
+    if isinstance(result, dict) and isinstance(result.get("message"), dict):
+        return result["message"]
+    return _decoded(response) if isinstance(response, str) else None
+
+
+def has_answer(body: Any) -> bool:
+    """Whether a body holds an answer, not only an error or the frame of an answer.
+
+    The body of an endpoint that is not known has one if it holds anything else than words about
+    what went wrong.
+    """
+    if not isinstance(body, dict):
+        return False
+    choices = body.get("choices")
+    if isinstance(choices, list) and choices:
+        return any(_is_choice(choice) for choice in choices)
+    if _is_answer(body):
+        return True
+    if is_error(body.get("error")) or _has_words(body):
+        return False
+    if body.get("success") is False or "error" in (body.get("object"), body.get("status")):
+        return False
+    if isinstance(body.get("detail"), dict | list):
+        return False
+    return any(_is_given(inner) for name, inner in body.items() if name not in _ENVELOPE)
+
+
+def text_of_unknown(body: dict[str, Any]) -> str:
+    """The text of an answer in a shape that is not documented: at a usual name, else all of it.
+
+    Empty for the documented answers of endpoints.
+    """
+    if _is_answer(body) or any(name in body for name in _DOCUMENTED):
+        return ""
+    for name in _TEXTS:
+        if isinstance(body.get(name), str) and body[name]:
+            return str(body[name])
+    return _json({name: inner for name, inner in body.items() if name not in _ENVELOPE})
+
+
+def normalised(body: dict[str, Any]) -> dict[str, Any]:
+    """A body with its contents and arguments in the documented types; a changed copy if needed."""
+    if is_gemini(body):
+        return chat_of_gemini(body)
+    changed = dict(body)
+    if isinstance(body.get("choices"), list):
+        changed["choices"] = [_choice(choice) for choice in body["choices"]]
+    elif isinstance(body.get("message"), dict) and "content" in body["message"]:
+        # Ollama's own shape.
+        reason = body.get("done_reason") or ("stop" if body.get("done") else None)
+        choice = {"message": body["message"], "finish_reason": body.get("finish_reason") or reason}
+        changed["choices"] = [_choice(choice)]
+    elif isinstance(body.get("content"), str):
+        changed["content"] = [{"type": "text", "text": body["content"]}]
+    elif isinstance(body.get("content"), list):
+        changed["content"] = [_part(part) for part in body["content"]]
+    if isinstance(body.get("output"), list):
+        changed["output"] = [_item(item) for item in body["output"]]
+    return changed
+
+
+def _answer_in(value: Any, depth: int) -> dict[str, Any] | None:
+    value = _decoded(value)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, dict) or depth == 0:
+        return None
+    if _is_answer(value):
+        return value
+    for name in _WRAPPERS:
+        if isinstance(value.get(name), dict | str | list):
+            found = _answer_in(value[name], depth - 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _decoded(value: Any) -> Any:
+    """An object that was written as JSON in a text, decoded once."""
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    if len(value) > _LONGEST_TEXT:
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return value
+
+
+def _is_answer(value: dict[str, Any]) -> bool:
+    """Whether an object is the documented answer of an endpoint."""
+    if is_gemini(value):
+        return True
+    if isinstance(value.get("choices"), list):
+        return bool(value["choices"])
+    if isinstance(value.get("message"), dict):
+        return "role" in value["message"] and "content" in value["message"]
+    content = value.get("content")
+    if isinstance(content, list):
+        return True
+    if isinstance(content, str) and content:
+        return "role" in value or not _has_words(value)
+    if any(isinstance(value.get(name), list) and value[name] for name in _LISTS):
+        return True
+    return isinstance(value.get("output"), list) and value.get("status") in _ENDED_EARLY
+
+
+_TEXTS = (
+    "output_text", "generated_text", "completion", "generation", "answer", "text", "content",
+    "response", "result", "output",
+)  # fmt: skip
+_DOCUMENTED = ("choices", "data", "results")
+_LISTS = ("output", "data", "results", "embeddings")
+_ENDED_EARLY = ("incomplete", "failed", "cancelled")
+"""Statuses with which a body of the Responses API may have no output."""
+
+
+def _has_words(body: dict[str, Any]) -> bool:
+    """Whether a body has words at a place where servers say what went wrong."""
+    return any(isinstance(body.get(name), str) and is_error(body[name]) for name in _WORDS)
+
+
+def _is_choice(choice: Any) -> bool:
+    if not isinstance(choice, dict):
+        return False
+    if isinstance(choice.get("text"), str):
+        return True
+    message = choice.get("message") or choice.get("delta")
+    if not isinstance(message, dict):
+        return False
+    failed = is_error(choice.get("error")) or choice.get("finish_reason") == "error"
+    return not failed or any(
+        _is_given(message.get(name)) for name in ("content", "tool_calls", "refusal")
+    )
+
+
+def _is_given(value: Any) -> bool:
+    return value not in (None, "", [], {}, False)
+
+
+def _choice(choice: Any) -> Any:
+    if not isinstance(choice, dict):
+        return choice
+    message = choice.get("message") or choice.get("delta")
+    if isinstance(message, str):
+        message = {"content": message}
+    return {**choice, "message": _message(message)} if isinstance(message, dict) else choice
+
+
+def _message(message: dict[str, Any]) -> dict[str, Any]:
+    changed = dict(message)
+    content = message.get("content")
+    if isinstance(content, list):
+        changed["content"] = [_part(part) for part in content]
+    elif isinstance(content, dict) and isinstance(content.get("text"), str):
+        changed["content"] = content["text"]
+    elif content is not None and not isinstance(content, str):
+        changed["content"] = _json(content)
+    calls = message.get("tool_calls")
+    if isinstance(calls, dict) and ("function" in calls or "name" in calls):
+        calls = [calls]
+    if isinstance(calls, list):
+        changed["tool_calls"] = [_tool_call(call) for call in calls]
+    if isinstance(message.get("function_call"), dict):
+        changed["function_call"] = _function(message["function_call"])
+    return changed
+
+
+def _tool_call(call: Any) -> Any:
+    if not isinstance(call, dict):
+        return call
+    for name in ("function", "custom"):
+        if isinstance(call.get(name), dict):
+            return {**call, name: _function(call[name])}
+    if "name" in call:
+        return {**call, "function": _function(call)}
+    return call
+
+
+def _function(function: dict[str, Any]) -> dict[str, Any]:
+    texts = {
+        name: _json(function[name])
+        for name in ("arguments", "input")
+        if function.get(name) is not None and not isinstance(function[name], str)
+    }
+    return {**function, **texts}
+
+
+def _item(item: Any) -> Any:
+    """An output item of the Responses API."""
+    if not isinstance(item, dict):
+        return item
+    changed = _function(item)
+    if isinstance(item.get("content"), list):
+        changed["content"] = [_part(part) for part in item["content"]]
+    elif isinstance(item.get("content"), str):
+        changed["content"] = [{"type": "output_text", "text": item["content"]}]
+    return changed
+
+
+def _part(part: Any) -> Any:
+    """A part of a content: its text is a text, or an object with a ``value`` (Assistants)."""
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    if not isinstance(part, dict):
+        return {"type": "text", "text": _json(part)}
+    text = part.get("text")
+    if isinstance(text, dict):
+        value = text.get("value")
+        return {**part, "text": value if isinstance(value, str) else _json(text)}
+    return part
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return str(value)

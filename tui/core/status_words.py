@@ -1,0 +1,101 @@
+"""Statuses, outcomes and submission states as signs and words, for command line and dashboard.
+
+The tables have plain strings as keys, so that ``--help`` does not load the types.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from tui.core.jobs import Batch, Counts, ErrorGroup, OrphanLines
+
+StatusTone = Literal["muted", "live", "good", "warn", "bad"]
+"""What a status means for the user; each face has its colours for them."""
+
+
+class Sign(NamedTuple):
+    """How a status or outcome is marked; ``ascii`` is for terminals without the glyph."""
+
+    glyph: str
+    ascii: str
+    tone: StatusTone
+
+
+STATUS_SIGNS: dict[str, Sign] = {
+    "draft": Sign("○", "o", "muted"),
+    "submitting": Sign("↑", "^", "live"),
+    "validating": Sign("◔", "~", "live"),
+    "queued": Sign("◌", ".", "live"),
+    "in_progress": Sign("◑", "*", "live"),
+    "finalizing": Sign("◕", "~", "live"),
+    "completed": Sign("✓", "+", "good"),
+    "failed": Sign("✗", "x", "bad"),
+    "expired": Sign("◷", "x", "warn"),
+    "cancelling": Sign("⊖", "-", "warn"),
+    "cancelled": Sign("⊘", "-", "warn"),
+    "unknown": Sign("?", "?", "warn"),
+}
+"""The sign of every ``BatchStatus``."""
+
+OUTCOME_SIGNS: dict[str, Sign] = {
+    "succeeded": Sign("✓", "+", "good"),
+    "truncated": Sign("◐", "~", "warn"),
+    "refused": Sign("⊗", "-", "warn"),
+    "failed": Sign("✗", "x", "bad"),
+    "expired": Sign("◷", "x", "bad"),
+    "cancelled": Sign("⊘", "-", "bad"),
+    "missing": Sign("∅", "?", "bad"),
+    "pending": Sign("·", ".", "muted"),
+}
+"""The sign of every ``Outcome``, in the order in which they are shown."""
+
+_SUBMISSIONS = {
+    "uncertain": "unconfirmed: the provider may have it",
+    "refused": "rejected by the provider",
+    "waiting": "waiting for space in the provider's queue",
+}
+
+
+def status_text(status: str, raw: str = "") -> str:
+    """A status for display, followed by the provider's word in parentheses if it differs."""
+    words = str(status).replace("_", " ")
+    if not raw or raw.replace("_", " ").casefold() == words:
+        return words
+    return f"{words} ({raw})"
+
+
+def submission_text(batch: Batch) -> str:
+    """The submission state of a batch if it is not the normal one, else empty."""
+    return _SUBMISSIONS.get(batch.submission, "")
+
+
+def batch_name(batch: Batch) -> str:
+    """``attempt 1``, ``attempt 1 part 3``."""
+    return f"attempt {batch.attempt}" + (f" part {batch.part}" if batch.part > 1 else "")
+
+
+def nonzero_counts(counts: Counts) -> dict[str, int]:
+    """The outcomes that rows have and their counts, in the order of ``OUTCOME_SIGNS``."""
+    return {word: count for word in OUTCOME_SIGNS if (count := getattr(counts, word))}
+
+
+def counts_text(counts: Counts) -> str:
+    """Counts as ``2 succeeded, 1 failed``; outcomes without rows are skipped."""
+    parts = [f"{count:,} {word}" for word, count in nonzero_counts(counts).items()]
+    return ", ".join(parts) or "no rows"
+
+
+def error_code_text(group: ErrorGroup) -> str:
+    """HTTP status and code of an error group: ``429 rate_limit_exceeded``."""
+    return " ".join(filter(None, (str(group.http_status or ""), group.code)))
+
+
+def orphan_text(lines: OrphanLines) -> str:
+    """Counts of result lines that belong to no row, by kind; empty if there are none."""
+    kinds = (
+        (lines.unknown, "with an unknown id"),
+        (lines.duplicate, "duplicate"),
+        (lines.unreadable, "unreadable"),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in kinds if count)
