@@ -1,328 +1,453 @@
-"""Batches and their rows: begun, abandoned, given up at the end."""
+"""Batches: find them, and their changes of state from draft to the end, each in one transaction."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from tui.core.jobs import Batch
-from tui.core.outcome import OUTCOMES, UNANSWERED, Outcome
-from tui.core.rows import RowError
-from tui.core.status import BatchStatus, Submission
-from tui.errors import UsageError
-from tui.store.database import Database
-from tui.store.groups import Groups
-from tui.store.jobs import batch_pk, insert_batch, job_pk, note, refresh_job
-from tui.store.merging import ended_of, pending_of, set_aside, settle, show_best
+from tui.core.jobs import Batch, BatchStatus, RemoteCounts, Submission
+from tui.core.rows import OUTCOMES, UNANSWERED, Outcome, RowError
+from tui.core.submission import MAY_EXIST, SubmitEvent, next_state
+from tui.errors import NotOursError, OutdatedError, UnknownJobError, UsageError
+from tui.store.database import Database, chunked, maps_sqlite_errors
+from tui.store.jobs import (
+    batch_pk,
+    insert_batch,
+    job_pk,
+    note,
+    read_batches,
+    refresh_job,
+    update_batch,
+)
+from tui.store.leases import lease_conflict
+from tui.store.rows.attempts import (
+    archive_attempts,
+    count_pending,
+    find_ended,
+    find_pending,
+    select_best,
+    set_outcome,
+)
+from tui.store.rows.error_groups import Groups
+from tui.store.rows.summary import add_sample
 
 _SLICE = 2000
-_EVERYWHERE = (0, 2**62)
+
+_State = tuple[Submission, BatchStatus]
+_DRAFT: _State = (Submission.DRAFT, BatchStatus.DRAFT)
+_CONFIRMED: _State = (Submission.UPLOADING, BatchStatus.SUBMITTING)
 
 
-def places_of(connection: sqlite3.Connection, job_id: str) -> Iterator[tuple[int, int]]:
-    """Sequence number and length of every request of a job."""
-    pk = job_pk(connection, job_id)
-    cursor: Iterator[tuple[int, int]] = connection.execute(
-        "SELECT seq, length FROM requests WHERE job=? ORDER BY seq", (pk,)
-    )
-    return cursor
+@maps_sqlite_errors
+class Batches:
+    """The batches of all jobs; ``history.batches``."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def begin_first_attempt(database: Database, batches: Sequence[Batch]) -> None:
-    """Store the batches of a job's first sending, all or none.
+    def of_job(self, job_id: str) -> list[Batch]:
+        """The batches of a job, by attempt and part."""
+        return read_batches(self._database.read, "j.id=?", (job_id,))
 
-    A job that has batches by now keeps them: another program was faster, and what it sends
-    is not to be paid twice.
+    def get(self, batch_id: str) -> Batch:
+        """One batch by its own id.
 
-    Raises:
-        UsageError: The job is gone from the history.
-    """
-    with database.write(durable=True) as connection:
-        pk = job_pk(connection, batches[0].job_id)
-        if pk is None:
-            raise UsageError("the job is gone from the history")
-        if connection.execute("SELECT 1 FROM batches WHERE job=? LIMIT 1", (pk,)).fetchone():
-            return
-        for batch in batches:
-            insert_batch(connection, batch, pk)
-        refresh_job(connection, pk)
+        Raises:
+            UnknownJobError: Its job was deleted.
+        """
+        batch = self.find(batch_id)
+        if batch is None:
+            raise UnknownJobError(f"batch {batch_id!r} no longer exists")
+        return batch
 
+    def find(self, batch_id: str) -> Batch | None:
+        """One batch by its own id; ``None`` when its job was deleted."""
+        found = read_batches(self._database.read, "b.id=?", (batch_id,))
+        return found[0] if found else None
 
-def begin_retry(
-    database: Database, parts: Sequence[tuple[Batch, Sequence[int]]], now: float
-) -> list[str]:
-    """Store the batches of a retry, all or none, and make their rows pending.
-
-    Rows that were sent again since the retry was planned are left out, whether they are still
-    on their way or have their answer: they would be paid twice.
-
-    Args:
-        database: The history.
-        parts: Each batch with its rows.
-        now: Unix seconds.
-
-    Returns:
-        The ids of the batches that were stored.
-
-    Raises:
-        UsageError: All of the rows were sent again since.
-    """
-    stored: list[str] = []
-    with database.write(durable=True) as connection:
-        job = job_pk(connection, parts[0][0].job_id)
-        if job is None:
-            raise UsageError("the job is gone from the history")
-        for batch, seqs in parts:
-            free = ended_of(connection, job, seqs, batch.attempt)
-            if not free:
-                continue
-            pk = insert_batch(connection, msgspec.structs.replace(batch, rows=len(free)), job)
-            connection.executemany(
-                "INSERT INTO batch_rows (batch, seq) VALUES (?,?)", ((pk, seq) for seq in free)
-            )
-            set_aside(connection, job, free)
-            note(connection, job, now, f"Retrying {len(free):,} rows", batch.id)
-            stored.append(batch.id)
-        refresh_job(connection, job)
-    if not stored:
-        raise UsageError(
-            "these rows have been sent again already", "Look at their newest answers first."
-        )
-    return stored
-
-
-def confirm_sending(database: Database, batch_ids: Sequence[str]) -> None:
-    """Note of drafts that a person wants them sent; others stay as they are."""
-    _move(
-        database,
-        batch_ids,
-        (Submission.DRAFT, BatchStatus.DRAFT),
-        (Submission.UPLOADING, BatchStatus.SUBMITTING),
-    )
-
-
-def put_back(database: Database, batch_ids: Sequence[str]) -> None:
-    """Make drafts again of batches that were to be sent and were not begun with."""
-    _move(
-        database,
-        batch_ids,
-        (Submission.UPLOADING, BatchStatus.SUBMITTING),
-        (Submission.DRAFT, BatchStatus.DRAFT),
-    )
-
-
-def _move(
-    database: Database,
-    batch_ids: Sequence[str],
-    before: tuple[Submission, BatchStatus],
-    after: tuple[Submission, BatchStatus],
-) -> None:
-    with database.write(durable=True) as connection:
-        for batch_id in batch_ids:
-            moved = connection.execute(
-                "UPDATE batches SET submission=?, status=? WHERE id=? AND submission=? AND status=?"
-                " RETURNING job",
-                (after[0].value, after[1].value, batch_id, before[0].value, before[1].value),
-            ).fetchall()
-            for (job,) in moved:
-                refresh_job(connection, job)
-
-
-def want_cancel(database: Database, batch_ids: Sequence[str], at: float | None) -> None:
-    """Note that a person wants batches cancelled, before anything is asked of the provider.
-
-    Args:
-        database: The history.
-        batch_ids: All that are to end.
-        at: Unix seconds; ``None`` takes the wish back.
-    """
-    with database.write(durable=True) as connection:
-        connection.executemany(
-            "UPDATE batches SET cancel_wanted_at=?, cancel_wanted_by=? WHERE id=?",
-            [(at, database.owner, batch_id) for batch_id in batch_ids],
+    def unfinished(self) -> list[Batch]:
+        """Batches being sent, unconfirmed, running, or ended with results not downloaded yet."""
+        return read_batches(
+            self._database.read,
+            "b.submission IN ('uploading', 'uploaded', 'creating', 'uncertain', 'waiting')"
+            " OR (b.submission='running' AND b.collected=0)",
         )
 
+    def expiring(self) -> dict[str, float]:
+        """When the first results that are not downloaded yet expire (Unix seconds), by job id."""
+        rows = self._database.read.execute(
+            "SELECT j.id, min(b.results_expire_at) FROM batches b JOIN jobs j ON j.pk=b.job"
+            " WHERE b.submission='running' AND b.collected=0 AND b.results_expire_at IS NOT NULL"
+            " GROUP BY j.pk"
+        )
+        return dict(rows.fetchall())
 
-def cancel_unsent(database: Database, batch_id: str, now: float) -> bool:
-    """Cancel a batch that the provider does not have.
-
-    Returns:
-        ``False``, with nothing changed, when it may have it: a create is under way.
-    """
-    possible = (Submission.CREATING, Submission.UNCERTAIN, Submission.RUNNING)
-    with database.write(durable=True) as connection:
-        _, job = batch_pk(connection, batch_id)
-        submission, attempt = connection.execute(
-            "SELECT submission, attempt FROM batches WHERE id=?", (batch_id,)
+    def job_of_remote(self, account: str, remote_id: str) -> str | None:
+        """Id of the job that a provider's batch belongs to; ``None`` if it was not imported."""
+        found = self._database.read.execute(
+            "SELECT j.id FROM remote_batches r JOIN batches b ON b.pk=r.batch"
+            " JOIN jobs j ON j.pk=b.job WHERE r.account=? AND r.remote_id=?",
+            (account, remote_id),
         ).fetchone()
-        if submission in possible:
-            return False
-        left = Submission.REFUSED if attempt > 1 else Submission.DRAFT
-        connection.execute(
-            "UPDATE batches SET submission=?, status=?, collected=1, ended_at=?, trouble='',"
-            " cancel_wanted_at=NULL WHERE id=?",
-            (left.value, BatchStatus.CANCELLED.value, now, batch_id),
-        )
-        note(connection, job, now, "Cancelled before it was sent", batch_id)
-        refresh_job(connection, job)
-    return True
+        return None if found is None else str(found[0])
 
+    def shares_input_file(self, batch_id: str, account: str, file_id: str) -> bool:
+        """Whether another batch of an account has the same input file at the provider."""
+        found = self._database.read.execute(
+            "SELECT 1 FROM batches WHERE account=? AND input_file_id=? AND id<>? LIMIT 1",
+            (account, file_id, batch_id),
+        ).fetchone()
+        return found is not None
 
-def abandon(database: Database, batch_id: str, reason: str, now: float) -> None:
-    """A retry that was not taken: its rows show their earlier attempts again."""
-    with database.write(durable=True) as connection:
-        pk, job = batch_pk(connection, batch_id)
-        seqs = pending_of(connection, pk, job, _EVERYWHERE, listed=True)
-        show_best(connection, job, seqs)
-        connection.execute(
-            "UPDATE batches SET submission=?, status=?, trouble=?, collected=1, ended_at=?"
-            " WHERE pk=?",
-            (Submission.REFUSED.value, BatchStatus.FAILED.value, reason, now, pk),
-        )
-        note(connection, job, now, f"The retry was not taken: {reason}", batch_id)
-        refresh_job(connection, job)
+    def submissions(self, batch_ids: Sequence[str]) -> dict[str, Submission]:
+        """How far the submit of each batch got; ids that are not in the history are left out."""
+        found: dict[str, Submission] = {}
+        for marks, part in chunked(batch_ids):
+            rows = self._database.read.execute(
+                f"SELECT id, submission FROM batches WHERE id IN ({marks})", part
+            )
+            found.update((batch, Submission(step)) for batch, step in rows)
+        return found
 
+    def rows_of(self, batch_id: str) -> list[int]:
+        """Row numbers of a retry, in input order."""
+        return _listed_rows(self._database.read, batch_id)
 
-def forget_refused(database: Database, batch_id: str) -> None:
-    """Drop the record of a retry that was not taken and has given its rows back."""
-    with database.write(durable=True) as connection:
-        _, job = batch_pk(connection, batch_id)
-        connection.execute(
-            "DELETE FROM batches WHERE id=? AND submission=?",
-            (batch_id, Submission.REFUSED.value),
-        )
-        refresh_job(connection, job)
+    def pending_rows(self, batch: Batch) -> list[int]:
+        """Numbers of the rows of a batch without a result, in input order."""
+        pk, job = batch_pk(self._database.read, batch.id)
+        return find_pending(self._database.read, pk, job, _bounds(batch))
 
+    def update(
+        self,
+        batch_id: str,
+        changes: dict[str, Any],
+        now: float,
+        *,
+        remark: str = "",
+        durable: bool = True,
+        fenced: bool = False,
+        asked: Batch | None = None,
+        event: SubmitEvent | None = None,
+    ) -> Batch:
+        """Store changes of a batch, and return the updated batch.
 
-def rows_of(connection: sqlite3.Connection, batch_id: str) -> list[int]:
-    """The rows of a retry, in the order of the input."""
-    return [
-        row[0]
-        for row in connection.execute(
-            "SELECT r.seq FROM batch_rows r JOIN batches b ON b.pk=r.batch WHERE b.id=?"
-            " ORDER BY r.seq",
-            (batch_id,),
-        )
-    ]
+        Args:
+            batch_id: The batch.
+            changes: Columns and their new values.
+            now: Unix seconds.
+            remark: An event for the timeline of the job.
+            durable: Sync to disk, to survive a power cut.
+            fenced: Write only if this process may send the batch.
+            asked: The batch as it was when the provider was polled for these changes.
+            event: What happened to the submit: decides the new ``submission``.
 
+        Raises:
+            OutdatedError: The status changed since ``asked``, for example by a cancel.
+            NotOursError: Another process holds the batch, or the user cancelled it, or the event
+                is impossible in the state that another process has stored.
+            UnknownJobError: The batch was deleted with its job.
+        """
+        with self._database.write(durable=durable) as connection:
+            if fenced and (reason := lease_conflict(connection, batch_id, self._database.owner)):
+                raise NotOursError(reason)
+            if asked is not None:
+                stored = connection.execute(
+                    "SELECT status, raw_status FROM batches WHERE id=?", (batch_id,)
+                ).fetchone()
+                if stored != (asked.status, asked.raw_status):
+                    raise OutdatedError
+            if event is not None:
+                changes = {**changes, "submission": _after(connection, batch_id, event)}
+            update_batch(connection, batch_id, changes)
+            pk, job = batch_pk(connection, batch_id)
+            counts = changes.get("remote_counts")
+            if isinstance(counts, RemoteCounts):
+                add_sample(connection, pk, now, counts)
+            if remark:
+                note(connection, job, now, remark, batch_id)
+        return self.get(batch_id)
 
-def has_silent_rows(database: Database, batch_id: str) -> bool:
-    """Was any row of a batch given up, because no line of its files spoke of it?"""
-    pk, job = batch_pk(database.read, batch_id)
-    found = database.read.execute(
-        "SELECT 1 FROM results WHERE job=? AND batch=? AND file IS NULL LIMIT 1", (job, pk)
-    ).fetchone()
-    return found is not None
+    def note(self, batch_id: str, now: float, what: str) -> None:
+        """Add an event of a batch to the timeline of its job."""
+        with self._database.write() as connection:
+            _, job = batch_pk(connection, batch_id)
+            note(connection, job, now, what, batch_id)
 
+    def begin_first_attempt(self, batches: Sequence[Batch]) -> None:
+        """Store the batches of a job's first attempt, all or none.
 
-def pending_in(database: Database, batch: Batch) -> int:
-    """How many rows of a batch have no result."""
-    return len(pending_seqs(database, batch))
+        If the job has batches already, nothing is changed: another process was faster, and the
+        same rows must not be paid for twice.
 
+        Raises:
+            UnknownJobError: The job was deleted.
+        """
+        with self._database.write(durable=True) as connection:
+            pk = job_pk(connection, batches[0].job_id)
+            if connection.execute("SELECT 1 FROM batches WHERE job=? LIMIT 1", (pk,)).fetchone():
+                return
+            for batch in batches:
+                insert_batch(connection, batch, pk)
+            refresh_job(connection, pk)
 
-def pending_seqs(database: Database, batch: Batch) -> list[int]:
-    """The rows of a batch that have no result, in the order of the input."""
-    bounds = _bounds(batch)
-    pk, job = batch_pk(database.read, batch.id)
-    return pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
+    def begin_retry(self, parts: Sequence[tuple[Batch, Sequence[int]]], now: float) -> list[str]:
+        """Store the batches of a retry, all or none, and make their rows pending.
 
+        Rows that were retried since this retry was planned are left out, whether they are pending
+        or have a result: they would be paid for twice.
 
-def answered_in(database: Database, batch: Batch) -> tuple[int, int]:
-    """How many rows of a batch have an answer, and how many a line without one."""
-    pk, job = batch_pk(database.read, batch.id)
-    good = bad = 0
-    for outcome, count in database.read.execute(
-        "SELECT outcome, count(*) FROM results WHERE job=? AND batch=? AND file IS NOT NULL"
-        " GROUP BY outcome",
-        (job, pk),
-    ):
-        if OUTCOMES[outcome] in UNANSWERED:
-            bad += count
-        else:
-            good += count
-    return good, bad
+        Args:
+            parts: Each batch with its row numbers.
+            now: Unix seconds.
 
+        Returns:
+            Ids of the batches that were stored.
 
-def mark_running(database: Database, batch_id: str) -> None:
-    """Note that the rows of a batch are being sent, unless somebody has called it off."""
-    with database.write() as connection:
-        moved = connection.execute(
-            "UPDATE batches SET status=?, raw_status=? WHERE id=? AND status NOT IN (?, ?)"
-            " RETURNING job",
-            (
-                BatchStatus.IN_PROGRESS.value,
-                BatchStatus.IN_PROGRESS.value,
-                batch_id,
-                BatchStatus.CANCELLING.value,
-                BatchStatus.CANCELLED.value,
-            ),
-        ).fetchall()
-        for (job,) in moved:
+        Raises:
+            UnknownJobError: The job was deleted.
+            UsageError: All of the rows were retried in the meantime.
+        """
+        stored: list[str] = []
+        with self._database.write(durable=True) as connection:
+            job = job_pk(connection, parts[0][0].job_id)
+            for batch, seqs in parts:
+                free = find_ended(connection, job, seqs, batch.attempt)
+                if not free:
+                    continue
+                pk = insert_batch(connection, msgspec.structs.replace(batch, rows=len(free)), job)
+                connection.executemany(
+                    "INSERT INTO batch_rows (batch, seq) VALUES (?,?)", ((pk, seq) for seq in free)
+                )
+                archive_attempts(connection, job, free)
+                note(connection, job, now, f"Retrying {len(free):,} rows", batch.id)
+                stored.append(batch.id)
             refresh_job(connection, job)
+        if not stored:
+            raise UsageError(
+                "these rows have already been retried", "Check their newest results first."
+            )
+        return stored
+
+    def confirm_drafts(self, batch_ids: Sequence[str]) -> None:
+        """Mark drafts as confirmed for sending; batches in any other state are not changed."""
+        self._move(batch_ids, _DRAFT, SubmitEvent.CONFIRMED, BatchStatus.SUBMITTING)
+
+    def release_drafts(self, batch_ids: Sequence[str]) -> None:
+        """Turn confirmed batches whose sending has not started back into drafts."""
+        self._move(batch_ids, _CONFIRMED, SubmitEvent.RELEASED, BatchStatus.DRAFT)
+
+    def request_cancel(self, batch_ids: Sequence[str], at: float) -> None:
+        """Record that the user asked to cancel batches, before the provider is contacted.
+
+        Args:
+            batch_ids: The batches to cancel.
+            at: Unix seconds.
+        """
+        with self._database.write(durable=True) as connection:
+            connection.executemany(
+                "UPDATE batches SET cancel_wanted_at=?, cancel_wanted_by=? WHERE id=?",
+                [(at, self._database.owner, batch_id) for batch_id in batch_ids],
+            )
+
+    def cancel_unsent(self, batch_id: str, now: float) -> bool:
+        """Cancel a batch that was not created at the provider.
+
+        Returns:
+            ``False``, with nothing changed, if the provider may have the batch.
+        """
+        with self._database.write(durable=True) as connection:
+            _, job = batch_pk(connection, batch_id)
+            submission, attempt = connection.execute(
+                "SELECT submission, attempt FROM batches WHERE id=?", (batch_id,)
+            ).fetchone()
+            if Submission(submission) in MAY_EXIST:
+                return False
+            event = SubmitEvent.ABANDONED if attempt > 1 else SubmitEvent.CANCELLED
+            note(connection, job, now, "Cancelled before it was sent", batch_id)
+            changes = {
+                "submission": _after(connection, batch_id, event),
+                "status": BatchStatus.CANCELLED,
+                "collected": True,
+                "ended_at": now,
+                "trouble": "",
+                "cancel_wanted_at": None,
+            }
+            update_batch(connection, batch_id, changes)
+        return True
+
+    def abandon_retry(self, batch_id: str, reason: str, now: float) -> None:
+        """Give up a rejected retry; its rows show their earlier attempts again.
+
+        Raises:
+            NotOursError: The provider may have it.
+        """
+        with self._database.write(durable=True) as connection:
+            pk, job = batch_pk(connection, batch_id)
+            submission = _after(connection, batch_id, SubmitEvent.ABANDONED)
+            select_best(connection, job, find_pending(connection, pk, job, None))
+            note(connection, job, now, f"Retry not accepted: {reason}", batch_id)
+            changes = {
+                "submission": submission,
+                "status": BatchStatus.FAILED,
+                "trouble": reason,
+                "collected": True,
+                "ended_at": now,
+            }
+            update_batch(connection, batch_id, changes)
+
+    def delete_rejected(self, batch_id: str) -> None:
+        """Delete the record of a rejected retry, after its rows were released."""
+        with self._database.write(durable=True) as connection:
+            _, job = batch_pk(connection, batch_id)
+            connection.execute(
+                "DELETE FROM batches WHERE id=? AND submission=?",
+                (batch_id, Submission.REFUSED.value),
+            )
+            refresh_job(connection, job)
+
+    def has_rows_without_result(self, batch_id: str) -> bool:
+        """Whether any row of a batch was finished without a line in its result files."""
+        pk, job = batch_pk(self._database.read, batch_id)
+        found = self._database.read.execute(
+            "SELECT 1 FROM results WHERE job=? AND batch=? AND file IS NULL LIMIT 1", (job, pk)
+        ).fetchone()
+        return found is not None
+
+    def count_without_line(self, batch: Batch) -> int:
+        """How many rows of a batch have no line in its result files, pending or ended."""
+        pk, job = batch_pk(self._database.read, batch.id)
+        (ended,) = self._database.read.execute(
+            "SELECT count(*) FROM results WHERE job=? AND batch=? AND file IS NULL", (job, pk)
+        ).fetchone()
+        return int(ended) + count_pending(self._database.read, pk, job, _bounds(batch))
+
+    def count_results(self, batch: Batch) -> tuple[int, int]:
+        """Numbers of result lines of a batch: with an answer, and without one."""
+        pk, job = batch_pk(self._database.read, batch.id)
+        answered = unanswered = 0
+        for outcome, count in self._database.read.execute(
+            "SELECT outcome, count(*) FROM results WHERE job=? AND batch=? AND file IS NOT NULL"
+            " GROUP BY outcome",
+            (job, pk),
+        ):
+            if OUTCOMES[outcome] in UNANSWERED:
+                unanswered += count
+            else:
+                answered += count
+        return answered, unanswered
+
+    def mark_running(self, batch_id: str) -> None:
+        """Mark a direct batch as in progress, unless it was cancelled."""
+        stopped = (BatchStatus.CANCELLING, BatchStatus.CANCELLED)
+        running = BatchStatus.IN_PROGRESS
+        with self._database.write() as connection:
+            found = connection.execute(
+                "SELECT status FROM batches WHERE id=?", (batch_id,)
+            ).fetchone()
+            if found is not None and found[0] not in stopped:
+                changes = {"status": running, "raw_status": running.value}
+                update_batch(connection, batch_id, changes)
+
+    def finish_remaining(
+        self, batch: Batch, outcome: Outcome, error: RowError, preview: str
+    ) -> int:
+        """Give an outcome to every row of an ended batch that is still pending.
+
+        Uses small transactions, so that other processes can write in between.
+
+        Returns:
+            Number of rows that were pending.
+        """
+        pk, job = batch_pk(self._database.read, batch.id)
+        waiting = self.pending_rows(batch)
+        for start in range(0, len(waiting), _SLICE):
+            with self._database.write() as connection:
+                # Check again inside the transaction: a result may have been stored meanwhile.
+                part = waiting[start : start + _SLICE]
+                still = find_pending(connection, pk, job, _bounds(batch), (part[0], part[-1]))
+                group = Groups(connection, job).number(None, error)
+                set_outcome(connection, (pk, job, batch.attempt), still, outcome, group, preview)
+        return len(waiting)
+
+    def fail_rows(self, batch: Batch, errors: Mapping[int, RowError]) -> int:
+        """Fail pending rows of a failed batch with the provider's error for their line.
+
+        Args:
+            batch: The batch.
+            errors: Errors by line number in the batch's input, starting at 1.
+
+        Returns:
+            Number of rows that were failed.
+        """
+        bounds = _bounds(batch)
+        failed: list[int] = []
+        with self._database.write() as connection:
+            pk, job = batch_pk(connection, batch.id)
+            waiting = set(find_pending(connection, pk, job, bounds))
+            rows = (
+                _listed_rows(connection, batch.id)
+                if bounds is None
+                else range(bounds[0], bounds[1] + 1)
+            )
+            groups = Groups(connection, job)
+            for line, error in errors.items():
+                if line > len(rows) or rows[line - 1] not in waiting:
+                    continue
+                seq = rows[line - 1]
+                waiting.discard(seq)
+                group = groups.number(None, error)
+                preview = error.message[:160]
+                set_outcome(
+                    connection, (pk, job, batch.attempt), [seq], Outcome.FAILED, group, preview
+                )
+                failed.append(seq)
+        return len(failed)
+
+    def _move(
+        self, batch_ids: Sequence[str], before: _State, event: SubmitEvent, status: BatchStatus
+    ) -> None:
+        after = (next_state(before[0], event), status)
+        with self._database.write(durable=True) as connection:
+            for batch_id in batch_ids:
+                changed = connection.execute(
+                    "UPDATE batches SET submission=?, status=?"
+                    " WHERE id=? AND submission=? AND status=? RETURNING job",
+                    (*after, batch_id, *before),
+                ).fetchall()
+                for (job,) in changed:
+                    refresh_job(connection, job)
+
+
+def _after(connection: sqlite3.Connection, batch_id: str, event: SubmitEvent) -> Submission:
+    """The state of a batch after an event; read inside the transaction that writes it.
+
+    Raises:
+        UnknownJobError: The batch was deleted with its job.
+        NotOursError: The event is impossible in the stored state.
+    """
+    row = connection.execute("SELECT submission FROM batches WHERE id=?", (batch_id,)).fetchone()
+    if row is None:
+        raise UnknownJobError(f"batch {batch_id!r} no longer exists")
+    following = next_state(Submission(row[0]), event)
+    if following is None:
+        raise NotOursError(f"another Batchdeck process has changed this batch: it is {row[0]} now")
+    return following
 
 
 def _bounds(batch: Batch) -> tuple[int, int] | None:
+    """First and last row of a first attempt; ``None`` for a retry, whose rows are listed."""
     if batch.first_seq is None or batch.last_seq is None:
         return None
     return batch.first_seq, batch.last_seq
 
 
-def give_up_rows(
-    database: Database, batch: Batch, outcome: Outcome, error: RowError, preview: str
-) -> int:
-    """Give an outcome to every row of an ended batch that is still pending.
-
-    Small transactions, so that another program can write in between.
-
-    Returns:
-        How many rows there were.
-    """
-    bounds = _bounds(batch)
-    pk, job = batch_pk(database.read, batch.id)
-    waiting = pending_of(database.read, pk, job, bounds or _EVERYWHERE, listed=bounds is None)
-    for start in range(0, len(waiting), _SLICE):
-        with database.write() as connection:
-            # Asked again inside the transaction: a result may have come in between.
-            chunk = waiting[start : start + _SLICE]
-            span = (chunk[0], chunk[-1])
-            now_pending = set(pending_of(connection, pk, job, span, listed=bounds is None))
-            part = [seq for seq in chunk if seq in now_pending]
-            group = Groups(connection, job).number(None, error)
-            settle(connection, (pk, job, batch.attempt), part, outcome, group, preview)
-    return len(waiting)
-
-
-def blame_rows(database: Database, batch: Batch, errors: Mapping[int, RowError]) -> int:
-    """Give pending rows of a failed batch the error that the provider has for their line.
-
-    Args:
-        database: The history.
-        batch: The batch.
-        errors: By line of the batch's input, counted from 1.
-
-    Returns:
-        How many rows there were.
-    """
-    bounds = _bounds(batch)
-    blamed = 0
-    with database.write() as connection:
-        pk, job = batch_pk(connection, batch.id)
-        waiting = set(pending_of(connection, pk, job, bounds or _EVERYWHERE, listed=bounds is None))
-        listed = rows_of(connection, batch.id) if bounds is None else []
-        for line, error in errors.items():
-            seq = bounds[0] + line - 1 if bounds else (listed[line - 1 : line] or [-1])[0]
-            if seq in waiting:
-                waiting.discard(seq)
-                group = Groups(connection, job).number(None, error)
-                settle(
-                    connection,
-                    (pk, job, batch.attempt),
-                    [seq],
-                    Outcome.FAILED,
-                    group,
-                    error.message[:160],
-                )
-                blamed += 1
-    return blamed
+def _listed_rows(connection: sqlite3.Connection, batch_id: str) -> list[int]:
+    rows = connection.execute(
+        "SELECT r.seq FROM batch_rows r JOIN batches b ON b.pk=r.batch WHERE b.id=? ORDER BY r.seq",
+        (batch_id,),
+    )
+    return [seq for (seq,) in rows]

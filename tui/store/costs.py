@@ -1,42 +1,59 @@
-"""Money and tokens in the history: what was thought, what was billed, what past answers took."""
+"""Costs and tokens in the history: estimates, actual costs, and usage of past jobs."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-
 import msgspec
 
-from tui.core.outcome import OUTCOME_CODES, Outcome
-from tui.store.database import Database
+from tui.core.rows import OUTCOME_CODES, Outcome
+from tui.store.database import Database, maps_sqlite_errors, records
 from tui.store.jobs import job_pk
 
 _ANSWERED = ",".join(
     str(OUTCOME_CODES[o]) for o in (Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.REFUSED)
 )
-_FULL = ",".join(str(OUTCOME_CODES[o]) for o in (Outcome.SUCCEEDED, Outcome.TRUNCATED))
-_COLUMNS = "job, batch, model, outcome, input_tokens, output_tokens, cached_tokens, cost"
+_WITH_TEXT = ",".join(str(OUTCOME_CODES[o]) for o in (Outcome.SUCCEEDED, Outcome.TRUNCATED))
+_COLUMNS = (
+    "job, batch, model, outcome, input_tokens, output_tokens, cached_tokens, cost, cache_writes,"
+    " long_writes, tier"
+)
 _EVERY_ATTEMPT = (
     f"(SELECT {_COLUMNS} FROM results WHERE job=:job UNION ALL"
     f" SELECT {_COLUMNS} FROM attempts WHERE job=:job)"
 )
-_LOOKED_AT = 2000
-"""Rows of a past job that are enough to know how long its answers are."""
+_TOKENS = ", ".join(
+    f"CAST(total(r.{name}) AS INTEGER) AS {name}"
+    for name in ("input_tokens", "output_tokens", "cached_tokens", "cache_writes", "long_writes")
+)
+_SAMPLED_ROWS = 2000
+"""Rows sampled from the start of a past job to learn how long its answers are."""
 
 _PAST_JOBS = 20
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rows of one batch with one model took, every attempt counted.
+class RowPrices(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices per million tokens of rows, in tiers by the length of the prompt.
 
-    ``model`` is the name that the provider gave. ``answered`` are rows with an answer;
-    ``with_input``, ``with_output`` and ``with_cost`` are rows of which the figure is known.
+    Each tier has the number of prompt tokens above which it applies, and the prices of input,
+    output, cached input, input written to a cache, and input written for an hour.
+    """
+
+    tiers: tuple[tuple[int, float, float, float, float, float], ...]
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens and cost of the rows of one batch with one model and tier, over all attempts.
+
+    ``model`` is the name that the provider reported, ``tier`` the service tier, if it has prices
+    of its own. ``answered`` counts rows with an answer;
+    ``with_input``, ``with_output`` and ``with_cost`` count rows whose input tokens, output
+    tokens or cost are known.
     """
 
     batch_id: str
     batch_pk: int
     model: str | None
     model_pk: int | None
+    tier: str | None
     answered: int
     with_input: int
     with_output: int
@@ -44,14 +61,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    cache_writes: int
+    long_writes: int
     cost: float
 
 
 class PastJob(msgspec.Struct, frozen=True, kw_only=True):
-    """The tokens of the first rows of an earlier job, by the model that the provider named.
+    """Tokens of the first rows of an earlier job, by the model that the provider reported.
 
-    ``models`` holds for each name: rows with output tokens, their sum, rows with input
-    tokens, their sum. ``guessed`` is the estimate that the job's whole input was given.
+    ``models`` maps each name to: rows with output tokens, their sum, rows with input tokens,
+    their sum. ``guessed`` is the estimated number of input tokens of the whole job.
     """
 
     model: str
@@ -60,140 +79,130 @@ class PastJob(msgspec.Struct, frozen=True, kw_only=True):
     models: dict[str, tuple[int, int, int, int]]
 
 
-class Spending(msgspec.Struct, frozen=True, kw_only=True):
-    """What the jobs of a time cost in one currency, and how many have no known cost in it."""
+@maps_sqlite_errors
+class StoredCosts:
+    """Costs and tokens of jobs; ``history.costs``."""
 
-    amount: float
-    currency: str
-    unknown: int
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
+    def set_estimate(self, job_id: str, amount: float | None, currency: str) -> None:
+        """Store the estimated cost of a job."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE jobs SET cost_estimated=?, currency=? WHERE id=?",
+                (amount, currency, job_id),
+            )
 
-def store_estimate(database: Database, job_id: str, amount: float | None, currency: str) -> None:
-    """Keep what a job is thought to cost."""
-    with database.write() as connection:
-        connection.execute(
-            "UPDATE jobs SET cost_estimated=?, currency=? WHERE id=?", (amount, currency, job_id)
+    def set_actual(self, job_id: str, amount: float | None, currency: str) -> None:
+        """Store the actual cost of a job."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE jobs SET cost_actual=?, currency=? WHERE id=?", (amount, currency, job_id)
+            )
+
+    def usage(self, job_id: str) -> list[Usage]:
+        """Usage of a job by batch and model; reads every row, so call it in a thread."""
+        rows = records(
+            self._database.read,
+            "SELECT b.id AS batch_id, b.pk AS batch_pk, t.text AS model, r.model AS model_pk,"
+            " r.tier AS tier,"
+            f" sum(r.outcome IN ({_ANSWERED})) AS answered, count(r.input_tokens) AS with_input,"
+            " count(r.output_tokens) AS with_output, count(r.cost) AS with_cost,"
+            " total(r.cost) AS cost,"
+            f" {_TOKENS} FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
+            " LEFT JOIN terms t ON t.pk=r.model GROUP BY b.pk, r.model, r.tier",
+            {"job": job_pk(self._database.read, job_id)},
         )
+        return [Usage(**row) for row in rows]
 
+    def set_row_costs(self, job_id: str, usage: Usage, prices: RowPrices) -> float:
+        """Compute and store the cost of the rows of a ``Usage`` that have none.
 
-def store_actual(database: Database, job_id: str, amount: float | None, currency: str) -> None:
-    """Keep what a job has cost."""
-    with database.write() as connection:
-        connection.execute(
-            "UPDATE jobs SET cost_actual=?, currency=? WHERE id=?", (amount, currency, job_id)
+        Returns:
+            The cost of all rows of the ``Usage``.
+        """
+        rest = (
+            "max(input_tokens - ifnull(cached_tokens, 0) - ifnull(cache_writes, 0)"
+            " - ifnull(long_writes, 0), 0)"
         )
-
-
-def read_usage(connection: sqlite3.Connection, job_id: str) -> list[Usage]:
-    """What a job took, by batch and model; looks at every row, so call it in a thread."""
-    rows = connection.execute(
-        "SELECT b.id, b.pk, t.text, r.model,"
-        f" sum(r.outcome IN ({_ANSWERED})), count(r.input_tokens), count(r.output_tokens),"
-        " count(r.cost), total(r.input_tokens), total(r.output_tokens), total(r.cached_tokens),"
-        f" total(r.cost) FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
-        " LEFT JOIN terms t ON t.pk=r.model GROUP BY b.pk, r.model",
-        {"job": job_pk(connection, job_id)},
-    )
-    return [
-        Usage(
-            batch_id=row[0],
-            batch_pk=row[1],
-            model=row[2],
-            model_pk=row[3],
-            answered=row[4],
-            with_input=row[5],
-            with_output=row[6],
-            with_cost=row[7],
-            input_tokens=round(row[8]),
-            output_tokens=round(row[9]),
-            cached_tokens=round(row[10]),
-            cost=row[11],
+        tokens = (
+            rest,
+            "ifnull(output_tokens, 0)",
+            "ifnull(cached_tokens, 0)",
+            "ifnull(cache_writes, 0)",
+            "ifnull(long_writes, 0)",
         )
-        for row in rows
-    ]
+        amounts = [
+            (start, " + ".join(f"{count} * {price!r}" for count, price in zip(tokens, each)))  # noqa: B905
+            for start, *each in prices.tiers
+        ]
+        amount = f"({amounts[0][1]})"
+        for start, words in amounts[1:]:
+            amount = f"CASE WHEN input_tokens > {int(start)} THEN {words} ELSE {amount} END"
+        where = "job=:job AND batch=:batch AND model IS :model AND tier IS :tier"
+        with self._database.write() as connection:
+            values = {
+                "job": job_pk(connection, job_id),
+                "batch": usage.batch_pk,
+                "model": usage.model_pk,
+                "tier": usage.tier,
+            }
+            total = 0.0
+            for table in ("results", "attempts"):
+                connection.execute(
+                    f"UPDATE {table} SET cost=({amount}) / 1e6"
+                    f" WHERE {where} AND cost IS NULL AND input_tokens IS NOT NULL",
+                    values,
+                )
+                (found,) = connection.execute(
+                    f"SELECT total(cost) FROM {table} WHERE {where}", values
+                ).fetchone()
+                total += found
+        return total
 
+    def share_among_rows(self, job_id: str, batch_pk: int, amount: float) -> None:
+        """Share what a provider billed for a batch among its rows.
 
-def read_tiers(
-    connection: sqlite3.Connection, job_id: str, usage: Usage, starts: Sequence[int]
-) -> list[tuple[int, int, int, int]]:
-    """The same tokens by the length of the prompt.
+        The shares are those of the costs of the rows, or of their tokens if they have no cost.
+        """
+        tokens = "ifnull(input_tokens, 0) + ifnull(output_tokens, 0)"
+        with self._database.write() as connection:
+            values = {"job": job_pk(connection, job_id), "batch": batch_pk, "amount": amount}
+            (costs, weight) = connection.execute(
+                f"SELECT total(cost), total({tokens}) FROM {_EVERY_ATTEMPT} WHERE batch=:batch",
+                values,
+            ).fetchone()
+            share = f"cost * :amount / {costs!r}" if costs else f"({tokens}) * :amount / {weight!r}"
+            if not costs and not weight:
+                return
+            for table in ("results", "attempts"):
+                connection.execute(
+                    f"UPDATE {table} SET cost={share} WHERE job=:job AND batch=:batch"
+                    f" AND ({tokens}) > 0",
+                    values,
+                )
 
-    Args:
-        connection: For reading.
-        job_id: The job.
-        usage: Which of its rows.
-        starts: Tokens above which each tier begins, the first tier left out.
-
-    Returns:
-        Number of the tier, input, output and cached tokens.
-    """
-    tier = " + ".join(f"(ifnull(input_tokens, 0) > {int(start)})" for start in starts) or "0"
-    rows = connection.execute(
-        f"SELECT {tier} AS tier, total(input_tokens), total(output_tokens), total(cached_tokens)"
-        f" FROM {_EVERY_ATTEMPT} WHERE batch=:batch AND model IS :model GROUP BY tier",
-        {"job": job_pk(connection, job_id), "batch": usage.batch_pk, "model": usage.model_pk},
-    )
-    return [(row[0], round(row[1]), round(row[2]), round(row[3])) for row in rows]
-
-
-def read_past(connection: sqlite3.Connection, account: str) -> list[PastJob]:
-    """The newest jobs of an account with answers; cheap, whatever the size of the history."""
-    jobs = connection.execute(
-        "SELECT pk, model, total, input_tokens FROM jobs"
-        " WHERE account=? AND submitted_at IS NOT NULL ORDER BY created_at DESC LIMIT ?",
-        (account, _PAST_JOBS),
-    ).fetchall()
-    past: list[PastJob] = []
-    for pk, model, total, guessed in jobs:
-        rows = connection.execute(
-            "SELECT t.text, count(r.output_tokens), total(r.output_tokens),"
-            " count(r.input_tokens), total(r.input_tokens) FROM results r"
-            " LEFT JOIN terms t ON t.pk=r.model"
-            f" WHERE r.job=? AND r.seq<? AND r.outcome IN ({_FULL}) GROUP BY r.model",
-            (pk, _LOOKED_AT),
-        )
-        models = {
-            name or "": (outs, round(out_sum), ins, round(in_sum))
-            for name, outs, out_sum, ins, in_sum in rows
-        }
-        if models:
-            past.append(PastJob(model=model, rows=total, guessed=guessed, models=models))
-    return past
-
-
-def read_spending(
-    connection: sqlite3.Connection,
-    since: float,
-    currency: str,
-    *,
-    free: str,
-    without: str = "",
-) -> Spending:
-    """What jobs that were sent since a moment cost: what was billed, else what was thought.
-
-    While a job runs the larger of both counts.
-
-    Args:
-        connection: For reading.
-        since: Unix seconds.
-        currency: The one to sum in; a job that is paid in another one counts as unknown.
-        free: The provider whose jobs cost nothing.
-        without: The id of a job to leave out.
-    """
-    rows = connection.execute(
-        "SELECT j.cost_actual, j.cost_estimated, j.currency, EXISTS (SELECT 1 FROM batches b"
-        "   WHERE b.job=j.pk AND b.ended_at IS NULL) FROM jobs j"
-        " WHERE coalesce(j.submitted_at, j.created_at)>=? AND j.provider<>? AND j.id<>?"
-        " AND EXISTS (SELECT 1 FROM batches b WHERE b.job=j.pk"
-        "   AND b.submission NOT IN ('draft', 'refused'))",
-        (since, free, without),
-    )
-    amount = 0.0
-    unknown = 0
-    for actual, estimated, paid_in, runs in rows:
-        known = [figure for figure in (actual, estimated) if figure is not None]
-        if not known or paid_in != currency:
-            unknown += 1
-        else:
-            amount += max(known) if runs else known[0]
-    return Spending(amount=amount, currency=currency, unknown=unknown)
+    def past_jobs(self, account: str) -> list[PastJob]:
+        """The newest jobs of an account that have answers; fast for a history of any size."""
+        jobs = self._database.read.execute(
+            "SELECT pk, model, total, input_tokens FROM jobs"
+            " WHERE account=? AND submitted_at IS NOT NULL ORDER BY created_at DESC LIMIT ?",
+            (account, _PAST_JOBS),
+        ).fetchall()
+        past: list[PastJob] = []
+        for pk, model, total, guessed in jobs:
+            rows = self._database.read.execute(
+                "SELECT t.text, count(r.output_tokens), total(r.output_tokens),"
+                " count(r.input_tokens), total(r.input_tokens) FROM results r"
+                " LEFT JOIN terms t ON t.pk=r.model"
+                f" WHERE r.job=? AND r.seq<? AND r.outcome IN ({_WITH_TEXT}) GROUP BY r.model",
+                (pk, _SAMPLED_ROWS),
+            )
+            models = {
+                name or "": (outs, round(out_sum), ins, round(in_sum))
+                for name, outs, out_sum, ins, in_sum in rows
+            }
+            if models:
+                past.append(PastJob(model=model, rows=total, guessed=guessed, models=models))
+        return past

@@ -1,98 +1,124 @@
-"""The result files of batches: where they are, how much has come, how much is indexed."""
+"""The files of a job: where they are, the records of result files, and the attached schema."""
 
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from tui.core.results.schema import MAX_SCHEMA_BYTES, Schema
+from tui.errors import HistoryError, UnknownJobError
+from tui.files import atomic_write
 from tui.paths import Paths
-from tui.store.database import Database
-from tui.store.indexing import ResultFile
-from tui.store.jobs import add_counts, batch_pk
+from tui.store.database import Database, records
+
+REQUESTS = "requests.jsonl"
+"""Name of the file in a job's folder that holds its requests; never changed."""
+
+SCHEMA_FILE = "schema.json"
+
+
+def requests_file(paths: Paths, job_id: str) -> Path:
+    """The file that holds the requests of a job."""
+    return paths.job_folder(job_id) / REQUESTS
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """The record of a result file.
+
+    Attributes:
+        pk: Primary key.
+        path: The file on the disk.
+        received: Bytes that were downloaded.
+        indexed: Bytes that are indexed.
+        lines: Lines that are indexed.
+        complete: Everything was downloaded.
+        ref: Id of the file at the provider.
+    """
+
+    pk: int
+    path: Path
+    received: int = 0
+    indexed: int = 0
+    lines: int = 0
+    complete: bool = False
+    ref: str = ""
 
 
 def result_file(database: Database, paths: Paths, batch_id: str, kind: str) -> ResultFile:
-    """The record of a result file, made at the first call.
+    """The record of a result file, created on the first call.
 
     Args:
         database: The history.
-        paths: Where the job's folder is.
-        batch_id: Whose file it is.
+        paths: Locates the folder of the job.
+        batch_id: The batch that the file belongs to.
         kind: ``output`` or ``errors``.
+
+    Raises:
+        UnknownJobError: The batch was deleted with its job.
     """
-    pk, job_pk = batch_pk(database.read, batch_id)
-    (job_id,) = database.read.execute("SELECT id FROM jobs WHERE pk=?", (job_pk,)).fetchone()
     name = f"{batch_id}.{kind}.jsonl"
-    found = _find(database.read, pk, name)
+    found = _find(database.read, batch_id, name)
     if found is None:
         with database.write() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO files (batch, kind, name) VALUES (?,?,?)", (pk, kind, name)
+                "INSERT OR IGNORE INTO files (batch, kind, name)"
+                " SELECT pk, ?, ? FROM batches WHERE id=?",
+                (kind, name, batch_id),
             )
-            found = _find(connection, pk, name)
-    assert found is not None
-    return ResultFile(
-        pk=found[0],
-        path=paths.job_folder(job_id) / name,
-        received=found[1],
-        indexed=found[2],
-        lines=found[3],
-        complete=bool(found[4]),
-        ref=found[5],
+            found = _find(connection, batch_id, name)
+    if found is None:
+        raise UnknownJobError(f"batch {batch_id!r} no longer exists")
+    path = paths.job_folder(found.pop("job_id")) / name
+    return ResultFile(path=path, **found | {"complete": bool(found["complete"])})
+
+
+def _find(connection: sqlite3.Connection, batch_id: str, name: str) -> dict[str, Any] | None:
+    found = records(
+        connection,
+        "SELECT f.pk, f.received, f.indexed, f.lines, f.complete, f.ref, j.id AS job_id"
+        " FROM files f JOIN batches b ON b.pk=f.batch JOIN jobs j ON j.pk=b.job"
+        " WHERE b.id=? AND f.name=?",
+        (batch_id, name),
     )
+    return found[0] if found else None
 
 
-def mark_received(
-    database: Database, file: ResultFile, received: int, *, complete: bool, ref: str
-) -> None:
-    """Note how many bytes are on the disk, whether that is all, and where they came from."""
-    with database.write() as connection:
-        connection.execute(
-            "UPDATE files SET received=?, complete=?, ref=? WHERE pk=?",
-            (received, complete, ref, file.pk),
-        )
-
-
-def begin_anew(database: Database, file: ResultFile) -> ResultFile:
-    """Forget what was indexed of a file, because its bytes are fetched from the start again."""
-    with database.write() as connection:
-        for job_pk, outcome, count in connection.execute(
-            "SELECT r.job, r.outcome, count(*) FROM results r"
-            " WHERE r.job=(SELECT b.job FROM files f JOIN batches b ON b.pk=f.batch WHERE f.pk=?)"
-            " AND r.file=? GROUP BY r.outcome",
-            (file.pk, file.pk),
-        ).fetchall():
-            add_counts(connection, job_pk, {outcome: -count})
-            connection.execute("DELETE FROM results WHERE job=? AND file=?", (job_pk, file.pk))
-        # Attempts that are not shown stay, so that a row that is sent again keeps waiting:
-        # they stand for lines that are to come once more.
-        connection.execute(
-            "UPDATE attempts SET file=NULL, offset=NULL, length=NULL WHERE file=? AND job="
-            "(SELECT b.job FROM files f JOIN batches b ON b.pk=f.batch WHERE f.pk=?)",
-            (file.pk, file.pk),
-        )
-        connection.execute("DELETE FROM strays WHERE file=?", (file.pk,))
-        connection.execute(
-            "UPDATE files SET received=0, indexed=0, lines=0, complete=0 WHERE pk=?", (file.pk,)
-        )
-    return ResultFile(file.pk, file.path, 0, 0, 0, False)
-
-
-def _find(
-    connection: sqlite3.Connection, batch: int, name: str
-) -> tuple[int, int, int, int, int, str] | None:
-    found: tuple[int, int, int, int, int, str] | None = connection.execute(
-        "SELECT pk, received, indexed, lines, complete, ref FROM files WHERE batch=? AND name=?",
-        (batch, name),
-    ).fetchone()
-    return found
-
-
-def file_path(connection: sqlite3.Connection, paths: Paths, file_pk: int) -> Path:
-    """Where a result file lies."""
+def result_file_path(connection: sqlite3.Connection, paths: Paths, file_pk: int) -> Path:
+    """Path of a result file."""
     name, job_id = connection.execute(
         "SELECT f.name, j.id FROM files f JOIN batches b ON b.pk=f.batch"
         " JOIN jobs j ON j.pk=b.job WHERE f.pk=?",
         (file_pk,),
     ).fetchone()
     return paths.job_folder(str(job_id)) / str(name)
+
+
+def schema_of(paths: Paths, job_id: str) -> bytes:
+    """The schema attached to a job; empty if there is none and each request's own applies."""
+    path = paths.job_folder(job_id) / SCHEMA_FILE
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_SCHEMA_BYTES + 1)
+    except OSError:
+        return b""
+
+
+def set_schema(paths: Paths, job_id: str, schema: bytes) -> None:
+    """Attach a schema to a job; an empty one removes it, and each request's own applies again.
+
+    Raises:
+        SchemaError: The schema is not valid; the earlier one is kept.
+        HistoryError: The file cannot be written.
+    """
+    path = paths.job_folder(job_id) / SCHEMA_FILE
+    if schema:
+        Schema(schema)
+        atomic_write(path, schema, HistoryError)
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise HistoryError(f"cannot write {path}: {error.strerror}") from error

@@ -1,57 +1,160 @@
-"""The history as the rest of the program sees it: a facade over the database and the files.
+"""``History``: the jobs, batches, rows, costs and files stored on this machine.
 
-Reading is synchronous and may be done on the event loop: each call touches a few hundred
-rows at most. ``select`` and ``row_lines`` may touch all rows: call them in a thread.
+It is the only door to the store. Methods are synchronous. Most are fast enough for the event loop:
+they read a few hundred rows at most. Those that may read all rows of a job, or write, say so or
+take a ``progress``: call them in a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+import builtins
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from tui.core.editing import edit_request
-from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
-from tui.core.jobs import Batch, ErrorGroup, Job, Strays, TimelineEntry
+from tui.core.comparison import CompareOptions
+from tui.core.jobs import BatchStatus, ErrorGroup, Job, OrphanLines, TimelineEntry
+from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.requests import edit_request
 from tui.core.rows import Row, RowDetail, RowLine
-from tui.core.status import BatchStatus
+from tui.core.summary import Summary
 from tui.errors import UnknownJobError
 from tui.paths import Paths
-from tui.store.batches import rows_of
-from tui.store.chains import changes_before
-from tui.store.checking import AnswerSearch
-from tui.store.database import Database
-from tui.store.documents import job_document
-from tui.store.groups import read_groups
-from tui.store.guarding import guarded
-from tui.store.inputs import InputColumns
-from tui.store.jobs import job_pk, read_batches, read_jobs
-from tui.store.lines import RowReader
-from tui.store.searching import TextSearch
-from tui.store.selecting import Partial, Search, select_rows
-from tui.store.terms import Terms
+from tui.progress import NO_PROGRESS, Progress
+from tui.store import manifests
+from tui.store.batches import Batches
+from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
+from tui.store.database import Database, maps_sqlite_errors
+from tui.store.export.options import ExportOptions
+from tui.store.files import ResultFile, requests_file, schema_of, set_schema
+from tui.store.indexing.child_process import FileIndexer
+from tui.store.indexing.rebuild import ReindexResult, RetryRulesOf, reindex_job
+from tui.store.indexing.result_files import ResultFiles
+from tui.store.integrity import check_integrity, find_open_permissions
+from tui.store.job_document import job_document
+from tui.store.jobs import JobData, job_pk, note, read_job, read_jobs, read_orphan_lines
+from tui.store.leases import StoredLeases
+from tui.store.ledger import Ledger, LedgerEntry, Spending
+from tui.store.rows.attempts import effective_edits, request_lengths
+from tui.store.rows.comparison import NO_ROW, Comparison, compare_jobs
+from tui.store.rows.error_groups import read_groups
+from tui.store.rows.importer import ExistingBatch, ImportResult, import_requests
+from tui.store.rows.inputs import Columns, InputColumns
+from tui.store.rows.reader import RowReader
+from tui.store.rows.strays import StrayLine, read_stray_lines
+from tui.store.rows.summary import summarize
+from tui.store.search.schema_results import SchemaResults, check_schemas
+from tui.store.search.selection import Partial, Search
+
+__all__ = [
+    "NO_ROW",
+    "Comparison",
+    "ExistingBatch",
+    "FileIndexer",
+    "History",
+    "InputColumns",
+    "LedgerEntry",
+    "PastJob",
+    "ResultFile",
+    "RowPrices",
+    "SchemaResults",
+    "Spending",
+    "Usage",
+    "check_integrity",
+    "find_open_permissions",
+]
 
 _PAGE = 500
 
 
-@guarded
 class History:
-    """What was asked for, sent and answered.
+    """The history: what is stored on this machine, in a database and in plain files.
 
     Args:
-        paths: Where it is kept; the folders are made.
+        paths: Where it is stored; missing folders are created.
+        ledger: The home whose ledger is used, if it is another one: a history that is thrown
+            away must not forget what was spent.
+
+    Attributes:
+        jobs: The jobs.
+        batches: Their batches, with their changes of state.
+        rows: The rows of a job: read, select, compare, summarize, check, export.
+        costs: Costs and tokens.
+        ledger: What was committed and billed, whatever becomes of the jobs.
+        files: Result files, and what indexes them.
+        leases: Which process works on which batch.
+
+    Raises:
+        NewerHistoryError: It was written by a newer version of Batchdeck.
+        HistoryError: It cannot be opened.
     """
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, *, ledger: Paths | None = None) -> None:
         self.paths = paths.ensure()
-        self.database = Database(paths.history_db)
-        self._terms = Terms()
+        self._database = Database(paths.history_db)
+        self._database.after_commit = lambda connection, durable: manifests.write_due(
+            connection, paths.jobs, durable=durable
+        )
+        self.jobs = Jobs(self._database, paths)
+        self.batches = Batches(self._database)
+        self.rows = Rows(self._database, paths)
+        self.costs = StoredCosts(self._database)
+        self.files = ResultFiles(self._database, paths)
+        self.leases = StoredLeases(self._database)
+        self.ledger = Ledger(ledger or self._database)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the folder cannot be written, so that nothing can be changed or sent."""
+        return self._database.is_read_only
+
+    def version(self) -> int:
+        """A number that changes whenever another process has written to the history."""
+        return self._database.version()
 
     def close(self) -> None:
         """Close the database."""
-        self.database.close()
+        self.ledger.close()
+        self._database.close()
 
-    def jobs(
+
+@maps_sqlite_errors
+class Jobs:
+    """The jobs; ``history.jobs``."""
+
+    def __init__(self, database: Database, paths: Paths) -> None:
+        self._database = database
+        self._paths = paths
+
+    def get(self, job_id: str) -> Job:
+        """One job by its full id.
+
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        return read_job(self._database.read, job_id)
+
+    def find(self, reference: str) -> Job:
+        """Find a job by its id, its name, or the beginning of its id.
+
+        Raises:
+            UnknownJobError: No job matches, or several do.
+        """
+        for where in ("id=?", "name=?", "instr(id, ?)=1"):
+            found = read_jobs(self._database.read, where, (reference,)) if reference else []
+            if len(found) == 1:
+                return found[0]
+            if found:
+                ids = ", ".join(job.id for job in found[:5])
+                raise UnknownJobError(
+                    f"{reference!r} matches {len(found)} jobs: {ids}", "Use the full id."
+                )
+        raise UnknownJobError(
+            f"there is no job {reference!r}", "Run `batchdeck list` to see the jobs and their ids."
+        )
+
+    def list(
         self,
         *,
         search: str = "",
@@ -59,23 +162,24 @@ class History:
         account: str | None = None,
         tag: str | None = None,
         limit: int | None = None,
-    ) -> list[Job]:
+    ) -> builtins.list[Job]:
         """Jobs, newest first.
 
         Args:
-            search: Words in the name, model, provider, account, id, tags or note, in any case.
+            search: Words that must all occur in the name, model, provider, account, id, tags or
+                note; case-insensitive.
             status: Only jobs with this status.
             account: Only jobs of this account.
-            tag: Only jobs with this tag, in any case.
-            limit: At most so many.
+            tag: Only jobs with this tag; case-insensitive.
+            limit: Maximum number of jobs.
         """
         where = ["1"]
-        values: list[Any] = []
+        values: builtins.list[Any] = []
         for word in search.split():
             where.append(
                 "(instr(fold(name), ?) OR instr(fold(model), ?) OR instr(fold(provider), ?)"
                 " OR instr(fold(account), ?) OR instr(id, ?) OR instr(fold(note), ?)"
-                # The # of a tag may be typed or not.
+                # The # of a tag is optional.
                 " OR instr(' #' || replace(fold(tags), ' ', ' #'), ?))"
             )
             values += [word.casefold()] * 7
@@ -95,168 +199,224 @@ class History:
                 " ORDER BY created_at DESC, pk DESC LIMIT ?)"
             )
             values.append(limit)
-        return read_jobs(self.database.read, condition, tuple(values))
+        return read_jobs(self._database.read, condition, tuple(values))
 
-    def job(self, job_id: str) -> Job:
-        """One job.
-
-        Raises:
-            UnknownJobError: There is none with this id.
-        """
-        found = read_jobs(self.database.read, "id=?", (job_id,))
-        if not found:
-            raise UnknownJobError(f"there is no job {job_id!r}")
-        return found[0]
-
-    def find_job(self, reference: str) -> Job:
-        """The job with this id, with an id that begins so, or with this name.
-
-        Raises:
-            UnknownJobError: None fits, or several do.
-        """
-        read = self.database.read
-        for where in ("id=?", "name=?", "instr(id, ?)=1"):
-            found = read_jobs(read, where, (reference,)) if reference else []
-            if len(found) == 1:
-                return found[0]
-            if found:
-                ids = ", ".join(job.id for job in found[:5])
-                raise UnknownJobError(
-                    f"{reference!r} fits {len(found)} jobs: {ids}", "Name it by its whole id."
-                )
-        raise UnknownJobError(
-            f"there is no job {reference!r}", "`batchdeck list` shows the jobs and their ids."
+    def add(
+        self,
+        job: Job,
+        requests: Iterable[tuple[str, bytes]],
+        *,
+        sent: ExistingBatch | None = None,
+        columns: Columns | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> ImportResult | None:
+        """Store a job with its requests; see ``import_requests``."""
+        return import_requests(
+            self._database,
+            self._paths,
+            job,
+            requests,
+            sent=sent,
+            columns=columns,
+            progress=progress,
         )
 
-    def batches(self, job_id: str) -> list[Batch]:
-        """The batches of a job, by attempt and part."""
-        return read_batches(self.database.read, "j.id=?", (job_id,))
+    def delete(self, job_id: str) -> None:
+        """Delete a job's records and its folder; blocking.
 
-    def batch(self, batch_id: str) -> Batch:
-        """One batch by its own id.
+        The records are deleted first: ``doctor`` finds a folder without a job, but a job without
+        its files cannot be repaired.
+        """
+        folder = self._paths.job_folder(job_id)
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM jobs WHERE id=?", (job_id,))
+            manifests.forget(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def annotate(
+        self, job_id: str, tags: tuple[str, ...] | None = None, remark: str | None = None
+    ) -> None:
+        """Set the tags or the note of a job; ``None`` leaves a value unchanged.
 
         Raises:
-            UnknownJobError: It is gone, with its job.
+            UnknownJobError: There is no job with this id.
         """
-        batch = self.find_batch(batch_id)
-        if batch is None:
-            raise UnknownJobError(f"there is no batch {batch_id!r} any more")
-        return batch
-
-    def find_batch(self, batch_id: str) -> Batch | None:
-        """One batch by its own id; ``None`` when its job was deleted."""
-        found = read_batches(self.database.read, "b.id=?", (batch_id,))
-        return found[0] if found else None
-
-    def rows_of(self, batch_id: str) -> list[int]:
-        """The rows of a retry, in the order of the input."""
-        return rows_of(self.database.read, batch_id)
-
-    def unfinished(self) -> list[Batch]:
-        """Batches on their way, running, or ended with results that are not collected."""
-        return read_batches(
-            self.database.read,
-            "b.submission IN ('uploading', 'uploaded', 'creating', 'waiting')"
-            " OR (b.submission='running' AND b.collected=0)",
-        )
-
-    def expiring(self) -> dict[str, float]:
-        """Jobs with results that are still to be collected, and when the first of them go."""
-        rows = self.database.read.execute(
-            "SELECT j.id, min(b.results_expire_at) FROM batches b JOIN jobs j ON j.pk=b.job"
-            " WHERE b.submission='running' AND b.collected=0 AND b.results_expire_at IS NOT NULL"
-            " GROUP BY j.pk"
-        )
-        return dict(rows.fetchall())
-
-    def job_of_remote(self, account: str, remote_id: str) -> str | None:
-        """The job that a batch of the provider belongs to; ``None`` when it is not known here."""
-        found = self.database.read.execute(
-            "SELECT j.id FROM batches b JOIN jobs j ON j.pk=b.job"
-            " WHERE b.account=? AND b.remote_id=?",
-            (account, remote_id),
-        ).fetchone()
-        return None if found is None else str(found[0])
+        if tags is not None:
+            self._set(job_id, "tags", " ".join(tags))
+        if remark is not None:
+            self._set(job_id, "note", remark)
 
     def set_model(self, job_id: str, model: str) -> None:
-        """Name the model of a job whose requests told it only while they were read."""
-        with self.database.write() as connection:
-            connection.execute("UPDATE jobs SET model=? WHERE id=?", (model, job_id))
+        """Store the model of a job, found while its requests were read."""
+        self._set(job_id, "model", model)
 
-    def error_groups(self, job_id: str) -> list[ErrorGroup]:
-        """Why rows failed, the largest group first."""
-        return read_groups(self.database.read, self._pk(job_id))
+    def _set(self, job_id: str, column: str, value: str) -> None:
+        with self._database.write() as connection:
+            pk = job_pk(connection, job_id)
+            connection.execute(f"UPDATE jobs SET {column}=? WHERE pk=?", (value, pk))
 
-    def timeline(self, job_id: str) -> list[TimelineEntry]:
-        """What happened to a job, oldest first."""
-        rows = self.database.read.execute(
-            "SELECT at, batch, what FROM timeline WHERE job=? ORDER BY pk", (self._pk(job_id),)
+    def note(self, job_id: str, now: float, what: str) -> None:
+        """Add an event to the timeline of a job."""
+        with self._database.write() as connection:
+            note(connection, job_pk(connection, job_id), now, what)
+
+    def timeline(self, job_id: str) -> builtins.list[TimelineEntry]:
+        """Events of a job, oldest first."""
+        rows = self._database.read.execute(
+            "SELECT at, batch, what FROM timeline WHERE job=? ORDER BY pk",
+            (job_pk(self._database.read, job_id),),
         )
         return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
 
-    def strays(self, job_id: str) -> Strays:
-        """Result lines that belong to no row."""
-        rows = self.database.read.execute(
-            "SELECT s.kind, count(*) FROM batches b JOIN files f ON f.batch=b.pk"
-            " JOIN strays s ON s.file=f.pk WHERE b.job=? GROUP BY s.kind",
-            (self._pk(job_id),),
-        )
-        return Strays(**dict(rows.fetchall()))
+    def document(self, job_id: str) -> dict[str, Any]:
+        """The job document: the JSON form of a job for scripts."""
+        return job_document(JobData(self._database.read, self._paths, job_id))
 
-    def rows(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
-        """Some hundred rows at the most, in the order asked."""
-        reader = self._reader(job_id)
-        return reader.rows(seqs)
+    def requests_file(self, job_id: str) -> Path:
+        """The file that holds the requests of a job; it never changes."""
+        return requests_file(self._paths, job_id)
 
-    def row(self, job_id: str, seq: int) -> RowDetail:
-        """A row with the bytes of its request and of its attempts.
+    def schema(self, job_id: str) -> bytes:
+        """The JSON schema attached to a job; empty if each request's own applies."""
+        return schema_of(self._paths, job_id)
+
+    def set_schema(self, job_id: str, schema: bytes) -> None:
+        """Attach a JSON schema to a job; an empty one removes it.
 
         Raises:
-            UnknownJobError: The job has no such row.
+            SchemaError: The schema is not valid; the earlier one is kept.
+            HistoryError: The file cannot be written.
         """
-        reader = self._reader(job_id)
-        try:
+        set_schema(self._paths, job_id, schema)
+
+    def reindex(
+        self, job_id: str, *, rules_of: RetryRulesOf, now: float, restored: bool = False
+    ) -> ReindexResult:
+        """Rebuild the records of a job's rows from its files; see ``reindex_job``."""
+        return reindex_job(
+            self._database, self._paths, job_id, rules_of=rules_of, now=now, restored=restored
+        )
+
+    def restore(self, now: float) -> tuple[builtins.list[str], builtins.list[str]]:
+        """Bring jobs back from their folders that the history does not have, or has in part.
+
+        Their rows are rebuilt by ``reindex``. Blocking.
+
+        Args:
+            now: Unix seconds, for the timeline.
+
+        Returns:
+            Ids of the jobs, and names of folders that do not say which job they belong to.
+        """
+        back: builtins.list[str] = []
+        unknown: builtins.list[str] = []
+        ledger = Ledger(self._database)
+        for folder in manifests.folders_of(self._paths.jobs):
+            with self._database.write(durable=True) as connection:
+                restored = manifests.restore(connection, folder, now)
+            if restored is not None:
+                back.append(restored[0])
+                ledger.add_missing(restored[1], now)
+            elif not self._knows(folder.name):
+                unknown.append(folder.name)
+        return back, unknown
+
+    def _knows(self, job_id: str) -> bool:
+        found = self._database.read.execute("SELECT 1 FROM jobs WHERE id=?", (job_id,)).fetchone()
+        return found is not None
+
+
+@maps_sqlite_errors
+class Rows:
+    """The rows of jobs; ``history.rows``."""
+
+    def __init__(self, database: Database, paths: Paths) -> None:
+        self._database = database
+        self._paths = paths
+
+    def _data(self, job_id: str) -> JobData:
+        return JobData(self._database.read, self._paths, job_id)
+
+    def page(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
+        """Rows by number, in the given order; for a few hundred at most."""
+        return RowReader(self._data(job_id)).rows(seqs)
+
+    def get(self, job_id: str, seq: int) -> RowDetail:
+        """One row with the bytes of its request and of all its attempts.
+
+        Raises:
+            UnknownJobError: The job has no row with this number.
+        """
+        with RowReader(self._data(job_id)) as reader:
             detail = reader.detail(seq)
-        finally:
-            reader.close()
         if detail is None:
             raise UnknownJobError(f"job {job_id!r} has no row {seq}")
         return detail
 
-    def inputs(self, job_id: str) -> InputColumns:
-        """The columns of the table that a job was composed of; to be closed, for one thread."""
-        return InputColumns(self.paths, job_id)
-
-    def row_lines(self, job_id: str, selection: RowSelection) -> Iterator[RowLine]:
-        """Rows as scripts get them, page by page; in a thread for many."""
-        reader = self._reader(job_id)
-        try:
+    def lines(self, job_id: str, selection: RowSelection) -> Iterator[RowLine]:
+        """Rows in the form of the JSON output, read page by page; use a thread for many."""
+        with RowReader(self._data(job_id)) as reader:
             for start in range(0, len(selection), _PAGE):
                 yield from reader.lines(selection.seqs[start : start + _PAGE])
-        finally:
-            reader.close()
 
     def requests(self, job_id: str, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """Sequence numbers with their request lines, page by page; in a thread for many."""
-        reader = self._reader(job_id)
-        try:
+        """Row numbers and request lines, read page by page; use a thread for many."""
+        with RowReader(self._data(job_id)) as reader:
             for start in range(0, len(seqs), _PAGE):
                 yield from reader.requests(seqs[start : start + _PAGE])
-        finally:
-            reader.close()
 
     def newest_requests(self, job_id: str, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """The same as each row was sent last, with the changes of its retries; in a thread.
+        """Row numbers and request lines as last sent, with the edits of retries; in a thread.
 
         Raises:
-            HistoryError: ``requests.jsonl`` is not what it was.
+            HistoryError: ``requests.jsonl`` was changed or is missing.
         """
-        pk = self._pk(job_id)
-        for start in range(0, len(seqs), _PAGE):
-            page = seqs[start : start + _PAGE]
-            changes = changes_before(self.database.read, pk, page)
-            for seq, line in self.requests(job_id, page):
-                yield seq, edit_request(line, changes.get(seq, {}))
+        data = self._data(job_id)
+        with RowReader(data) as reader:
+            for start in range(0, len(seqs), _PAGE):
+                page = seqs[start : start + _PAGE]
+                edits = effective_edits(data.connection, data.pk, page)
+                for seq, line in reader.requests(page):
+                    yield seq, edit_request(line, edits.get(seq, {}))
+
+    def edits(
+        self, job_id: str, seqs: Sequence[int], before: int | None = None
+    ) -> Mapping[int, dict[str, Any]]:
+        """The edits with which rows were last sent; rows that were never edited are left out.
+
+        Args:
+            job_id: The job.
+            seqs: Row numbers; any number of them.
+            before: Only consider attempts before this one.
+        """
+        read = self._database.read
+        return effective_edits(read, job_pk(read, job_id), seqs, before)
+
+    def request_lengths(
+        self, job_id: str, seqs: Sequence[int] | None = None
+    ) -> Iterable[tuple[int, int]]:
+        """Row numbers and length in bytes of the original requests of rows, or of all rows."""
+        read = self._database.read
+        pk = job_pk(read, job_id)
+        if seqs is not None:
+            return request_lengths(read, pk, seqs).items()
+        return read.execute("SELECT seq, length FROM requests WHERE job=? ORDER BY seq", (pk,))
+
+    def inputs(self, job_id: str) -> InputColumns:
+        """Input columns of a job that was composed from a table; close it, use it in one thread."""
+        return InputColumns(self._paths, job_id)
+
+    def error_groups(self, job_id: str) -> list[ErrorGroup]:
+        """Error groups of a job, the largest first."""
+        return read_groups(self._database.read, job_pk(self._database.read, job_id))
+
+    def orphan_lines(self, job_id: str) -> OrphanLines:
+        """How many result lines belong to no row, by kind."""
+        return read_orphan_lines(self._database.read, job_pk(self._database.read, job_id))
+
+    def stray_lines(self, job_id: str) -> Iterator[StrayLine]:
+        """The result lines that belong to no row."""
+        return read_stray_lines(self._data(job_id))
 
     def select(
         self,
@@ -264,52 +424,63 @@ class History:
         rows: RowFilter = ALL_ROWS,
         order: RowSort = INPUT_ORDER,
         *,
-        stop: Callable[[], bool] | None = None,
+        progress: Progress = NO_PROGRESS,
         partial: Partial | None = None,
     ) -> RowSelection:
-        """The rows that a filter lets through; in a thread for large jobs.
+        """Select the rows that match a filter; see ``Search``."""
+        return Search(self._data(job_id), rows, order).run(progress, partial)
 
-        Args:
-            job_id: The job.
-            rows: The conditions.
-            order: The order.
-            stop: Asked now and then; what was found so far is the answer.
-            partial: Told, in this thread, the rows found so far while a text is looked for.
-        """
-        job = self.job(job_id)
-        pk = self._pk(job_id)
-        read = self.database.read
-        with ExitStack() as stack:
-            searches: list[Search] = [
-                stack.enter_context(TextSearch(read, self.paths, (pk, job_id), needle))
-                for needle in rows.needles
-            ]
-            searches += [AnswerSearch(self, job_id, word) for word in sorted(rows.checks)]
-            return select_rows(
-                read,
-                pk,
-                job.counts.total,
-                rows,
-                order,
-                searches=searches,
-                stop=stop,
-                partial=partial,
-            )
+    def compare(
+        self,
+        left_id: str,
+        right_id: str,
+        options: CompareOptions = CompareOptions(),  # noqa: B008 - frozen
+        *,
+        progress: Progress = NO_PROGRESS,
+    ) -> Comparison:
+        """Compare the answers of two jobs row by row; see ``compare_jobs``."""
+        left, right = self._data(left_id), self._data(right_id)
+        return compare_jobs(left, right, options, progress=progress)
 
-    def document(self, job_id: str) -> dict[str, Any]:
-        """The job document of the contracts, ready for JSON."""
-        return job_document(
-            self.job(job_id),
-            self.batches(job_id),
-            self.error_groups(job_id),
-            self.strays(job_id),
+    def summarize(
+        self,
+        job_id: str,
+        field: str = "",
+        *,
+        rows: RowFilter = ALL_ROWS,
+        stop_words: bool = False,
+        progress: Progress = NO_PROGRESS,
+        partial: Callable[[Summary], None] | None = None,
+    ) -> Summary:
+        """Summarize the rows of a job that match a filter; see ``summarize``."""
+        data = self._data(job_id)
+        seqs = Search(data, rows).run(progress).seqs
+        return summarize(
+            data, seqs, field, stop_words=stop_words, progress=progress, partial=partial
         )
 
-    def _pk(self, job_id: str) -> int:
-        pk = job_pk(self.database.read, job_id)
-        if pk is None:
-            raise UnknownJobError(f"there is no job {job_id!r}")
-        return pk
+    def check_schemas(
+        self,
+        job_id: str,
+        seqs: Sequence[int],
+        schema: bytes | None = None,
+        *,
+        own: bool = False,
+        progress: Progress = NO_PROGRESS,
+    ) -> SchemaResults:
+        """Check the answers of rows against a JSON schema; see ``check_schemas``."""
+        return check_schemas(self._data(job_id), seqs, schema, own=own, progress=progress)
 
-    def _reader(self, job_id: str) -> RowReader:
-        return RowReader(self.database.read, self.paths, (self._pk(job_id), job_id), self._terms)
+    def export(
+        self,
+        job_id: str,
+        selection: RowSelection,
+        path: Path,
+        options: ExportOptions = ExportOptions(),  # noqa: B008 - frozen
+        *,
+        progress: Progress = NO_PROGRESS,
+    ) -> int | None:
+        """Write rows to a file; see ``export_rows``."""
+        from tui.store.export.writer import export_rows
+
+        return export_rows(self._data(job_id), selection, path, options, progress=progress)

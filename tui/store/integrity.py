@@ -1,7 +1,7 @@
-"""Looking for damage in a history, without changing anything and without opening it for use.
+"""Integrity check of the history, without changing anything.
 
-It has to work on a history that the rest of the program refuses, so it has a connection of
-its own that can only read.
+It must also work on a history that ``Database`` refuses to open, so it uses its own read-only
+connection.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui.paths import Paths
-from tui.store.importing import REQUESTS
+from tui.store.files import REQUESTS
 from tui.store.migrations import MIGRATIONS
 
 
 @dataclass
-class Checkup:
-    """What was found. Jobs are named by their ids alone, files by their names alone.
+class IntegrityReport:
+    """Result of a check. It contains ids of jobs and names of files only, so it can be shared.
 
     Attributes:
-        schema: The number of the schema; ``None`` when the database cannot be read.
-        integrity: ``ok``, or SQLite's first complaint; empty when there is no database.
-        jobs, batches: How many there are.
-        problems: What is wrong, one sentence each.
+        schema: Schema version; ``None`` if the database cannot be read.
+        integrity: ``ok``, or SQLite's first error; empty if there is no database.
+        jobs, batches: Number of records.
+        problems: One sentence per problem.
+        sqlite: Version of the SQLite library.
     """
 
     schema: int | None = None
@@ -34,47 +35,48 @@ class Checkup:
     jobs: int = 0
     batches: int = 0
     problems: list[str] = field(default_factory=list)
+    sqlite: str = sqlite3.sqlite_version
 
 
-def look_over(paths: Paths) -> Checkup:
-    """Check the database, the folders of the jobs and their files; blocking.
+def check_integrity(paths: Paths) -> IntegrityReport:
+    """Check the database, the job folders and their files; blocking.
 
-    Never raises for damage: whatever is wrong is a problem in the answer.
+    Does not raise for damage: every problem is in the result.
     """
-    found = Checkup()
+    found = IntegrityReport()
     folders = _folders(paths)
     if not paths.history_db.exists():
         found.problems += [f"folder {name} belongs to no job" for name in sorted(folders)]
         return found
     try:
         with contextlib.closing(_open(paths.history_db)) as connection:
-            _look_at_database(connection, found)
+            _check_database(connection, found)
             if found.schema is not None and found.schema <= len(MIGRATIONS):
-                _look_at_jobs(connection, paths, folders, found)
+                _check_jobs(connection, paths, folders, found)
     except sqlite3.Error as error:
         found.integrity = found.integrity or str(error)
-        found.problems.append(f"the history cannot be read: {error}")
+        found.problems.append(f"cannot read the history: {error}")
     return found
 
 
-def loose_modes(paths: Paths) -> Iterator[tuple[Path, int]]:
-    """Folders and files that others than the user may enter or read, with their mode.
+def find_open_permissions(paths: Paths) -> Iterator[tuple[Path, int]]:
+    """Folders and files that other users of the machine can access, with their mode.
 
-    The configuration is the person's own file and holds no secret: it is not looked at.
+    The configuration file is not checked: it is the user's own and holds no secrets.
     """
     for place in (paths.data, paths.logs, paths.jobs, paths.sandbox):
-        yield from _loose(place)
+        yield from _if_open_to_others(place)
     for file in (paths.history_db, paths.log_file):
-        yield from _loose(file)
+        yield from _if_open_to_others(file)
     if paths.jobs.is_dir():
         for folder in paths.jobs.iterdir():
-            yield from _loose(folder)
+            yield from _if_open_to_others(folder)
             if folder.is_dir():
                 for file in folder.iterdir():
-                    yield from _loose(file)
+                    yield from _if_open_to_others(file)
 
 
-def _loose(place: Path) -> Iterator[tuple[Path, int]]:
+def _if_open_to_others(place: Path) -> Iterator[tuple[Path, int]]:
     try:
         mode = stat.S_IMODE(place.stat().st_mode)
     except OSError:
@@ -94,21 +96,23 @@ def _open(file: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
 
 
-def _look_at_database(connection: sqlite3.Connection, found: Checkup) -> None:
+def _check_database(connection: sqlite3.Connection, found: IntegrityReport) -> None:
     (found.schema,) = connection.execute("PRAGMA user_version").fetchone()
     newest = len(MIGRATIONS)
     if found.schema is not None and found.schema > newest:
-        found.problems.append(f"the history has schema {found.schema}, this program knows {newest}")
+        found.problems.append(
+            f"the history has schema {found.schema}; this version supports up to {newest}"
+        )
     (found.integrity,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found.integrity != "ok":
         found.problems.append(f"the database is damaged: {found.integrity}")
-    lost = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if lost is not None:
-        found.problems.append(f"the table {lost[0]} has rows that belong to nothing")
+    orphan = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if orphan is not None:
+        found.problems.append(f"the table {orphan[0]} has orphaned rows")
 
 
-def _look_at_jobs(
-    connection: sqlite3.Connection, paths: Paths, folders: set[str], found: Checkup
+def _check_jobs(
+    connection: sqlite3.Connection, paths: Paths, folders: set[str], found: IntegrityReport
 ) -> None:
     jobs = connection.execute("SELECT pk, id, total, size FROM jobs ORDER BY pk").fetchall()
     (found.batches,) = connection.execute("SELECT count(*) FROM batches").fetchone()
@@ -117,32 +121,36 @@ def _look_at_jobs(
         if job_id not in folders:
             found.problems.append(f"job {job_id} has no folder")
             continue
-        _look_at_file(paths.job_folder(job_id) / REQUESTS, size, job_id, found)
+        _check_file(paths.job_folder(job_id) / REQUESTS, size, job_id, found)
         (requests,) = connection.execute(
             "SELECT count(*) FROM requests WHERE job=?", (pk,)
         ).fetchone()
         if requests != total:
             found.problems.append(
-                f"job {job_id} has records of {requests:,} of its {total:,} requests"
+                f"job {job_id} has records for {requests:,} of its {total:,} requests"
             )
-        for name, received, indexed in connection.execute(
-            "SELECT f.name, f.received, f.indexed FROM files f JOIN batches b ON b.pk=f.batch"
-            " WHERE b.job=? ORDER BY f.pk",
+        for name, received, indexed, complete in connection.execute(
+            "SELECT f.name, f.received, f.indexed, f.complete"
+            " FROM files f JOIN batches b ON b.pk=f.batch WHERE b.job=? ORDER BY f.pk",
             (pk,),
         ):
-            _look_at_file(paths.job_folder(job_id) / name, max(received, indexed), job_id, found)
+            _check_file(paths.job_folder(job_id) / name, max(received, indexed), job_id, found)
+            if complete and indexed < received:
+                found.problems.append(
+                    f"job {job_id}: {name} is indexed up to byte {indexed:,} of {received:,}"
+                )
     known = {job[1] for job in jobs}
     found.problems += [f"folder {name} belongs to no job" for name in sorted(folders - known)]
 
 
-def _look_at_file(file: Path, size: int, job_id: str, found: Checkup) -> None:
+def _check_file(file: Path, size: int, job_id: str, found: IntegrityReport) -> None:
     try:
-        there = file.stat().st_size
+        actual = file.stat().st_size
     except OSError:
         if size:
-            found.problems.append(f"job {job_id}: {file.name} is not there")
+            found.problems.append(f"job {job_id}: {file.name} is missing")
         return
-    if there < size:
+    if actual < size:
         found.problems.append(
-            f"job {job_id}: {file.name} is cut: {there:,} of {size:,} bytes are there"
+            f"job {job_id}: {file.name} is truncated: {actual:,} of {size:,} bytes"
         )

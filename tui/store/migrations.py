@@ -1,37 +1,36 @@
-"""The schema of ``history.db``, step by step.
+"""Schema migrations of ``history.db``.
 
-``PRAGMA user_version`` counts the steps that were taken. Each runs in one transaction with
-the new version, so a crash leaves the old schema or the new one. Before a history of an
-earlier schema is changed, a copy of it is put beside it.
+``PRAGMA user_version`` is the number of migrations that were applied. Each runs in one
+transaction together with the new version number, so a crash leaves either the old schema or
+the new one. A history with an older schema is copied to a backup file before it is changed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from tui.errors import NewerHistoryError
-from tui.paths import open_private
+from tui.files import atomic_path
 
 
 def m001_initial(connection: sqlite3.Connection) -> None:
-    """Jobs, batches, requests, results and what belongs to them."""
+    """Tables for jobs, batches, requests and results."""
     for statement in _INITIAL.split(";"):
         if statement.strip():
             connection.execute(statement)
 
 
 def m002_cancel_wishes(connection: sqlite3.Connection) -> None:
-    """When a person asked which program to cancel a batch, for as long as that is not done."""
+    """When the user asked to cancel a batch, and which process; kept until that is done."""
     connection.execute("ALTER TABLE batches ADD COLUMN cancel_wanted_at REAL")
     connection.execute("ALTER TABLE batches ADD COLUMN cancel_wanted_by TEXT")
 
 
 def m003_samples(connection: sqlite3.Connection) -> None:
-    """How many rows the provider was done with at which time."""
+    """Progress samples: how many rows the provider had finished at which time."""
     connection.execute(
         "CREATE TABLE samples ("
         " batch INTEGER NOT NULL REFERENCES batches(pk) ON DELETE CASCADE,"
@@ -40,21 +39,108 @@ def m003_samples(connection: sqlite3.Connection) -> None:
 
 
 def m004_what_providers_tell(connection: sqlite3.Connection) -> None:
-    """What a provider thinks that a batch will cost, and until when it keeps the results."""
+    """The provider's quote for a batch, and until when it keeps the results."""
     connection.execute("ALTER TABLE batches ADD COLUMN told_cost REAL")
     connection.execute("ALTER TABLE batches ADD COLUMN results_expire_at REAL")
 
 
 def m005_tags_and_note(connection: sqlite3.Connection) -> None:
-    """What a person writes on a job: tags with spaces between them, and a note."""
+    """Tags of a job, separated by spaces, and its note."""
     for column in ("tags", "note"):
         connection.execute(f"ALTER TABLE jobs ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
 
 def m006_answer_length(connection: sqlite3.Connection) -> None:
-    """Characters of each answer, to filter and sort by; ``reindex`` fills in older ones."""
+    """Length of each answer in characters; ``reindex`` fills it in for older rows."""
     for table in ("results", "attempts"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN chars INTEGER")
+
+
+def m007_ledger(connection: sqlite3.Connection) -> None:
+    """What was committed and billed, batch by batch; it stays when a job is deleted."""
+    connection.execute(
+        "CREATE TABLE ledger (pk INTEGER PRIMARY KEY, at REAL NOT NULL, batch TEXT NOT NULL,"
+        " job TEXT NOT NULL, account TEXT NOT NULL, provider TEXT NOT NULL,"
+        " submit TEXT NOT NULL DEFAULT '', kind TEXT NOT NULL, amount REAL,"
+        " currency TEXT NOT NULL, spent_at REAL NOT NULL, submit_limit REAL)"
+    )
+    for column in ("batch", "submit", "spent_at"):
+        connection.execute(f"CREATE INDEX ledger_by_{column} ON ledger({column})")
+    # The cost of a job is shared among its batches by their rows.
+    connection.execute(
+        "INSERT INTO ledger"
+        " (at, batch, job, account, provider, submit, kind, amount, currency, spent_at)"
+        " SELECT coalesce(b.submitted_at, j.created_at), b.id, j.id, b.account, j.provider, j.id,"
+        " CASE WHEN j.cost_actual IS NULL THEN 'reserved' ELSE 'billed' END,"
+        " coalesce(j.cost_actual, j.cost_estimated) * b.rows"
+        "   / max(1, (SELECT sum(s.rows) FROM batches s WHERE s.job=j.pk"
+        "             AND s.submission NOT IN ('draft', 'refused'))),"
+        " j.currency, coalesce(j.submitted_at, j.created_at)"
+        " FROM batches b JOIN jobs j ON j.pk=b.job"
+        " WHERE b.submission NOT IN ('draft', 'refused') AND j.provider<>'sandbox'"
+    )
+
+
+def m008_manifests(connection: sqlite3.Connection) -> None:
+    """Triggers that note for which jobs and batches the file in the job's folder is outdated."""
+    connection.execute("CREATE TABLE manifests_due (job INTEGER NOT NULL, batch INTEGER NOT NULL)")
+    for table, keys, columns, is_told in (
+        ("jobs", "NEW.pk, 0", _TOLD_OF_JOBS, "1"),
+        ("batches", "NEW.job, NEW.pk", _TOLD_OF_BATCHES, "NEW.submission<>'draft'"),
+    ):
+        changed = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in columns)
+        connection.execute(
+            f"CREATE TRIGGER manifest_of_changed_{table} AFTER UPDATE OF {', '.join(columns)}"
+            f" ON {table} WHEN {changed} BEGIN INSERT INTO manifests_due VALUES ({keys}); END"
+        )
+        connection.execute(
+            f"CREATE TRIGGER manifest_of_new_{table} AFTER INSERT ON {table} WHEN {is_told}"
+            f" BEGIN INSERT INTO manifests_due VALUES ({keys}); END"
+        )
+    connection.execute("INSERT INTO manifests_due SELECT pk, 0 FROM jobs")
+    connection.execute(
+        "INSERT INTO manifests_due SELECT job, pk FROM batches WHERE submission<>'draft'"
+    )
+
+
+_TOLD_OF_JOBS = (
+    "name", "account", "model", "window", "size", "total", "status", "submitted_at", "ended_at",
+    "cost_estimated", "cost_actual", "currency", "tags", "note",
+)  # fmt: skip
+_TOLD_OF_BATCHES = (
+    "account", "rows", "submission", "status", "remote_id", "input_file_id", "style", "edits",
+    "native_of", "collected", "submitted_at", "ended_at", "told_cost", "results_expire_at",
+    "cancel_wanted_at",
+)  # fmt: skip
+
+
+def m009_cache_writes_and_tiers(connection: sqlite3.Connection) -> None:
+    """Tokens written to a cache, for minutes and for an hour, and the service tier of a row."""
+    for table in ("results", "attempts"):
+        for column in ("cache_writes INTEGER", "long_writes INTEGER", "tier TEXT"):
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+
+
+def m010_remote_batches(connection: sqlite3.Connection) -> None:
+    """Every batch of a provider that a batch ever was, each of them only once.
+
+    ``creates`` counts the creates that were sent for a batch, ``lease_beat`` how often a lease was
+    taken or renewed.
+    """
+    for column in ("creates", "lease_beat"):
+        connection.execute(f"ALTER TABLE batches ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    connection.execute(
+        "CREATE TABLE remote_batches ("
+        " account TEXT NOT NULL, remote_id TEXT NOT NULL,"
+        " batch INTEGER NOT NULL REFERENCES batches(pk) ON DELETE CASCADE,"
+        " PRIMARY KEY (account, remote_id)) WITHOUT ROWID"
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO remote_batches (account, remote_id, batch)"
+        " SELECT account, remote_id, pk FROM batches"
+        " WHERE remote_id IS NOT NULL AND native_of IS NULL ORDER BY pk"
+    )
+    connection.execute("CREATE INDEX remote_batches_of ON remote_batches (batch)")
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
@@ -64,26 +150,30 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m004_what_providers_tell,
     m005_tags_and_note,
     m006_answer_length,
+    m007_ledger,
+    m008_manifests,
+    m009_cache_writes_and_tiers,
+    m010_remote_batches,
 )
-"""All steps, in order; never edit one that was released."""
+"""All migrations, in order; never edit one that was released."""
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a database to the newest schema.
+    """Migrate a database to the newest schema.
 
-    The copy of the earlier schema N is ``history.db.backup-N``; without it, for want of space
-    say, nothing is changed.
+    A database with an older schema N is first copied to ``history.db.backup-N``; if that
+    fails, for example because the disk is full, nothing is changed.
 
     Raises:
-        NewerHistoryError: It has steps that this program does not know.
-        sqlite3.Error: It cannot be copied or changed.
-        OSError: The copy cannot be written.
+        NewerHistoryError: The database was written by a newer version of Batchdeck.
+        sqlite3.Error: The database cannot be copied or changed.
+        OSError: The backup cannot be written.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise NewerHistoryError(
-            f"{path} was written by a newer Batchdeck (schema {version}, "
-            f"this one knows {len(MIGRATIONS)})",
+            f"{path} was written by a newer version of Batchdeck (schema {version}; "
+            f"this version supports up to {len(MIGRATIONS)})",
             "Update Batchdeck, or choose another home with --home.",
         )
     if 0 < version < len(MIGRATIONS):
@@ -91,9 +181,9 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.execute("BEGIN EXCLUSIVE")
         try:
-            (now,) = connection.execute("PRAGMA user_version").fetchone()
-            # Another program may have taken the step while this one waited for the lock.
-            if now < number:
+            (current,) = connection.execute("PRAGMA user_version").fetchone()
+            # Another process may have migrated while this one waited for the lock.
+            if current < number:
                 step(connection)
                 connection.execute(f"PRAGMA user_version={number}")
             connection.execute("COMMIT")
@@ -103,45 +193,59 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
-    """Copy a history as it is, while others may read and write it.
+    """Back up a database while other processes may read and write it.
 
     Args:
-        connection: To the history.
-        path: Where it is.
-        version: The schema that it is expected to have.
+        connection: To the database.
+        path: Path of the database.
+        version: The expected schema version; if the copy has another one, it is discarded.
 
     Returns:
-        The copy, whole and on the disk.
+        Path of the backup, complete and flushed to the disk.
 
     Raises:
-        sqlite3.Error: It cannot be copied.
-        OSError: The copy cannot be written.
+        sqlite3.Error: The database cannot be copied.
+        OSError: The backup cannot be written.
     """
     backup = path.with_name(f"{path.name}.backup-{version}")
-    temporary = path.with_name(f".{backup.name}.{os.getpid()}.part")
     try:
-        os.close(open_private(temporary))
-        with contextlib.closing(sqlite3.connect(temporary)) as copy:
-            connection.backup(copy)
-            (copied,) = copy.execute("PRAGMA user_version").fetchone()
-        if copied == version:
-            _flush(temporary)
-            temporary.replace(backup)
-        # Else another program has taken the step meanwhile, and has made the copy.
-    finally:
-        temporary.unlink(missing_ok=True)
+        with atomic_path(backup, None) as temporary:
+            with contextlib.closing(sqlite3.connect(temporary)) as copy:
+                connection.backup(copy)
+                (copied,) = copy.execute("PRAGMA user_version").fetchone()
+            if copied != version:
+                raise _MigratedError
+    except _MigratedError:
+        # Another process has migrated in the meantime, and has made the backup.
+        pass
     return backup
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class _MigratedError(Exception):
+    """The copy has another schema than expected."""
 
 
-_INITIAL = """
+_RESULT = """\
+    job INTEGER NOT NULL REFERENCES jobs(pk) ON DELETE CASCADE,
+    seq INTEGER NOT NULL,
+    outcome INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    batch INTEGER NOT NULL,
+    http_status INTEGER,
+    error_group INTEGER,
+    finish INTEGER,
+    model INTEGER,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cached_tokens INTEGER,
+    cost REAL,
+    file INTEGER,
+    offset INTEGER,
+    length INTEGER,
+    preview TEXT NOT NULL,"""
+"""Columns of a result, whether it is shown or not."""
+
+_INITIAL = f"""
 CREATE TABLE jobs (
     pk INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -180,9 +284,9 @@ CREATE TABLE batches (
     raw_status TEXT NOT NULL DEFAULT '',
     remote_id TEXT,
     input_file_id TEXT,
-    remote_counts TEXT NOT NULL DEFAULT '{}',
+    remote_counts TEXT NOT NULL DEFAULT '{{}}',
     style TEXT NOT NULL DEFAULT 'openai',
-    edits TEXT NOT NULL DEFAULT '{}',
+    edits TEXT NOT NULL DEFAULT '{{}}',
     native_of TEXT,
     collected INTEGER NOT NULL DEFAULT 0,
     created_at REAL NOT NULL,
@@ -192,7 +296,7 @@ CREATE TABLE batches (
     progressed_at REAL,
     next_poll_at REAL,
     trouble TEXT NOT NULL DEFAULT '',
-    raw TEXT NOT NULL DEFAULT '{}',
+    raw TEXT NOT NULL DEFAULT '{{}}',
     lease_owner TEXT,
     lease_until REAL NOT NULL DEFAULT 0
 );
@@ -212,44 +316,12 @@ CREATE TABLE requests (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX requests_by_id ON requests(job, custom_id);
 CREATE TABLE results (
-    job INTEGER NOT NULL REFERENCES jobs(pk) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    outcome INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    batch INTEGER NOT NULL,
-    http_status INTEGER,
-    error_group INTEGER,
-    finish INTEGER,
-    model INTEGER,
-    input_tokens INTEGER,
-    output_tokens INTEGER,
-    cached_tokens INTEGER,
-    cost REAL,
-    file INTEGER,
-    offset INTEGER,
-    length INTEGER,
-    preview TEXT NOT NULL,
+{_RESULT}
     PRIMARY KEY (job, seq)
 ) WITHOUT ROWID;
 CREATE INDEX results_to_look_at ON results(job, error_group, outcome, seq) WHERE outcome > 1;
 CREATE TABLE attempts (
-    job INTEGER NOT NULL REFERENCES jobs(pk) ON DELETE CASCADE,
-    seq INTEGER NOT NULL,
-    outcome INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    batch INTEGER NOT NULL,
-    http_status INTEGER,
-    error_group INTEGER,
-    finish INTEGER,
-    model INTEGER,
-    input_tokens INTEGER,
-    output_tokens INTEGER,
-    cached_tokens INTEGER,
-    cost REAL,
-    file INTEGER,
-    offset INTEGER,
-    length INTEGER,
-    preview TEXT NOT NULL,
+{_RESULT}
     PRIMARY KEY (job, seq, attempt, batch)
 ) WITHOUT ROWID;
 CREATE TABLE files (

@@ -1,4 +1,4 @@
-"""Rows as a table for spreadsheets: CSV and TSV."""
+"""Export rows as CSV or TSV, for spreadsheets."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from tui.core.rows import RowLine
-from tui.store.export.fields import Fields
-from tui.store.export.reading import Record, Records
+from tui.store.export.rows import AnswerFields, ExportRow, ExportRows
 
 CSV_COLUMNS = (
     "custom_id", "outcome", "attempt", "http_status", "error_code", "error_message",
@@ -25,20 +24,19 @@ _IS_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?").fullmatch
 
 
 class TableWriter:
-    """Writes a header and a line for each record.
+    """Writes a header and one line per record.
 
-    The columns of the table that the job came from stand first, then ours, then the fields
-    of JSON answers.
+    Input columns come first, then ``CSV_COLUMNS``, then the fields of JSON answers.
 
     Args:
-        stream: Where to.
-        records: What is written.
-        delimiter: Between the cells.
-        fields: The fields of the answers that become columns; ``None`` for none.
+        stream: The output.
+        records: The rows and their options.
+        delimiter: Separator of the cells.
+        fields: Fields of JSON answers to write as columns; ``None`` for none.
     """
 
     def __init__(
-        self, stream: BinaryIO, records: Records, delimiter: str, fields: Fields | None
+        self, stream: BinaryIO, records: ExportRows, delimiter: str, fields: AnswerFields | None
     ) -> None:
         self._text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
         self._writer = csv.writer(self._text, delimiter=delimiter)
@@ -49,16 +47,16 @@ class TableWriter:
         header = [*names, *CSV_COLUMNS, *(fields.names if fields is not None else ())]
         self._writer.writerow([self._cell(name) for name in header])
 
-    def add(self, page: Sequence[Record]) -> None:
+    def add(self, page: Sequence[ExportRow]) -> None:
         """Write some records."""
         self._writer.writerows([self._cells(record) for record in page])
 
     def finish(self) -> None:
-        """Hand on what is buffered; the stream stays open."""
+        """Flush buffered text; the stream stays open."""
         self._text.flush()
         self._text.detach()
 
-    def _cells(self, record: Record) -> list[Any]:
+    def _cells(self, record: ExportRow) -> list[Any]:
         cells = _cells(record.line, self._safe)
         if self._columns:
             inputs = record.inputs or (None,) * len(self._columns)
@@ -75,7 +73,7 @@ class TableWriter:
 def _cells(line: RowLine, safe: bool) -> list[Any]:
     error = line.error
     usage = line.usage
-    guard = safe_cell if safe else _as_it_is
+    guard = safe_cell if safe else _unchanged
     return [
         guard(line.custom_id),
         line.outcome.value,
@@ -94,19 +92,19 @@ def _cells(line: RowLine, safe: bool) -> list[Any]:
     ]
 
 
-def _as_it_is(text: str) -> str:
+def _unchanged(text: str) -> str:
     return text
 
 
 def safe_cell(text: str) -> str:
-    """A cell that a spreadsheet does not take for a formula: such text gets a quote in front."""
+    """Prefix text that a spreadsheet would run as a formula with a quote."""
     if not text.startswith(_FORMULA_STARTS) or _IS_NUMBER(text):
         return text
     return f"'{text}"
 
 
 def cell_text(value: Any) -> str:
-    """A value of JSON as the text of a cell: nothing for null, JSON for lists and objects."""
+    """A JSON value as the text of a cell: empty for null, JSON for lists and objects."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -115,7 +113,15 @@ def cell_text(value: Any) -> str:
 
 
 def input_names(columns: Sequence[str], taken: Sequence[str]) -> list[str]:
-    """Names for the input columns beside our own, which differ also when case is ignored."""
+    """Rename input columns that clash with other columns, ignoring case.
+
+    Args:
+        columns: Names of the input columns.
+        taken: Names that are in use already.
+
+    Returns:
+        A unique name for each column: itself, ``input_<name>`` or ``input_<name>_2`` …
+    """
     used = {name.casefold() for name in taken}
     names: list[str] = []
     for column in columns:

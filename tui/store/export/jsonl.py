@@ -1,4 +1,4 @@
-"""Rows as JSON lines: normalised, or the bytes that the provider sent."""
+"""Export rows as JSON lines: normalised, or the raw lines of the provider."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import BinaryIO
 import msgspec
 
 from tui.core.rows import RowLine
-from tui.store.export.reading import Record, Records
+from tui.store.export.rows import ExportRow, ExportRows
 
 _encode = msgspec.json.Encoder().encode
 
 
 class LinesWriter:
-    """Writes a JSON line for each record; joined columns stand in ``input``.
+    """Writes one JSON line per record; joined input columns are in the field ``input``.
 
     Args:
-        stream: Where to.
-        records: What is written.
+        stream: The output.
+        records: The rows and their options.
     """
 
-    def __init__(self, stream: BinaryIO, records: Records) -> None:
+    def __init__(self, stream: BinaryIO, records: ExportRows) -> None:
         self._stream = stream
         self._raw = records.options.raw
         self._columns = records.columns
 
-    def add(self, page: Sequence[Record]) -> None:
+    def add(self, page: Sequence[ExportRow]) -> None:
         """Write some records."""
         if self._raw:
             parts = [record.wire for record in page]
@@ -38,9 +38,9 @@ class LinesWriter:
             self._stream.write(b"\n".join(parts) + b"\n")
 
     def finish(self) -> None:
-        """Nothing is left to write."""
+        """Nothing is buffered."""
 
-    def _joined(self, record: Record) -> bytes:
+    def _joined(self, record: ExportRow) -> bytes:
         values = record.inputs or (None,) * len(self._columns)
         inputs = dict(zip(self._columns, values, strict=True))
         line = record.line

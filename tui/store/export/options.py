@@ -1,4 +1,4 @@
-"""What can be written, and what can be asked of it."""
+"""Formats and options of an export."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".html": "html",
 }
-"""Endings that decide the format; ``.gz`` may follow those of texts with rows."""
+"""Formats by file extension; ``.gz`` may follow those of text formats with rows."""
 
-_PACKED = ("jsonl", "csv", "tsv")
+_COMPRESSIBLE = ("jsonl", "csv", "tsv")
 
-_TAKES: dict[str, frozenset[Format]] = {
+_APPLIES_TO: dict[str, frozenset[Format]] = {
     "join": frozenset({"jsonl", "csv", "tsv", "sqlite", "parquet"}),
     "attempts": frozenset({"jsonl", "csv", "tsv", "sqlite", "parquet"}),
     "raw": frozenset({"jsonl"}),
@@ -35,15 +35,16 @@ _TAKES: dict[str, frozenset[Format]] = {
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How rows are written.
+    """Options of an export.
 
     Attributes:
-        join: With the columns of the table that the job was composed of.
-        attempts: Every attempt on a line of its own, not the merged outcome. In SQLite they
-            have a table of their own beside the merged rows.
-        raw: The bytes of the provider's result lines, unchanged; rows without one are left out.
-        raw_cells: Cells that a spreadsheet would take for a formula stay as they are.
-        expand: The fields of JSON answers as columns.
+        join: Add the input columns of the table that the job was composed from.
+        attempts: Write every attempt as a row of its own, instead of the merged outcome. In
+            SQLite they are in a separate table, next to the merged rows.
+        raw: Write the provider's result lines unchanged; rows without one are left out. With
+            all rows of a job, lines that belong to no row follow at the end.
+        raw_cells: Keep cells that a spreadsheet would run as a formula.
+        expand: Write the fields of JSON answers as columns.
     """
 
     join: bool = False
@@ -53,49 +54,49 @@ class ExportOptions:
     expand: bool = False
 
     def named(self) -> Sequence[str]:
-        """The names of the options that are on."""
-        return [name for name in _TAKES if getattr(self, name)]
+        """Names of the options that are set."""
+        return [name for name in _APPLIES_TO if getattr(self, name)]
 
 
-def takes(format: Format, option: str) -> bool:
-    """Does an option, named as in ``ExportOptions``, mean something for a format?"""
-    return format in _TAKES[option]
+def option_applies(format: Format, option: str) -> bool:
+    """Whether an option, named as in ``ExportOptions``, applies to a format."""
+    return format in _APPLIES_TO[option]
 
 
 def format_of(path: Path) -> tuple[Format, bool]:
-    """The format that the end of a name asks for, and whether it is to be compressed.
+    """The format of a file by its extension, and whether it is compressed with gzip.
 
     Raises:
-        UsageError: The ending is not known.
+        UsageError: The extension is unknown.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = bool(suffixes) and suffixes[-1] == ".gz"
-    if packed:
+    compressed = bool(suffixes) and suffixes[-1] == ".gz"
+    if compressed:
         suffixes.pop()
     format = FORMATS.get(suffixes[-1]) if suffixes else None
-    if format is None or (packed and format not in _PACKED):
+    if format is None or (compressed and format not in _COMPRESSIBLE):
         raise UsageError(
-            f"{path.name}: cannot tell the format from the ending",
+            f"{path.name}: unknown file extension",
             f"Use one of {', '.join(FORMATS)}; .gz may follow .jsonl, .csv and .tsv.",
         )
-    return format, packed
+    return format, compressed
 
 
 def check_options(path: Path, options: ExportOptions) -> None:
-    """Refuse options that mean nothing together, or for the format.
+    """Check that the options apply to the format, and can be combined.
 
     Raises:
-        UsageError: They do.
+        UsageError: They do not or cannot.
     """
     format, _ = format_of(path)
     for name in options.named():
-        if not takes(format, name):
-            fitting = ", ".join(end for end, kind in FORMATS.items() if kind in _TAKES[name])
+        if not option_applies(format, name):
+            extensions = ", ".join(
+                end for end, kind in FORMATS.items() if option_applies(kind, name)
+            )
             raise UsageError(
-                f"{name.replace('_', '-')} means nothing for {path.name}",
-                f"It goes with {fitting}.",
+                f"the option {name.replace('_', '-')} does not apply to {path.name}",
+                f"Use it with {extensions}.",
             )
     if options.raw and options.join:
-        raise UsageError(
-            "raw lines are the provider's own bytes and cannot be joined", "Leave one of them out."
-        )
+        raise UsageError("the options raw and join cannot be combined", "Use only one of them.")

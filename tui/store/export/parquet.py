@@ -1,4 +1,4 @@
-"""Rows as a Parquet file, which needs polars: the extra ``tables``."""
+"""Export rows as Parquet; requires polars, from the extra ``tables``."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from typing import Any
 import msgspec
 
 from tui.errors import UsageError
-from tui.store.export.fields import Fields
-from tui.store.export.reading import Record, Records
-from tui.store.export.tables import CSV_COLUMNS, cell_text, input_names
+from tui.store.export.delimited import CSV_COLUMNS, cell_text, input_names
+from tui.store.export.rows import AnswerFields, ExportRow, ExportRows
 
-_GROUP = 50_000
-"""Rows of a row group, and those held in memory."""
+_ROWS_PER_GROUP = 50_000
+"""Rows per row group, and maximum number of rows in memory."""
+
+_GROUP_BYTES = 32 << 20
+"""Characters of the rows in memory after which they are written."""
 
 _NUMBERS = {"attempt", "http_status", "input_tokens", "output_tokens", "cached_tokens"}
 _LARGEST = 2**63 - 1
 
 
-def polars() -> Any:
-    """The library.
+def import_polars() -> Any:
+    """Import polars.
 
     Raises:
         UsageError: It is not installed.
@@ -37,52 +39,61 @@ def polars() -> Any:
     return library
 
 
-class FrameWriter:
-    """Writes row groups of bounded size, first as parts beside each other, then as one file.
+class ParquetWriter:
+    """Writes row groups to temporary files of bounded size, and merges them at the end.
 
-    Our columns have types; the fields of answers and the columns of the table, of which
-    nobody knows what comes next, are texts.
+    ``CSV_COLUMNS`` are typed; fields of JSON answers and input columns, whose types can change
+    from row to row, are strings.
 
     Args:
         path: The file.
-        records: What is written.
-        fields: The fields of the answers that become columns; ``None`` for ``data`` alone.
+        records: The rows and their options.
+        fields: Fields of JSON answers to write as columns; ``None`` for one column ``data``.
     """
 
-    def __init__(self, path: Path, records: Records, fields: Fields | None) -> None:
-        self._polars = polars()
+    def __init__(self, path: Path, records: ExportRows, fields: AnswerFields | None) -> None:
+        self._polars = import_polars()
         self._path = path
         self._fields = fields
         self._inputs = len(records.columns)
-        more = ("data",) if fields is None else fields.names
-        inputs = input_names(records.columns, (*CSV_COLUMNS, *more))
+        data_columns = ("data",) if fields is None else fields.names
+        inputs = input_names(records.columns, (*CSV_COLUMNS, *data_columns))
         self._schema = {name: self._type(name) for name in CSV_COLUMNS}
-        self._schema |= {name: self._polars.String for name in (*more, *inputs)}
+        self._schema |= {name: self._polars.String for name in (*data_columns, *inputs)}
         self._rows: list[tuple[Any, ...]] = []
+        self._size = self._total_size = self._total_rows = 0
         self._parts: list[Path] = []
         self._folder = Path(tempfile.mkdtemp(prefix=".batchdeck-", dir=path.parent))
 
-    def add(self, page: Sequence[Record]) -> None:
-        """Take some records."""
-        self._rows += [self._row(record) for record in page]
-        if len(self._rows) >= _GROUP:
+    def add(self, page: Sequence[ExportRow]) -> None:
+        """Buffer some records; write a row group when there are enough."""
+        for record in page:
+            row = self._row(record)
+            self._rows.append(row)
+            self._size += sum(len(value) for value in row if type(value) is str)
+        if len(self._rows) >= _ROWS_PER_GROUP or self._size > _GROUP_BYTES:
             self._write()
 
     def finish(self) -> None:
-        """Put the parts together."""
+        """Merge the temporary files into the final one."""
         try:
             if self._rows or not self._parts:
                 self._write()
             frame = self._polars.scan_parquet(self._parts)
-            frame.sink_parquet(self._path, compression="zstd", row_group_size=_GROUP)
+            frame.sink_parquet(self._path, compression="zstd", row_group_size=self._group_rows())
         except self._polars.exceptions.PolarsError as error:
-            raise UsageError(f"{self._path.name} cannot be written: {error}") from error
+            raise UsageError(f"cannot write {self._path.name}: {error}") from error
         finally:
             self.close()
 
     def close(self) -> None:
-        """Take the parts away."""
+        """Remove the temporary files."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _group_rows(self) -> int:
+        """Rows of a row group, which is held in memory: fewer if the rows are long."""
+        fitting = self._total_rows * _GROUP_BYTES // max(1, self._total_size)
+        return max(1, min(_ROWS_PER_GROUP, fitting))
 
     def _type(self, name: str) -> Any:
         if name in _NUMBERS:
@@ -96,9 +107,12 @@ class FrameWriter:
         frame = self._polars.DataFrame(self._rows, schema=self._schema, orient="row")
         frame.write_parquet(part, compression="lz4")
         self._parts.append(part)
+        self._total_rows += len(self._rows)
+        self._total_size += self._size
         self._rows.clear()
+        self._size = 0
 
-    def _row(self, record: Record) -> tuple[Any, ...]:
+    def _row(self, record: ExportRow) -> tuple[Any, ...]:
         line = record.line
         error = line.error
         usage = line.usage
@@ -132,5 +146,5 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: int | None) -> int | None:
-    """A count as far as it is one; a provider's nonsense is not worth a lost export."""
+    """A count, or ``None`` if it does not fit into 64 bits; it must not make an export fail."""
     return value if value is None or abs(value) <= _LARGEST else None

@@ -1,4 +1,4 @@
-"""Rows as an SQLite database that stands by itself: made for SQL, Datasette and sqlite-utils."""
+"""Export rows as an SQLite database, for SQL, Datasette and sqlite-utils."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any
 
 import msgspec
 
-from tui.core.grouping import pattern_of
+from tui.core.retry_rules import message_pattern
 from tui.core.rows import RowError
 from tui.errors import UsageError
-from tui.store.export.reading import Record, Records
-from tui.store.export.tables import input_names
+from tui.store.export.delimited import input_names
+from tui.store.export.rows import ExportRow, ExportRows
+from tui.store.job_document import job_document
 
-_MOST_COLUMNS = 1900
-"""SQLite takes 2,000 columns in a table."""
+_MAX_COLUMNS = 1900
+"""SQLite allows 2,000 columns per table."""
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
-_LINE = """
+_LINE_COLUMNS = """
     outcome TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     http_status INTEGER,
@@ -50,14 +51,14 @@ CREATE TABLE errors (
 CREATE TABLE rows (
     seq INTEGER PRIMARY KEY,
     custom_id TEXT NOT NULL UNIQUE,
-    {_LINE}
+    {_LINE_COLUMNS}
 );
 """
 _ATTEMPTS = f"""
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL REFERENCES rows(seq),
-    {_LINE}
+    {_LINE_COLUMNS}
 );
 """
 _INDEXES = """
@@ -70,43 +71,46 @@ _INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 15)})"
 
 
 class DatabaseWriter:
-    """Writes tables ``rows``, ``errors`` and ``meta``; ``attempts`` and ``inputs`` when asked.
+    """Writes tables ``rows``, ``errors`` and ``meta``, optionally ``attempts`` and ``inputs``.
 
-    JSON answers stand in ``data`` as JSON. ``joined`` is a view of the rows beside their
-    inputs.
+    The column ``data`` holds JSON answers as JSON. The view ``joined`` shows rows with their
+    input columns.
 
     Args:
         path: An empty file.
-        records: What is written.
+        records: The rows and their options.
+
+    Raises:
+        UsageError: There are too many input columns for SQLite.
     """
 
-    def __init__(self, path: Path, records: Records) -> None:
+    def __init__(self, path: Path, records: ExportRows) -> None:
         self._records = records
         self._errors: dict[tuple[int | None, str, str], int] = {}
         self._number = 0
         columns = records.columns
-        if len(columns) > _MOST_COLUMNS:
+        if len(columns) > _MAX_COLUMNS:
             raise UsageError(
-                f"a table with {len(columns):,} columns does not fit into SQLite",
-                "Leave join out, or write .jsonl.",
+                f"{len(columns):,} input columns are too many for SQLite",
+                "Export without join, or to .jsonl.",
             )
         self._connection = sqlite3.connect(path, isolation_level=None)
         try:
-            # Nobody sees the file before it is whole.
+            # The file is temporary until it is complete, so it needs no journal.
             self._connection.execute("PRAGMA journal_mode=OFF")
             self._connection.execute("PRAGMA synchronous=OFF")
             self._connection.execute("BEGIN")
-            self._script(_SCHEMA)
+            self._execute_all(_SCHEMA)
             if records.options.attempts:
-                self._script(_ATTEMPTS)
+                self._execute_all(_ATTEMPTS)
             if columns:
                 self._make_inputs(columns)
         except BaseException:
             self._connection.close()
             raise
 
-    def add(self, page: Sequence[Record]) -> None:
-        """Write some rows; with attempts, some attempts."""
+    def add(self, page: Sequence[ExportRow]) -> None:
+        """Write some rows; with the option ``attempts``, some attempts."""
         execute = self._connection.executemany
         if self._records.options.attempts:
             values = []
@@ -117,7 +121,7 @@ class DatabaseWriter:
             return
         self._add_rows(page)
 
-    def _add_rows(self, page: Sequence[Record]) -> None:
+    def _add_rows(self, page: Sequence[ExportRow]) -> None:
         execute = self._connection.executemany
         execute(
             _INSERT_ROW,
@@ -135,34 +139,34 @@ class DatabaseWriter:
                 ],
             )
 
-    def add_rows(self, page: Sequence[Record]) -> None:
-        """Write the merged rows to which the attempts belong."""
+    def add_rows(self, page: Sequence[ExportRow]) -> None:
+        """Write merged rows; with the option ``attempts``, call it before ``add``."""
         self._add_rows(page)
 
     def finish(self) -> None:
-        """Write errors and facts of the job, and close."""
+        """Write indexes, counts of errors and the job document, and close the database."""
         try:
-            self._script(_INDEXES)
+            self._execute_all(_INDEXES)
             if self._records.options.attempts:
-                self._script("CREATE INDEX attempts_by_row ON attempts(seq)")
+                self._execute_all("CREATE INDEX attempts_by_row ON attempts(seq)")
             self._connection.execute(
                 "UPDATE errors SET rows=(SELECT count(*) FROM rows WHERE error=errors.id)"
             )
-            document = self._records.history.document(self._records.job_id)
-            facts = {"exported_rows": len(self._records), **document}
+            document = job_document(self._records.data)
+            entries = {"exported_rows": len(self._records), **document}
             self._connection.executemany(
                 "INSERT INTO meta VALUES (?,?)",
-                [(key, _fact(value)) for key, value in facts.items()],
+                [(key, _meta_value(value)) for key, value in entries.items()],
             )
             self._connection.execute("COMMIT")
         finally:
             self._connection.close()
 
     def close(self) -> None:
-        """Give up."""
+        """Close the database without completing it."""
         self._connection.close()
 
-    def _script(self, statements: str) -> None:
+    def _execute_all(self, statements: str) -> None:
         for statement in statements.split(";"):
             if statement.strip():
                 self._connection.execute(statement)
@@ -177,13 +181,13 @@ class DatabaseWriter:
         shown = [quoted_name(name) for name in input_names(columns, own)]
         pairs = zip(names, shown, strict=True)
         selected = ", ".join(f"i.{name} AS {alias}" for name, alias in pairs)
-        ours = ", ".join(f"r.{name}" for name in own)
+        own_columns = ", ".join(f"r.{name}" for name in own)
         self._connection.execute(
-            f"CREATE VIEW joined AS SELECT {ours}, {selected} FROM rows r"
+            f"CREATE VIEW joined AS SELECT {own_columns}, {selected} FROM rows r"
             " LEFT JOIN inputs i ON i.seq=r.seq"
         )
 
-    def _line(self, record: Record) -> tuple[Any, ...]:
+    def _line(self, record: ExportRow) -> tuple[Any, ...]:
         line = record.line
         usage = line.usage
         error = line.error
@@ -205,7 +209,7 @@ class DatabaseWriter:
         )
 
     def _error(self, status: int | None, error: RowError) -> int:
-        key = (status, error.code or "", pattern_of(error.message))
+        key = (status, error.code or "", message_pattern(error.message))
         number = self._errors.get(key)
         if number is None:
             number = self._errors[key] = len(self._errors) + 1
@@ -217,7 +221,7 @@ class DatabaseWriter:
 
 
 def quoted_name(name: str) -> str:
-    """A name of any characters as SQL takes it."""
+    """Quote any name as an SQL identifier."""
     clean = name.replace("\x00", "").replace('"', '""')
     return f'"{clean}"'
 
@@ -230,5 +234,5 @@ def _storable(value: Any) -> Any:
     return msgspec.json.encode(value).decode()
 
 
-def _fact(value: Any) -> str | None:
+def _meta_value(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)

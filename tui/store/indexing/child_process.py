@@ -1,10 +1,9 @@
-"""Indexing large files in a process of their own, so that no key waits for it.
+"""Index large result files in a child process, which keeps the screen responsive.
 
-Reading results takes an interpreter for itself: in a thread it would hold up the one that
-draws the screen. So a file with much left to read is given to a child process, which writes
-into the same history. It is told on its standard input to go on, answers on its standard
-output, and ends when its input ends. Where it cannot be started, or dies, the work is done
-in the thread that asked for it.
+Parsing results in a thread would block the thread that draws the screen. So a large file is
+indexed by a child process, which writes to the same history. It reads commands from its
+standard input, answers each on its standard output, and ends when its input is closed. If it
+cannot be started, or dies, the calling thread does the work.
 """
 
 from __future__ import annotations
@@ -18,29 +17,39 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from tui.core.readers import READERS
-from tui.core.rules import RetryRules
+from tui.core.results.readers import READERS
+from tui.core.retry_rules import RetryRules
 from tui.errors import HistoryError
+from tui.processes import child_environment
+from tui.progress import Progress
 from tui.store.database import Database
-from tui.store.indexing import SLICE_BYTES_ALONE, ResultFile, ResultIndexer
+from tui.store.files import ResultFile
+from tui.store.indexing.indexer import CHILD_SLICE_BYTES, ResultIndexer
 
 if TYPE_CHECKING:
     import subprocess
 
-_LARGE = 8 << 20
-"""Bytes left to read for which a process is worth its start, a tenth of a second."""
+_LARGE_BYTES = 8 << 20
+"""From this many bytes on, a process is worth its start time of 0.1 s."""
 
 _NICE = 5
-"""How far the process stands back: the screen is drawn first."""
+"""Niceness of the process: drawing the screen comes first."""
 
-_SECONDS = 10.0
-"""How long a process may take to end."""
+_VARIABLES = frozenset(
+    {"PATH", "HOME", "LANG", "LANGUAGE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "SystemRoot",
+     "VIRTUAL_ENV", "LD_LIBRARY_PATH"}
+)  # fmt: skip
+_VARIABLE_PREFIXES = ("LC_", "PYTHON", "DYLD_", "COV")
+"""The environment variables that the process gets."""
+
+_END_SECONDS = 10.0
+"""How long to wait for the process to end before it is killed."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process has to know to index one file.
+    """Parameters for indexing one file.
 
-    ``only`` names the rows that the file may speak of; ``None`` stands for all.
+    ``only`` limits indexing to these row numbers; ``None`` means all rows.
     """
 
     database: str
@@ -52,7 +61,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     only: list[int] | None = None
 
     def indexer(self, database: Database, slice_bytes: int | None = None) -> ResultIndexer:
-        """An indexer that goes on where the history says that the file is known."""
+        """Create an indexer that continues where the history says indexing stopped."""
         indexed, lines = database.read.execute(
             "SELECT indexed, lines FROM files WHERE pk=?", (self.pk,)
         ).fetchone()
@@ -75,15 +84,15 @@ class _Answer(msgspec.Struct):
 
 
 class FileIndexer:
-    """Indexes one file: a little at a time here, much of it in a process of its own.
+    """Indexes one file, small amounts in this process and large ones in a child process.
 
     Args:
         database: The history.
-        task: The file and how it is read.
+        task: The file and how to read it.
 
     Attributes:
-        indexed: How far the file is known, in bytes.
-        lines: How many lines that are.
+        indexed: Number of bytes that are indexed.
+        lines: Number of lines that are indexed.
     """
 
     def __init__(self, database: Database, task: Task) -> None:
@@ -92,62 +101,65 @@ class FileIndexer:
         self._path = Path(task.path)
         self._indexer = task.indexer(database)
         self._process: subprocess.Popen[bytes] | None = None
-        self._alone = False
+        self._no_process = False
         self.indexed = self._indexer.indexed
         self.lines = self._indexer.lines
 
     @property
-    def is_aided(self) -> bool:
-        """Does a process of its own write into the history?"""
+    def has_child(self) -> bool:
+        """Whether a child process does the indexing."""
         return self._process is not None
 
-    def expect(self, size: int) -> None:
-        """Start the process now if a file of so many bytes, or what is left of it, is large."""
-        if self._process is None and not self._alone and size - self.indexed >= _LARGE:
+    def start_if_large(self, size: int) -> None:
+        """Start the process if much of a file of this size in bytes is not indexed yet."""
+        if self._process is None and not self._no_process and size - self.indexed >= _LARGE_BYTES:
             self._start()
 
     def run(self, *, complete: bool) -> int:
-        """Index what is on the disk and not indexed yet; the answer is the number of lines.
+        """Index the lines that were appended since the last call.
 
         Args:
-            complete: The file will not grow: a last line without an end is a line.
+            complete: The file will not grow: a last line without a line end is indexed too.
+
+        Returns:
+            Number of lines that were indexed.
 
         Raises:
-            HistoryError: It cannot be stored.
+            HistoryError: The rows cannot be stored.
         """
         before = self.lines
         if self._process is None:
-            self._indexer.run(complete=complete, stop=self._is_much_left)
-            self._take(self._indexer.indexed, self._indexer.lines)
-        self.expect(self._size())
-        if self._process is not None and not self._run_aside(self._process, complete):
-            self._alone = True
+            self._indexer.run(complete=complete, progress=Progress(stop=self._much_is_left))
+            self._set_progress(self._indexer.indexed, self._indexer.lines)
+        self.start_if_large(self._size())
+        if self._process is not None and not self._run_in_process(self._process, complete):
+            self._no_process = True
             self.close()
             self._indexer = self._task.indexer(self._database)
             self._indexer.run(complete=complete)
-            self._take(self._indexer.indexed, self._indexer.lines)
+            self._set_progress(self._indexer.indexed, self._indexer.lines)
         return self.lines - before
 
-    def begin_anew(self) -> None:
-        """Take note that the history has forgotten what was indexed of the file."""
+    def start_over(self) -> None:
+        """Start again from the beginning, after the indexed rows of the file were discarded."""
         self.close()
         self._indexer = self._task.indexer(self._database)
-        self._take(self._indexer.indexed, self._indexer.lines)
+        self._set_progress(self._indexer.indexed, self._indexer.lines)
 
     def close(self) -> None:
-        """End the process, if there is one."""
+        """End the child process, if there is one."""
         process, self._process = self._process, None
         if process is None:
             return
         for stream in (process.stdin, process.stdout):
             if stream is not None:
-                # What was not sent yet to a process that died is of no use any more.
+                # Closing flushes, which fails if the process has died.
                 with contextlib.suppress(OSError):
                     stream.close()
         import subprocess
 
         try:
-            process.wait(_SECONDS)
+            process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -155,40 +167,37 @@ class FileIndexer:
     def _size(self) -> int:
         return self._path.stat().st_size if self._path.exists() else 0
 
-    def _is_much_left(self) -> bool:
-        return not self._alone and self._size() - self._indexer.indexed >= _LARGE
+    def _much_is_left(self) -> bool:
+        return not self._no_process and self._size() - self._indexer.indexed >= _LARGE_BYTES
 
-    def _take(self, indexed: int, lines: int) -> None:
+    def _set_progress(self, indexed: int, lines: int) -> None:
         self.indexed = indexed
         self.lines = lines
 
     def _start(self) -> None:
-        # Not above: the process itself has no use for it, and starts sooner without.
+        # Imported here: the child process does not need it, and starts sooner without it.
         import subprocess
 
-        root = str(Path(__file__).resolve().parents[2])
-        # A key is of no use there.
-        kept = {name: value for name, value in os.environ.items() if "KEY" not in name}
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tui.store.aside"],
+                [sys.executable, "-m", "tui.store.indexing.child_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**kept, "PYTHONPATH": os.pathsep.join(paths)},
-                # ctrl+c is for this process; the other ends with its input.
+                # The process needs no API keys, under whatever name they are set.
+                env=child_environment(_VARIABLES, _VARIABLE_PREFIXES),
+                # ctrl+c must not reach the child; it ends when its input is closed.
                 start_new_session=True,
             )
         except OSError:
-            self._alone = True
+            self._no_process = True
             return
-        _say(self._process, msgspec.json.encode(self._task))
+        _send(self._process, msgspec.json.encode(self._task))
 
-    def _run_aside(self, process: subprocess.Popen[bytes], complete: bool) -> bool:
-        """Let the process go on; ``False`` when it is not there any more."""
+    def _run_in_process(self, process: subprocess.Popen[bytes], complete: bool) -> bool:
+        """Let the process index the file; ``False`` if the process has died."""
         assert process.stdout is not None
-        if not _say(process, b"end" if complete else b"go"):
+        if not _send(process, b"end" if complete else b"go"):
             return False
         line = process.stdout.readline()
         if not line:
@@ -196,12 +205,12 @@ class FileIndexer:
         answer = msgspec.json.decode(line, type=_Answer)
         if answer.message:
             raise HistoryError(answer.message, answer.hint)
-        self._take(answer.indexed, answer.lines)
+        self._set_progress(answer.indexed, answer.lines)
         return True
 
 
-def _say(process: subprocess.Popen[bytes], line: bytes) -> bool:
-    """Tell a process something; ``False`` when it is not there any more."""
+def _send(process: subprocess.Popen[bytes], line: bytes) -> bool:
+    """Send a line to the process; ``False`` if it has died."""
     assert process.stdin is not None
     try:
         process.stdin.write(line + b"\n")
@@ -211,32 +220,33 @@ def _say(process: subprocess.Popen[bytes], line: bytes) -> bool:
     return True
 
 
-def _stand_back() -> None:
-    """Arrange the process for its only work."""
+def _set_priority() -> None:
+    """Lower the priority of the process, and tune its garbage collector."""
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    # Rows are many objects and no cycles: looking for some is a tenth of the work.
+    # Rows are many objects without cycles: default thresholds cost 10 % of the time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
 
 
-def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
-    """What the process does: index to the end of the file at each order."""
+def _main(commands: BinaryIO, answers: BinaryIO) -> None:
+    """Main loop of the child process: at each command, index to the end of the file."""
     parent = os.getppid()
-    _stand_back()
-    task = msgspec.json.decode(orders.readline(), type=Task)
+    _set_priority()
+    task = msgspec.json.decode(commands.readline(), type=Task)
     database = Database(Path(task.database))
     try:
-        indexer = task.indexer(database, slice_bytes=SLICE_BYTES_ALONE)
-        for order in orders:
+        indexer = task.indexer(database, slice_bytes=CHILD_SLICE_BYTES)
+        for command in commands:
             try:
-                indexer.run(complete=order.strip() == b"end", stop=lambda: os.getppid() != parent)
+                orphaned = Progress(stop=lambda: os.getppid() != parent)
+                indexer.run(complete=command.strip() == b"end", progress=orphaned)
                 answer = _Answer(indexer.indexed, indexer.lines)
             except HistoryError as error:
                 answer = _Answer(message=error.message, hint=error.hint)
-                indexer = task.indexer(database, slice_bytes=SLICE_BYTES_ALONE)
+                indexer = task.indexer(database, slice_bytes=CHILD_SLICE_BYTES)
             except OSError as error:
-                answer = _Answer(message=f"{task.path} cannot be read: {error.strerror}")
+                answer = _Answer(message=f"cannot read {task.path}: {error.strerror}")
             answers.write(msgspec.json.encode(answer) + b"\n")
             answers.flush()
     finally:
@@ -244,6 +254,6 @@ def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.stdin.buffer, sys.stdout.buffer)
-    # The history is closed: nothing is left that an orderly end would tidy.
+    _main(sys.stdin.buffer, sys.stdout.buffer)
+    # The history is closed, so a normal interpreter shutdown would only take time.
     os._exit(0)

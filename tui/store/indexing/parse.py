@@ -1,60 +1,62 @@
-"""A slice of a result file: its lines read into rows that wait for their place in the job.
+"""Parse one slice of a result file into rows without row numbers.
 
-Nearly all lines of a file are alike in outcome, status, finish reason and model: such rows
-are held together under one shape, so that only what differs is stored row by row.
+Nearly all lines of a file share their outcome, HTTP status, finish reason and model. Rows are
+grouped by these values, so only the values that differ are kept for each row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
-from tui.core.outcome import Outcome
-from tui.core.results import UnreadableLineError
-from tui.core.rows import RowError, RowResult
-
-Reader = Callable[[bytes, Mapping[str, bool] | None], RowResult]
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import Reader
+from tui.core.rows import Outcome, RowError
 
 Values = list[Any]
-"""What differs from row to row, in the order of ``VARYING``; first the id, later the ``seq``."""
+"""Values of one row in the order of ``VALUE_COLUMNS``; first the id, later replaced by ``seq``."""
 
-VARYING = "seq, input_tokens, output_tokens, cached_tokens, cost, offset, length, preview, chars"
+VALUE_COLUMNS = (
+    "seq, input_tokens, output_tokens, cached_tokens, cost, offset, length, preview, chars,"
+    " cache_writes, long_writes, tier"
+)
 OFFSET, LENGTH = 5, 6
-"""Where a row's values tell its place in the file."""
+"""Indexes of the position in the file within ``Values``."""
 
-Likeness = tuple[Outcome, int | None, str | None, str | None]
+CommonValues = tuple[Outcome, int | None, str | None, str | None]
 """Outcome, HTTP status, finish reason and model."""
 
 Stray = tuple[int, int, str, str]
-"""Offset and length of a line, why it belongs to no row, and its ``custom_id``."""
+"""Offset and length of a line in bytes, why it belongs to no row, and its ``custom_id``."""
 
-_PREVIEW = 160
+_PREVIEW_CHARACTERS = 160
 
 _NEWLINE = 10
+_BOM = b"\xef\xbb\xbf"
 
 
-class Slice:
-    """Lines of a result file that follow each other.
+class RowSlice:
+    """Consecutive lines of a result file.
 
     Args:
-        start: Offset of the first line, in bytes.
+        start: Offset of the first line in bytes.
 
     Attributes:
-        end: Offset behind the last line.
-        answered: The rows with an answer, by what they have in common.
-        failed: The rows without one, each with its error.
-        strays: Lines that say nothing of any row.
+        end: Offset of the first byte after the last line.
+        answered: Rows with an answer, grouped by their common values.
+        failed: Rows without an answer, each with its error.
+        strays: Lines that belong to no row.
     """
 
     def __init__(self, start: int) -> None:
         self.end = start
-        self.answered: dict[Likeness, list[Values]] = {}
-        self.failed: list[tuple[Likeness, RowError, Values]] = []
+        self.answered: dict[CommonValues, list[Values]] = {}
+        self.failed: list[tuple[CommonValues, RowError, Values]] = []
         self.strays: list[Stray] = []
 
     @property
     def lines(self) -> int:
-        """How many lines were read, blank ones not counted."""
+        """Number of lines that were read, without blank ones."""
         answered = sum(len(rows) for rows in self.answered.values())
         return answered + len(self.failed) + len(self.strays)
 
@@ -74,32 +76,36 @@ class Slice:
         reader: Reader,
         rules: Mapping[str, bool] | None,
     ) -> bool:
-        """Read lines until the slice is so large, or there are no more whole ones.
+        """Read lines until the slice has a given size or no complete line is left.
 
         Args:
-            stream: Buffered.
-            size: Bytes to read at least; the line that reaches it is read whole.
-            complete: The file will not grow: a last line without an end is a line.
-            reader: Reads a line in the batch's dialect.
-            rules: The profile's codes and whether they can be retried.
+            stream: The file, buffered.
+            size: Minimum number of bytes to read; the line that reaches it is read whole.
+            complete: The file will not grow: a last line without a line end is read too.
+            reader: Parses a line of the batch's dialect.
+            rules: Whether each error code of the profile can be retried.
 
         Returns:
-            Were there whole lines?
+            Whether any line was read.
         """
         start = offset = self.end
-        # Again from the start of a line that was cut when the slice before ended with it.
-        stream.seek(start)
-        most = start + size
+        if start == 0:
+            stream.seek(0)
+            # A byte order mark is no part of the first line.
+            offset = len(_BOM) if stream.read(len(_BOM)) == _BOM else 0
+        # Back to the start of a partial line at which the previous slice ended.
+        stream.seek(offset)
+        limit = start + size
         answered = self.answered
-        # Each line is let go before the next is read: a slice that held all of its lines at
-        # once would cost as much again, for memory that is not in the processor's cache.
+        # Lines are not collected: holding all lines of a slice takes twice as long, because
+        # their memory does not fit into the processor's cache.
         for line in stream:
             length = len(line)
-            following = offset + length
+            line_end = offset + length
             if line[-1] == _NEWLINE:
                 length -= 1
             elif not complete:
-                # Nor is what follows it read, if it has grown meanwhile.
+                # Stop here, even if the file has grown in the meantime.
                 break
             try:
                 result = reader(line, rules)
@@ -118,8 +124,11 @@ class Slice:
                     result.cost,
                     offset,
                     length,
-                    (text if error is None else error.message)[:_PREVIEW],
+                    (text if error is None else error.message)[:_PREVIEW_CHARACTERS],
                     len(text) if error is None else None,
+                    usage.cache_write_tokens,
+                    usage.cache_write_1h_tokens,
+                    usage.service_tier,
                 ]
                 alike = (result.outcome, result.http_status, result.finish_reason, result.model)
                 if error is None:
@@ -129,8 +138,8 @@ class Slice:
                         answered[alike] = [row]
                 else:
                     self.failed.append((alike, error, row))
-            offset = following
-            if offset >= most:
+            offset = line_end
+            if offset >= limit:
                 break
         self.end = offset
         return offset > start

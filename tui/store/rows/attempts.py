@@ -1,35 +1,35 @@
-"""Attempts become one row: the best answer is shown, the others are kept.
-
-``results`` holds the shown attempt of a row, ``attempts`` the others. The better outcome
-wins (see ``tui.core.outcome.rank``), and the newer one among equals.
-"""
+"""Attempts: which one a row shows, which rows are pending, and with what edits they were sent."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
-from tui.core.outcome import OUTCOMES, Outcome, rank
+import msgspec
+
+from tui.core.rows import OUTCOMES, Outcome, outcome_rank
+from tui.store.database import chunked
 from tui.store.jobs import add_counts
 
 RESULT_COLUMNS = (
     "job, seq, outcome, attempt, batch, http_status, error_group, finish, model, input_tokens,"
-    " output_tokens, cached_tokens, cost, file, offset, length, preview, chars"
+    " output_tokens, cached_tokens, cost, file, offset, length, preview, chars,"
+    " cache_writes, long_writes, tier"
 )
-RESULT_MARKS = ",".join("?" * 18)
-_SLICE = 500
+RESULT_MARKS = ",".join("?" * 21)
+_ALL_ROWS = (0, 2**62)
 
 
-def set_aside(connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int]) -> int:
-    """Make rows pending, because they are sent again; what they had is kept as an attempt.
+def archive_attempts(connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int]) -> int:
+    """Make rows pending because they are retried; their results move to ``attempts``.
 
     Returns:
-        How many rows had a result.
+        Number of rows that had a result.
     """
-    moved = 0
-    for part in _parts(seqs):
-        marks = _marks(part)
+    had_result = 0
+    for marks, part in chunked(seqs):
         before = Counter[int](
             dict(
                 connection.execute(
@@ -46,24 +46,23 @@ def set_aside(connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int]) 
         )
         connection.execute(f"DELETE FROM results WHERE job=? AND seq IN ({marks})", (job_pk, *part))
         add_counts(connection, job_pk, {outcome: -n for outcome, n in before.items()})
-        moved += before.total()
-    return moved
+        had_result += before.total()
+    return had_result
 
 
-def show_best(connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int]) -> None:
-    """Let each row show the best of its attempts; rows without older ones stay as they are."""
-    for part in _parts(seqs):
-        marks = _marks(part)
+def select_best(connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int]) -> None:
+    """Show the best attempt of each row; rows without other attempts are not changed."""
+    for marks, part in chunked(seqs):
         older: dict[int, list[tuple[int, ...]]] = {}
         for seq, outcome, attempt, batch in connection.execute(
             f"SELECT seq, outcome, attempt, batch FROM attempts WHERE job=? AND seq IN ({marks})",
             (job_pk, *part),
         ):
-            older.setdefault(seq, []).append((rank(OUTCOMES[outcome]), attempt, batch))
+            older.setdefault(seq, []).append((outcome_rank(OUTCOMES[outcome]), attempt, batch))
         if not older:
             continue
         shown = {
-            seq: (rank(OUTCOMES[outcome]), attempt, batch)
+            seq: (outcome_rank(OUTCOMES[outcome]), attempt, batch)
             for seq, outcome, attempt, batch in connection.execute(
                 "SELECT seq, outcome, attempt, batch FROM results"
                 f" WHERE job=? AND seq IN ({marks})",
@@ -81,7 +80,7 @@ def _swap(connection: sqlite3.Connection, job_pk: int, seq: int, attempt: int, b
         f"SELECT {RESULT_COLUMNS} FROM attempts WHERE job=? AND seq=? AND attempt=? AND batch=?",
         (job_pk, seq, attempt, batch),
     ).fetchone()
-    set_aside(connection, job_pk, [seq])
+    archive_attempts(connection, job_pk, [seq])
     connection.execute(f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_MARKS})", row)
     connection.execute(
         "DELETE FROM attempts WHERE job=? AND seq=? AND attempt=? AND batch=?",
@@ -90,7 +89,7 @@ def _swap(connection: sqlite3.Connection, job_pk: int, seq: int, attempt: int, b
     add_counts(connection, job_pk, {row[2]: 1})
 
 
-def settle(
+def set_outcome(
     connection: sqlite3.Connection,
     batch: tuple[int, int, int],
     seqs: Sequence[int],
@@ -98,15 +97,18 @@ def settle(
     error_group: int | None,
     preview: str,
 ) -> int:
-    """Give an outcome to rows of an ended batch of which no file speaks.
+    """Give an outcome to rows of an ended batch that have no result line.
 
     Args:
         connection: In a transaction.
-        batch: Row number of the batch, of its job, and the number of the attempt.
+        batch: Primary key of the batch, primary key of its job, and number of the attempt.
         seqs: Rows of the batch that are pending.
         outcome: ``missing``, ``cancelled``, ``expired`` or ``failed``.
-        error_group: The group that tells why.
-        preview: A few words for the table.
+        error_group: The error group of the rows.
+        preview: Short text for the table.
+
+    Returns:
+        Number of rows.
     """
     batch_pk, job_pk, attempt = batch
     code = OUTCOMES.index(outcome)
@@ -114,62 +116,84 @@ def settle(
     connection.executemany(
         f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_MARKS})",
         (
-            (job_pk, seq, code, attempt, batch_pk, None, error_group, *empty, preview, None)
+            (job_pk, seq, code, attempt, batch_pk, None, error_group, *empty, preview, *(None,) * 4)
             for seq in seqs
         ),
     )
     add_counts(connection, job_pk, {code: len(seqs)})
     if attempt > 1:
-        show_best(connection, job_pk, seqs)
+        select_best(connection, job_pk, seqs)
     return len(seqs)
 
 
-def pending_of(
+def find_pending(
     connection: sqlite3.Connection,
     batch_pk: int,
     job_pk: int,
-    span: tuple[int, int],
-    *,
-    listed: bool,
+    bounds: tuple[int, int] | None,
+    span: tuple[int, int] | None = None,
 ) -> list[int]:
-    """Rows of a batch within a span (both ends inclusive) of which it has said nothing.
+    """Rows of a batch for which the batch has no result, in input order.
 
-    A row that the batch spoke of, and that was sent again since, has no result either; it
-    belongs to the newer batch.
+    A row that is being retried has no shown result either, but one of this batch among its
+    attempts; it is pending in the newer batch, and is left out.
 
     Args:
         connection: For reading or writing.
         batch_pk: The batch.
         job_pk: Its job.
-        span: First and last sequence number to look at.
-        listed: The batch names its rows one by one, as a retry does.
+        bounds: First and last row number of the batch, both inclusive; ``None`` if its rows
+            are listed in ``batch_rows``, as those of a retry are.
+        span: First and last row number to check, if not all.
     """
-    names = {"batch": batch_pk, "job": job_pk, "first": span[0], "last": span[1]}
-    source, which = ("batch_rows q", "q.batch=:batch") if listed else ("requests q", "q.job=:job")
-    rows = connection.execute(
-        f"SELECT q.seq FROM {source} LEFT JOIN results r ON r.job=:job AND r.seq=q.seq"
+    rows = _pending(connection, "q.seq", batch_pk, job_pk, bounds, span)
+    return [row[0] for row in rows]
+
+
+def count_pending(
+    connection: sqlite3.Connection, batch_pk: int, job_pk: int, bounds: tuple[int, int] | None
+) -> int:
+    """How many rows ``find_pending`` finds."""
+    (count,) = _pending(connection, "count(*)", batch_pk, job_pk, bounds, None).fetchone()
+    return int(count)
+
+
+def _pending(
+    connection: sqlite3.Connection,
+    wanted: str,
+    batch_pk: int,
+    job_pk: int,
+    bounds: tuple[int, int] | None,
+    span: tuple[int, int] | None,
+) -> sqlite3.Cursor:
+    first, last = span or bounds or _ALL_ROWS
+    names = {"batch": batch_pk, "job": job_pk, "first": first, "last": last}
+    source, which = ("batch_rows q", "q.batch=:batch")
+    if bounds is not None:
+        source, which = ("requests q", "q.job=:job")
+    return connection.execute(
+        f"SELECT {wanted} FROM {source} LEFT JOIN results r ON r.job=:job AND r.seq=q.seq"
         f" WHERE {which} AND q.seq BETWEEN :first AND :last AND r.seq IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM attempts a"
         " WHERE a.job=:job AND a.seq=q.seq AND a.batch=:batch)",
         names,
     )
-    return [row[0] for row in rows]
 
 
-def ended_of(
+def find_ended(
     connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int], attempt: int
 ) -> list[int]:
-    """Those of the rows that have a result, and were not sent in this attempt or a later one.
+    """Rows that have a result, and none from this attempt or a later one.
 
     Returns:
-        Sequence numbers, each once, in the order of the input.
+        Row numbers without duplicates, in input order.
     """
     found: list[int] = []
-    for part in _parts(sorted(set(seqs))):
+    for marks, part in chunked(sorted(set(seqs))):
         found += (
             row[0]
             for row in connection.execute(
-                f"SELECT r.seq FROM results r WHERE r.job=? AND r.seq IN ({_marks(part)})"
+                f"SELECT r.seq FROM results r WHERE r.job=? AND r.seq IN ({marks})"
                 " AND r.attempt<? AND NOT EXISTS (SELECT 1 FROM attempts a"
                 " WHERE a.job=r.job AND a.seq=r.seq AND a.attempt>=?) ORDER BY r.seq",
                 (job_pk, *part, attempt, attempt),
@@ -178,16 +202,45 @@ def ended_of(
     return found
 
 
-def _parts(seqs: Iterable[int]) -> Iterable[list[int]]:
-    part: list[int] = []
-    for seq in seqs:
-        part.append(seq)
-        if len(part) == _SLICE:
-            yield part
-            part = []
-    if part:
-        yield part
+def effective_edits(
+    connection: sqlite3.Connection, job_pk: int, seqs: Sequence[int], attempt: int | None = None
+) -> dict[int, dict[str, Any]]:
+    """The edits with which rows were last sent; rows that were never edited are left out.
+
+    Args:
+        connection: For reading or writing.
+        job_pk: The job.
+        seqs: Row numbers; any number of them.
+        attempt: Only consider attempts before this one.
+
+    Returns:
+        Edits by row number.
+    """
+    # A rejected or abandoned retry was not sent.
+    retries = connection.execute(
+        "SELECT pk, edits FROM batches WHERE job=? AND attempt>1 AND submission<>'refused'"
+        " AND (? IS NULL OR attempt<?) ORDER BY attempt, pk",
+        (job_pk, attempt, attempt),
+    )
+    edits_of = {pk: msgspec.json.decode(edits) for pk, edits in retries}
+    if not any(edits_of.values()):
+        return {}
+    newest: dict[int, int] = {}
+    for pk in edits_of:
+        for marks, part in chunked(seqs):
+            for (seq,) in connection.execute(
+                f"SELECT seq FROM batch_rows WHERE batch=? AND seq IN ({marks})", (pk, *part)
+            ):
+                newest[seq] = pk
+    return {seq: edits_of[pk] for seq, pk in newest.items() if edits_of[pk]}
 
 
-def _marks(part: Sequence[int]) -> str:
-    return ",".join("?" * len(part))
+def request_lengths(
+    connection: sqlite3.Connection, job_pk: int, seqs: Sequence[int]
+) -> dict[int, int]:
+    """Length in bytes of the original request line of each row."""
+    found: dict[int, int] = {}
+    for marks, part in chunked(seqs):
+        sql = f"SELECT seq, length FROM requests WHERE job=? AND seq IN ({marks})"
+        found.update(connection.execute(sql, (job_pk, *part)).fetchall())
+    return found

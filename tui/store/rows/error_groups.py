@@ -1,4 +1,4 @@
-"""Error groups: rows that failed alike share one record."""
+"""Error groups: rows that failed for the same reason share one record."""
 
 from __future__ import annotations
 
@@ -7,50 +7,48 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.core.grouping import class_of, group_key, pattern_of
 from tui.core.jobs import ErrorGroup
-from tui.core.outcome import OUTCOME_CODES, OUTCOMES, Outcome
-from tui.core.rows import RowError
+from tui.core.retry_rules import classify_error, group_key, message_pattern
+from tui.core.rows import OUTCOME_CODES, OUTCOMES, Outcome, RowError
+from tui.store.database import chunked
 
 NO_STATUS = -1
-"""Stands for an error that came without an HTTP status."""
+"""Stored for an error without an HTTP status."""
 
-_KEPT = 2000
-"""Characters of a group's message; the rows keep their own words in their files."""
+_MAX_MESSAGE = 2000
+"""Maximum length of a group's message; the full message of each row is in its result file."""
 
-_IDS_AT_ONCE = 500
+_NORMAL_FINISH = ("stop", "end_turn", "completed")
 
-_NO_REASON = ("stop", "end_turn", "completed")
-
-_SILENT = {
-    Outcome.TRUNCATED: "The answer was cut off at its greatest length",
-    Outcome.REFUSED: "The model or the provider's filter declined to answer",
+_OUTCOME_MESSAGES = {
+    Outcome.TRUNCATED: "Answer cut off at max_tokens",
+    Outcome.REFUSED: "Refused by the model or the provider's content filter",
 }
-"""What is said of rows that came with an answer, and so without an error."""
+"""Messages of groups whose rows have an answer, and therefore no error."""
 
 
 class Groups:
-    """Finds or makes the group of an error within one job, inside one transaction."""
+    """Finds or creates the error groups of one job, within one transaction."""
 
     def __init__(self, connection: sqlite3.Connection, job_pk: int) -> None:
         self._connection = connection
         self._job = job_pk
-        self._known: dict[tuple[int, str, str], int] = {}
-        self._by_message: dict[tuple[int, str, str], int] = {}
+        self._by_pattern: dict[tuple[int, str, str], int] = {}
+        self._by_exact_message: dict[tuple[int, str, str], int] = {}
 
     def number(self, http_status: int | None, error: RowError) -> int:
-        """The group's row number."""
+        """Primary key of the group of an error; the group is created if needed."""
         status = NO_STATUS if http_status is None else http_status
         code = error.code or ""
         exact = (status, code, error.message)
-        number = self._by_message.get(exact)
+        number = self._by_exact_message.get(exact)
         if number is None:
-            key = (status, code, pattern_of(error.message))
-            number = self._known.get(key)
+            key = (status, code, message_pattern(error.message))
+            number = self._by_pattern.get(key)
             if number is None:
-                number = self._known[key] = self._find(key, error)
-            if len(self._by_message) < 1000:
-                self._by_message[exact] = number
+                number = self._by_pattern[key] = self._find(key, error)
+            if len(self._by_exact_message) < 1000:
+                self._by_exact_message[exact] = number
         return number
 
     def _find(self, key: tuple[int, str, str], error: RowError) -> int:
@@ -58,7 +56,7 @@ class Groups:
         self._connection.execute(
             "INSERT OR IGNORE INTO error_groups (job, http_status, code, pattern, message,"
             " retryable) VALUES (?,?,?,?,?,?)",
-            (*values, error.message[:_KEPT], error.retryable),
+            (*values, error.message[:_MAX_MESSAGE], error.retryable),
         )
         (number,) = self._connection.execute(
             "SELECT pk FROM error_groups WHERE job=? AND http_status=? AND code=? AND pattern=?",
@@ -67,8 +65,8 @@ class Groups:
         return int(number)
 
 
-def ids_of_keys(connection: sqlite3.Connection, job_pk: int, keys: Collection[str]) -> list[int]:
-    """The ids of the groups that have these keys; words for outcomes give negative ones."""
+def group_ids(connection: sqlite3.Connection, job_pk: int, keys: Collection[str]) -> list[int]:
+    """Ids of the groups with these keys; keys that are outcomes give negative ids."""
     found = [-OUTCOME_CODES[outcome] for outcome in Outcome if outcome.value in keys]
     for pk, status, code, pattern in connection.execute(
         "SELECT pk, http_status, code, pattern FROM error_groups WHERE job=?", (job_pk,)
@@ -79,8 +77,8 @@ def ids_of_keys(connection: sqlite3.Connection, job_pk: int, keys: Collection[st
 
 
 def read_groups(connection: sqlite3.Connection, job_pk: int) -> list[ErrorGroup]:
-    """The groups that have rows now, the largest first; in a thread for large jobs."""
-    parts = _parts(connection, job_pk)
+    """Error groups that have rows now, the largest first; use a thread for large jobs."""
+    parts = _read_figures(connection, job_pk)
     (total,) = connection.execute("SELECT total FROM jobs WHERE pk=?", (job_pk,)).fetchone()
     records = {
         record[0]: record[1:]
@@ -90,13 +88,19 @@ def read_groups(connection: sqlite3.Connection, job_pk: int) -> list[ErrorGroup]
             (job_pk,),
         )
     }
-    examples = _ids(connection, job_pk, [part.first for part in parts.values()])
-    seen, older = _seen(connection, job_pk), _older(connection, job_pk)
+    examples: dict[int, str] = {}
+    for marks, seqs in chunked(part.first for part in parts.values()):
+        sql = f"SELECT seq, custom_id FROM requests WHERE job=? AND seq IN ({marks})"
+        examples.update(connection.execute(sql, (job_pk, *seqs)).fetchall())
+    times, hidden = _batch_times(connection, job_pk), _hidden_batches(connection, job_pk)
     groups = []
     for number, part in parts.items():
-        first, last = _span(seen, part.batches | older.get(number, set()))
+        first, last = _span(times, part.batches | hidden.get(number, set()))
         record = records.get(number)
-        told = _silent(connection, part) if record is None else _spoken(record, part.outcome)
+        if record is None:
+            fields = _describe_outcome(connection, part)
+        else:
+            fields = _describe_error(record, part.outcome)
         groups.append(
             ErrorGroup(
                 id=number,
@@ -105,15 +109,15 @@ def read_groups(connection: sqlite3.Connection, job_pk: int) -> list[ErrorGroup]
                 example_custom_id=examples.get(part.first, ""),
                 first_seen=first,
                 last_seen=last,
-                **told,
+                **fields,
             )
         )
     return sorted(groups, key=lambda group: (-group.count, group.id))
 
 
 @dataclass
-class _Part:
-    """What the rows of a group have in common."""
+class _Group:
+    """Figures of one group."""
 
     count: int
     first: int
@@ -122,9 +126,9 @@ class _Part:
     batches: set[int]
 
 
-def _parts(connection: sqlite3.Connection, job_pk: int) -> dict[int, _Part]:
+def _read_figures(connection: sqlite3.Connection, job_pk: int) -> dict[int, _Group]:
     ranges = _ranges(connection, job_pk)
-    parts: dict[int, _Part] = {}
+    parts: dict[int, _Group] = {}
     for group, code, batches, count, first in (
         _counted_by_row(connection, job_pk)
         if ranges is None
@@ -133,7 +137,7 @@ def _parts(connection: sqlite3.Connection, job_pk: int) -> dict[int, _Part]:
         number = -code if group is None else group
         part = parts.get(number)
         if part is None:
-            part = parts[number] = _Part(count, first, OUTCOMES[code], None, batches)
+            part = parts[number] = _Group(count, first, OUTCOMES[code], None, batches)
         else:
             part.count += count
             part.first = min(part.first, first)
@@ -146,13 +150,13 @@ def _parts(connection: sqlite3.Connection, job_pk: int) -> dict[int, _Part]:
 
 
 _Counted = tuple[int | None, int, set[int], int, int]
-"""Group, outcome, the batches that gave it, how many rows, and the first of them."""
+"""Group id, outcome code, primary keys of its batches, number of rows, first row number."""
 
 
 def _ranges(connection: sqlite3.Connection, job_pk: int) -> list[tuple[int, int, int]] | None:
-    """The batches of a job with the rows of each, where the rows tell the batch.
+    """Batches of a job with their first and last row number.
 
-    ``None`` when some were sent again: then a row may have its answer from any batch.
+    ``None`` if the job has a retry: then the row number does not determine the batch.
     """
     batches = connection.execute(
         "SELECT pk, first_seq, last_seq, attempt FROM batches WHERE job=?", (job_pk,)
@@ -163,7 +167,7 @@ def _ranges(connection: sqlite3.Connection, job_pk: int) -> list[tuple[int, int,
 
 
 def _counted_by_row(connection: sqlite3.Connection, job_pk: int) -> Iterator[_Counted]:
-    """Each row of a group is looked at for its batch."""
+    """Count groups by reading the batch of every row."""
     for group, code, batch, count, first in connection.execute(
         "SELECT error_group, outcome, batch, count(*), min(seq)"
         " FROM results INDEXED BY results_to_look_at"
@@ -176,9 +180,10 @@ def _counted_by_row(connection: sqlite3.Connection, job_pk: int) -> Iterator[_Co
 def _counted_by_range(
     connection: sqlite3.Connection, job_pk: int, ranges: Sequence[tuple[int, int, int]]
 ) -> Iterator[_Counted]:
-    """The index alone is read: of a million rows that is a hundredth of the pages."""
-    for group, code, first in _kinds(connection, job_pk):
-        # One outcome as a range: with `=` SQLite goes by the other bound and compares each row.
+    """Count groups from the index alone; reads 1 % of the pages for a million rows."""
+    for group, code, first in _first_of_each(connection, job_pk):
+        # The outcome as a range: with `=` SQLite uses `outcome>1` for the index, and compares
+        # every row.
         these = (
             "FROM results INDEXED BY results_to_look_at"
             " WHERE job=? AND error_group IS ? AND outcome BETWEEN ? AND ? AND outcome>1"
@@ -195,10 +200,12 @@ def _counted_by_range(
         yield group, code, batches, count, first
 
 
-def _kinds(connection: sqlite3.Connection, job_pk: int) -> Iterator[tuple[int | None, int, int]]:
-    """Each group and outcome that rows have, with the first of these rows.
+def _first_of_each(
+    connection: sqlite3.Connection, job_pk: int
+) -> Iterator[tuple[int | None, int, int]]:
+    """Each combination of group and outcome, with its first row number.
 
-    From one to the next by the index: a GROUP BY would look at every row, which takes three
+    Skips from one to the next in the index: a GROUP BY reads every row, which takes three
     times as long as counting them.
     """
     head = "SELECT error_group, outcome, seq FROM results INDEXED BY results_to_look_at WHERE job=?"
@@ -215,37 +222,37 @@ def _kinds(connection: sqlite3.Connection, job_pk: int) -> Iterator[tuple[int | 
         )
 
 
-def _spoken(record: tuple[Any, ...], outcome: Outcome) -> dict[str, Any]:
-    status, code, pattern, message, again = record
-    retryable = None if again is None else bool(again)
+def _describe_error(record: tuple[Any, ...], outcome: Outcome) -> dict[str, Any]:
+    status, code, pattern, message, stored_retryable = record
+    retryable = None if stored_retryable is None else bool(stored_retryable)
     return {
         "key": group_key(_status(status), code, pattern),
         "http_status": _status(status),
         "code": code or None,
         "message": message,
         "retryable": retryable,
-        "kind": class_of(outcome, _status(status), code, message, retryable),
+        "kind": classify_error(outcome, _status(status), code, message, retryable),
     }
 
 
-def _silent(connection: sqlite3.Connection, part: _Part) -> dict[str, Any]:
-    """A group of rows without an error: what their outcome and finish reason say."""
+def _describe_outcome(connection: sqlite3.Connection, part: _Group) -> dict[str, Any]:
+    """Fields of a group of rows without an error, from their outcome and finish reason."""
     found = connection.execute("SELECT text FROM terms WHERE pk=?", (part.finish,)).fetchone()
     finish = None if found is None else str(found[0])
     return {
         "key": part.outcome.value,
         "http_status": None,
-        # "It stopped" is no reason for what became of it.
-        "code": None if finish in _NO_REASON else finish,
-        "message": _SILENT.get(part.outcome, f"The row is {part.outcome.value}"),
-        # Sent again as they are they end alike.
+        # A normal stop does not explain the outcome.
+        "code": None if finish in _NORMAL_FINISH else finish,
+        "message": _OUTCOME_MESSAGES.get(part.outcome, f"Outcome: {part.outcome.value}"),
+        # Retried unchanged, they end in the same way.
         "retryable": False,
-        "kind": class_of(part.outcome, None, finish, "", False),
+        "kind": classify_error(part.outcome, None, finish, "", False),
     }
 
 
-def _older(connection: sqlite3.Connection, job_pk: int) -> dict[int, set[int]]:
-    """The batches of attempts that are not shown any more, by the group that they gave."""
+def _hidden_batches(connection: sqlite3.Connection, job_pk: int) -> dict[int, set[int]]:
+    """Batches of attempts that are not shown, by group id."""
     found: dict[int, set[int]] = {}
     for group, code, batch in connection.execute(
         "SELECT DISTINCT error_group, outcome, batch FROM attempts WHERE job=? AND outcome>1",
@@ -255,7 +262,7 @@ def _older(connection: sqlite3.Connection, job_pk: int) -> dict[int, set[int]]:
     return found
 
 
-def _seen(connection: sqlite3.Connection, job_pk: int) -> dict[int, float]:
+def _batch_times(connection: sqlite3.Connection, job_pk: int) -> dict[int, float]:
     return dict(
         connection.execute(
             "SELECT pk, coalesce(ended_at, progressed_at, submitted_at, created_at)"
@@ -268,20 +275,6 @@ def _seen(connection: sqlite3.Connection, job_pk: int) -> dict[int, float]:
 def _span(seen: dict[int, float], batches: set[int]) -> tuple[float | None, float | None]:
     times = [seen[batch] for batch in batches if batch in seen]
     return min(times, default=None), max(times, default=None)
-
-
-def _ids(connection: sqlite3.Connection, job_pk: int, seqs: list[int]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for start in range(0, len(seqs), _IDS_AT_ONCE):
-        part = seqs[start : start + _IDS_AT_ONCE]
-        marks = ",".join("?" * len(part))
-        found.update(
-            connection.execute(
-                f"SELECT seq, custom_id FROM requests WHERE job=? AND seq IN ({marks})",
-                (job_pk, *part),
-            ).fetchall()
-        )
-    return found
 
 
 def _status(stored: int) -> int | None:

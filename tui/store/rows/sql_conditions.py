@@ -1,22 +1,26 @@
-"""From conditions and an order to the SQL that finds sequence numbers."""
+"""Select rows by what SQL can answer: a row filter and a sort order as one statement."""
 
 from __future__ import annotations
 
 import sqlite3
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tui.core.filtering import ANY, RowFilter, RowSort, Span
-from tui.core.outcome import ANSWERED, OUTCOME_CODES, Outcome
-from tui.store.groups import NO_STATUS, ids_of_keys
+from tui.core.query import ANY, NumberRange, RowFilter, RowSort
+from tui.core.rows import ANSWERED, OUTCOME_CODES, Outcome
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.jobs import JobData
+from tui.store.rows.error_groups import NO_STATUS, group_ids
 
 _ANSWERED = ",".join(str(OUTCOME_CODES[outcome]) for outcome in sorted(ANSWERED))
 
-LENGTH = (
+ANSWER_LENGTH = (
     f"CASE WHEN r.outcome IN ({_ANSWERED}) THEN coalesce(r.chars,"
     " CASE WHEN length(r.preview)<160 THEN length(r.preview) END) END"
 )
-"""Characters of the answer; rows of an older schema know it when the preview holds all of it."""
+"""Characters of the answer; for rows of an older schema known only if the preview is complete."""
 
 _TOKENS = (
     "CASE WHEN r.input_tokens IS NOT NULL OR r.output_tokens IS NOT NULL"
@@ -35,15 +39,19 @@ _SORTS: dict[str, tuple[str, ...]] = {
     "finish": ("(SELECT text FROM terms WHERE pk=r.finish)",),
     "model": ("(SELECT text FROM terms WHERE pk=r.model)",),
     "cost": ("r.cost",),
-    "length": (LENGTH,),
+    "length": (ANSWER_LENGTH,),
 }
 
 _ENDED_BADLY = frozenset(OUTCOME_CODES) - {Outcome.PENDING, Outcome.SUCCEEDED}
 
 
+_STEPS_PER_STOP = 20_000
+"""SQLite virtual machine steps between two looks at ``progress.stopped``: about 1 ms."""
+
+
 @dataclass
 class _Where:
-    """Conditions, their values, and which tables they need."""
+    """SQL conditions, their values, and which tables they need."""
 
     parts: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
@@ -53,15 +61,15 @@ class _Where:
     badly_ended_only: bool = False
 
     def among(self, column: str, name: str, words: frozenset[str]) -> str:
-        """The condition that a column holds one of some words."""
+        """The condition that a column has one of some values."""
         names = []
         for index, word in enumerate(sorted(words)):
             self.values[f"{name}{index}"] = word
             names.append(f":{name}{index}")
         return f"{column} IN ({','.join(names)})"
 
-    def within(self, expression: str, name: str, span: Span) -> None:
-        """The condition that a number lies in a span; one that is not known does not."""
+    def within(self, expression: str, name: str, span: NumberRange) -> None:
+        """Add the condition that a number lies in a range; unknown numbers do not match."""
         if span == ANY:
             return
         for sign, bound in ((">=", span.least), ("<=", span.most)):
@@ -71,13 +79,37 @@ class _Where:
                 self.values[key] = bound
 
 
-def needs_sql(rows: RowFilter, order: RowSort) -> bool:
-    """Must the database be asked, or are these simply all rows in the order of the input?"""
+def select_by_sql(
+    data: JobData, rows: RowFilter, order: RowSort, progress: Progress = NO_PROGRESS
+) -> Sequence[int]:
+    """Row numbers, in order, that fulfil all of a filter but its texts and answer checks.
+
+    Args:
+        data: The job.
+        rows: The filter.
+        order: The sort order.
+        progress: Can stop the query; then no row or a part of them is returned.
+    """
+    total = data.job.counts.total
     bare = RowFilter(text=rows.text, texts=rows.texts, checks=rows.checks)
-    return rows != bare or order.column != "seq"
+    if rows == bare and order.column == "seq":
+        return range(total - 1, -1, -1) if order.descending else range(total)
+    connection = data.connection
+    all_ended = data.job.counts.pending == 0
+    sql, values = build_query(connection, data.pk, rows, order, all_ended=all_ended)
+    seqs = array("q")
+    connection.set_progress_handler(lambda: int(progress.stopped), _STEPS_PER_STOP)
+    try:
+        seqs.extend(row[0] for row in connection.execute(sql, values))
+    except sqlite3.OperationalError:
+        if not progress.stopped:
+            raise
+    finally:
+        connection.set_progress_handler(None, 0)
+    return seqs
 
 
-def query_of(
+def build_query(
     connection: sqlite3.Connection,
     job_pk: int,
     rows: RowFilter,
@@ -85,25 +117,28 @@ def query_of(
     *,
     all_ended: bool = False,
 ) -> tuple[str, dict[str, Any]]:
-    """The statement that gives the sequence numbers in order, and its values.
+    """Build the statement that selects row numbers in order.
 
-    Texts and checks are not part of it: they look into the files.
+    Texts and answer checks are not part of it: they need the files.
 
     Args:
-        connection: For reading; the keys of groups are looked up.
+        connection: For reading; keys of error groups are looked up.
         job_pk: The job.
-        rows: The conditions.
-        order: The order.
-        all_ended: Every row has a result, so that the results name them all.
+        rows: The filter.
+        order: The sort order.
+        all_ended: Every row has a result, so the table ``requests`` is not needed.
+
+    Returns:
+        The SQL text, and its values by name.
     """
     where = _conditions(connection, job_pk, rows)
     keys = _SORTS.get(order.column, ())
     if all_ended and not where.needs_ids and order.column != "custom_id":
-        # A third of the time of a sort is the way from each request to its result.
+        # Joining each request with its result takes a third of the time of a sort.
         where.results_only = True
     if where.badly_ended_only:
-        # `outcome > 1` word for word is what lets SQLite use the partial index; left to
-        # itself it reads all rows of the job.
+        # SQLite can use the partial index only with its literal condition `outcome > 1`;
+        # otherwise it reads all rows of the job.
         source, seq = "results r INDEXED BY results_to_look_at", "r.seq"
         where.parts.insert(0, "r.job=:job AND r.outcome>1")
     elif where.results_only:
@@ -116,9 +151,11 @@ def query_of(
         source += " JOIN requests q ON q.job=r.job AND q.seq=r.seq"
     if where.needs_groups or order.column == "code":
         source += " LEFT JOIN error_groups g ON g.pk=r.error_group"
-    down = " DESC" if order.descending else ""
-    by = ", ".join([*(f"{key}{down}" for key in keys), seq + (down if not keys else "")])
-    text = f"SELECT {seq} FROM {source} WHERE {' AND '.join(where.parts)} ORDER BY {by}"
+    direction = " DESC" if order.descending else ""
+    ordering = ", ".join(
+        [*(f"{key}{direction}" for key in keys), seq + (direction if not keys else "")]
+    )
+    text = f"SELECT {seq} FROM {source} WHERE {' AND '.join(where.parts)} ORDER BY {ordering}"
     return text, where.values | {"job": job_pk}
 
 
@@ -132,7 +169,7 @@ def _conditions(connection: sqlite3.Connection, job_pk: int, rows: RowFilter) ->
     if rows.error_group is not None:
         where.parts.append(_in_groups(where, [rows.error_group]))
     if rows.groups:
-        where.parts.append(_in_groups(where, ids_of_keys(connection, job_pk, rows.groups)))
+        where.parts.append(_in_groups(where, group_ids(connection, job_pk, rows.groups)))
     codes_wanted = [frozenset({rows.code})] if rows.code else []
     if rows.codes:
         codes_wanted.append(rows.codes)
@@ -151,7 +188,7 @@ def _conditions(connection: sqlite3.Connection, job_pk: int, rows: RowFilter) ->
         "input_tokens": ("r.input_tokens", rows.input_tokens),
         "output_tokens": ("r.output_tokens", rows.output_tokens),
         "tokens": (_TOKENS, rows.tokens),
-        "length": (LENGTH, rows.length),
+        "length": (ANSWER_LENGTH, rows.length),
         "cost": ("r.cost", rows.cost),
     }
     for name, (expression, span) in spans.items():
@@ -167,11 +204,11 @@ def _conditions(connection: sqlite3.Connection, job_pk: int, rows: RowFilter) ->
 
 
 def _in_groups(where: _Where, ids: list[int]) -> str:
-    """Rows of some groups; a negative id stands for the rows of an outcome without an error."""
+    """The condition for rows of error groups; a negative id means an outcome without an error."""
     where.badly_ended_only = True
-    real = ",".join(str(number) for number in ids if number >= 0)
-    silent = ",".join(str(-number) for number in ids if number < 0)
-    parts = [f"r.error_group IN ({real})"] if real or not silent else []
-    if silent:
-        parts.append(f"(r.error_group IS NULL AND r.outcome IN ({silent}))")
+    error_ids = ",".join(str(number) for number in ids if number >= 0)
+    outcome_codes = ",".join(str(-number) for number in ids if number < 0)
+    parts = [f"r.error_group IN ({error_ids})"] if error_ids or not outcome_codes else []
+    if outcome_codes:
+        parts.append(f"(r.error_group IS NULL AND r.outcome IN ({outcome_codes}))")
     return f"({' OR '.join(parts)})"

@@ -1,4 +1,4 @@
-"""What a text filter asks of a line: a literal in any of JSON's spellings, or a pattern."""
+"""Matchers of the text filter: a literal in any JSON spelling, or a regular expression."""
 
 from __future__ import annotations
 
@@ -9,60 +9,61 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tui.core.readers import Reader
-from tui.core.results import UnreadableLineError, decode_lenient
+from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
+from tui.core.results.readers import Reader
+from tui.core.text import check_pattern_size
 from tui.errors import UsageError
 
-PATTERN = "re:"
-"""What a text begins with that is a regular expression."""
+REGEX_PREFIX = "re:"
+"""Prefix of a text that is a regular expression."""
 
 _ESCAPED = frozenset("\"\\/<>&'")
-"""Printable ASCII that JSON writers escape, by need or for the sake of HTML."""
+"""Printable ASCII characters that JSON writers escape, because they must or for HTML."""
 
-_SECONDS = 0.25
-"""How long a pattern may look at one row."""
+_TIMEOUT_SECONDS = 0.25
+"""Time limit of a pattern for one row."""
 
-_CHARACTERS = 1 << 20
-"""How much of a row a pattern looks at, from the start of its request and of its answer."""
+_MAX_CHARACTERS = 1 << 20
+"""Characters of a row that a pattern searches, from the start of its request and its answer."""
 
 
-class Wanted(Protocol):
-    """What is looked for."""
+class Matcher(Protocol):
+    """Decides whether a line matches a text filter."""
 
     anchors: tuple[bytes, ...]
-    """Every line that holds it holds one of these, in lower case; none where that is not so."""
+    """Every matching line contains one of these, in lower case; empty if no such text exists."""
 
     exact: bool
-    """Does every line with an anchor hold it?"""
+    """Whether every line that contains an anchor matches."""
 
-    def is_in(
+    def is_match(
         self, buffer: mmap.mmap | bytes, start: int, end: int, reader: Reader | None = None
     ) -> bool:
-        """Does the line between these places hold it?
+        """Whether a line matches.
 
         Args:
             buffer: The file.
-            start: Where the line begins.
-            end: Where it ends.
-            reader: What understands a result line; ``None`` for a request.
+            start: Offset of the line.
+            end: Offset of its end.
+            reader: Parses a result line; ``None`` for a request line.
         """
 
 
-def wanted(text: str) -> Wanted:
-    """What a text asks for.
+def compile_matcher(text: str) -> Matcher:
+    """Compile the text of a filter.
 
     Raises:
-        UsageError: A pattern that is none.
+        UsageError: The regular expression is not valid.
     """
-    if text.startswith(PATTERN):
-        return Pattern(text.removeprefix(PATTERN))
-    return Literal(text)
+    if text.startswith(REGEX_PREFIX):
+        return PatternMatcher(text.removeprefix(REGEX_PREFIX))
+    return LiteralMatcher(text)
 
 
-class Literal:
-    """A text as it stands, case-insensitive.
+class LiteralMatcher:
+    """Matches a literal text, case-insensitive.
 
-    JSON may write a character itself or as an escape: both are found.
+    JSON can spell a character as itself or as an escape; both are found.
 
     Args:
         text: Any text.
@@ -79,56 +80,58 @@ class Literal:
             self.anchors = tuple(dict.fromkeys(form.lower() for form in _forms(first)))
         self.exact = plain == clean
 
-    def is_in(
+    def is_match(
         self, buffer: mmap.mmap | bytes, start: int, end: int, reader: Reader | None = None
     ) -> bool:
-        """Does the line between these places hold it?"""
+        """Whether a line contains the text."""
         return self._pattern.search(buffer, start, end) is not None
 
 
-class Pattern:
-    """A regular expression, case-insensitive, tried on prompts, answers, errors and ids.
+class PatternMatcher:
+    """Matches a regular expression in prompts, answers, errors and ids, case-insensitive.
 
     Args:
-        text: In the syntax of the ``regex`` package, which is that of ``re`` and more.
+        text: The expression in the syntax of the ``regex`` package, a superset of ``re``.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The expression is not valid, or too large.
     """
 
     anchors: tuple[bytes, ...] = ()
     exact = False
 
     def __init__(self, text: str) -> None:
-        # Unlike `re`, it can be told to give up, and lets other threads run meanwhile.
+        # Unlike `re`, it has a timeout, and other threads can run while it searches.
         import regex
 
+        flags = regex.IGNORECASE | regex.MULTILINE
         try:
-            self._search = regex.compile(text, regex.IGNORECASE | regex.MULTILINE).search
-        except regex.error as error:
+            check_pattern_size(text)
+            self._search = regex.compile(text, flags).search
+        except (regex.error, ValueError, OverflowError, RecursionError) as error:
             raise UsageError(
-                f"{text!r} is not a pattern: {error.msg}",
-                "Without re: in front it is looked for as it stands.",
+                f"{text!r} is not a valid regular expression: {error}",
+                "Fix it, or remove re: to search for the literal text.",
             ) from None
         self._text = text
 
-    def is_in(
+    def is_match(
         self, buffer: mmap.mmap | bytes, start: int, end: int, reader: Reader | None = None
     ) -> bool:
-        """Does the id, a text of the request, the answer or the error fit?
+        """Whether the id, a text of the request, the answer or the error matches.
 
         Raises:
-            UsageError: It takes too long to find out.
+            UsageError: The search takes too long.
         """
-        left = _CHARACTERS
-        for text in _said(buffer[start:end], reader):
+        left = _MAX_CHARACTERS
+        for text in _texts_of_line(buffer[start:end], reader):
             try:
-                if self._search(text, 0, left, timeout=_SECONDS, concurrent=True):
+                if self._search(text, 0, left, timeout=_TIMEOUT_SECONDS, concurrent=True):
                     return True
             except TimeoutError:
                 raise UsageError(
-                    f"the pattern {self._text!r} takes too long on one row",
-                    "Repetitions inside repetitions are slow: make it simpler.",
+                    f"the regular expression {self._text!r} takes too long on one row",
+                    "Nested repetitions such as (a+)+ are slow: simplify it.",
                 ) from None
             left -= len(text)
             if left <= 0:
@@ -136,40 +139,40 @@ class Pattern:
         return False
 
 
-def _said(line: bytes, reader: Reader | None) -> Iterable[str]:
-    """The texts of a request line, or what a result line says."""
+def _texts_of_line(line: bytes, reader: Reader | None) -> Iterable[str]:
+    """Texts of a request line, or the id and the answer or error of a result line."""
     try:
         if reader is None:
             return _texts(decode_lenient(line))
         result = reader(line, None)
     except UnreadableLineError:
         return ()
-    said = result.text if result.error is None else result.error.message
-    return (result.custom_id, said)
+    shown_text = result.text if result.error is None else result.error.message
+    return (result.custom_id, shown_text)
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts in a JSON value, in the order in which they stand; names of fields are none."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
+    """All strings in a JSON value, in order, without the names of fields."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
         if isinstance(one, str):
             yield one
         elif isinstance(one, dict):
-            waiting.extend(reversed(one.values()))
+            stack.extend(reversed(one.values()))
         elif isinstance(one, list):
-            waiting.extend(reversed(one))
+            stack.extend(reversed(one))
 
 
-def _is_plain(character: str) -> bool:
-    """Is it always written as itself?"""
+def _is_unescaped(character: str) -> bool:
+    """Whether JSON always spells a character as itself."""
     return character.isascii() and character.isprintable() and character not in _ESCAPED
 
 
 def _plain_runs(text: str) -> Iterator[str]:
     run = ""
     for character in text:
-        if _is_plain(character):
+        if _is_unescaped(character):
             run += character
         else:
             yield run
@@ -178,16 +181,16 @@ def _plain_runs(text: str) -> Iterator[str]:
 
 
 def _spelling(character: str) -> bytes:
-    if _is_plain(character):
-        # Case is left to the flag of the pattern.
+    if _is_unescaped(character):
+        # re.IGNORECASE handles the case.
         return re.escape(character.encode())
     return b"(?:" + b"|".join(re.escape(form) for form in _forms(character)) + b")"
 
 
 def _forms(character: str) -> list[bytes]:
-    """A character as itself and as JSON may write it, in both cases."""
+    """All spellings of a character in JSON, in both cases."""
     found = [character.encode()]
-    # The flag folds ASCII only.
+    # re.IGNORECASE covers only ASCII in bytes patterns.
     for form in dict.fromkeys((character, character.lower(), character.upper())):
         found += sorted({msgspec.json.encode(form)[1:-1], *_escapes(form)})
     return list(dict.fromkeys(found))

@@ -1,0 +1,258 @@
+"""The rows of an export, read page by page, and the fields of their JSON answers as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+
+from tui.core.query import RowSelection
+from tui.core.results.json_answers import row_line
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import READERS
+from tui.core.rows import ANSWERED, Attempt, Outcome, RowLine, Usage
+from tui.errors import HistoryError, UsageError
+from tui.store.database import sqlite_errors
+from tui.store.export.options import ExportOptions
+from tui.store.jobs import JobData
+from tui.store.rows.inputs import InputColumns
+from tui.store.rows.reader import RowReader
+from tui.store.rows.strays import read_stray_lines
+
+_PAGE = 1000
+"""Rows read at a time."""
+
+PAGE_BYTES = 4 << 20
+"""Bytes of their lines read at a time; a longer row is read alone."""
+
+
+class ExportRow(msgspec.Struct, frozen=True, gc=False):
+    """A row or an attempt, ready to be written.
+
+    ``inputs`` are the values of the input columns. With the option ``raw``, ``wire`` is the
+    provider's line, and ``line`` has no meaning.
+    """
+
+    seq: int
+    line: RowLine
+    inputs: tuple[object, ...] | None = None
+    wire: bytes = b""
+
+
+_NO_LINE = RowLine(
+    custom_id="",
+    outcome=Outcome.PENDING,
+    attempt=1,
+    http_status=None,
+    error=None,
+    finish_reason=None,
+    model=None,
+    text="",
+    data=None,
+    usage=Usage(),
+    cost=None,
+)
+"""Placeholder for rows that are exported as raw lines."""
+
+
+class ExportRows:
+    """Reads the rows of an export; a context manager.
+
+    Args:
+        data: The job.
+        selection: Row numbers in the order to write.
+        options: Options of the export.
+
+    Raises:
+        UsageError: The option ``join`` is set, and the job has no input columns.
+    """
+
+    def __init__(self, data: JobData, selection: RowSelection, options: ExportOptions) -> None:
+        self.data = data
+        self.options = options
+        self._selection = selection
+        self._open = ExitStack()
+        self._inputs: InputColumns | None = None
+        # Shared by all rows, so the files stay open.
+        self._reader = self._open.enter_context(RowReader(data))
+        if options.join:
+            self._inputs = self._open.enter_context(InputColumns(data.paths, data.id))
+            if not self._inputs.columns:
+                raise UsageError(
+                    "this job has no input columns to join",
+                    "Only jobs composed from a table have them. Export without join.",
+                )
+
+    def __enter__(self) -> ExportRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def __len__(self) -> int:
+        return len(self._selection)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the input columns; empty without the option ``join``."""
+        return () if self._inputs is None else self._inputs.columns
+
+    def pages(self, options: ExportOptions | None = None) -> Iterator[tuple[int, list[ExportRow]]]:
+        """Yield the rows, or their attempts, page by page in order.
+
+        Args:
+            options: Used instead of the options of the export.
+
+        Yields:
+            The number of rows read so far, and what is written for those of this page.
+
+        Raises:
+            HistoryError: A result file was changed or is missing, or the job was deleted.
+        """
+        options = options or self.options
+        seqs = self._selection.seqs
+        done = 0
+        for start in range(0, len(seqs), _PAGE):
+            with sqlite_errors(self.data.paths.history_db):
+                parts = list(self._reader.parts(seqs[start : start + _PAGE], PAGE_BYTES))
+            for part in parts:
+                done += len(part)
+                yield done, self._read(part, options)
+        if options.raw and done == self.data.job.counts.total:
+            # Of a whole job, also the lines that belong to no row.
+            for stray in read_stray_lines(self.data):
+                yield done, [ExportRow(-1, _NO_LINE, None, stray.line)]
+
+    def _read(self, seqs: Sequence[int], options: ExportOptions) -> list[ExportRow]:
+        with sqlite_errors(self.data.paths.history_db):
+            if options.attempts:
+                return self._attempts(seqs, options)
+            if options.raw:
+                lines = self._reader.raw_lines(seqs)
+                return [ExportRow(seq, _NO_LINE, None, wire) for seq, wire in lines]
+            return self._merged(seqs)
+
+    def _merged(self, seqs: Sequence[int]) -> list[ExportRow]:
+        lines = list(self._reader.lines(seqs))
+        if len(lines) != len(seqs):
+            raise _rows_missing()
+        if self._inputs is None:
+            return [ExportRow(seq, line) for seq, line in zip(seqs, lines, strict=True)]
+        values = self._inputs.rows(seqs)
+        return [ExportRow(*row) for row in zip(seqs, lines, values, strict=True)]
+
+    def _attempts(self, seqs: Sequence[int], options: ExportOptions) -> list[ExportRow]:
+        values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
+        records: list[ExportRow] = []
+        for seq, inputs in zip(seqs, values, strict=True):
+            detail = self._reader.detail(seq)
+            if detail is None:
+                raise _rows_missing()
+            # Oldest first.
+            shown = sorted(detail.attempts, key=_number)
+            if not shown and not options.raw:
+                shown = [Attempt(row=detail.row)]
+            for attempt in shown:
+                line = line_of(attempt)
+                if not options.raw:
+                    records.append(ExportRow(seq, line, inputs))
+                elif attempt.line:
+                    records.append(ExportRow(seq, line, None, attempt.line))
+        return records
+
+
+def _rows_missing() -> HistoryError:
+    return HistoryError("rows of this job are missing", "The job may have been deleted.")
+
+
+def _number(attempt: Attempt) -> int:
+    return attempt.row.attempt
+
+
+def line_of(attempt: Attempt) -> RowLine:
+    """Convert an attempt to the form of the JSON output.
+
+    Raises:
+        HistoryError: Its result line is missing.
+    """
+    row = attempt.row
+    text = ""
+    error = row.error
+    if attempt.line:
+        try:
+            result = READERS[attempt.style](attempt.line, None)
+        except UnreadableLineError:
+            result = None
+        if result is not None:
+            text = result.text
+            if error is not None and result.error is not None:
+                error = msgspec.structs.replace(error, message=result.error.message)
+    elif row.outcome in ANSWERED:
+        raise HistoryError(
+            f"the answer of {row.custom_id!r} is missing from its result file",
+            "Run `batchdeck doctor` to check the whole history.",
+        )
+    return row_line(row, text, error)
+
+
+MOST_FIELDS = 256
+"""Maximum number of fields with a column of their own; the others share the column ``REST``."""
+
+_MAX_DEPTH = 4
+REST = "data.*"
+"""Column with all fields beyond ``MOST_FIELDS``, as a JSON object."""
+
+
+class AnswerFields:
+    """Names of the fields of JSON answers, in order of first appearance."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._has_rest = False
+
+    def add(self, answers: Iterable[Any]) -> None:
+        """Add the fields of some answers."""
+        for data in answers:
+            for name, _ in flattened(data):
+                if name in self._places:
+                    continue
+                if len(self._places) < MOST_FIELDS:
+                    self._places[name] = len(self._places)
+                else:
+                    self._has_rest = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, such as ``data.label`` and ``data.score``."""
+        return (*self._places, *((REST,) if self._has_rest else ()))
+
+    def values(self, data: Any) -> list[Any]:
+        """Values of one answer, one per column; ``None`` for missing fields."""
+        values: list[Any] = [None] * len(self._places)
+        rest: dict[str, Any] = {}
+        for name, value in flattened(data):
+            place = self._places.get(name)
+            if place is None:
+                rest[name] = value
+            else:
+                values[place] = value
+        if self._has_rest:
+            values.append(rest or None)
+        return values
+
+
+def flattened(data: Any) -> Iterator[tuple[str, Any]]:
+    """Fields of an answer by dotted path; lists and deeply nested objects are not split."""
+    if data is None:
+        return
+    yield from _walk("data", data, _MAX_DEPTH)
+
+
+def _walk(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value and depth:
+        for key, inner in value.items():
+            yield from _walk(f"{name}.{key}", inner, depth - 1)
+    else:
+        yield name, value

@@ -1,0 +1,1 @@
+"""Result files become rows: parse them, index them as they grow, and rebuild the index."""

@@ -1,0 +1,230 @@
+"""The ledger: what was committed to be spent and what was billed, whatever becomes of the jobs.
+
+Rows are only added. The newest entry of a batch says what it counts: a reservation or a quote
+its amount, a bill the billed amount, a release nothing. Entries are not deleted with their job.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from tui.paths import Paths
+from tui.store.database import Database, chunked, maps_sqlite_errors, records
+
+EntryKind = Literal["reserved", "quoted", "released", "billed"]
+
+
+class Spending(msgspec.Struct, frozen=True, kw_only=True):
+    """Total cost in one currency, and how many jobs have no known cost in it."""
+
+    amount: float
+    currency: str
+    unknown: int
+
+
+class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch counts.
+
+    Attributes:
+        batch: Id of the batch.
+        job: Id of its job.
+        account: The account that pays.
+        provider: Id of its provider.
+        submit: Id shared by the batches that were reserved in one step.
+        kind: ``reserved`` before it is sent, ``quoted`` by the provider, ``billed`` when it has
+            ended, ``released`` if nothing was created.
+        amount: The amount; ``None`` if it is not known.
+        currency: Currency of the amount.
+        spent_at: When it was reserved, Unix seconds: the month in which it counts.
+        submit_limit: The limit that the user gave for this submit.
+    """
+
+    batch: str
+    job: str
+    account: str
+    provider: str
+    submit: str = ""
+    kind: EntryKind = "reserved"
+    amount: float | None = None
+    currency: str = "USD"
+    spent_at: float = 0.0
+    submit_limit: float | None = None
+
+
+_COLUMNS = LedgerEntry.__struct_fields__
+
+
+@maps_sqlite_errors
+class Ledger:
+    """The ledger of one home; ``history.ledger``.
+
+    Args:
+        database: The database that holds it, or where it is: opened when it is first needed.
+    """
+
+    def __init__(self, database: Database | Paths) -> None:
+        self._opened = database if isinstance(database, Database) else None
+        self._paths = None if isinstance(database, Database) else database
+        self._lock = threading.Lock()
+
+    @property
+    def _database(self) -> Database:
+        with self._lock:
+            if self._opened is None:
+                assert self._paths is not None
+                self._opened = Database(self._paths.ensure().history_db)
+            return self._opened
+
+    def _is_absent(self) -> bool:
+        """Whether the other home does not exist yet: then nothing was spent there."""
+        with self._lock:
+            paths = self._paths
+            return self._opened is None and paths is not None and not paths.history_db.exists()
+
+    def close(self) -> None:
+        """Close the database, if it was opened for the ledger."""
+        if self._paths is not None and self._opened is not None:
+            self._opened.close()
+
+    def reserve(
+        self,
+        entries: Sequence[LedgerEntry],
+        *,
+        since: float,
+        currency: str,
+        limit: float | None,
+        now: float,
+    ) -> Spending | None:
+        """Reserve the amounts of some batches, all or none, in one transaction.
+
+        Earlier entries of these batches do not count against them.
+
+        Args:
+            entries: What each batch may cost.
+            since: Begin of the month, Unix seconds.
+            currency: Currency of the limit.
+            limit: What may be spent since then; ``None`` for no limit.
+            now: Unix seconds.
+
+        Returns:
+            ``None`` if they are reserved; what is spent already if they do not fit in. Without a
+            limit, another home is not created for them.
+        """
+        if limit is None and self._is_absent():
+            return None
+        amount = sum(entry.amount or 0.0 for entry in entries)
+        own = {entry.batch for entry in entries}
+        with self._database.write(durable=True) as connection:
+            if limit is not None:
+                others = (e for e in _since(connection, since) if e.batch not in own)
+                spent = _total(others, currency)
+                if spent.amount + amount > limit:
+                    return spent
+            _append(connection, entries, now)
+        return None
+
+    def entry(self, batch_id: str) -> LedgerEntry | None:
+        """The newest entry of a batch, if it has one."""
+        if self._is_absent():
+            return None
+        found = _newest(self._database.read, "batch=?", (batch_id,))
+        return found[0] if found else None
+
+    def of_submit(self, submit: str) -> list[LedgerEntry]:
+        """The newest entries of the batches that were reserved in one step."""
+        return _newest(self._database.read, "submit=?", (submit,))
+
+    def held(self, since: float) -> list[str]:
+        """Ids of the batches whose newest entry is a reservation or a quote."""
+        if self._is_absent():
+            return []
+        entries = _since(self._database.read, since)
+        return [entry.batch for entry in entries if entry.kind in ("reserved", "quoted")]
+
+    def release(self, batch_ids: Iterable[str], now: float) -> None:
+        """Give back what was reserved for batches that were not created.
+
+        What was billed stays.
+        """
+        if self._opened is None:
+            return
+        with self._database.write(durable=True) as connection:
+            for marks, batches in chunked(batch_ids):
+                held = [
+                    msgspec.structs.replace(entry, kind="released", amount=0.0)
+                    for entry in _newest(connection, f"batch IN ({marks})", tuple(batches))
+                    if entry.kind in ("reserved", "quoted")
+                ]
+                _append(connection, held, now)
+
+    def bill(self, entries: Sequence[LedgerEntry], now: float) -> None:
+        """Store what batches were billed, in place of what was reserved for them.
+
+        Args:
+            entries: The bills. The month of a batch that has an entry stays what it was.
+            now: Unix seconds.
+        """
+        if self._is_absent():
+            return
+        with self._database.write() as connection:
+            for entry in entries:
+                before = _newest(connection, "batch=?", (entry.batch,))
+                if before:
+                    entry = msgspec.structs.replace(
+                        before[0], kind="billed", amount=entry.amount, currency=entry.currency
+                    )
+                if [entry] != before:
+                    _append(connection, [entry], now)
+
+    def add_missing(self, entries: Sequence[LedgerEntry], now: float) -> None:
+        """Add entries of batches that have none; the others are left as they are."""
+        with self._database.write() as connection:
+            new = [e for e in entries if not _newest(connection, "batch=?", (e.batch,))]
+            _append(connection, new, now)
+
+    def spending(self, since: float, currency: str) -> Spending:
+        """What was committed or billed since a time (Unix seconds), in one currency."""
+        return _total(_since(self._database.read, since), currency)
+
+
+def _append(connection: sqlite3.Connection, entries: Iterable[LedgerEntry], now: float) -> None:
+    marks = ", ".join(f":{name}" for name in _COLUMNS)
+    connection.executemany(
+        f"INSERT INTO ledger (at, {', '.join(_COLUMNS)}) VALUES (:at, {marks})",
+        [{"at": now, **msgspec.structs.asdict(entry)} for entry in entries],
+    )
+
+
+def _newest(
+    connection: sqlite3.Connection, where: str, values: tuple[object, ...]
+) -> list[LedgerEntry]:
+    """The newest entry of each batch that matches an SQL condition (trusted text)."""
+    # SQLite takes the other columns from the row that has the maximum.
+    rows = records(
+        connection,
+        f"SELECT max(pk) AS pk, {', '.join(_COLUMNS)} FROM ledger WHERE {where} GROUP BY batch",
+        values,
+    )
+    return [msgspec.convert({name: row[name] for name in _COLUMNS}, LedgerEntry) for row in rows]
+
+
+def _since(connection: sqlite3.Connection, since: float) -> list[LedgerEntry]:
+    return _newest(connection, "spent_at>=?", (since,))
+
+
+def _total(entries: Iterable[LedgerEntry], currency: str) -> Spending:
+    amount = 0.0
+    unknown: set[str] = set()
+    for entry in entries:
+        if entry.kind == "released":
+            continue
+        if entry.amount is None or entry.currency != currency:
+            unknown.add(entry.job)
+        else:
+            amount += entry.amount
+    return Spending(amount=amount, currency=currency, unknown=len(unknown))

@@ -1,0 +1,1 @@
+"""The rows of a job: reading, writing, grouping and comparing them."""

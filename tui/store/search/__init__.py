@@ -1,0 +1,1 @@
+"""Filters that SQL cannot answer: text search and checks of answers."""

@@ -1,0 +1,89 @@
+"""``Search``: one search for rows of a job, by a filter and a sort order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.jobs import JobData
+from tui.store.rows.sql_conditions import select_by_sql
+from tui.store.search.answers import AnswerSearch
+from tui.store.search.text import TextSearch
+
+Partial = Callable[[RowSelection], None]
+"""Called in the searching thread with the rows found so far; the first ones without delay."""
+
+_PARTIAL_SECONDS = 0.15
+"""Minimum number of seconds between two reports of rows found so far."""
+
+_PARTIAL_SHARE = 10
+"""Reports may take at most one part in 10 of the time."""
+
+
+class Search:
+    """A search for the rows of a job that match a filter.
+
+    SQL answers most of a filter. What it cannot answer, texts and answer checks, is then looked
+    up in the files, in the rows that are left.
+
+    Args:
+        data: The job, for the thread that searches.
+        rows: The filter.
+        order: The sort order.
+    """
+
+    def __init__(
+        self, data: JobData, rows: RowFilter = ALL_ROWS, order: RowSort = INPUT_ORDER
+    ) -> None:
+        self._data = data
+        self._rows = rows
+        self._order = order
+
+    def run(self, progress: Progress = NO_PROGRESS, partial: Partial | None = None) -> RowSelection:
+        """Find the rows, in order.
+
+        Args:
+            progress: Can stop the search; the rows found so far are then returned.
+            partial: Called during the last search in the files with the rows found so far.
+
+        Raises:
+            UsageError: A regular expression is not valid or takes too long, or a check is unknown.
+        """
+        data = self._data
+        total = data.job.counts.total
+        with ExitStack() as stack:
+            steps: list[TextSearch | AnswerSearch] = [
+                *(stack.enter_context(TextSearch(data, text)) for text in self._rows.search_texts),
+                *(AnswerSearch(data, check) for check in sorted(self._rows.checks)),
+            ]
+            seqs = select_by_sql(data, self._rows, self._order, progress)
+            for number, step in enumerate(steps, start=1):
+                report = None
+                # Rows found by an earlier step may still be left out by the last one.
+                if partial is not None and number == len(steps):
+                    report = _Reporter(partial, total).update
+                seqs = step.among(seqs, progress, report)
+        return RowSelection(seqs=seqs, total=total)
+
+
+class _Reporter:
+    """Reports the rows found so far, at a limited rate."""
+
+    def __init__(self, partial: Partial, total: int) -> None:
+        self._partial = partial
+        self._total = total
+        self._reported = 0
+        self._next_report = 0.0
+
+    def update(self, found: Callable[[], Sequence[int]], count: int) -> None:
+        """Report, if more rows were found and the last report is long enough ago."""
+        start = time.monotonic()
+        if count == self._reported or start < self._next_report:
+            return
+        self._reported = count
+        self._partial(RowSelection(seqs=found(), total=self._total))
+        now = time.monotonic()
+        self._next_report = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
