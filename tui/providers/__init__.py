@@ -1,4 +1,5 @@
-"""Services that run batches: profiles are data, dialects are code.
+"""Clients for batch APIs: a profile describes a provider, a dialect implements its wire protocol.
 
-Nothing here knows of the history or a screen. ``connect`` gives the dialect for a profile.
+This package depends on neither the history nor the UI. ``connect`` returns the dialect for a
+profile.
 """

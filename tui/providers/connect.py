@@ -1,35 +1,37 @@
-"""From a profile and an account's settings to a dialect that can be spoken."""
+"""Creates the dialect of an account from its profile and settings."""
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
+import msgspec
 
-from tui.errors import KeyMissingError
-from tui.providers.address import address_of
-from tui.providers.base import Dialect
-from tui.providers.direct import DirectDialect
-from tui.providers.files import FilesDialect
-from tui.providers.http import Wire
-from tui.providers.inline import InlineDialect
-from tui.providers.lane import Lane
-from tui.providers.messages import MessagesDialect
-from tui.providers.profile import Profile
-from tui.providers.scaledown import ScaledownDialect
-from tui.providers.schema import DialectName
-from tui.providers.traffic import Traffic
+from tui.errors import ConfigError, KeyMissingError
+from tui.providers.dialect import Dialect
+from tui.providers.dialects.anthropic import MessagesDialect
+from tui.providers.dialects.direct import DirectDialect, DirectSettings
+from tui.providers.dialects.files import FilesDialect
+from tui.providers.dialects.gemini import GeminiDialect
+from tui.providers.dialects.inline import InlineDialect
+from tui.providers.dialects.scaledown import ScaledownDialect
+from tui.providers.profiles.load import Profile
+from tui.providers.profiles.model import DialectName, fill_in
+from tui.providers.stores.open import open_store
+from tui.providers.wire.address import parse_base_url
+from tui.providers.wire.client import HttpClient, RequestCounter
 
-_Spoken = FilesDialect | MessagesDialect | ScaledownDialect | InlineDialect
+_WireDialect = FilesDialect | MessagesDialect | ScaledownDialect | InlineDialect | GeminiDialect
 
-_DIALECTS: dict[DialectName, Callable[[Wire], _Spoken]] = {
+_DIALECTS: dict[DialectName, Callable[[HttpClient], _WireDialect]] = {
     "files": FilesDialect,
     "messages": MessagesDialect,
     "scaledown": ScaledownDialect,
     "inline": InlineDialect,
+    "gemini": GeminiDialect,
 }
 
 
@@ -41,28 +43,30 @@ def connect(
     uds: Path | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     allow_http: bool = False,
-    lane: Lane | None = None,
+    direct_settings: DirectSettings | None = None,
     clock: Callable[[], float] = time.time,
-    traffic: Traffic | None = None,
+    traffic: RequestCounter | None = None,
+    params: Mapping[str, str] | None = None,
 ) -> Dialect:
-    """The dialect for an account. Nothing is sent yet.
+    """Create the dialect of an account. Nothing is sent yet.
 
     Args:
         profile: The provider.
-        base_url: The account's own address; ``None`` takes the profile's. One without a path
+        base_url: The account's own base URL; ``None`` uses the profile's. A URL without a path
             gets the path of the profile's.
-        key: The key; may be missing where the profile needs none.
-        uds: A Unix socket to speak through instead of the network.
-        transport: Replaces the network altogether.
-        allow_http: Allow plain http to other machines.
-        lane: How fast rows may be sent where they are sent one by one.
-        clock: Unix seconds.
-        traffic: Where requests are counted.
+        key: The API key; optional where the profile does not require one.
+        uds: A Unix socket to connect to instead of the network.
+        transport: Replaces the network, for tests.
+        allow_http: Allow plain HTTP to other machines.
+        direct_settings: The concurrency and rate limit of direct mode.
+        clock: Returns Unix seconds.
+        traffic: Counts the requests.
+        params: The account's own values, such as its bucket.
 
     Raises:
-        ConfigError: The address cannot be used.
-        KeyMissingError: The provider needs a key.
-        KeyRefusedError: The key cannot be one.
+        ConfigError: The base URL cannot be used.
+        KeyMissingError: The provider requires a key.
+        KeyRejectedError: The key has invalid characters.
     """
     if profile.needs_key and not (key or "").strip():
         names = " or ".join(profile.env)
@@ -72,31 +76,55 @@ def connect(
             if names
             else "Store one with 'batchdeck keys set'.",
         )
-    address = address_of(
-        _with_path(base_url, profile.base_url) if base_url else profile.base_url,
+    address = parse_base_url(
+        _with_default_path(base_url, profile.base_url) if base_url else profile.base_url,
         provider=profile.name,
         query=profile.query,
         allow_http=allow_http or uds is not None,
     )
-    lane = lane or Lane()
-    wire = Wire(
+    direct_settings = direct_settings or DirectSettings()
+    profile = _with_params(profile, params or {})
+    client = HttpClient(
         profile,
         address,
         key,
         transport=transport,
         uds=uds,
-        connections=max(16, lane.concurrency + 4),
+        connections=max(16, direct_settings.concurrency + 4),
         clock=clock,
         traffic=traffic,
     )
-    dialect = _DIALECTS[profile.dialect](wire)
-    return DirectDialect(dialect, lane, clock) if profile.direct else dialect
+    if profile.store.kind:
+        store = open_store(profile, params or {}, secret=key, transport=transport, clock=clock)
+        return FilesDialect(client, store)
+    dialect = _DIALECTS[profile.dialect](client)
+    return DirectDialect(dialect, direct_settings, clock) if profile.direct else dialect
 
 
-def _with_path(base_url: str, usual: str) -> str:
-    """An address that is a bare origin, with the path that the provider's API usually has."""
+def _with_params(profile: Profile, params: Mapping[str, str]) -> Profile:
+    """The profile with the account's values in the headers of a create.
+
+    Raises:
+        ConfigError: The account has no value for one of them.
+    """
+    headers = {}
+    for name, text in profile.create.headers.items():
+        text = fill_in(text, params)
+        if left := re.search(r"\{(?!model\})(\w+)\}", text):
+            raise ConfigError(
+                f"{profile.name} needs {left[1]}, and the account does not have it",
+                f"Add the account again with `--param {left[1]}=…`.",
+            )
+        headers[name] = text
+    if not headers:
+        return profile
+    create = msgspec.structs.replace(profile.create, headers=headers)
+    return msgspec.structs.replace(profile, create=create)
+
+
+def _with_default_path(base_url: str, default: str) -> str:
+    """Add the path of the profile's base URL to a URL that has none."""
     base_url = base_url.strip()
-    if not re.fullmatch(r"(?i)https?://[^/?#]+", base_url):
-        return base_url
-    match = re.match(r"(?i)https?://[^/]+(/[^?#{}]*)", usual)
-    return base_url + match[1] if match else base_url
+    own = re.fullmatch(r"(?i)(https?://[^/?#]+)/*(\?[^#]*)?", base_url)
+    match = re.match(r"(?i)https?://[^/]+(/[^?#{}]*)", default)
+    return f"{own[1]}{match[1]}{own[2] or ''}" if own and match else base_url

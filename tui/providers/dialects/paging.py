@@ -1,31 +1,30 @@
-"""Going through a list that comes in pages, however the provider turns them."""
+"""Reads paginated lists in every style of pagination that a profile can name."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from tui.providers.calls import Call
-from tui.providers.http import Wire
-from tui.providers.places import at, number_at, text_at
-from tui.providers.wireform import Listing
+from tui.providers.dialects.batch_responses import number_at, text_at, value_at
+from tui.providers.profiles.model import Listing
+from tui.providers.wire.client import Call, HttpClient
 
-MOST_PAGES = 1000
-"""A list is not followed further, whatever the provider says."""
+MAX_PAGES = 1000
+"""The maximum number of pages read from one list."""
 
 
-async def pages(
-    wire: Wire,
+async def iter_pages(
+    client: HttpClient,
     route: str,
     listing: Listing,
     *,
     what: str,
     headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """The pages of a list, each a list of objects.
+    """Yield the pages of a list, each a list of objects.
 
-    Ends when the provider says so, when a page is empty, and when the mark of the next page
-    repeats. A provider that does not say ``has_more`` is asked on while its pages are full.
+    Ends when the provider says so, after an empty page (but not of ``token`` paging), or when a
+    cursor repeats. Without ``has_more`` the next page is requested as long as pages are full.
     """
     params: dict[str, str] = {}
     if listing.limit and listing.limit_param:
@@ -33,27 +32,27 @@ async def pages(
     page = listing.first_page
     if listing.paging == "page":
         params[listing.cursor_param] = str(page)
-    marks: set[str] = set()
+    cursors: set[str] = set()
     seen = 0
-    for _ in range(MOST_PAGES):
-        reply = await wire.ask(Call("GET", route, what, params=params, headers=headers or {}))
+    for _ in range(MAX_PAGES):
+        reply = await client.ask(Call("GET", route, what, params=params, headers=headers or {}))
         value = reply.value()
-        items = items_of(value, listing)
+        items = page_items(value, listing)
         if items is None:
-            raise reply.garbled("holds no list")
+            raise reply.unexpected("contains no list")
         if items:
             yield items
         seen += len(items)
         page += 1
-        mark = _next_mark(value, items, listing, page=page, seen=seen)
-        if mark is None or mark in marks:
+        cursor = _next_cursor(value, items, listing, page=page, seen=seen)
+        if cursor is None or cursor in cursors:
             return
-        marks.add(mark)
-        params = {**params, listing.cursor_param: mark}
+        cursors.add(cursor)
+        params = {**params, listing.cursor_param: cursor}
 
 
-def items_of(value: Any, listing: Listing) -> list[dict[str, Any]] | None:
-    """The objects of a page: a bare array, or what stands at the usual keys; else ``None``."""
+def page_items(value: Any, listing: Listing) -> list[dict[str, Any]] | None:
+    """Read the objects of a page: a bare array, or the array at a usual key, else ``None``."""
     if value is None:
         return []
     found = value
@@ -61,22 +60,28 @@ def items_of(value: Any, listing: Listing) -> list[dict[str, Any]] | None:
         places = tuple(
             name for name in (listing.items, "data", "value", "items", "batches") if name
         )
-        found = at(value, places)
+        found = value_at(value, places)
         if found is None and any(name in value for name in places):
+            return []
+        if listing.paging == "token" and value.keys() <= {listing.next}:
+            # Google leaves empty lists out.
             return []
     if not isinstance(found, list):
         return None
     return [item for item in found if isinstance(item, dict)]
 
 
-def _next_mark(
+def _next_cursor(
     value: Any, items: list[dict[str, Any]], listing: Listing, *, page: int, seen: int
 ) -> str | None:
-    if listing.paging == "none" or not items or not isinstance(value, Mapping):
+    if listing.paging == "none" or not isinstance(value, Mapping):
         return None
-    if listing.paging in ("cursor", "token"):
+    if listing.paging == "token" or (listing.paging == "cursor" and items):
+        # A page may be empty although others follow (AIP-158).
         usual = ("paging.next_cursor", "next_cursor", "next_page_token")
         return text_at(value, listing.next or usual)
+    if not items:
+        return None
     more = value.get("has_more")
     if more is False:
         return None
@@ -87,5 +92,5 @@ def _next_mark(
         return None if total is not None and seen >= total else str(page)
     if more is None and len(items) < (listing.limit or 20):
         return None
-    # Melious sends no last_id; the last item's own id is the same thing.
+    # Melious sends no last_id; the id of the last item is equivalent.
     return text_at(value, "last_id") or text_at(items[-1], ("id", "batch_id"))

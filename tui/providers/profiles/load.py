@@ -1,9 +1,8 @@
-"""Profiles: which providers there are, those shipped and those of a person's own tables.
+"""Loads provider profiles: the shipped ones and those of the user's config.toml.
 
-A shipped profile is a file of ``tui/providers/profiles``; its name is the profile's id. A
-person's ``[providers.NAME]`` table adds one, or changes a shipped one of the same name. A
-table may say ``base = "openai"`` to start from another; tables are merged key by key, lists
-are replaced.
+A shipped profile is a file in ``tui/providers/profiles``; the file name is its id. A
+``[providers.NAME]`` table of the user adds a profile, or changes the shipped one of that name.
+``base = "openai"`` starts from another profile; tables are merged by key, lists are replaced.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from typing import Any, get_args
 import msgspec
 
 from tui.errors import ConfigError
-from tui.providers.schema import Profile, complaint
+from tui.providers.profiles.model import Profile, find_invalid_key
 
-__all__ = ["Profile", "ProfileError", "find_profile", "load_profiles"]
+__all__ = ["Profile", "ProfileError", "find_profile", "load_profiles", "merge_tables"]
 
 Tables = Mapping[str, Mapping[str, Any]]
-"""Provider tables by name, as ``[providers.NAME]`` gives them."""
+"""Provider tables by name, as in ``[providers.NAME]``."""
 
 
 class ProfileError(ConfigError):
-    """A profile cannot be used: the message names the file, the key and the reason."""
+    """A profile is invalid; the message names the file, the key and the reason."""
 
     title = "The provider profile cannot be used"
 
@@ -45,14 +44,14 @@ class _Source:
 def load_profiles(
     extra: Path | Tables | None = None, *, place: str = "config.toml"
 ) -> dict[str, Profile]:
-    """All profiles by id, in alphabetical order.
+    """Load all profiles by id, in alphabetical order.
 
     Args:
-        extra: A TOML file that may hold ``[providers.NAME]`` tables, or those tables.
-        place: What to call the origin of tables in an error.
+        extra: A TOML file that may contain ``[providers.NAME]`` tables, or those tables.
+        place: The name of the tables' source in errors.
 
     Raises:
-        ProfileError: A profile cannot be used.
+        ProfileError: A profile is invalid.
     """
     sources = _sources(extra, place)
     return {name: _build(name, sources) for name in sorted(sources)}
@@ -61,18 +60,24 @@ def load_profiles(
 def find_profile(
     name: str, extra: Path | Tables | None = None, *, place: str = "config.toml"
 ) -> Profile:
-    """One profile by id; the others are not looked at.
+    """Load one profile by id, without validating the others.
 
     Raises:
-        ProfileError: There is none of that name, or it cannot be used.
+        ProfileError: There is no such profile, or it is invalid.
     """
     sources = _sources(extra, place)
     if name not in sources:
         raise ProfileError(
-            f"No provider is called {name!r}",
-            _nearest(name, sources) or f"There are: {', '.join(sorted(sources))}.",
+            f"Unknown provider {name!r}",
+            _suggestion(name, sources) or f"Available providers: {', '.join(sorted(sources))}.",
         )
     return _build(name, sources)
+
+
+@functools.cache
+def shipped_ids() -> frozenset[str]:
+    """The ids of the shipped profiles; another profile is the user's own."""
+    return frozenset(_shipped())
 
 
 @functools.cache
@@ -92,7 +97,7 @@ def _parse(text: str, place: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"{place} is not TOML: {error}", "Mend the file.") from error
+        raise ProfileError(f"{place} is not valid TOML: {error}", "Fix the file.") from error
 
 
 def _sources(extra: Path | Tables | None, place: str) -> dict[str, _Source]:
@@ -116,19 +121,19 @@ def _sources(extra: Path | Tables | None, place: str) -> dict[str, _Source]:
             raise ProfileError(f"{where} is not a table", "Write it as [providers.NAME].")
         if name in sources and "base" not in table:
             table = {"base": name, **table}
-        sources[name] = _Source(_over_shipped(name, table, sources), where)
+        sources[name] = _Source(_merged_with_shipped(name, table, sources), where)
     return sources
 
 
-def _over_shipped(
+def _merged_with_shipped(
     name: str, table: Mapping[str, Any], sources: Mapping[str, _Source]
 ) -> Mapping[str, Any]:
-    """A table that changes the shipped profile of its own name, with that merged in."""
+    """Merge a table that changes the shipped profile of its own name into that profile."""
     if table.get("base") != name or name not in sources:
         return table
     shipped = sources[name].table
     rest = {key: value for key, value in table.items() if key != "base"}
-    return _merge(shipped, rest)
+    return merge_tables(shipped, rest)
 
 
 def _build(name: str, sources: Mapping[str, _Source]) -> Profile:
@@ -136,16 +141,16 @@ def _build(name: str, sources: Mapping[str, _Source]) -> Profile:
     table = _resolve(name, sources, ())
     table.setdefault("name", name)
     if "id" in table:
-        raise ProfileError(f"{place}: id is not a key", "The id is the table's own name.")
+        raise ProfileError(f"{place}: id cannot be set", "The id is the name of the table.")
     table["id"] = name
     _check_keys(table, Profile, place, "")
     try:
         profile = msgspec.convert(table, Profile)
     except msgspec.ValidationError as error:
-        raise ProfileError(*_worded(place, error)) from error
-    if (found := complaint(profile)) is not None:
+        raise ProfileError(*_reworded(place, error)) from error
+    if (found := find_invalid_key(profile)) is not None:
         key, reason = found
-        raise ProfileError(f"{place}: {key} {reason}", "Mend that key.")
+        raise ProfileError(f"{place}: {key} {reason}", "Fix that key.")
     return profile
 
 
@@ -157,64 +162,71 @@ def _resolve(name: str, sources: Mapping[str, _Source], seen: tuple[str, ...]) -
         return table
     if not isinstance(base, str) or base not in sources:
         raise ProfileError(
-            f"{source.place}: base names no provider: {base!r}", _nearest(str(base), sources)
+            f"{source.place}: unknown base {base!r}", _suggestion(str(base), sources)
         )
     if base in (*seen, name):
-        raise ProfileError(f"{source.place}: base goes round in a circle", "Name another base.")
+        chain = " -> ".join((*seen, name, base))
+        raise ProfileError(f"{source.place}: circular `base`: {chain}", "Use another base.")
     start = _resolve(base, sources, (*seen, name))
     start.pop("name", None)
-    return _merge(start, table)
+    return merge_tables(start, table)
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merge_tables(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two tables by key, at every depth; what is above wins, and lists are replaced."""
     merged = dict(below)
     for key, value in above.items():
         held = merged.get(key)
         if isinstance(held, Mapping) and isinstance(value, Mapping):
-            merged[key] = _merge(held, value)
+            merged[key] = merge_tables(held, value)
         else:
             merged[key] = value
     return merged
 
 
 def _check_keys(table: Mapping[str, Any], kind: type, place: str, prefix: str) -> None:
-    """Find an unknown key before msgspec does, to name the nearest right one."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    """Reject an unknown key before msgspec does, to suggest the nearest known one."""
+    types = _types_of_keys(kind)
     for key, value in table.items():
-        if key not in fields:
-            known = [name for name in fields if name != "id" or prefix]
-            hint = _nearest(key, known) or f"There are: {', '.join(known)}."
-            raise ProfileError(f"{place}: {prefix}{key} is not a key", hint)
-        inner = _struct_in(fields[key].type)
+        if key not in types:
+            known = [name for name in types if name != "id" or prefix]
+            hint = _suggestion(key, known) or f"Known keys: {', '.join(known)}."
+            raise ProfileError(f"{place}: unknown key {prefix}{key}", hint)
+        inner = _struct_in(types[key])
         if inner is not None and isinstance(value, Mapping):
             _check_keys(value, inner, place, f"{prefix}{key}.")
 
 
+@functools.cache
+def _types_of_keys(kind: type) -> Mapping[str, Any]:
+    """The type of each key of a table; msgspec evaluates all annotations for it."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+
+
 def _struct_in(kind: Any) -> type | None:
-    # A mapping of names to tables has free keys; its values are left to msgspec.
+    # A mapping of names to tables has arbitrary keys; msgspec checks its values.
     return kind if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else None
 
 
-def _worded(place: str, error: msgspec.ValidationError) -> tuple[str, str]:
-    """A message of msgspec with its ``$.a.b`` said in front; and a hint."""
+def _reworded(place: str, error: msgspec.ValidationError) -> tuple[str, str]:
+    """Reword an error of msgspec, with the path ``$.a.b`` in front, and add a hint."""
     reason, _, path = str(error).partition(" - at `")
     key = path.rstrip("`").removeprefix("$").lstrip(".") or "the table"
-    hint = "Mend that key."
+    hint = "Fix that key."
     if match := re.match(r"Invalid enum value '([^']*)'", reason):
-        reason = f"{match[1]!r} is not one of the words allowed there"
-        words = _words_at(key)
-        hint = _nearest(match[1], words) or f"Allowed: {', '.join(words)}."
+        reason = f"{match[1]!r} is not an allowed value"
+        allowed = _allowed_values(key)
+        hint = _suggestion(match[1], allowed) or f"Allowed values: {', '.join(allowed)}."
     if key.endswith("[...]"):
         key = f"a value of {key.removesuffix('[...]')}"
     return f"{place}: {key}: {reason}", hint
 
 
-def _words_at(key: str) -> list[str]:
-    """The words that a key of the profile may have, where they are few."""
+def _allowed_values(key: str) -> list[str]:
+    """The allowed values of a profile key with a literal or enum type."""
     kind: Any = Profile
     for step in key.removesuffix("[...]").split("."):
-        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-        kind = fields[step]
+        kind = _types_of_keys(kind)[step]
     if key.endswith("[...]"):
         kind = get_args(kind)[-1]
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -222,6 +234,6 @@ def _words_at(key: str) -> list[str]:
     return [str(word) for word in get_args(kind)]
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def _suggestion(word: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f"Did you mean {found[0]!r}?" if found else ""

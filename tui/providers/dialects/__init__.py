@@ -1,0 +1,1 @@
+"""The protocols: one module for each family of APIs."""

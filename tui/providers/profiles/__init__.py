@@ -1,0 +1,1 @@
+"""Provider profiles: the TOML files, their schema and how they are loaded."""

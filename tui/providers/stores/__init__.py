@@ -1,0 +1,1 @@
+"""Object stores of the user's own, where input files go and results come from."""

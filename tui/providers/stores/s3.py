@@ -1,0 +1,260 @@
+"""Buckets that speak S3: files are put there, fetched with resume, listed and deleted.
+
+Wire facts: botocore's service model ``s3/2006-03-01``; the object's address is
+``ENDPOINT/BUCKET/KEY``, which AWS, Scaleway, MinIO and others accept.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote
+from xml.etree import ElementTree
+
+from tui.core.batches import ResultSource
+from tui.errors import (
+    BatchdeckError,
+    ConfigError,
+    KeyRejectedError,
+    RequestRejectedError,
+    UnexpectedResponseError,
+)
+from tui.progress import NO_PROGRESS, Progress
+from tui.providers.wire.client import Call, HttpClient
+from tui.providers.wire.download import Download, Downloader
+from tui.providers.wire.upload import FileBody, size_of
+
+_LARGEST_PUT = 5 << 30
+_SAFE = "/-_.~"
+_REGION_ERRORS = frozenset(
+    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
+_KEY_ERRORS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
+_ENDED_ERRORS = frozenset({"ExpiredToken", "TokenRefreshRequired", "InvalidToken"})
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Where an account keeps its files.
+
+    Attributes:
+        name: The bucket.
+        region: Its region.
+        prefix: The start of the keys of all files, with a slash at its end, or empty.
+        uri: How the provider is told of an object, with ``{bucket}``, ``{region}`` and ``{key}``.
+    """
+
+    name: str
+    region: str
+    prefix: str = ""
+    uri: str = "s3://{bucket}/{key}"
+
+
+class S3Store:
+    """The bucket of one account.
+
+    Args:
+        client: A client for the store, whose requests are signed.
+        bucket: The bucket.
+    """
+
+    def __init__(self, client: HttpClient, bucket: Bucket) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._downloader = Downloader(client)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    def uri(self, key: str) -> str:
+        """How the provider is told of an object."""
+        bucket = self._bucket
+        return bucket.uri.format(bucket=bucket.name, region=bucket.region, key=key)
+
+    def key_of(self, uri: str) -> str:
+        """The key of an object of this bucket, from any address of it.
+
+        Raises:
+            RequestRejectedError: It is the address of something else, to which no request is
+                signed.
+        """
+        name, bare = re.escape(self._bucket.name), uri.partition("?")[0]
+        patterns = (
+            rf"s3://{name}/(.+)",
+            rf"https?://{name}\.[^/]+/(.+)",
+            rf"https?://[^/]+/{name}/(.+)",
+        )
+        for pattern in patterns:
+            if match := re.fullmatch(pattern, bare):
+                return unquote(match[1])
+        raise RequestRejectedError(
+            f"{bare} is not in the bucket {self._bucket.name}",
+            "Check params.bucket of the account.",
+        )
+
+    async def check(self) -> str:
+        """Write, list, read and delete a small object; returns the place of the files.
+
+        Raises:
+            BatchdeckError: One of it is not allowed or not possible; the message says which.
+        """
+        key = f"{self._bucket.prefix}batchdeck-test-{secrets.token_hex(8)}"
+        call = Call("PUT", self._path(key), "store a file", body=lambda: {"content": b"{}\n"})
+        with _explained(self._bucket, "write"):
+            await self._client.ask(call)
+        async for _ in self.keys(key):
+            break
+        with _explained(self._bucket, "read"):
+            await self._client.ask(Call("GET", self._path(key), "read the file"))
+        await self.delete(self.uri(key))
+        return f"s3://{self._bucket.name}/{self._bucket.prefix}"
+
+    async def put(self, path: Path, name: str, *, progress: Progress = NO_PROGRESS) -> str:
+        """Store a file and return its address; an object of that name is replaced.
+
+        Raises:
+            BatchdeckError: It was not stored.
+        """
+        if size_of(path) > _LARGEST_PUT:
+            raise RequestRejectedError(
+                f"{path.name} is larger than {_LARGEST_PUT >> 30} GiB", "Split the file."
+            )
+        key = f"{self._bucket.prefix}{name}"
+        body = FileBody(path)
+        call = Call(
+            "PUT",
+            self._path(key),
+            "store the file",
+            headers={**body.headers, "Content-Type": "application/jsonl"},
+            body=lambda: body.body(progress),
+            read_timeout=self._client.profile.http.send_seconds,
+            patient=True,
+        )
+        with _explained(self._bucket, "write"):
+            await self._client.ask(call)
+        return self.uri(key)
+
+    @asynccontextmanager
+    async def open(self, source: ResultSource, *, have_bytes: int = 0) -> AsyncIterator[Download]:
+        """Open an object by its address; see ``Dialect.download``.
+
+        Raises:
+            BatchdeckError: It cannot be read.
+        """
+        path = self._path(self.key_of(source.ref))
+        with _explained(self._bucket, "read"):
+            async with self._downloader.open(source, path, have_bytes=have_bytes) as download:
+                yield download
+
+    async def delete(self, uri: str) -> None:
+        """Delete an object; one that is gone counts as deleted.
+
+        Raises:
+            BatchdeckError: It was not deleted.
+        """
+        call = Call(
+            "DELETE", self._path(self.key_of(uri)), "delete the file", accept=frozenset({404})
+        )
+        with _explained(self._bucket, "delete"):
+            await self._client.ask(call)
+
+    async def keys(self, folder: str) -> AsyncIterator[str]:
+        """Yield the keys of all objects below a folder, in order.
+
+        Raises:
+            BatchdeckError: They cannot be listed.
+        """
+        token = ""
+        while True:
+            params = {"list-type": "2", "prefix": folder}
+            if token:
+                params["continuation-token"] = token
+            call = Call("GET", f"/{self._bucket.name}", "list the files", params=params)
+            with _explained(self._bucket, "list"):
+                reply = await self._client.ask(call)
+            found, token = _listed(reply.body)
+            for key in found:
+                yield key
+            if not token:
+                return
+
+    def _path(self, key: str) -> str:
+        return f"/{self._bucket.name}/{quote(key, safe=_SAFE)}"
+
+
+def _listed(body: bytes) -> tuple[list[str], str]:
+    """The keys of a page of a list, and the token of the next page."""
+    try:
+        tree = ElementTree.fromstring(body)
+    except ElementTree.ParseError as error:
+        raise UnexpectedResponseError(
+            f"the store's list of files cannot be read: {error}", "Try again later."
+        ) from None
+    keys = [node.text or "" for node in tree.iterfind("{*}Contents/{*}Key")]
+    return keys, (tree.findtext("{*}NextContinuationToken") or "")
+
+
+_RIGHTS = {
+    "write": "s3:PutObject",
+    "read": "s3:GetObject",
+    "delete": "s3:DeleteObject",
+    "list": "s3:ListBucket",
+}
+
+
+@contextmanager
+def _explained(bucket: Bucket, act: str) -> Iterator[None]:
+    """Name the setting that is wrong, instead of the store's XML.
+
+    Args:
+        bucket: The bucket.
+        act: What is tried: ``write``, ``read``, ``delete`` or ``list``.
+    """
+    try:
+        yield
+    except BatchdeckError as error:
+        better = _explanation(error, bucket, act)
+        if better is None:
+            raise
+        raise better from error
+
+
+def _explanation(error: BatchdeckError, bucket: Bucket, act: str) -> BatchdeckError | None:
+    found = re.search(r"<Code>(\w+)</Code>", error.body)
+    code = found[1] if found else ""
+    if code == "NoSuchBucket":
+        return ConfigError(
+            f"the bucket {bucket.name} does not exist", "Check params.bucket of the account."
+        )
+    if code in _REGION_ERRORS or error.status == 301:
+        region = re.search(r"<Region>([\w-]+)</Region>|expecting '([\w-]+)'", error.body)
+        right = (region[1] or region[2]) if region else ""
+        where = f"in {right}" if right else "in another region"
+        return ConfigError(
+            f"the bucket {bucket.name} is {where}, not in {bucket.region}",
+            f"Set params.region of the account{f' to {right}' if right else ''}.",
+        )
+    if code == "RequestTimeTooSkewed":
+        return ConfigError(
+            "the clock of this machine is wrong by more than 15 minutes", "Set it, then try again."
+        )
+    if code in _ENDED_ERRORS:
+        return KeyRejectedError(
+            "the sign-in of the AWS credentials has ended",
+            "Sign in again, for example with `aws sso login`.",
+        )
+    if code in _KEY_ERRORS:
+        return KeyRejectedError(
+            f"the store rejected the access key ({code})", "Check the access key and its secret."
+        )
+    if error.status == 403:
+        return ConfigError(
+            f"the credentials may not {act} in s3://{bucket.name}/{bucket.prefix}",
+            f"They need {_RIGHTS[act]} there.",
+        )
+    return None

@@ -1,0 +1,1 @@
+"""HTTP: the client, its retries, uploads and downloads, and its errors."""
