@@ -1,4 +1,4 @@
-"""The simulated model: deterministic, readable answers made from the words of the request."""
+"""What the simulated model answers: text about the prompt, JSON for a schema, ScaleDown's forms."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from zlib import crc32
 
 import msgspec
 
-from .words import strings
+from tui.sandbox.outcomes import strings
 
 _WORD = re.compile(r"[^\W\d_][\w'-]{3,24}")
 _OPENINGS = (
@@ -25,17 +25,17 @@ _ENDINGS = (
     " Nothing else in the text changes this.",
     " A longer text would allow a firmer answer.",
 )
-_DEEP = 5
-_MOST_ITEMS = 100
+_MAX_DEPTH = 5
+_MAX_ITEMS = 100
 REFUSAL = "I'm sorry, but I can't help with that request."
 """The text of a simulated refusal."""
 
 
 def prompt(body: Any) -> tuple[str, int]:
-    """Find what a request asks.
+    """Extract the prompt of a request.
 
     Returns:
-        The text of its last turn, and the number of characters in all of its text.
+        The text of its last turn, and the number of characters of all its text.
     """
     if not isinstance(body, dict):
         return "", 0
@@ -63,7 +63,7 @@ def tokens(characters: int) -> int:
 
 
 def keywords(text: str, count: int = 3) -> list[str]:
-    """Pick the longest different words of the start of a text, in their order."""
+    """Pick the longest distinct words from the start of a text, in order."""
     words = list(dict.fromkeys(_WORD.findall(text[:240].lower())))
     chosen = sorted(words, key=len, reverse=True)[:count]
     chosen.sort(key=words.index)
@@ -81,10 +81,10 @@ def reply(text: str, seed: int) -> str:
 
 
 def answer(body: dict[str, Any], seed: int) -> tuple[str, int]:
-    """Answer a request as text; JSON text where the request asks for JSON.
+    """Answer a request with text, or with JSON if the request asks for it.
 
     Returns:
-        The answer, and the tokens of the prompt.
+        The answer, and the number of prompt tokens.
     """
     text, size = prompt(body)
     form = body.get("response_format")
@@ -101,7 +101,7 @@ def answer(body: dict[str, Any], seed: int) -> tuple[str, int]:
             try:
                 value = sampler.make(schema)
             except (TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError):
-                # A schema that is itself wrong still gets an answer.
+                # An invalid schema still gets an answer.
                 value = {"simulated": True}
             said = msgspec.json.encode(value).decode()
         else:
@@ -110,17 +110,17 @@ def answer(body: dict[str, Any], seed: int) -> tuple[str, int]:
 
 
 class Sampler:
-    """Makes a small value that fits a JSON schema."""
+    """Builds a small value that matches a JSON schema."""
 
     def __init__(self, root: dict[str, Any], text: str, said: str, chance: int) -> None:
-        """Keep the root schema for `$ref` and the words that values are made of."""
+        """Create a sampler; `root` resolves `$ref`, `said` fills strings, `chance` picks values."""
         self._root = root
         self._text = text.lower()
         self._said = said
         self._chance = chance
 
     def make(self, schema: Any, depth: int = 0) -> Any:
-        """Make a value for one schema; unknown parts are left out."""
+        """Build a value for one schema; unknown keywords are ignored."""
         if not isinstance(schema, dict) or depth > 12:
             return None
         if "$ref" in schema:
@@ -137,14 +137,14 @@ class Sampler:
             kind = next((name for name in kind if name != "null"), "null")
         if kind == "object":
             properties = schema.get("properties", {})
-            if depth > _DEEP:
-                # A schema that contains itself has to end somewhere.
+            if depth > _MAX_DEPTH:
+                # Ends the recursion of a schema that contains itself.
                 wanted = schema.get("required", [])
                 properties = {name: properties[name] for name in wanted if name in properties}
             return {name: self.make(part, depth + 1) for name, part in properties.items()}
         if kind == "array":
-            count = int(schema.get("minItems", 0 if depth > _DEEP else 1))
-            count = min(max(count, 0), _MOST_ITEMS)
+            count = int(schema.get("minItems", 0 if depth > _MAX_DEPTH else 1))
+            count = min(max(count, 0), _MAX_ITEMS)
             return [self.make(schema.get("items", {}), depth + 1) for _ in range(count)]
         return self._scalar(kind, schema)
 
@@ -169,7 +169,7 @@ class Sampler:
     def _choose(self, values: list[Any]) -> Any:
         for value in values:
             if isinstance(value, str) and value.lower() in self._text:
-                # A label that the prompt only lists among all labels says nothing.
+                # Ignore a prompt that merely lists all the labels.
                 others = [v for v in values if isinstance(v, str) and v.lower() in self._text]
                 if len(others) == 1:
                     return value
@@ -191,3 +191,89 @@ def _texts(content: Any) -> list[str]:
         for part in content
         if isinstance(part, dict) and isinstance(part.get("text"), str)
     ]
+
+
+MODELS = ("extract", "classify", "summarize")
+"""The three models."""
+
+
+def is_scaledown_body(body: Any) -> bool:
+    """Whether a body is for one of the three models, and not a chat with a model of that name.
+
+    Such a body is flat: `text` and options at the top level, no `messages`.
+    """
+    return isinstance(body, dict) and body.get("model") in MODELS and "messages" not in body
+
+
+def fault(body: Any) -> str:
+    """Describe what is wrong with a body; empty if it is valid."""
+    if not isinstance(body, dict):
+        return "body must be an object"
+    name = body.get("model")
+    if name not in MODELS:
+        return f"unknown model '{name}', use one of: {', '.join(MODELS)}"
+    if "document" in body:
+        return "document is not supported in batches"
+    if not isinstance(body.get("text"), str):
+        return "text is required"
+    if name == "extract" and not isinstance(body.get("entities"), dict):
+        return "entities is required"
+    labels = body.get("labels")
+    if name == "classify":
+        if not isinstance(labels, list) or not 2 <= len(labels) <= 26:
+            return "labels must have 2 to 26 entries"
+        if not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in labels):
+            return "every label needs a name"
+    return ""
+
+
+def scaledown_answer(
+    body: dict[str, Any], seed: int, *, cut: bool = False, second: bool = False
+) -> dict[str, Any]:
+    """Answer a valid body; the content of the response is the JSON of the returned value.
+
+    Args:
+        body: The request.
+        seed: Changes the answer.
+        cut: Whether to cut off a summary, as a token limit does.
+        second: Whether to use the entity format of the second API generation.
+    """
+    name, text = body["model"], str(body["text"])
+    said = reply(text, seed)
+    if name == "summarize":
+        said = said[: len(said) // 2] if cut else said
+        return {"summary": said, "input_chars": len(text), "output_chars": len(said)}
+    chance = crc32(text.encode("utf-8", "replace"), seed & 0xFFFFFFFF)
+    if name == "extract":
+        return {"entities": _entities(body["entities"], text, chance, second=second)}
+    names = [item["name"] for item in body["labels"]]
+    known = [label for label in names if label.lower() in text.lower()]
+    top = known[0] if known else names[chance % len(names)]
+    rest = round(0.2 / (len(names) - 1), 4)
+    scores = {label: 0.8 if label == top else rest for label in names}
+    return {
+        "top_label": top,
+        "scores": scores,
+        "reasoning": said,
+        "labels": [{"name": label, "score": scores[label]} for label in names],
+    }
+
+
+def _entities(
+    wanted: dict[str, Any], text: str, chance: int, *, second: bool
+) -> list[dict[str, Any]]:
+    """Use the longest words of the text as entities of the wanted labels, with positions."""
+    sure = round(0.6 + (chance % 40) / 100, 2)
+    found: list[dict[str, Any]] = []
+    for label, word in zip(wanted, keywords(text, len(wanted)), strict=False):
+        place = re.search(re.escape(word), text, re.IGNORECASE)
+        if place is None:
+            # Lower-casing can change the length of a word, which is then not found.
+            continue
+        # The two API generations have different entity formats.
+        if second:
+            found.append({"type": label, "value": place[0], "score": sure})
+        else:
+            found.append({"type": label, "text": place[0], "confidence": sure,
+                          "start": place.start(), "end": place.end()})  # fmt: skip
+    return found

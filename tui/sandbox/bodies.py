@@ -1,4 +1,4 @@
-"""Response bodies of the endpoints, as OpenAI's API shapes them."""
+"""The response body of a request, for each endpoint."""
 
 from __future__ import annotations
 
@@ -11,38 +11,67 @@ from typing import Any
 
 import msgspec
 
-from . import model, scaledown_answers
-from .fates import Fate
-from .words import Words
+from tui.sandbox import answers
+from tui.sandbox.outcomes import RowOutcome
+from tui.sandbox.rows import Row
 
-Produced = tuple[dict[str, Any], int, int]
+BuiltBody = tuple[dict[str, Any], int, int]
 """A response body, its input tokens and its output tokens."""
 
 
-def text_of(body: dict[str, Any], fate: Fate, words: Words, seed: int) -> tuple[str, int, int]:
-    """Say what the model answers: text, prompt tokens, answer tokens."""
-    if fate is Fate.REFUSED:
-        _, size = model.prompt(body)
-        return model.REFUSAL, model.tokens(size), model.tokens(len(model.REFUSAL))
-    if words.say is not None:
-        _, size = model.prompt(body)
-        return words.say, model.tokens(size), model.tokens(len(words.say))
-    if scaledown_answers.asks(body):
-        value = scaledown_answers.answer(body, seed, cut=fate is Fate.TRUNCATED)
-        said = msgspec.json.encode(value).decode()
-        return said, model.tokens(model.prompt(body)[1]), model.tokens(len(said))
-    said, prompt_tokens = model.answer(body, seed)
-    if fate is Fate.TRUNCATED:
-        said = said[: max(8, len(said) // 2)]
-    return said, prompt_tokens, model.tokens(len(said))
+def answer_text(row: Row) -> tuple[str, int, int]:
+    """The answer of the simulated model: text, prompt tokens, answer tokens."""
+    body, cut = row.body, row.outcome is RowOutcome.TRUNCATED
+    said = answers.REFUSAL if row.outcome is RowOutcome.REFUSED else row.words.say
+    if said is None and not answers.is_scaledown_body(body):
+        said, prompt_tokens = answers.answer(body, row.seed)
+        if cut:
+            said = said[: max(8, len(said) // 2)]
+        return said, prompt_tokens, answers.tokens(len(said))
+    if said is None:
+        said = msgspec.json.encode(answers.scaledown_answer(body, row.seed, cut=cut)).decode()
+    return said, answers.tokens(answers.prompt(body)[1]), answers.tokens(len(said))
 
 
-def chat(
-    body: dict[str, Any], fate: Fate, words: Words, mark: str, when: int, seed: int
-) -> Produced:
+def service_tier(row: Row) -> str:
+    """The tier that a request of OpenAI's form asks for, if it has prices of its own."""
+    asked = row.body.get("service_tier")
+    return asked if asked in ("flex", "priority") else "default"
+
+
+_LEAST_CACHED = 1024
+_CACHED_STEP = 128
+
+
+def cached_tokens(row: Row, prompt_tokens: int) -> int:
+    """Tokens that were in the cache: those of a long prompt with a key, after the first row."""
+    if row.index == 0 or not row.body.get("prompt_cache_key") or prompt_tokens < _LEAST_CACHED:
+        return 0
+    return prompt_tokens // _CACHED_STEP * _CACHED_STEP
+
+
+def cached_prefix(body: dict[str, Any]) -> tuple[int, bool]:
+    """The tokens up to the last `cache_control` of a Messages body, and whether for an hour."""
+    size = marked = 0
+    hour = False
+    turns = body.get("messages")
+    contents = [turn.get("content") for turn in turns if isinstance(turn, dict)] if isinstance(
+        turns, list
+    ) else []  # fmt: skip
+    for content in (body.get("system"), *contents):
+        for block in content if isinstance(content, list) else [content]:
+            text = block.get("text") if isinstance(block, dict) else block
+            size += len(text) if isinstance(text, str) else 0
+            mark = block.get("cache_control") if isinstance(block, dict) else None
+            if isinstance(mark, dict):
+                marked, hour = size, mark.get("ttl") == "1h"
+    return (answers.tokens(marked) if marked else 0), hour
+
+
+def chat(row: Row) -> BuiltBody:
     """Build a `chat.completion`; a refusal has null content, a text in `refusal` and `stop`."""
-    said, prompt_tokens, answer_tokens = text_of(body, fate, words, seed)
-    refused = fate is Fate.REFUSED
+    said, prompt_tokens, answer_tokens = answer_text(row)
+    refused = row.outcome is RowOutcome.REFUSED
     message: dict[str, Any] = {
         "role": "assistant",
         "content": None if refused else said,
@@ -50,43 +79,46 @@ def chat(
         "annotations": [],
     }
     reply = {
-        "id": "chatcmpl-" + mark,
+        "id": "chatcmpl-" + row.mark,
         "object": "chat.completion",
-        "created": when,
-        "model": body.get("model"),
+        "created": row.when,
+        "model": row.body.get("model"),
         "choices": [
             {
                 "index": 0,
                 "message": message,
                 "logprobs": None,
-                "finish_reason": "length" if fate is Fate.TRUNCATED else "stop",
+                "finish_reason": "length" if row.outcome is RowOutcome.TRUNCATED else "stop",
             }
         ],
         "usage": {
             "prompt_tokens": prompt_tokens,
             "completion_tokens": answer_tokens,
             "total_tokens": prompt_tokens + answer_tokens,
-            "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+            "prompt_tokens_details": {
+                "cached_tokens": cached_tokens(row, prompt_tokens),
+                "audio_tokens": 0,
+            },
             "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
         },
-        "service_tier": "default",
+        "service_tier": service_tier(row),
         "system_fingerprint": "fp_sandbox",
     }
     return reply, prompt_tokens, answer_tokens
 
 
-def completion(
-    body: dict[str, Any], fate: Fate, words: Words, mark: str, when: int, seed: int
-) -> Produced:
+def completion(row: Row) -> BuiltBody:
     """Build a `text_completion`; a refusal is an empty text with `content_filter`."""
-    said, prompt_tokens, answer_tokens = text_of(body, fate, words, seed)
-    reason = {Fate.TRUNCATED: "length", Fate.REFUSED: "content_filter"}.get(fate, "stop")
-    text = "" if fate is Fate.REFUSED else said
+    said, prompt_tokens, answer_tokens = answer_text(row)
+    reason = {RowOutcome.TRUNCATED: "length", RowOutcome.REFUSED: "content_filter"}.get(
+        row.outcome, "stop"
+    )
+    text = "" if row.outcome is RowOutcome.REFUSED else said
     reply = {
-        "id": "cmpl-" + mark,
+        "id": "cmpl-" + row.mark,
         "object": "text_completion",
-        "created": when,
-        "model": body.get("model"),
+        "created": row.when,
+        "model": row.body.get("model"),
         "choices": [{"index": 0, "text": text, "logprobs": None, "finish_reason": reason}],
         "usage": {
             "prompt_tokens": prompt_tokens,
@@ -97,29 +129,27 @@ def completion(
     return reply, prompt_tokens, answer_tokens
 
 
-def response(
-    body: dict[str, Any], fate: Fate, words: Words, mark: str, when: int, seed: int
-) -> Produced:
+def response(row: Row) -> BuiltBody:
     """Build a `response`; truncation is `incomplete` with reason `max_output_tokens`."""
-    said, prompt_tokens, answer_tokens = text_of(body, fate, words, seed)
-    cut = fate is Fate.TRUNCATED
+    said, prompt_tokens, answer_tokens = answer_text(row)
+    cut = row.outcome is RowOutcome.TRUNCATED
     part: dict[str, Any] = {"type": "output_text", "text": said, "annotations": [], "logprobs": []}
-    if fate is Fate.REFUSED:
+    if row.outcome is RowOutcome.REFUSED:
         part = {"type": "refusal", "refusal": said}
     reply = {
-        "id": "resp_" + mark,
+        "id": "resp_" + row.mark,
         "object": "response",
-        "created_at": when,
+        "created_at": row.when,
         "status": "incomplete" if cut else "completed",
         "error": None,
         "incomplete_details": {"reason": "max_output_tokens"} if cut else None,
-        "instructions": body.get("instructions"),
-        "max_output_tokens": body.get("max_output_tokens"),
-        "model": body.get("model"),
+        "instructions": row.body.get("instructions"),
+        "max_output_tokens": row.body.get("max_output_tokens"),
+        "model": row.body.get("model"),
         "output": [
             {
                 "type": "message",
-                "id": "msg_" + mark,
+                "id": "msg_" + row.mark,
                 "status": "incomplete" if cut else "completed",
                 "role": "assistant",
                 "content": [part],
@@ -131,9 +161,10 @@ def response(
         "tools": [],
         "top_p": 1.0,
         "metadata": {},
+        "service_tier": service_tier(row),
         "usage": {
             "input_tokens": prompt_tokens,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": cached_tokens(row, prompt_tokens)},
             "output_tokens": answer_tokens,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": prompt_tokens + answer_tokens,
@@ -142,38 +173,34 @@ def response(
     return reply, prompt_tokens, answer_tokens
 
 
-def embeddings(
-    body: dict[str, Any], fate: Fate, words: Words, mark: str, when: int, seed: int
-) -> Produced:
+def embeddings(row: Row) -> BuiltBody:
     """Build an embeddings list: unit vectors, 64 dimensions or `dimensions`."""
-    given = body.get("input")
+    given = row.body.get("input")
     many = isinstance(given, list) and given and not isinstance(given[0], int)
-    texts: list[Any] = list(given) if many else [given]  # type: ignore[arg-type]
-    size = body.get("dimensions")
+    texts: list[Any] = list(given) if many else [given]
+    size = row.body.get("dimensions")
     wide = size if isinstance(size, int) and 0 < size <= 4096 else 64
     data = []
     for index, text in enumerate(texts):
-        numbers = vector(str(text), wide, seed)
+        numbers = vector(str(text), wide, row.seed)
         value: Any = numbers
-        if body.get("encoding_format") == "base64":
+        if row.body.get("encoding_format") == "base64":
             value = base64.b64encode(struct.pack(f"<{wide}f", *numbers)).decode()
         data.append({"object": "embedding", "index": index, "embedding": value})
-    used = sum(model.tokens(len(str(text))) for text in texts)
+    used = sum(answers.tokens(len(str(text))) for text in texts)
     reply = {
         "object": "list",
         "data": data,
-        "model": body.get("model"),
+        "model": row.body.get("model"),
         "usage": {"prompt_tokens": used, "total_tokens": used},
     }
     return reply, used, 0
 
 
-def moderation(
-    body: dict[str, Any], fate: Fate, words: Words, mark: str, when: int, seed: int
-) -> Produced:
+def moderation(row: Row) -> BuiltBody:
     """Build a moderation result; a request with `sandbox:refuse` is flagged."""
-    _, size = model.prompt(body)
-    flagged = fate is Fate.REFUSED
+    _, size = answers.prompt(row.body)
+    flagged = row.outcome is RowOutcome.REFUSED
     names = ("harassment", "hate", "self-harm", "sexual", "violence")
     result = {
         "flagged": flagged,
@@ -182,17 +209,74 @@ def moderation(
             name: 0.9 if flagged and name == "violence" else 0.01 for name in names
         },
     }
-    reply = {"id": "modr-" + mark, "model": body.get("model"), "results": [result]}
-    return reply, model.tokens(size), 0
+    reply = {"id": "modr-" + row.mark, "model": row.body.get("model"), "results": [result]}
+    return reply, answers.tokens(size), 0
 
 
 def vector(text: str, wide: int, seed: int) -> list[float]:
-    """Make the unit vector of a text: the same text and seed give the same vector."""
+    """The unit vector of a text; the same text and seed give the same vector."""
     raw = hashlib.shake_128(f"{seed}:{text}".encode("utf-8", "replace")).digest(wide * 2)
     numbers = [value / 32768 for value in struct.unpack(f"<{wide}h", raw)]
     length = math.sqrt(sum(number * number for number in numbers)) or 1.0
     return [round(number / length, 7) for number in numbers]
 
 
-Maker = Callable[[dict[str, Any], Fate, Words, str, int, int], Produced]
-"""Builds a body from: request body, fate, words, unique mark, Unix time, seed."""
+def message(row: Row) -> BuiltBody:
+    """Build a message; truncation is `max_tokens`, a refusal is `refusal` without content."""
+    said, prompt_tokens, answer_tokens = answer_text(row)
+    content: list[dict[str, Any]] = [{"type": "text", "text": said}]
+    if row.outcome is RowOutcome.REFUSED:
+        content = []
+    elif (
+        isinstance(row.body.get("thinking"), dict) and row.body["thinking"].get("type") == "enabled"
+    ):
+        content.insert(0, {"type": "thinking", "thinking": "A simulated thought.",
+                           "signature": "c2FuZGJveA=="})  # fmt: skip
+    reason = {RowOutcome.TRUNCATED: "max_tokens", RowOutcome.REFUSED: "refusal"}.get(
+        row.outcome, "end_turn"
+    )
+    prefix, hour = cached_prefix(row.body)
+    prefix = min(prefix, prompt_tokens - 1)
+    # The first row of a batch writes the cache, and the others read it.
+    written = prefix if row.index == 0 else 0
+    reply = {
+        "id": "msg_" + row.mark,
+        "type": "message",
+        "role": "assistant",
+        "model": row.body.get("model"),
+        "content": content,
+        "stop_reason": reason,
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": prompt_tokens - prefix,
+            "cache_creation_input_tokens": written,
+            "cache_read_input_tokens": prefix - written,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": 0 if hour else written,
+                "ephemeral_1h_input_tokens": written if hour else 0,
+            },
+            "output_tokens": answer_tokens,
+            "service_tier": "batch",
+        },
+    }
+    return reply, prompt_tokens, answer_tokens
+
+
+BODY_BUILDERS: dict[str, Callable[[Row], BuiltBody]] = {
+    "/v1/chat/completions": chat,
+    "/v1/completions": completion,
+    "/v1/responses": response,
+    "/v1/embeddings": embeddings,
+    "/v1/moderations": moderation,
+    "/v1/messages": message,
+}
+"""The body builder of each endpoint."""
+
+
+def build(row: Row) -> BuiltBody:
+    """Build the response body of a row that succeeded, by its endpoint."""
+    return BODY_BUILDERS[row.url](row)
+
+
+OPENAI = tuple(name for name in BODY_BUILDERS if name != "/v1/messages")
+"""OpenAI's endpoints."""

@@ -1,4 +1,4 @@
-"""The refusal of an HTTP request, before a dialect gives it its own shape."""
+"""An error response, before a façade gives it the format of its provider."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from starlette.responses import JSONResponse, Response
 
 
 class ApiError(Exception):
-    """An HTTP request is answered with an error.
+    """An error response to an HTTP request.
 
     Attributes:
-        status: HTTP status.
+        status: The HTTP status.
         message: What is wrong.
-        param: The parameter at fault.
-        code: A machine-readable word.
+        param: The invalid parameter.
+        code: A machine-readable code.
         kind: OpenAI's `type`.
-        headers: Extra reply headers.
+        headers: Additional response headers.
+        body: The complete error object, if it is already built.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class ApiError(Exception):
         headers: dict[str, str] | None = None,
         body: dict[str, Any] | None = None,
     ) -> None:
-        """Keep the parts; `body` replaces the error object where it is already built."""
+        """Create an error from its parts; see the attributes of the class."""
         super().__init__(message)
         self.status = status
         self.message = message
@@ -42,7 +43,7 @@ class ApiError(Exception):
 
 
 def openai_error(failure: ApiError) -> Response:
-    """Answer as OpenAI does: `{"error": {message, type, param, code}}`."""
+    """Build OpenAI's error response: `{"error": {message, type, param, code}}`."""
     body = failure.body or {
         "error": {
             "message": failure.message,
@@ -55,19 +56,9 @@ def openai_error(failure: ApiError) -> Response:
 
 
 def no_key(given: str) -> ApiError:
-    """Refuse a missing or wrong key."""
+    """The error for a missing or wrong API key."""
     if not given:
         text = "You didn't provide an API key. Send it in an Authorization header."
         return ApiError(401, text)
     shown = given if len(given) < 8 else f"{given[:4]}***{given[-3:]}"
     return ApiError(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
-
-
-def no_file(file_id: str) -> ApiError:
-    """Refuse an unknown file id."""
-    return ApiError(404, f"No such File object: {file_id}", param="id")
-
-
-def no_batch(batch_id: str) -> ApiError:
-    """Refuse an unknown batch id."""
-    return ApiError(404, f"No batch found with id '{batch_id}'.")

@@ -1,4 +1,4 @@
-"""Reads a request body with its rows inside, as a stream, into a file of lines."""
+"""Parses a streamed create body that contains the rows, and writes the rows to a JSONL file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from .failures import ApiError
-from .wire import in_thread
+from tui.sandbox.app import in_thread
+from tui.sandbox.errors import ApiError
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = re.compile(r'[ \t\r\n]*"((?:[^"\\]|\\.)*)"[ \t\r\n]*:')
@@ -21,19 +21,19 @@ _PIECE = 1 << 19
 _decode = json.JSONDecoder(strict=False).raw_decode
 
 
-class InlineReader:
-    """Takes `{..., "requests": [row, row, ...], ...}` apart while it arrives.
+class InlineParser:
+    """An incremental parser for `{..., "requests": [row, row, ...], ...}`.
 
-    Memory holds about one row and one piece of the body.
+    Holds about one row and one piece of the body in memory.
 
     Attributes:
-        fields: The other keys of the object.
-        order: All keys in the order in which they came.
-        rows: Rows written so far.
+        fields: The other keys of the object and their values.
+        order: All keys, in order.
+        rows: The number of rows written so far.
     """
 
     def __init__(self, target: BinaryIO, accept: Callable[[int, Any], None]) -> None:
-        """Write rows to `target`, one JSON line each, after `accept(index, row)` let them pass."""
+        """Write rows to `target`, one JSON line each, after `accept(index, row)` checked them."""
         self._target = target
         self._accept = accept
         self._text = ""
@@ -46,24 +46,24 @@ class InlineReader:
         self.rows = 0
 
     def feed(self, piece: bytes, *, last: bool = False) -> None:
-        """Take the next piece of the body.
+        """Parse the next piece of the body.
 
         Raises:
-            ApiError: The body is not such an object (400).
+            ApiError: The body is not such an object, or `accept` rejected a row (400).
         """
         try:
             self._text = self._text[self._place :] + self._bytes.decode(piece, last)
         except UnicodeDecodeError as problem:
-            raise _broken() from problem
+            raise _invalid_json() from problem
         self._place = 0
-        # A long row is tried again only when twice as much of it is there.
+        # A long row is parsed again only when twice as much of it has arrived.
         if len(self._text) < self._needed and not last:
             return
         while self._step(last):
             pass
         self._needed = 2 * (len(self._text) - self._place)
         if last and self._step != self._end:
-            raise _broken()
+            raise _invalid_json()
 
     def _open(self, last: bool) -> bool:
         if not self._take("{"):
@@ -81,7 +81,7 @@ class InlineReader:
         found = _KEY.match(self._text, self._place)
         if found is None:
             if self._peek() not in ("", '"'):
-                raise _broken()
+                raise _invalid_json()
             return False
         self._place = found.end()
         name = json.loads(f'"{found[1]}"')
@@ -127,7 +127,7 @@ class InlineReader:
 
     def _end(self, last: bool) -> bool:
         if self._peek():
-            raise _broken()
+            raise _invalid_json()
         return False
 
     def _json(self, last: bool) -> tuple[Any] | None:
@@ -136,13 +136,13 @@ class InlineReader:
             value, end = _decode(self._text, start)
         except (json.JSONDecodeError, RecursionError) as problem:
             if last:
-                raise _broken() from problem
+                raise _invalid_json() from problem
             return None
         sign = self._text[end : end + 1]
         if sign not in _AFTER:
-            # A number may go on in the next piece: `0` and `.5`.
+            # A number may continue in the next piece: `0` and `.5`.
             if last or (sign and not isinstance(value, (int, float))):
-                raise _broken()
+                raise _invalid_json()
             return None
         self._place = end
         return (value,)
@@ -159,35 +159,35 @@ class InlineReader:
     def _take(self, sign: str) -> bool:
         found = self._peek()
         if found not in ("", sign):
-            raise _broken()
+            raise _invalid_json()
         self._place += len(found)
         return bool(found)
 
 
-async def read_inline(
-    stream: AsyncIterator[bytes], path: Path, accept: Callable[[int, Any], None], most: int = 0
-) -> InlineReader:
-    """Read a body into the file `path`; parsing and writing run in a thread.
+async def parse_inline(
+    stream: AsyncIterator[bytes], path: Path, accept: Callable[[int, Any], None], max_bytes: int = 0
+) -> InlineParser:
+    """Read a body and write its rows to `path`; parsing and writing run in a thread.
 
     Args:
         stream: The pieces of the body.
         path: The file that gets one line per row.
-        accept: Judges each row and may raise.
-        most: Bytes that are taken; 0 is no limit.
+        accept: Checks each row and may raise.
+        max_bytes: The largest body in bytes; 0 means no limit.
 
     Raises:
-        ApiError: The body is malformed (400) or larger than `most` (413).
+        ApiError: The body is malformed (400) or larger than `max_bytes` (413).
     """
     with path.open("wb") as target:
-        reader = InlineReader(target, accept)
+        reader = InlineParser(target, accept)
         kept: list[bytes] = []
         size = whole = 0
         async for piece in stream:
             kept.append(piece)
             size += len(piece)
             whole += len(piece)
-            if most and whole > most:
-                raise ApiError(413, f"The request is larger than {most // 1_000_000} MB.")
+            if max_bytes and whole > max_bytes:
+                raise ApiError(413, f"The request is larger than {max_bytes // 1_000_000} MB.")
             if size >= _PIECE:
                 await in_thread(reader.feed, b"".join(kept))
                 kept.clear()
@@ -200,5 +200,5 @@ async def read_inline(
     return reader
 
 
-def _broken() -> ApiError:
+def _invalid_json() -> ApiError:
     return ApiError(400, "The request body is not valid JSON.")

@@ -1,4 +1,4 @@
-"""What a sandbox can be told when it starts."""
+"""The settings of a sandbox: which provider it imitates, how fast, and which faults it has."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ LIKES = (
     "anthropic",
     "doubleword",
     "doubleword-old",
+    "gemini",
     "groq",
     "melious",
     "mistral",
@@ -20,11 +21,12 @@ LIKES = (
     "scaledown-2",
     "tensorzero",
     "together",
+    "xai",
 )
-"""The profiles whose wire behaviour can be spoken."""
+"""The profiles that can be simulated."""
 
 ROUTES = ("upload", "create", "retrieve", "list", "cancel", "content", "content-half", "delete")
-"""Route names whose answer can be lost; `content-half` breaks off inside the body."""
+"""The routes whose response can be dropped; `content-half` drops it inside the body."""
 
 QUIRKS = (
     "404-after-create",
@@ -34,8 +36,9 @@ QUIRKS = (
     "503-output",
     "503-no-route",
     "502-all-failed",
+    "queue-full",
 )
-"""Faults of one dialect that are switched on by hand; see the module of the dialect."""
+"""Faults of single dialects that can be enabled; see the module of the dialect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,22 @@ class SandboxOptions:
     """The settings of one sandbox.
 
     Attributes:
-        home: Folder for the state; `None` is a temporary folder that goes when the app stops.
-        like: Whose wire behaviour is spoken, one of `LIKES`.
+        home: Folder for the state; `None` uses a temporary folder that is removed on exit.
+        like: The simulated profile, one of `LIKES`.
         rows_per_second: Speed of each batch; 0 finishes a batch before its first retrieve.
-        key: The API key that is asked for; `None` takes any key and none.
-        fail_rate: Share of rows, 0 to 1, that fail without a fault word.
-        seed: Changes answers, order and the rows that `fail_rate` picks.
+        key: The required API key; `None` accepts any key or none.
+        fail_rate: Fraction of rows, 0 to 1, that fail without a fault word.
+        seed: Changes the answers, the order and which rows fail by `fail_rate`.
         lose_answer: Names from `ROUTES`: the route acts, then the connection is dropped.
-            `name:N` loses only the first N answers.
+            `name:N` drops only the first N responses.
         quirks: Names from `QUIRKS`; `name:N` acts only the first N times.
-        window_seconds: Seconds until a batch expires; `None` takes the asked window.
-        clock: Gives the Unix time in seconds; progress is derived from it.
+        window_seconds: Seconds until a batch expires; `None` uses the requested window.
+        late_file: Seconds after the end of a batch until it names its result files.
+        stale_list: The list shows every batch as it was when it was created.
+        signed_results: Results are a redirect to a signed address of another origin, which
+            refuses a request with a key.
+        unknown_word: The status of ended batches, in place of the usual word.
+        clock: Returns Unix seconds; the progress of batches is derived from it.
     """
 
     home: Path | None = None
@@ -65,44 +73,50 @@ class SandboxOptions:
     lose_answer: tuple[str, ...] = ()
     quirks: tuple[str, ...] = ()
     window_seconds: float | None = None
+    late_file: float = 0.0
+    stale_list: bool = False
+    signed_results: bool = False
+    unknown_word: str = ""
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
-        """Check the values.
+        """Validate the values.
 
         Raises:
-            ValueError: A value is out of its range; the message names the range.
+            ValueError: A value is not allowed; the message says which are.
         """
         if self.like not in LIKES:
             raise ValueError(f"unknown profile {self.like!r}; choose from {', '.join(LIKES)}")
         if self.rows_per_second < 0:
             raise ValueError("rows per second must be 0 or more")
+        if self.late_file < 0:
+            raise ValueError("the seconds until a file is named must be 0 or more")
         if not 0 <= self.fail_rate <= 1:
-            raise ValueError("the fail rate must lie between 0 and 1")
+            raise ValueError("fail rate must be between 0 and 1")
         _check_names("route", self.lose_answer, ROUTES)
         _check_names("quirk", self.quirks, QUIRKS)
 
 
-class Charges:
-    """Fault names that are spent by use: `name` for ever, `name:3` three times."""
+class FaultBudget:
+    """How often each fault still acts: `name` forever, `name:3` three times."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        """Read the names with their optional counts."""
+        """Parse the names and their optional counts."""
         self._left: dict[str, int | None] = {}
         for entry in names:
             name, _, count = entry.partition(":")
             self._left[name] = int(count) if count else None
 
     def __contains__(self, name: str) -> bool:
-        """Whether the fault was asked for at all."""
+        """Whether the fault was enabled."""
         return name in self._left
 
     def count(self, name: str) -> int | None:
-        """How often a fault still acts; `None` is for ever."""
+        """How often a fault still acts; `None` means forever."""
         return self._left.get(name)
 
-    def spend(self, name: str) -> bool:
-        """Use the fault once and say whether it acts now."""
+    def use(self, name: str) -> bool:
+        """Count one use and return whether the fault acts now."""
         if name not in self._left:
             return False
         left = self._left[name]
@@ -118,4 +132,4 @@ def _check_names(kind: str, names: tuple[str, ...], known: tuple[str, ...]) -> N
         if name not in known:
             raise ValueError(f"unknown {kind} {name!r}; choose from {', '.join(known)}")
         if colon and not count.isdigit():
-            raise ValueError(f"{entry!r}: the part after the colon must be a whole number")
+            raise ValueError(f"{entry!r}: the count after the colon must be a whole number")

@@ -1,4 +1,4 @@
-"""The compact stored form of a batch: one record per row, in the order in which rows finish."""
+"""The stored plan of a batch: one record per row, in the order in which rows finish."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _COLUMNS = (
     ("length", "I"),
     ("failed", "I"),
     ("index", "I"),
-    ("fate", "B"),
+    ("outcome", "B"),
 )
+TOTALS = ("out_end", "err_end", "unrun_end", "tokens_in", "tokens_out", "failed")
+"""The columns that are running totals."""
 _HEAD = 16
 
 
@@ -29,45 +31,36 @@ class PlanWriter:
     """Collects the records of a plan and writes them column by column."""
 
     def __init__(self) -> None:
-        """Start without records."""
+        """Create an empty plan."""
         self._columns: dict[str, array[Any]] = {name: array(code) for name, code in _COLUMNS}
-        self._last = dict.fromkeys(
-            ("out_end", "err_end", "unrun_end", "tokens_in", "tokens_out", "failed"), 0
-        )
+        self._last = dict.fromkeys(TOTALS, 0)
 
     def add(
-        self,
-        *,
-        finish: float,
-        offset: int,
-        length: int,
-        index: int,
-        fate: int,
-        out_bytes: int = 0,
-        err_bytes: int = 0,
-        unrun_bytes: int = 0,
-        tokens_in: int = 0,
-        tokens_out: int = 0,
-        failed: bool = False,
+        self, *, finish: float, offset: int, length: int, index: int, outcome: int, **sizes: int
     ) -> None:
-        """Append one record; `finish` (seconds after the create) must not go down."""
+        """Append one record.
+
+        Args:
+            finish: Seconds after the create; must not decrease.
+            offset: Position of the row in the input, in bytes.
+            length: Its length in bytes.
+            index: Its number in the input.
+            outcome: Its outcome.
+            sizes: What the row adds to each column of `TOTALS`; 0 where it is not named.
+        """
         columns, last = self._columns, self._last
-        last["out_end"] += out_bytes
-        last["err_end"] += err_bytes
-        last["unrun_end"] += unrun_bytes
-        last["tokens_in"] += tokens_in
-        last["tokens_out"] += tokens_out
-        last["failed"] += failed
         columns["finish"].append(finish)
         columns["offset"].append(offset)
         columns["length"].append(length)
         columns["index"].append(index)
-        columns["fate"].append(fate)
+        columns["outcome"].append(outcome)
+        for name, size in sizes.items():
+            last[name] += size
         for name, value in last.items():
             columns[name].append(value)
 
     def save(self, path: Path) -> None:
-        """Write the plan to `path` in one step, mode 0600."""
+        """Write the plan to `path` atomically, with mode 0600."""
         count = len(self._columns["finish"])
         draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -78,16 +71,16 @@ class PlanWriter:
 
 
 class Plan:
-    """A stored plan, mapped into memory; columns are read in place.
+    """A memory-mapped plan.
 
-    Every `..._end`, `tokens_...` and `failed` column is a running total that includes its row.
+    The `..._end`, `tokens_...` and `failed` columns are running totals that include their row.
     """
 
     def __init__(self, path: Path) -> None:
         """Map the plan at `path`.
 
         Raises:
-            FileNotFoundError: There is no plan.
+            FileNotFoundError: The file does not exist.
         """
         with path.open("rb") as file:
             view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -102,22 +95,30 @@ class Plan:
         self.offset = columns["offset"]
         self.length = columns["length"]
         self.index = columns["index"]
-        self.fate = columns["fate"]
+        self.outcome = columns["outcome"]
         self._totals = columns
         infinite = bisect_left(self.finish, float("inf"))
         self.runnable = infinite
-        """How many rows ever run; the rest never do."""
+        """The number of rows that ever run."""
         self.end = self.finish[infinite - 1] if infinite else None
-        """Seconds after the create at which the last row finishes; `None` when no row runs."""
+        """Seconds from the create until the last row finishes; `None` if no row runs."""
 
     def done(self, seconds: float) -> int:
-        """How many rows have finished `seconds` after the create."""
+        """The number of rows that have finished `seconds` after the create."""
         return min(bisect_right(self.finish, seconds), self.runnable)
 
     def total(self, column: str, count: int) -> int:
-        """Running total of a column over the first `count` records."""
+        """The total of a column over the first `count` records."""
         return int(self._totals[column][count - 1]) if count else 0
 
+    def tokens(self, count: int) -> tuple[int, int]:
+        """Input and output tokens of the first `count` records."""
+        return self.total("tokens_in", count), self.total("tokens_out", count)
+
+    def read(self, handle: int, place: int) -> bytes:
+        """Read the input line of a record; `handle` is the open input file."""
+        return os.pread(handle, self.length[place], self.offset[place])
+
     def find(self, column: str, place: int) -> int:
-        """Index of the first record whose running total is above `place`."""
+        """The index of the first record whose running total exceeds `place`."""
         return bisect_right(self._totals[column], place)

@@ -1,4 +1,4 @@
-"""Reads an input file once, checks it and decides what becomes of every row, and when."""
+"""Validates an input file and plans the outcome and finish time of every row, in one pass."""
 
 from __future__ import annotations
 
@@ -13,29 +13,23 @@ from zlib import crc32
 
 import msgspec
 
-from . import fates, words
-from .fates import Fate
-from .planfile import PlanWriter
-from .shape import Row, Shape, mark
-from .state import State, StoredBatch
-from .timeline import stage
+from tui.sandbox import outcomes
+from tui.sandbox.outcomes import RowOutcome
+from tui.sandbox.plan_file import PlanWriter
+from tui.sandbox.rows import Row, RowFormat
+from tui.sandbox.state import State, StoredBatch, stage_seconds
 
 _WINDOW = 512
 _WINDOW_BYTES = 2_000_000
-_SLOW_SECONDS = 10.0
-_SHOWN_PROBLEMS = 50
+_MAX_PROBLEMS = 50
 _decode = msgspec.json.Decoder().decode
 
 
 @dataclass(slots=True)
 class _Line:
-    index: int
+    row: Row
     offset: int
-    raw: bytes
-    custom_id: str
-    url: str
-    body: Any
-    words: words.Words
+    length: int
 
 
 @dataclass(slots=True)
@@ -43,10 +37,10 @@ class Planned:
     """The result of planning.
 
     Attributes:
-        problems: Why the file is refused, `{code, message, param, line}` each; empty is good.
-        rows: Lines read.
+        problems: Why the file is rejected, each `{code, message, param, line}`; empty if valid.
+        rows: The number of lines read.
         model: The model of the first row that names one.
-        writer: The records of a good file.
+        writer: The records of a valid file.
     """
 
     problems: list[dict[str, Any]] = field(default_factory=list)
@@ -54,58 +48,67 @@ class Planned:
     model: str | None = None
     writer: PlanWriter = field(default_factory=PlanWriter)
 
+    def add_problem(
+        self, code: str, message: str, param: str | None = None, line: int | None = None
+    ) -> None:
+        """Record a problem, if there are not too many already."""
+        if len(self.problems) < _MAX_PROBLEMS:
+            problem = {"code": code, "message": message, "param": param, "line": line}
+            self.problems.append(problem)
+
 
 def plan(
-    source: Path, batch: StoredBatch, shape: Shape, state: State, fail_rate: float = 0.0
+    source: Path, batch: StoredBatch, row_format: RowFormat, state: State, fail_rate: float = 0.0
 ) -> Planned:
-    """Check an input file and plan its rows.
+    """Validate an input file and plan its rows.
 
-    Runs in a thread; holds the input a window of at most 512 lines at a time, plus its custom ids.
+    Runs in a thread. Holds at most 512 lines of the input in memory, plus all custom ids.
 
     Args:
         source: The input, one JSON object per line.
-        batch: The batch that will run it.
-        shape: The row rules of the dialect.
+        batch: The batch.
+        row_format: The row format of the dialect.
         state: Remembers the sent custom ids for `sandbox:flaky`.
-        fail_rate: Share of rows that fail without a word.
+        fail_rate: Fraction of rows that fail without a fault word.
     """
     planned = Planned()
     seen: set[str] = set()
-    schedule = _Schedule(batch, shape, planned.writer)
+    schedule = _Schedule(batch, row_format, planned.writer)
     chance = random.Random(f"{batch.seed}:{batch.number}")
     for window in _windows(source):
         lines = []
         for index, offset, raw in window:
             planned.rows += 1
-            if planned.rows > shape.max_rows:
-                text = f"The batch has more than {shape.max_rows:,} requests."
-                _refuse(planned, "too_many_tasks", text, None, index + 1)
+            if planned.rows > row_format.max_rows:
+                text = f"The batch has more than {row_format.max_rows:,} requests."
+                planned.add_problem("too_many_tasks", text, None, index + 1)
                 break
-            line = _read(raw, index, offset, batch, shape, seen, planned)
+            line = _parse_line(raw, index, offset, batch, row_format, seen, planned)
             if line is not None:
                 lines.append(line)
-                if planned.model is None and isinstance(line.body, dict):
-                    planned.model = line.body.get("model")
+                if planned.model is None and isinstance(line.row.body, dict):
+                    planned.model = line.row.body.get("model")
         if planned.problems:
-            if planned.rows > shape.max_rows or len(planned.problems) >= _SHOWN_PROBLEMS:
+            if planned.rows > row_format.max_rows or len(planned.problems) >= _MAX_PROBLEMS:
                 break
             continue
-        flaky = [line.custom_id for line in lines if line.words.flaky]
+        flaky = [line.row.custom_id for line in lines if line.row.words.flaky]
         first = state.first_sends(flaky, batch.id) if flaky else set()
         _shuffle(lines, chance)
         for line in lines:
-            fate = fates.decide(
-                line.words,
-                first_send=line.custom_id in first,
-                chance=crc32(f"{batch.seed}:{batch.number}:{line.custom_id}".encode()),
+            row = line.row
+            row.outcome = outcomes.decide(
+                row.words,
+                first_send=row.custom_id in first,
+                chance=crc32(f"{batch.seed}:{batch.number}:{row.custom_id}".encode()),
                 fail_rate=fail_rate,
-                valid=not shape.fault(line.url, line.body, batch.extra),
+                valid=not row_format.fault(row.url, row.body, batch.extra),
             )
-            schedule.take(line, fate)
-        # Lets other threads of this process (a user interface) have the interpreter.
+            schedule.add(line)
+        # Releases the interpreter to other threads of this process, such as the dashboard.
         time.sleep(0.0005)
     if not planned.rows:
-        _refuse(planned, "empty_file", "The input file is empty.", None, None)
+        planned.add_problem("empty_file", "The input file is empty.")
     if planned.problems:
         state.forget_sends(batch.id)
     else:
@@ -114,75 +117,74 @@ def plan(
 
 
 class _Schedule:
-    """Gives rows their finish times and writes their records in that order."""
+    """Assigns finish times to rows and writes their records in that order."""
 
-    def __init__(self, batch: StoredBatch, shape: Shape, writer: PlanWriter) -> None:
+    def __init__(self, batch: StoredBatch, row_format: RowFormat, writer: PlanWriter) -> None:
         self._batch = batch
-        self._shape = shape
+        self._row_format = row_format
         self._writer = writer
-        self._start = stage(batch.rate)
+        self._start = stage_seconds(batch.rate)
         self._place = 0
-        self._slow: list[tuple[float, int, _Line, Fate]] = []
+        self._slow: list[tuple[float, int, _Line]] = []
         self._never: list[_Line] = []
 
-    def take(self, line: _Line, fate: Fate) -> None:
-        """Place the next row."""
-        if fate is Fate.NEVER and not self._shape.never_fails:
+    def add(self, line: _Line) -> None:
+        """Schedule the next row."""
+        if line.row.outcome is RowOutcome.NEVER and not self._row_format.unrun_rows_fail:
             self._never.append(line)
             return
         self._place += 1
         rate = self._batch.rate
         finish = self._start + (self._place / rate if rate else 0.0)
-        if line.words.slow:
-            extra = max(_SLOW_SECONDS, 10 / rate if rate else 0.0)
-            heapq.heappush(self._slow, (finish + extra, line.index, line, fate))
+        if line.row.words.slow:
+            extra = max(outcomes.SLOW_SECONDS, 10 / rate if rate else 0.0)
+            heapq.heappush(self._slow, (finish + extra, line.row.index, line))
             return
         self._release(finish)
-        self._write(line, fate, finish)
+        self._write(line, finish)
 
     def finish(self) -> None:
-        """Write the rows that are still held: the slow ones, then those that never run."""
+        """Write the remaining rows: the slow ones, then those that never run."""
         self._release(float("inf"))
         for line in self._never:
-            self._write(line, Fate.NEVER, float("inf"))
+            self._write(line, float("inf"))
 
     def _release(self, until: float) -> None:
         while self._slow and self._slow[0][0] <= until:
-            finish, _, line, fate = heapq.heappop(self._slow)
-            self._write(line, fate, finish)
+            finish, _, line = heapq.heappop(self._slow)
+            self._write(line, finish)
 
-    def _write(self, line: _Line, fate: Fate, finish: float) -> None:
-        own = mark(self._batch.id, line.index)
-        unrun = len(self._shape.unrun(line.custom_id, own, "expired")) + 1
-        if finish == float("inf"):
-            self._writer.add(
-                finish=finish, offset=line.offset, length=len(line.raw), index=line.index,
-                fate=fate, unrun_bytes=unrun,
-            )  # fmt: skip
-            return
-        when = int(self._batch.created + finish)
-        made = self._shape.render(
-            Row(line.custom_id, line.url, line.body, line.index, fate, line.words, own, when,
-                self._batch.seed, self._batch.extra)
-        )  # fmt: skip
-        size = len(made.line) + 1 if made.line else 0
+    def _write(self, line: _Line, finish: float) -> None:
+        row = line.row
+        not_run = len(self._row_format.not_run(row.custom_id, row.mark, "expired")) + 1
+        sizes = {"unrun_end": not_run}
+        if finish != float("inf"):
+            row.when = int(self._batch.created + finish)
+            sizes |= rendered_sizes(row, self._row_format)
         self._writer.add(
             finish=finish,
             offset=line.offset,
-            length=len(line.raw),
-            index=line.index,
-            fate=fate,
-            out_bytes=0 if made.in_errors else size,
-            err_bytes=size if made.in_errors else 0,
-            unrun_bytes=unrun,
-            tokens_in=made.tokens_in,
-            tokens_out=made.tokens_out,
-            failed=fate not in fates.GOOD,
+            length=line.length,
+            index=row.index,
+            outcome=row.outcome,
+            **sizes,
         )
 
 
+def rendered_sizes(row: Row, row_format: RowFormat) -> dict[str, int]:
+    """What a row that ran adds to the running totals of a plan."""
+    made = row_format.render(row)
+    size = len(made.line) + 1 if made.line else 0
+    return {
+        "err_end" if made.in_errors else "out_end": size,
+        "tokens_in": made.tokens_in,
+        "tokens_out": made.tokens_out,
+        "failed": not row.succeeded,
+    }
+
+
 def _windows(source: Path) -> Iterator[list[tuple[int, int, bytes]]]:
-    """Yield `(index, offset, line)` in lists; line ends and trailing blank lines are left out."""
+    """Yield lists of `(index, offset, line)`, without line ends and trailing blank lines."""
     window: list[tuple[int, int, bytes]] = []
     blanks: list[tuple[int, int, bytes]] = []
     offset = size = 0
@@ -204,8 +206,8 @@ def _windows(source: Path) -> Iterator[list[tuple[int, int, bytes]]]:
         yield window
 
 
-def _read(
-    raw: bytes, index: int, offset: int, batch: StoredBatch, shape: Shape, seen: set[str],
+def _parse_line(
+    raw: bytes, index: int, offset: int, batch: StoredBatch, row_format: RowFormat, seen: set[str],
     planned: Planned,
 ) -> _Line | None:  # fmt: skip
     try:
@@ -214,38 +216,31 @@ def _read(
         entry = None
     if not isinstance(entry, dict):
         text = "This line is not parseable as valid JSON."
-        _refuse(planned, "invalid_json_line", text, None, index + 1)
+        planned.add_problem("invalid_json_line", text, None, index + 1)
         return None
-    custom_id = entry.get("custom_id")
+    custom_id = row_format.id_of(entry)
     if not isinstance(custom_id, str) or not custom_id:
         text = "Missing required parameter: 'custom_id'."
-        _refuse(planned, "missing_required_parameter", text, "custom_id", index + 1)
+        planned.add_problem("missing_required_parameter", text, "custom_id", index + 1)
         return None
-    if shape.unique_ids:
+    if row_format.unique_ids:
         if custom_id in seen:
             text = (
                 "The custom_id for this request is a duplicate of another request. The custom_id "
                 "parameter must be unique for each request in a batch."
             )
-            _refuse(planned, "duplicate_custom_id", text, "custom_id", index + 1)
+            planned.add_problem("duplicate_custom_id", text, "custom_id", index + 1)
             return None
         seen.add(custom_id)
-    problem = shape.check(entry, batch.endpoint)
+    problem = row_format.check(entry, batch.endpoint)
     if problem is not None:
-        _refuse(planned, problem.code, problem.message, problem.param, index + 1)
+        planned.add_problem(problem.code, problem.message, problem.param, index + 1)
         return None
-    body = entry.get(shape.body_key)
-    url = str(entry.get("url") or batch.endpoint)
-    return _Line(index, offset, raw, custom_id, url, body, words.read_line(raw, body))
-
-
-def _refuse(planned: Planned, code: str, message: str, param: str | None, line: int | None) -> None:
-    if len(planned.problems) < _SHOWN_PROBLEMS:
-        planned.problems.append({"code": code, "message": message, "param": param, "line": line})
+    return _Line(row_format.row(entry, raw, index, batch), offset, len(raw))
 
 
 def _shuffle(lines: list[_Line], chance: random.Random) -> None:
-    before = [line.index for line in lines]
+    before = [line.row.index for line in lines]
     chance.shuffle(lines)
-    if len(lines) > 1 and [line.index for line in lines] == before:
+    if len(lines) > 1 and [line.row.index for line in lines] == before:
         lines.reverse()

@@ -1,39 +1,43 @@
-"""Runs a sandbox on a port until it is told to stop."""
+"""Serves a sandbox on a port, or on a socket in a thread of this process."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import socket
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
-from .app import create_app
-from .options import SandboxOptions
+from tui.sandbox.app import create_app
+from tui.sandbox.backend import claimed_folder, release_folder
+from tui.sandbox.options import SandboxOptions
 
 _BACKLOG = 512
 _GRACE_SECONDS = 2
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that says when it accepts connections and ends quietly on a signal."""
+    """A uvicorn server that reports when it accepts connections and exits quietly on a signal."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        """Keep what is called once connections are accepted."""
+        """Create a server that calls `ready` once it accepts connections."""
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
+        """Start, then call `ready`."""
         await super().startup(sockets)
         if self.started:
             self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End on SIGINT and SIGTERM without raising them again afterwards."""
+        """Exit on SIGINT and SIGTERM without raising them again afterwards."""
         names = (signal.SIGINT, signal.SIGTERM)
         try:
             before = {name: signal.signal(name, self.handle_exit) for name in names}
@@ -48,13 +52,13 @@ class Server(uvicorn.Server):
 
 
 def configure(options: SandboxOptions, where: str = "") -> uvicorn.Config:
-    """Configure uvicorn to serve a sandbox without log lines.
+    """Configure uvicorn to serve a sandbox without logging.
 
     Args:
         options: The settings of the sandbox.
         where: Path of a Unix domain socket, for uvicorn's messages.
     """
-    # It warns about broken uploads, which would land on a screen of this process.
+    # It warns about broken uploads, which would be printed over the dashboard.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     return uvicorn.Config(
         create_app(options),
@@ -71,13 +75,13 @@ def configure(options: SandboxOptions, where: str = "") -> uvicorn.Config:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Listen on an address; port 0 is any.
+    """Listen on an address; port 0 selects a free port.
 
     Raises:
         OSError: The address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Without the protocol asyncio does not turn off Nagle's algorithm: 40 ms for each answer.
+    # asyncio disables Nagle's algorithm (40 ms per response) only if the protocol is given.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -96,7 +100,7 @@ def address(sock: socket.socket) -> str:
 
 
 def announce_on_stdout(text: str) -> None:
-    """Print a line at once."""
+    """Print a line and flush."""
     print(text, flush=True)
 
 
@@ -106,13 +110,13 @@ def serve(
     port: int = 0,
     announce: Callable[[str], None] = announce_on_stdout,
 ) -> None:
-    """Serve a sandbox until SIGINT or SIGTERM; returns then.
+    """Serve a sandbox until SIGINT or SIGTERM.
 
     Args:
         options: The settings of the sandbox.
         host: Address to listen on.
-        port: Port to listen on; 0 is any.
-        announce: Gets the address, such as `http://127.0.0.1:8080`, once connections are taken.
+        port: Port to listen on; 0 selects a free port.
+        announce: Called with the address, such as `http://127.0.0.1:8080`, once it is ready.
 
     Raises:
         OSError: The address cannot be used.
@@ -120,3 +124,77 @@ def serve(
     with listen(host, port) as sock:
         server = Server(configure(options or SandboxOptions()), lambda: announce(address(sock)))
         server.run(sockets=[sock])
+
+
+_START_SECONDS = 20.0
+_MAX_PATH = 100
+
+
+class LocalSandbox:
+    """A sandbox in a daemon thread of this process.
+
+    Attributes:
+        uds: The socket, for `httpx.AsyncHTTPTransport(uds=str(uds))`; `None` on a loopback port.
+        base_url: `http://sandbox/v1` on a socket, otherwise `http://127.0.0.1:PORT/v1`.
+    """
+
+    def __init__(self, sock: socket.socket, folder: Path | None, options: SandboxOptions) -> None:
+        """Use `start` instead."""
+        self.uds = folder / "s" if folder else None
+        self.base_url = "http://sandbox/v1" if folder else f"{address(sock)}/v1"
+        self._socket = sock
+        # Also runs when the process ends without stop().
+        self._cleanup = weakref.finalize(self, _remove, folder)
+        self._ready = threading.Event()
+        self._server = Server(configure(options, str(self.uds or "")), self._ready.set)
+        self._thread = threading.Thread(target=self._run, name="batchdeck-sandbox", daemon=True)
+
+    @classmethod
+    def start(cls, options: SandboxOptions | None = None) -> LocalSandbox:
+        """Start a sandbox and block until it accepts connections.
+
+        Raises:
+            OSError: No socket could be opened.
+            RuntimeError: The server did not start in time.
+        """
+        folder = _socket_folder()
+        if folder is None:
+            sock = listen("127.0.0.1", 0)
+        else:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.bind(str(folder / "s"))
+            sock.listen(512)
+        sandbox = cls(sock, folder, options or SandboxOptions())
+        sandbox._thread.start()
+        if not sandbox._ready.wait(_START_SECONDS):
+            sandbox.stop()
+            raise RuntimeError("the local sandbox did not start")
+        return sandbox
+
+    def stop(self) -> None:
+        """Stop serving and remove the socket; safe to call twice."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(_START_SECONDS)
+        self._socket.close()
+        self._cleanup()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+def _remove(folder: Path | None) -> None:
+    if folder is not None:
+        release_folder(folder)
+
+
+def _socket_folder() -> Path | None:
+    if not hasattr(socket, "AF_UNIX"):
+        return None
+    # A socket path is limited to about 100 bytes, which a deep TMPDIR can exceed.
+    for parent in (None, "/tmp"):
+        folder = claimed_folder("bd-", parent)
+        if len(str(folder)) < _MAX_PATH - 2:
+            return folder
+        release_folder(folder)
+    return None

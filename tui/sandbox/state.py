@@ -1,4 +1,4 @@
-"""What a sandbox remembers: files, batches and the custom ids that were sent."""
+"""What a sandbox stores, its files and batches, and the progress that follows from the clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,59 @@ from typing import Any
 
 import msgspec
 
-from .timeline import Course
+from tui.sandbox.plan_file import Plan
+
+STAGE_SECONDS = 0.5
+"""Duration of validating, finalizing and cancelling; 0 at rate 0."""
+TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
+"""The statuses of ended batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """The state of a batch at one moment.
+
+    Attributes:
+        status: The normalised status.
+        total: Rows; 0 while validating.
+        done: Rows that ran, succeeded or failed: the first `done` records of the plan.
+        failed: Rows of `done` that failed.
+        not_run: Rows that will never run, once the batch has ended; 0 before.
+        moments: Unix times by name: in_progress_at, finalizing_at, completed_at and so on.
+    """
+
+    status: str
+    total: int
+    done: int
+    failed: int
+    not_run: int
+    moments: dict[str, float]
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is terminal."""
+        return self.status in TERMINAL
+
+    @property
+    def succeeded(self) -> int:
+        """Rows that succeeded."""
+        return self.done - self.failed
+
+    @property
+    def unsuccessful(self) -> int:
+        """Rows that failed, or never ran because the batch expired."""
+        return self.failed + (self.not_run if self.status == "expired" else 0)
+
+    @property
+    def ended_at(self) -> float | None:
+        """Unix time of the end; `None` before."""
+        return max(self.moments.values()) if self.ended else None
+
+
+def stage_seconds(rate: float) -> float:
+    """Seconds of each stage before and after the rows run."""
+    return STAGE_SECONDS if rate else 0.0
+
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
@@ -49,14 +101,14 @@ class StoredFile:
 
 @dataclass(slots=True)
 class StoredBatch:
-    """A batch as it was created; its progress is derived, not stored.
+    """A batch as created; its progress is derived from the clock, not stored.
 
     Attributes:
-        seconds: Length of the window.
-        problems: Why the input was refused: `{code, message, param, line}` each; empty is good.
+        seconds: Length of the completion window.
+        problems: Why the input was rejected, each `{code, message, param, line}`; empty if valid.
         cancel: Unix time of the cancel.
         generation: Number of the newest plan; a retry in place writes a new one.
-        extra: What a single dialect keeps.
+        extra: Data of the dialect.
     """
 
     id: str
@@ -80,20 +132,64 @@ class StoredBatch:
     err_gone: int = 0
     deleted: int = 0
 
-    @property
-    def course(self) -> Course:
-        """The facts that the timeline needs."""
-        return Course(self.created, self.rate, self.seconds, self.cancel, bool(self.problems))
+
+def view_at(
+    batch: StoredBatch, plan: Plan | None, now: float, *, window: float, fresh: bool = False
+) -> BatchView:
+    """Derive the state of a batch.
+
+    Args:
+        batch: The batch.
+        plan: Its plan; `None` if the input was rejected.
+        now: Unix time.
+        window: Seconds from the create until rows that have not run expire.
+        fresh: Whether to return the state of a create response, which is always validating.
+    """
+    since = now - batch.created
+    pause = stage_seconds(batch.rate)
+    moments: dict[str, float] = {}
+    cancel = None if batch.cancel is None else max(0.0, batch.cancel - batch.created)
+
+    def view(status: str, plan: Plan, done: int, *, ended: bool = False) -> BatchView:
+        not_run = plan.rows - done if ended else 0
+        return BatchView(status, plan.rows, done, plan.total("failed", done), not_run, moments)
+
+    if fresh or (since < pause and cancel is None):
+        return BatchView("validating", 0, 0, 0, 0, moments)
+    if plan is None:
+        moments["failed_at"] = batch.created + pause
+        return BatchView("failed", 0, 0, 0, 0, moments)
+    work_end = pause if plan.end is None else plan.end
+    if cancel is None or cancel > pause:
+        moments["in_progress_at"] = batch.created + pause
+    if cancel is not None:
+        done = plan.done(min(since, cancel, window))
+        moments["cancelling_at"] = batch.created + cancel
+        if since < cancel + pause:
+            return view("cancelling", plan, done)
+        moments["cancelled_at"] = batch.created + cancel + pause
+        return view("cancelled", plan, done, ended=True)
+    if since < min(work_end, window):
+        return view("in_progress", plan, plan.done(since))
+    if work_end > window:
+        moments["expired_at"] = batch.created + window
+        return view("expired", plan, plan.done(window), ended=True)
+    moments["finalizing_at"] = batch.created + work_end
+    if since < work_end + pause:
+        return view("finalizing", plan, plan.runnable)
+    word = "completed" if plan.runnable == plan.rows else "expired"
+    moments[f"{word}_at"] = batch.created + work_end + pause
+    return view(word, plan, plan.runnable, ended=True)
 
 
 _JSON = frozenset({"metadata", "problems", "extra"})
 
 
 class State:
-    """The SQLite file of a sandbox; safe for several threads and processes."""
+    """The SQLite database of a sandbox; safe for several threads and processes."""
 
     def __init__(self, home: Path) -> None:
-        """Open the state in `home`, which must be a private folder."""
+        """Open the database in `home`, a folder that only the owner can read."""
         path = home / "sandbox.db"
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock = threading.Lock()
@@ -110,7 +206,7 @@ class State:
             self._base.close()
 
     def add(self, item: StoredFile | StoredBatch) -> None:
-        """Store a new file or batch and give it its number."""
+        """Store a new file or batch and assign its number."""
         table = "files" if isinstance(item, StoredFile) else "batches"
         values = {
             part.name: _plain(part.name, getattr(item, part.name))
@@ -125,7 +221,7 @@ class State:
         item.number = cursor.lastrowid or 0
 
     def change(self, item: StoredFile | StoredBatch, **values: Any) -> None:
-        """Change columns of a stored file or batch, here and in the database."""
+        """Change fields of a file or batch, in the object and in the database."""
         table = "files" if isinstance(item, StoredFile) else "batches"
         parts = ", ".join(f"{name} = ?" for name in values)
         plain = tuple(_plain(name, value) for name, value in values.items())
@@ -134,8 +230,8 @@ class State:
         for name, value in values.items():
             setattr(item, name, value)
 
-    def claim_cancel(self, batch: StoredBatch, now: float) -> None:
-        """Record the moment of a cancel; the first one counts."""
+    def record_cancel(self, batch: StoredBatch, now: float) -> None:
+        """Record the time of a cancel; only the first one counts."""
         with self._lock, self._base:
             self._base.execute(
                 "UPDATE batches SET cancel = ? WHERE id = ? AND cancel IS NULL", (now, batch.id)
@@ -145,37 +241,31 @@ class State:
 
     def file(self, file_id: str) -> StoredFile | None:
         """Find a file that is not deleted."""
-        rows = self._rows("SELECT * FROM files WHERE id = ? AND deleted = 0", (file_id,))
-        return _file(rows[0]) if rows else None
+        return next(iter(self._files("WHERE id = ? AND deleted = 0", file_id)), None)
 
     def files(self, like: str) -> list[StoredFile]:
         """All files of a dialect that are not deleted, oldest first."""
-        query = "SELECT * FROM files WHERE like = ? AND deleted = 0 ORDER BY number"
-        return [_file(row) for row in self._rows(query, (like,))]
+        return self._files("WHERE like = ? AND deleted = 0 ORDER BY number", like)
 
     def batch(self, batch_id: str) -> StoredBatch | None:
         """Find a batch that is not deleted."""
-        rows = self._rows("SELECT * FROM batches WHERE id = ? AND deleted = 0", (batch_id,))
-        return _batch(rows[0]) if rows else None
+        return next(iter(self._batches("WHERE id = ? AND deleted = 0", batch_id)), None)
 
     def batch_of_file(self, file_id: str) -> StoredBatch | None:
         """Find the batch whose output or error file has this id."""
-        query = "SELECT * FROM batches WHERE (out_id = ? OR err_id = ?) AND deleted = 0"
-        rows = self._rows(query, (file_id, file_id))
-        return _batch(rows[0]) if rows else None
+        which = "WHERE (out_id = ? OR err_id = ?) AND deleted = 0"
+        return next(iter(self._batches(which, file_id, file_id)), None)
 
     def batches(self, like: str) -> list[StoredBatch]:
         """All batches of a dialect that are not deleted, newest first."""
-        query = "SELECT * FROM batches WHERE like = ? AND deleted = 0 ORDER BY number DESC"
-        return [_batch(row) for row in self._rows(query, (like,))]
+        return self._batches("WHERE like = ? AND deleted = 0 ORDER BY number DESC", like)
 
     def next_number(self) -> int:
-        """The number that the next batch will probably get; used as a seed."""
-        rows = self._rows("SELECT COALESCE(MAX(number), 0) + 1 FROM batches", ())
-        return int(rows[0][0])
+        """The number that the next batch is likely to get; used as a seed."""
+        return int(self._rows("SELECT COALESCE(MAX(number), 0) + 1 FROM batches")[0][0])
 
     def first_sends(self, custom_ids: Iterable[str], batch_id: str) -> set[str]:
-        """Remember that rows are sent in a batch; return those never sent before it."""
+        """Record the rows sent in a batch; return those never sent before."""
         first: set[str] = set()
         with self._lock, self._base:
             for custom_id in custom_ids:
@@ -191,11 +281,21 @@ class State:
         return first
 
     def forget_sends(self, batch_id: str) -> None:
-        """Undo `first_sends` of a batch that was refused."""
+        """Undo `first_sends` of a batch that was rejected."""
         with self._lock, self._base:
             self._base.execute("DELETE FROM sends WHERE batch = ?", (batch_id,))
 
-    def _rows(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+    def _files(self, which: str, *values: str) -> list[StoredFile]:
+        return [StoredFile(**row) for row in self._rows(f"SELECT * FROM files {which}", *values)]
+
+    def _batches(self, which: str, *values: str) -> list[StoredBatch]:
+        found = self._rows(f"SELECT * FROM batches {which}", *values)
+        return [
+            StoredBatch(**{name: _stored(name, row[name]) for name in row.keys()})  # noqa: SIM118
+            for row in found
+        ]
+
+    def _rows(self, query: str, *values: str) -> list[sqlite3.Row]:
         with self._lock:
             return self._base.execute(query, values).fetchall()
 
@@ -204,12 +304,5 @@ def _plain(name: str, value: Any) -> Any:
     return msgspec.json.encode(value).decode() if name in _JSON else value
 
 
-def _file(row: sqlite3.Row) -> StoredFile:
-    return StoredFile(**dict(row))
-
-
-def _batch(row: sqlite3.Row) -> StoredBatch:
-    values = dict(row)
-    for name in _JSON:
-        values[name] = msgspec.json.decode(values[name])
-    return StoredBatch(**values)
+def _stored(name: str, value: Any) -> Any:
+    return msgspec.json.decode(value) if name in _JSON else value

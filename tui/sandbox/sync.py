@@ -1,10 +1,9 @@
-"""The synchronous endpoints: one request, one simulated answer."""
+"""The synchronous endpoints, which answer single requests outside any batch."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from functools import partial
 from typing import Any
 
 import anyio
@@ -12,85 +11,83 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import fates, words
-from .desk import Desk
-from .endpoints import MAKERS, OPENAI
-from .failures import ApiError
-from .fates import Fate
-from .shape import Fault, Row, openai_fault
-from .wire import Endpoint, in_thread, json_body, route
+from tui.sandbox import outcomes
+from tui.sandbox.app import in_thread, json_body, route
+from tui.sandbox.backend import Backend, Endpoints
+from tui.sandbox.bodies import OPENAI, build
+from tui.sandbox.errors import ApiError
+from tui.sandbox.outcomes import RowOutcome
+from tui.sandbox.rows import BodyCheck, Row, openai_fault
 
-_SLOW_SECONDS = 10.0
 MODELS = ("sandbox-small", "sandbox-large", "sandbox-embedding")
-"""The model names that are listed; any other name works as well."""
-_LISTED_SINCE = 1_767_225_600
+"""The listed models; any other name works as well."""
+_MODELS_CREATED = 1_767_225_600
 
 
-def routes(desk: Desk, fault: Fault = openai_fault) -> list[Route]:
-    """The answer endpoints and the model list."""
-    answers = [
-        route(desk, "POST", path, endpoint(desk, path, fault), path.removeprefix("/v1/"))
-        for path in OPENAI
-    ]
-    return [
-        *answers,
-        route(desk, "GET", "/v1/models", _models, "models"),
-        route(desk, "GET", "/v1/models/{id:path}", _model, "model"),
-    ]
+class SyncEndpoints(Endpoints):
+    """OpenAI's synchronous endpoints and its list of models."""
+
+    def routes(self) -> list[Route]:
+        """One route for each endpoint, and two for the models."""
+        backend = self.backend
+        return [
+            *(route(backend, "POST", path, self.answer, path) for path in OPENAI),
+            route(backend, "GET", "/v1/models", self.models, "models"),
+            route(backend, "GET", "/v1/models/{id:path}", self.model, "model"),
+        ]
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a single request."""
+        check = self.backend.row_format.fault
+        row = await run(request, self.backend, request.url.path, check)
+        if row.succeeded:
+            return JSONResponse((await in_thread(build, row))[0])
+        violation = check(row.url, row.body, {})
+        usual = violation == openai_fault(row.url, row.body, {})
+        body = outcomes.error_body(row.outcome, row.url, row.body, "" if usual else violation)
+        raise refusal(row, body["error"]["message"], body)
+
+    def models(self, request: Request) -> Response:
+        """List the models."""
+        return JSONResponse({"object": "list", "data": [model_object(name) for name in MODELS]})
+
+    def model(self, request: Request) -> Response:
+        """Return a model of any name."""
+        return JSONResponse(model_object(request.path_params["id"]))
 
 
-def endpoint(desk: Desk, path: str, fault: Fault = openai_fault) -> Endpoint:
-    """Make the handler of one answer endpoint; ``fault`` says what it refuses."""
-
-    async def answer(request: Request) -> Response:
-        row = await run(request, desk, path, fault)
-        if row.fate not in fates.GOOD:
-            status = fates.STATUS[row.fate]
-            headers = {"retry-after": "1"} if status == 429 else None
-            refused = "" if fault is openai_fault else fault(path, row.body, {})
-            body = fates.error_body(row.fate, path, row.body, refused)
-            raise ApiError(status, body["error"]["message"], headers=headers, body=body)
-        made = await in_thread(
-            partial(MAKERS[path], row.body, row.fate, row.words, row.mark, row.when, row.seed)
-        )
-        return JSONResponse(made[0])
-
-    return answer
+def refusal(row: Row, message: str, body: dict[str, Any] | None = None) -> ApiError:
+    """The error response for a row that failed; a 429 says when to try again."""
+    headers = {"retry-after": "1"} if row.status == 429 else None
+    return ApiError(row.status, message, headers=headers, body=body)
 
 
-async def run(request: Request, desk: Desk, path: str, fault: Fault = openai_fault) -> Row:
-    """Decide what becomes of a synchronous request.
+async def run(request: Request, backend: Backend, path: str, check: BodyCheck) -> Row:
+    """Run a synchronous request and choose its outcome.
 
     Raises:
-        ApiError: The body is not JSON (400), or its row would never run (504).
+        ApiError: The body is not JSON (400), or the request would never run (504).
     """
     body = await json_body(request)
-    found = words.read(body)
+    found = outcomes.read(body)
     if found.slow:
-        await anyio.sleep(_SLOW_SECONDS)
+        await anyio.sleep(outcomes.SLOW_SECONDS)
     known = "sync:" + hashlib.blake2b(await request.body(), digest_size=12).hexdigest()
     mark = secrets.token_hex(12)
-    first = bool(await in_thread(desk.state.first_sends, [known], mark)) if found.flaky else False
-    fate = fates.decide(
+    first = found.flaky and await in_thread(backend.state.first_sends, [known], mark)
+    outcome = outcomes.decide(
         found,
-        first_send=first,
+        first_send=bool(first),
         chance=secrets.randbits(32),
-        fail_rate=desk.options.fail_rate,
-        valid=not fault(path, body, {}),
+        fail_rate=backend.options.fail_rate,
+        valid=not check(path, body, {}),
     )
-    if fate is Fate.NEVER:
+    if outcome is RowOutcome.NEVER:
         raise ApiError(504, "The request timed out.", kind="timeout", code="timeout")
-    return Row("", path, body, 0, fate, found, mark, int(desk.now()), desk.options.seed, {})
+    when = int(backend.now())
+    return Row("", path, body, 0, found, mark, backend.options.seed, {}, outcome, when)
 
 
 def model_object(name: str) -> dict[str, Any]:
-    """Describe a model as OpenAI does."""
-    return {"id": name, "object": "model", "created": _LISTED_SINCE, "owned_by": "sandbox"}
-
-
-def _models(request: Request) -> Response:
-    return JSONResponse({"object": "list", "data": [model_object(name) for name in MODELS]})
-
-
-def _model(request: Request) -> Response:
-    return JSONResponse(model_object(request.path_params["id"]))
+    """Build OpenAI's model object."""
+    return {"id": name, "object": "model", "created": _MODELS_CREATED, "owned_by": "sandbox"}

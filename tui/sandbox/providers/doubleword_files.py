@@ -1,4 +1,4 @@
-"""Doubleword's file routes: result files that grow while a batch runs, read with `skip`."""
+"""Doubleword's file routes; result files grow while a batch runs and are read with `skip`."""
 
 from __future__ import annotations
 
@@ -12,74 +12,72 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from . import model
-from .doubleword_shape import bad_line
-from .failures import ApiError
-from .files import Files, receive_upload
-from .paging import page
-from .results import ResultFile
-from .state import StoredBatch, StoredFile
-from .wire import in_thread, route
+from tui.sandbox import answers
+from tui.sandbox.app import route
+from tui.sandbox.errors import ApiError
+from tui.sandbox.providers.base import Files
+from tui.sandbox.providers.doubleword_rows import first_invalid_line
+from tui.sandbox.results import ResultFile
+from tui.sandbox.state import StoredBatch, StoredFile
 
-_MOST_PAGE = 101
-_DOLLARS_PER_TOKEN = 0.000_000_1
+_MAX_PAGE = 101
+DOLLARS_PER_TOKEN = 0.000_000_1
+"""What a token costs, in either direction."""
 
 
 class DoublewordFiles(Files):
     """The file routes."""
 
-    def routes(self) -> list[Route]:
-        """The usual ones and the cost estimate."""
-        path = "/v1/files/{id}/cost-estimate"
-        return [*super().routes(), route(self.desk, "GET", path, self.estimate, "estimate")]
+    created = 201
 
-    async def upload(self, request: Request) -> Response:
-        """Store an upload; the first bad line refuses it."""
-        file = await receive_upload(request, self.desk, str(uuid.uuid4()))
-        text = await in_thread(bad_line, self.desk.path_of(file))
-        if text:
-            await in_thread(self.desk.remove_file, file)
-            raise ApiError(400, text)
-        return JSONResponse(self.show(file), 201)
+    def routes(self) -> list[Route]:
+        """OpenAI's routes and the cost estimate."""
+        path = "/v1/files/{id}/cost-estimate"
+        return [*super().routes(), route(self.backend, "GET", path, self.estimate, "estimate")]
+
+    def new_id(self) -> str:
+        """Generate a UUID."""
+        return str(uuid.uuid4())
+
+    def rejection(self, file: StoredFile) -> ApiError | None:
+        """The error for the first invalid line, which rejects the whole upload."""
+        text = first_invalid_line(self.backend.file_path(file))
+        return ApiError(400, text) if text else None
 
     def show(self, file: StoredFile) -> dict[str, Any]:
-        """Build the file object; what is unset is left out."""
-        shown = {
-            "id": file.id,
-            "object": "file",
-            "bytes": file.bytes,
-            "created_at": int(file.created),
-            "filename": file.name,
-            "purpose": file.purpose,
-        }
-        if file.expires is not None:
-            shown["expires_at"] = int(file.expires)
-        return shown
+        """Build the file object, without unset keys."""
+        shown = super().show(file)
+        del shown["status"], shown["status_details"]
+        expires = shown.pop("expires_at")
+        return shown if expires is None else {**shown, "expires_at": expires}
 
     def list_files(self, request: Request) -> Response:
-        """List files; `limit` is cut to 101 without notice."""
+        """List files; `limit` is silently capped at 101."""
         query = request.query_params
-        found = self.all()
-        purpose, search = query.get("purpose"), query.get("search", "")
-        found = [file for file in found if purpose in (None, file.purpose) and search in file.name]
-        if query.get("order", "desc") == "desc":
-            found.reverse()
-        items, more = page(
-            found, lambda file: file.id, query.get("after"), page_limit(request) or 20, missing
-        )
-        return JSONResponse(list_reply([self.show(file) for file in items], more))
+        search = query.get("search", "")
+        found = [file for file in self.all(query.get("purpose")) if search in file.name]
+        newest_first = query.get("order", "desc") == "desc"
+        return self.page(request, found[::-1] if newest_first else found, self.show)
+
+    def limit(self, request: Request) -> int:
+        """Read the number of items of a page."""
+        return page_limit(request) or 20
+
+    def list_response(self, data: list[dict[str, Any]], more: bool) -> dict[str, Any]:
+        """Build the list object."""
+        return list_reply(data, more)
 
     def find(self, file_id: str) -> tuple[StoredFile, StoredBatch | None, ResultFile | None]:
-        """Find a file by its bare UUID."""
+        """Find a file by its UUID."""
         check_uuid(file_id, "file")
         return super().find(file_id)
 
-    def missing(self, file_id: str) -> ApiError:
-        """Refuse an unknown id."""
-        return missing(file_id)
+    def missing(self, item_id: str) -> ApiError:
+        """The error for an unknown id."""
+        return missing(item_id)
 
     def result_ids(self, batch: StoredBatch) -> list[str]:
-        """Both result files are there from the creation."""
+        """Both result files, which exist from the start."""
         if batch.problems:
             return []
         return [batch.out_id] * (not batch.out_gone) + [batch.err_id] * (not batch.err_gone)
@@ -91,58 +89,54 @@ class DoublewordFiles(Files):
         return file, result
 
     def delete(self, request: Request) -> Response:
-        """Delete a file; running batches made from it are cancelled."""
+        """Delete a file; running batches created from it are cancelled."""
         file_id = request.path_params["id"]
         _, batch, _ = self.find(file_id)
-        state = self.desk.state
+        state = self.backend.state
         if batch is None:
-            for user in state.batches(self.desk.options.like):
+            for user in self.backend.batches():
                 if user.input_id == file_id:
-                    if not self.desk.view(user).ended:
-                        state.claim_cancel(user, self.desk.now())
+                    if not self.backend.view(user).ended:
+                        state.record_cancel(user, self.backend.now())
                     state.change(user, input_id="")
         return super().delete(request)
 
     def content(self, request: Request) -> Response:
         """Send lines from `skip` on, with `X-Incomplete` and `X-Last-Line`.
 
-        `offset` means nothing; the older variant knows `offset` and not `skip`.
+        `offset` is ignored; `doubleword-old` supports `offset` and ignores `skip`.
         """
         file, batch, result = self.find(request.path_params["id"])
-        old = self.desk.options.like == "doubleword-old"
+        old = self.backend.options.like == "doubleword-old"
         skip = number_of(request, "offset" if old else "skip")
         limit, search = page_limit(request), request.query_params.get("search")
+        stop = None if limit is None else skip + limit
+        running, total = False, None
         if batch is None or result is None:
             lines = self._input_lines(file)
-            whole, running = None, False
-        else:
-            view = self.desk.view(batch)
-            whole = view.failed if file.id == batch.err_id else view.succeeded
-            running = not view.ended
-            lines = None
-        headers = {}
-        if search is not None:
-            source = lines if lines is not None else result.lines(0) if result else iter(())
-            needle = search.encode()
-            matching = (line for line in source if needle in line)
-            stop = None if limit is None else skip + limit
-            headers["X-Incomplete"] = str(running).lower()
-            return _ndjson(islice(matching, skip, stop), headers)
-        if lines is not None:
-            stop = None if limit is None else skip + limit
             if limit is not None:
                 total = sum(1 for _ in self._input_lines(file))
-                last = min(total, skip + limit)
-                headers = {"X-Incomplete": str(last < total).lower(), "X-Last-Line": str(last)}
-            return _ndjson(islice(lines, skip, stop), headers)
-        assert result is not None and whole is not None
-        last = max(skip, whole if limit is None else min(whole, skip + limit))
-        headers["X-Incomplete"] = str(running or last < whole).lower()
-        headers["X-Last-Line"] = str(last)
-        return _ndjson(islice(result.lines(skip), last - skip), headers)
+        else:
+            view = self.backend.view(batch)
+            running = not view.ended
+            total = view.failed if file.id == batch.err_id else view.succeeded
+            lines = result.lines(0 if search is not None else skip)
+        if search is not None:
+            matching = (line for line in lines if search.encode() in line)
+            return _ndjson(islice(matching, skip, stop), {"X-Incomplete": str(running).lower()})
+        if total is None:
+            return _ndjson(islice(lines, skip, None), {})
+        last = total if stop is None else min(total, stop)
+        last = last if batch is None else max(skip, last)
+        headers = {
+            "X-Incomplete": str(running or last < total).lower(),
+            "X-Last-Line": str(last),
+        }
+        rest = islice(lines, skip, stop) if batch is None else islice(lines, last - skip)
+        return _ndjson(rest, headers)
 
     def _input_lines(self, file: StoredFile) -> Iterator[bytes]:
-        with self.desk.path_of(file).open("rb") as handle:
+        with self.backend.file_path(file).open("rb") as handle:
             for line in handle:
                 if line.strip():
                     yield line.rstrip(b"\r\n") + b"\n"
@@ -157,8 +151,8 @@ class DoublewordFiles(Files):
             name = str(msgspec.json.decode(line)["body"]["model"])
             entry = models.setdefault(name, [0, 0])
             entry[0] += 1
-            entry[1] += model.tokens(len(line))
-        rate = _DOLLARS_PER_TOKEN * (2 if request.query_params.get("completion_window") == "1h"
+            entry[1] += answers.tokens(len(line))
+        rate = DOLLARS_PER_TOKEN * (2 if request.query_params.get("completion_window") == "1h"
                                      else 1)  # fmt: skip
         shown = []
         rows_in_all = read_in_all = made_in_all = 0
@@ -187,7 +181,7 @@ class DoublewordFiles(Files):
 
 
 def error(failure: ApiError) -> Response:
-    """Answer in plain text, except 429, 503 and 409."""
+    """Send errors as plain text, except 429, 503 and 409."""
     headers = dict(failure.headers or {})
     if failure.status in (429, 503):
         word = "too_many_requests" if failure.status == 429 else "service_unavailable"
@@ -197,13 +191,13 @@ def error(failure: ApiError) -> Response:
     if failure.status == 409:
         return JSONResponse({"message": failure.message}, 409, headers)
     if failure.body is not None:
-        # The inference routes speak OpenAI's JSON.
+        # The inference routes send OpenAI's JSON.
         return JSONResponse(failure.body, failure.status, headers)
     return PlainTextResponse(failure.message, failure.status, headers)
 
 
 def check_uuid(text: str, kind: str) -> None:
-    """Refuse an id that is not a bare UUID (400)."""
+    """Raise 400 for an id that is not a UUID in canonical form."""
     try:
         good = str(uuid.UUID(text)) == text.lower()
     except ValueError:
@@ -213,12 +207,12 @@ def check_uuid(text: str, kind: str) -> None:
 
 
 def missing(item: str) -> ApiError:
-    """Refuse an unknown id."""
+    """The error for an unknown id."""
     return ApiError(404, f"{item} not found")
 
 
 def number_of(request: Request, name: str) -> int:
-    """Read a whole number; absent is 0 (400 when it is none)."""
+    """Read an integer from the query, 0 if absent; 400 if invalid."""
     text = request.query_params.get(name, "0")
     if not text.isdecimal():
         raise ApiError(400, f"Failed to deserialize query string: {name}: invalid digit")
@@ -229,11 +223,11 @@ def page_limit(request: Request) -> int | None:
     """Read `limit`, clamped to 1 to 101; `None` when it is absent."""
     if "limit" not in request.query_params:
         return None
-    return min(_MOST_PAGE, max(1, number_of(request, "limit")))
+    return min(_MAX_PAGE, max(1, number_of(request, "limit")))
 
 
 def list_reply(data: list[dict[str, Any]], more: bool) -> dict[str, Any]:
-    """Build the list object; an empty one names no ids."""
+    """Build the list object; an empty one has no first and last id."""
     reply: dict[str, Any] = {"object": "list", "data": data, "has_more": more}
     if data:
         reply |= {"first_id": data[0]["id"], "last_id": data[-1]["id"]}

@@ -1,0 +1,1 @@
+"""Façades of real providers, written from their documentation."""

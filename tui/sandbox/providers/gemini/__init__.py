@@ -1,0 +1,1 @@
+"""Gemini: batches as operations, resumable uploads, and rows of its own form."""
