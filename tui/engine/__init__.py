@@ -1,5 +1,5 @@
-"""The verbs: import, submit, watch, collect, retry, cancel, recover.
+"""The engine: import, submit, watch, collect, retry, cancel and recover batches.
 
-The engine owns all work and lives as long as the program; screens only observe it. It talks
-in events and raises the errors of ``tui.errors``. ``Engine`` is the way in.
+The engine does all work and lives as long as the program; screens only observe it. It
+publishes events and raises the errors of ``tui.errors``. ``Engine`` is its entry point.
 """

@@ -1,4 +1,4 @@
-"""Accounts: a provider, an address and a key under a name, ready to be spoken to."""
+"""Accounts by name: who requests are sent to, with which key, limits and prices."""
 
 from __future__ import annotations
 
@@ -6,44 +6,118 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
-from tui.compose.prices import PriceSource
-from tui.config import AccountConfig, Config
-from tui.engine.pricing import price_source
-from tui.errors import ConfigError, KeyMissingError, KeyRefusedError, UsageError
-from tui.keys import FoundKey, account_variable, find_key
+from tui.compose.prices import PriceSource, TokenPrice
+from tui.compose.requests.rules import RequestLimits
+from tui.config.api_keys import FoundKey, account_variable, find_key, sharing
+from tui.config.settings import AccountConfig, Config, PriceConfig
+from tui.errors import ConfigError, KeyMissingError, KeyRejectedError, UsageError
 from tui.paths import Paths
-from tui.providers.base import Dialect
-from tui.providers.lane import CONCURRENCY, Lane, direct_profile
-from tui.providers.profile import Profile, load_profiles
-from tui.providers.traffic import Traffic
+from tui.providers.dialect import Dialect
+from tui.providers.dialects.direct import DEFAULT_CONCURRENCY, DirectSettings, direct_profile
+from tui.providers.profiles.load import Profile, load_profiles, shipped_ids
+from tui.providers.profiles.model import fill_in
+from tui.providers.wire.client import RequestCounter
 
 if TYPE_CHECKING:
-    from tui.sandbox.local import LocalSandbox
+    from tui.providers.wire.network import Route
+    from tui.sandbox.serve import LocalSandbox
+
+
+FREE_PROVIDER = "sandbox"
+"""The provider that costs nothing: its answers are simulated, so no price is shown."""
+
+
+def price_source(profile: Profile, own: Mapping[str, PriceConfig], window: str = "") -> PriceSource:
+    """The prices of a provider's models.
+
+    Args:
+        profile: The provider.
+        own: The user's own prices, by model; they take precedence.
+        window: The completion window; some providers charge by window.
+    """
+    if profile.id == FREE_PROVIDER:
+        return PriceSource()
+    prices = profile.prices
+    overrides: dict[str, TokenPrice] = {}
+    for model, price in prices.overrides.items():
+        chosen = price.windows.get(window, price)
+        overrides[model] = TokenPrice(
+            input=chosen.input, output=chosen.output, cached=chosen.cached, note="vendor's list"
+        )
+    for model, table in own.items():
+        factor = 1.0 if profile.direct else 1 - table.batch_discount
+        overrides[model] = TokenPrice(
+            input=table.input * factor,
+            output=table.output * factor,
+            cached=None if table.cached is None else table.cached * factor,
+        )
+    return PriceSource(
+        provider=prices.genai_prices_id,
+        currency=prices.currency,
+        batch_discount=prices.batch_discount,
+        overrides=overrides,
+        aliases=prices.model_alias,
+        single=profile.direct,
+    )
+
+
+def limits_of(profile: Profile) -> RequestLimits:
+    """The limits of a provider, as a check needs them."""
+    version = profile.messages.version
+    check_line = None
+    if profile.dialect == "messages":
+        from tui.providers.dialects.anthropic import ParamsEncoder
+
+        check_line = ParamsEncoder(version, profile.limits.custom_id_pattern).write
+    elif profile.dialect == "gemini":
+        from tui.providers.dialects.gemini import GeminiEncoder
+
+        check_line = GeminiEncoder(profile.gemini.rows).write
+    return RequestLimits(
+        **msgspec.structs.asdict(profile.limits),
+        splits=True,
+        models=profile.models,
+        refuses=tuple(rule for rule in profile.refuses if rule.since <= version),
+        needs=profile.needs,
+        check_line=check_line,
+        provider_name=profile.name,
+        endpoints=profile.endpoints,
+        endpoints_known=profile.endpoints_known and profile.id in shipped_ids(),
+        checks=profile.checks,
+    )
+
 
 SANDBOX = "sandbox"
 """The account that needs no key and no configuration."""
 
-HERE = "sandbox:"
-"""An address that leads any account of the OpenAI dialect to the sandbox: to rehearse with it."""
+SANDBOX_URL = "sandbox:"
+"""A base URL that points an account of the OpenAI dialect to the sandbox, for practice."""
 
 SANDBOX_RATE_VARIABLE = "BATCHDECK_SANDBOX_ROWS_PER_SECOND"
 _SANDBOX_RATE = 2000.0
 
 _DIRECT = "+direct"
-"""Behind the name of an account: its rows are sent one by one, whatever its kind."""
+"""Suffix of an account name: its rows are sent one by one, whatever its kind."""
 
 
 @dataclass(frozen=True)
 class AccountInfo:
-    """What a person may know of an account; the key is not in it.
+    """The properties of an account, without its key.
 
-    ``retention_days`` is how long the provider keeps results.
+    Attributes:
+        provider: The id of its provider.
+        provider_name: The provider's display name.
+        variables: The environment variables that may hold the key.
+        windows: The completion windows, the default one first.
+        retention_days: How long the provider keeps results; ``None`` if not known.
+        direct: Whether rows are sent one by one.
+        asks: Whether the provider accepts single requests.
     """
 
     name: str
@@ -58,18 +132,31 @@ class AccountInfo:
     direct: bool = False
     asks: bool = True
 
+    @property
+    def is_free(self) -> bool:
+        """Whether the account costs nothing."""
+        return self.provider == FREE_PROVIDER
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A dialect whose files may be in a bucket of the user's own."""
+
+    async def check_storage(self) -> str | None:
+        """Check the bucket; ``None`` if there is none."""
+
 
 class Accounts:
-    """Finds accounts by name and opens them once.
+    """Finds accounts by name and opens each one once.
 
     Args:
-        paths: Where the sandbox keeps its state.
-        config: The accounts that the person set up.
-        clock: Unix seconds; the sandbox runs by it too.
-        sandbox_rate: Rows a second of the sandbox in place of what the environment says.
+        paths: The folders of the program; the sandbox stores its state there.
+        config: The configured accounts.
+        clock: Returns Unix seconds; used by the sandbox as well.
+        sandbox_rate: The sandbox's rows per second; overrides the environment variable.
 
     Attributes:
-        traffic: The requests that went to each account on the network since the start.
+        traffic: Counts of the requests to each account since the start.
     """
 
     def __init__(
@@ -86,71 +173,67 @@ class Accounts:
         self._clock = clock
         self._profiles: dict[str, Profile] = load_profiles(config.providers)
         self._given_keys: dict[str, str] = {}
-        self._paces: dict[str, float] = {}
+        self._intervals: dict[str, float] = {}
         self._dialects: dict[str, Dialect] = {}
-        self.traffic: dict[str, Traffic] = {}
+        self.traffic: dict[str, RequestCounter] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._sandbox: LocalSandbox | None = None
         self._sandbox_lock = threading.Lock()
 
-    def take_config(self, config: Config) -> None:
-        """Go by other settings; the providers stay those that were loaded."""
+    def apply_config(self, config: Config) -> None:
+        """Apply new settings; the providers are not reloaded."""
         self._config = config
 
     @property
     def default(self) -> str:
-        """The account that is meant when none is named."""
+        """The account that is used if none is named."""
         return self._config.default_account
 
     def names(self) -> list[str]:
-        """The default account first, then the configured ones, the sandbox last."""
+        """The names of the accounts: the default first, the sandbox last."""
         names = [self.default, *self._config.accounts, SANDBOX]
         return list(dict.fromkeys(names))
-
-    def profiles(self) -> dict[str, Profile]:
-        """Every provider that is known, by id."""
-        return dict(self._profiles)
 
     def profile(self, name: str) -> Profile:
         """The profile of an account.
 
         Raises:
-            UsageError: There is neither an account nor a provider of that name.
-            ConfigError: The account names a provider that does not exist.
+            UsageError: No account or provider has this name.
+            ConfigError: The account's provider does not exist.
         """
         table = self._table(name)
         profile = self._profiles.get(table.provider)
         if profile is None:
             raise ConfigError(
-                f"account {name!r} names the unknown provider {table.provider!r}",
-                "`batchdeck providers` lists the known ones.",
+                f"account {name!r} has the unknown provider {table.provider!r}",
+                "Run `batchdeck providers` to list the known ones.",
             )
         if table.kind == "direct":
             profile = direct_profile(profile)
-        seconds = self._paces.get(name)
+        seconds = self._intervals.get(name)
         if seconds is None:
             return profile
         poll = msgspec.structs.replace(profile.poll, min_seconds=seconds, max_seconds=seconds)
         return msgspec.structs.replace(profile, poll=poll)
 
     def pace(self, name: str, seconds: float) -> None:
-        """Have the batches of an account asked for this often, whatever the provider advises."""
-        self._paces[name] = seconds
+        """Poll the batches of an account at this interval instead of the provider's."""
+        self._intervals[name] = seconds
 
-    def give_key(self, name: str, key: str) -> None:
-        """Use this key for an account, here and nowhere else, before any that could be found."""
+    def set_key(self, name: str, key: str) -> None:
+        """Use this key for an account in this process, before any other key."""
         self._given_keys[name] = key.strip()
 
     def info(self, name: str) -> AccountInfo:
-        """What a person may know of an account."""
+        """The properties of an account, without its key."""
         table = self._table(name)
         profile = self.profile(name)
         return AccountInfo(
             name=name,
             provider=profile.id,
             provider_name=profile.name,
-            base_url=_address(profile, table),
-            needs_key=profile.needs_key and table.base_url != HERE,
+            base_url=_base_url(profile, table),
+            needs_key=profile.needs_key and table.base_url != SANDBOX_URL,
             variables=self._variables(name),
             windows=tuple(profile.windows),
             endpoints=tuple(profile.endpoints),
@@ -159,38 +242,96 @@ class Accounts:
             asks=profile.can.ask,
         )
 
+    def list_is_complete(self, name: str) -> bool:
+        """Whether an account's list of batches is known to show every batch of it.
+
+        Known of the vendor's own server only; a gateway at another address may keep its own list,
+        unless ``config.toml`` says so of it.
+        """
+        profile = self.profile(name)
+        table = self._table(name)
+        own = table.base_url in (None, profile.base_url, SANDBOX_URL)
+        said = self._config.providers.get(table.provider, {}).get("poll", {})
+        return profile.poll.list_is_complete and (own or "list_is_complete" in said)
+
     def price_source(self, name: str, window: str = "") -> PriceSource:
-        """Where the prices of an account's models come from, for one completion window."""
+        """The prices of an account's models for one completion window."""
         return price_source(self.profile(name), self._config.prices, window)
 
-    def tells_cost(self, name: str) -> bool:
-        """Does the provider say what a file will cost, before a batch is made of it?"""
+    def limits(self, name: str | None) -> RequestLimits:
+        """The limits of an account (by default the default account), as a check needs them."""
+        return limits_of(self.profile(name or self.default))
+
+    async def models(self, name: str | None = None) -> list[str]:
+        """The models that the provider lists for an account; empty if it has no list.
+
+        Raises:
+            BatchdeckError: The provider cannot be reached.
+        """
+        return await (await self.dialect(name or self.default)).models()
+
+    def estimates_cost(self, name: str) -> bool:
+        """Whether the provider quotes the cost of a file before a batch is created."""
         return bool(self.profile(name).paths.estimate)
 
-    def cleans_up(self, name: str) -> bool:
-        """Are files at the provider to be deleted once everything was collected?"""
+    def deletes_collected(self, name: str) -> bool:
+        """Whether files at the provider are deleted after a batch was collected."""
         return self._table(name).clean_up
 
     async def key(self, name: str) -> FoundKey | None:
-        """The account's key; the keyring is asked in a thread."""
+        """The account's key; the keyring is read in a thread."""
         if name in self._given_keys:
             return FoundKey(self._given_keys[name], "session", name)
-        return await asyncio.to_thread(find_key, owner_of(name), self._variables(name)[1:])
+        return await asyncio.to_thread(self.find_key, name)
+
+    def find_key(self, name: str) -> FoundKey | None:
+        """The account's key for its address. Blocking.
+
+        Raises:
+            KeyringUnavailableError: The keyring failed.
+        """
+        table = self._table(name)
+        named = (table.key_env,) if table.key_env else ()
+        return find_key(
+            base_account(name),
+            (*named, *self.profile(name).env),
+            address=_base_url(self.profile(name), table),
+            own=not self._sharing(name),
+        )
+
+    def _sharing(self, name: str) -> list[str]:
+        return sharing(base_account(name), self._config.accounts)
 
     def key_hint(self, name: str) -> str:
-        """Where to put the account's key."""
-        return f"Set {' or '.join(self._variables(name))}, or run `batchdeck keys set {name}`."
+        """A hint that says how to set the account's key."""
+        hint = f"Set {' or '.join(self._variables(name))}, or run `batchdeck keys set {name}`."
+        shared = self._sharing(name)
+        if shared:
+            hint += (
+                f" {account_variable(base_account(name))} is not read: it would be the key of"
+                f" {' and '.join(shared)} too. Set key_env of each in config.toml."
+            )
+        return hint
 
-    async def refused(self, name: str, error: KeyRefusedError) -> None:
-        """A key was refused: say where it belongs, and look it up anew at the next call."""
+    async def refused(self, name: str, error: KeyRejectedError) -> None:
+        """Handle a rejected key: add a hint, and look the key up again at the next call."""
         error.hint = error.hint or self.key_hint(name)
         await self.forget(name)
 
-    async def dialect(self, name: str) -> Dialect:
-        """The account, open for calls.
+    async def check_storage(self, account: str) -> str | None:
+        """Check the bucket of an account; returns its place, ``None`` if there is none.
 
         Raises:
-            KeyMissingError: The provider needs a key and none is known.
+            BatchdeckError: A right on the bucket is missing, or it cannot be reached.
+        """
+        dialect = await self.dialect(account)
+        return await dialect.check_storage() if isinstance(dialect, KeepsFiles) else None
+
+    async def dialect(self, name: str) -> Dialect:
+        """The open connection of an account.
+
+        Raises:
+            KeyMissingError: The provider needs a key and none was found.
         """
         lock = self._locks.setdefault(name, asyncio.Lock())
         async with lock:
@@ -200,8 +341,8 @@ class Accounts:
             return dialect
 
     async def forget(self, name: str) -> None:
-        """Close an account, so that its key is looked up anew."""
-        owner = owner_of(name)
+        """Close an account, so that its key is looked up again."""
+        owner = base_account(name)
         for known in (owner, direct_name(owner)):
             dialect = self._dialects.pop(known, None)
             if dialect is not None:
@@ -218,7 +359,7 @@ class Accounts:
     async def _open(self, name: str) -> Dialect:
         profile = self.profile(name)
         table = self._table(name)
-        if table.base_url == HERE or (profile.id == SANDBOX and table.base_url is None):
+        if table.base_url == SANDBOX_URL or (profile.id == SANDBOX and table.base_url is None):
             return await asyncio.to_thread(self._connect_sandbox, profile, table)
         trouble = ""
         try:
@@ -228,23 +369,24 @@ class Accounts:
         if found is None and profile.needs_key:
             raise KeyMissingError(f"account {name!r} has no key{trouble}", self.key_hint(name))
         key = None if found is None else found.value
-        traffic = self.traffic.setdefault(name, Traffic(self._clock))
+        traffic = self.traffic.setdefault(name, RequestCounter(self._clock))
         return await asyncio.to_thread(self._connect, profile, table, key, traffic)
 
     def _connect(
-        self, profile: Profile, table: AccountConfig, key: str | None, traffic: Traffic
+        self, profile: Profile, table: AccountConfig, key: str | None, traffic: RequestCounter
     ) -> Dialect:
-        # Importing the HTTP stack and reading certificates would hold up the event loop.
+        # In a thread: importing the HTTP stack and reading certificates takes a while.
         from tui.providers.connect import connect
 
         return connect(
             profile,
-            base_url=_address(profile, table),
+            base_url=_base_url(profile, table),
             key=key,
             allow_http=table.allow_http,
-            lane=_lane(table),
+            direct_settings=_lane(table),
             clock=self._clock,
             traffic=traffic,
+            params=table.params,
         )
 
     def _connect_sandbox(self, profile: Profile, table: AccountConfig) -> Dialect:
@@ -254,18 +396,18 @@ class Accounts:
         return connect(
             profile,
             base_url=sandbox.base_url,
-            # No key of the person's goes there.
+            # Never send a real key to the sandbox.
             key="sandbox" if profile.needs_key else None,
             uds=sandbox.uds,
-            lane=_lane(table),
+            direct_settings=_lane(table),
             clock=self._clock,
         )
 
     def _start_sandbox(self) -> LocalSandbox:
-        from tui.sandbox.local import LocalSandbox
         from tui.sandbox.options import SandboxOptions
+        from tui.sandbox.serve import LocalSandbox
 
-        # Several accounts may lead to it and be opened at once.
+        # Several accounts may point to the sandbox and be opened concurrently.
         with self._sandbox_lock:
             if self._sandbox is None:
                 rate = sandbox_rate() if self._sandbox_rate is None else self._sandbox_rate
@@ -275,13 +417,20 @@ class Accounts:
                 )
             return self._sandbox
 
+    def route(self, name: str) -> Route:
+        """The proxy and the certificates with which the server of an account is reached."""
+        from tui.providers.wire.network import route_to_address
+
+        return route_to_address(_base_url(self.profile(name), self._table(name)))
+
     def _variables(self, name: str) -> tuple[str, ...]:
         table = self._table(name)
         named = (table.key_env,) if table.key_env else ()
-        return (account_variable(owner_of(name)), *named, *self.profile(name).env)
+        own = () if self._sharing(name) else (account_variable(base_account(name)),)
+        return (*own, *named, *self.profile(name).env)
 
     def _table(self, name: str) -> AccountConfig:
-        owner = owner_of(name)
+        owner = base_account(name)
         table = self._config.accounts.get(owner)
         if table is None and owner in self._profiles:
             table = AccountConfig(provider=owner)
@@ -290,41 +439,38 @@ class Accounts:
         if table is None:
             raise UsageError(
                 f"there is no account {name!r}",
-                f"Known: {', '.join(self.names())}, and every provider by its own name.",
+                f"Accounts: {', '.join(self.names())}. The id of a provider works as well.",
             )
         return table
 
 
 def direct_name(account: str) -> str:
-    """The same account, with its rows sent one by one."""
-    return f"{owner_of(account)}{_DIRECT}"
+    """The name of the account that sends this account's rows one by one."""
+    return f"{base_account(account)}{_DIRECT}"
 
 
-def owner_of(account: str) -> str:
-    """The account that a name stands for, and whose key is used."""
+def base_account(account: str) -> str:
+    """The name of the configured account, without the direct suffix."""
     return account.removesuffix(_DIRECT)
 
 
-def _lane(table: AccountConfig) -> Lane:
-    return Lane(
-        concurrency=table.concurrency or CONCURRENCY,
+def _lane(table: AccountConfig) -> DirectSettings:
+    return DirectSettings(
+        concurrency=table.concurrency or DEFAULT_CONCURRENCY,
         per_minute=table.requests_per_minute or 0.0,
     )
 
 
-def _address(profile: Profile, table: AccountConfig) -> str:
-    """The account's address, its ``{placeholders}`` filled from the account's ``params``."""
-    address = table.base_url or profile.base_url
-    for name, value in table.params.items():
-        address = address.replace(f"{{{name}}}", value)
-    return address
+def _base_url(profile: Profile, table: AccountConfig) -> str:
+    """The account's base URL, with ``{placeholders}`` filled from its ``params``."""
+    return fill_in(table.base_url or profile.base_url, table.params)
 
 
 def sandbox_rate() -> float:
-    """Rows a second of the sandbox inside the program, 0 for at once.
+    """The speed of the built-in sandbox in rows per second; 0 means no delay.
 
     Raises:
-        ConfigError: The environment variable is not a number.
+        ConfigError: The environment variable is not a valid number.
     """
     text = os.environ.get(SANDBOX_RATE_VARIABLE, "").strip()
     if not text:
@@ -334,5 +480,8 @@ def sandbox_rate() -> float:
     except ValueError:
         rate = -1.0
     if not 0 <= rate < float("inf"):
-        raise ConfigError(f"{SANDBOX_RATE_VARIABLE}={text!r} is not a number of rows a second")
+        raise ConfigError(
+            f"{SANDBOX_RATE_VARIABLE}={text!r} is not a number of rows per second",
+            "Set it to a number of 0 or more.",
+        )
     return rate

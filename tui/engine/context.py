@@ -1,52 +1,52 @@
-"""What every part of the engine works with: history, accounts, events, clock."""
+"""What every part of the engine shares: history, accounts, events, clock and threads.
+
+Blocking work runs in threads: it reports on the event loop and stops when its caller is cancelled.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
-from tui.config import PollingConfig
-from tui.core.counts import RemoteCounts
-from tui.core.jobs import Batch
-from tui.core.keeping import kept_until
-from tui.core.remote import RemoteBatch
+from tui.config.settings import PollingConfig
+from tui.core.alerts import kept_until
+from tui.core.batches import RemoteBatch
+from tui.core.jobs import Batch, BatchStatus
+from tui.core.rows import Row
+from tui.core.submission import SubmitEvent
 from tui.engine.accounts import Accounts
-from tui.engine.events import EventBus, JobEvent, TroubleReported
-from tui.errors import BatchdeckError, UsageError
+from tui.engine.events import EventBus, JobEvent, StatusChanged, StepFailed
+from tui.errors import BatchdeckError
 from tui.logs import LOGGER
 from tui.paths import Paths
+from tui.progress import NO_PROGRESS, Progress, as_current
 from tui.store.history import History
-from tui.store.jobs import batch_pk, note, status_of, update_batch
-from tui.store.leases import why_not_ours
-from tui.store.samples import keep_sample
 
 T = TypeVar("T")
+Values = TypeVarTuple("Values")
 
 KILL_VARIABLE = "BATCHDECK_KILL_AT"
-"""Fault tests put the name of a step here; the program then dies there, by SIGKILL.
+"""For fault tests: the name of a step at which the process is killed (SIGKILL).
 
-``name:2`` lets it pass once and dies at the second time."""
+``name:2`` kills it the second time that it reaches the step."""
 
-
-class OutdatedError(Exception):
-    """What the provider said of a batch is older than what was stored of it meanwhile."""
-
-
-class NotOursError(UsageError):
-    """The batch is not to be sent by this program any more; its state is left as it is."""
+_PAGE = 500
+"""Rows read at a time."""
 
 
 @dataclass
 class Context:
-    """The engine's surroundings, handed to its parts.
+    """Shared state that is passed to every part of the engine.
 
-    ``clock`` gives Unix seconds and ``sleep`` waits: tests replace both. ``poll_errors``
-    holds the last errors of watching, by batch, for as long as they last.
+    ``clock`` returns Unix seconds and ``sleep`` waits; tests replace both. ``poll_errors``
+    holds the latest consecutive poll errors of each batch, ``standstills`` why a batch makes no
+    progress without the user, and ``cancelling`` the batches that this process cancels now.
     """
 
     paths: Paths
@@ -56,32 +56,40 @@ class Context:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     poll_errors: dict[str, list[BatchdeckError]] = field(default_factory=dict)
+    standstills: dict[str, BatchdeckError] = field(default_factory=dict)
+    cancelling: set[str] = field(default_factory=set)
     log: logging.Logger = LOGGER
     polling: PollingConfig = field(default_factory=PollingConfig)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
-    _passed: int = 0
+    _times_reached: int = 0
 
     async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something to its end, even if the one who asked for it is gone."""
+        """Run work to completion, even if the caller is cancelled."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
         return await asyncio.shield(task)
 
+    def _finished(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # A caller that was cancelled does not ask for it any more.
+            task.exception()
+
     async def drain(self, seconds: float) -> None:
-        """Let shielded work end; wait so long at the most."""
+        """Wait up to ``seconds`` for shielded work to finish."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 
     async def cancel_all(self) -> None:
-        """End the shielded work that did not end by itself."""
+        """Cancel the shielded work that is still running."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def publish(self, event: JobEvent) -> None:
-        """Tell the subscribers."""
+        """Publish an event to all subscribers."""
         self.events.publish(event)
 
     async def update(
@@ -93,75 +101,95 @@ class Context:
         durable: bool = True,
         fenced: bool = False,
         asked: Batch | None = None,
+        event: SubmitEvent | None = None,
     ) -> Batch:
-        """Store changes of a batch, off the event loop, and give it back as it is now.
+        """Store changes of a batch, off the event loop; see ``Batches.update``."""
+        return await asyncio.to_thread(
+            self.history.batches.update,
+            batch_id,
+            changes,
+            self.clock(),
+            remark=remark,
+            durable=durable,
+            fenced=fenced,
+            asked=asked,
+            event=event,
+        )
 
-        Args:
-            batch_id: The batch.
-            changes: Columns and values.
-            remark: A line for the job's timeline.
-            durable: Outlive a power cut: for what is written around a wire step.
-            fenced: Only while this program may send the batch: before a step that costs money.
-            asked: The batch as it was when the provider was asked for what is stored now.
-
-        Raises:
-            OutdatedError: It has another status than when it was asked for, as after a cancel.
-            NotOursError: Another program holds the batch, or a person has cancelled it.
-            UnknownJobError: The batch is gone, with its job.
-        """
-
-        def write() -> Batch:
-            database = self.history.database
-            with database.write(durable=durable) as connection:
-                if fenced and (reason := why_not_ours(database, connection, batch_id)):
-                    raise NotOursError(reason)
-                if asked is not None and status_of(connection, batch_id) != (
-                    asked.status,
-                    asked.raw_status,
-                ):
-                    raise OutdatedError
-                update_batch(connection, batch_id, changes)
-                pk, job = batch_pk(connection, batch_id)
-                counts = changes.get("remote_counts")
-                if isinstance(counts, RemoteCounts):
-                    keep_sample(connection, pk, self.clock(), counts)
-                if remark:
-                    note(connection, job, self.clock(), remark, batch_id)
-            return self.history.batch(batch_id)
-
-        return await asyncio.to_thread(write)
+    def read_rows(self, job_id: str, seqs: Sequence[int]) -> Iterator[Row]:
+        """Iterate over rows of a job, read page by page. Blocking."""
+        for start in range(0, len(seqs), _PAGE):
+            yield from self.history.rows.page(job_id, seqs[start : start + _PAGE])
 
     def kept_until(self, account: str, remote: RemoteBatch) -> float | None:
-        """When the provider deletes the results of a batch that it has, in Unix seconds."""
+        """When the provider deletes the results of a batch (Unix seconds), if ever."""
         days = self.accounts.profile(account).retention_days
         return kept_until(remote.created_at or self.clock(), days)
 
     async def remark(self, batch: Batch, what: str) -> None:
         """Add a line to the timeline of a batch's job."""
+        await asyncio.to_thread(self.history.batches.note, batch.id, self.clock(), what)
 
-        def write() -> None:
-            with self.history.database.write() as connection:
-                _, job = batch_pk(connection, batch.id)
-                note(connection, job, self.clock(), what, batch.id)
+    def report_status(self, batch: Batch, status: BatchStatus, raw_status: str) -> None:
+        """Publish that the status of a batch changed."""
+        self.publish(StatusChanged(batch.job_id, batch.id, status=status, raw_status=raw_status))
 
-        await asyncio.to_thread(write)
-
-    def tell_trouble(self, batch: Batch, error: BatchdeckError, next_try: float | None) -> None:
-        """Tell that a step did not work."""
+    def report_failure(self, batch: Batch, error: BatchdeckError, next_try: float | None) -> None:
+        """Publish that a step failed."""
         self.publish(
-            TroubleReported(
-                batch.job_id,
-                batch.id,
-                message=error.message,
-                hint=error.hint,
-                next_try=next_try,
+            StepFailed(
+                batch.job_id, batch.id, message=error.message, hint=error.hint, next_try=next_try
             )
         )
 
     def reach(self, step: str) -> None:
-        """Pass a named step; a fault test may let the program die here."""
+        """Mark a named step; a fault test may kill the process here."""
         wanted, _, time = os.environ.get(KILL_VARIABLE, "").partition(":")
         if wanted == step:
-            self._passed += 1
-            if self._passed == int(time or 1):
+            self._times_reached += 1
+            if self._times_reached == int(time or 1):
                 os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def run_in_thread(work: Callable[[Progress], T], progress: Progress = NO_PROGRESS) -> T:
+    """Run ``work`` in a thread.
+
+    Args:
+        work: Receives the progress that it must update, and whose ``stopped`` it must read now
+            and then. It is stopped when the caller is cancelled.
+        progress: Receives the reports, on this event loop, and may stop the work.
+    """
+    with report_on_loop(progress.update) as report:
+        # The caller's progress is the one that throttles.
+        inner = Progress(report, seconds=0.0, stop=lambda: progress.stopped)
+        try:
+            with as_current(inner):
+                return await asyncio.to_thread(work, inner)
+        finally:
+            inner.stop()
+
+
+@contextlib.contextmanager
+def report_on_loop(
+    report: Callable[[*Values], None] | None,
+) -> Iterator[Callable[[*Values], None] | None]:
+    """A callback for a thread that calls ``report`` on this event loop while the block runs."""
+    if report is None:
+        yield None
+        return
+    loop = asyncio.get_running_loop()
+    active = True
+
+    def deliver(*values: *Values) -> None:
+        if active:
+            report(*values)
+
+    def call(*values: *Values) -> None:
+        # The loop may be closed when an abandoned thread reports once more.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(deliver, *values)
+
+    try:
+        yield call
+    finally:
+        active = False

@@ -1,13 +1,12 @@
-"""A history to look around in: made by the real engine and the sandbox, on past clocks.
+"""Fill a history with demo jobs, using the real engine and the sandbox with past clocks.
 
-Nothing is painted on: every job is imported, submitted, collected and, where it says so,
-cancelled or retried through the same code as a person's own, only at another time.
+Every job is imported, submitted, collected and possibly cancelled by the same code as the
+user's own jobs; only the clock differs.
 """
 
 from __future__ import annotations
 
 import itertools
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from tui.config import AccountConfig, add_account, load_config
-from tui.configstart import write_first_config
-from tui.engine.accounts import HERE
+from tui.config.settings import AccountConfig, add_account, create_config, load_config
+from tui.engine.accounts import SANDBOX_URL
 from tui.engine.engine import Engine
 from tui.paths import Paths
+from tui.temporary import temporary_folder
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -46,8 +45,8 @@ _TOPICS = (
 
 
 @dataclass(frozen=True)
-class _Story:
-    """One job of the demo: what is in it, when it was sent, at which speed."""
+class _DemoJob:
+    """One demo job: its requests, its age in seconds and its speed in rows per second."""
 
     name: str
     model: str
@@ -111,37 +110,37 @@ def _vector(number: int) -> dict[str, Any]:
 OPENAI, DOUBLEWORD = "shop-openai", "night-doubleword"
 
 DEMO_ACCOUNTS = {
-    OPENAI: AccountConfig(provider="openai", base_url=HERE),
-    DOUBLEWORD: AccountConfig(provider="doubleword", base_url=HERE),
+    OPENAI: AccountConfig(provider="openai", base_url=SANDBOX_URL),
+    DOUBLEWORD: AccountConfig(provider="doubleword", base_url=SANDBOX_URL),
 }
-"""Accounts of providers that cost money, rehearsed with the sandbox: offline, with prices."""
+"""Accounts of paid providers that are served by the sandbox: offline, but with prices."""
 
-_STORIES = (
-    _Story(
+_DEMO_JOBS = (
+    _DemoJob(
         "ticket-routing", "gpt-5-nano", 640, 6.2 * _DAY, _ticket, account=OPENAI,
         tags=("tickets",),
     ),
-    _Story(
+    _DemoJob(
         "catalogue-vectors", "text-embedding-3-small", 240, 4.1 * _DAY, _vector,
         url="/v1/embeddings", account=OPENAI, tags=("search",),
     ),
-    _Story("city-summaries", "glm-4.7", 120, 2.3 * _DAY, _summary, note="For the June issue"),
-    _Story(
+    _DemoJob("city-summaries", "glm-4.7", 120, 2.3 * _DAY, _summary, note="For the June issue"),
+    _DemoJob(
         "shop-copy", "gpt-5-mini", 400, 1.2 * _DAY, _copy, account=OPENAI, tags=("shop",),
         note="Second prompt: plainer words",
     ),
-    _Story(
+    _DemoJob(
         "reviews-week-46", "gpt-5-mini", 1200, 5 * _HOUR, _review, account=OPENAI,
         tags=("reviews", "weekly"),
     ),
-    _Story(
+    _DemoJob(
         "ticket-routing-again", "gpt-5-nano", 500, 9 * _HOUR, _ticket, rate=20, cancel_after=12
     ),
-    _Story(
+    _DemoJob(
         "shop-pages-nl", "gpt-5-mini", 900, 23.4 * _HOUR, _translation, rate=0.009, running=True,
         account=DOUBLEWORD, tags=("shop", "nl"),
     ),
-    _Story(
+    _DemoJob(
         "reviews-week-47", "gpt-5-mini", 6000, 40, _review, rate=45, running=True, account=OPENAI,
         tags=("reviews", "weekly"),
     ),
@@ -149,31 +148,31 @@ _STORIES = (
 
 
 async def seed_demo(paths: Paths, now: Callable[[], float] = time.time) -> None:
-    """Fill an empty home with a few days of work; the newest job still runs.
+    """Fill an empty home with a few days of jobs; the newest ones are still running.
 
     Args:
-        paths: The home; it must hold no history.
-        now: Unix seconds, the end of the story.
+        paths: The home; it must not contain a history.
+        now: Returns the current time in Unix seconds.
     """
     end = now()
-    if write_first_config(paths):
+    if create_config(paths):
         for name, account in DEMO_ACCOUNTS.items():
             add_account(paths, name, account)
     config = load_config(paths)
-    with tempfile.TemporaryDirectory(prefix="batchdeck-demo-") as folder:
-        for rate, stories in itertools.groupby(_STORIES, key=lambda story: story.rate):
+    with temporary_folder("demo-seed") as folder:
+        for rate, demo_jobs in itertools.groupby(_DEMO_JOBS, key=lambda demo_job: demo_job.rate):
             clock = _Clock()
             engine = await Engine.open(paths, config, clock=clock, sandbox_rate=rate)
             try:
-                for story in stories:
-                    clock.now = end - story.age
-                    await _live(engine, clock, Path(folder), story)
+                for demo_job in demo_jobs:
+                    clock.now = end - demo_job.age
+                    await _run_job(engine, clock, folder, demo_job)
             finally:
                 await engine.close()
 
 
 class _Clock:
-    """A clock that is set by hand and goes on a little with every look."""
+    """A clock that is set manually and advances a little with every reading."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -183,27 +182,27 @@ class _Clock:
         return self.now
 
 
-async def _live(engine: Engine, clock: _Clock, folder: Path, story: _Story) -> None:
-    file = folder / f"{story.name}.jsonl"
-    file.write_bytes(b"".join(_lines(story)))
-    job = await engine.import_file(file, account=story.account)
-    await engine.annotate(job.id, tags=story.tags, note=story.note)
+async def _run_job(engine: Engine, clock: _Clock, folder: Path, demo_job: _DemoJob) -> None:
+    file = folder / f"{demo_job.name}.jsonl"
+    file.write_bytes(b"".join(_lines(demo_job)))
+    job = await engine.requests.import_file(file, account=demo_job.account)
+    await engine.annotate(job.id, tags=demo_job.tags, note=demo_job.note)
     await engine.submit(job.id)
-    if story.cancel_after is not None:
-        clock.now += story.cancel_after
+    if demo_job.cancel_after is not None:
+        clock.now += demo_job.cancel_after
         await engine.cancel(job.id)
         clock.now += 60.0
-    if not story.running:
+    if not demo_job.running:
         await engine.wait([job.id])
 
 
-def _lines(story: _Story) -> Iterator[bytes]:
-    prefix = story.name.split("-")[0]
-    for number in range(1, story.rows + 1):
+def _lines(demo_job: _DemoJob) -> Iterator[bytes]:
+    prefix = demo_job.name.split("-")[0]
+    for number in range(1, demo_job.rows + 1):
         request = {
             "custom_id": f"{prefix}-{number:05d}",
             "method": "POST",
-            "url": story.url,
-            "body": story.body(number),
+            "url": demo_job.url,
+            "body": demo_job.body(number),
         }
         yield msgspec.json.encode(request) + b"\n"

@@ -1,56 +1,72 @@
-"""The way in: everything that the screen, the headless twin and the Python API can ask for."""
+"""``Engine``: opens, owns and closes the services; submits, retries, cancels and waits."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from tui.config import Config, load_config
-from tui.core.filtering import RowFilter
-from tui.core.jobs import Batch, Job
-from tui.core.status import BatchStatus
-from tui.engine.accounts import AccountInfo, Accounts, direct_name
-from tui.engine.annotating import annotate_job
-from tui.engine.budgeting import Budgets
-from tui.engine.canceller import cancel_all
-from tui.engine.collector import Collector
+from tui.config.settings import Config, load_config
+from tui.core.batches import RetryPlan
+from tui.core.jobs import (
+    MAX_NOTE_LENGTH,
+    Batch,
+    BatchStatus,
+    Job,
+    parse_tags,
+)
+from tui.core.submission import UNCONFIRMED
+from tui.engine.accounts import AccountInfo, Accounts
+from tui.engine.batches.batch_plan import plan_first_attempt
+from tui.engine.batches.cancel import cancel_all
+from tui.engine.batches.collector import Collector
+from tui.engine.batches.poll_scheduler import Leases, PollScheduler, wait_for
+from tui.engine.batches.poller import Poller
+from tui.engine.batches.send_queue import SendQueue
+from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
-from tui.engine.estimator import Estimator
-from tui.engine.events import EventBus, JobChanged, SubmitPrepared
-from tui.engine.holding import LeaseKeeper
+from tui.engine.costs.estimates import Costs
+from tui.engine.events import EventBus, JobChanged, SubmitFinished, SubmitStarted
 from tui.engine.hooks import Hooks
-from tui.engine.insight import Insight
-from tui.engine.planner import plan_first_attempt
-from tui.engine.polling import Poller
-from tui.engine.remoting import Remoting
-from tui.engine.retrier import RetryPlan, make_plan
-from tui.engine.reviewing import Reviewing
-from tui.engine.sender import Sender
-from tui.engine.submitter import Submitter
-from tui.engine.summary import Summaries
-from tui.engine.waiting import wait_for
-from tui.engine.watcher import Watcher
-from tui.errors import UsageError
+from tui.engine.import_results import import_results
+from tui.engine.remote import Remote
+from tui.engine.requests import Requests
+from tui.engine.results import Results
+from tui.engine.retries import Retries
+from tui.engine.try_request import TryResult, try_request
+from tui.errors import BudgetError, UnconfirmedError, UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
-from tui.store.batches import has_silent_rows
+from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import History
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
+"""Interval for checking the history for changes by another process."""
 
-_LOOKS_WHILE_AIDED = 15
-"""So seldom is it told while a process indexes for this one: what it writes is no news, and
-reading all jobs again for each of its slices would hold the screen up."""
-"""How often the history is looked at for what another program wrote."""
+_POLLS_WITH_CHILD = 15
+"""Only every this many checks publish an event while a child process indexes.
+
+What the child writes is not news, and reading all jobs for each of its slices would slow
+down the screen."""
 
 
-class Engine(Reviewing, Insight, Remoting):
-    """The verbs. Made by ``Engine.open``; closed by ``close`` at the end.
+class Engine:
+    """Submits, watches, collects, retries and cancels jobs, and owns the services.
 
-    ``history`` answers questions at once, ``events`` tells what happens. All methods are to
-    be called on the loop that opened the engine; they do their work off it.
+    Open it with ``Engine.open`` and close it with ``close``. Call all methods on the event loop
+    that opened the engine; blocking work runs in threads.
+
+    Attributes:
+        history: Reads the state synchronously.
+        events: Publishes changes.
+        accounts: Who the requests are sent to.
+        costs: Estimates and budgets.
+        requests: Compose, preview, check, fix, split and import request files.
+        results: Select, summarise, compare, check and export results.
+        retries: Plan and preview retries.
+        remote: The batches at the provider.
     """
 
     def __init__(
@@ -59,24 +75,29 @@ class Engine(Reviewing, Insight, Remoting):
         config: Config,
         clock: Callable[[], float],
         sandbox_rate: float | None = None,
+        ledger: Paths | None = None,
     ) -> None:
         self.paths = paths
         self.config = config
-        self.history = History(paths)
-        self.summaries = Summaries(self.history)
+        self.history = History(paths, ledger=ledger)
         self.events = EventBus()
         self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
         self._context.polling = config.polling
-        self._estimator = Estimator(self._context)
-        self._budgets = Budgets(self._context, config.budget)
-        self._submitter = Submitter(self._context, self._budgets.afford)
+        self.costs = Costs(self._context, config.budget)
+        self.requests = Requests(self._context, self.costs)
+        self.results = Results(self._context)
+        self.retries = Retries(self._context)
+        self._submitter = BatchSubmitter(self._context, self.costs.budgets.check_quote_budget)
         self._collector = Collector(self._context)
-        self._leases = LeaseKeeper(self._context)
+        self._leases = Leases(self._context)
         poller = Poller(self._context, self._submitter, self._collector)
         self._runner = poller.runner
-        self._watcher = Watcher(self._context, self._leases, poller)
-        self._sender = Sender(self._context, self._leases, self._submitter, self._watcher)
+        self._watcher = PollScheduler(self._context, self._leases, poller)
+        self._queue = SendQueue(
+            self._context, self._leases, self._submitter, self._watcher, self.costs.budgets
+        )
+        self.remote = Remote(self._context, self._submitter, self._watcher, self.costs.budgets)
         self._hooks = Hooks(self._context, config)
         self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
@@ -91,214 +112,297 @@ class Engine(Reviewing, Insight, Remoting):
         clock: Callable[[], float] = time.time,
         watch: bool = False,
         sandbox_rate: float | None = None,
+        ledger: Paths | None = None,
     ) -> Engine:
-        """Open the history and be ready; with ``watch`` go on with what runs.
+        """Open the history and create an engine.
 
         Args:
-            paths: Where everything is.
-            config: The settings; read from the paths when not given.
-            clock: Unix seconds.
-            watch: Watch what runs from the start.
-            sandbox_rate: Rows a second of the sandbox, 0 for at once; else the environment
-                or the default decides.
+            paths: The folders for history, configuration and logs.
+            config: The settings; read from the config file by default.
+            clock: Returns Unix seconds.
+            watch: Watch unfinished batches from the start.
+            sandbox_rate: The sandbox's speed in rows per second, 0 for no delay; by default
+                from the environment variable, or the built-in value.
+            ledger: The home whose ledger of costs is used, if it is another one.
 
         Raises:
-            HistoryError: The history cannot be used.
-            ConfigError: The configuration cannot be used.
+            HistoryError: The history cannot be opened.
+            ConfigError: The configuration is invalid.
         """
         paths.ensure()
-        start_logging(paths)
+        # Without a log if it cannot be written: the history may still be read.
+        with contextlib.suppress(OSError):
+            start_logging(paths)
         if config is None:
             config = load_config(paths)
-        engine = await asyncio.to_thread(cls, paths, config, clock, sandbox_rate)
+        engine = await asyncio.to_thread(cls, paths, config, clock, sandbox_rate, ledger)
         if watch:
             engine.watch()
         return engine
 
-    def take_config(self, config: Config) -> None:
-        """Go by other settings from now on; providers and keys stay as they were opened."""
+    def apply_config(self, config: Config) -> None:
+        """Apply new settings; open providers and keys are not reloaded."""
         self.config = self._hooks.config = config
         self._context.polling = config.polling
-        self._budgets.config = config.budget
-        self.accounts.take_config(config)
+        self.costs.budgets.config = config.budget
+        self.accounts.apply_config(config)
 
     def account_names(self) -> list[str]:
-        """The accounts to choose from, the default one first."""
+        """The names of all accounts, the default account first."""
         return self.accounts.names()
 
     def account(self, name: str) -> AccountInfo:
-        """What a person may know of an account."""
+        """The properties of an account, without its key."""
         return self.accounts.info(name)
+
+    async def submit_imported(
+        self, jobs: Sequence[Job], *, budget: float | None = None
+    ) -> list[Job]:
+        """Submit the first of the jobs that ``requests.import_to_submit`` made of a file.
+
+        If a budget does not allow it, none of them stays in the history. After another error it
+        can be called again.
+
+        Args:
+            jobs: The job, and after a sample the draft of the other rows; may be empty.
+            budget: A cost limit, in addition to the configured budgets.
+
+        Raises:
+            BudgetError: The job is over budget; nothing was sent.
+            BatchdeckError: A batch was not accepted.
+        """
+        try:
+            for job in jobs[:1]:
+                # When the queue is full, all parts stay waiting, not only the first.
+                await self.submit(job.id, wait_if_busy=True, budget=budget)
+        except BudgetError:
+            if not any(batch.remote_id for batch in self.history.batches.of_job(jobs[0].id)):
+                for job in jobs:
+                    await self.remote.delete(job.id)
+            raise
+        return [self.history.jobs.get(job.id) for job in jobs]
 
     async def submit(
         self,
         job_id: str,
         *,
-        resend_uncertain: bool = False,
-        patient: bool = False,
+        resend: bool = False,
+        wait_if_busy: bool = False,
         budget: float | None = None,
     ) -> Job:
-        """Send what of a job is not sent yet, and watch it.
+        """Send the unsent batches of a job and watch them.
 
         Args:
             job_id: The job.
-            patient: When the provider's queue is full, leave the batch waiting for room in
-                place of an error; the watching sends it.
-            resend_uncertain: Create batches again of which it is not certain whether the
-                provider has them; only when a person has said so.
-            budget: What it may cost, beside the budgets of the configuration.
+            resend: Create batches again that the provider may already have; only if
+                the user asked for it.
+            wait_if_busy: If the provider is busy or its queue full, leave the batches waiting; the
+                watcher sends them later. Only a full queue is not raised then.
+            budget: A cost limit, in addition to the configured budgets.
 
         Raises:
-            BudgetError: A budget does not allow it; nothing was sent.
-            BatchdeckError: A batch was not taken; the job stays and can be submitted again.
+            BudgetError: The job is over budget; nothing was sent.
+            BatchdeckError: A batch was not accepted; the job can be submitted again.
         """
-        self._context.publish(SubmitPrepared(job_id, going=True))
+        self._context.publish(SubmitStarted(job_id))
         try:
             await asyncio.to_thread(plan_first_attempt, self._context, job_id)
             self._context.reach("planned")
-            unsent = [b for b in self.history.batches(job_id) if b.is_unsent]
+            unsent = [b for b in self.history.batches.of_job(job_id) if b.is_unsent]
             if not unsent:
                 raise UsageError(
-                    "all of this job has been sent already", "`retry` sends failed rows again."
+                    "this job was already submitted", "Use `retry` to send failed rows again."
                 )
-            async with self._within_budget(job_id, job_id, budget):
-                await self._context.shielded(
-                    self._sender.send(unsent, resend=resend_uncertain, patient=patient)
-                )
+            reserve = await self.costs.within_budget(self.history.jobs.get(job_id), budget)
+            await self._context.shielded(
+                self._queue.send(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
+            )
         finally:
-            self._context.publish(SubmitPrepared(job_id, going=False))
-        return self.history.job(job_id)
+            self._context.publish(SubmitFinished(job_id))
+        return self.history.jobs.get(job_id)
 
     def watch(self) -> None:
-        """Go on with everything that is under way, in the background."""
-        self._adopt_unknown()
+        """Watch all unfinished batches in the background."""
+        self._watch_unfinished()
         if self._observer is None:
             self._observer = asyncio.create_task(self._observe(), name="observe the history")
 
-    async def wait(self, job_ids: Sequence[str], *, every: float | None = None) -> None:
-        """Wait until jobs have ended and everything of them is here.
+    async def wait(
+        self,
+        job_ids: Sequence[str],
+        *,
+        every: float | None = None,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Wait until jobs have ended and all their results are downloaded.
 
         Args:
             job_ids: The jobs.
-            every: Seconds between two polls of their accounts' batches; else as the
-                provider advises.
+            every: Seconds between polls of their accounts' batches; by default the interval
+                that the provider recommends.
+            timeout_seconds: The longest wait; by default there is no limit.
 
         Raises:
-            AccountKeyError: The provider keeps refusing the key.
+            AccountKeyError: The provider keeps rejecting the key.
+            UnconfirmedError: It is not known whether the provider has a batch.
+            StandstillError: No batch makes progress without the user, or the time is over.
         """
         if every is not None:
-            for account in {self.history.job(job_id).account for job_id in job_ids}:
+            for account in {self.history.jobs.get(job_id).account for job_id in job_ids}:
                 self.accounts.pace(account, every)
-            # What was planned at the usual pace is asked for now, and goes on at the new one.
+            # Poll now, not at the time scheduled with the usual interval.
             self._watcher.adopt(
                 batch
                 for job_id in job_ids
-                for batch in self.history.batches(job_id)
-                if batch.is_under_way
+                for batch in self.history.batches.of_job(job_id)
+                if batch.is_active
             )
         self.watch()
-        await wait_for(self._context, job_ids)
+        await wait_for(self._context, job_ids, timeout_seconds=timeout_seconds)
 
-    async def collect(self, job_id: str) -> Job:
-        """Ask for the batches of a job once, and fetch what there is now.
-
-        Those that were collected are asked for again when they left rows without a line:
-        the provider may have found them, or have gone on with the batch.
-
-        Raises:
-            BatchdeckError: Something could not be fetched.
-        """
-        await self._context.shielded(self._collect(job_id))
-        return self.history.job(job_id)
-
-    async def _collect(self, job_id: str) -> None:
-        for batch in self.history.batches(job_id):
-            if batch.remote_id is None:
-                continue
-            if not batch.collected or await asyncio.to_thread(
-                has_silent_rows, self.history.database, batch.id
-            ):
-                await self._watcher.take(batch)
-        self._adopt_unknown()
-
-    async def plan_retry(
+    async def import_results(
         self,
-        job_id: str,
-        rows: RowFilter | Sequence[int] | None = None,
-        edits: Mapping[str, Any] | None = None,
+        requests: Path,
+        results: Sequence[Path],
         *,
-        permanent_too: bool = False,
-        direct: bool = False,
-    ) -> RetryPlan:
-        """What a retry would send; with ``direct`` one by one, by the direct lane.
-
-        Raises:
-            UsageError: There is nothing to send.
-        """
-        job = self.history.job(job_id)
-        return await asyncio.to_thread(
-            make_plan,
-            self._context,
-            job,
-            rows,
-            edits or {},
-            permanent_too=permanent_too,
-            account=direct_name(job.account) if direct else job.account,
+        account: str | None = None,
+        name: str | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> Job:
+        """Import requests and results of a batch that ran elsewhere; see ``import_results``."""
+        return await import_results(
+            self._context, requests, results, account=account, name=name, progress=progress
         )
 
-    async def retry(self, plan: RetryPlan, *, budget: float | None = None) -> Job:
-        """Send the rows of a plan as a new attempt; rows that cannot be changed so stay out.
+    async def collect(self, job_id: str) -> Job:
+        """Poll the batches of a job once and download the available results.
+
+        Collected batches are polled again if some of their rows have no result line: the
+        provider may have completed the files or reopened the batch.
 
         Raises:
-            UsageError: No row can be changed so.
-            BudgetError: A budget does not allow it; nothing was sent.
-            BatchdeckError: It was not taken; the rows show their earlier outcome again.
+            BatchdeckError: A poll or a download failed.
         """
-        plan = await self.fit_retry(plan)
-        async with self._within_budget(plan, "", budget):
-            await self._context.shielded(self._sender.retry(plan))
-        return self.history.job(plan.job_id)
+        await self._context.shielded(self._collect(job_id))
+        return self.history.jobs.get(job_id)
+
+    async def _collect(self, job_id: str) -> None:
+        for batch in self.history.batches.of_job(job_id):
+            if batch.remote_id is None:
+                can_list = self.accounts.profile(batch.account).can.list
+                if batch.submission in UNCONFIRMED and can_list:
+                    # That it is not found yet is no error of a collect.
+                    with contextlib.suppress(UnconfirmedError):
+                        await self._submitter.confirm(batch)
+                continue
+            if not batch.collected or await asyncio.to_thread(
+                self.history.batches.has_rows_without_result, batch.id
+            ):
+                await self._watcher.poll_now(batch)
+        self._watch_unfinished()
+
+    async def look_for_late_answers(self, job_id: str) -> Job:
+        """Ask the provider anew for answers that are not here though it may have them.
+
+        To be called before rows are retried: rows that are called missing may have been answered
+        meanwhile, and were paid then.
+
+        Raises:
+            BatchdeckError: The provider cannot be asked.
+        """
+        for batch in self.history.batches.of_job(job_id):
+            without = self.history.batches.count_without_line
+            if (
+                batch.collected
+                and batch.remote_id is not None
+                and batch.remote_counts.completed
+                and not self.accounts.profile(batch.account).direct
+                and await asyncio.to_thread(without, batch)
+            ):
+                await self._context.shielded(self._watcher.poll_now(batch))
+        return self.history.jobs.get(job_id)
+
+    async def retry(self, plan: RetryPlan, *, budget: float | None = None) -> Job:
+        """Send the rows of a plan as a new attempt, except rows where the edits fail.
+
+        Raises:
+            UsageError: The edits cannot be applied to any row.
+            BudgetError: The retry is over budget; nothing was sent.
+            BatchdeckError: It was not accepted; the rows have their earlier outcome again.
+        """
+        plan = await self.retries.fit(plan)
+        reserve = await self.costs.within_budget(plan, budget)
+        await self._context.shielded(self._queue.retry(plan, reserve))
+        return self.history.jobs.get(plan.job_id)
 
     async def cancel(self, job_id: str) -> Job:
-        """Ask for an end of everything of a job that runs; what is done stays.
+        """Cancel the running batches of a job; finished rows are kept.
 
         Raises:
-            UsageError: Nothing of it runs.
-            BatchdeckError: The provider did not take it.
+            UsageError: The job is not running.
+            BatchdeckError: The provider did not accept the cancel.
         """
-        live = [b for b in self.history.batches(job_id) if b.is_under_way or b.is_unsent]
+        live = [b for b in self.history.batches.of_job(job_id) if b.is_active or b.is_unsent]
         if not live:
-            raise UsageError("nothing of this job is running")
-        troubles = await self._context.shielded(cancel_all(self._context, self._submitter, live))
+            raise UsageError("this job is not running")
+        errors = await self._context.shielded(cancel_all(self._context, self._submitter, live))
         for batch in live:
             self._runner.cancel(batch.id)
-            if self.history.batch(batch.id).status is BatchStatus.CANCELLING:
-                await self._stop_here(batch)
-        self._watcher.adopt(b for b in self.history.batches(job_id) if b.is_under_way)
+            if self.history.batches.get(batch.id).status is BatchStatus.CANCELLING:
+                await self._stop_direct(batch)
+        self._watcher.adopt(b for b in self.history.batches.of_job(job_id) if b.is_active)
         self.events.publish(JobChanged(job_id))
-        if troubles:
-            raise troubles[0]
-        return self.history.job(job_id)
+        if errors:
+            raise errors[0]
+        return self.history.jobs.get(job_id)
 
-    async def _stop_here(self, batch: Batch) -> None:
-        """End a direct batch that nobody is sending; whoever is sending it ends it himself."""
+    async def _stop_direct(self, batch: Batch) -> None:
+        """Stop a direct batch that no worker is running; a running worker stops itself."""
         dialect = await self.accounts.dialect(batch.account)
-        if dialect.capabilities.runs_here and not self._runner.runs(batch.id):
-            await self._context.shielded(self._watcher.take(batch))
+        if dialect.capabilities.runs_locally and not self._runner.runs(batch.id):
+            await self._context.shielded(self._watcher.poll_now(batch))
 
     async def annotate(
         self, job_id: str, *, tags: Sequence[str] | None = None, note: str | None = None
     ) -> Job:
-        """Write tags or a note on a job, in place of those that it has."""
-        return await annotate_job(self._context, job_id, tags, note)
+        """Replace the tags or the note of a job; ``None`` leaves the current value.
+
+        Raises:
+            UnknownJobError: No such job.
+        """
+        kept = None if tags is None else parse_tags(" ".join(tags))
+        text = None if note is None else note.strip()[:MAX_NOTE_LENGTH]
+        await asyncio.to_thread(self.history.jobs.annotate, job_id, kept, text)
+        self.events.publish(JobChanged(job_id))
+        return self.history.jobs.get(job_id)
+
+    async def try_request(
+        self, row: bytes | Path, number: int = 1, *, account: str | None = None
+    ) -> TryResult:
+        """Send one request to the provider's synchronous endpoint; nothing is stored.
+
+        It is billed like any single request, without the batch discount, and does not count
+        against the budgets.
+
+        Args:
+            row: A request line (``custom_id``, ``method``, ``url``, ``body``), or a file.
+            number: The request in the file, counted from 1.
+            account: The account; by default the default account.
+
+        Raises:
+            UsageError: The provider has no synchronous endpoint for this request.
+            InputError: The file or the request is invalid.
+            BatchdeckError: The request failed.
+        """
+        return await try_request(self._context, account or self.accounts.default, row, number)
 
     async def drain(self, seconds: float = 10.0) -> None:
-        """Let answers that are under way be stored; wait so long at the most."""
+        """Wait up to ``seconds`` until responses in progress are stored."""
         await self._context.drain(seconds)
 
     async def close(self) -> None:
-        """Stop, with everything stored that came."""
-        self._sender.closing = True
+        """Stop all work, after storing what was received, and close the history."""
+        self._queue.closing = True
         self._runner.close()
         await self.drain()
         if self._observer is not None:
@@ -314,20 +418,19 @@ class Engine(Reviewing, Insight, Remoting):
         await asyncio.to_thread(self.history.close)
 
     async def _observe(self) -> None:
-        """See what another program writes into the same history."""
-        database = self.history.database
-        seen = await asyncio.to_thread(database.version)
-        looks = 0
+        """Publish changes that another process writes into the same history."""
+        seen = await asyncio.to_thread(self.history.version)
+        polls = 0
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            now = await asyncio.to_thread(database.version)
-            looks += 1
-            if now != seen and looks >= (_LOOKS_WHILE_AIDED if self._collector.is_aided else 1):
-                seen, looks = now, 0
-                self._adopt_unknown()
+            await asyncio.sleep(_POLL_SECONDS)
+            now = await asyncio.to_thread(self.history.version)
+            polls += 1
+            if now != seen and polls >= (_POLLS_WITH_CHILD if self._collector.has_child else 1):
+                seen, polls = now, 0
+                self._watch_unfinished()
                 self.events.publish(JobChanged(""))
 
-    def _adopt_unknown(self) -> None:
-        """Watch what is under way; what is watched already keeps its schedule."""
+    def _watch_unfinished(self) -> None:
+        """Watch unfinished batches; those already watched keep their schedule."""
         watched = self._watcher.watched()
-        self._watcher.adopt(b for b in self.history.unfinished() if b.id not in watched)
+        self._watcher.adopt(b for b in self.history.batches.unfinished() if b.id not in watched)

@@ -1,17 +1,15 @@
-"""What the engine tells: its only output. The screen and the headless twin read the same.
+"""Engine events, for the dashboard, the CLI and the Python client alike.
 
-Every event names the job. Subscribers are called on the engine's event loop, and get at most
-ten events a second of one kind for one batch.
+Every event names its job. Subscribers are called on the engine's event loop. Transfers publish
+at most ten events per second each (``Progress``); subscribers that draw limit the rate themselves.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus
 from tui.logs import LOGGER
 
 
@@ -24,27 +22,27 @@ class JobEvent:
 
 @dataclass(frozen=True)
 class JobImported(JobEvent):
-    """A file became a job; nothing is sent yet."""
+    """A file was imported as a job; nothing is sent yet."""
 
 
 @dataclass(frozen=True)
 class JobDeleted(JobEvent):
-    """The job is gone from the history."""
+    """The job was deleted from the history."""
 
 
 @dataclass(frozen=True)
 class JobChanged(JobEvent):
-    """The job is to be read anew; an empty ``job_id`` stands for any of them."""
+    """The job must be read again; an empty ``job_id`` means any job."""
 
 
 @dataclass(frozen=True)
-class SubmitPrepared(JobEvent):
-    """A submit has begun with what comes before the wire: plan, budget, the file as it is sent.
+class SubmitStarted(JobEvent):
+    """A submit began: planning, the budget check and sending."""
 
-    ``going`` is false when that is over, whether rows are on their way then or not.
-    """
 
-    going: bool
+@dataclass(frozen=True)
+class SubmitFinished(JobEvent):
+    """A submit ended, whether it succeeded or not."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class BatchEvent(JobEvent):
 
 @dataclass(frozen=True)
 class UploadProgressed(BatchEvent):
-    """Bytes of the input are on their way."""
+    """Bytes of the input file were uploaded."""
 
     sent: int
     total: int
@@ -64,14 +62,14 @@ class UploadProgressed(BatchEvent):
 
 @dataclass(frozen=True)
 class BatchSubmitted(BatchEvent):
-    """The provider took the batch and gave it an id."""
+    """The provider accepted the batch and gave it an id."""
 
     remote_id: str
 
 
 @dataclass(frozen=True)
 class StatusChanged(BatchEvent):
-    """The batch has another status than before."""
+    """The status of the batch changed."""
 
     status: BatchStatus
     raw_status: str
@@ -79,12 +77,12 @@ class StatusChanged(BatchEvent):
 
 @dataclass(frozen=True)
 class CountsChanged(BatchEvent):
-    """The provider counts differently than at the last poll."""
+    """The provider's counts changed since the last poll."""
 
 
 @dataclass(frozen=True)
 class DownloadProgressed(BatchEvent):
-    """Bytes of a result file have arrived; ``total`` is ``None`` where it is not known."""
+    """Bytes of a result file were downloaded; ``total`` is ``None`` if unknown."""
 
     received: int
     total: int | None
@@ -92,21 +90,21 @@ class DownloadProgressed(BatchEvent):
 
 @dataclass(frozen=True)
 class RowsCollected(BatchEvent):
-    """Rows have been indexed and can be shown; ``rows`` counts those of this batch so far."""
+    """Result rows were indexed and can be shown; ``rows`` is the total of this batch so far."""
 
     rows: int
 
 
 @dataclass(frozen=True)
 class BatchEnded(BatchEvent):
-    """The batch is over and everything that it gave is in the history."""
+    """The batch ended and all its results are in the history."""
 
     status: BatchStatus
 
 
 @dataclass(frozen=True)
-class TroubleReported(BatchEvent):
-    """A step did not work; it is tried again at ``next_try`` (Unix seconds) unless ``None``."""
+class StepFailed(BatchEvent):
+    """A step failed; the next try is at ``next_try`` (Unix seconds), or never if ``None``."""
 
     message: str
     hint: str
@@ -115,7 +113,7 @@ class TroubleReported(BatchEvent):
 
 @dataclass(frozen=True)
 class HookEnded(JobEvent):
-    """The person's own command for the end of a job is done: what came of it."""
+    """The user's command for the end of a job finished; ``what`` says how."""
 
     what: str
     good: bool
@@ -123,21 +121,18 @@ class HookEnded(JobEvent):
 
 Subscriber = Callable[[JobEvent], None]
 
-_FREQUENT = (UploadProgressed, DownloadProgressed, RowsCollected, CountsChanged)
-_INTERVAL = 0.1
-"""Seconds between two events of a frequent kind for one batch."""
+GROWING = (UploadProgressed, DownloadProgressed, RowsCollected, CountsChanged)
+"""Events that only report more bytes or rows of a batch; they are frequent."""
 
 
 @dataclass
 class EventBus:
-    """Hands events to whoever asked for them."""
+    """Delivers events to subscribers."""
 
     _subscribers: list[Subscriber] = field(default_factory=list)
-    _last: dict[tuple[type, str], float] = field(default_factory=dict)
-    _waiting: dict[tuple[type, str], BatchEvent] = field(default_factory=dict)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call ``subscriber`` with every event; the answer is the way to stop it."""
+        """Call ``subscriber`` with every event; returns a function that unsubscribes it."""
         self._subscribers.append(subscriber)
 
         def stop() -> None:
@@ -147,44 +142,10 @@ class EventBus:
         return stop
 
     def publish(self, event: JobEvent) -> None:
-        """Tell every subscriber, in the order in which they asked."""
-        if isinstance(event, _FREQUENT):
-            if self._holds_back(event):
-                return
-        elif isinstance(event, BatchEnded):
-            for kind in _FREQUENT:
-                self._last.pop((kind, event.batch_id), None)
-                self._waiting.pop((kind, event.batch_id), None)
-        self._tell(event)
-
-    def _holds_back(self, event: BatchEvent) -> bool:
-        """Keep an event that comes too soon; the last one of a burst is told a moment later."""
-        key = (type(event), event.batch_id)
-        now = time.monotonic()
-        wait = self._last.get(key, 0.0) + _INTERVAL - now
-        last_word = isinstance(event, UploadProgressed) and event.sent >= event.total
-        if wait <= 0 or last_word:
-            self._last[key] = now
-            self._waiting.pop(key, None)
-            return False
-        if key not in self._waiting:
-            try:
-                asyncio.get_running_loop().call_later(wait, self._tell_waiting, key)
-            except RuntimeError:
-                return True
-        self._waiting[key] = event
-        return True
-
-    def _tell_waiting(self, key: tuple[type, str]) -> None:
-        event = self._waiting.pop(key, None)
-        if event is not None:
-            self._last[key] = time.monotonic()
-            self._tell(event)
-
-    def _tell(self, event: JobEvent) -> None:
+        """Deliver an event to all subscribers, in the order of subscription."""
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(event)
             except Exception:
-                # Who cannot show an event must not stop what is told of, which may be a send.
-                LOGGER.exception("telling %r of %r", subscriber, event)
+                # A failing subscriber must not stop the publisher, which may be sending.
+                LOGGER.exception("subscriber %r failed on %r", subscriber, event)

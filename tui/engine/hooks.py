@@ -1,8 +1,8 @@
-"""The person's own command at the end of a job, with the job document on its stdin.
+"""Run the user's command when a job ends, with the job document on its stdin.
 
-It is run without a shell and without keys in its environment, for a limited time, and
-nothing waits for it; what it writes goes to the log. Whoever watches the batch runs it, so
-of several programs on one history one does.
+The command runs without a shell, with listed environment variables only, and with a time limit.
+Nothing waits for it; its output goes to the log. Only the process that watches the batch
+runs it, so it runs once even if several processes share a history.
 """
 
 from __future__ import annotations
@@ -10,49 +10,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from tui.config import Config
+from tui.config.settings import Config
 from tui.core.jobs import Job
 from tui.core.text import visible
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, HookEnded, JobEvent
 from tui.errors import UnknownJobError
+from tui.processes import listed_variables
 
-OUTPUT = 8_000
-"""Bytes of the output that are kept for the log."""
+MAX_OUTPUT_BYTES = 8_000
+"""Bytes of output kept for the log."""
 
-GRACE = 10.0
-"""Seconds for which a program that ends waits for the command."""
+CLOSE_SECONDS = 10.0
+"""Seconds that a closing program waits for the command."""
 
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
+_PASSED = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM"),
+        *("TMPDIR", "TEMP", "TMP", "PWD", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),
+        *("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
+        *("XDG_CACHE_HOME", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR"),
+        *("USERPROFILE", "APPDATA", "LOCALAPPDATA", "BATCHDECK_HOME"),
+    }
+)
+"""Variables that a command gets, besides ``LC_*`` and those that the configuration lists."""
 
 
-def key_free(environment: Mapping[str, str], named: frozenset[str] = frozenset()) -> dict[str, str]:
-    """The environment without what may be a secret.
+def passed_on(environment: Mapping[str, str], listed: Iterable[str] = ()) -> dict[str, str]:
+    """The variables that a command gets: listed names only, because any may hold a secret.
 
     Args:
         environment: All variables.
-        named: Those that the configuration names as holding keys.
+        listed: Further names, from the configuration.
     """
-    return {
-        name: value
-        for name, value in environment.items()
-        if name not in named and not _SECRET.search(name)
-    }
+    return listed_variables(environment, _PASSED | set(listed), ("LC_",))
 
 
 class Hooks:
-    """Runs the command of the configuration; subscribed to the engine's events.
+    """Runs the configured command; subscribed to the engine's events.
 
     Args:
-        context: The engine's surroundings.
-        config: Names the command, and the variables that hold keys.
+        context: The engine context.
+        config: Holds the command and the names of key variables.
     """
 
     def __init__(self, context: Context, config: Config) -> None:
@@ -62,25 +67,25 @@ class Hooks:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def receive(self, event: JobEvent) -> None:
-        """See whether a job has ended."""
+        """Start the command if this event ends a job."""
         if not isinstance(event, BatchEnded) or not self.config.hooks.on_job_end.strip():
             return
         history = self._context.history
         try:
-            job, batches = history.job(event.job_id), history.batches(event.job_id)
+            job, batches = history.jobs.get(event.job_id), history.batches.of_job(event.job_id)
         except UnknownJobError:
             return
         key = (job.id, len(batches))
-        if any(batch.is_under_way for batch in batches) or key in self._ran:
+        if any(batch.is_active for batch in batches) or key in self._ran:
             return
         self._ran.add(key)
-        document = msgspec.json.encode(history.document(job.id)) + b"\n"
+        document = msgspec.json.encode(history.jobs.document(job.id)) + b"\n"
         task = asyncio.get_running_loop().create_task(self._run(job, document))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def close(self, seconds: float = GRACE) -> None:
-        """Wait a little for commands that run, then end them."""
+    async def close(self, seconds: float = CLOSE_SECONDS) -> None:
+        """Wait up to ``seconds`` for running commands, then stop them."""
         if not self._tasks:
             return
         tasks = list(self._tasks)
@@ -92,58 +97,54 @@ class Hooks:
     async def _run(self, job: Job, document: bytes) -> None:
         hooks = self.config.hooks
         try:
-            words = shlex.split(hooks.on_job_end)
-            environment = key_free(os.environ, self._key_variables())
+            argv = shlex.split(hooks.on_job_end)
+            environment = passed_on(os.environ, hooks.env)
             environment |= {"BATCHDECK_EVENT": "job_end", "BATCHDECK_JOB": job.id}
             process = await asyncio.create_subprocess_exec(
-                *words,
+                *argv,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 env=environment,
                 cwd=self._context.paths.data,
-                # A group of its own: what it starts is stopped with it, and ctrl+c is not its.
+                # Its own process group: its children stop with it, and ctrl+c does not reach it.
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            self._tell(job, f"cannot be run: {error}", good=False)
+            self._report(job, f"could not be run: {error}", good=False)
             return
         try:
             async with asyncio.timeout(hooks.timeout):
-                said = await _feed(process, document)
+                output = (await _communicate(process, document)).strip()
                 code = await process.wait()
         except TimeoutError:
-            self._tell(job, f"took more than {hooks.timeout:g} s and was stopped", good=False)
+            self._report(job, f"timed out after {hooks.timeout:g} s and was stopped", good=False)
         else:
-            words_said = f": {visible(said.strip())}" if said.strip() else ""
-            self._tell(job, f"ended with code {code}{words_said}", good=code == 0)
+            suffix = f": {visible(output)}" if output else ""
+            self._report(job, f"exited with code {code}{suffix}", good=code == 0)
         finally:
             _stop(process)
             await process.wait()
 
-    def _key_variables(self) -> frozenset[str]:
-        accounts = self.config.accounts.values()
-        return frozenset(account.key_env for account in accounts if account.key_env)
-
-    def _tell(self, job: Job, what: str, *, good: bool) -> None:
+    def _report(self, job: Job, what: str, *, good: bool) -> None:
         log = self._context.log
         (log.info if good else log.warning)("the hook of job %s %s", job.id, what)
         self._context.publish(HookEnded(job.id, what, good))
 
 
-async def _feed(process: asyncio.subprocess.Process, document: bytes) -> str:
-    """Write to a command and read all that it says; the beginning is kept."""
+async def _communicate(process: asyncio.subprocess.Process, document: bytes) -> str:
+    """Write the document to a command and read its output; the first bytes are kept."""
     assert process.stdin is not None and process.stdout is not None
     kept = bytearray()
 
     async def read() -> None:
         assert process.stdout is not None
         while chunk := await process.stdout.read(65536):
-            kept.extend(chunk[: max(0, OUTPUT - len(kept))])
+            kept.extend(chunk[: max(0, MAX_OUTPUT_BYTES - len(kept))])
 
     reading = asyncio.create_task(read())
     try:
-        # A command that does not read its input is no mistake.
+        # A command may ignore its input.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             process.stdin.write(document)
             await process.stdin.drain()

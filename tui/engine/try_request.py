@@ -1,7 +1,8 @@
-"""One request tried at once, outside any batch: its answer read like that of a row."""
+"""Try a single request synchronously, outside any batch."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from tui.compose.limits import Limits
-from tui.compose.requests import clean_requests
-from tui.core.readers import READERS
+from tui.compose.checks.clean import clean_requests
+from tui.core.results.readers import READERS
 from tui.core.rows import RowResult
+from tui.core.text import BOM
 from tui.engine.context import Context
 from tui.errors import InputError, UsageError
 
@@ -20,11 +21,17 @@ _decode_id = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(frozen=True)
-class Trial:
+class TryResult:
     """A request and its answer.
 
-    ``request`` is the request line, ``raw`` the answer's body as the provider sent it, and
-    ``result`` what it says. ``seconds`` is how long the answer took.
+    Attributes:
+        account: The account that was used.
+        provider_name: The provider's display name.
+        custom_id: The id of the request.
+        request: The request line.
+        result: The parsed answer.
+        raw: The response body as the provider sent it.
+        seconds: How long the answer took.
     """
 
     account: str
@@ -36,25 +43,24 @@ class Trial:
     seconds: float
 
 
-async def try_request(context: Context, account: str, request: bytes) -> Trial:
-    """Ask the provider of an account for the answer to one request line.
-
-    Raises:
-        UsageError: The provider answers no single requests, or not at this endpoint.
-        BatchdeckError: There is no answer; a refused request is a RequestRefusedError.
-    """
+async def try_request(context: Context, account: str, row: bytes | Path, number: int) -> TryResult:
+    """Send one request to an account's provider; see ``Engine.try_request``."""
+    request = row
+    if isinstance(request, Path):
+        request = await asyncio.to_thread(_request_at, context, account, request, number)
     custom_id = _id_of(request)
     dialect = await context.accounts.dialect(account)
-    if not dialect.capabilities.asks:
+    if not dialect.capabilities.answers_single_requests:
         name = context.accounts.info(account).provider_name
         raise UsageError(
-            f"{name} answers no single requests", "Send a few as a small job: --sample 5."
+            f"{name} does not accept single requests",
+            "Submit a small job instead: `submit --sample 5`.",
         )
     started = time.monotonic()
     raw = await dialect.ask(request)
     seconds = time.monotonic() - started
     line = _as_result_line(custom_id, raw, dialect.result_style)
-    return Trial(
+    return TryResult(
         account=account,
         provider_name=context.accounts.info(account).provider_name,
         custom_id=custom_id,
@@ -65,18 +71,19 @@ async def try_request(context: Context, account: str, request: bytes) -> Trial:
     )
 
 
-def request_at(path: Path, number: int, limits: Limits) -> bytes:
-    """The request with this number, from 1, of a file.
+def _request_at(context: Context, account: str, path: Path, number: int) -> bytes:
+    """The request with this number in a file, counted from 1.
 
     Raises:
-        InputError: There are fewer, or a line before it cannot be used.
+        UsageError: The number is less than 1.
+        InputError: The file has fewer requests, or an earlier line is invalid.
     """
     if number < 1:
-        raise UsageError(f"there is no request {number}", "They are counted from 1.")
-    requests = clean_requests(path, fix=True, limits=limits)
+        raise UsageError(f"there is no request {number}", "Requests are numbered from 1.")
+    requests = clean_requests(path, fix=True, limits=context.accounts.limits(account))
     found = next(islice(requests, number - 1, None), None)
     if found is None:
-        raise InputError(f"there is no request {number}", "Look how many there are.", path=path)
+        raise InputError(f"there is no request {number}", "The file has fewer requests.", path=path)
     return found.line
 
 
@@ -84,12 +91,12 @@ def _id_of(request: bytes) -> str:
     try:
         value = msgspec.json.decode(_decode_id(request)["custom_id"])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError):
-        raise InputError("the request cannot be read", "Give it custom_id and a body.") from None
+        raise InputError("the request cannot be read", "It needs a custom_id and a body.") from None
     return str(value)
 
 
 def _as_result_line(custom_id: str, raw: bytes, style: str) -> bytes:
-    body = msgspec.Raw(raw.removeprefix(b"\xef\xbb\xbf").strip())
+    body = msgspec.Raw(raw.removeprefix(BOM).strip())
     if style == "messages":
         return msgspec.json.encode(
             {"custom_id": custom_id, "result": {"type": "succeeded", "message": body}}

@@ -1,0 +1,1 @@
+"""The life of a batch: planned, sent, watched, collected, retried, cancelled."""

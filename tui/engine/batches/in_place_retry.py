@@ -1,0 +1,153 @@
+"""In-place retries: the provider runs rows of an ended batch again in the same batch.
+
+The provider's batch keeps its id; in the history the retry is another attempt with its own
+batch record. What the first record collected does not change. The output file only grows,
+and the error file is downloaded again because it shrinks when rows are retried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from tui.core.batches import RemoteBatch, RetryPlan
+from tui.core.jobs import Batch, RemoteCounts, Submission, is_terminal, new_batch_id
+from tui.core.query import RowFilter
+from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
+from tui.core.rows import UNANSWERED
+from tui.engine.context import Context
+from tui.errors import ProviderError, RequestRejectedError, ResponseLostError
+from tui.providers.wire.errors import may_have_acted
+
+
+@runtime_checkable
+class RetriesInPlace(Protocol):
+    """A dialect whose provider can retry rows; ids are those of the result lines."""
+
+    async def retry(self, batch_id: str) -> RemoteBatch:
+        """Retry all failed and cancelled rows."""
+
+    async def retry_rows(self, batch_id: str, request_ids: Sequence[str]) -> RemoteBatch:
+        """Retry these rows."""
+
+
+async def begin_in_place_retry(context: Context, plan: RetryPlan) -> Batch | None:
+    """Store a retry that the provider can run in place; ``None`` if it needs a new batch.
+
+    This works if nothing is edited and all rows come from one batch: either all of its
+    failed rows, or rows whose result lines contain the provider's ids.
+    """
+    dialect = await context.accounts.dialect(plan.account)
+    if plan.edits or not dialect.capabilities.native_retry:
+        return None
+    return await asyncio.to_thread(_store, context, plan)
+
+
+def _store(context: Context, plan: RetryPlan) -> Batch | None:
+    history = context.history
+    sources = {row.batch_id for row in context.read_rows(plan.job_id, plan.seqs)}
+    if len(sources) != 1:
+        return None
+    source = sources.pop()
+    parent = history.batches.get(source) if source is not None else None
+    if parent is None or parent.remote_id is None:
+        return None
+    if not _has_newest_requests(context, plan, parent):
+        return None
+    if (
+        _failed_rows(context, parent) != set(plan.seqs)
+        and _request_ids(context, plan.job_id, plan.seqs) is None
+    ):
+        return None
+    now = context.clock()
+    batch = Batch(
+        id=new_batch_id(),
+        job_id=plan.job_id,
+        account=plan.account,
+        attempt=plan.attempt,
+        rows=len(plan.seqs),
+        edits=dict(parent.edits),
+        native_of=parent.id,
+        remote_id=parent.remote_id,
+        input_file_id=parent.input_file_id,
+        submission=Submission.CREATING,
+        created_at=now,
+    )
+    history.batches.begin_retry([(batch, plan.seqs)], now)
+    return history.batches.get(batch.id)
+
+
+async def request_in_place_retry(context: Context, dialect: object, batch: Batch) -> RemoteBatch:
+    """Ask the provider to run an in-place retry; safe to call twice.
+
+    Raises:
+        ProviderError: The provider did not accept it.
+    """
+    assert isinstance(dialect, RetriesInPlace) and batch.remote_id is not None
+    history = context.history
+    seqs = await asyncio.to_thread(history.batches.rows_of, batch.id)
+    ids = await asyncio.to_thread(_request_ids, context, batch.job_id, seqs)
+    parent = history.batches.get(batch.native_of or "")
+    others = await asyncio.to_thread(_failed_rows, context, parent)
+    try:
+        if not others or ids is None:
+            return await dialect.retry(batch.remote_id)
+        return await dialect.retry_rows(batch.remote_id, ids)
+    except ProviderError as error:
+        if not (may_have_acted(error) or isinstance(error, RequestRejectedError)):
+            raise
+        # A second request is rejected because nothing is left to run: check the status.
+        remote: RemoteBatch = await dialect.retrieve(batch.remote_id)  # type: ignore[attr-defined]
+        if is_terminal(remote.status) and not _has_run(remote, parent):
+            if isinstance(error, RequestRejectedError):
+                raise
+            raise ResponseLostError(error.message, "Try again.") from error
+        return remote
+
+
+def with_retried_counts(batch: Batch, parent: Batch, remote: RemoteBatch) -> RemoteBatch:
+    """The provider's batch, with counts of the retried rows only."""
+    before = parent.remote_counts.completed or 0
+    counts = remote.counts
+    completed = None if counts.completed is None else max(0, counts.completed - before)
+    left = batch.rows - (completed or 0)
+    failed = None if counts.failed is None else min(counts.failed, left)
+    own = RemoteCounts(total=batch.rows, completed=completed, failed=failed)
+    return msgspec.structs.replace(remote, counts=own)
+
+
+def _has_run(remote: RemoteBatch, parent: Batch) -> bool:
+    return (remote.counts.completed or 0) > (parent.remote_counts.completed or 0)
+
+
+def _failed_rows(context: Context, batch: Batch) -> set[int]:
+    """The numbers of the failed rows of a batch; without those of a stored retry."""
+    failed = context.history.rows.select(batch.job_id, RowFilter(outcomes=UNANSWERED)).seqs
+    rows = context.read_rows(batch.job_id, failed)
+    return {row.seq for row in rows if row.batch_id == batch.id}
+
+
+def _has_newest_requests(context: Context, plan: RetryPlan, parent: Batch) -> bool:
+    """Whether the batch holds the newest request of each row, and not an older edit."""
+    changes = context.history.rows.edits(plan.job_id, plan.seqs)
+    return all(changes.get(seq, {}) == parent.edits for seq in plan.seqs)
+
+
+def _request_ids(context: Context, job_id: str, seqs: Sequence[int]) -> list[str] | None:
+    """The provider's row ids from the newest result lines; ``None`` if any is missing."""
+    ids: list[str] = []
+    for seq in seqs:
+        attempts = context.history.rows.get(job_id, seq).attempts
+        line = attempts[0].line if attempts else b""
+        try:
+            value = decode_lenient(line) if line else None
+        except UnreadableLineError:
+            value = None
+        request_id = value.get("id") if isinstance(value, dict) else None
+        if not isinstance(request_id, str):
+            return None
+        ids.append(request_id)
+    return ids

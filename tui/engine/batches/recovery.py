@@ -1,0 +1,207 @@
+"""Find out whether a batch was created when the response to the create was lost.
+
+A batch is ours only by something that no other batch can have: our intent in its metadata, or an
+input file that was uploaded for it alone. Size and age prove nothing: another program, or another
+job, may have sent as many rows at the same time.
+
+That a list does not show a batch proves little: a gateway may still be creating it, and a list may
+be minutes behind. The provider is known not to have it after its list was read for as long as a
+create takes to show, and only if the list shows batches at all and says whose they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import NamedTuple
+
+from tui.core.batches import RemoteBatch
+from tui.core.jobs import Batch
+from tui.engine.context import Context
+from tui.errors import RequestRejectedError
+from tui.providers.dialect import Capabilities, Dialect
+
+_FIRST_LOOKS = (0.0, 1.0, 3.0)
+"""Seconds before each look right after a create: most lists show the batch by then."""
+
+_OVERLAP = 3600.0
+"""Seconds that later looks go back from the newest batch of the first one."""
+
+_CLOCK_MARGIN = 26 * 3600.0
+"""Seconds that a batch may seem older than it is: one clock may report local time as UTC."""
+
+_NO_LIST = frozenset({404, 405, 501})
+
+
+class RecoveryOutcome(Enum):
+    """What the provider's list proves about a batch.
+
+    Attributes:
+        FOUND: The provider has it.
+        NOT_YET: The list does not show it, which proves nothing so soon after the create.
+        ABSENT: The provider does not have it.
+        CANNOT_TELL: The list cannot prove it either way, now or later.
+    """
+
+    FOUND = auto()
+    NOT_YET = auto()
+    ABSENT = auto()
+    CANNOT_TELL = auto()
+
+
+class Look(NamedTuple):
+    """The result of looking for a batch.
+
+    Attributes:
+        outcome: What is known.
+        remote: The batch, if it was found.
+        others: Further batches of the provider that carry our intent: they were paid as well.
+        candidates: Batches of the same size that nobody can be sure of.
+    """
+
+    outcome: RecoveryOutcome
+    remote: RemoteBatch | None = None
+    others: tuple[RemoteBatch, ...] = ()
+    candidates: tuple[RemoteBatch, ...] = ()
+
+
+class Recovery:
+    """Looks for the batches of one engine whose create got no response."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._looking_since: dict[str, float] = {}
+        self._newest: dict[str, float] = {}
+
+    async def look(self, dialect: Dialect, batch: Batch, *, right_after: bool = False) -> Look:
+        """Look for a batch in the provider's list.
+
+        Args:
+            dialect: The account.
+            batch: The batch, in state ``creating`` or ``uncertain``.
+            right_after: The create was sent a moment ago: look three times within four seconds.
+
+        Raises:
+            BatchdeckError: The provider cannot be reached; nothing is known.
+        """
+        if dialect.capabilities.runs_locally:
+            # Such a batch exists only in the history: no create was sent.
+            return Look(RecoveryOutcome.ABSENT)
+        if not dialect.capabilities.lists:
+            return Look(RecoveryOutcome.CANNOT_TELL)
+        found = Look(RecoveryOutcome.NOT_YET)
+        for pause in _FIRST_LOOKS if right_after else (0.0,):
+            await self._context.sleep(pause)
+            listing = _Listing(self._context, batch, dialect.capabilities)
+            # What a list does not show is as old as the beginning of the call.
+            settled = self._is_settled(batch)
+            try:
+                await listing.read(dialect, self._newest.get(batch.id))
+            except RequestRejectedError as error:
+                if error.status not in _NO_LIST:
+                    raise
+                # The profile says that there is a list, but this server does not have it.
+                return Look(RecoveryOutcome.CANNOT_TELL)
+            if listing.newest is not None:
+                self._newest[batch.id] = listing.newest - _OVERLAP
+            found = listing.result(settled=settled)
+            if found.outcome in (RecoveryOutcome.FOUND, RecoveryOutcome.CANNOT_TELL):
+                break
+        if found.outcome is not RecoveryOutcome.NOT_YET:
+            self.forget(batch.id)
+        return found
+
+    def forget(self, batch_id: str) -> None:
+        """Drop what is remembered of a batch that is no longer looked for."""
+        self._looking_since.pop(batch_id, None)
+        self._newest.pop(batch_id, None)
+
+    def pause(self, batch: Batch) -> float:
+        """Seconds until the next look: a tenth of the time since the first, 1 s to 5 minutes."""
+        now = asyncio.get_running_loop().time()
+        since = self._looking_since.get(batch.id, now)
+        return min(max(1.0, (now - since) / 10), 300.0)
+
+    def _is_settled(self, batch: Batch) -> bool:
+        """Whether a create of this batch would be in the list by now.
+
+        Measured by this program's own looks, however long ago the create seems to be: the clock may
+        have been set, or the machine may have slept since it was sent.
+        """
+        now = asyncio.get_running_loop().time()
+        looked = now - self._looking_since.setdefault(batch.id, now)
+        return looked >= self._context.accounts.profile(batch.account).poll.confirm_seconds
+
+
+class _Listing:
+    """One pass through the provider's list in search of a batch."""
+
+    def __init__(self, context: Context, batch: Batch, can: Capabilities) -> None:
+        self._context = context
+        self._batch = batch
+        self._is_identifiable = can.metadata or can.uploads
+        batches = context.history.batches
+        self._file_is_ours = batch.input_file_id is not None and not batches.shares_input_file(
+            batch.id, batch.account, batch.input_file_id
+        )
+        self._shows_batches = context.accounts.list_is_complete(batch.account)
+        self._ours: list[RemoteBatch] = []
+        self._candidates: list[RemoteBatch] = []
+        self.newest: float | None = None
+
+    async def read(self, dialect: Dialect, since: float | None) -> None:
+        """Read the list, back to ``since`` (Unix seconds of the provider), or whole."""
+        async for remote in dialect.list_batches(created_after=since):
+            if remote.created_at is not None:
+                self.newest = max(remote.created_at, self.newest or remote.created_at)
+            batches = self._context.history.batches
+            if batches.job_of_remote(self._batch.account, remote.id) is not None:
+                # The history knows this batch, so it is not the one that is looked for; but it
+                # shows that this server's list has batches in it.
+                self._shows_batches = True
+            elif self._is_ours(remote):
+                self._ours.append(remote)
+            elif self._is_candidate(remote):
+                self._candidates.append(remote)
+
+    def result(self, *, settled: bool) -> Look:
+        """What this pass proves.
+
+        Args:
+            settled: A create would be in the list by now.
+        """
+        candidates = tuple(filter(self._is_recent, self._candidates))
+        if self._ours:
+            # After several creates, one that failed because the queue was full is the worst.
+            first, *others = sorted(self._ours, key=lambda remote: remote.status == "failed")
+            return Look(RecoveryOutcome.FOUND, first, tuple(others))
+        if candidates and not self._is_identifiable:
+            return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
+        if not settled:
+            return Look(RecoveryOutcome.NOT_YET)
+        if candidates or not self._shows_batches:
+            return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
+        return Look(RecoveryOutcome.ABSENT)
+
+    def _is_ours(self, remote: RemoteBatch) -> bool:
+        if remote.intent:
+            return remote.intent == self._batch.id
+        # Its metadata would have our intent, if this server returned any.
+        if remote.metadata or not self._file_is_ours:
+            return False
+        return remote.input_file_id == self._batch.input_file_id
+
+    def _is_recent(self, remote: RemoteBatch) -> bool:
+        """Whether it may have been created since our create, whatever the two clocks say."""
+        began = self._batch.submitted_at or self._batch.created_at
+        since = min(began, self.newest or began) - _CLOCK_MARGIN
+        return remote.created_at is None or remote.created_at >= since
+
+    def _is_candidate(self, remote: RemoteBatch) -> bool:
+        """Whether nothing contradicts that it is ours: it names neither intent nor file."""
+        if remote.intent or remote.metadata:
+            return False
+        if remote.input_file_id is not None and self._file_is_ours:
+            return False
+        total = remote.counts.total
+        return total in (None, 0, self._batch.rows)

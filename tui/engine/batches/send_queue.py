@@ -1,0 +1,169 @@
+"""Send the batches of a job or a retry, one after the other.
+
+All of them are marked ``uploading`` before the first is sent, so that after a crash the
+remaining ones are sent as well. A batch that is rejected, or not reached because the program
+is closing, becomes a draft again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tui.core.batches import RetryPlan
+from tui.core.jobs import Batch, Submission
+from tui.engine.batches.batch_plan import store_plan
+from tui.engine.batches.cancel import finish_cancel, is_our_cancel
+from tui.engine.batches.in_place_retry import begin_in_place_retry
+from tui.engine.batches.poll_scheduler import Leases, PollScheduler
+from tui.engine.batches.submitter import BatchSubmitter, says_busy
+from tui.engine.context import Context
+from tui.engine.costs.budget import Budgets
+from tui.engine.costs.estimates import Reserve
+from tui.engine.events import JobChanged
+from tui.errors import (
+    BatchdeckError,
+    ProviderError,
+    QuotaError,
+    RequestRejectedError,
+    UnconfirmedError,
+    UsageError,
+)
+
+_NO_SUCH_ROUTE = frozenset({404, 405, 501})
+
+
+class SendQueue:
+    """Sends batches and passes them to the watcher."""
+
+    def __init__(
+        self,
+        context: Context,
+        leases: Leases,
+        submitter: BatchSubmitter,
+        watcher: PollScheduler,
+        budgets: Budgets,
+    ) -> None:
+        self._context = context
+        self._leases = leases
+        self._submitter = submitter
+        self._watcher = watcher
+        self._budgets = budgets
+        self.closing = False
+        self._without_native: set[str] = set()
+
+    async def send(
+        self,
+        batches: Sequence[Batch],
+        reserve: Reserve,
+        *,
+        resend: bool = False,
+        wait_if_busy: bool = False,
+    ) -> None:
+        """Send batches one after the other.
+
+        Args:
+            batches: Batches of one job.
+            reserve: Reserves what they may cost, before any is sent.
+            resend: Create unconfirmed batches again.
+            wait_if_busy: If the provider is busy or its queue full, leave the batches waiting:
+                the watcher goes on with them.
+
+        Raises:
+            BatchdeckError: A batch was not accepted; the ones after it are drafts.
+        """
+        leased: list[str] = []
+        goes_on = False
+        try:
+            for batch in batches:
+                if not await self._leases.acquire(batch.id):
+                    raise UsageError(
+                        "another Batchdeck process is sending this job, or looks for its batch",
+                        "Wait until it has ended, or decide in that one.",
+                    )
+                leased.append(batch.id)
+            await reserve(batches)
+            self._context.reach("reserved")
+            # Confirm only drafts: another process may have sent some in the meantime.
+            await asyncio.to_thread(self._context.history.batches.confirm_drafts, leased)
+            self._context.reach("confirmed")
+            self._context.publish(JobChanged(batches[0].job_id))
+            for batch_id in leased:
+                if self.closing:
+                    return
+                try:
+                    await self._submitter.send(batch_id, resend=resend, wait_if_busy=wait_if_busy)
+                except (QuotaError, UnconfirmedError):
+                    # This batch waits by itself; the provider may take the others.
+                    if not wait_if_busy:
+                        raise
+                except ProviderError as error:
+                    # The other batches would meet the same: the watcher goes on with all.
+                    goes_on = wait_if_busy and says_busy(error)
+                    raise
+                await self._cancel_if_wanted(batch_id)
+        finally:
+            if not goes_on:
+                await asyncio.to_thread(self._context.history.batches.release_drafts, leased)
+            await asyncio.to_thread(self._budgets.release_unsent, batches)
+            await self._leases.release(leased)
+            found = map(self._context.history.batches.find, leased)
+            self._watcher.adopt(batch for batch in found if batch is not None and batch.is_watched)
+            self._context.publish(JobChanged(batches[0].job_id))
+
+    async def _cancel_if_wanted(self, batch_id: str) -> None:
+        """Cancel a batch that another program wanted to cancel while it was created."""
+        batch = self._context.history.batches.find(batch_id)
+        if batch is not None and is_our_cancel(self._context, batch):
+            await finish_cancel(self._context, self._submitter, batch)
+
+    async def retry(self, plan: RetryPlan, reserve: Reserve) -> None:
+        """Send the rows of a plan as a new attempt.
+
+        Raises:
+            BatchdeckError: It was not accepted; the rows have their earlier outcome again.
+        """
+        if plan.account not in self._without_native:
+            native = await begin_in_place_retry(self._context, plan)
+            if native is not None and await self._retry_in_place(native, reserve):
+                return
+        batches = await asyncio.to_thread(store_plan, self._context, plan)
+        await self._send_retry(plan, batches, reserve)
+
+    async def _retry_in_place(self, native: Batch, reserve: Reserve) -> bool:
+        """Have the provider retry rows in place; ``False`` if it has no such route.
+
+        Doubleword's older servers lack it, and so do gateways in front of newer ones.
+        """
+        context = self._context
+        try:
+            await self._send_retry(native, [native], reserve)
+        except RequestRejectedError as error:
+            if error.status not in _NO_SUCH_ROUTE:
+                raise
+            self._without_native.add(native.account)
+            await asyncio.to_thread(context.history.batches.delete_rejected, native.id)
+            return False
+        return True
+
+    async def _send_retry(
+        self, plan: RetryPlan | Batch, batches: Sequence[Batch], reserve: Reserve
+    ) -> None:
+        self._context.reach("retry stored")
+        self._context.publish(JobChanged(plan.job_id))
+        try:
+            await self.send(batches, reserve)
+        except BatchdeckError as error:
+            await self._abandon(batches, error)
+            raise
+
+    async def _abandon(self, batches: Sequence[Batch], error: BatchdeckError) -> None:
+        """Abandon the retries of which nothing was created, and release their rows."""
+        context = self._context
+        for batch in map(context.history.batches.find, [batch.id for batch in batches]):
+            if batch is not None and batch.submission in (Submission.DRAFT, Submission.UPLOADED):
+                await asyncio.to_thread(
+                    context.history.batches.abandon_retry, batch.id, error.message, context.clock()
+                )
+        await asyncio.to_thread(self._budgets.release_unsent, batches)
+        context.publish(JobChanged(batches[0].job_id))

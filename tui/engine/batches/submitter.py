@@ -1,0 +1,491 @@
+"""Send a batch exactly once: upload, create, and find out what a lost answer meant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from tui.core.batches import RemoteBatch
+from tui.core.jobs import Batch, BatchStatus, Submission
+from tui.core.requests import edited_model
+from tui.core.submission import UNCONFIRMED, SubmitEvent
+from tui.engine.batches.in_place_retry import request_in_place_retry, with_retried_counts
+from tui.engine.batches.input_file import input_file, with_mark
+from tui.engine.batches.recovery import Look, Recovery, RecoveryOutcome
+from tui.engine.batches.spare_uploads import tell_of_spares, upload_name
+from tui.engine.context import Context
+from tui.engine.costs.quotes import check_quote, fetch_quote
+from tui.engine.events import BatchSubmitted, UploadProgressed
+from tui.errors import (
+    AccountKeyError,
+    BatchdeckError,
+    KeyRejectedError,
+    NotOursError,
+    ProviderError,
+    QuotaError,
+    RequestRejectedError,
+    UnconfirmedError,
+    UnreachableError,
+    UsageError,
+)
+from tui.progress import Progress
+from tui.providers.dialect import BatchDraft, Dialect
+from tui.providers.profiles.load import Profile
+from tui.providers.wire.errors import may_have_acted
+
+DECIDE_HINT = (
+    "Check the provider's website. If the batch is there: `batchdeck adopt ITS_ID --job {job}`."
+    " If not: `batchdeck submit {job} --resend`."
+)
+_LOOKING_HINT = (
+    "Nothing is sent again. The provider's list is read until it shows the batch:"
+    " `batchdeck watch {job}`."
+)
+_GUARD_SECONDS = 10.0
+"""A program that was stopped for longer than this while it sent checks that it may go on."""
+
+
+class BatchSubmitter:
+    """Sends the batches of one engine, by the table of ``tui.core.submission``.
+
+    Args:
+        context: The engine context.
+        check_quote_budget: Called before a create with the provider's quote in the batch; raises
+            ``BudgetError`` to stop it.
+    """
+
+    def __init__(
+        self, context: Context, check_quote_budget: Callable[[Batch], None] | None = None
+    ) -> None:
+        self._context = context
+        self._check_quote_budget = check_quote_budget
+        self._locks: dict[str, asyncio.Lock] = {}
+        self.recovery = Recovery(context)
+
+    async def send(
+        self,
+        batch_id: str,
+        *,
+        resend: bool = False,
+        wait_if_busy: bool = False,
+        unattended: bool = False,
+    ) -> None:
+        """Bring a batch from its current state to ``running``.
+
+        Args:
+            batch_id: The batch.
+            resend: Create an unconfirmed batch again; only if the user asked for it.
+            wait_if_busy: If the provider says that it is busy, the batch waits to be sent again
+                instead of becoming a draft.
+            unattended: No caller handles the error: it waits after any temporary error, and
+                after an error of the key.
+
+        Raises:
+            UnconfirmedError: The provider may have the batch; it is looked for.
+            BatchdeckError: The batch is not running; its state says how far it got.
+        """
+        # If the watcher meets a batch that is being sent, it waits here and finds it done.
+        async with self._locks.setdefault(batch_id, asyncio.Lock()):
+            await self._send(batch_id, resend, wait_if_busy, unattended)
+
+    async def confirm(self, batch: Batch) -> None:
+        """Look once for a batch whose create got no response; nothing is sent.
+
+        Raises:
+            UnconfirmedError: It was not found, which proves nothing.
+            BatchdeckError: The provider cannot be asked.
+        """
+        async with self._locks.setdefault(batch.id, asyncio.Lock()):
+            current = self._context.history.batches.get(batch.id)
+            if current.submission in UNCONFIRMED:
+                await self._confirm(current, resend=False)
+
+    async def wait_until_sent(self, batch_id: str) -> None:
+        """Wait until this engine is no longer sending a batch."""
+        async with self._locks.setdefault(batch_id, asyncio.Lock()):
+            return
+
+    async def attach(self, batch: Batch, remote_id: str) -> None:
+        """Link an unconfirmed batch to the batch at the provider that the user names.
+
+        Raises:
+            UsageError: That batch belongs to another job, or has another size.
+            BatchdeckError: The provider does not have it, or cannot be reached.
+        """
+        context = self._context
+        owner = context.history.batches.job_of_remote(batch.account, remote_id)
+        if owner is not None:
+            raise UsageError(f"the provider's batch {remote_id} already belongs to job {owner}")
+        dialect = await context.accounts.dialect(batch.account)
+        remote = await dialect.retrieve(remote_id)
+        total = remote.counts.total
+        if total not in (None, 0, batch.rows):
+            raise UsageError(
+                f"the provider's batch has {total:,} rows, but this one has {batch.rows:,}",
+                "Find the right batch on the provider's website.",
+            )
+        await self._mark_running(dialect, batch, remote)
+
+    async def _send(
+        self, batch_id: str, resend: bool, wait_if_busy: bool, unattended: bool
+    ) -> None:
+        batch = self._context.history.batches.get(batch_id)
+        if batch.native_of is None and batch.submission in UNCONFIRMED:
+            batch = await self._confirm(batch, resend=resend)
+        if batch.submission is Submission.RUNNING:
+            return
+        try:
+            await self._upload_and_create(batch)
+        except (NotOursError, UnconfirmedError):
+            raise
+        except BatchdeckError as error:
+            if isinstance(error, KeyRejectedError):
+                await self._context.accounts.refused(batch.account, error)
+            temporary = error.retryable or isinstance(error, AccountKeyError)
+            waits = (unattended and temporary) or (wait_if_busy and says_busy(error))
+            await self._store_failure(batch_id, error, waits=waits or isinstance(error, QuotaError))
+            raise
+
+    async def _confirm(self, batch: Batch, *, resend: bool) -> Batch:
+        """Find out what became of an earlier create, before anything is sent.
+
+        An error on the way (no key, no network, no account) proves nothing and changes nothing.
+
+        Raises:
+            UnconfirmedError: Nobody knows yet, or ever.
+            BatchdeckError: The provider cannot be asked.
+        """
+        context = self._context
+        try:
+            dialect = await context.accounts.dialect(batch.account)
+            look = await self.recovery.look(dialect, batch)
+        except BatchdeckError as error:
+            if isinstance(error, KeyRejectedError):
+                await context.accounts.refused(batch.account, error)
+            await self._store_trouble(batch, error)
+            raise
+        unknown = look.outcome in (RecoveryOutcome.NOT_YET, RecoveryOutcome.CANNOT_TELL)
+        if resend and unknown:
+            self.recovery.forget(batch.id)
+            await context.update(
+                batch.id, {}, event=SubmitEvent.RESEND, remark="Sent again because the user said so"
+            )
+        else:
+            await self._apply(dialect, batch, look, None)
+        return context.history.batches.get(batch.id)
+
+    async def _apply(
+        self, dialect: Dialect, batch: Batch, look: Look, cause: ProviderError | None
+    ) -> None:
+        """Store what a look at the provider's list proved about a batch.
+
+        Raises:
+            UnconfirmedError: It proved nothing.
+        """
+        context = self._context
+        if look.remote is not None:
+            await self._mark_running(dialect, batch, look.remote)
+            for other in look.others:
+                await self._warn_of_second(batch, other.id)
+        elif look.outcome is RecoveryOutcome.ABSENT:
+            await context.update(
+                batch.id,
+                {},
+                event=SubmitEvent.ABSENT,
+                remark="The provider does not have the batch: it was not created",
+            )
+        elif look.outcome is RecoveryOutcome.CANNOT_TELL:
+            hint = DECIDE_HINT.format(job=batch.job_id)
+            if look.candidates:
+                ids = ", ".join(remote.id for remote in look.candidates[:5])
+                hint = f"Not known to be this one, but of its size: {ids}. {hint}"
+            error = _unconfirmed(cause, hint)
+            await self._store_trouble(batch, error, SubmitEvent.CANNOT_CONFIRM)
+            raise error from cause
+        else:
+            error = _unconfirmed(cause, _LOOKING_HINT.format(job=batch.job_id))
+            await self._store_trouble(batch, error)
+            raise error from cause
+
+    async def _upload_and_create(self, batch: Batch) -> None:
+        context = self._context
+        job = context.history.jobs.get(batch.job_id)
+        dialect = await context.accounts.dialect(batch.account)
+        if batch.native_of is not None:
+            await self._send_native(dialect, batch)
+            return
+        path = await input_file(context, dialect, job, batch)
+        if dialect.capabilities.uploads and batch.input_file_id is None:
+            batch = await self._upload(dialect, batch, path)
+        if dialect.capabilities.estimates_cost:
+            batch = await fetch_quote(context, dialect, job, batch)
+        if self._check_quote_budget is not None:
+            await check_quote(context, dialect, batch, self._check_quote_budget)
+        draft = BatchDraft(
+            path=path,
+            rows=batch.rows,
+            endpoint=job.endpoint,
+            model=edited_model(batch.edits, job.model),
+            window=job.window,
+            intent=batch.id,
+            file_id=batch.input_file_id,
+            metadata={"batchdeck_job": job.name[:200]},
+        )
+        if await self._create(dialect, batch, draft):
+            return
+        # The provider is known not to have it: once more, then the error counts.
+        batch = context.history.batches.get(batch.id)
+        await self._create(dialect, batch, draft, last=True)
+
+    async def _store_failure(self, batch_id: str, error: BatchdeckError, *, waits: bool) -> None:
+        """Store that a batch was certainly not created, and from where a later send continues."""
+        context = self._context
+        batch = context.history.batches.get(batch_id)
+        changes: dict[str, object]
+        if waits:
+            event, changes = SubmitEvent.BUSY, {"status": BatchStatus.QUEUED}
+        else:
+            event, changes = SubmitEvent.REFUSED, {"status": BatchStatus.DRAFT}
+            changes["submitted_at"] = None
+        if isinstance(error, RequestRejectedError):
+            # The file itself may have been rejected: upload it again next time.
+            changes["input_file_id"] = None
+        if batch.attempt > 1 and event is SubmitEvent.REFUSED:
+            # A retry that failed releases its rows in the same step: while waiting for the job,
+            # no one must see rows that are pending without a batch.
+            await asyncio.to_thread(
+                context.history.batches.abandon_retry, batch_id, error.message, context.clock()
+            )
+        else:
+            remark = "" if batch.trouble == error.message else error.message
+            await context.update(
+                batch_id, {"trouble": error.message, **changes}, event=event, remark=remark
+            )
+        context.report_failure(context.history.batches.get(batch_id), error, None)
+
+    async def _store_trouble(
+        self, batch: Batch, error: BatchdeckError, event: SubmitEvent | None = None
+    ) -> None:
+        """Store why it is not known whether a batch exists."""
+        batch = await self._context.update(
+            batch.id,
+            {"trouble": error.message, "status": BatchStatus.SUBMITTING},
+            event=event,
+            remark="" if batch.trouble == error.message else error.message,
+        )
+        self._context.report_failure(batch, error, None)
+
+    async def _send_native(self, dialect: Dialect, batch: Batch) -> None:
+        """Have the provider retry the rows in its own batch; safe to repeat after a crash."""
+        if batch.submission is not Submission.CREATING:
+            await self._begin_step(batch, SubmitEvent.CREATE_BEGINS)
+        self._context.reach("retrying in place")
+        remote = await request_in_place_retry(self._context, dialect, batch)
+        parent = self._context.history.batches.get(batch.native_of or "")
+        self._context.reach("retry answered")
+        await self._mark_running(dialect, batch, with_retried_counts(batch, parent, remote))
+
+    async def _upload(self, dialect: Dialect, batch: Batch, path: Path) -> Batch:
+        context = self._context
+        interrupted = batch.submission is Submission.UPLOADING
+        await self._begin_step(batch, SubmitEvent.UPLOAD_BEGINS)
+        context.reach("uploading")
+        file_id, tries = await self._upload_file(dialect, batch, path)
+        if context.history.batches.shares_input_file(batch.id, batch.account, file_id):
+            # This server names files by their bytes. A lost create is found by its input file,
+            # so the file must be one that no other batch has.
+            marked = await asyncio.to_thread(with_mark, path, batch.id)
+            file_id, tries = await self._upload_file(dialect, batch, marked)
+        context.reach("upload answered")
+        batch = await context.update(
+            batch.id,
+            {"input_file_id": file_id},
+            remark=f"Uploaded as {file_id}",
+            fenced=True,
+            event=SubmitEvent.UPLOADED,
+        )
+        context.reach("uploaded")
+        if interrupted or tries > 1:
+            await tell_of_spares(context, dialect, batch, file_id)
+        return batch
+
+    async def _upload_file(self, dialect: Dialect, batch: Batch, path: Path) -> tuple[str, int]:
+        """Upload a file; returns its id, and how often all of it was sent."""
+        tries = 0
+
+        def report(sent: int, total: int | None) -> None:
+            nonlocal tries
+            tries += sent == total
+            self._context.publish(
+                UploadProgressed(batch.job_id, batch.id, sent=sent, total=total or sent)
+            )
+
+        progress = Progress(self._guarded(batch, report))
+        try:
+            file_id = await dialect.upload(path, name=upload_name(batch), progress=progress)
+        except BatchdeckError as error:
+            if tries and (may_have_acted(error) or isinstance(error, UnreachableError)):
+                await tell_of_spares(self._context, dialect, batch, None)
+            raise
+        return file_id, tries
+
+    async def _create(
+        self, dialect: Dialect, batch: Batch, draft: BatchDraft, *, last: bool = False
+    ) -> bool:
+        """Create a batch; ``False`` if the provider is known not to have it.
+
+        Args:
+            dialect: The account.
+            batch: The batch.
+            draft: What is sent.
+            last: Raise instead of returning ``False``.
+
+        Raises:
+            UnconfirmedError: The response was lost, and the list does not show the batch.
+            ProviderError: It was certainly not created.
+        """
+        context = self._context
+        stored = await self._begin_step(
+            batch,
+            SubmitEvent.CREATE_BEGINS,
+            {"submitted_at": context.clock(), "creates": batch.creates + 1},
+        )
+        context.reach("creating")
+        try:
+            remote = await dialect.create(draft, progress=Progress(self._guarded(batch, None)))
+        except ProviderError as error:
+            # A 5xx may come from a proxy after the server acted; a 4xx is a rejection.
+            if not may_have_acted(error):
+                raise
+            look = await self._look_after_loss(dialect, stored, error)
+            await self._apply(dialect, stored, look, error)
+            if look.outcome is RecoveryOutcome.ABSENT and last:
+                raise
+            return look.outcome is not RecoveryOutcome.ABSENT
+        context.reach("create answered")
+        await self._mark_running(dialect, stored, remote)
+        return True
+
+    async def _look_after_loss(self, dialect: Dialect, batch: Batch, cause: ProviderError) -> Look:
+        await self._context.update(
+            batch.id,
+            {"trouble": cause.message},
+            event=SubmitEvent.RESPONSE_LOST,
+            remark=f"The response to the create was lost: {cause.message}",
+        )
+        try:
+            return await self.recovery.look(dialect, batch, right_after=True)
+        except BatchdeckError as error:
+            self._context.log.info("looking for %s: %s", batch.id, error.message)
+            return Look(RecoveryOutcome.NOT_YET)
+
+    def _guarded(
+        self, batch: Batch, report: Callable[[int, int | None], None] | None
+    ) -> Callable[[int, int | None], None]:
+        """A report of progress that ends a request whose batch another program has taken over.
+
+        A program that was stopped in the middle of a request learns it when it goes on sending.
+        """
+        leases = self._context.history.leases
+        last = asyncio.get_running_loop().time()
+
+        def guard(sent: int, total: int | None) -> None:
+            nonlocal last
+            now = asyncio.get_running_loop().time()
+            stopped, last = now - last > _GUARD_SECONDS, now
+            if stopped and not leases.is_mine(batch.id):
+                raise NotOursError("another Batchdeck process has taken over this batch")
+            if report is not None:
+                report(sent, total)
+
+        return guard
+
+    async def _begin_step(
+        self, batch: Batch, event: SubmitEvent, changes: dict[str, object] | None = None
+    ) -> Batch:
+        changes = {"status": BatchStatus.SUBMITTING, **(changes or {})}
+        stored = await self._context.update(batch.id, changes, fenced=True, event=event)
+        self._context.report_status(batch, BatchStatus.SUBMITTING, "")
+        return stored
+
+    async def _warn_of_second(self, batch: Batch, remote_id: str) -> None:
+        """Tell that the provider has a second batch of the same rows, which is paid as well."""
+        await self._context.remark(
+            batch,
+            f"The provider has a second batch of these rows: {remote_id}. To stop paying for it,"
+            f" cancel it there, or: `batchdeck adopt {remote_id}`, then `batchdeck cancel`",
+        )
+
+    async def _mark_running(self, dialect: Dialect, batch: Batch, remote: RemoteBatch) -> None:
+        context = self._context
+        now = context.clock()
+        direct = dialect.capabilities.runs_locally
+        stored = context.history.batches.get(batch.id)
+        if stored.submission is Submission.RUNNING and stored.remote_id not in (None, remote.id):
+            # This program was stopped, and another one has sent the batch meanwhile.
+            await self._warn_of_second(stored, remote.id)
+            raise NotOursError("another Batchdeck process has sent this batch meanwhile")
+        changes = {
+            "status": remote.status,
+            "raw_status": remote.raw_status,
+            # The provider has no batch for rows that are sent one by one.
+            "remote_id": None if direct else remote.id,
+            "remote_counts": remote.counts,
+            "expires_at": remote.expires_at,
+            "results_expire_at": context.kept_until(batch.account, remote),
+            "style": dialect.result_style,
+            "trouble": "",
+            "progressed_at": now,
+            "next_poll_at": now,
+            "raw": remote.raw,
+        }
+        if stored.status is BatchStatus.CANCELLED:
+            # It was cancelled as not created, and now it turns out that it was.
+            changes |= {"collected": False, "ended_at": None, "cancel_wanted_at": now}
+        await context.update(
+            batch.id,
+            changes,
+            event=SubmitEvent.ACCEPTED,
+            remark=(
+                "Ready: rows are sent one by one"
+                if direct
+                else f"Accepted by the provider: {remote.id}"
+            ),
+        )
+        self.recovery.forget(batch.id)
+        context.reach("running")
+        if not direct:
+            context.publish(BatchSubmitted(batch.job_id, batch.id, remote_id=remote.id))
+        context.report_status(batch, remote.status, remote.raw_status)
+
+
+def queue_was_full(profile: Profile, remote: RemoteBatch) -> bool:
+    """Whether a batch failed because of a limit on queued work (enqueued tokens).
+
+    The provider reports this in the batch's errors, before any row ran.
+    """
+    if remote.status is not BatchStatus.FAILED or remote.counts.ended:
+        return False
+    quota = profile.quota
+    for issue in remote.issues:
+        message = issue.message.lower()
+        if issue.code in quota.codes or any(text.lower() in message for text in quota.text):
+            return True
+    return False
+
+
+def says_busy(error: BatchdeckError) -> bool:
+    """Whether the provider answered that it can take the same request later.
+
+    A server that cannot be reached, or that reports success with a body that cannot be read, may
+    be the wrong one: the user has to hear of that.
+    """
+    if not isinstance(error, ProviderError) or error.status is None:
+        return False
+    return error.retryable and error.status >= 400
+
+
+def _unconfirmed(cause: ProviderError | None, hint: str) -> UnconfirmedError:
+    reason = f": {cause.message}" if cause is not None else ""
+    return UnconfirmedError(f"the provider may or may not have received the batch{reason}", hint)

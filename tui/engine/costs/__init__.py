@@ -1,0 +1,1 @@
+"""What requests will cost, may cost and did cost: estimates, budgets and bills."""

@@ -1,0 +1,143 @@
+"""The actual cost of a finished job: as billed, or computed from tokens and prices."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tui.compose.prices import PriceSource, Rates, find_rates, has_own_price
+from tui.compose.requests.prompts import ENDPOINTS_WITHOUT_OUTPUT
+from tui.core.jobs import Batch, Job
+from tui.core.requests import edited_model
+from tui.engine.accounts import FREE_PROVIDER
+from tui.engine.context import Context
+from tui.providers.dialects.batch_responses import read_batch
+from tui.store.history import LedgerEntry, RowPrices, Usage
+
+
+async def store_cost(context: Context, batch: Batch) -> None:
+    """Store the cost of the job of an ended batch, unless other batches still run."""
+    others = (b for b in context.history.batches.of_job(batch.job_id) if b.id != batch.id)
+    if any(other.is_active for other in others):
+        return
+    job = context.history.jobs.get(batch.job_id)
+    if job.provider == FREE_PROVIDER:
+        return
+    await asyncio.to_thread(_bill, context, job)
+
+
+def _bill(context: Context, job: Job) -> None:
+    costs = context.history.costs
+    batches = {batch.id: batch for batch in context.history.batches.of_job(job.id)}
+    by_batch: dict[str, list[Usage]] = {}
+    for usage in costs.usage(job.id):
+        by_batch.setdefault(usage.batch_id, []).append(usage)
+    # The bill of a batch that was retried in place covers both attempts.
+    retried = {batch.native_of for batch in batches.values()}
+    amounts: dict[str, float] = {}
+    currencies: set[str] = set()
+    for batch_id, usages in by_batch.items():
+        batch = batches[batch_id]
+        # Rows that were retried one by one are billed at the price of single requests.
+        profile = context.accounts.profile(batch.account)
+        source = context.accounts.price_source(batch.account, job.window)
+        currencies.add(source.currency)
+        amount = _billed_by_row(usages)
+        if amount is None and batch.native_of is None and batch_id not in retried:
+            remote = read_batch(batch.raw, profile)
+            amount = None if remote is None else remote.cost
+            if amount is not None:
+                # The prices of the rows give the shares of what was billed.
+                _by_tokens(context, job, batch, usages, source)
+                costs.share_among_rows(job.id, usages[0].batch_pk, amount)
+        if amount is None:
+            amount = _by_tokens(context, job, batch, usages, source)
+        if amount is None:
+            return
+        amounts[batch_id] = amount
+    if len(currencies) == 1 and any(
+        usage.answered for usages in by_batch.values() for usage in usages
+    ):
+        currency = currencies.pop()
+        costs.set_actual(job.id, sum(amounts.values()), currency)
+        _enter_bills(context, job, [batches[batch_id] for batch_id in amounts], amounts, currency)
+
+
+def _enter_bills(
+    context: Context, job: Job, batches: list[Batch], amounts: dict[str, float], currency: str
+) -> None:
+    """Replace what was reserved for the batches by what they were billed."""
+    now = context.clock()
+    context.history.ledger.bill(
+        [
+            LedgerEntry(
+                batch=batch.id,
+                job=job.id,
+                account=batch.account,
+                provider=context.accounts.profile(batch.account).id,
+                kind="billed",
+                amount=amounts[batch.id],
+                currency=currency,
+                spent_at=batch.submitted_at or job.created_at,
+            )
+            for batch in batches
+        ],
+        now,
+    )
+
+
+def _billed_by_row(usages: list[Usage]) -> float | None:
+    """The sum of the costs in the result lines; ``None`` unless every answer has one."""
+    answered = sum(usage.answered for usage in usages)
+    if not answered or sum(usage.with_cost for usage in usages) < answered:
+        return None
+    return sum(usage.cost for usage in usages)
+
+
+def _by_tokens(
+    context: Context, job: Job, batch: Batch, usages: list[Usage], source: PriceSource
+) -> float | None:
+    """Tokens times prices; ``None`` if a count or a price is missing."""
+    requested = edited_model(batch.edits, job.model)
+    no_output = job.endpoint.endswith(ENDPOINTS_WITHOUT_OUTPUT)
+    single = sum(bool(usage.answered) for usage in usages) == 1
+    priced: list[tuple[Usage, Rates]] = []
+    for usage in usages:
+        if not usage.answered and not usage.with_input:
+            continue
+        if usage.with_input < usage.answered:
+            return None
+        if usage.with_output < usage.answered and not no_output:
+            return None
+        rates = _rates(usage, requested, source, single=single)
+        if rates is None:
+            return None
+        priced.append((usage, rates))
+    costs = context.history.costs
+    return sum(costs.set_row_costs(job.id, usage, _row_prices(rates)) for usage, rates in priced)
+
+
+def _rates(usage: Usage, requested: str, source: PriceSource, *, single: bool) -> Rates | None:
+    """The prices of the model that answered, or of the requested one if that is the same.
+
+    A price that the user or the profile gives for the requested name comes first, since a
+    deployment answers by the name of its model.
+    """
+    named = usage.model or ""
+    same = single or not named or named.startswith(requested)
+    names = (named, requested) if same else (named,)
+    if same and has_own_price(requested, source) and not has_own_price(named, source):
+        names = (requested, named)
+    for model in filter(None, names):
+        rates = find_rates(model, source, service_tier=usage.tier)
+        if rates is not None:
+            return rates
+    return None
+
+
+def _row_prices(rates: Rates) -> RowPrices:
+    return RowPrices(
+        tiers=tuple(
+            (start, into, out, *rates.caching(number))
+            for number, (start, into, out) in enumerate(rates.tiers)
+        )
+    )

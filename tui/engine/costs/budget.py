@@ -1,0 +1,280 @@
+"""Budgets per submit and per calendar month (UTC), checked before anything is sent.
+
+What a submit may cost is entered in the ledger (``tui.store.ledger``) in one transaction with
+the check of the month, so that two programs cannot both take what is left. A batch that was not
+created gives its amount back; one that may have been created keeps it until it is billed.
+
+A budget is compared with the maximum cost: every answer as long as its request allows. If
+requests do not set ``max_tokens``, the cost expected from past results is used. Without a
+price, or with neither a maximum nor past results, the cost is unknown and the submit is
+stopped. The sandbox costs nothing and has no budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from tui.compose.estimate import Estimate
+from tui.config.settings import BudgetConfig
+from tui.core.formatting import money
+from tui.core.jobs import Batch, Submission
+from tui.engine.accounts import FREE_PROVIDER
+from tui.engine.context import Context
+from tui.errors import BudgetError, UsageError
+from tui.store.history import LedgerEntry, Spending
+
+_NOT_CREATED = (Submission.DRAFT, Submission.REFUSED)
+
+
+@dataclass(frozen=True)
+class Expense:
+    """What a submit may cost, before it is entered in the ledger.
+
+    Attributes:
+        account: The account that pays.
+        amount: The amount of all its rows; ``None`` if it is not known.
+        currency: Currency of the amount.
+        rows: The number of rows that cost this.
+        submit_limit: The limit that the user gave for this submit.
+    """
+
+    account: str
+    amount: float | None
+    currency: str
+    rows: int
+    submit_limit: float | None = None
+
+
+class Budgets:
+    """The budgets of one engine.
+
+    Args:
+        context: The engine context.
+        config: The configured budgets.
+    """
+
+    def __init__(self, context: Context, config: BudgetConfig) -> None:
+        self._context = context
+        self.config = config
+
+    def applies(self, account: str, budget: float | None = None) -> bool:
+        """Whether any budget applies to a submit with this account."""
+        if self._context.accounts.profile(account).id == FREE_PROVIDER:
+            return False
+        limits = (budget, self.config.per_submit, self.config.per_month)
+        return any(limit is not None for limit in limits)
+
+    def spending(self) -> Spending:
+        """What was committed and billed in this month so far. Blocking, but quick."""
+        self._release_unsent(self._context.history.ledger.held(self._month()))
+        return self._context.history.ledger.spending(self._month(), self.config.currency)
+
+    def _month(self) -> float:
+        """Begin of the calendar month, Unix seconds."""
+        now = datetime.fromtimestamp(self._context.clock(), UTC)
+        return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+    def check(
+        self,
+        estimate: Estimate,
+        account: str,
+        budget: float | None = None,
+        *,
+        quoted_later: bool = False,
+        add_to_month: bool = True,
+    ) -> None:
+        """Check an estimate against the budgets, without reserving anything.
+
+        Args:
+            estimate: The estimate of what will be sent.
+            account: The account that sends it.
+            budget: A limit for this submit, in addition to the configured budgets.
+            quoted_later: The provider gives a quote before anything is paid, which is checked by
+                ``check_quote_budget``: do not raise if the cost is unknown until then.
+            add_to_month: Check the budget per month too; ``reserve`` does it otherwise.
+
+        Raises:
+            BudgetError: It may cost more than the budget, or the cost is unknown.
+            UsageError: The budget is not a valid amount.
+        """
+        if budget is not None and not 0 <= budget < float("inf"):
+            raise UsageError(f"invalid budget {budget}", "Use an amount of 0 or more.")
+        if not self.applies(account, budget):
+            return
+        if quoted_later and budget_amount(estimate) is None:
+            return
+        amount = self._max_cost(estimate)
+        claim = f"this may cost {cost_text(estimate)}"
+        self._check_submit(amount, claim, budget)
+        if add_to_month and self.config.per_month is not None:
+            spent = self.spending()
+            if spent.amount + amount > self.config.per_month:
+                raise self._over_month(claim, spent)
+
+    def reserve(self, batches: Sequence[Batch], expense: Expense) -> None:
+        """Enter what batches may cost in the ledger, before any of them is sent. Blocking.
+
+        Args:
+            batches: The batches of one submit.
+            expense: What its rows cost; each batch has its share by the number of its rows.
+
+        Raises:
+            BudgetError: It does not fit into what is left of the month.
+        """
+        context = self._context
+        provider = context.accounts.profile(expense.account).id
+        if provider == FREE_PROVIDER or not batches:
+            return
+        now = context.clock()
+        rows = max(expense.rows, sum(batch.rows for batch in batches), 1)
+        entries = [
+            LedgerEntry(
+                batch=batch.id,
+                job=batch.job_id,
+                account=expense.account,
+                provider=provider,
+                submit=batches[0].id,
+                amount=None if expense.amount is None else expense.amount * batch.rows / rows,
+                currency=expense.currency,
+                spent_at=now,
+                submit_limit=expense.submit_limit,
+            )
+            for batch in batches
+        ]
+        self._enter(entries, f"this may cost {_amount(expense.amount, expense.currency)}")
+
+    def _enter(self, entries: Sequence[LedgerEntry], claim: str) -> None:
+        history, month = self._context.history, self._month()
+        self._release_unsent(history.ledger.held(month), keep=[e.batch for e in entries])
+        spent = history.ledger.reserve(
+            entries,
+            since=month,
+            currency=self.config.currency,
+            limit=self.config.per_month,
+            now=self._context.clock(),
+        )
+        if spent is not None:
+            raise self._over_month(claim, spent)
+
+    def release_unsent(self, batches: Sequence[Batch]) -> None:
+        """Give back what was reserved for those batches that were not created. Blocking."""
+        self._release_unsent([batch.id for batch in batches])
+
+    def _release_unsent(self, batch_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
+        history = self._context.history
+        found = history.batches.submissions([b for b in batch_ids if b not in keep])
+        unsent = [batch for batch, step in found.items() if step in _NOT_CREATED]
+        if unsent:
+            history.ledger.release(unsent, self._context.clock())
+
+    def check_quote_budget(self, batch: Batch) -> None:
+        """Check right before a create that the batch has a reservation, and that its quote fits.
+
+        A batch that is sent without its submit (after a restart) is checked the same way: the
+        ledger has what was reserved for it, and the limit of its submit. Blocking.
+
+        Raises:
+            BudgetError: The quote is over budget, or there is neither a quote nor an estimate.
+        """
+        if self._context.accounts.profile(batch.account).id == FREE_PROVIDER:
+            return
+        ledger = self._context.history.ledger
+        entry = ledger.entry(batch.id)
+        if entry is None or entry.kind in ("released", "billed"):
+            self.reserve([batch], self._expected(batch))
+            entry = ledger.entry(batch.id)
+        if entry is None:
+            return
+        if batch.told_cost is None:
+            if entry.amount is None and self.applies(batch.account, entry.submit_limit):
+                raise _unknown("no price for this model")
+            return
+        quote = msgspec.structs.replace(entry, kind="quoted", amount=batch.told_cost)
+        others = [e for e in ledger.of_submit(entry.submit) if e.batch != batch.id]
+        total = batch.told_cost + sum(e.amount or 0.0 for e in others if e.kind == "quoted")
+        claim = f"the provider quotes {money(total, entry.currency)}"
+        self._check_submit(total, claim, entry.submit_limit)
+        self._enter([quote], claim)
+
+    def _expected(self, batch: Batch) -> Expense:
+        """What a batch costs by the stored estimate of its job."""
+        job = self._context.history.jobs.get(batch.job_id)
+        rows = job.counts.total
+        return Expense(batch.account, job.cost.estimated, job.cost.currency, rows)
+
+    def _check_submit(self, amount: float, claim: str, budget: float | None) -> None:
+        limits = [limit for limit in (budget, self.config.per_submit) if limit is not None]
+        if limits and amount > min(limits):
+            raise BudgetError(
+                f"{claim}, over the budget per submit of"
+                f" {money(min(limits), self.config.currency)}",
+                "Raise the budget, lower max_tokens, or send fewer requests (--sample).",
+            )
+
+    def _over_month(self, claim: str, spent: Spending) -> BudgetError:
+        currency, month = self.config.currency, self.config.per_month
+        return BudgetError(
+            f"{claim}, over the budget per month: {money(spent.amount, currency)} of"
+            f" {money(month or 0.0, currency)} is spent or reserved",
+            "Raise budget.per_month in config.toml, or wait for the next month.",
+        )
+
+    def _max_cost(self, estimate: Estimate) -> float:
+        max_cost = budget_amount(estimate)
+        if max_cost is None:
+            raise _unknown("; ".join(estimate.notes) or "no price for this model")
+        if estimate.currency != self.config.currency:
+            raise BudgetError(
+                f"the budget is in {self.config.currency}, but the account is billed in"
+                f" {estimate.currency}",
+                "Set budget.currency in config.toml.",
+            )
+        return max_cost
+
+
+def _unknown(why: str) -> BudgetError:
+    return BudgetError(
+        f"cost unknown, so the budget cannot be checked: {why}",
+        'Set the price in config.toml, [prices."MODEL"] input = … output = …,'
+        " or max_tokens in the requests.",
+    )
+
+
+def _amount(amount: float | None, currency: str) -> str:
+    return "an unknown amount" if amount is None else money(amount, currency)
+
+
+def budget_amount(estimate: Estimate) -> float | None:
+    """The amount compared with a budget: the maximum cost, or else the expected cost.
+
+    ``None`` if a part of the requests cannot be counted: past jobs say nothing about it.
+    """
+    if not estimate.is_counted:
+        return None
+    return estimate.expected if estimate.high is None else estimate.high
+
+
+def cost_text(estimate: Estimate) -> str:
+    """An estimate as text: ``$0.20 to $4.80``, ``about $1.10, at most $4.80``.
+
+    Without a price the text is ``unknown``, never zero.
+    """
+    low, expected, high = (
+        None if amount is None else money(amount, estimate.currency)
+        for amount in (estimate.low, estimate.expected, estimate.high)
+    )
+    if low is None:
+        return "unknown"
+    if expected is not None:
+        about = expected if expected.startswith("<") else f"about {expected}"
+        return about if high is None or high == expected else f"{about}, at most {high}"
+    if high is None:
+        least = low.removeprefix("<")
+        return f"{'unknown' if least != low else f'at least {low}'}, with no upper bound"
+    if low == high:
+        return low
+    return f"up to {high}" if low.startswith("<") else f"{low} to {high}"

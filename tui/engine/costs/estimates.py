@@ -1,0 +1,264 @@
+"""``engine.costs``: estimates of files, jobs and retries, and what the budgets say to them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tui.compose.checks.scan import Scan, scan_file, scan_lines
+from tui.compose.checks.statistics import CostInputs
+from tui.compose.estimate import Estimate, estimate_of
+from tui.compose.prices import PriceSource, find_rates
+from tui.compose.requests.block_reader import open_bytes
+from tui.config.settings import BudgetConfig
+from tui.core.batches import RetryPlan
+from tui.core.jobs import Batch, Job
+from tui.core.requests import edit_request
+from tui.core.text import BOM
+from tui.engine.context import Context, run_in_thread
+from tui.engine.costs.budget import Budgets, Expense, budget_amount
+from tui.engine.costs.calibration import TokenCounts, calibrate, count_tokens
+from tui.errors import InputError, UsageError
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.history import Spending
+
+Reserve = Callable[[Sequence[Batch]], Awaitable[None]]
+"""Reserves what the batches of a submit may cost; raises ``BudgetError`` if it does not fit."""
+
+
+class Costs:
+    """Estimates costs and checks budgets. The ``price_`` methods block: call them in a thread.
+
+    Args:
+        context: The engine context.
+        budget: The configured budgets.
+    """
+
+    def __init__(self, context: Context, budget: BudgetConfig) -> None:
+        self._context = context
+        self._estimates: dict[str, Estimate] = {}
+        self.budgets = Budgets(context, budget)
+
+    async def estimate(
+        self,
+        what: Path | Scan | str | RetryPlan,
+        account: str | None = None,
+        *,
+        window: str | None = None,
+        edits: Mapping[str, Any] | None = None,
+        exact: bool = False,
+        progress: Progress = NO_PROGRESS,
+    ) -> Estimate:
+        """Estimate the cost of a file (its path or its scan), a job (its id) or a retry.
+
+        Args:
+            what: The file, the scan of a file, the job id or the retry plan.
+            account: The account for a file; by default the default account.
+            window: The completion window for a file; by default the provider's first one.
+            edits: Edits that are applied to a file.
+            exact: Have the provider count the prompt tokens of a file, where that is free. Of
+                more than 500 rows, 500 are counted and the rest is extrapolated.
+            progress: Stops the work.
+
+        Raises:
+            InputError: The file cannot be read, or the work was stopped.
+            UsageError: ``exact`` is set and the provider cannot count tokens.
+        """
+        name = account or self._context.accounts.default
+        counted: TokenCounts | None = None
+        if exact and isinstance(what, Path):
+            counted = await count_tokens(self._context, name, what, progress=progress)
+
+        def work(running: Progress) -> Estimate:
+            if isinstance(what, Path):
+                return self.price_file(
+                    what, name, window=window, edits=edits, counted=counted, progress=running
+                )
+            if isinstance(what, Scan):
+                return self.price(what.costs, name, window)
+            if isinstance(what, str):
+                return self.price_job(self._context.history.jobs.get(what), running)
+            return self._price_retry(what, running)
+
+        return await run_in_thread(work, progress)
+
+    def price(
+        self,
+        costs: CostInputs,
+        account: str,
+        window: str | None = None,
+        counted: TokenCounts | None = None,
+    ) -> Estimate:
+        """Estimate the cost of requests that were read.
+
+        ``counted`` holds the provider's token counts, used instead of past results.
+        """
+        past = calibrate(self._context.history.costs.past_jobs(account))
+        inputs = past.inputs if counted is None else counted.inputs
+        source = self._prices(account, window)
+        found = estimate_of(
+            costs,
+            source,
+            answers=past.answers,
+            inputs=inputs,
+            exact=counted is not None and counted.is_exact,
+        )
+        if counted is None:
+            return found
+        rows = "every row" if counted.is_exact else f"{counted.counted:,} of {counted.rows:,} rows"
+        note = f"the provider counted the tokens of {rows}"
+        return msgspec.structs.replace(
+            found, notes=(note, *found.notes), exact_tokens=counted.is_exact
+        )
+
+    def price_lines(
+        self, lines: Iterable[bytes], account: str, *, window: str | None = None
+    ) -> Estimate:
+        """Estimate the cost of request lines."""
+        return self.price(scan_lines(lines), account, window)
+
+    def price_file(
+        self,
+        path: Path,
+        account: str,
+        *,
+        window: str | None = None,
+        edits: Mapping[str, Any] | None = None,
+        counted: TokenCounts | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> Estimate:
+        """Estimate the cost of a requests file; the arguments are those of ``estimate``."""
+        if edits:
+            with open_bytes(path) as file:
+                costs = scan_lines(_edited(line, edits) for line in file)
+        else:
+            costs = scan_file(path, progress=progress).costs
+        return self.price(costs, account, window, counted)
+
+    def price_job(self, job: Job, progress: Progress = NO_PROGRESS) -> Estimate:
+        """Estimate the cost of a job; its requests are read only once per process."""
+        estimate = self._estimates.get(job.id)
+        if estimate is None:
+            path = self._context.history.jobs.requests_file(job.id)
+            estimate = self.price_file(path, job.account, window=job.window, progress=progress)
+            self._estimates[job.id] = estimate
+        return estimate
+
+    def _price_retry(self, plan: RetryPlan, progress: Progress) -> Estimate:
+        """Estimate the cost of a retry.
+
+        Raises:
+            UsageError: The edits cannot be applied to a row.
+            InputError: The work was stopped.
+        """
+
+        def edited() -> Iterator[bytes]:
+            for _, line in self._context.history.rows.newest_requests(plan.job_id, plan.seqs):
+                if progress.stopped:
+                    raise InputError("the estimate was stopped")
+                yield _edited(line, plan.edits)
+
+        return self.price_lines(edited(), plan.account, window=plan.window)
+
+    def keep(self, job: Job, estimate: Estimate | None = None) -> Job:
+        """Store the estimate of a new job if its model has a price. Blocking.
+
+        Args:
+            job: The job.
+            estimate: The estimate, if it is known already.
+
+        Returns:
+            The job with its estimate.
+        """
+        if estimate is not None:
+            self._estimates[job.id] = estimate
+        source = self._prices(job.account, job.window)
+        if find_rates(job.model, source) is None:
+            return job
+        amount = self.price_job(job).expected_or_high
+        if amount is None:
+            return job
+        self._context.history.costs.set_estimate(job.id, amount, source.currency)
+        return self._context.history.jobs.get(job.id)
+
+    def has_budget(self, account: str | None = None, budget: float | None = None) -> bool:
+        """Whether any budget applies to a submit with this account."""
+        return self.budgets.applies(account or self._context.accounts.default, budget)
+
+    def spending(self) -> Spending:
+        """The cost of this calendar month's jobs so far (UTC), in the budget's currency."""
+        return self.budgets.spending()
+
+    def left_this_month(self) -> float | None:
+        """What is left of the budget per month; ``None`` if there is none."""
+        month = self.budgets.config.per_month
+        return None if month is None else max(0.0, month - self.spending().amount)
+
+    def check_budget(
+        self, estimate: Estimate, account: str | None = None, budget: float | None = None
+    ) -> None:
+        """Check an estimate against the budgets, as ``submit`` does.
+
+        Raises:
+            BudgetError: The estimate is over budget.
+        """
+        name = account or self._context.accounts.default
+        self.budgets.check(estimate, name, budget)
+
+    async def within_budget(self, what: Job | RetryPlan, budget: float | None) -> Reserve:
+        """Check the budgets for a job or a retry.
+
+        Returns:
+            What reserves the amount: called with the stored batches before they are sent, it
+            checks the month once more, in one transaction with the reservation.
+
+        Raises:
+            BudgetError: The job or the retry is over budget.
+        """
+        budgets = self.budgets
+        is_job = isinstance(what, Job)
+        rows = what.counts.total if isinstance(what, Job) else what.rows
+        if budgets.applies(what.account, budget):
+            estimate = await self.estimate(what.id if isinstance(what, Job) else what)
+            # A retry may run in place, without an upload that the provider could quote.
+            later = is_job and self._context.accounts.estimates_cost(what.account)
+            await run_in_thread(
+                lambda _: budgets.check(
+                    estimate,
+                    what.account,
+                    budget,
+                    quoted_later=later,
+                    # A part of a job may be sent already, and is in the ledger then.
+                    add_to_month=not is_job,
+                )
+            )
+            amount, currency = budget_amount(estimate), estimate.currency
+        else:
+            # Not checked, but it counts if a budget is set later this month.
+            job = what if isinstance(what, Job) else self._context.history.jobs.get(what.job_id)
+            amount, currency = job.cost.estimated, job.cost.currency
+            if amount is not None:
+                amount *= rows / max(1, job.counts.total)
+        expense = Expense(what.account, amount, currency, rows, budget)
+
+        async def reserve(batches: Sequence[Batch]) -> None:
+            await run_in_thread(lambda _: budgets.reserve(batches, expense))
+
+        return reserve
+
+    def _prices(self, account: str, window: str | None) -> PriceSource:
+        accounts = self._context.accounts
+        chosen = window or next(iter(accounts.info(account).windows), "")
+        return accounts.price_source(account, chosen)
+
+
+def _edited(line: bytes, edits: Mapping[str, Any]) -> bytes:
+    if not edits or not line.strip():
+        return line
+    try:
+        return edit_request(line.removeprefix(BOM), edits)
+    except ValueError as error:
+        raise UsageError(f"cannot apply the edit: {error}") from None

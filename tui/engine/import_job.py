@@ -1,0 +1,213 @@
+"""Import a requests file as a job: check it, then copy it into the history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import msgspec
+
+from tui.compose.build import find_columns_file
+from tui.compose.checks.clean import clean_requests
+from tui.compose.checks.scan import Scan, scan_file
+from tui.compose.requests.report import CheckReport
+from tui.core.jobs import BatchStatus, Counts, Job, new_job_id
+from tui.core.requests import edit_request
+from tui.engine.context import Context
+from tui.errors import InputError, UsageError
+from tui.progress import NO_PROGRESS, Progress
+
+
+class ImportOptions(TypedDict, total=False):
+    """Options of an import.
+
+    Attributes:
+        name: The job's name; by default the file's name.
+        fix: Fix problems that can be fixed without changing a request.
+        window: The completion window; by default the provider's first one.
+        edits: Edits of every request's body, by dotted path.
+    """
+
+    name: str | None
+    fix: bool
+    window: str | None
+    edits: Mapping[str, Any] | None
+
+
+class FileImport:
+    """The import of one file, for one account. All methods block: call them in a thread.
+
+    Args:
+        context: The engine context.
+        path: The file.
+        account: The account that will send it.
+        options: See ``ImportOptions``.
+
+    Raises:
+        UsageError: There is no such account, or it has no such completion window.
+    """
+
+    def __init__(
+        self, context: Context, path: Path, account: str, **options: Unpack[ImportOptions]
+    ) -> None:
+        self._context = context
+        self.path = path
+        self.info = context.accounts.info(account)
+        self.edits = options.get("edits") or {}
+        self.name = options.get("name") or _free_name(context, path.stem)
+        self._fix = options.get("fix", False)
+        self._limits = context.accounts.limits(account)
+        windows, window = self.info.windows, options.get("window")
+        if window is not None and windows and window not in windows:
+            raise UsageError(
+                f"{self.info.provider_name} has no window {window!r}",
+                f"Choose one of {', '.join(windows)}.",
+            )
+        self.window = "" if self.info.direct else window or next(iter(windows), "24h")
+
+    def check(self, progress: Progress = NO_PROGRESS) -> Scan:
+        """Read the file and check it against the account's limits.
+
+        Raises:
+            InputError: The file has errors; the message names the first one.
+        """
+        scan = scan_file(self.path, limits=self._limits, progress=progress)
+        raise_if_invalid(scan.report, self.path, fix=self._fix)
+        return scan
+
+    def model(self, report: CheckReport) -> str:
+        """The model of most requests, after the edits."""
+        return str(self.edits.get("model", _most_common(report.models)))
+
+    def store(self, report: CheckReport, progress: Progress = NO_PROGRESS) -> Job:
+        """Import the whole file as a job.
+
+        Args:
+            report: The result of ``check``.
+            progress: Stops the import.
+
+        Raises:
+            UsageError: The import was stopped, or an edit cannot be applied.
+        """
+        return self._store(report, self.name, None, progress)
+
+    def store_sample(
+        self, report: CheckReport, rows: int, progress: Progress = NO_PROGRESS
+    ) -> tuple[Job, Job]:
+        """Import ``rows`` evenly spaced rows as the job NAME-sample, and all others as NAME.
+
+        Raises:
+            UsageError: The file has no more rows than the sample, or as for ``store``.
+        """
+        if rows < 1:
+            raise UsageError("a sample needs at least one row", "Use a number of 1 or more.")
+        if rows >= report.rows:
+            raise UsageError(
+                f"{self.path.name} has only {report.rows:,} requests",
+                "Submit the whole file, without a sample.",
+            )
+        chosen = frozenset(position * report.rows // rows for position in range(rows))
+        sample = self._store(report, f"{self.name}-sample", chosen.__contains__, progress)
+        try:
+            rest = self._store(report, self.name, lambda seq: seq not in chosen, progress)
+        except BaseException:
+            self._context.history.jobs.delete(sample.id)
+            raise
+        return sample, rest
+
+    def _store(
+        self,
+        report: CheckReport,
+        name: str,
+        keep: Callable[[int], bool] | None,
+        progress: Progress,
+    ) -> Job:
+        """Copy the rows that ``keep`` accepts, or all of them, into a new job."""
+        context = self._context
+        rows = report.rows if keep is None else sum(map(keep, range(report.rows)))
+        job = Job(
+            id=new_job_id(),
+            name=_storable(name),
+            account=self.info.name,
+            provider=self.info.provider,
+            endpoint=_most_common(report.endpoints),
+            model=self.model(report),
+            status=BatchStatus.DRAFT,
+            counts=Counts(total=rows, pending=rows),
+            window=self.window,
+            input_tokens=round(report.input_tokens * rows / report.rows),
+            source=_storable(str(self.path)),
+            created_at=context.clock(),
+        )
+        requests = self._requests()
+        if keep is not None:
+            requests = (request for seq, request in enumerate(requests) if keep(seq))
+        context.reach("checked")
+        sidecar = find_columns_file(self.path)
+        columns = None
+        if sidecar is not None and sidecar.fits:
+            lines = sidecar.lines()
+            if keep is not None:
+                lines = (line for seq, line in enumerate(lines) if keep(seq))
+            columns = (msgspec.structs.replace(sidecar.head, rows=rows), lines)
+        imported = context.history.jobs.add(
+            job, requests, columns=columns, progress=Progress(stop=lambda: progress.stopped)
+        )
+        if imported is None:
+            raise UsageError("the import was stopped", "Nothing was imported.")
+        context.reach("imported")
+        if sidecar is not None and columns is None:
+            what = f"Input columns left out: {job.source} was changed after it was composed"
+            context.history.jobs.note(job.id, context.clock(), what)
+        return context.history.jobs.get(job.id)
+
+    def _requests(self) -> Iterator[tuple[str, bytes]]:
+        for request in clean_requests(self.path, fix=self._fix, limits=self._limits):
+            try:
+                line = edit_request(request.line, self.edits)
+            except ValueError as error:
+                raise UsageError(f"line {request.line_number}: {error}") from None
+            yield request.custom_id, line
+
+
+def raise_if_invalid(report: CheckReport, path: Path, *, fix: bool) -> None:
+    """Raise if a file has problems that prevent its import.
+
+    Raises:
+        InputError: The first of these problems.
+    """
+    if report.ok or (fix and report.ok_when_fixed):
+        return
+    blocking = [p for p in report.problems if p.severity != "warning"]
+    errors = [p for p in blocking if p.severity == "error"]
+    first = (errors or blocking)[0]
+    where = f"{path.name}, line {first.line}: " if first.line is not None else f"{path.name}: "
+    more = report.stops + report.fixable - 1
+    others = f" (and {more:,} more {'problem' if more == 1 else 'problems'})" if more else ""
+    hint = first.fix
+    if not errors:
+        hint = "Use --fix to repair this on import; no request is changed."
+    elif more:
+        hint = f"{hint} `batchdeck check` lists all of them."
+    raise InputError(f"{where}{first.what}{others}", hint, path=path, line=first.line)
+
+
+def _most_common(counted: dict[str, int]) -> str:
+    return max(counted, key=lambda key: counted[key], default="")
+
+
+def _storable(text: str) -> str:
+    """The text with invalid Unicode replaced, as file names may contain it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _free_name(context: Context, name: str) -> str:
+    """The name, with a number appended if another job has it already."""
+    taken = {job.name for job in context.history.jobs.list(search="")}
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}-{number}" in taken:
+        number += 1
+    return f"{name}-{number}"

@@ -1,0 +1,456 @@
+"""``engine.requests``: from what the user has to a checked file of requests, and to a draft job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, TypedDict, Unpack
+
+from tui.compose.build import BuildReport, build
+from tui.compose.checks.fixes import Fixes, FixReport, apply_fixes, read_line_at, write_line
+from tui.compose.checks.scan import Scan, scan_file
+from tui.compose.checks.split import PartFile, split_file
+from tui.compose.estimate import Estimate
+from tui.compose.preview import ComposePreview, Previewer
+from tui.compose.requests.report import CheckReport
+from tui.compose.sources.base import Source
+from tui.compose.sources.table_format import LongRows, Quoting
+from tui.compose.templates.model import Template, with_overrides
+from tui.compose.templates.saved import find_template, template_file_name
+from tui.core.jobs import Job
+from tui.engine.context import Context, run_in_thread
+from tui.engine.costs.estimates import Costs
+from tui.engine.events import JobImported
+from tui.engine.import_job import FileImport, ImportOptions
+from tui.engine.submit_summary import (
+    SAMPLE_ROWS,
+    Ask,
+    CheckedFile,
+    SubmitAnswer,
+    submit_facts,
+)
+from tui.errors import InputError
+from tui.paths import private_folder, split_part
+from tui.progress import NO_PROGRESS, Progress
+
+
+class ComposeOptions(TypedDict, total=False):
+    """Options for building requests from a source and a template.
+
+    Attributes:
+        model: Overrides the model of the template, or of ready-made requests.
+        custom_id: Overrides the template's ``id``.
+        settings: More fields of the body, by dotted path.
+        trusted: The user allowed this Python file to run.
+    """
+
+    model: str | None
+    custom_id: str | None
+    settings: Mapping[str, Any] | None
+    trusted: bool
+
+
+class _ComposeInput(NamedTuple):
+    """An open source and its template; without one, ``model`` and ``settings`` apply."""
+
+    source: Source
+    template: Template | None
+    model: str | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+class Requests:
+    """Opens sources; composes, previews, checks, fixes, splits and imports request files.
+
+    Args:
+        context: The engine context.
+        costs: Estimates the cost of previews and of imported jobs.
+    """
+
+    def __init__(self, context: Context, costs: Costs) -> None:
+        self._context = context
+        self._costs = costs
+
+    async def open_source(
+        self,
+        spec: str,
+        *,
+        trusted: bool = False,
+        delimiter: str | None = None,
+        encoding: str | None = None,
+        header: bool | None = None,
+        quoting: Quoting | None = None,
+        long_rows: LongRows | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> Source:
+        """Open a table, text, database or Python file; see ``tui.compose.sources``.
+
+        Args:
+            spec: The path or other source, as the user typed it.
+            trusted: The user allowed this Python file to run.
+            delimiter: The delimiter of a table; detected by default.
+            encoding: The encoding of a table or text; detected by default.
+            header: Whether the first row holds the column names; detected by default.
+            quoting: How the quotation marks of a table are read; detected by default.
+            long_rows: What becomes of rows with too many cells; refused by default.
+            stdin: The stream that ``-`` reads.
+
+        Raises:
+            InputError: The source cannot be opened.
+        """
+        # Loading the readers of all kinds of sources takes a while.
+        from tui.compose.sources.open import open_source
+
+        return await run_in_thread(
+            lambda _: open_source(
+                spec,
+                trusted=trusted,
+                delimiter=delimiter,
+                encoding=encoding,
+                header=header,
+                quoting=quoting,
+                long_rows=long_rows,
+                stdin=stdin,
+            )
+        )
+
+    async def compose(
+        self,
+        source: str | Source,
+        template: str | Template | None,
+        out: Path | None = None,
+        *,
+        limit: int | None = None,
+        progress: Progress = NO_PROGRESS,
+        **options: Unpack[ComposeOptions],
+    ) -> BuildReport:
+        """Write the requests of a source to a file; ``report.path`` is its path.
+
+        Args:
+            source: An open source, or what the user typed.
+            template: The template, or its name or path; ``None`` for ready-made requests.
+            out: The file to write; by default a file in the data folder, which is replaced
+                when a source with the same name is composed again.
+            limit: The maximum number of rows.
+            progress: Counts the rows; if it is stopped, no file is written.
+            options: See ``ComposeOptions``.
+
+        Raises:
+            InputError: The source, the template or a row is invalid; the error names the row.
+            UsageError: The template is incomplete.
+        """
+        chosen = await self._inputs(source, template, options)
+        target = out or self.composed_path(Path(split_part(chosen.source.name)[0]).stem)
+        return await run_in_thread(
+            lambda running: build(
+                chosen.source,
+                chosen.template,
+                target,
+                model=chosen.model,
+                settings=chosen.settings,
+                limit=limit,
+                progress=running,
+            ),
+            progress,
+        )
+
+    async def preview(
+        self,
+        source: str | Source,
+        template: str | Template | None,
+        *,
+        account: str | None = None,
+        seed: int | None = None,
+        whole: bool = False,
+        progress: Progress = NO_PROGRESS,
+        **options: Unpack[ComposeOptions],
+    ) -> ComposePreview:
+        """Preview three rendered rows, with tokens and cost estimated from a sample of all rows.
+
+        The arguments are those of ``compose``; ``account`` sets the prices, ``seed`` the
+        choice of the random row, and ``whole`` reads all rows for the figures.
+
+        Raises:
+            InputError: The source, the template or a shown row is invalid.
+            UsageError: The template is incomplete.
+        """
+        chosen = await self._inputs(source, template, options)
+        name = account or self._context.accounts.default
+        previewer = Previewer(chosen.source, seed=seed)
+
+        def work(running: Progress) -> ComposePreview:
+            previewer.load(running, whole=whole)
+            return previewer.update(
+                chosen.template,
+                lambda lines: self._costs.price_lines(lines, name),
+                model=chosen.model,
+                settings=chosen.settings,
+                progress=running,
+            )
+
+        return await run_in_thread(work, progress)
+
+    async def read_whole(self, previewer: Previewer, progress: Progress = NO_PROGRESS) -> None:
+        """Read the source of a previewer to its end, so that its figures are of all rows.
+
+        Raises:
+            InputError: The source cannot be read, or the work was stopped.
+        """
+        await run_in_thread(lambda running: previewer.load(running, whole=True), progress)
+
+    async def update_preview(
+        self,
+        previewer: Previewer,
+        template: Callable[[], Template],
+        *,
+        account: str | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> ComposePreview:
+        """Preview a template with cached rows, quick enough to call while the user types.
+
+        Args:
+            previewer: The cached rows; they are read from the source on the first call.
+            template: Returns the template; called in the thread because it may read files.
+            account: The account for prices; by default the default account.
+            progress: Stops the work.
+
+        Raises:
+            InputError: The source or a shown row is invalid, or the work was stopped.
+            UsageError: The template is incomplete.
+        """
+        name = account or self._context.accounts.default
+
+        def work(running: Progress) -> ComposePreview:
+            # The rows are read even while the template is incomplete.
+            previewer.load(running)
+            return previewer.update(
+                template(), lambda lines: self._costs.price_lines(lines, name), progress=running
+            )
+
+        return await run_in_thread(work, progress)
+
+    async def check(
+        self, path: Path, *, account: str | None = None, progress: Progress = NO_PROGRESS
+    ) -> CheckReport:
+        """Check a requests file against the limits of an account; counts bytes.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        return (await self.scan(path, account=account, progress=progress)).report
+
+    async def scan(
+        self, path: Path, *, account: str | None = None, progress: Progress = NO_PROGRESS
+    ) -> Scan:
+        """Read a requests file once: its check, and what decides its cost (see ``costs``).
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        limits = self._context.accounts.limits(account)
+        return await run_in_thread(
+            lambda running: scan_file(path, limits=limits, progress=running), progress
+        )
+
+    async def fix_file(
+        self, path: Path, out: Path, fixes: Fixes, *, progress: Progress = NO_PROGRESS
+    ) -> FixReport:
+        """Write a fixed copy of a requests file.
+
+        Raises:
+            InputError: A line is not a JSON object, or a file cannot be read or written.
+            UsageError: The fixes contradict each other.
+        """
+        return await run_in_thread(
+            lambda running: apply_fixes(path, out, fixes, progress=running), progress
+        )
+
+    async def read_line(self, path: Path, number: int) -> bytes:
+        """Read one line of a requests file, counted from 1.
+
+        Raises:
+            InputError: The file cannot be read, or has fewer lines.
+        """
+        return await run_in_thread(lambda running: read_line_at(path, number, progress=running))
+
+    async def write_line(
+        self, path: Path | None, out: Path, line: bytes, number: int | None = None
+    ) -> int:
+        """Write a copy of a file with one line replaced or appended; see ``write_line``.
+
+        Raises:
+            InputError: A file cannot be read or written, or has fewer lines.
+        """
+        return await run_in_thread(
+            lambda running: write_line(path, out, line, number, progress=running)
+        )
+
+    def composed_path(self, name: str, ending: str = ".jsonl") -> Path:
+        """The path for composed requests of this name, in the data folder."""
+        folder = private_folder(self._context.paths.data / "composed")
+        return folder / f"{template_file_name(name) or 'requests'}{ending}"
+
+    async def split_file(
+        self,
+        path: Path,
+        folder: Path,
+        *,
+        account: str | None = None,
+        rows: int | None = None,
+        size: int | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> list[PartFile]:
+        """Split a file into parts within the provider's limits, or the given ones.
+
+        Args:
+            path: The file.
+            folder: The folder for the parts.
+            account: The account whose limits apply; by default the default account.
+            rows: The maximum number of rows per part.
+            size: The maximum number of bytes per part.
+            progress: Stops the work.
+
+        Raises:
+            InputError: A file cannot be read or written, or a row is too large.
+        """
+        limits = self._context.accounts.limits(account)
+        max_rows = limits.rows if rows is None else rows
+        max_bytes = limits.bytes if size is None else size
+        return await run_in_thread(
+            lambda running: split_file(
+                path, folder, rows=max_rows, size=max_bytes, progress=running
+            ),
+            progress,
+        )
+
+    async def import_file(
+        self,
+        path: Path,
+        *,
+        account: str | None = None,
+        progress: Progress = NO_PROGRESS,
+        **options: Unpack[ImportOptions],
+    ) -> Job:
+        """Import a file as a job; nothing is sent.
+
+        Args:
+            path: The file.
+            account: The account that will send it; by default the default account.
+            progress: Counts the bytes.
+            options: See ``ImportOptions``.
+
+        Raises:
+            InputError: The file has errors.
+            UsageError: The import was stopped, or an edit cannot be applied.
+        """
+        name = account or self._context.accounts.default
+
+        def work(running: Progress) -> Job:
+            file = FileImport(self._context, path, name, **options)
+            return self._costs.keep(file.store(file.check(running).report, running))
+
+        job = await run_in_thread(work, progress)
+        self._context.publish(JobImported(job.id))
+        return job
+
+    async def import_to_submit(
+        self,
+        path: Path,
+        account: str | None = None,
+        *,
+        ask: Ask | None = None,
+        sample: int | None = None,
+        budget: float | None = None,
+        checked: CheckedFile | None = None,
+        progress: Progress = NO_PROGRESS,
+        **options: Unpack[ImportOptions],
+    ) -> list[Job]:
+        """Check a file, ask the user, and import it; ``engine.submit_imported`` sends it.
+
+        Args:
+            path: The file.
+            account: The account that will send it; by default the default account.
+            ask: Asked before the import; by default the answer is the whole file, or the sample
+                if ``sample`` is given.
+            sample: The rows of a sample to submit first; the rest becomes a draft.
+            budget: A cost limit for the question, in addition to the configured budgets.
+            checked: The result of an earlier check, to ask without reading the file again.
+            progress: Counts the bytes of the check; stops the work.
+            options: See ``ImportOptions``.
+
+        Returns:
+            The job, and after a sample the draft of the other rows; empty if the user's answer
+            was no.
+
+        Raises:
+            InputError: The file has errors.
+            UsageError: The file has no more rows than the sample, or the work was stopped.
+        """
+        costs, name = self._costs, account or self._context.accounts.default
+
+        def prepare(running: Progress) -> tuple[FileImport, CheckReport, Estimate | None]:
+            file = FileImport(self._context, path, name, **options)
+            if checked is not None:
+                return file, *checked
+            scan = file.check(running)
+            if ask is None and file.info.is_free:
+                return file, scan.report, None
+            if file.edits:
+                return (
+                    file,
+                    scan.report,
+                    costs.price_file(
+                        path, name, window=file.window, edits=file.edits, progress=running
+                    ),
+                )
+            return file, scan.report, costs.price(scan.costs, name, file.window)
+
+        file, report, estimate = await run_in_thread(prepare, progress)
+        answer: SubmitAnswer = "yes" if sample is None else "sample"
+        rows = sample or SAMPLE_ROWS
+        if ask is not None and estimate is not None:
+            price = estimate
+            answer = await ask(
+                await run_in_thread(
+                    lambda _: submit_facts(costs, file, report, price, rows, budget)
+                )
+            )
+        if answer == "no":
+            return []
+
+        def store(running: Progress) -> list[Job]:
+            current, known = report, estimate
+            if checked is not None:
+                # An earlier check does not say what the file holds now.
+                scan = file.check(running)
+                current = scan.report
+                known = None if file.edits else costs.price(scan.costs, name, file.window)
+            if answer == "sample":
+                return [costs.keep(job) for job in file.store_sample(current, rows, running)]
+            return [costs.keep(file.store(current, running), known)]
+
+        jobs = await run_in_thread(store, progress)
+        for job in jobs:
+            self._context.publish(JobImported(job.id))
+        return jobs
+
+    async def _inputs(
+        self, source: str | Source, template: str | Template | None, options: ComposeOptions
+    ) -> _ComposeInput:
+        """Open the source and find the template; apply the options."""
+        if isinstance(source, str):
+            source = await self.open_source(source, trusted=options.get("trusted", False))
+        if isinstance(template, str):
+            folder = self._context.paths.templates
+            template = await asyncio.to_thread(find_template, template, folder)
+        model, settings = options.get("model"), options.get("settings")
+        custom_id = options.get("custom_id")
+        if template is not None:
+            chosen = with_overrides(template, model=model, id=custom_id, settings=settings)
+            return _ComposeInput(source, chosen)
+        if custom_id:
+            raise InputError(
+                "the ids of ready-made requests cannot be changed", "Leave out the id."
+            )
+        return _ComposeInput(source, None, model, settings)

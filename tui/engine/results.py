@@ -1,0 +1,244 @@
+"""``engine.results``: read jobs as a whole: select, summarise, compare, check, export."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tui.core.comparison import CompareOptions
+from tui.core.jobs import Job
+from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.results.schema import AnswerChecker, CheckedAnswer, Schema, SchemaError, SchemaResult
+from tui.core.summary import Summary
+from tui.engine.context import Context, report_on_loop, run_in_thread
+from tui.errors import InputError
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.export.options import ExportOptions
+from tui.store.history import Comparison, SchemaResults
+
+_CACHED_SUMMARIES = 32
+
+_SummaryKey = tuple[Job, str, bool]
+
+
+class Results:
+    """Selects, summarises, compares, checks and exports the results of jobs.
+
+    Work on many rows runs in a thread, which stops when the caller is cancelled or its
+    ``progress`` is stopped; where a part of the result is of use, it is then returned.
+
+    Args:
+        context: The engine context.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._history = context.history
+        self._summaries: OrderedDict[_SummaryKey, Summary] = OrderedDict()
+
+    async def select(
+        self,
+        job_id: str,
+        rows: RowFilter = ALL_ROWS,
+        order: RowSort = INPUT_ORDER,
+        *,
+        progress: Progress = NO_PROGRESS,
+        partial: Callable[[RowSelection], None] | None = None,
+    ) -> RowSelection:
+        """Find the rows that match a filter.
+
+        Args:
+            job_id: The job.
+            rows: The filter.
+            order: The sort order.
+            progress: Stops the search; the rows so far are returned.
+            partial: Called on the event loop during a text search with the rows found so far:
+                for the first match immediately, then a few times a second, never after
+                the search ended.
+        """
+        with report_on_loop(partial) as report:
+            return await run_in_thread(
+                lambda running: self._history.rows.select(
+                    job_id, rows, order, progress=running, partial=report
+                ),
+                progress,
+            )
+
+    async def summary(
+        self,
+        job_id: str,
+        field: str = "",
+        *,
+        stop_words: bool = False,
+        progress: Progress = NO_PROGRESS,
+        partial: Callable[[Summary], None] | None = None,
+    ) -> Summary:
+        """Summarise a job; the summary is cached until the job changes.
+
+        Args:
+            job_id: The job.
+            field: The answer field whose labels and words are counted, such as ``data.label``
+                or ``text``; empty to choose the field that looks most like a label.
+            stop_words: Leave out common words.
+            progress: Counts the rows. If it is stopped, the summary covers the rows so far and
+                is not cached.
+            partial: Called now and then, on this event loop, with the summary so far.
+
+        Raises:
+            UnknownJobError: No such job.
+            HistoryError: A result file was changed or is missing.
+        """
+        # Every change of a row changes the job's record: counts, cost, status or end.
+        key = (await asyncio.to_thread(self._history.jobs.get, job_id), field, stop_words)
+        found = self._summaries.get(key)
+        if found is not None:
+            self._summaries.move_to_end(key)
+            return found
+        with report_on_loop(partial) as report:
+            made = await run_in_thread(
+                lambda running: self._history.rows.summarize(
+                    job_id, field, stop_words=stop_words, progress=running, partial=report
+                ),
+                progress,
+            )
+        if made.is_whole:
+            self._summaries[key] = made
+            while len(self._summaries) > _CACHED_SUMMARIES:
+                self._summaries.popitem(last=False)
+        return made
+
+    async def compare(
+        self,
+        left_id: str,
+        right_id: str,
+        options: CompareOptions = CompareOptions(),  # noqa: B008 - frozen
+        *,
+        progress: Progress = NO_PROGRESS,
+    ) -> Comparison:
+        """Compare two jobs row by row, matched by id; see ``compare_jobs``.
+
+        If the requests ask for structured output, a second pass over the rows of each job
+        counts the answers that match their schema; it reports ``progress`` too.
+
+        Raises:
+            UsageError: Both ids name the same job.
+            HistoryError: A result file was changed or is missing.
+        """
+
+        def work(running: Progress) -> Comparison:
+            history = self._history
+            comparison = history.rows.compare(left_id, right_id, options, progress=running)
+            for side in (comparison.left, comparison.right):
+                if not comparison.stopped:
+                    rows = range(history.jobs.get(side.job_id).counts.total)
+                    judged = history.rows.check_schemas(side.job_id, rows, progress=running)
+                    side.judge(judged.checked, judged.counts.get(SchemaResult.FITS, 0))
+            return comparison
+
+        return await run_in_thread(work, progress)
+
+    async def export(
+        self,
+        job_id: str,
+        path: Path,
+        rows: RowFilter | RowSelection = ALL_ROWS,
+        options: ExportOptions = ExportOptions(),  # noqa: B008 - frozen
+        *,
+        progress: Progress = NO_PROGRESS,
+    ) -> int | None:
+        """Write rows to a file.
+
+        Returns:
+            How many rows were written; ``None`` if the export was stopped.
+
+        Raises:
+            UsageError: Unknown file extension or option, or the file cannot be written.
+            HistoryError: A result file was changed or is missing.
+        """
+
+        def work(running: Progress) -> int | None:
+            chosen = rows
+            if isinstance(chosen, RowFilter):
+                chosen = self._history.rows.select(job_id, chosen, progress=running)
+            self._context.reach("exporting")
+            written = self._history.rows.export(job_id, chosen, path, options, progress=running)
+            self._context.reach("exported")
+            return written
+
+        return await self._context.shielded(run_in_thread(work, progress))
+
+    async def check_schema(
+        self,
+        job_id: str,
+        rows: RowFilter | Sequence[int] = ALL_ROWS,
+        schema: bytes | None = None,
+        *,
+        own: bool = False,
+        progress: Progress = NO_PROGRESS,
+    ) -> SchemaResults:
+        """Check answers against their JSON schema; see ``check_schemas``.
+
+        Args:
+            job_id: The job.
+            rows: The rows to check.
+            schema: The schema as JSON; by default the schema attached to the job, or else
+                each request's own.
+            own: Use each request's own schema, even if one is attached to the job.
+            progress: Counts the rows. If it is stopped, the results so far are returned.
+
+        Raises:
+            InputError: The schema is invalid.
+        """
+
+        def work(running: Progress) -> SchemaResults:
+            seqs = rows
+            if isinstance(seqs, RowFilter):
+                seqs = self._history.rows.select(job_id, seqs, progress=running).seqs
+            try:
+                return self._history.rows.check_schemas(
+                    job_id, seqs, schema, own=own, progress=running
+                )
+            except SchemaError as error:
+                raise _invalid_schema(error) from None
+
+        return await run_in_thread(work, progress)
+
+    async def schema_of(self, job_id: str) -> bytes:
+        """The JSON schema attached to a job; empty if there is none."""
+        return await asyncio.to_thread(self._history.jobs.schema, job_id)
+
+    async def set_schema(self, job_id: str, schema: bytes) -> None:
+        """Attach a JSON schema to a job; an empty one removes it.
+
+        Raises:
+            InputError: The schema is invalid.
+        """
+        try:
+            await asyncio.to_thread(self._history.jobs.set_schema, job_id, schema)
+        except SchemaError as error:
+            raise _invalid_schema(error) from None
+
+    def judge(self, schema: bytes | None = None) -> AnswerChecker:
+        """A checker for single rows, used with ``check_row_schema``.
+
+        Raises:
+            InputError: The schema is invalid.
+        """
+        try:
+            return AnswerChecker(None if schema is None else Schema(schema))
+        except SchemaError as error:
+            raise _invalid_schema(error) from None
+
+    def check_row_schema(self, job_id: str, seq: int, judge: AnswerChecker) -> CheckedAnswer:
+        """Check the current answer of one row. Blocking: it reads files."""
+        detail = self._history.rows.get(job_id, seq)
+        if not detail.attempts:
+            return CheckedAnswer(SchemaResult.NOTHING)
+        shown = detail.attempts[0]
+        return judge.judge(shown.row.outcome, detail.request, shown.line, shown.style, shown.edits)
+
+
+def _invalid_schema(error: SchemaError) -> InputError:
+    return InputError(str(error), "Check the schema.")

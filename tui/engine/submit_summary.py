@@ -1,0 +1,115 @@
+"""What the user should know before a file is submitted, and the answers to that."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from tui.compose.estimate import Estimate
+from tui.compose.requests.report import CheckReport
+from tui.config.settings import BudgetConfig
+from tui.engine.accounts import AccountInfo
+from tui.engine.costs.estimates import Costs
+from tui.engine.import_job import FileImport
+from tui.errors import BudgetError
+
+SAMPLE_ROWS = 20
+"""Rows of a sample, unless the user chose another number."""
+
+SubmitAnswer = Literal["yes", "sample", "no"]
+"""The user's answer: submit all rows, a sample of them (the rest stays a draft), or nothing."""
+
+
+class CheckedFile(NamedTuple):
+    """A requests file that was checked and priced before the user asked to submit it."""
+
+    report: CheckReport
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class SubmitCost:
+    """What one answer would send.
+
+    Attributes:
+        rows: The number of rows.
+        input_tokens: The estimated tokens of their prompts.
+        estimate: The estimated cost.
+        over_budget: Why the budgets do not allow it; empty if they do.
+    """
+
+    rows: int
+    input_tokens: int
+    estimate: Estimate
+    over_budget: str = ""
+
+
+@dataclass(frozen=True)
+class SubmitFacts:
+    """What the user should know before a file is submitted.
+
+    Attributes:
+        name: The name of the new job.
+        account: The account that will send it.
+        model: The model of most requests, after the edits.
+        window: The completion window; empty if the rows are sent one by one.
+        whole: What the whole file would send.
+        sample: What a sample of it would send; ``None`` if the file has no more rows than that.
+        budget: The configured budgets.
+        left_this_month: What is left of the budget per month; ``None`` if there is none.
+    """
+
+    name: str
+    account: AccountInfo
+    model: str
+    window: str
+    whole: SubmitCost
+    sample: SubmitCost | None
+    budget: BudgetConfig
+    left_this_month: float | None
+
+
+Ask = Callable[[SubmitFacts], Awaitable[SubmitAnswer]]
+"""Shows the user what will be sent, and returns the answer."""
+
+
+def submit_facts(
+    costs: Costs,
+    file: FileImport,
+    report: CheckReport,
+    estimate: Estimate,
+    sample: int,
+    budget: float | None,
+) -> SubmitFacts:
+    """The facts about a checked file; blocking.
+
+    Args:
+        costs: Knows the budgets.
+        file: The file.
+        report: The result of its check.
+        estimate: The estimated cost of all rows.
+        sample: The rows of a sample.
+        budget: A cost limit, in addition to the configured budgets.
+    """
+    total = report.rows
+
+    def cost(rows: int) -> SubmitCost:
+        part = estimate if rows == total else estimate.times(rows / total)
+        over_budget = ""
+        try:
+            costs.check_budget(part, file.info.name, budget)
+        except BudgetError as error:
+            over_budget = f"{error.message}. {error.hint}"
+        return SubmitCost(rows, report.input_tokens * rows // total, part, over_budget)
+
+    return SubmitFacts(
+        name=file.name,
+        account=file.info,
+        model=file.model(report),
+        window=file.window,
+        whole=cost(total),
+        sample=cost(sample) if total > sample else None,
+        budget=costs.budgets.config,
+        left_this_month=costs.left_this_month(),
+    )
