@@ -1,1 +1,1 @@
-"""From what a person has to ``requests.jsonl``: sources, checks and fixes."""
+"""Build, check and fix request files: from the user's data to ``requests.jsonl``."""

@@ -1,36 +1,135 @@
-"""A source and a template make a file of requests."""
+"""Write the requests of a source to a file, and its input columns to a file next to it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
-from tui.compose.atomic import atomic_file
-from tui.compose.columns import ColumnsWriter, columns_file, columns_path
-from tui.compose.ids import IdMaker, IdReport
-from tui.compose.portions import LineMaker, portions
-from tui.compose.renderer import Renderer
-from tui.compose.settings import apply_settings
-from tui.compose.sources.ready import common_form, is_request
-from tui.compose.sources.source import Source
-from tui.compose.template import Template
+from tui.compose.requests.custom_ids import IdMaker, IdReport
+from tui.compose.sources.base import Source, normalize_request
+from tui.compose.templates.model import Template
+from tui.compose.templates.render import Renderer
+from tui.compose.templates.render_many import LineMaker, portions
+from tui.core.json_path import apply_settings
+from tui.core.rows import INPUTS_SUFFIX, ColumnsHeader, read_header
 from tui.core.text import quoted
 from tui.errors import InputError, UsageError
+from tui.files import atomic_file
+from tui.progress import NO_PROGRESS, Progress
 
-_EVERY = 1000
-_ROWS_WHEN_UNKNOWN = 100_000
+_BLOCK = 1 << 20
+_DIGEST = 16
+_MAX_HEAD = 1 << 20
+
+
+def columns_path(requests: Path) -> Path:
+    """The path of the columns of a requests file."""
+    return requests.with_name(requests.name + INPUTS_SUFFIX)
+
+
+class ColumnsWriter:
+    """Writes the input columns of the rows.
+
+    Args:
+        stream: The file to write; must be seekable.
+        source: The source of the rows.
+    """
+
+    def __init__(self, stream: BinaryIO, source: Source) -> None:
+        self._stream = stream
+        name = source.name.encode("utf-8", "replace").decode("utf-8")
+        self._head = ColumnsHeader(columns=source.columns, source=name)
+        self._digest = hashlib.blake2b(digest_size=_DIGEST)
+        self._rows = 0
+        stream.write(self._head_line())
+
+    def add(self, count: int, arrays: bytes, lines: bytes) -> None:
+        r"""Write the values of rows, and add their request lines to the digest.
+
+        Args:
+            count: The number of rows.
+            arrays: A JSON array per row (see ``encode_columns``), each with ``\n``.
+            lines: A request per row, each with ``\n``.
+        """
+        self._stream.write(arrays)
+        self._digest.update(lines)
+        self._rows += count
+
+    def finish(self) -> None:
+        """Write the number of rows and the digest to the header line."""
+        self._stream.seek(0)
+        self._stream.write(self._head_line())
+
+    def _head_line(self) -> bytes:
+        digest = self._digest.hexdigest()
+        return msgspec.structs.replace(self._head, rows=self._rows, requests=digest).line()
+
+
+def columns_file(source: Source, requests: Path) -> AbstractContextManager[BinaryIO | None]:
+    """Open a file for the columns of a source.
+
+    If the source has no columns to keep, the context is ``None`` and an old file is removed.
+    """
+    path = columns_path(requests)
+    if source.kind != "requests" and source.columns:
+        return atomic_file(path)
+    path.unlink(missing_ok=True)
+    return nullcontext()
+
+
+@dataclass(frozen=True)
+class InputColumnsFile:
+    """The columns file of a requests file.
+
+    ``fits`` is true if the requests file has not changed since the columns were written.
+    """
+
+    path: Path
+    head: ColumnsHeader
+    fits: bool
+
+    def lines(self) -> Iterator[bytes]:
+        r"""Yield the JSON array of each row without ``\n``, in the order of the requests."""
+        with self.path.open("rb") as stream:
+            next(stream)
+            for line in stream:
+                yield line.rstrip(b"\n")
+
+
+def find_columns_file(requests: Path) -> InputColumnsFile | None:
+    """Find the columns of a requests file, and hash the file to see whether they still fit."""
+    path = columns_path(requests)
+    try:
+        with path.open("rb") as stream:
+            head = read_header(stream.readline(_MAX_HEAD))
+        if head is None:
+            return None
+        digest = hashlib.blake2b(digest_size=_DIGEST)
+        with requests.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+    except OSError:
+        return None
+    return InputColumnsFile(path, head, digest.hexdigest() == head.requests)
+
+
+_DEFAULT_ROWS = 100_000
 _encode = msgspec.json.Encoder().encode
 
 
 class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was built: rows and bytes of the file, and how the ids came out.
+    """The result of a build: rows and bytes of the file, and the changes to ids.
 
-    ``inputs`` is the file with the columns that the rows came from, empty where they came
-    from no table.
+    ``inputs`` is the path of the file with the input columns, empty if the source is not a
+    table. ``notes`` says what was detected in the source, ``doubts`` what is not certain or not
+    complete in it (see ``Source``).
     """
 
     path: str
@@ -38,6 +137,8 @@ class BuildReport(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     ids: IdReport
     inputs: str = ""
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def build(
@@ -48,35 +149,33 @@ def build(
     model: str | None = None,
     settings: Mapping[str, Any] | None = None,
     limit: int | None = None,
-    stop: Callable[[], bool] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> BuildReport:
-    """Write the requests of a source, streamed, in a memory that does not grow with it.
+    """Write the requests of a source; memory use does not grow with the number of rows.
 
-    The file appears as a whole, or not at all. The columns of a table are kept beside it, for
-    joining the answers to them.
+    The file is written atomically. The columns of a table are kept in a file next to it, so
+    that the answers can be joined to them.
 
     Args:
         source: The rows.
-        template: What to make of a row; not needed when the rows are ready-made requests,
-            and with a template such rows are data like any other.
+        template: How to render a row. Optional if the rows are ready-made requests; with a
+            template, such rows are treated as data.
         out_path: The file to write.
-        model: For ready-made requests: the model to be used instead.
-        settings: For ready-made requests: further fields of the body.
-        limit: Take only so many rows.
-        stop: Asked now and then; true ends the work.
-        progress: Told the rows done and in all (``None``: unknown), now and then.
+        model: Replaces the model of ready-made requests.
+        settings: Fields to set in the body of ready-made requests.
+        limit: The maximum number of rows.
+        progress: Gets the rows done and the total (``None`` if unknown).
 
     Raises:
-        InputError: A row cannot be used (it names the row), there are no rows, the file cannot
-            be written, or the work was stopped.
+        InputError: A row cannot be used (the error names it), there are no rows, the file
+            cannot be written, or the build was stopped.
         UsageError: The template cannot be used.
     """
-    make, renderer = _maker(source, template, model, settings)
-    size = rows = told = 0
-    ids = IdMaker(source.count or _ROWS_WHEN_UNKNOWN)
-    with columns_file(source, out_path) as beside, atomic_file(out_path) as file:
-        columns = None if beside is None else ColumnsWriter(beside, source)
+    make, renderer = line_maker(source, template, model=model, settings=settings)
+    size = rows = 0
+    ids = IdMaker(source.count or _DEFAULT_ROWS)
+    with columns_file(source, out_path) as columns_stream, atomic_file(out_path) as file:
+        columns = None if columns_stream is None else ColumnsWriter(columns_stream, source)
         kept = columns is not None
         for count, lines, arrays in portions(source, make, renderer, ids, kept=kept, limit=limit):
             file.write(lines)
@@ -84,23 +183,22 @@ def build(
             rows += count
             if columns is not None:
                 columns.add(count, arrays, lines)
-            if stop is not None and stop():
-                raise InputError("the work was stopped; no file was written", path=out_path)
-            if progress is not None and rows - told >= _EVERY:
-                told = rows
-                progress(rows, source.count)
+            progress.update(rows, source.count)
+            if progress.stopped:
+                raise InputError("stopped; no file was written", path=out_path)
         if not rows:
-            raise InputError(f"{quoted(source.name, 200)} holds no rows", "Look into the source.")
+            raise InputError(f"{quoted(source.name, 200)} has no rows", "Check the source.")
         if columns is not None:
             columns.finish()
-    if progress is not None:
-        progress(rows, rows)
+    progress.update(rows, rows)
     return BuildReport(
         path=str(out_path),
         rows=rows,
         size=size,
         ids=ids.report(),
         inputs="" if columns is None else str(columns_path(out_path)),
+        notes=source.notes,
+        doubts=(*source.doubts, *source.late_doubts()),
     )
 
 
@@ -110,62 +208,44 @@ def line_maker(
     *,
     model: str | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> LineMaker:
-    r"""A function from a row and its number to its request line, with its ``\n``.
+) -> tuple[LineMaker, Renderer | None]:
+    r"""Make a function that renders a row as its request line, with its ``\n``.
 
-    The arguments are those of ``build``. The function raises InputError for a row that cannot
-    be used.
+    The arguments are those of ``build``. The function raises InputError if a row cannot be
+    used. With a template, its renderer is returned too.
 
     Raises:
         UsageError: The template cannot be used, or is missing.
     """
-    return _maker(source, template, model, settings)[0]
-
-
-def _maker(
-    source: Source,
-    template: Template | None,
-    model: str | None,
-    settings: Mapping[str, Any] | None,
-) -> tuple[LineMaker, Renderer | None]:
     if template is not None:
         renderer = Renderer(template, columns=source.columns, base=source.base)
         return renderer.render, renderer
     if source.kind != "requests":
         raise UsageError(
-            f"the rows of {quoted(source.name, 200)} are no requests yet",
-            "Name a template with --template.",
+            f"the rows of {quoted(source.name, 200)} are not requests"
+            + (f" that can be converted: {source.notes[-1]}" if source.notes else ""),
+            "Set a template with --template.",
         )
 
-    def ready(row: Mapping[str, Any], number: int, ids: IdMaker) -> bytes:
-        return _ready_line(row, number, ids, model, settings or {})
+    def make(row: Mapping[str, Any], number: int, ids: IdMaker) -> bytes:
+        request = normalize_request(row)
+        if request is None:
+            raise InputError(
+                f"row {number} is not a request", "Add custom_id, and body or params.", line=number
+            )
+        custom_id = request["custom_id"]
+        request["custom_id"] = ids.make("" if custom_id is None else str(custom_id), number)
+        if model or settings:
+            # A setting may change nested values, and the row belongs to the caller.
+            request["body"] = body = copy.deepcopy(request["body"])
+            if model:
+                body["model"] = model
+            apply_settings(body, settings or {})
+        try:
+            return _encode(request) + b"\n"
+        except (UnicodeEncodeError, TypeError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"row {number} cannot be written as JSON: {error}", "Fix the row.", line=number
+            ) from None
 
-    return ready, None
-
-
-def _ready_line(
-    row: Mapping[str, Any],
-    number: int,
-    ids: IdMaker,
-    model: str | None,
-    settings: Mapping[str, Any],
-) -> bytes:
-    if not is_request(row):
-        raise InputError(
-            f"row {number} is no request", "Give it custom_id and body or params.", line=number
-        )
-    request = common_form(row)
-    wanted = request["custom_id"]
-    request["custom_id"] = ids.make("" if wanted is None else str(wanted), number)
-    if model or settings:
-        # The row is the caller's, and a setting may reach deep into it.
-        request["body"] = body = copy.deepcopy(request["body"])
-        if model:
-            body["model"] = model
-        apply_settings(body, settings)
-    try:
-        return _encode(request) + b"\n"
-    except (UnicodeEncodeError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"row {number} cannot be written as JSON: {error}", "Mend the row.", line=number
-        ) from None
+    return make, None

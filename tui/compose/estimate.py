@@ -1,25 +1,20 @@
-"""What a file of requests may cost: from the prompts, and from how long answers may be."""
+"""What requests will cost: from what a scan found, the prices and the usual length of answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
-from tui.compose.billable import Body, bodies_of, input_tokens
-from tui.compose.blocks import open_bytes
-from tui.compose.check import stopped
-from tui.compose.prices import PriceSource, Rates, rates_of
-from tui.core.lines import lines_of
-
-_EVERY = 1000
-WITHOUT_ANSWER = ("/embeddings", "/moderations")
-"""Ends of endpoints whose answers are not counted in tokens."""
+from tui.compose.checks.statistics import CostInputs, CostKey
+from tui.compose.prices import PriceSource, Rates, find_rates
+from tui.compose.requests.amounts import NOTHING_UNCOUNTED, Amount
+from tui.compose.requests.tokens import NO_TOKENS, Tokens
 
 
 class ModelCost(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of one model; money is ``None`` where its price is not known."""
+    """The estimate for one model; ``low`` and ``high`` are ``None`` if its price is unknown."""
 
     model: str
     rows: int
@@ -29,25 +24,36 @@ class ModelCost(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     note: str
+    input_tokens_low: int = 0
+    input_tokens_high: int | None = None
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file may cost.
+    """The estimated cost of a file.
 
     Attributes:
-        currency: Of ``low`` and ``high``.
-        low: With answers as long as past ones, or without answers where there are no past
-            ones; ``None``: a price is not known.
-        high: With answers as long as they may be; ``None``: a price or a length is not known.
-        input_tokens: About a token for four characters; images are not counted.
-        output_tokens_low: With the answers of ``low``.
-        output_tokens_high: With the answers of ``high``; ``None``: a row names no length.
-        exact_prices: Are all prices documented batch prices, or the user's own?
-        models: The parts, by model.
-        notes: What a reader should know about the figures.
-        rows: How many requests there are.
-        calibrated: Is the usual length of an answer known for every model?
-        exact_tokens: Did the provider itself count the input tokens of every row?
+        currency: The currency of ``low`` and ``high``.
+        low: The cost with the fewest input tokens and answers of the usual length, or empty
+            answers for models whose usual length is unknown; ``None`` if a price is unknown.
+        high: The cost with the most input tokens and answers of the maximum length; ``None`` if
+            a price is unknown, a row sets no ``max_tokens`` or has a part that cannot be counted.
+        input_tokens: The usual number of input tokens: about one token per four characters of
+            ASCII, more for other scripts; images are counted where their size is known.
+        input_tokens_low: The fewest input tokens, behind ``low``.
+        input_tokens_high: The most input tokens, behind ``high``; ``None`` if a part of a request
+            cannot be counted: a file, an image at an address, a tool that the provider runs.
+        output_tokens_low: The output tokens behind ``low``.
+        output_tokens_high: The output tokens behind ``high``; ``None`` if a row sets no
+            ``max_tokens``.
+        exact_prices: Whether all prices are documented batch prices or the user's own.
+        models: The estimate per model.
+        notes: Remarks on the figures, for display.
+        rows: The number of requests.
+        calibrated: Whether the usual length of an answer is known for every model.
+        usual: The cost with the usual input and answers of the usual length, or with empty
+            answers; ``None`` if a price is unknown.
+        is_counted: Whether all parts of the requests could be counted.
+        exact_tokens: Whether the provider counted the input tokens of every row.
     """
 
     currency: str
@@ -62,205 +68,207 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     calibrated: bool = False
     exact_tokens: bool = False
+    input_tokens_low: int = 0
+    input_tokens_high: int | None = None
+    usual: float | None = None
+    is_counted: bool = True
 
     @property
     def expected(self) -> float | None:
-        """What it costs with answers as long as past ones; ``None``: there are none."""
-        return self.low if self.calibrated else None
+        """The cost with answers of the usual length; ``None`` if that is unknown."""
+        return self.usual if self.calibrated else None
 
     @property
-    def figure(self) -> float | None:
-        """The one figure to keep: the expected one, else the most that it may cost."""
+    def expected_or_high(self) -> float | None:
+        """The expected cost if it is known, otherwise the maximum."""
         return self.high if self.expected is None else self.expected
 
     def times(self, factor: float) -> Estimate:
-        """The estimate for so many times the rows, from a part of them."""
+        """Scale the estimate, for example from a sample to all rows."""
+        models = tuple(_scaled(part, factor) for part in self.models)
+        usual = _times(self.usual, factor)
+        return msgspec.structs.replace(_scaled(self, factor), models=models, usual=usual)
+
+    def sampled(self, rows: int, of: int, error: float) -> Estimate:
+        """The estimate with bounds that allow for the error of a sample.
+
+        Args:
+            rows: The number of rows in the sample.
+            of: The number of all rows.
+            error: The largest expected error, as a share of the figures.
+        """
+        note = f"from a sample of {rows:,} of {of:,} rows"
+        models = tuple(_widened(part, error) for part in self.models)
         return msgspec.structs.replace(
-            self,
-            low=_times(self.low, factor),
-            high=_times(self.high, factor),
-            input_tokens=round(self.input_tokens * factor),
-            output_tokens_low=round(self.output_tokens_low * factor),
-            output_tokens_high=_whole(_times(self.output_tokens_high, factor)),
-            models=tuple(
-                msgspec.structs.replace(
-                    part,
-                    rows=round(part.rows * factor),
-                    input_tokens=round(part.input_tokens * factor),
-                    output_tokens_low=round(part.output_tokens_low * factor),
-                    output_tokens_high=_whole(_times(part.output_tokens_high, factor)),
-                    low=_times(part.low, factor),
-                    high=_times(part.high, factor),
-                )
-                for part in self.models
-            ),
-            rows=round(self.rows * factor),
+            _widened(self, error), models=models, notes=(*self.notes, note)
         )
+
+
+_Figures = TypeVar("_Figures", ModelCost, Estimate)
+
+
+def _scaled(figures: _Figures, factor: float) -> _Figures:
+    longest = _times(figures.output_tokens_high, factor)
+    most = _times(figures.input_tokens_high, factor)
+    return msgspec.structs.replace(
+        figures,
+        rows=round(figures.rows * factor),
+        input_tokens=round(figures.input_tokens * factor),
+        input_tokens_low=round(figures.input_tokens_low * factor),
+        input_tokens_high=None if most is None else round(most),
+        output_tokens_low=round(figures.output_tokens_low * factor),
+        output_tokens_high=None if longest is None else round(longest),
+        low=_times(figures.low, factor),
+        high=_times(figures.high, factor),
+    )
+
+
+def _widened(figures: _Figures, error: float) -> _Figures:
+    return msgspec.structs.replace(
+        figures,
+        low=_times(figures.low, max(1 - error, 0.0)),
+        high=_times(figures.high, 1 + error),
+    )
 
 
 def _times(amount: float | None, factor: float) -> float | None:
     return None if amount is None else amount * factor
 
 
-def _whole(amount: float | None) -> int | None:
-    return None if amount is None else round(amount)
+class _Sums:
+    """Tokens and cost of the rows of one model."""
+
+    def __init__(self, rates: Rates | None) -> None:
+        self.rates = rates
+        self.rows = self.unbounded = 0
+        self.uncounted = NOTHING_UNCOUNTED
+        self.has_answers = False
+        self.tokens = NO_TOKENS
+        self.output_low = self.output_high = self.low = self.high = self.usual = 0.0
+
+    def add(self, key: CostKey, rows: int, amount: Amount, usual: float) -> None:
+        limit, choices = key.answer
+        shortest = rows * choices * (usual if limit is None else min(usual, limit))
+        longest = rows * choices * (limit or 0)
+        tokens = amount.tokens
+        self.rows += rows
+        self.unbounded += rows if limit is None else 0
+        self.uncounted = self.uncounted.plus(amount.uncounted)
+        self.has_answers = self.has_answers or choices > 0
+        self.tokens = self.tokens.plus(tokens)
+        self.output_low += shortest
+        self.output_high += longest
+        if self.rates is not None:
+            self.low += self._cost(tokens.low, shortest, tokens.low / rows)
+            self.usual += self._cost(tokens.usual, shortest, tokens.usual / rows)
+            # A prompt that may reach the next price tier is bounded by its prices.
+            self.high += self._cost(tokens.high, longest, tokens.high / rows)
+
+    def _cost(self, tokens: float, output: float, prompt: float) -> float:
+        assert self.rates is not None
+        _, into, out = self.rates.tiers[self.rates.tier_of(prompt)]
+        return (tokens * into + output * out) / 1e6
+
+    def cost(self, model: str) -> ModelCost:
+        bounded, rates = not self.unbounded, self.rates
+        counted = not self.uncounted
+        return ModelCost(
+            model=model,
+            rows=self.rows,
+            input_tokens=round(self.tokens.usual),
+            input_tokens_low=round(self.tokens.low),
+            input_tokens_high=round(self.tokens.high) if counted else None,
+            output_tokens_low=round(self.output_low),
+            output_tokens_high=round(self.output_high) if bounded else None,
+            low=self.low if rates is not None else None,
+            high=self.high if rates is not None and bounded and counted else None,
+            note=rates.note if rates is not None else "",
+        )
 
 
-class _Sum:
-    """Tokens of rows with the same model and price tier."""
-
-    __slots__ = ("answers", "high", "input", "low", "rows", "unbounded")
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.answers = 0
-        self.input = 0.0
-        self.low = 0.0
-        self.high = 0.0
-        self.unbounded = 0
+_MEASURED = (0.75, 1.35)
+"""How far a prompt may be from the measured ratio of past prompts of its model."""
 
 
-def estimate_file(
-    path: Path,
+def _scaled_amount(amount: Amount, model: str, scales: Mapping[str, float], exact: bool) -> Amount:
+    """The input corrected by what was measured: counted by the provider, or in past jobs."""
+    scale = scales.get(model, scales.get(""))
+    if scale is None:
+        return amount
+    usual = amount.tokens.usual * scale
+    if exact:
+        return Amount(Tokens(usual, usual, usual))
+    if model in scales:
+        return Amount(Tokens(usual, usual * _MEASURED[0], usual * _MEASURED[1]), amount.uncounted)
+    low, high = amount.tokens.low * min(scale, 1.0), amount.tokens.high * max(scale, 1.0)
+    return Amount(Tokens(usual, min(low, usual), max(high, usual)), amount.uncounted)
+
+
+def estimate_of(
+    costs: CostInputs,
     source: PriceSource,
     *,
     answers: Mapping[str, float] | None = None,
     inputs: Mapping[str, float] | None = None,
-    stop: Callable[[], bool] | None = None,
+    exact: bool = False,
 ) -> Estimate:
-    """Estimate the cost of a file, row by row: price tiers go by the length of one prompt.
+    """Estimate the cost of requests that were read (see ``scan_file`` and ``scan_lines``).
 
     Args:
-        path: A file of requests.
-        source: Where the prices come from.
-        answers: As for ``estimate_lines``.
-        inputs: As for ``estimate_lines``.
-        stop: Asked now and then; true ends the work.
-
-    Raises:
-        InputError: The file cannot be read, or the work was stopped.
-    """
-
-    def lines() -> Iterable[bytes]:
-        for number, (_, line) in enumerate(lines_of(file), 1):
-            if number % _EVERY == 0 and stop is not None and stop():
-                raise stopped(path)
-            yield line
-
-    with open_bytes(path) as file:
-        return estimate_lines(lines(), source, answers=answers, inputs=inputs)
-
-
-def estimate_lines(
-    lines: Iterable[bytes],
-    source: PriceSource,
-    *,
-    answers: Mapping[str, float] | None = None,
-    inputs: Mapping[str, float] | None = None,
-) -> Estimate:
-    """Estimate the cost of request lines; lines that are no requests count nothing.
-
-    Args:
-        lines: The requests.
-        source: Where the prices come from.
-        answers: The mean length of past answers in tokens, by model, where it is known.
-        inputs: By model, how many tokens past prompts had for one by the rule of thumb; under
-            ``""`` what holds for other models.
+        costs: What decides the cost of the requests.
+        source: The prices.
+        answers: The mean length of past answers in tokens, by model.
+        inputs: The measured tokens of past prompts divided by their estimate, by model; the
+            key ``""`` is the factor for all other models.
+        exact: Whether ``inputs`` are the provider's counts of all these prompts.
     """
     usual = answers or {}
     scales = inputs or {}
-    other = scales.get("", 1.0)
-    rates: dict[str, Rates | None] = {}
-    sums: dict[tuple[str, int], _Sum] = {}
-    for url, body in bodies_of(lines):
-        model = body.model if isinstance(body.model, str) else ""
-        if model not in rates:
-            rates[model] = rates_of(model, source)
-        tokens = input_tokens(body) * scales.get(model, other)
-        rate = rates[model]
-        key = (model, rate.tier_of(tokens) if rate is not None else 0)
-        total = sums.get(key)
-        if total is None:
-            total = sums[key] = _Sum()
-        total.rows += 1
-        total.input += tokens
-        if not url.endswith(WITHOUT_ANSWER):
-            total.answers += 1
-            _add_answer(total, body, usual.get(model, 0.0))
-    known = all(model in usual for (model, _), total in sums.items() if total.answers)
-    return _estimate(sums, rates, source, calibrated=bool(sums) and known)
-
-
-def _add_answer(total: _Sum, body: Body, usual: float) -> None:
-    choices = body.n if isinstance(body.n, int) and body.n > 0 else 1
-    longest = body.max_completion_tokens
-    if type(longest) is not int:
-        longest = body.max_output_tokens
-    if type(longest) is not int:
-        longest = body.max_tokens
-    if type(longest) is int:
-        total.high += longest * choices
-        total.low += min(usual, longest) * choices
-    else:
-        total.unbounded += 1
-        total.low += usual * choices
-
-
-def _estimate(
-    sums: dict[tuple[str, int], _Sum],
-    rates: dict[str, Rates | None],
-    source: PriceSource,
-    *,
-    calibrated: bool,
-) -> Estimate:
-    parts = [
-        _part(model, rates[model], {t: s for (m, t), s in sums.items() if m == model})
-        for model in dict.fromkeys(model for model, _ in sums)
-    ]
+    sums: dict[str, _Sums] = {}
+    for key, (rows, amount) in costs.groups.items():
+        model = key.model
+        if model not in sums:
+            sums[model] = _Sums(find_rates(model, source))
+        scaled = _scaled_amount(amount, model, scales, exact)
+        sums[model].add(key, rows, scaled, usual.get(model, 0.0))
+    parts = [total.cost(model) for model, total in sums.items()]
     unbounded = sum(total.unbounded for total in sums.values())
     notes: list[str] = []
     unknown = [part.model for part in parts if part.low is None]
     if unknown:
-        notes.append(f"no price is known for {', '.join(name or '(no model)' for name in unknown)}")
+        notes.append(f"unknown price for {', '.join(name or '(no model)' for name in unknown)}")
     if unbounded:
-        rows = "row names" if unbounded == 1 else "rows name"
-        notes.append(f"{unbounded:,} {rows} no longest answer, so there is no upper bound")
+        subject = "row sets" if unbounded == 1 else "rows set"
+        notes.append(f"{unbounded:,} {subject} no max_tokens, so there is no upper bound")
+    uncounted = NOTHING_UNCOUNTED
+    for total in sums.values():
+        uncounted = uncounted.plus(total.uncounted)
+    if uncounted:
+        notes.append(uncounted.text)
     notes += dict.fromkeys(part.note for part in parts if part.note)
-    known = [rate for rate in rates.values() if rate is not None]
-    highs = [part.output_tokens_high for part in parts]
     return Estimate(
         currency=source.currency,
         low=_total([part.low for part in parts]),
         high=_total([part.high for part in parts]),
         input_tokens=sum(part.input_tokens for part in parts),
+        input_tokens_low=sum(part.input_tokens_low for part in parts),
+        input_tokens_high=_sum([part.input_tokens_high for part in parts]),
         output_tokens_low=sum(part.output_tokens_low for part in parts),
-        output_tokens_high=None if None in highs else sum(high or 0 for high in highs),
-        exact_prices=len(known) == len(rates) and all(rate.exact for rate in known),
+        output_tokens_high=_sum([part.output_tokens_high for part in parts]),
+        exact_prices=all(total.rates is not None and total.rates.exact for total in sums.values()),
         models=tuple(parts),
         notes=tuple(notes),
         rows=sum(part.rows for part in parts),
-        calibrated=calibrated,
+        usual=_total([total.usual if total.rates else None for total in sums.values()]),
+        is_counted=not uncounted,
+        calibrated=bool(sums)
+        and all(model in usual for model, total in sums.items() if total.has_answers),
     )
 
 
-def _part(model: str, rate: Rates | None, tiers: dict[int, _Sum]) -> ModelCost:
-    bounded = not any(total.unbounded for total in tiers.values())
-    low = high = 0.0
-    if rate is not None:
-        for tier, total in tiers.items():
-            _, into, out = rate.tiers[tier]
-            low += (total.input * into + total.low * out) / 1e6
-            high += (total.input * into + total.high * out) / 1e6
-    return ModelCost(
-        model=model,
-        rows=sum(total.rows for total in tiers.values()),
-        input_tokens=round(sum(total.input for total in tiers.values())),
-        output_tokens_low=round(sum(total.low for total in tiers.values())),
-        output_tokens_high=round(sum(t.high for t in tiers.values())) if bounded else None,
-        low=low if rate is not None else None,
-        high=high if rate is not None and bounded else None,
-        note=rate.note if rate is not None else "",
-    )
+def _sum(amounts: list[int | None]) -> int | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
 
 
 def _total(amounts: list[float | None]) -> float | None:

@@ -1,22 +1,22 @@
-"""Cutting a file of requests into parts that a provider takes."""
+"""Split a requests file into parts that fit a provider's limits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from tui.compose.atomic import atomic_file
-from tui.compose.blocks import open_bytes
-from tui.core.lines import BOM, lines_of
-from tui.core.parts import Part, PartLimits, plan_parts
-from tui.core.text import quoted
+from tui.compose.requests.block_reader import open_bytes
+from tui.core.batches import Limits, Part, plan_parts
+from tui.core.text import BOM, quoted, split_lines
 from tui.errors import InputError
+from tui.files import atomic_file
+from tui.progress import NO_PROGRESS, Progress
 
 
 class PartFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A part that was written; ``first_row`` counts from 1."""
+    """A written part; ``first_row`` counts from 1, ``size`` is in bytes."""
 
     path: Path
     first_row: int
@@ -25,24 +25,24 @@ class PartFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_split(path: Path, *, rows: int = 0, size: int = 0) -> list[Part]:
-    """Where a file would be cut; blank lines belong to no part.
+    """Plan where to split a file; blank lines belong to no part.
 
     Args:
         path: The file.
-        rows: The most rows of a part; 0: as many as there are.
-        size: The most bytes of a part; 0: as many as there are.
+        rows: The maximum rows of a part; 0 for no limit.
+        size: The maximum bytes of a part; 0 for no limit.
 
     Raises:
-        InputError: The file cannot be read, or one row alone is larger than ``size``.
+        InputError: The file cannot be read, or a single row is larger than ``size``.
     """
     parts = plan_parts(
-        ((seq, len(line)) for seq, line in enumerate(_rows(path))), PartLimits(rows, size)
+        ((seq, len(line)) for seq, line in enumerate(_rows(path))), Limits(rows=rows, bytes=size)
     )
     for part in parts:
         if size and part.size > size:
             raise InputError(
-                f"row {part.first_seq + 1} of {quoted(path.name)} has {part.size:,} bytes,"
-                f" a part may have {size:,}",
+                f"row {part.first_seq + 1} of {quoted(path.name)} has {part.size:,} bytes;"
+                f" the limit for a part is {size:,}",
                 "Shorten the request.",
                 path=path,
             )
@@ -55,22 +55,22 @@ def split_file(
     *,
     rows: int = 0,
     size: int = 0,
-    stop: Callable[[], bool] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> list[PartFile]:
-    r"""Write the parts of a file into a folder, as ``name-1.jsonl``, ``name-2.jsonl`` and so on.
+    r"""Write the parts of a file to a folder as ``name-1.jsonl``, ``name-2.jsonl`` and so on.
 
-    Every row ends with ``\n`` and is otherwise untouched: the parts one after the other are
-    the file, without byte order marks and blank lines.
+    Every row ends with ``\n`` and is otherwise unchanged: the concatenated parts equal the
+    file without byte order marks and blank lines.
 
     Args:
         path: The file.
-        folder: Where the parts go; it is made when it is missing.
-        rows: The most rows of a part; 0: as many as there are.
-        size: The most bytes of a part; 0: as many as there are.
-        stop: Asked before each part; true ends the work, and no parts are left.
+        folder: The folder for the parts; created if missing.
+        rows: The maximum rows of a part; 0 for no limit.
+        size: The maximum bytes of a part; 0 for no limit.
+        progress: Asked before each part whether to stop, which removes all parts.
 
     Raises:
-        InputError: A file cannot be read or written, one row is larger than ``size``, or the
+        InputError: A file cannot be read or written, a row is larger than ``size``, or the
             work was stopped.
     """
     parts = plan_split(path, rows=rows, size=size)
@@ -80,8 +80,8 @@ def split_file(
     lines = _rows(path)
     try:
         for number, part in enumerate(parts, 1):
-            if stop is not None and stop():
-                raise InputError("the work was stopped; no part was kept", path=path)
+            if progress.stopped:
+                raise InputError("stopped; no part was kept", path=path)
             target = folder / f"{path.stem}-{number:0{digits}}.jsonl"
             with atomic_file(target) as file:
                 for _ in range(part.rows):
@@ -99,7 +99,7 @@ def split_file(
 
 def _rows(path: Path) -> Iterator[bytes]:
     with open_bytes(path) as file:
-        for _, line in lines_of(file):
+        for _, line in split_lines(file):
             line = line.removeprefix(BOM)
             if line.strip():
                 yield line

@@ -1,4 +1,4 @@
-"""What a check found: problems with line numbers, and the figures of the file."""
+"""The result of a check: problems with line numbers, and the figures of the file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 Severity = Literal["error", "fixable", "warning"]
 ProblemCode = Literal[
     "empty_file",
+    "other_form",
     "not_utf8",
     "bom",
     "crlf",
@@ -21,6 +22,7 @@ ProblemCode = Literal[
     "no_method",
     "bad_method",
     "no_url",
+    "unknown_endpoint",
     "mixed_endpoints",
     "mixed_models",
     "no_body",
@@ -42,11 +44,11 @@ ProblemCode = Literal[
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem of a file of requests.
+    """One problem of a requests file.
 
-    ``line`` counts from 1, ``None`` when the file as a whole is meant. ``error`` and
-    ``fixable`` stop a submit; a ``fixable`` one is mended without changing any request.
-    ``warning`` stops nothing.
+    ``line`` counts from 1; ``None`` for a problem of the file as a whole. ``error`` and
+    ``fixable`` prevent a submit; a ``fixable`` problem can be fixed without changing any
+    request. A ``warning`` prevents nothing. ``what`` says what is wrong, ``fix`` what to do.
     """
 
     line: int | None
@@ -57,11 +59,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of one streaming pass over a file of requests.
+    """The result of checking a requests file.
 
-    ``problems`` holds the first ones of each code (see ``SHOWN_PER_CODE``); ``found`` counts
-    them all. ``endpoints`` and ``models`` count rows. ``input_tokens`` is an estimate, about
-    a token for four characters. ``size`` is in bytes.
+    ``problems`` holds the first few of each code (see ``SHOWN_PER_CODE``); ``found`` counts
+    all of them by code. ``endpoints`` and ``models`` map names to rows. ``input_tokens`` is an
+    estimate, about one token per four characters. ``size`` and ``longest_line`` are in bytes.
+    ``stops`` and ``fixable`` count the errors and the fixable problems. ``form`` names what the
+    file is if it is not a file of requests (see ``recognize``); it was then not read further.
     """
 
     path: str
@@ -75,17 +79,18 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     longest_line: int = 0
     stops: int = 0
     fixable: int = 0
+    form: str = ""
 
     @property
     def ok(self) -> bool:
-        """Can the file be submitted as it is?"""
+        """Whether the file can be submitted unchanged."""
         return self.stops == 0 and self.fixable == 0
 
     @property
     def ok_when_fixed(self) -> bool:
-        """Can it be submitted after the fixes that change no request?"""
+        """Whether the file can be submitted once its fixable problems are fixed."""
         return self.stops == 0
 
 
 SHOWN_PER_CODE = 20
-"""How many problems of one kind are listed; the rest is only counted."""
+"""How many problems of each code and severity are listed; the rest are only counted."""

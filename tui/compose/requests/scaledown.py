@@ -1,8 +1,8 @@
-"""Requests to ScaleDown's models as typed items.
+"""Typed request items for ScaleDown's models.
 
 The fields are those of ScaleDown's batch reference: ``summarize`` takes ``instructions``,
 ``extract`` the singular ``instruction``, ``classify`` a ``system_prompt``; all take ``text``
-where chat models take messages.
+instead of messages.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tui.core.text import quoted
 from tui.errors import UsageError
 
 SUMMARIZE_TOKENS = 20048
-"""The vendor's default for the length of a summary."""
+"""ScaleDown's default ``max_tokens`` of a summary."""
 
-FEWEST_LABELS, MOST_LABELS = 2, 26
+MIN_LABELS, MAX_LABELS = 2, 26
 
 
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A class of ``classify``: its name, and a question that is answered by yes or no."""
+    """A class of ``classify``: its name and a yes/no question that decides it."""
 
     name: str
     rubric: str
@@ -31,7 +31,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class SummarizeItem:
-    """A text to be shortened."""
+    """A text to summarize."""
 
     custom_id: str
     text: str
@@ -41,7 +41,7 @@ class SummarizeItem:
 
 @dataclass(frozen=True)
 class ExtractItem:
-    """A text in which things are to be found; ``entities``: label to description."""
+    """A text to extract entities from; ``entities`` maps labels to descriptions."""
 
     custom_id: str
     text: str
@@ -51,7 +51,7 @@ class ExtractItem:
 
 @dataclass(frozen=True)
 class ClassifyItem:
-    """A text to be put into one of 2 to 26 classes: ``Label``, or dicts of name and rubric."""
+    """A text to classify; ``labels``: 2 to 26 ``Label`` or dicts with name and rubric."""
 
     custom_id: str
     text: str
@@ -62,15 +62,15 @@ class ClassifyItem:
 BatchInputItem = SummarizeItem | ExtractItem | ClassifyItem
 
 
-def body_of(item: BatchInputItem) -> dict[str, Any]:
-    """The body of an item's request.
+def item_body(item: BatchInputItem) -> dict[str, Any]:
+    """Build the request body of an item.
 
     Raises:
-        UsageError: The item is not what the model takes.
+        UsageError: The item is not valid for its model.
     """
     if isinstance(item, SummarizeItem):
         if item.max_tokens < 1:
-            raise UsageError("max_tokens is below 1", "Give the length of a summary in tokens.")
+            raise UsageError("max_tokens must be at least 1", "Set the length in tokens.")
         body: dict[str, Any] = {
             "model": "summarize",
             "text": item.text,
@@ -104,63 +104,63 @@ def _label(value: Label | Mapping[str, str]) -> Label:
         return Label(name=str(value["name"]), rubric=str(value["rubric"]))
     except (KeyError, TypeError):
         raise UsageError(
-            "a label has no name or no rubric", 'Write {"name": …, "rubric": …}.'
+            "every label needs a name and a rubric", 'Write {"name": …, "rubric": …}.'
         ) from None
 
 
-def request_of(item: BatchInputItem) -> dict[str, Any]:
-    """The whole request of an item, as a line of ``requests.jsonl`` holds it.
+def item_request(item: BatchInputItem) -> dict[str, Any]:
+    """Build the request of an item, in the form of a line of ``requests.jsonl``.
 
     Raises:
-        UsageError: The item is not what the model takes.
+        UsageError: The item is not valid for its model.
     """
     if not item.custom_id:
-        raise UsageError("an item has no custom_id", "Give every item its own custom_id.")
+        raise UsageError("an item has no custom_id", "Give every item a unique custom_id.")
     return {
         "custom_id": item.custom_id,
         "method": "POST",
         "url": "/v1/chat/completions",
-        "body": body_of(item),
+        "body": item_body(item),
     }
 
 
 def check_entities(entities: dict[str, str]) -> None:
-    """Refuse what ``extract`` does not take.
+    """Check the entities of ``extract``.
 
     Raises:
-        UsageError: There is no entity, or one without a name or description.
+        UsageError: There are no entities, or one lacks a name or a description.
     """
     if not entities:
-        raise UsageError("extract has no entities", "Give at least one: label = description.")
+        raise UsageError("extract needs entities", "Add at least one: label = description.")
     for name, description in entities.items():
         if not name.strip() or not isinstance(description, str) or not description.strip():
             raise UsageError(
                 f"the entity {quoted(name)} has no name or no description",
-                "Say in a few words what it is.",
+                "Describe the entity in a few words.",
             )
 
 
 def check_labels(labels: tuple[Label, ...]) -> None:
-    """Refuse what ``classify`` does not take.
+    """Check the labels of ``classify``.
 
     Raises:
-        UsageError: There are fewer than 2 or more than 26 labels, or one has no name or
-            rubric, or a name comes twice.
+        UsageError: There are fewer than 2 or more than 26 labels, one lacks a name or a
+            rubric, or two have the same name.
     """
-    if not FEWEST_LABELS <= len(labels) <= MOST_LABELS:
+    if not MIN_LABELS <= len(labels) <= MAX_LABELS:
         raise UsageError(
-            f"classify has {len(labels)} labels",
-            f"Give {FEWEST_LABELS} to {MOST_LABELS} labels.",
+            f"classify needs {MIN_LABELS} to {MAX_LABELS} labels, not {len(labels)}",
+            "Add or remove labels.",
         )
     names: set[str] = set()
     for label in labels:
         if not label.name.strip() or not label.rubric.strip():
             raise UsageError(
                 f"the label {quoted(label.name)} has no name or no rubric",
-                "Give each label a name and a question that is answered by yes or no.",
+                "Give each label a name and a yes/no question.",
             )
         if label.name in names:
             raise UsageError(
-                f"the label {quoted(label.name)} is there twice", "Name each label once."
+                f"duplicate label {quoted(label.name)}", "Give each label a unique name."
             )
         names.add(label.name)

@@ -1,14 +1,14 @@
-"""Small inputs to try things with: five documents, ten products and two templates."""
+"""Sample inputs: five documents, ten products and two templates."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-"""Where the samples are."""
+"""The folder of the samples."""
 
 DOCUMENTS = FOLDER / "documents.txt"
-"""Five short documents, divided by blank lines."""
+"""Five short documents, separated by blank lines."""
 
 PRODUCTS = FOLDER / "products.csv"
 """Ten products with sku, name, category, material, price and audience."""

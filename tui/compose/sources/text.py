@@ -1,4 +1,4 @@
-"""Plain text as rows: by line, by paragraph, or file by file."""
+"""Rows from plain text: one per line, per paragraph or per file."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from tui.compose.sources.encoding import look_at
-from tui.compose.sources.source import Row, Source
+from tui.compose.sources.base import Row, Source
+from tui.compose.sources.encoding import TextFile, detect_encoding
 from tui.core.text import quoted
 from tui.errors import InputError
 
@@ -18,22 +18,22 @@ _NOT_TEXT = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".zip",
 
 
 def open_text(path: Path, *, unit: TextUnit = "lines", encoding: str | None = None) -> Source:
-    """A text file; each document is a row with ``text``, ``number`` and ``name``.
+    """Open a text file; each document is a row with ``text``, ``number`` and ``name``.
 
-    Blank lines are no documents.
+    Blank lines are skipped.
 
     Args:
         path: The file.
-        unit: What a document is: a line, a run of lines up to a blank one, or the file.
-        encoding: Python's name of it; found out when ``None``.
+        unit: What a document is: a line, a paragraph (ended by a blank line) or the file.
+        encoding: Python's name of the encoding; detected if ``None``.
 
     Raises:
         InputError: The file cannot be read.
     """
-    found = look_at(path, encoding)
+    found = detect_encoding(path, encoding)
 
     def rows() -> Iterator[Row]:
-        for number, text in enumerate(_documents(path, unit, found.encoding), 1):
+        for number, text in enumerate(_documents(path, unit, found), 1):
             yield {"text": text, "number": str(number), "name": path.stem}
 
     return Source(
@@ -43,18 +43,19 @@ def open_text(path: Path, *, unit: TextUnit = "lines", encoding: str | None = No
         open_rows=rows,
         count={"lines": found.lines + 1, "paragraphs": None, "whole": 1}[unit],
         base=path.parent,
-        notes=(found.encoding, {"whole": "one document"}.get(unit, f"documents are {unit}")),
+        notes=(found.encoding, {"whole": "one document"}.get(unit, f"split into {unit}")),
+        doubts=found.doubts,
     )
 
 
 def open_files(pattern: str) -> Source:
-    """Every file of a folder, or of a pattern such as ``notes/**/*.md``, as one document.
+    """Open every file of a folder, or of a pattern such as ``notes/**/*.md``, as a document.
 
-    Rows have ``text``, ``name`` (without the ending), ``file`` and ``path``. Files that
-    begin with a dot, and images and archives in a folder, are left out.
+    Rows have ``text``, ``name`` (without the extension), ``file`` and ``path``. Files that
+    start with a dot are skipped; so are images, PDFs and archives in a folder.
 
     Raises:
-        InputError: No file fits.
+        InputError: No file matches.
     """
     folder = Path(pattern)
     if folder.is_dir():
@@ -66,12 +67,13 @@ def open_files(pattern: str) -> Source:
     paths = sorted(p for p in paths if p.is_file() and not p.name.startswith("."))
     if not paths:
         raise InputError(
-            f"no file fits {quoted(pattern, 200)}", "Name a folder or a pattern such as docs/*.txt."
+            f"no file matches {quoted(pattern, 200)}",
+            "Use a folder or a pattern such as docs/*.txt.",
         )
 
     def rows() -> Iterator[Row]:
         for path in paths:
-            text = "".join(_documents(path, "whole", look_at(path).encoding))
+            text = "".join(_documents(path, "whole", detect_encoding(path)))
             yield {"text": text, "name": path.stem, "file": path.name, "path": str(path)}
 
     return Source(
@@ -84,9 +86,9 @@ def open_files(pattern: str) -> Source:
     )
 
 
-def _documents(path: Path, unit: TextUnit, encoding: str) -> Iterator[str]:
-    # newline=None: the three kinds of line ends become one, and nothing else cuts a line.
-    with path.open(encoding=encoding) as file:
+def _documents(path: Path, unit: TextUnit, encoding: TextFile) -> Iterator[str]:
+    # newline=None: CR, LF and CR LF all end a line, and nothing else does.
+    with encoding.open(path) as file:
         if unit == "whole":
             yield file.read().strip()
             return

@@ -1,18 +1,21 @@
-"""The body of a request for each kind of template.
-
-Parts that differ from row to row are ``Slot`` objects; see ``Skeleton`` for what becomes of
-them. Field names are those of the OpenAI, Anthropic and ScaleDown references.
-"""
+"""The body of a request for each kind of template, with its images."""
 
 from __future__ import annotations
 
+import base64
+import re
+from pathlib import Path
 from typing import Any
 
-from tui.compose.template import MESSAGES_MAX_TOKENS, Template
+from tui.compose.templates.model import MESSAGES_MAX_TOKENS, Template
+from tui.core.text import quoted
+from tui.errors import InputError
+from tui.files import read_regular
+from tui.paths import expand_home
 
 
 class Slot:
-    """A place in the body that each row fills with a JSON value of its own."""
+    """A placeholder in the body for a JSON value that varies by row."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -24,8 +27,12 @@ CONTENT = Slot("content")
 """The user message together with its images."""
 
 
-def body_of(template: Template) -> dict[str, Any]:
-    """The body, without the template's own settings; fields that are not set are left out."""
+_REASONING = re.compile(r"(.*/)?(o1|o3|o4|gpt-5)(?!-chat)([-.].*)?")
+"""Models that reject ``max_tokens``: https://platform.openai.com/docs/guides/reasoning."""
+
+
+def template_body(template: Template) -> dict[str, Any]:
+    """Build the body without the template's ``settings``; unset fields are omitted."""
     kind = template.kind
     if kind == "chat":
         body = _chat(template)
@@ -44,19 +51,19 @@ def body_of(template: Template) -> dict[str, Any]:
 
 
 def content_parts(kind: str, text: str, images: list[str]) -> list[dict[str, Any]]:
-    """A user message with images as the content parts of the kind.
+    """Build the content parts of a user message with images.
 
     Args:
         kind: ``chat``, ``responses`` or ``messages``.
-        text: The message; no part is made of an empty one.
-        images: Addresses, among them ``data:`` ones.
+        text: The message; an empty one gives no part.
+        images: URLs, including ``data:`` URLs.
     """
     if kind == "chat":
-        shown = [{"type": "image_url", "image_url": {"url": url}} for url in images]
-        return [*shown, *([{"type": "text", "text": text}] if text else [])]
+        parts = [{"type": "image_url", "image_url": {"url": url}} for url in images]
+        return [*parts, *([{"type": "text", "text": text}] if text else [])]
     if kind == "responses":
-        shown = [{"type": "input_image", "image_url": url} for url in images]
-        return [*shown, *([{"type": "input_text", "text": text}] if text else [])]
+        parts = [{"type": "input_image", "image_url": url} for url in images]
+        return [*parts, *([{"type": "input_text", "text": text}] if text else [])]
     blocks = [{"type": "image", "source": _anthropic_source(url)} for url in images]
     return [*blocks, *([{"type": "text", "text": text}] if text else [])]
 
@@ -75,9 +82,10 @@ def _chat(template: Template) -> dict[str, Any]:
         messages.append({"role": "system", "content": SYSTEM})
     messages.append({"role": "user", "content": CONTENT if template.images else USER})
     schema = template.schema
+    reasons = _REASONING.fullmatch(template.model_name or "")
     return {
         "messages": messages,
-        "max_tokens": template.max_tokens,
+        "max_completion_tokens" if reasons else "max_tokens": template.max_tokens,
         "response_format": schema
         and {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}},
         "tools": template.tools,
@@ -114,3 +122,54 @@ def _scaledown(template: Template) -> dict[str, Any]:
         return {"text": USER, "entities": template.entities, "instruction": system}
     labels = [{"name": label.name, "rubric": label.rubric} for label in template.labels]
     return {"text": USER, "labels": labels, "system_prompt": system}
+
+
+MAX_IMAGE_BYTES = 20 * 1000 * 1000
+"""The largest image file in bytes, more than any provider accepts."""
+
+
+def image_url(address: str, base: Path, number: int) -> str:
+    """Return the URL of an image for a request.
+
+    Args:
+        address: ``https://…``, ``data:image/…``, or a path.
+        base: The folder that relative paths start from.
+        number: The row's number, for errors.
+
+    Raises:
+        InputError: The file cannot be read, or is not a PNG, JPEG, GIF or WebP image. The
+            content decides: a table from someone else must not upload arbitrary files.
+    """
+    if address.startswith(("https://", "http://", "data:image/")):
+        return address
+    path = base / expand_home(address)
+    shown = quoted(address)
+    try:
+        content = read_regular(path, MAX_IMAGE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _image_error(f"the image {shown} cannot be read: {reason}", path, number) from None
+    if len(content) > MAX_IMAGE_BYTES:
+        raise _image_error(
+            f"the image {shown} is larger than {MAX_IMAGE_BYTES:,} bytes", path, number
+        )
+    media_type = _media_type(content)
+    if media_type is None:
+        raise _image_error(f"{shown} is not a PNG, JPEG, GIF or WebP image", path, number)
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
+
+
+def _image_error(what: str, path: Path, number: int) -> InputError:
+    return InputError(f"row {number}: {what}", "Check the path in the row.", path=path, line=number)
+
+
+def _media_type(content: bytes) -> str | None:
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "image/webp"
+    return None

@@ -1,4 +1,4 @@
-"""Texts with fields that a row fills in: ``{column}``, or Jinja where it is asked for."""
+"""Texts with fields that are filled in from a row: ``{column}`` or Jinja."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
 
-import msgspec
 from jinja2 import TemplateError, TemplateSyntaxError, UndefinedError, nodes
 
-from tui.compose.bounded import BoundedEnvironment
-from tui.compose.compiled import ROW, ROW_NUMBER, CompiledText
+from tui.compose.templates.jinja import (
+    RENDER_ERRORS,
+    ROW,
+    ROW_NUMBER,
+    BoundedEnvironment,
+    CompiledText,
+    as_prompt_text,
+)
+from tui.compose.templates.jinja_process import ProcessText, is_linear
 from tui.core.text import one_line, quoted
 from tui.errors import InputError
 
 Syntax = Literal["auto", "braces", "jinja", "plain"]
-"""``auto``: Jinja where the text holds ``{{``, ``{%`` or ``{#``, otherwise braces."""
+"""``auto``: Jinja if the text contains ``{{``, ``{%`` or ``{#``, otherwise braces."""
 
-_FIELD = re.compile(r"\{([^\W\d][\w .\-/]*)\}")
+_NAME = r"[^\W\d][\w .\-/]*"
+_FIELD = re.compile(rf"\{{({_NAME})\}}")
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined|has no attribute '(?P<key>[^']*)'")
-_TEXTS = {str}
+_ONLY_TEXT = {str}
 
-FAILURES = (
-    TemplateError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-    RecursionError,
-    MemoryError,
-)
-"""What a template raises that cannot be filled in."""
+
+MAX_ROW_CHARACTERS = 100_000_000
+"""The maximum characters that the columns of one row add to a text."""
+
+_FEW_FIELDS = 16
+"""So many fields cannot make a text much longer than its row."""
 
 
 class UnknownFieldError(Exception):
-    """A text (``where``) asks for a column (``name``) that the row does not have."""
+    """A text (``where``) uses a column (``name``) that the row does not have."""
 
     def __init__(self, name: str, where: str) -> None:
         super().__init__(name)
@@ -45,49 +47,42 @@ class UnknownFieldError(Exception):
         self.where = where
 
 
-def shown(value: Any) -> str:
-    """A value of a row as it stands in a prompt: nothing for null, JSON for what is nested."""
-    if type(value) is str:
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, (bool, dict, list, tuple)):
-        return msgspec.json.encode(value).decode()
-    return str(value)
-
-
 class FieldText:
     """A text compiled once and filled in for each row.
 
-    With braces, ``{name}`` stands for a column where the name looks like one (it begins with
-    a letter and holds letters, digits, spaces, ``.``, ``-``, ``/`` or ``_``); every other
-    brace is an ordinary character, so that JSON examples need no care. In Jinja the columns
-    are variables, ``row["Any name"]`` reaches every column, and the sandbox keeps the text
-    from doing anything but making text. Both know ``row_number``, counted from 1.
+    With braces, ``{name}`` inserts a column if the source has one of this name, or if the name
+    starts with a letter and consists of letters, digits, spaces, ``.``, ``-``, ``/`` and ``_``.
+    All other braces are literal, so JSON examples need no escaping. In Jinja, the columns are
+    variables, ``row["Any name"]`` gives any column, and a sandbox limits what the template can
+    do. Both have ``row_number``, which counts from 1.
 
     Args:
-        text: The text; white space around it is left out.
-        where: What it is, for errors: "the user message".
+        text: The text; surrounding white space is stripped.
+        where: What the text is, for errors: "the user message".
         syntax: How fields are written.
+        columns: The columns of the source.
 
     Attributes:
-        pieces: The text cut at its fields, each with whether it is one; ``None`` for a
-            template that does more than to put columns in.
+        fields: The names of the columns it uses; empty for a Jinja template with logic.
+        pieces: The text split at its fields, as pairs of text or name and whether it is a
+            field; ``None`` for a Jinja template with logic.
 
     Raises:
-        InputError: It is no correct Jinja template.
+        InputError: The text is not a valid Jinja template.
     """
 
-    def __init__(self, text: str, *, where: str, syntax: Syntax = "auto") -> None:
+    def __init__(
+        self, text: str, *, where: str, syntax: Syntax = "auto", columns: Iterable[str] = ()
+    ) -> None:
         self.where = where
         self.text = text = text.strip()
         if syntax == "auto":
             syntax = "jinja" if re.search(r"\{[{%#]", text) else "braces"
-        self._jinja: CompiledText | None = None
+        self._jinja: CompiledText | ProcessText | None = None
         if syntax == "plain":
             pieces: list[tuple[str, bool]] | None = [(text, False)]
         elif syntax == "braces":
-            pieces = [(p, bool(i % 2)) for i, p in enumerate(_FIELD.split(text))]
+            pieces = [(p, bool(i % 2)) for i, p in enumerate(_field_pattern(columns).split(text))]
         else:
             pieces = self._compile(text)
         self.fields: frozenset[str] = frozenset()
@@ -104,42 +99,48 @@ class FieldText:
             self._values: Callable[[Mapping[str, Any]], Any] = itemgetter(*names) if names else dict
 
     def _compile(self, text: str) -> list[tuple[str, bool]] | None:
-        """Compile Jinja; a text that only puts columns in is given back in pieces."""
-        environment = BoundedEnvironment(shown)
+        """Compile Jinja; a template that only inserts columns is returned as pieces."""
+        environment = BoundedEnvironment(as_prompt_text)
         try:
+            parsed = environment.parse(text)
+            _check_names(parsed, environment)
+            linear = is_linear(parsed)
             tree, grows = environment.prepare(text)
-            pieces = _simple(tree)
+            pieces = _pieces_of(tree)
             if pieces is None:
-                self._jinja = CompiledText(environment, tree, grows)
+                # Anything else may take all time and memory: a process that can be ended does it.
+                self._jinja = (
+                    CompiledText(environment, tree, grows) if linear else ProcessText(text, tree)
+                )
             return pieces
         except TemplateSyntaxError as error:
             raise InputError(
                 f"{self.where}, line {error.lineno}: {one_line(error.message or '', 120)}",
-                "Mend the Jinja template, or set syntax = 'braces'.",
+                "Fix the Jinja template, or set syntax = 'braces'.",
             ) from None
-        # Nested too deeply for Jinja, or for the Python that it makes of a template.
+        # Nested too deeply for Jinja, or for the Python code it compiles to.
         except (TemplateError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise InputError(
-                f"{self.where} cannot be used: {one_line(str(error), 120) or 'it is too deep'}",
-                "Make the template simpler.",
+                f"{self.where} cannot be used: {one_line(str(error), 120) or 'nested too deeply'}",
+                "Simplify the template.",
             ) from None
 
     @property
     def is_constant(self) -> bool:
-        """Is the text the same for every row?"""
+        """Whether the text is the same for every row."""
         return self._jinja is None and not self.fields
 
     def fill_all(
         self, columns: Sequence[str], cells: Sequence[Sequence[str]], number: int
     ) -> list[str]:
-        """The texts of a Jinja template for rows in a row, given as the cells of columns.
+        """Fill in a Jinja template for consecutive rows, given as lists of cells.
 
-        Nothing tells which row is at fault: ``fill`` does, for one after the other.
+        Errors do not say which row failed; call ``fill`` for each row to find out.
 
         Args:
-            columns: The names.
-            cells: For each row its texts, in the order of ``columns``.
-            number: Of the first row.
+            columns: The names of the columns.
+            cells: The cells of each row, in the order of ``columns``.
+            number: The number of the first row.
 
         Raises:
             Exception: A row cannot be filled in.
@@ -147,15 +148,19 @@ class FieldText:
         assert self._jinja is not None
         return self._jinja.render_all(columns, cells, number)
 
+    def fits(self, lengths: Iterable[int]) -> bool:
+        """Whether values with these lengths, one for each field, do not make it too long."""
+        return len(self._names) <= _FEW_FIELDS or sum(lengths) <= MAX_ROW_CHARACTERS
+
     def fill(self, row: Mapping[str, Any], number: int) -> str:
-        """The text for one row.
+        """Fill in the text for one row.
 
         Args:
-            row: Column to value.
+            row: Column names to values.
             number: The row's number, from 1.
 
         Raises:
-            UnknownFieldError: The row lacks a column that the text asks for.
+            UnknownFieldError: The row lacks a column that the text uses.
             InputError: The Jinja template fails in another way.
         """
         if self._jinja is not None:
@@ -169,12 +174,20 @@ class FieldText:
             if missing:
                 raise UnknownFieldError(missing[0], self.where) from None
             values = self._values({**row, ROW_NUMBER: number})
+        # With one name, the value itself is returned and not a tuple.
+        given = (values,) if len(self._names) == 1 else values
+        if not self.fits(len(as_prompt_text(value)) for value in given):
+            raise InputError(
+                f"row {number}: {self.where} has more than {MAX_ROW_CHARACTERS:,} characters",
+                "Insert a long column only once.",
+                line=number,
+            )
         if len(self._names) == 1:
-            return self._format % (values if type(values) is str else shown(values),)
-        if {*map(type, values)} != _TEXTS:
-            values = tuple(map(shown, values))
-        made: str = self._format % values
-        return made
+            return self._format % (values if type(values) is str else as_prompt_text(values),)
+        if {*map(type, values)} != _ONLY_TEXT:
+            values = tuple(map(as_prompt_text, values))
+        filled: str = self._format % values
+        return filled
 
     def _fill_jinja(
         self, render: Callable[[Mapping[str, Any], int], str], row: Mapping[str, Any], number: int
@@ -183,23 +196,47 @@ class FieldText:
             return render(row, number)
         except UndefinedError as error:
             found = _UNDEFINED.search(str(error))
-            if found is not None:
+            if found is not None and not str(error).startswith("'None'"):
                 name = found["name"] or found["key"] or ""
                 raise UnknownFieldError(name, self.where) from None
             raise self._failed(number, error) from None
-        except FAILURES as error:
+        except RENDER_ERRORS as error:
             raise self._failed(number, error) from None
 
     def _failed(self, number: int, error: Exception) -> InputError:
         return InputError(
-            f"row {number}: {self.where} cannot be filled in: {one_line(str(error), 120)}",
-            "Mend the template, or the row.",
+            f"row {number}: {self.where} cannot be rendered: {one_line(str(error), 120)}",
+            "Fix the template or the row.",
             line=number,
         )
 
 
-def _simple(tree: nodes.Template) -> list[tuple[str, bool]] | None:
-    """The pieces of a template that does nothing but put columns in, else ``None``."""
+def _field_pattern(columns: Iterable[str]) -> re.Pattern[str]:
+    """Matches a field of any column, such as ``{2019}`` or ``{Price (EUR)}``."""
+    others = [name for name in columns if re.fullmatch(_NAME, name) is None]
+    if not others:
+        return _FIELD
+    names = "|".join(re.escape(name) for name in sorted(others, key=len, reverse=True))
+    return re.compile(rf"\{{({_NAME}|{names})\}}")
+
+
+def _check_names(tree: nodes.Template, environment: BoundedEnvironment) -> None:
+    """Check that the filters and tests of a template exist.
+
+    Raises:
+        TemplateSyntaxError: One does not.
+    """
+    for kind, what, known in (
+        (nodes.Filter, "filter", environment.filters),
+        (nodes.Test, "test", environment.tests),
+    ):
+        for node in tree.find_all(kind):
+            if node.name not in known:
+                raise TemplateSyntaxError(f"No {what} named {node.name!r}.", node.lineno)
+
+
+def _pieces_of(tree: nodes.Template) -> list[tuple[str, bool]] | None:
+    """The pieces of a template that only inserts columns, else ``None``."""
     pieces: list[tuple[str, bool]] = []
     for node in tree.body:
         if not isinstance(node, nodes.Output):
@@ -215,15 +252,15 @@ def _simple(tree: nodes.Template) -> list[tuple[str, bool]] | None:
 
 
 def unknown_column(name: str, columns: Iterable[str], number: int, where: str) -> InputError:
-    """The error for a column that is not there, with the nearest that is."""
+    """The error for a missing column, with the closest existing name as a hint."""
     known = [str(column) for column in columns]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or [
+    similar = difflib.get_close_matches(name, known, n=1, cutoff=0.5) or [
         column for column in known if column.lower().strip() == name.lower().strip()
     ]
     listed = ", ".join(quoted(column, 30) for column in known[:12])
-    hint = f"Did you mean {quoted(near[0])}? " if near else ""
+    hint = f"Did you mean {quoted(similar[0])}? " if similar else ""
     return InputError(
-        f"row {number}: there is no column {quoted(name)}, which {where} asks for",
+        f"row {number}: unknown column {quoted(name)} in {where}",
         f"{hint}Columns: {listed or 'none'}.",
         line=number,
     )

@@ -1,4 +1,4 @@
-"""A template: how a row becomes a request."""
+"""What a template holds, and which fields each kind of request supports."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from tui.compose.fields import Syntax
-from tui.compose.scaledown_items import Label, check_entities, check_labels
+from tui.compose.requests.prompts import SCALEDOWN_MODELS
+from tui.compose.requests.scaledown import Label, check_entities, check_labels
+from tui.compose.templates.fields import Syntax
 from tui.errors import UsageError
 
-Kind = Literal[
+TemplateKind = Literal[
     "chat",
     "responses",
     "messages",
@@ -23,7 +24,7 @@ Kind = Literal[
     "classify",
 ]
 
-ENDPOINTS: Mapping[Kind, str] = {
+ENDPOINTS: Mapping[TemplateKind, str] = {
     "chat": "/v1/chat/completions",
     "responses": "/v1/responses",
     "messages": "/v1/messages",
@@ -36,43 +37,42 @@ ENDPOINTS: Mapping[Kind, str] = {
 }
 
 MESSAGES_MAX_TOKENS = 1024
-"""What Anthropic's Messages get when nothing is said: there the field is required."""
+"""The default ``max_tokens`` for Anthropic's Messages, which require the field."""
 
-_SCALEDOWN = ("summarize", "extract", "classify")
-_WITHOUT_MODEL = (*_SCALEDOWN, "moderations")
+_WITHOUT_MODEL = (*SCALEDOWN_MODELS, "moderations")
 _TAKES_IMAGES = ("chat", "responses", "messages")
-_TAKES_SYSTEM = (*_TAKES_IMAGES, *_SCALEDOWN)
+_TAKES_SYSTEM = (*_TAKES_IMAGES, *SCALEDOWN_MODELS)
 _TAKES_LENGTH = (*_TAKES_IMAGES, "completions", "summarize")
 _TAKES_TEMPERATURE = (*_TAKES_IMAGES, "completions")
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a row becomes a request. Texts may hold fields (see ``FieldText``).
+    """Turns a row into a request. Texts may contain fields (see ``FieldText``).
 
     Attributes:
-        name: Under which it is saved.
-        description: What it is for, in a sentence.
-        kind: The endpoint, or ScaleDown's model.
-        url: Another path than the kind's own.
+        name: The name it is saved under.
+        description: What it is for, in one sentence.
+        kind: The kind of endpoint, or ScaleDown's model.
+        url: The path of the endpoint; the kind's default if empty.
         model: The provider's name of the model.
-        system: The system message; ScaleDown's instructions.
-        user: The user message; the input of an embedding, the text for ScaleDown.
-        images: Paths or addresses of images, with fields; an empty one is left out.
-        max_tokens: Upper bound of the answer.
-        temperature: How freely the model chooses.
-        schema: A JSON schema that the answer has to fit.
-        tools: Tools in the provider's own form.
-        entities: What ``extract`` looks for: label to description.
+        system: The system message, or ScaleDown's instructions.
+        user: The user message, the input of an embedding, or the text for ScaleDown.
+        images: Paths or URLs of images, with fields; empty ones are skipped.
+        max_tokens: The maximum length of the answer in tokens.
+        temperature: The sampling temperature.
+        schema: The JSON schema of the answer.
+        tools: Tools in the provider's format.
+        entities: The entities of ``extract``: label to description.
         labels: The classes of ``classify``.
-        settings: Any further field of the body: dotted path to value; taken as they are.
-        id: The ``custom_id``: a column's name, or a text with fields; empty: made from the
+        settings: Other fields of the body: dotted path to value, sent unchanged.
+        id: The ``custom_id``: a column's name or a text with fields; if empty, a hash of the
             content.
-        syntax: How fields are written in all the texts.
+        syntax: How fields are written in all texts.
     """
 
     name: str = ""
     description: str = ""
-    kind: Kind = "chat"
+    kind: TemplateKind = "chat"
     url: str = ""
     model: str = ""
     system: str = ""
@@ -90,23 +90,23 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def endpoint(self) -> str:
-        """The path that the requests go to."""
+        """The path of the endpoint."""
         return self.url or ENDPOINTS[self.kind]
 
     @property
     def model_name(self) -> str:
-        """The model; ScaleDown's kinds are models themselves."""
-        return self.kind if self.kind in _SCALEDOWN else self.model
+        """The model; for ScaleDown, the kind is the model."""
+        return self.kind if self.kind in SCALEDOWN_MODELS else self.model
 
 
-def adjusted(
+def with_overrides(
     template: Template,
     *,
     model: str | None = None,
     id: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Template:
-    """A template with what a command says instead; ``settings`` are added to its own."""
+    """Copy a template with overrides; ``settings`` are merged into its own."""
     changes: dict[str, Any] = {}
     if model:
         changes["model"] = model
@@ -118,19 +118,19 @@ def adjusted(
 
 
 def check_template(template: Template) -> None:
-    """Refuse a template that no request can be made from.
+    """Check that requests can be made from a template.
 
     Raises:
-        UsageError: It says what its kind has no place for, or lacks what the kind needs.
+        UsageError: It sets a field that its kind does not support, or lacks a required one.
     """
     kind = template.kind
     if not template.user.strip() and not template.images:
         raise UsageError(
-            "the template has no prompt", 'Set user, such as user = "Summarize: {text}".'
+            "the template has no prompt", 'Set user, for example user = "Summarize: {text}".'
         )
     if not template.model and kind not in _WITHOUT_MODEL and "model" not in template.settings:
-        raise UsageError("no model is chosen", "Name one with --model, or in the template.")
-    for said, kinds, what in (
+        raise UsageError("no model is set", "Use --model, or set it in the template.")
+    for is_set, kinds, what in (
         (template.images, _TAKES_IMAGES, "images"),
         (template.system, _TAKES_SYSTEM, "a system message"),
         (template.max_tokens is not None, _TAKES_LENGTH, "max_tokens"),
@@ -140,13 +140,13 @@ def check_template(template: Template) -> None:
         (template.entities, ("extract",), "entities"),
         (template.labels, ("classify",), "labels"),
     ):
-        if said and kind not in kinds:
+        if is_set and kind not in kinds:
             raise UsageError(
-                f"a request for {kind} has no place for {what}",
-                "Leave it out, or choose another kind.",
+                f"{kind} requests do not support {what}",
+                "Remove it, or choose another kind.",
             )
     if template.max_tokens is not None and template.max_tokens < 1:
-        raise UsageError("max_tokens is below 1", "Give the length of the answer in tokens.")
+        raise UsageError("max_tokens must be at least 1", "Set the maximum answer length.")
     if kind == "extract":
         check_entities(template.entities)
     if kind == "classify":

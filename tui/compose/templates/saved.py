@@ -1,26 +1,26 @@
-"""Templates as TOML files in a folder."""
+"""Templates saved as TOML files: save, load, list, and find one by what the user typed."""
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tui.compose.atomic import atomic_file
-from tui.compose.template import Template
-from tui.compose.toml import to_toml
+from tui.compose.templates.model import Template
 from tui.core.text import one_line, quoted
 from tui.errors import InputError, UsageError
+from tui.files import atomic_write
 
-_ENDING = ".toml"
-_PROMPT_ENDINGS = frozenset({".txt", ".md", ".j2", ".jinja", ".jinja2", ".prompt"})
+_EXTENSION = ".toml"
+_PROMPT_EXTENSIONS = frozenset({".txt", ".md", ".j2", ".jinja", ".jinja2", ".prompt"})
 
 
 class SavedTemplate(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the folder; ``template`` is ``None`` when it cannot be used, and why."""
+    """A template file; if it is unusable, ``template`` is ``None`` and ``trouble`` says why."""
 
     name: str
     path: Path
@@ -29,36 +29,50 @@ class SavedTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def save_template(template: Template, folder: Path) -> Path:
-    """Write a template into the folder, under its name; one of that name is replaced.
+    """Save a template in the folder under its name, replacing one of the same name.
 
     Raises:
-        UsageError: It has no name that makes a file name, or holds what TOML cannot.
+        UsageError: Its name gives no file name, or it holds a value that TOML cannot.
         InputError: The folder cannot be written to.
     """
-    name = file_name(template.name)
+    name = template_file_name(template.name)
     if not name:
-        raise UsageError("the template has no name", "Give it one, of letters and digits.")
+        raise UsageError("the template has no name", "Use a name with letters or digits.")
     values = msgspec.to_builtins(template)
     defaults = msgspec.to_builtins(Template())
     changed = {key: value for key, value in values.items() if value != defaults[key]}
     try:
-        text = to_toml({"name": template.name, **changed})
+        text = to_toml({"name": template.name, **changed}).encode()
     except ValueError as error:
-        raise UsageError(
-            f"the template cannot be saved: {error}", "Leave null and the like out."
-        ) from None
+        raise UsageError(f"the template cannot be saved: {error}", "Remove null values.") from None
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{name}{_ENDING}"
-    with atomic_file(path) as file:
-        file.write(text.encode())
+    path = folder / f"{name}{_EXTENSION}"
+    atomic_write(path, text)
     return path
 
 
-def load_template(path: Path) -> Template:
-    """Read one template; without a name of its own it has that of the file.
+def to_toml(values: Mapping[str, Any]) -> str:
+    """Format a TOML document; top-level strings with several lines are written as such.
 
     Raises:
-        InputError: The file cannot be read, or is no template.
+        ValueError: TOML has no such value, for example ``None``.
+    """
+    import tomlkit
+
+    document = tomlkit.document()
+    for name, value in values.items():
+        # A raw CR LF in a multi-line string would be read as LF.
+        if isinstance(value, str) and "\n" in value and "\r" not in value:
+            value = tomlkit.string(value, multiline=True)
+        document[name] = value
+    return tomlkit.dumps(document)
+
+
+def load_template(path: Path) -> Template:
+    """Load a template; its name defaults to the file name without the extension.
+
+    Raises:
+        InputError: The file cannot be read, or is not a template.
     """
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text("utf-8-sig"))
@@ -68,15 +82,15 @@ def load_template(path: Path) -> Template:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(
             f"the template {quoted(path.name)} cannot be used: {one_line(reason, 160)}",
-            "Mend the file.",
+            "Fix the file.",
             path=path,
         ) from None
 
 
 def list_templates(folder: Path) -> list[SavedTemplate]:
-    """All templates of a folder by name, unusable ones too; none when there is no folder."""
+    """List the templates of a folder by name, with unusable ones; a missing folder has none."""
     found: list[SavedTemplate] = []
-    for path in sorted(folder.glob(f"*{_ENDING}")):
+    for path in sorted(folder.glob(f"*{_EXTENSION}")):
         try:
             template = load_template(path)
         except InputError as error:
@@ -89,26 +103,26 @@ def list_templates(folder: Path) -> list[SavedTemplate]:
 
 
 def find_template(spec: str, folder: Path | None = None) -> Template:
-    """The template that a person means.
+    """Find a template by its path, by its name, or from a prompt.
 
-    A path to a ``.toml`` file, a saved template's name, a path to a text file (the user
-    message), or the user message itself, when it has a field in braces.
+    ``spec`` is the path of a ``.toml`` file, the name of a saved template, the path of a text
+    file with the user message, or the user message itself if it has a field in braces.
 
     Args:
-        spec: What the person wrote.
-        folder: Where saved templates are.
+        spec: What the user typed.
+        folder: The folder of saved templates.
 
     Raises:
-        InputError: Nothing of this is there, or the file cannot be used.
+        InputError: There is no such template, or the file cannot be used.
     """
     path = Path(spec)
-    if path.suffix == _ENDING and _is_file(path):
+    if path.suffix == _EXTENSION and _is_file(path):
         return load_template(path)
     if folder is not None:
         for saved in list_templates(folder):
             if spec in (saved.name, saved.path.stem):
                 return load_template(saved.path)
-    if path.suffix in _PROMPT_ENDINGS and _is_file(path):
+    if path.suffix in _PROMPT_EXTENSIONS and _is_file(path):
         try:
             return Template(name=path.stem, user=path.read_text("utf-8-sig"))
         except (OSError, ValueError) as error:
@@ -119,12 +133,12 @@ def find_template(spec: str, folder: Path | None = None) -> Template:
         return Template(user=spec)
     raise InputError(
         f"there is no template {quoted(spec)}",
-        "Name a saved template, a .toml or .txt file, or write the prompt with a {column}.",
+        "Use a saved template, a .toml or .txt file, or a prompt with a {column}.",
     )
 
 
-def file_name(name: str) -> str:
-    """The name as a file is called: small letters, digits and hyphens, without the ending."""
+def template_file_name(name: str) -> str:
+    """The file name for a template name: lower case letters, digits, hyphens; no extension."""
     return re.sub(r"[^\w]+", "-", name.lower()).strip("-")[:80]
 
 

@@ -1,0 +1,1 @@
+"""Check, fix and split files of requests."""

@@ -1,0 +1,1 @@
+"""Facts about request lines that templates and checks share."""

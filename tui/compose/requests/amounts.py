@@ -1,0 +1,189 @@
+"""What a request sends to a model: its tokens, and its parts that nobody can count beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tui.compose.requests.media import (
+    AUDIO_TYPES,
+    FILE_TYPES,
+    IMAGE_TYPES,
+    is_hosted_tool,
+    tokens_of_image_part,
+)
+from tui.compose.requests.other_formats import counted_view, is_gemini
+from tui.compose.requests.tokens import (
+    MESSAGE_TOKENS,
+    NO_TOKENS,
+    REQUEST_TOKENS,
+    Family,
+    Tokens,
+    family_of,
+    tokens_of_json,
+    tokens_of_texts,
+)
+from tui.core.formatting import counted
+
+PROMPT_FIELDS = ("messages", "input", "prompt", "text")
+EXTRA_FIELDS = ("tools", "functions", "response_format", "output_format", "output_config")
+"""Fields whose JSON is part of the input, besides the prompt."""
+
+STORED_FIELDS = ("previous_response_id", "conversation", "cachedContent")
+"""Fields that add input which the provider keeps."""
+
+
+class Uncounted(NamedTuple):
+    """How many parts could not be counted, by kind."""
+
+    images: int = 0
+    files: int = 0
+    audio: int = 0
+    tools: int = 0
+    stored: int = 0
+
+    def plus(self, other: Uncounted) -> Uncounted:
+        """The sum of both."""
+        return Uncounted(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def times(self, rows: int) -> Uncounted:
+        """The same parts in several rows."""
+        return Uncounted(*(number * rows for number in self))
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+    @property
+    def text(self) -> str:
+        """The parts as a sentence: ``1 image and 2 files are not counted``."""
+        nouns = ("image", "file", "audio or video part", "tool that the provider runs",
+                 "stored conversation")  # fmt: skip
+        parts = [
+            counted(number, noun, "tools that the provider runs" if "tool" in noun else "")
+            for number, noun in zip(self, nouns, strict=True)
+            if number
+        ]
+        joined = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+        verb = "is" if sum(self) == 1 else "are"
+        return f"{joined} {verb} not counted, so there is no upper bound"
+
+
+NOTHING_UNCOUNTED = Uncounted()
+
+
+class Amount(NamedTuple):
+    """The input of some requests."""
+
+    tokens: Tokens = NO_TOKENS
+    uncounted: Uncounted = NOTHING_UNCOUNTED
+
+    def plus(self, other: Amount) -> Amount:
+        """The sum of both."""
+        if not other.uncounted:
+            return Amount(self.tokens.plus(other.tokens), self.uncounted)
+        return Amount(self.tokens.plus(other.tokens), self.uncounted.plus(other.uncounted))
+
+
+NO_AMOUNT = Amount()
+
+
+def request_amount(body: Mapping[str, Any], model: str) -> Amount:
+    """The input of one request: prompt, instructions, tools, schemas, images and files."""
+    if is_gemini(body):
+        body = counted_view(body)
+    prompt = next((body[name] for name in PROMPT_FIELDS if body.get(name) is not None), None)
+    collected = _Collected(model)
+    for part in (prompt, body.get("system"), body.get("instructions")):
+        collected.add(part)
+    tokens = tokens_of_texts(collected.texts, family_of(model)).plus(collected.tokens)
+    extra = extra_amount(
+        *(
+            msgspec.json.encode(body[name])
+            for name in (*EXTRA_FIELDS, "text")
+            if body.get(name) is not None and not isinstance(body[name], str)
+        )
+    )
+    messages = len(prompt) if isinstance(prompt, list) else 1
+    amount = Amount(tokens, collected.uncounted).plus(extra).plus(framing(1, messages))
+    stored = sum(body.get(name) is not None for name in STORED_FIELDS)
+    stored += isinstance(body.get("prompt"), dict)
+    return amount.plus(Amount(NO_TOKENS, Uncounted(stored=stored))) if stored else amount
+
+
+def framing(requests: int, messages: int) -> Amount:
+    """What requests have besides their texts."""
+    return Amount(REQUEST_TOKENS.times(requests).plus(MESSAGE_TOKENS.times(messages)))
+
+
+@lru_cache(4096)
+def extra_amount(*fields: bytes) -> Amount:
+    """The input of tools and schemas, given as JSON."""
+    tokens = NO_TOKENS
+    hosted = 0
+    for field in fields:
+        tokens = tokens.plus(tokens_of_json(len(field)))
+        if b'"type"' in field or field.startswith(b"[{"):
+            value = msgspec.json.decode(field)
+            hosted += sum(map(is_hosted_tool, value)) if isinstance(value, list) else 0
+    return Amount(tokens, Uncounted(tools=hosted) if hosted else NOTHING_UNCOUNTED)
+
+
+class _Collected:
+    """The texts of a prompt, and the tokens of its other parts."""
+
+    def __init__(self, model: str) -> None:
+        self.texts: list[str] = []
+        self.tokens = NO_TOKENS
+        self.uncounted = NOTHING_UNCOUNTED
+        self._model = model
+
+    def add(self, value: Any) -> None:
+        """Add a prompt, a message, or a part of one."""
+        pending = [value]
+        while pending:
+            item = pending.pop()
+            if isinstance(item, str):
+                self.texts.append(item)
+            elif isinstance(item, list):
+                pending.extend(item)
+            elif isinstance(item, dict):
+                pending.extend(self._parts(item))
+            elif isinstance(item, int) and not isinstance(item, bool):
+                self.tokens = self.tokens.plus(Tokens(1, 1, 1))
+
+    def _parts(self, item: dict[str, Any]) -> Iterable[Any]:
+        """Count an item; what is left of it is to be added."""
+        kind = item.get("type")
+        if kind in IMAGE_TYPES:
+            tokens = tokens_of_image_part(item, self._model)
+            if tokens is None:
+                self.uncounted = self.uncounted.plus(Uncounted(images=1))
+            else:
+                self.tokens = self.tokens.plus(tokens)
+            return ()
+        if kind in FILE_TYPES:
+            source = item.get("source")
+            if isinstance(source, dict) and source.get("type") in ("text", "content"):
+                return (source.get("data"), source.get("content"))
+            self.uncounted = self.uncounted.plus(Uncounted(files=1))
+            return ()
+        if kind in AUDIO_TYPES:
+            self.uncounted = self.uncounted.plus(Uncounted(audio=1))
+            return ()
+        rest: list[Any] = [item[name] for name in ("content", "text", "refusal") if name in item]
+        for name in ("tool_calls", "function_call", "arguments", "input", "output", "thinking"):
+            inner = item.get(name)
+            if isinstance(inner, str):
+                rest.append(inner)
+            elif inner is not None:
+                size = len(msgspec.json.encode(inner))
+                self.tokens = self.tokens.plus(tokens_of_json(size))
+        return rest
+
+
+def texts_amount(texts: Iterable[str], family: Family) -> Amount:
+    """The input of texts."""
+    return Amount(tokens_of_texts(texts, family))

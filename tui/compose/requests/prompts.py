@@ -1,0 +1,261 @@
+"""What a request asks for, per endpoint: its prompt and the length of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from tui.compose.requests.scaledown import Label, check_entities, check_labels
+from tui.core.requests import LIMIT_FIELDS
+from tui.core.text import quoted
+from tui.errors import UsageError
+
+PromptField = Literal["messages", "input", "prompt", "text"]
+
+MESSAGES_URL = "/v1/messages"
+"""The endpoint of ``{custom_id, params}`` rows (Anthropic Message Batches)."""
+
+GEMINI_URL = "/v1beta/models:generateContent"
+GEMINI_EMBEDDING_URL = "/v1beta/models:embedContent"
+"""The endpoints of ``{key, request}`` rows (Gemini); the model is in the body."""
+
+ENDPOINTS_WITHOUT_OUTPUT = ("/embeddings", "/moderations", ":embedContent")
+"""Endings of endpoints whose answers have no output tokens."""
+
+SCALEDOWN_MODELS = frozenset({"summarize", "extract", "classify"})
+"""The models of ScaleDown, which take ``text`` instead of ``messages``."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that an endpoint requires; ``prompt`` is ``None`` if unknown."""
+
+    prompt: PromptField | None = None
+    needs_model: bool = False
+
+
+_BY_SUFFIX: tuple[tuple[str, Endpoint], ...] = (
+    ("/chat/completions", Endpoint(prompt="messages", needs_model=True)),
+    ("/completions", Endpoint(prompt="prompt", needs_model=True)),
+    ("/messages", Endpoint(prompt="messages", needs_model=True)),
+    ("/responses", Endpoint(prompt="input", needs_model=True)),
+    ("/embeddings", Endpoint(prompt="input", needs_model=True)),
+    ("/moderations", Endpoint(prompt="input")),
+    ("/images/generations", Endpoint(prompt="prompt", needs_model=True)),
+    ("/images/edits", Endpoint(prompt="prompt", needs_model=True)),
+    ("/videos", Endpoint(prompt="prompt", needs_model=True)),
+    (":generateContent", Endpoint(needs_model=True)),
+    (":embedContent", Endpoint(needs_model=True)),
+)
+_UNKNOWN = Endpoint()
+
+
+def endpoint_of(url: str) -> Endpoint:
+    """Find the endpoint by the ending of its path; the prefix differs between hosts."""
+    for suffix, endpoint in _BY_SUFFIX:
+        if url.endswith(suffix):
+            return endpoint
+    return _UNKNOWN
+
+
+def own_gemini_row(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """The endpoint and the body of a ``{key, request}`` row; ``None`` if it is no such row.
+
+    The body is the request, whose model is named without ``models/``.
+    """
+    request = row.get("request")
+    if "custom_id" in row or "key" not in row or not isinstance(request, dict):
+        return None
+    url = GEMINI_EMBEDDING_URL if "content" in request else GEMINI_URL
+    model = request.get("model")
+    if isinstance(model, str) and model.startswith("models/"):
+        request = {**request, "model": model.removeprefix("models/")}
+    return url, request
+
+
+def is_translated(url: str | None) -> bool:
+    """Whether a row for this endpoint must be translated for a Messages provider."""
+    return not (url or "").rstrip("/").endswith("/messages")
+
+
+def has_content(value: Any) -> bool:
+    """Whether a prompt has any content.
+
+    The prompt may be a text, or a list of texts, token ids, messages, items or content parts.
+    White space is no content; an image or a file is.
+    """
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            if item.strip():
+                return True
+        elif isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, dict):
+            inner = item.get("content", item.get("text"))
+            if inner is not None:
+                pending.append(inner)
+            elif item.get("tool_calls") or ("content" not in item and len(item) > 1):
+                return True
+        elif isinstance(item, int) and not isinstance(item, bool):
+            return True
+    return False
+
+
+class AnswerLength(NamedTuple):
+    """What decides how long the answers to a request can be.
+
+    ``limit`` is the longest answer in tokens, ``None`` if the request sets none. ``choices`` is
+    the number of answers; 0 for endpoints whose answers have no output tokens.
+    """
+
+    limit: int | None = None
+    choices: int = 1
+
+
+def answer_length(url: str, get: Callable[[str], Any]) -> AnswerLength:
+    """The length of the answers to a request; ``get`` reads a field of its body."""
+    if url.endswith(ENDPOINTS_WITHOUT_OUTPUT):
+        return AnswerLength(0, 0)
+    if url.endswith(":generateContent"):
+        config = get("generationConfig")
+        config = config if isinstance(config, dict) else {}
+        longest, choices = config.get("maxOutputTokens"), config.get("candidateCount")
+        return AnswerLength(
+            longest if type(longest) is int else None,
+            choices if type(choices) is int and choices > 0 else 1,
+        )
+    limit = next((value for value in map(get, LIMIT_FIELDS) if type(value) is int), None)
+    choices = get("n")
+    return AnswerLength(limit, choices if type(choices) is int and choices > 0 else 1)
+
+
+ReportProblem = Callable[..., None]
+"""Reports a problem: its code, what is wrong, how to fix it, and optionally its severity."""
+
+CHAT_ROLES = ("assistant", "developer", "function", "system", "tool", "user")
+MESSAGES_ROLES = ("assistant", "user")
+"""The roles of Anthropic's Messages, where the system message is a separate field."""
+
+_KINDS: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def json_type(value: Any) -> str:
+    """Describe the type of a JSON value for an error message."""
+    return _KINDS.get(type(value), "a value")
+
+
+def allowed_roles(url: str) -> tuple[str, ...]:
+    """The roles that are valid for the messages of an endpoint."""
+    return MESSAGES_ROLES if url.endswith("/messages") else CHAT_ROLES
+
+
+def check_prompt(
+    body: dict[str, Any],
+    url: str,
+    endpoint: Endpoint,
+    model: str | None,
+    add_problem: ReportProblem,
+) -> None:
+    """Report the problems of a body's prompt."""
+    field = endpoint.prompt
+    if field == "messages" and model in SCALEDOWN_MODELS and "messages" not in body:
+        field = "text"
+        _check_item(body, model, add_problem)
+    if field is None:
+        return
+    value = body.get(field)
+    allowed: tuple[type, ...] = {"messages": (list,), "text": (str,)}.get(field, (str, list, dict))
+    if field == "input" and value is None and ("prompt" in body or "conversation" in body):
+        return
+    if not isinstance(value, allowed) or (value == [] and field == "messages"):
+        what = f'no "{field}"' if value is None else f'"{field}" is {json_type(value)}'
+        if value == []:
+            what = f'"{field}" is empty'
+        form = "a list of messages" if field == "messages" else "the prompt"
+        add_problem("no_messages", what, f'Put {form} in "{field}" of the body.')
+        return
+    has_any = has_content(value)
+    if not has_any:
+        add_problem(
+            "empty_prompt", "the prompt is empty", "Add a prompt, or drop the row.", "warning"
+        )
+    if isinstance(value, list) and field == "messages":
+        _check_messages(value, allowed_roles(url), has_any, add_problem)
+
+
+def _check_messages(
+    messages: list[Any], roles: tuple[str, ...], has_any: bool, add_problem: ReportProblem
+) -> None:
+    has_user = has_user_text = False
+    for number, message in enumerate(messages, 1):
+        if not isinstance(message, dict):
+            add_problem(
+                "bad_role",
+                f"message {number} is {json_type(message)}, not an object",
+                'Write {"role": "user", "content": …}.',
+            )
+            continue
+        role = message.get("role")
+        if not isinstance(role, str) or not role:
+            what = "has no role" if role in (None, "") else f"has {json_type(role)} as role"
+            add_problem("bad_role", f"message {number} {what}", f"Use one of {', '.join(roles)}.")
+        elif role not in roles:
+            hint = f"Use one of {', '.join(roles)}."
+            if role in ("system", "developer"):
+                hint = 'Move it to "system" of the body.'
+            add_problem(
+                "bad_role", f"message {number} has the role {quoted(role, 20)}", hint, "warning"
+            )
+        if role == "user":
+            has_user = True
+            has_user_text = has_user_text or has_content([message])
+    if has_any and has_user and not has_user_text:
+        add_problem(
+            "empty_prompt",
+            "the user message is empty",
+            "Add a message, or drop the row.",
+            "warning",
+        )
+
+
+def _check_item(body: dict[str, Any], model: str | None, add_problem: ReportProblem) -> None:
+    """Check the entities or labels of a request to ScaleDown."""
+    try:
+        if model == "extract":
+            entities = body.get("entities")
+            check_entities(entities if isinstance(entities, dict) else {})
+        elif model == "classify":
+            check_labels(_labels(body.get("labels")))
+    except UsageError as error:
+        add_problem("bad_item", error.message, error.hint)
+
+
+def _labels(value: Any) -> tuple[Label, ...]:
+    def text(item: dict[str, Any], name: str) -> str:
+        return item[name] if isinstance(item.get(name), str) else ""
+
+    items = [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return tuple(Label(name=text(item, "name"), rubric=text(item, "rubric")) for item in items)
+
+
+def is_complete_item(body: Any) -> bool:
+    """Whether a typed ScaleDown body has all that its model needs; see ``UniformRows``."""
+    try:
+        if body.model == "classify":
+            check_labels(tuple(body.labels or ()))
+        elif body.model == "extract":
+            check_entities(body.entities or {})
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,503 @@
+"""What a file is, by name: the one recognition that all doors use.
+
+The first rows decide. Shapes of foreign files are those of the providers' batch documentation:
+OpenAI, Azure and Mistral (``custom_id``, ``body``; results ``response``, ``error``), Anthropic
+(``params``; results ``result``), Gemini (``key``, ``request``; results ``key``, ``response``),
+Vertex AI (``request``; results with ``status``), Bedrock (``recordId``, ``modelInput``; results
+``modelOutput``), and OpenAI's fine-tuning formats.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from tui.compose.requests.block_reader import open_bytes
+from tui.compose.requests.prompts import SCALEDOWN_MODELS
+from tui.core.text import BOM, quoted, visible
+
+FileKind = Literal[
+    "requests", "convertible", "foreign", "results", "training", "rows", "document", "packed",
+    "pointer", "other",
+]  # fmt: skip
+"""What can be done with a file.
+
+``requests`` can be checked and submitted. ``convertible`` are requests that ``compose`` writes
+in the common form. ``foreign`` are requests of a provider that no dialect speaks. ``results`` are
+answers of a batch, ``training`` are examples for fine-tuning, ``rows`` are JSON lines of other
+objects, ``document`` is one JSON document, ``packed`` is a compressed file, ``pointer`` stands
+for a file that is not here, ``other`` is none of these.
+"""
+
+_HEAD = 1 << 18
+_SAMPLED = 20
+
+
+class Recognition(NamedTuple):
+    """What a file is.
+
+    Attributes:
+        kind: What can be done with it.
+        what: What it is, such as ``Gemini batch requests (key, request)``.
+        can: What can be done, as a sentence with a command.
+        form: The name of its form, such as ``gemini``; empty if it has none.
+    """
+
+    kind: FileKind
+    what: str
+    can: str = ""
+    form: str = ""
+
+    @property
+    def line(self) -> str:
+        """One line that says what the file is and what can be done."""
+        return f"{self.what}. {self.can}".rstrip(". ") + "."
+
+
+class _Form(NamedTuple):
+    kind: FileKind
+    what: str
+    can: str
+
+
+_AS_TABLE = "`batchdeck compose {file} -t TEMPLATE` makes requests from its columns"
+_CONVERT = "`batchdeck compose {file} -m MODEL -o NEW.jsonl` converts them"
+_RESULTS = (
+    "`batchdeck import-results REQUESTS {file}` opens them with their requests as a job;"
+    f" {_AS_TABLE}"
+)
+_FORMS: dict[str, _Form] = {
+    "openai": _Form("requests", "OpenAI batch requests (custom_id, method, url, body)", ""),
+    "azure": _Form("requests", "Azure OpenAI batch requests (url without /v1)", ""),
+    "anthropic": _Form("requests", "Anthropic batch requests (custom_id, params)", ""),
+    "mistral": _Form(
+        "convertible",
+        "Mistral batch requests (custom_id, body, without method and url)",
+        "`batchdeck compose {file} -o NEW.jsonl` adds method and url",
+    ),
+    "scaledown": _Form(
+        "convertible",
+        "ScaleDown requests (custom_id, model, text)",
+        "`batchdeck compose {file} -o NEW.jsonl` converts them",
+    ),
+    "gemini": _Form(
+        "requests",
+        "Gemini batch requests (key, request)",
+        "An account of Gemini sends them as they are; `batchdeck compose {file} -m MODEL"
+        " -o NEW.jsonl` names a model in each, and makes chat requests of texts",
+    ),
+    "gemini-bodies": _Form(
+        "foreign",
+        "Gemini request bodies (contents) without a key",
+        f"No account here sends this form; {_AS_TABLE}",
+    ),
+    "vertex": _Form(
+        "foreign",
+        "Vertex AI batch requests of Gemini (request)",
+        f"No account here sends this form; {_CONVERT} to chat requests if they are texts only;"
+        f" {_AS_TABLE}",
+    ),
+    "bedrock": _Form(
+        "foreign",
+        "Amazon Bedrock batch requests (recordId, modelInput)",
+        f"No account here sends this form; {_CONVERT} if they are Anthropic's; {_AS_TABLE}",
+    ),
+    "openai-results": _Form(
+        "results", "results of an OpenAI-style batch (custom_id, response, error)", _RESULTS
+    ),
+    "anthropic-results": _Form(
+        "results", "results of an Anthropic batch (custom_id, result)", _RESULTS
+    ),
+    "batchdeck-results": _Form(
+        "results", "result rows as Batchdeck writes them (custom_id, outcome, text)", _AS_TABLE
+    ),
+    "gemini-results": _Form("results", "results of a Gemini batch (key, response)", _RESULTS),
+    "vertex-results": _Form(
+        "results", "results of a Vertex AI batch (request, response, status)", _RESULTS
+    ),
+    "bedrock-results": _Form(
+        "results", "results of an Amazon Bedrock batch (recordId, modelOutput)", _RESULTS
+    ),
+    "chat-training": _Form(
+        "training",
+        "fine-tuning data (messages that end with an answer, no custom_id)",
+        f"It is training data, not a batch; {_AS_TABLE}",
+    ),
+    "completion-training": _Form(
+        "training",
+        "fine-tuning data (prompt, completion)",
+        f"It is training data, not a batch; {_AS_TABLE}",
+    ),
+    "preference-training": _Form(
+        "training",
+        "preference fine-tuning data (input, preferred_output)",
+        f"It is training data, not a batch; {_AS_TABLE}",
+    ),
+    "bodies": _Form(
+        "rows",
+        "request bodies (model, messages) without custom_id, method and url",
+        f"`batchdeck compose {{file}} -o NEW.jsonl` adds them; {_AS_TABLE}",
+    ),
+}
+
+
+def recognize(path: Path) -> Recognition:
+    """Find out what a file is, from its first bytes and rows.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    with open_bytes(path) as file:
+        head = file.read(_HEAD)
+        whole = not file.read(1)
+    name = visible(shlex.quote(str(path)))
+    found = _by_bytes(head, name) or _by_rows(head, name, whole=whole)
+    if found.kind == "requests" and found.form and _is_utf16(head):
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes them in UTF-8"
+        return Recognition("convertible", f"{found.what} in UTF-16", can, found.form)
+    return found
+
+
+def _is_utf16(head: bytes) -> bool:
+    return (
+        head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        or utf16_without_mark(head) is not None
+    )
+
+
+_PACKED = (
+    (b"\x1f\x8b", "gzip", "`gunzip -k {file}` unpacks it; compose reads it as it is"),
+    (b"BZh", "bzip2", "`bunzip2 -k {file}` unpacks it; compose reads it as it is"),
+    (b"\xfd7zXZ\x00", "xz", "`unxz -k {file}` unpacks it; compose reads it as it is"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "`unzstd {file}` unpacks it"),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "`7z x {file}` unpacks it"),
+)
+_PACKED_NAMES = {"gzip": "a gzip file", "bzip2": "a bzip2 file", "xz": "an xz file"}
+_BINARY = (
+    (b"PAR1", "parquet", "a Parquet table", _AS_TABLE),
+    (b"SQLite format 3\x00", "sqlite", "an SQLite database",
+     "`batchdeck compose {file}::TABLE` opens it"),
+    (b"\xd0\xcf\x11\xe0", "spreadsheet", "an old Excel or Office file", _AS_TABLE),
+    (b"%PDF-", "binary", "a PDF document", "Save its text as .txt"),
+    (b"{\\rtf", "binary", "an RTF document", "Save its text as .txt"),
+    (b"ARROW1", "binary", "an Arrow (Feather) table",
+     "Save it as Parquet: `polars.read_ipc(...).write_parquet(...)`"),
+    (b"\x89PNG", "binary", "an image (PNG)", "For images use a table with their paths and --image"),
+    (b"\xff\xd8\xff", "binary", "an image (JPEG)",
+     "For images use a table with their paths and --image"),
+    (b"GIF8", "binary", "an image (GIF)", "For images use a table with their paths and --image"),
+)  # fmt: skip
+_LFS = b"version https://git-lfs.github.com/spec/"
+_OFFICE = ((b"word/", "a Word document"), (b"ppt/", "a PowerPoint file"))
+
+
+def _by_bytes(head: bytes, name: str) -> Recognition | None:
+    """Recognise a file that is not text, or not the text that its name says."""
+    if not head.strip():
+        return Recognition("other", "an empty file", "Use a file with rows")
+    if head.startswith(_LFS):
+        return Recognition(
+            "pointer",
+            "a Git LFS pointer: the file itself is not here",
+            f"`git lfs pull --include {name}` gets it",
+        )
+    for start, form, can in _PACKED:
+        if head.startswith(start):
+            what = _PACKED_NAMES.get(form, f"a {form} file")
+            return Recognition("packed", what, can.format(file=name), form)
+    if head.startswith(b"PK\x03\x04"):
+        return _by_archive(head, name)
+    for start, form, what, can in _BINARY:
+        if head.startswith(start):
+            return Recognition("other", what, can.format(file=name), form)
+    return _by_markup(head, name) or _by_control_characters(head)
+
+
+def _by_archive(head: bytes, name: str) -> Recognition:
+    if b"xl/" in head or b"opendocument.spreadsheet" in head:
+        return Recognition("other", "a spreadsheet", _AS_TABLE.format(file=name), "spreadsheet")
+    for part, what in _OFFICE:
+        if part in head:
+            return Recognition("other", what, "Save its text as .txt", "binary")
+    can = f"`unzip {name}` unpacks it; compose reads it as it is, or {name}::NAME if it has several"
+    return Recognition("packed", "a ZIP archive", f"{can} files", "zip")
+
+
+def _by_markup(head: bytes, name: str) -> Recognition | None:
+    start = decoded_head(head[:4096]).lstrip("\ufeff \t\r\n")[:200].lower()
+    if start.startswith("<?xml") and "excel.sheet" in start:
+        can = "Open it in Excel and save it as .xlsx"
+        return Recognition("other", "an XML spreadsheet of Excel 2003", can, "markup")
+    if start.startswith("<?xml") and "<html" not in start:
+        can = "Perhaps it is an error of the download; get it again, or save its rows as CSV"
+        return Recognition("other", "an XML document", can, "markup")
+    if start.startswith(("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")):
+        can = "Perhaps the download failed; get it again"
+        if b"<tr" in head.lower():
+            can += f"; to read its table, rename {name} to .html"
+        return Recognition("other", "a web page (HTML)", can, "web-page")
+    return None
+
+
+_CONTROL = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b\x01\x1e\x1f"})
+_MOST_CONTROL = 0.05
+_LEAST_CONTROL = 16
+
+
+def _by_control_characters(head: bytes) -> Recognition | None:
+    """Recognise what is no text by its control characters."""
+    text = head.rstrip(b"\x00") or head
+    if head[257:262] == b"ustar":
+        can = "`tar xf` unpacks it"
+        return Recognition("packed", "a tar archive", can, "tar")
+    if utf16_without_mark(head):
+        return None
+    controls = len(text) - len(text.translate(None, _CONTROL))
+    if 0 not in text or controls < _LEAST_CONTROL or controls <= _MOST_CONTROL * len(text):
+        return None
+    can = "Save its rows as CSV, JSON lines, Excel or Parquet"
+    return Recognition("other", "a binary file, not text", can, "binary")
+
+
+def _by_rows(head: bytes, name: str, *, whole: bool) -> Recognition:
+    text = decoded_head(head)
+    start = text.lstrip()[:1]
+    if start == "[":
+        rows = _array_head(text, text.index("[") + 1)
+        return _in_array(rows, name)
+    if start != "{":
+        return Recognition("other", "a table or text", _AS_TABLE.format(file=name))
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not whole and len(lines) > 1:
+        lines.pop()
+    rows = [row for row in map(_parsed, lines[:_SAMPLED]) if row is not None]
+    if not rows:
+        if is_json_text(text) or (len(lines) > 1 and lines[0].strip() == "{"):
+            return _in_document(text, name)
+        if _array_head(text, 0):
+            return _in_several(text, name)
+        return Recognition("requests", "JSON lines with faults")
+    if len(lines) == 1 and whole and not form_of(rows):
+        found = _in_document(text, name)
+        if found.form:
+            return found
+    return by_form(form_of(rows), rows, name)
+
+
+_PARTS = frozenset({"custom_id", "body", "params", "url", "method"})
+"""The fields of a request; rows that have one of them are judged as requests."""
+
+
+def by_form(form: str, rows: Sequence[Mapping[str, Any]], name: str) -> Recognition:
+    """The recognition of rows of a known form, or of other objects."""
+    found = _FORMS.get(form)
+    if found is None and any(_PARTS & row.keys() for row in rows):
+        return Recognition("requests", "requests with faults")
+    if found is None:
+        columns = ", ".join(list(rows[0])[:6]) if rows else ""
+        return Recognition(
+            "rows", f"JSON rows ({columns}) that are not requests", _AS_TABLE.format(file=name)
+        )
+    return Recognition(found.kind, found.what, found.can.format(file=name), form)
+
+
+def is_json_text(text: str) -> bool:
+    """Whether a text is one whole JSON value; NaN counts as one."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def decoded_head(head: bytes) -> str:
+    """The first bytes of a file as text; a few wrong bytes do not matter."""
+    for mark, encoding in (
+        (BOM, "utf-8-sig"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    ):
+        if head.startswith(mark):
+            return head.decode(encoding, "replace")
+    return head.decode(utf16_without_mark(head) or "utf-8", "replace")
+
+
+def utf16_without_mark(head: bytes) -> str | None:
+    """Detect UTF-16 without a byte order mark: text has no zero bytes in any other encoding."""
+    if b"\x00" not in head or len(head) < 4:
+        return None
+    head = head[: len(head) // 2 * 2]
+    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
+        # Line ends, digits and delimiters are ASCII in every language.
+        if zeros.count(0) * 20 < len(zeros):
+            continue
+        decoder = codecs.getincrementaldecoder(encoding)("strict")
+        try:
+            text = decoder.decode(head)
+        except UnicodeDecodeError:
+            continue
+        if "\n" not in text and b"\n" in head:
+            continue
+        if not any(char < " " and char not in "\t\r\n\f\v" for char in text) and not any(
+            "\ue000" <= char <= "\uf8ff" or char in "\ufffe\uffff" for char in text
+        ):
+            return encoding
+    return None
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _array_head(text: str, position: int) -> list[dict[str, Any]]:
+    """The first objects from a position, as in an array or one after the other."""
+    rows: list[dict[str, Any]] = []
+    decode = json.JSONDecoder().raw_decode
+    while len(rows) < _SAMPLED:
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        try:
+            value, position = decode(text, position)
+        except (ValueError, RecursionError):
+            break
+        if isinstance(value, dict):
+            rows.append(value)
+    return rows
+
+
+def _in_array(rows: list[dict[str, Any]], name: str) -> Recognition:
+    form = form_of(rows) if rows else ""
+    inner = _FORMS.get(form)
+    of = f"{inner.what}" if inner else "rows"
+    if inner and inner.kind in ("requests", "convertible"):
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
+        return Recognition("convertible", f"a JSON array of {of}", can, form)
+    return Recognition(
+        "document", f"a JSON array of {of}", (inner.can if inner else _AS_TABLE).format(file=name),
+        form,
+    )  # fmt: skip
+
+
+def _in_document(text: str, name: str) -> Recognition:
+    """Recognise one JSON object on several lines, or one that holds its rows under a key."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return _in_several(text, name)
+    keys = lists_in(value) if isinstance(value, dict) else []
+    if isinstance(value, dict) and "schema" in value:
+        # As pandas writes a table: its columns are described beside its rows.
+        keys = [each for each in keys if each[0] == "data"] or keys
+    if not keys:
+        return Recognition("document", "one JSON object, not rows", "Write one row per line")
+    key, rows = keys[0]
+    form = form_of(rows[:_SAMPLED])
+    inner = _FORMS.get(form)
+    count = f"{len(rows):,} {'object' if len(rows) == 1 else 'objects'}"
+    what = f"one JSON object; a list of {count} is at {quoted(key)}"
+    if inner and inner.kind in ("requests", "convertible"):
+        can = f"`batchdeck compose {name}::{key} -o NEW.jsonl` writes one request per line"
+        return Recognition("convertible", f"{what}: {inner.what}", can, form)
+    can = f"`batchdeck compose {name}::{key} -t TEMPLATE` makes requests from its columns"
+    return Recognition("document", what, can, form or "document")
+
+
+def _in_several(text: str, name: str) -> Recognition:
+    """Recognise objects that follow each other, each over several lines."""
+    rows = _array_head(text, 0)
+    if not rows:
+        return Recognition(
+            "document",
+            "one JSON object over several lines",
+            f"Write one request per line, or name its rows: {name}::KEY",
+        )
+    inner = _FORMS.get(form_of(rows))
+    what = f"{inner.what if inner else 'JSON objects'}, not one per line"
+    if inner and inner.kind in ("requests", "convertible"):
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
+        return Recognition("convertible", what, can, form_of(rows))
+    can = (inner.can if inner else _AS_TABLE).format(file=name)
+    return Recognition("document", what, can, form_of(rows))
+
+
+def lists_in(value: Mapping[str, Any], depth: int = 3) -> list[tuple[str, list[Any]]]:
+    """The lists of objects inside an object, each with its dotted path; the longest first."""
+    found: list[tuple[str, list[Any]]] = []
+    for name, inner in value.items():
+        if isinstance(inner, list) and any(isinstance(each, dict) for each in inner):
+            found.append((name, inner))
+        elif isinstance(inner, dict) and depth > 1:
+            found += [(f"{name}.{path}", rows) for path, rows in lists_in(inner, depth - 1)]
+    return sorted(found, key=lambda each: -len(each[1]))
+
+
+def form_of(rows: Sequence[Any]) -> str:
+    """The name of the form that all rows have; empty if they have none in common."""
+    forms = {_form_of_row(row) for row in rows if isinstance(row, dict)}
+    if len(forms) == 2 and forms <= {"openai", "azure"}:
+        return "openai"
+    if len(forms) == 2 and "gemini-results" in forms:
+        forms.discard("")
+    return forms.pop() if len(forms) == 1 else ""
+
+
+def _form_of_row(row: Mapping[str, Any]) -> str:
+    """The form of one row; empty for an object of another kind."""
+    has = row.__contains__
+    if has("recordId") and (has("modelInput") or has("modelOutput")):
+        return "bedrock-results" if has("modelOutput") or has("error") else "bedrock"
+    if has("custom_id"):
+        return _form_with_custom_id(row)
+    request = row.get("request")
+    if isinstance(request, dict) and ("contents" in request or "content" in request):
+        if has("response") or has("status"):
+            return "vertex-results"
+        return "gemini" if has("key") else "vertex"
+    if has("key") and (isinstance(row.get("response"), dict) or isinstance(row.get("error"), dict)):
+        return "gemini-results"
+    return _form_of_body(row)
+
+
+def _form_with_custom_id(row: Mapping[str, Any]) -> str:
+    if "outcome" in row and "attempt" in row:
+        return "batchdeck-results"
+    if isinstance(row.get("result"), dict) and "type" in row["result"]:
+        return "anthropic-results"
+    if "body" not in row and ("response" in row or "error" in row):
+        return "openai-results"
+    if isinstance(row.get("params"), dict) and not isinstance(row.get("body"), dict):
+        return "anthropic"
+    if isinstance(row.get("body"), dict):
+        if "url" not in row and "method" not in row:
+            return "mistral"
+        url = row.get("url")
+        short = isinstance(url, str) and url.startswith(("/chat/completions", "/embeddings"))
+        return "azure" if short else "openai"
+    if row.get("model") in SCALEDOWN_MODELS and isinstance(row.get("text"), str):
+        return "scaledown"
+    return ""
+
+
+def _form_of_body(row: Mapping[str, Any]) -> str:
+    if "contents" in row and isinstance(row["contents"], list):
+        return "gemini-bodies"
+    if "preferred_output" in row and "input" in row:
+        return "preference-training"
+    if set(row) == {"prompt", "completion"}:
+        return "completion-training"
+    messages = row.get("messages")
+    if isinstance(messages, list) and messages:
+        last = messages[-1]
+        if isinstance(last, dict) and last.get("role") == "assistant":
+            return "chat-training"
+        if isinstance(row.get("model"), str):
+            return "bodies"
+    return ""

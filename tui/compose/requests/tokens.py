@@ -1,0 +1,206 @@
+"""Estimate the tokens of texts: a usual number, and bounds that hold for the model's tokenizer.
+
+Letters are counted by script. The weights are tokens per character, measured with OpenAI's
+``o200k_base`` and ``cl100k_base`` on prose, tables, code and identifiers; models with another or
+an unknown tokenizer get the wider bounds of both, with a margin.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+Family = Literal["o200k", "cl100k", "other"]
+
+_O200K = re.compile(r"(ft:)?(gpt-4o|gpt-4\.|gpt-5|gpt-oss|chatgpt-4o|o[134])(?!\d)")
+_CL100K = re.compile(r"(ft:)?(gpt-4(-|$)|gpt-3\.5|gpt-35|text-embedding-(3|ada-002))")
+
+
+@lru_cache(1024)
+def family_of(model: str) -> Family:
+    """The tokenizer family of a model, by its name (source: ``tiktoken/model.py``)."""
+    name = model.rpartition("/")[2]
+    if _O200K.match(name):
+        return "o200k"
+    return "cl100k" if _CL100K.match(name) else "other"
+
+
+class Tokens(NamedTuple):
+    """A number of tokens: the usual one, and its bounds."""
+
+    usual: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+    def plus(self, other: Tokens) -> Tokens:
+        """The sum of both."""
+        return Tokens(self.usual + other.usual, self.low + other.low, self.high + other.high)
+
+    def times(self, factor: float) -> Tokens:
+        """Each multiplied by a factor."""
+        return Tokens(self.usual * factor, self.low * factor, self.high * factor)
+
+
+NO_TOKENS = Tokens()
+
+_LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))
+_DIGITS = b"0123456789"
+_SPACES = b" \t\r\n\x0b\x0c"
+_SPACED = 0.04
+"""Spaces mostly belong to the token of the word that follows."""
+
+_ASCII_WEIGHTS: dict[str, tuple[float, float]] = {
+    "letter": (0.21, 0.295),
+    "digit": (0.55, 1.0),
+    "mark": (0.52, 0.95),
+    "space": (0.0, _SPACED),
+}
+"""The bounds for ASCII, which all tokenizers treat much alike."""
+
+Script = Literal[
+    "latin", "cyrillic", "greek", "semitic", "cjk", "hangul", "indic", "ethiopic", "symbol",
+    "joiner",
+]  # fmt: skip
+_WEIGHTS: dict[Family, dict[Script, tuple[float, float, float]]] = {
+    "o200k": {
+        "latin": (0.8, 0.5, 1.6),
+        "cyrillic": (0.3, 0.23, 0.4),
+        "greek": (0.45, 0.35, 0.6),
+        "semitic": (0.42, 0.33, 0.6),
+        "cjk": (0.75, 0.6, 0.95),
+        "hangul": (0.75, 0.6, 0.95),
+        "indic": (0.42, 0.32, 0.65),
+        "ethiopic": (2.4, 1.5, 3.3),
+        "symbol": (1.3, 0.8, 2.5),
+        "joiner": (0.5, 0.0, 1.0),
+    },
+    "cl100k": {
+        "latin": (1.2, 0.7, 2.0),
+        "cyrillic": (0.52, 0.42, 0.7),
+        "greek": (1.0, 0.8, 1.2),
+        "semitic": (0.95, 0.72, 1.25),
+        "cjk": (1.1, 0.9, 1.4),
+        "hangul": (1.35, 1.0, 1.6),
+        "indic": (1.2, 1.0, 2.1),
+        "ethiopic": (3.0, 2.0, 4.0),
+        "symbol": (2.0, 1.0, 3.0),
+        "joiner": (0.8, 0.0, 2.0),
+    },
+    "other": {
+        "latin": (1.0, 0.5, 2.6),
+        "cyrillic": (0.4, 0.24, 0.7),
+        "greek": (0.8, 0.38, 1.35),
+        "semitic": (0.75, 0.33, 1.35),
+        "cjk": (0.95, 0.6, 1.45),
+        "hangul": (1.1, 0.62, 1.6),
+        "indic": (0.9, 0.35, 2.9),
+        "ethiopic": (2.0, 1.0, 4.4),
+        "symbol": (1.6, 0.8, 3.0),
+        "joiner": (0.7, 0.0, 2.0),
+    },
+}
+"""Tokens per character beyond ASCII: usual, low and high, by tokenizer family."""
+
+_NAMED: tuple[tuple[str, Script], ...] = (
+    ("LATIN", "latin"),
+    ("CYRILLIC", "cyrillic"),
+    ("GREEK", "greek"),
+    ("ARABIC", "semitic"),
+    ("HEBREW", "semitic"),
+    ("CJK", "cjk"),
+    ("HIRAGANA", "cjk"),
+    ("KATAKANA", "cjk"),
+    ("IDEOGRAPHIC", "cjk"),
+    ("FULLWIDTH", "cjk"),
+    ("HANGUL", "hangul"),
+    ("ETHIOPIC", "ethiopic"),
+    ("ZERO WIDTH", "joiner"),
+    ("VARIATION SELECTOR", "joiner"),
+)
+
+
+@lru_cache(8192)
+def _script(character: str) -> Script:
+    name = unicodedata.name(character, "")
+    for start, script in _NAMED:
+        if name.startswith(start):
+            return script
+    # Letters and vowel signs of the scripts of India, South-East Asia, Ethiopia and others.
+    return "indic" if unicodedata.category(character)[0] in "LMN" else "symbol"
+
+
+def tokens_of_texts(texts: Iterable[str], family: Family) -> Tokens:
+    """Estimate the tokens of some texts."""
+    joined = "".join(texts)
+    if joined.isascii():
+        return _ascii_tokens(joined.encode(), family)
+    head = joined.encode("ascii", "ignore")
+    found = _ascii_tokens(head, family)
+    usual, low, high = found
+    weights = _WEIGHTS[family]
+    for character, times in Counter(joined).items():
+        if character > "\x7f":
+            each = weights[_script(character)]
+            usual += each[0] * times
+            low += each[1] * times
+            high += each[2] * times
+    return Tokens(usual, low, high)
+
+
+def _ascii_tokens(text: bytes, family: Family) -> Tokens:
+    size = len(text)
+    if not size:
+        return NO_TOKENS
+    spaces = size - len(text.translate(None, _SPACES))
+    letters = size - len(text.translate(None, _LETTERS))
+    digits = size - len(text.translate(None, _DIGITS))
+    low, high = _rarity(text, letters, spaces, family)
+    counts = (letters, digits, size - spaces - letters - digits, spaces)
+    for count, (least, most) in zip(counts, _ASCII_WEIGHTS.values(), strict=True):
+        low += least * count
+        high += most * count
+    usual = size / 4
+    # A text of a few characters has at least one token.
+    return Tokens(usual, min(low, usual), max(high, usual, 1.0))
+
+
+_CAPITALS = bytes(range(65, 91))
+_ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" for ", b" with ")
+_LEAST_LETTERS = 40
+
+
+def _rarity(text: bytes, letters: int, spaces: int, family: Family) -> tuple[float, float]:
+    """The tokens that letters have beyond those of English prose, at least and at most.
+
+    Codes and identifiers have few words; languages without accents need more tokens than English,
+    but for the newest tokenizer.
+    """
+    if letters < _LEAST_LETTERS:
+        return 0.0, 0.0
+    least = most = 0.0
+    if spaces * 12 < letters:
+        least, most = 0.14, 0.28
+    elif family != "o200k" and not any(word in text for word in _ENGLISH):
+        most = 0.14
+    if (len(text) - len(text.translate(None, _CAPITALS))) * 8 > letters:
+        least, most = least + 0.03, most + 0.15
+    return least * letters, most * letters
+
+
+def tokens_of_json(size: float) -> Tokens:
+    """Estimate the tokens of a JSON value of so many bytes, such as tools or a schema.
+
+    Providers rewrite them in a form of their own, which may be shorter or longer.
+    """
+    return Tokens(size / 4, size / 10, size / 2)
+
+
+MESSAGE_TOKENS = Tokens(0.0, 3.0, 5.0)
+"""What a message has besides its text: role and marks; 3 or 4 in OpenAI's cookbook."""
+
+REQUEST_TOKENS = Tokens(0.0, 2.0, 5.0)
+"""What a request has besides its messages; reasoning models and tools add a few."""

@@ -1,0 +1,103 @@
+"""Tables that JSON holds otherwise than as a list of objects: by column, by index, as lists.
+
+``DataFrame.to_json`` of pandas writes them by its ``orient``: ``columns``, ``split``, ``table``,
+``values``; data sets are written as a list per column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from tui.compose.sources.header import column_names, detect_header
+
+_SAMPLED = 500
+
+
+class Layout(NamedTuple):
+    """The rows of a table, and how it was laid out."""
+
+    rows: list[Any]
+    note: str
+
+
+def table_in(value: Mapping[str, Any]) -> Layout | None:
+    """The table that a JSON object is as a whole; ``None`` if it is not one."""
+    columns, data = value.get("columns"), value.get("data")
+    if isinstance(columns, list) and isinstance(data, list) and columns and data:
+        names = column_names([_name(column) for column in columns])
+        if all(isinstance(row, list) and len(row) == len(names) for row in data):
+            rows = [dict(zip(names, row, strict=True)) for row in data]
+            return Layout(rows, "columns and data (pandas' split)")
+    schema = value.get("schema")
+    if isinstance(schema, dict) and "fields" in schema and isinstance(data, list):
+        return Layout(data, "schema and data (pandas' table)")
+    cells = list(value.values())
+    if _are_columns(cells):
+        names = list(value)
+        rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+        return Layout(rows, "a list per column")
+    if _are_indexed(cells):
+        return Layout(
+            [{name: inner[key] for name, inner in value.items()} for key in cells[0]],
+            "an object per column, its cells by row number (pandas)",
+        )
+    return None
+
+
+def _name(column: Any) -> str:
+    return "_".join(map(str, column)) if isinstance(column, list) else str(column)
+
+
+def _are_columns(cells: list[Any]) -> bool:
+    """Whether all values are lists of the same length, and not of objects."""
+    if not cells or not all(isinstance(each, list) and each for each in cells):
+        return False
+    if len(cells) == 1 and len(cells[0]) < 2:
+        return False
+    plain = not any(isinstance(each, dict) for column in cells for each in column)
+    return plain and len({*map(len, cells)}) == 1
+
+
+def _are_indexed(cells: list[Any]) -> bool:
+    """Whether all values are objects with the same keys, which are row numbers."""
+    if not cells or not all(isinstance(each, dict) and each for each in cells):
+        return False
+    keys = list(cells[0])
+    return all(key.isdecimal() for key in keys) and all(list(each) == keys for each in cells)
+
+
+def rows_of_lists(
+    values: Callable[[], Iterator[Any]], told: list[str], header: bool | None = None
+) -> Callable[[], Iterator[Any]]:
+    """Make objects of rows that are lists; other values are passed on as they are.
+
+    Args:
+        values: Starts a pass over the values.
+        told: Gets what is to be said of the header, if the rows are lists.
+        header: Whether the first list has the column names; detected if ``None``.
+    """
+    sample = list(islice((each for each in values() if each is not None), _SAMPLED))
+    if not sample or not all(isinstance(each, list) for each in sample) or len(sample) < 2:
+        return values
+    width = max(map(len, sample))
+    texts = [["" if cell is None else str(cell) for cell in row] for row in sample]
+    first = texts[0] + [""] * (width - len(texts[0]))
+    doubt = ""
+    if header is None:
+        header, doubt = detect_header(first, texts[1:])
+        header = header and all(isinstance(cell, str) for cell in sample[0])
+    told.append("rows are lists; " + (doubt or ("header row" if header else "no header")))
+    names = column_names(first) if header else [f"column_{n}" for n in range(1, width + 1)]
+
+    def rows() -> Iterator[Any]:
+        for row in islice(values(), int(header), None):
+            if not isinstance(row, list):
+                yield row
+                continue
+            more = (f"column_{n}" for n in range(len(names) + 1, len(row) + 1))
+            cells = row + [None] * (len(names) - len(row))
+            yield dict(zip(chain(names, more), cells, strict=True))
+
+    return rows

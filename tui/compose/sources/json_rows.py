@@ -1,0 +1,327 @@
+"""Rows from JSON: an object per line, an array of objects, or rows inside one document."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tui.compose.requests.block_reader import open_bytes
+from tui.compose.requests.recognition import lists_in
+from tui.compose.sources.base import Row, Source, as_row, object_source
+from tui.compose.sources.encoding import TextFile, detect_encoding
+from tui.compose.sources.json_layouts import rows_of_lists, table_in
+from tui.core.formatting import counted
+from tui.core.json_path import find
+from tui.core.text import BOM, quoted, split_lines
+from tui.errors import InputError, PartNeededError
+
+_SAMPLED = 100
+_CHUNK = 1 << 16
+_MAX_DOCUMENT = 256 << 20
+"""A document of this many bytes is the largest that is read as a whole."""
+
+_decode = msgspec.json.Decoder().decode
+
+
+def _constant(name: str) -> str:
+    """``NaN`` and ``Infinity``, which Python's json writes, are kept as words."""
+    return name
+
+
+_tolerant = json.JSONDecoder(parse_constant=_constant)
+
+
+def open_lines(path: Path, header: bool | None = None) -> Source:
+    """Open a file with one JSON value per line: objects, or strings for the column ``text``.
+
+    Lists are rows of a table; ``header`` says whether the first has the column names. Lines with
+    ``null`` are skipped and counted. A file that is not UTF-8 is decoded as detected.
+
+    Raises:
+        InputError: The file cannot be read, or its first rows are other values.
+    """
+    text = detect_encoding(path)
+    if text.encoding in ("utf-8", "utf-8-sig") and text.errors == "strict":
+        source = _source(path, lambda: _lines(path), text, header)
+    else:
+        source = _source(path, lambda: _text_lines(path, text), text, header)
+    return source
+
+
+def open_array(path: Path, header: bool | None = None) -> Source:
+    """Open a JSON array of objects or strings; it is never held in memory as a whole.
+
+    Raises:
+        InputError: The file cannot be read, or does not start with an array.
+    """
+    text = detect_encoding(path)
+    if _has_a_list_per_line(path, text):
+        return open_lines(path, header)
+    return _source(path, lambda: _elements(path, text), text, header)
+
+
+def _has_a_list_per_line(path: Path, text: TextFile) -> bool:
+    with text.open(path) as file:
+        lines = [line for line in islice(file, 3) if line.strip()]
+    try:
+        values = [_tolerant.decode(line.strip()) for line in lines[:2]]
+    except (ValueError, RecursionError):
+        return False
+    return len(values) == 2 and all(isinstance(value, list) for value in values)
+
+
+def open_document(path: Path, key: str = "") -> Source:
+    """Open one JSON object whose rows are under a key, such as ``{"data": [...]}``.
+
+    Rows that are named by an id (``{"a": {...}, "b": {...}}``) have it in the column ``key``.
+
+    Args:
+        path: The file.
+        key: The dotted path of the rows; the only list of objects if empty.
+
+    Raises:
+        InputError: The file is not a JSON object, or it is not clear which list has the rows.
+    """
+    text = detect_encoding(path)
+    if path.stat().st_size > _MAX_DOCUMENT:
+        raise InputError(
+            f"{quoted(path.name)} is one JSON object of more than {_MAX_DOCUMENT >> 20} MB",
+            "Write its rows one per line (.jsonl).",
+            path=path,
+        )
+    with text.open(path) as file:
+        content = file.read()
+    try:
+        value = _tolerant.decode(content)
+    except (ValueError, RecursionError) as error:
+        values = _several(content, commas=True)
+        if values is not None and not key:
+            return _source(path, lambda: iter(values), text)
+        raise _not_document(path, error) from None
+    rows, note = _rows_in(path, value, key)
+    source = _source(path, lambda: iter(rows), text)
+    return replace(source, name=f"{path}::{key}" if key else str(path), notes=(note, *source.notes))
+
+
+def _rows_in(path: Path, value: Any, key: str) -> tuple[list[Any], str]:
+    """The rows inside a document, and where they were found."""
+    name = quoted(path.name)
+    lists = lists_in(value) if isinstance(value, dict) else []
+    named = ", ".join(f"{quoted(at)} ({len(rows):,})" for at, rows in lists[:8])
+    if key:
+        found = find(value, key)
+        if len(found) == 1 and isinstance(found[0], list):
+            return found[0], f"the rows at {quoted(key)}"
+        if len(found) == 1 and isinstance(found[0], dict):
+            layout = table_in(found[0])
+            if layout is not None:
+                return layout.rows, f"the rows at {quoted(key)}, {layout.note}"
+            return _by_id(found[0]), f"the rows at {quoted(key)}, by id"
+        raise InputError(
+            f"{name} has no list at {quoted(key)}",
+            f"Its lists: {named}." if named else "It has no list of objects.",
+            path=path,
+        )
+    if isinstance(value, dict):
+        layout = table_in(value)
+        if layout is not None:
+            return layout.rows, layout.note
+        inner = list(value.values())
+        if len(inner) > 1 and all(isinstance(each, dict) for each in inner):
+            return _by_id(value), "rows by id, in the column 'key'"
+        if len(lists) == 1:
+            return lists[0][1], f"the rows at {quoted(lists[0][0])}"
+        if not lists:
+            return [value], "one JSON object is one row"
+        raise PartNeededError(
+            f"{name} is one JSON object, not rows; lists of objects are at {named}",
+            [at for at, _ in lists],
+            path=path,
+        )
+    raise InputError(
+        f"{name} is one JSON value, not rows", "Use an array of objects, or one per line.",
+        path=path,
+    )  # fmt: skip
+
+
+def _by_id(value: dict[str, Any]) -> list[Any]:
+    return [
+        {"key": name, **inner} if isinstance(inner, dict) else {"key": name, "value": inner}
+        for name, inner in value.items()
+    ]
+
+
+_SPACE = re.compile(r"\s*(?=\S)")
+_SPACE_OR_COMMA = re.compile(r"\s*,?\s*(?=\S)")
+
+
+def _several(content: str, *, commas: bool = False) -> list[Any] | None:
+    """JSON values that follow each other; ``None`` if it is something else."""
+    values: list[Any] = []
+    position = 0
+    while match := (_SPACE_OR_COMMA if commas and values else _SPACE).match(content, position):
+        try:
+            value, position = _tolerant.raw_decode(content, match.end())
+        except (ValueError, RecursionError):
+            return None
+        values.append(value)
+        if commas and content[position:].strip() == ",":
+            break
+    return values
+
+
+def _not_document(path: Path, error: Exception) -> InputError:
+    line = getattr(error, "lineno", None)
+    reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return InputError(
+        f"{quoted(path.name)} is neither JSON lines nor one JSON document: {reason}"
+        + (f" (line {line})" if line else ""),
+        "Write one JSON object per line, or an array of objects.",
+        path=path,
+        line=line,
+    )
+
+
+def _source(
+    path: Path,
+    values: Callable[[], Iterator[Any]],
+    text: TextFile,
+    header: bool | None = None,
+) -> Source:
+    skipped = 0
+    told: list[str] = []
+    values = rows_of_lists(values, told, header)
+
+    def rows() -> Iterator[Row]:
+        nonlocal skipped
+        skipped = 0
+        for number, value in enumerate(values(), 1):
+            if value is None:
+                skipped += 1
+                continue
+            yield as_row(value, number, path)
+
+    source = object_source(path, rows, sampled=_SAMPLED, hint="Use a file with rows.")
+    return replace(
+        source,
+        doubts=(*text.doubts, *told),
+        late_doubts=lambda: (f"{counted(skipped, 'null row')} skipped",) if skipped else (),
+    )
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    with open_bytes(path) as file:
+        for number, (_, line) in enumerate(split_lines(file), 1):
+            line = line.removeprefix(BOM)
+            if not line.strip():
+                continue
+            try:
+                yield _decode(line)
+            except (ValueError, RecursionError) as error:
+                yield from _second_try(line.decode("utf-8", "replace"), number, path, error)
+
+
+def _text_lines(path: Path, text: TextFile) -> Iterator[Any]:
+    with text.open(path, newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            line = line.removeprefix("\ufeff")
+            if line.strip():
+                try:
+                    yield _decode(line)
+                except (ValueError, RecursionError) as error:
+                    yield from _second_try(line, number, path, error)
+
+
+def _second_try(line: str, number: int, path: Path, error: Exception) -> list[Any]:
+    """A line that msgspec refuses, read as Python's json does: NaN, huge numbers.
+
+    Several objects on a line are several rows; a comma between or after them is no fault.
+    """
+    values = _several(line.strip(), commas=True)
+    if values and (len(values) == 1 or all(isinstance(each, dict) for each in values)):
+        return values
+    hint = "Write one JSON object per line."
+    if line.lstrip().startswith(("{'", "['")):
+        hint = "These are Python's quotation marks; write the rows with json.dumps."
+    raise InputError(
+        f"line {number} of {quoted(path.name)} is not JSON: {error}", hint, path=path, line=number
+    ) from None
+
+
+def _elements(path: Path, text: TextFile) -> Iterator[Any]:
+    """Decode the elements of the array one by one from a window of the text."""
+    decode = _tolerant.raw_decode
+    with text.open(path) as file:
+        window = file.read(_CHUNK).lstrip()
+        if not window.startswith("["):
+            raise _not_array(path, "does not start with [")
+        position = 1
+        number = 0
+        while True:
+            position, window = _skip(window, position, file)
+            if window[position : position + 1] != "]":
+                number += 1
+                value, position, window = _element(window, position, file, decode, number, path)
+                yield value
+                position, window = _skip(window, position, file)
+            following = window[position : position + 1]
+            if following == "]":
+                break
+            if following != ",":
+                raise _not_array(path, f"has no comma after element {number}")
+            position += 1
+        position, window = _skip(window, position + 1, file)
+        if window:
+            raise _not_array(path, f"goes on after its array of {counted(number, 'element')}")
+
+
+def _skip(window: str, position: int, file: Any) -> tuple[int, str]:
+    """Skip white space, reading more text at the end of the window."""
+    while True:
+        while position < len(window) and window[position] in " \t\r\n":
+            position += 1
+        if position < len(window):
+            return position, window
+        window, position = file.read(_CHUNK), 0
+        if not window:
+            return 0, ""
+
+
+def _element(
+    window: str, position: int, file: Any, decode: Any, number: int, path: Path
+) -> tuple[Any, int, str]:
+    size = _CHUNK
+    while True:
+        try:
+            value, end = decode(window, position)
+            # A number may continue after the window.
+            if end < len(window):
+                return value, end, window
+        except RecursionError:
+            raise _not_array(path, f"has an element {number} that is nested too deeply") from None
+        except ValueError as error:
+            problem: ValueError | None = error
+        else:
+            problem = None
+        more = file.read(size)
+        if not more:
+            reason = f"is truncated or invalid at element {number}"
+            raise _not_array(path, f"{reason}: {problem.args[0]}" if problem else reason)
+        window = window[position:] + more
+        position = 0
+        size *= 2
+
+
+def _not_array(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"{quoted(path.name)} {reason}",
+        "Use a JSON array of objects, or one object per line in a .jsonl file.",
+        path=path,
+    )

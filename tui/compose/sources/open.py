@@ -1,0 +1,388 @@
+"""Open a source from its specification: a path, a pattern, a query or ``-``."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import lzma
+import shutil
+import sys
+import tempfile
+import weakref
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from tui.compose.requests.block_reader import open_bytes
+from tui.compose.requests.recognition import (
+    Recognition,
+    decoded_head,
+    is_json_text,
+    recognize,
+)
+from tui.compose.sources.base import Source
+from tui.compose.sources.delimited import open_table
+from tui.compose.sources.json_rows import open_array, open_document, open_lines
+from tui.compose.sources.parquet import open_parquet
+from tui.compose.sources.python_file import open_builder
+from tui.compose.sources.spreadsheets.excel import open_excel
+from tui.compose.sources.spreadsheets.page import open_page
+from tui.compose.sources.sqlite import open_query
+from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, Quoting, detect_delimiter
+from tui.compose.sources.text import TextUnit, open_files, open_text
+from tui.core.text import quoted
+from tui.errors import InputError, PartNeededError
+from tui.paths import is_folder, path_exists, split_part
+
+_BY_EXTENSION = {
+    ".csv": "table",
+    ".tsv": "table",
+    ".tab": "table",
+    ".jsonl": "lines",
+    ".ndjson": "lines",
+    ".json": "array",
+    ".txt": "text",
+    ".md": "text",
+    ".text": "text",
+    ".sqlite": "database",
+    ".sqlite3": "database",
+    ".db": "database",
+    ".py": "builder",
+    ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xls": "excel",
+    ".xlsb": "excel",
+    ".xlsm": "excel",
+    ".ods": "excel",
+    ".html": "page",
+    ".htm": "page",
+}
+_BY_FORM = {"parquet": "parquet", "sqlite": "database", "spreadsheet": "excel"}
+"""Files that are recognised by their first bytes, whatever their names end with."""
+
+_UNITS: dict[str, TextUnit] = {
+    "": "lines",
+    "lines": "lines",
+    "paragraphs": "paragraphs",
+    "whole": "whole",
+}
+
+
+def runs_code(spec: str) -> bool:
+    """Whether opening ``spec`` runs a Python file, so that the user must be asked first."""
+    path = Path(split_part(spec)[0])
+    return _BY_EXTENSION.get(path.suffix.lower()) == "builder" and not is_folder(path)
+
+
+def open_source(
+    spec: str,
+    *,
+    trusted: bool = False,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    quoting: Quoting | None = None,
+    long_rows: LongRows | None = None,
+    stdin: BinaryIO | None = None,
+) -> Source:
+    """Open a source; the file extension, or else the content, decides what it is.
+
+    =============================  ==================================================
+    ``products.csv``, ``.tsv``     a table; see ``open_table`` for the options
+    ``rows.jsonl``, ``rows.json``  JSON objects, or ready-made requests; ``rows.json::data``
+    ``notes.txt``                  a document per line; ``notes.txt::paragraphs``,
+                                   ``notes.txt::whole``
+    ``folder``, ``docs/*.md``      a document per file
+    ``shop.db::products``          an SQLite table; ``shop.db::SELECT …``
+    ``builder.py``                 a Python program, only if trusted
+    ``x.parquet``, ``x.xlsx``      needs the extra ``tables``; ``x.xlsx::Sheet``
+    ``-``                          standard input, detected by its content
+    =============================  ==================================================
+
+    Args:
+        spec: What to open.
+        trusted: Whether a Python file may be run.
+        delimiter: The delimiter of a table; detected if ``None``.
+        encoding: The encoding of a table or text; detected if ``None``.
+        header: Whether the first row of a table is a header; detected if ``None``.
+        quoting: How the quotation marks of a table are read; detected if ``None``.
+        long_rows: What becomes of rows of a table with too many cells; refused by default.
+        stdin: The stream for ``-``; ``sys.stdin`` by default.
+
+    Raises:
+        InputError: The source cannot be opened.
+    """
+    options = TableOptions(delimiter, encoding, header, quoting, long_rows)
+    if spec == "-":
+        return _open_stdin(stdin or sys.stdin.buffer, options)
+    location, part = split_part(spec)
+    path = Path(location)
+    if is_folder(path) or (not path_exists(path) and glob.has_magic(location)):
+        return open_files(location)
+    named = _BY_EXTENSION.get(path.suffix.lower(), "")
+    if named == "builder":
+        return open_builder(path, trusted=trusted)
+    found = recognize(path)
+    if found.kind == "packed" and found.form in _UNPACKERS:
+        return _open_packed(path, found.form, part.strip(), options)
+    if found.kind in ("pointer", "packed") or found.form in ("binary", "markup"):
+        raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
+    if found.form == "web-page":
+        return _open_page(path, found, options)
+    kind = _BY_FORM.get(found.form) or _text_kind(path, named, options)
+    source = _open_kind(kind, path, part.strip(), options)
+    if named and kind != named and {kind, named} != {"lines", "array"}:
+        doubt = f"it is {_SAID[kind]}, whatever its name ends with"
+        source = replace(source, doubts=(*source.doubts, doubt))
+    return source
+
+
+_SAID = {
+    "table": "a table of text", "lines": "JSON", "array": "JSON", "text": "text",
+    "parquet": "a Parquet table", "database": "an SQLite database", "excel": "a spreadsheet",
+}  # fmt: skip
+
+
+class TableOptions(NamedTuple):
+    """How to read a table; ``None`` is detected."""
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    quoting: Quoting | None = None
+    long_rows: LongRows | None = None
+
+
+def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Source:
+    if kind == "table":
+        return open_table(path, **options._asdict())
+    if kind in ("lines", "array"):
+        return _open_json(path, part, options.header)
+    if kind == "database":
+        return open_query(path, part)
+    if kind == "parquet":
+        return open_parquet(path)
+    if kind == "excel":
+        return open_excel(path, part, header=options.header)
+    if part not in _UNITS:
+        raise InputError(
+            f"a text cannot be split by {quoted(part)}",
+            "Append ::lines, ::paragraphs or ::whole to the path.",
+            path=path,
+        )
+    source = open_text(path, unit=_UNITS[part], encoding=options.encoding)
+    doubt = "" if part else _table_in_text(path)
+    return replace(source, doubts=(*source.doubts, doubt)) if doubt else source
+
+
+def _open_json(path: Path, part: str, header: bool | None) -> Source:
+    """Open JSON by its content: files of every ending hold lines, an array or one document."""
+    if part:
+        return open_document(path, part)
+    with open_bytes(path) as file:
+        head = file.read(_HEAD)
+        whole = not file.read(1)
+    text = decoded_head(head).lstrip()
+    if text.startswith("["):
+        return open_array(path, header)
+    # A first line that is no JSON by itself begins an object that goes on over several lines.
+    first, *rest = text.split("\n", 1)
+    is_json = is_json_text(first)
+    if is_json and ((rest and rest[0].strip()) or not whole):
+        return open_lines(path, header)
+    if is_json:
+        return _open_single(path)
+    if text.startswith("{") and not is_json_text(first.rstrip().removesuffix(",")):
+        return open_document(path) if not first.rstrip().endswith("}") else open_lines(path, header)
+    return open_lines(path, header)
+
+
+def _open_single(path: Path) -> Source:
+    """Open a file with one object: one row, or rows under its only list of objects."""
+    source = open_lines(path)
+    if path.suffix.lower() != ".json" or source.kind == "requests":
+        return source
+    return open_document(path)
+
+
+def _open_page(path: Path, found: Recognition, options: TableOptions) -> Source:
+    """Open a web page for its table, if its name promises a table of such a kind.
+
+    Raises:
+        InputError: It is a page in place of another file, or has no table.
+    """
+    if _BY_EXTENSION.get(path.suffix.lower()) not in ("excel", "page"):
+        raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
+    return open_page(path, header=options.header, encoding=options.encoding)
+
+
+def _text_kind(path: Path, named: str, options: TableOptions) -> str:
+    """What a text file holds: what its name says, if the content does not say otherwise."""
+    with open_bytes(path) as file:
+        head = file.read(_HEAD)
+        whole = not file.read(1)
+    text = decoded_head(head).lstrip("\ufeff")
+    if not named:
+        return _detect_kind(text, whole=whole)
+    if named in ("excel", "parquet", "database"):
+        return "table" if _is_table(text, whole) else named
+    start = text.lstrip()[:1]
+    if named in ("table", "text") and start in ("{", "[") and _is_json_head(text, whole=whole):
+        return "array" if start == "[" else "lines"
+    if named in ("lines", "array") and start not in ("{", "[", '"', "") and _is_table(text, whole):
+        return "table"
+    if named == "text" and (options.delimiter or options.quoting or options.header is not None):
+        return "table"
+    return named
+
+
+def _is_json_head(text: str, *, whole: bool) -> bool:
+    """Whether a text starts with JSON: a line that is an object or array, or one document."""
+    lines = [line for line in text.split("\n", 20) if line.strip()]
+    if is_json_text(lines[0]) and all(map(is_json_text, lines[1:-1])):
+        return True
+    return whole and is_json_text(text)
+
+
+def _is_table(text: str, whole: bool) -> bool:
+    delimiter = detect_delimiter(text, whole=whole)
+    lines = [line for line in text.split("\n") if line.strip()][:20]
+    return len(lines) > 1 and all(delimiter in line for line in lines)
+
+
+def _table_in_text(path: Path) -> str:
+    """What is said of a text whose lines look like rows of a table."""
+    with open_bytes(path) as file:
+        head = file.read(_HEAD)
+        whole = not file.read(1)
+    text = decoded_head(head).lstrip("\ufeff")
+    delimiter = detect_delimiter(text, whole=whole)
+    lines = [line for line in text.split("\n") if line.strip()][: 200 if whole else 20]
+    cells = {line.count(delimiter) for line in lines}
+    names = lines[0].split(delimiter) if lines else []
+    if len(lines) < 3 or 0 in cells or (len(cells) > 1 and delimiter == ","):
+        return ""
+    if not all(0 < len(name.strip()) <= 30 and len(name.split()) < 4 for name in names):
+        return ""
+    name = DELIMITER_NAMES.get(delimiter, delimiter)
+    typed = "tab" if delimiter == "\t" else f"'{delimiter}'"
+    return f"the lines look like a {name}-separated table; --delimiter {typed} reads it as one"
+
+
+_UNPACKERS: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "zip": None}
+
+
+def _open_packed(path: Path, form: str, part: str, options: TableOptions) -> Source:
+    """Open a packed file by the name inside it: ``rows.csv.gz`` is a table."""
+    suffix = path.suffix.lower()
+    inner = path.with_suffix("") if suffix in (".gz", ".bz2", ".xz", ".zip") else path
+    member = ""
+    if form == "zip":
+        member, part = _zip_member(path, part)
+        inner = Path(member)
+
+    def unpack(copy: BinaryIO) -> None:
+        try:
+            if member:
+                with zipfile.ZipFile(path) as archive, archive.open(member) as packed:
+                    shutil.copyfileobj(packed, copy, 1 << 18)
+            else:
+                with _UNPACKERS[form](path) as packed:
+                    shutil.copyfileobj(packed, copy, 1 << 18)
+        except _UNPACKING_FAULTS as error:
+            raise InputError(
+                f"{quoted(path.name)} cannot be unpacked: {error}", "Get it again.", path=path
+            ) from None
+
+    source = _open_copy(unpack, inner.suffix, part, options)
+    inside = f"::{member}" if member else ""
+    return replace(
+        source,
+        name=f"{path}{inside}" + (f"::{part}" if part else ""),
+        base=path.parent,
+        notes=(*source.notes, form if form != "zip" else f"zip: {member}"),
+        delimited=False,
+    )
+
+
+_UNPACKING_FAULTS = (
+    OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, RuntimeError,
+    NotImplementedError,
+)  # fmt: skip
+
+
+def _zip_member(path: Path, part: str) -> tuple[str, str]:
+    """The file inside a ZIP archive, and the part of it: the named one, or the only one.
+
+    Raises:
+        InputError: It has several files and none is named, or none at all.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [
+                info.filename
+                for info in archive.infolist()
+                if not info.is_dir()
+                and not info.filename.startswith("__MACOSX/")
+                and not Path(info.filename).name.startswith(".")
+            ]
+    except zipfile.BadZipFile as error:
+        raise InputError(
+            f"{quoted(path.name)} cannot be unpacked: {error}", "Get it again.", path=path
+        ) from None
+    for name in names:
+        if part == name or part.startswith(f"{name}::"):
+            return name, part[len(name) + 2 :]
+    if len(names) == 1:
+        return names[0], part
+    if not names:
+        raise InputError(f"{quoted(path.name)} has no files", "Use another file.", path=path)
+    listed = ", ".join(map(quoted, names[:10]))
+    raise PartNeededError(f"{quoted(path.name)} has {len(names)} files: {listed}", names, path=path)
+
+
+_HEAD = 1 << 16
+
+
+def _detect_kind(text: str, *, whole: bool) -> str:
+    """Detect the kind of a text from its content."""
+    start = text.lstrip()[:1]
+    if start in ("{", '"') and _is_json_head(text, whole=whole):
+        return "lines"
+    if start == "{":
+        return "lines"
+    if start == "[":
+        return "array"
+    first = text.partition("\n")[0]
+    return "table" if detect_delimiter(text, whole=whole) in first else "text"
+
+
+def _open_stdin(stdin: BinaryIO, options: TableOptions) -> Source:
+    """Copy standard input to a temporary file, since rows may be read more than once."""
+    source = _open_copy(lambda copy: shutil.copyfileobj(stdin, copy, 1 << 18), "", "", options)
+    return replace(source, name="standard input", base=Path(), delimited=False, open_slices=None)
+
+
+def _open_copy(
+    fill: Callable[[BinaryIO], None], suffix: str, part: str, options: TableOptions
+) -> Source:
+    """Open a temporary file, which is removed together with the source."""
+    # The file must outlive this function.
+    copy = tempfile.NamedTemporaryFile(  # noqa: SIM115
+        prefix="batchdeck-", suffix=suffix, delete=False
+    )
+    path = Path(copy.name)
+    try:
+        with copy:
+            fill(copy)  # type: ignore[arg-type]
+        spec = f"{path}::{part}" if part else str(path)
+        source = open_source(spec, **options._asdict())
+    except BaseException:
+        path.unlink()
+        raise
+    weakref.finalize(source.open_rows, path.unlink, missing_ok=True)
+    return source

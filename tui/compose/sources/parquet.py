@@ -1,0 +1,86 @@
+"""Rows from Parquet files; needs the extra ``tables``."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tui.compose.sources.base import Row, Source, missing_extra, must_exist, unreadable
+
+_SLICE = 10_000
+
+
+def open_parquet(path: Path) -> Source:
+    """Open a Parquet file, which is read in slices of rows.
+
+    Whole numbers that were stored as floats, because a cell of the column is empty, are shown
+    as whole numbers.
+
+    Raises:
+        InputError: The file cannot be read, or the extra is not installed.
+    """
+    polars = _polars(path)
+    must_exist(path)
+    try:
+        frame = polars.scan_parquet(path)
+        schema = frame.collect_schema()
+        columns = tuple(schema.names())
+        count = int(frame.select(polars.len()).collect().item())
+        whole = _whole_numbers(polars, frame, schema)
+    except Exception as error:
+        raise unreadable(path, error) from error
+    binary = [name for name, kind in schema.items() if kind == polars.Binary]
+
+    def rows() -> Iterator[Row]:
+        for start in range(0, count, _SLICE):
+            for row in frame.slice(start, _SLICE).collect().iter_rows(named=True):
+                for name in whole:
+                    if row[name] is not None:
+                        row[name] = int(row[name])
+                for name in binary:
+                    if row[name] is not None:
+                        row[name] = _as_text(row[name])
+                yield row
+
+    doubts = tuple(f"column '{name}' holds bytes, read as UTF-8 text or base64" for name in binary)
+    return Source(
+        str(path),
+        "table",
+        columns,
+        rows,
+        count=count,
+        exact=True,
+        base=path.parent,
+        doubts=doubts,
+    )
+
+
+def _whole_numbers(polars: Any, frame: Any, schema: Any) -> list[str]:
+    """The float columns that hold whole numbers only."""
+    floats = [name for name, kind in schema.items() if kind in (polars.Float32, polars.Float64)]
+    if not floats:
+        return []
+    tests = []
+    for name in floats:
+        cells = polars.col(name)
+        fits = cells.is_null() | (cells.is_finite() & (cells == cells.floor()))
+        tests.append((fits & (cells.abs().fill_null(0) < 1e15)).all().alias(name))
+    found = frame.select(tests).collect().row(0, named=True)
+    return [name for name in floats if found[name]]
+
+
+def _as_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode()
+
+
+def _polars(path: Path) -> Any:
+    try:
+        import polars
+    except ImportError:
+        raise missing_extra(path) from None
+    return polars

@@ -1,0 +1,116 @@
+"""Read delimited lines in which some quotation marks quote nothing.
+
+A cell is quoted if it starts with a mark and the closing mark ends the cell, as in RFC 4180.
+Other marks are text: one within a cell, one that is never closed, one whose cell would hold
+whole rows of the table.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+_MOST_LINES = 1 << 20
+"""A cell that goes on for more lines than this is not a quoted cell."""
+
+_ENDS = ("", "\r", "\n")
+
+
+class LenientReader:
+    """Iterates over the records of lines; blank lines give empty records, as ``csv.reader``.
+
+    Args:
+        lines: The lines with their line endings.
+        delimiter: The delimiter.
+        width: The number of cells of a row.
+
+    Attributes:
+        line_num: The number of lines read so far.
+        as_text: The number of cells whose opening mark was read as text, and ``first_as_text``
+            the line of the first.
+    """
+
+    def __init__(self, lines: Iterable[str], delimiter: str, width: int) -> None:
+        self._lines = iter(lines)
+        self._delimiter = delimiter
+        self._width = width
+        self._waiting: deque[str] = deque()
+        self.line_num = 0
+        self.as_text = 0
+        self.first_as_text = 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        line = self._next_line()
+        if line is None:
+            raise StopIteration
+        text = line.rstrip("\r\n")
+        if not text:
+            return []
+        if '"' not in text:
+            return text.split(self._delimiter)
+        return self._record(line)
+
+    def _next_line(self) -> str | None:
+        line = self._waiting.popleft() if self._waiting else next(self._lines, None)
+        self.line_num += line is not None
+        return line
+
+    def _record(self, line: str) -> list[str]:
+        cells: list[str] = []
+        position = 0
+        while True:
+            quoted = self._quoted(line, position) if line.startswith('"', position) else None
+            if quoted is not None:
+                cell, line, position = quoted
+            else:
+                end = line.find(self._delimiter, position)
+                cell = line[position:].rstrip("\r\n") if end < 0 else line[position:end]
+                position = len(line) if end < 0 else end
+            cells.append(cell)
+            if not line.startswith(self._delimiter, position):
+                return cells
+            position += len(self._delimiter)
+
+    def _quoted(self, line: str, start: int) -> tuple[str, str, int] | None:
+        """The quoted cell at ``start``, and the line and position after it; ``None`` if none."""
+        began = self.line_num
+        parts: list[str] = []
+        read: list[str] = []
+        position = start + 1
+        while True:
+            end = line.find('"', position)
+            if end < 0:
+                parts.append(line[position:])
+                following = self._next_line() if len(read) < _MOST_LINES else None
+                if following is None:
+                    break
+                read.append(following)
+                line, position = following, 0
+            elif line.startswith('""', end):
+                parts.append(line[position : end + 1])
+                position = end + 2
+            elif line[end + 1 : end + 2] in (*_ENDS, self._delimiter):
+                if self._holds_rows(read[:-1]):
+                    break
+                parts.append(line[position:end])
+                return "".join(parts), line, end + 1
+            else:
+                break
+        self._waiting.extendleft(reversed(read))
+        self.line_num = began
+        self.as_text += 1
+        self.first_as_text = self.first_as_text or began
+        return None
+
+    def _holds_rows(self, inner: list[str]) -> bool:
+        """Whether the lines inside a cell are rows of the table."""
+        needed = 1 if self._width > 2 else 3
+        delimiters = self._width - 1
+        return (
+            delimiters > 0
+            and len(inner) >= needed
+            and all(line.count(self._delimiter) == delimiters for line in inner)
+        )

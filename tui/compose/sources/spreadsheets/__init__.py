@@ -1,0 +1,1 @@
+"""Rows from spreadsheets: Excel, OpenDocument, and the tables of web pages."""

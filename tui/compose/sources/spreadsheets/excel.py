@@ -1,0 +1,364 @@
+"""Rows from spreadsheets: Excel and OpenDocument; needs the extra ``tables``.
+
+No type is guessed for a column: each cell is read for itself and given as the sheet shows it.
+openpyxl reads ``.xlsx``, since it knows the number format of a cell; calamine reads the other
+formats, and files that openpyxl does not understand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+from tui.compose.sources.base import Row, Source, missing_extra, must_exist, unreadable
+from tui.compose.sources.header import column_names, detect_header, doubts_of_names
+from tui.compose.sources.spreadsheets.cell_formats import shown_value
+from tui.core.formatting import counted
+from tui.core.text import quoted
+from tui.errors import InputError, PartNeededError
+
+_HEAD = 500
+_FAULTS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, BadZipFile)
+"""What openpyxl raises for a file that it does not understand."""
+
+Cells = list[Any]
+
+
+class Merged(NamedTuple):
+    """Merged cells that go on over several rows: their column, from 0, and rows, from 1."""
+
+    name: str
+    column: int
+    first: int
+    last: int
+
+
+class Marks(NamedTuple):
+    """Merged cells, the number of hidden rows, and that of cells with an error of Excel."""
+
+    merged: tuple[Merged, ...]
+    hidden_rows: int
+    errors: int
+
+
+class Workbook(NamedTuple):
+    """A workbook that was opened with one of the readers."""
+
+    path: Path
+    sheets: tuple[str, ...]
+    by_openpyxl: bool
+    hidden: tuple[str, ...] = ()
+
+    def rows(self, sheet: str) -> Iterator[Cells]:
+        """Stream the rows of a sheet; each cell is given as the sheet shows it.
+
+        The value of merged cells is in each of their rows.
+        """
+        if self.by_openpyxl:
+            merged = self.marks(sheet).merged
+            rows = _openpyxl_rows(self.path, sheet)
+            return _with_merged(rows, merged) if merged else rows
+        return _calamine_rows(self.path, sheet)
+
+    def marks(self, sheet: str) -> Marks:
+        """What the file says of the rows of a sheet beside their cells."""
+        return _marks_of(self.path, sheet) if self.by_openpyxl else Marks((), 0, 0)
+
+
+def open_excel(path: Path, sheet: str = "", *, header: bool | None = None) -> Source:
+    """Open a sheet of a spreadsheet; by default the only one that has rows.
+
+    Title lines above the table are skipped. Empty rows are skipped.
+
+    Args:
+        path: The file.
+        sheet: The name of a sheet.
+        header: Whether the first row has the column names; detected if ``None``.
+
+    Raises:
+        InputError: The file cannot be read, several sheets have rows and none is named, or the
+            extra is not installed.
+    """
+    must_exist(path)
+    book = _open_book(path)
+    named = bool(sheet)
+    if named and sheet not in (*book.sheets, *book.hidden):
+        raise InputError(
+            f"{quoted(path.name)} has no sheet {quoted(sheet)}",
+            f"Its sheets: {', '.join(map(quoted, (*book.sheets, *book.hidden)))}.",
+            path=path,
+        )
+    if not named:
+        sheet = _only_sheet(book)
+    found = _survey(book, sheet, header)
+    doubts = list(found.doubts)
+    if book.hidden and not named:
+        listed = ", ".join(map(quoted, book.hidden[:3]))
+        doubts.append(
+            f"{counted(len(book.hidden), 'hidden sheet')} not read: {listed}"
+            f" ({path.name}::{book.hidden[0]} opens it)"
+        )
+
+    def rows() -> Iterator[Row]:
+        table = filter(_has_content, book.rows(sheet))
+        for cells in itertools.islice(table, found.skipped, None):
+            cells += [None] * (found.width - len(cells))
+            yield {name: cells[place] for place, name in found.places}
+
+    return Source(
+        f"{path}::{sheet}" if named else str(path),
+        "table",
+        tuple(name for _, name in found.places),
+        rows,
+        count=found.rows,
+        exact=True,
+        base=path.parent,
+        notes=(f"sheet {sheet}", "header row" if found.header else "no header"),
+        doubts=tuple(doubts),
+    )
+
+
+class _Sheet(NamedTuple):
+    """A sheet; ``places`` are the positions and names of the columns that have cells."""
+
+    places: tuple[tuple[int, str], ...]
+    width: int
+    skipped: int
+    header: bool
+    rows: int
+    doubts: tuple[str, ...]
+
+
+def _survey(book: Workbook, sheet: str, header: bool | None) -> _Sheet:
+    """Read a sheet once: its columns, title lines, header and number of rows."""
+    head: list[list[str]] = []
+    count = width = 0
+    used: set[int] = set()
+    try:
+        for cells in filter(_has_content, book.rows(sheet)):
+            count += 1
+            filled = [place for place, cell in enumerate(cells) if cell not in (None, "")]
+            width = max(width, filled[-1] + 1)
+            used.update(filled)
+            if len(head) < _HEAD:
+                head.append(["" if cell is None else str(cell) for cell in cells])
+    except Exception as error:
+        raise unreadable(book.path, error) from error
+    if not count:
+        raise InputError(
+            f"the sheet {quoted(sheet)} of {quoted(book.path.name)} is empty",
+            f"Its sheets: {', '.join(map(quoted, book.sheets))}.",
+            path=book.path,
+        )
+    head = [(row + [""] * width)[:width] for row in head]
+    titles = _title_rows(head)
+    doubts = [f"{counted(titles, 'line')} above the table skipped"] if titles else []
+    first, following = head[titles], head[titles + 1 :]
+    if header is None:
+        header, doubt = detect_header(first, following)
+        doubts += [doubt] if doubt else []
+    lost = _formulas_without_value(book, sheet) if book.by_openpyxl else []
+    if lost:
+        doubts.append(
+            f"{counted(len(lost), 'formula')} without a stored value read as empty"
+            f" ({', '.join(lost[:3])}); open the file in Excel and save it"
+        )
+    doubts += _doubts_of_marks(book.marks(sheet))
+    # Columns without any cell are gaps beside the table.
+    first = [first[place] for place in sorted(used)]
+    width_used = len(first)
+    names = column_names(first) if header else [f"column_{n}" for n in range(1, width_used + 1)]
+    doubts += doubts_of_names(first, names) if header else []
+    places = tuple(zip(sorted(used), names, strict=True))
+    skipped = titles + header
+    return _Sheet(places, width, skipped, header, count - skipped, tuple(doubts))
+
+
+def _doubts_of_marks(marks: Marks) -> list[str]:
+    doubts = []
+    if marks.merged:
+        listed = ", ".join(each.name for each in marks.merged[:3])
+        doubts.append(
+            f"{counted(len(marks.merged), 'merged range')} ({listed}): the value is in each row"
+        )
+    if marks.hidden_rows:
+        doubts.append(f"{counted(marks.hidden_rows, 'hidden row')} read too")
+    if marks.errors:
+        doubts.append(f"{counted(marks.errors, 'cell')} with an error of Excel, such as #N/A")
+    return doubts
+
+
+def _has_content(cells: Sequence[Any]) -> bool:
+    return any(cell not in (None, "") for cell in cells)
+
+
+def _title_rows(head: list[list[str]]) -> int:
+    """The number of rows above the table that have one cell where the table has several."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in head]
+    usual = sorted(filled)[len(filled) // 2]
+    if usual < 2 or len(filled) < 3:
+        return 0
+    return next((n for n, cells in enumerate(filled[:20]) if cells > 1), 0)
+
+
+def _only_sheet(book: Workbook) -> str:
+    """The only sheet that has rows."""
+    try:
+        filled = [name for name in book.sheets if any(map(_has_content, book.rows(name)))]
+    except Exception as error:
+        raise unreadable(book.path, error) from error
+    if len(filled) > 1:
+        raise PartNeededError(
+            f"{quoted(book.path.name)} has {len(filled)} sheets with rows:"
+            f" {', '.join(map(quoted, filled[:10]))}",
+            filled,
+            path=book.path,
+        )
+    return filled[0] if filled else book.sheets[0]
+
+
+def _open_book(path: Path) -> Workbook:
+    try:
+        import openpyxl
+        import python_calamine
+    except ImportError:
+        raise missing_extra(path) from None
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        with warnings.catch_warnings():
+            # It warns of features that do not matter for reading cells.
+            warnings.simplefilter("ignore")
+            try:
+                with closing(openpyxl.load_workbook(path, read_only=True)) as book:
+                    visible = [each.title for each in book.worksheets if _is_visible(each)]
+                    hidden = [each.title for each in book.worksheets if not _is_visible(each)]
+            except _FAULTS:
+                visible = []
+        if visible:
+            return Workbook(path, tuple(visible), True, tuple(hidden))
+    try:
+        with closing(python_calamine.load_workbook(path)) as other:
+            return Workbook(path, tuple(other.sheet_names), False)
+    except Exception as error:
+        raise unreadable(path, error) from error
+
+
+def _is_visible(sheet: Any) -> bool:
+    return getattr(sheet, "sheet_state", "visible") == "visible"
+
+
+def _openpyxl_rows(path: Path, sheet: str, *, formulas: bool = False) -> Iterator[Cells]:
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = openpyxl.load_workbook(path, read_only=True, data_only=not formulas)
+    with closing(book):
+        table = book[sheet]
+        # The file's own claim of its size may be wrong.
+        table.reset_dimensions()
+        for row in table.iter_rows():
+            if formulas:
+                yield [(cell.coordinate, cell.value) if cell.value is not None else None
+                       for cell in row]  # fmt: skip
+            else:
+                yield [
+                    None if cell.value is None else shown_value(cell.value, cell.number_format)
+                    for cell in row
+                ]
+
+
+_MARK = re.compile(
+    rb'<mergeCell [^>]*?ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"|<row [^>]*?hidden="(?:1|true)"'
+    rb'|<c [^>]*?t="e"'
+)
+_PIECE = 1 << 20
+_LONGEST_MARK = 1 << 10
+
+
+@lru_cache(maxsize=8)
+def _scan(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
+    import openpyxl
+    from openpyxl.utils import column_index_from_string
+
+    merged: list[Merged] = []
+    hidden = errors = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = openpyxl.load_workbook(path, read_only=True)
+    with closing(book), zipfile.ZipFile(path) as archive:
+        window = b""
+        with archive.open(book[sheet]._worksheet_path) as file:
+            while piece := file.read(_PIECE):
+                window += piece
+                end = 0
+                for found in _MARK.finditer(window):
+                    end = found.end()
+                    if found[1] is None:
+                        hidden += found[0].startswith(b"<row")
+                        errors += found[0].startswith(b"<c ")
+                    elif found[2] != found[4]:
+                        name = b"".join((found[1], found[2], b":", found[3], found[4])).decode()
+                        column = column_index_from_string(found[1].decode()) - 1
+                        merged.append(Merged(name, column, int(found[2]), int(found[4])))
+                window = window[max(end, len(window) - _LONGEST_MARK) :]
+    return Marks(tuple(merged), hidden, errors)
+
+
+def _marks_of(path: Path, sheet: str) -> Marks:
+    """Read the marks of a sheet; openpyxl does not give them while it streams."""
+    state = path.stat()
+    try:
+        return _scan(path, sheet, (state.st_size, state.st_mtime_ns))
+    except _FAULTS:
+        return Marks((), 0, 0)
+
+
+def _with_merged(rows: Iterator[Cells], merged: Sequence[Merged]) -> Iterator[Cells]:
+    """Fill the rows of merged cells with their value."""
+    starts: dict[int, list[Merged]] = {}
+    for each in merged:
+        starts.setdefault(each.first, []).append(each)
+    running: list[tuple[Merged, Any]] = []
+    for number, cells in enumerate(rows, 1):
+        running = [each for each in running if each[0].last >= number]
+        for each, value in running:
+            cells += [None] * (each.column + 1 - len(cells))
+            if cells[each.column] is None:
+                cells[each.column] = value
+        for each in starts.get(number, ()):
+            if each.column < len(cells):
+                running.append((each, cells[each.column]))
+        yield cells
+
+
+def _formulas_without_value(book: Workbook, sheet: str) -> list[str]:
+    """The places of formulas whose result was never calculated and stored."""
+    found: list[str] = []
+    if not _has_gap(book, sheet):
+        return found
+    values = _openpyxl_rows(book.path, sheet)
+    for row, formulas in zip(values, _openpyxl_rows(book.path, sheet, formulas=True), strict=False):
+        for value, formula in zip(row, formulas, strict=False):
+            if value is None and formula is not None and str(formula[1]).startswith("="):
+                found.append(formula[0])
+    return found
+
+
+def _has_gap(book: Workbook, sheet: str) -> bool:
+    return any(None in cells for cells in book.rows(sheet))
+
+
+def _calamine_rows(path: Path, sheet: str) -> Iterator[Cells]:
+    import python_calamine
+
+    with closing(python_calamine.load_workbook(path)) as book:
+        for row in book.get_sheet_by_name(sheet).to_python(skip_empty_area=False):
+            yield [None if cell == "" else shown_value(cell) for cell in row]

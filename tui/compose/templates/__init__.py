@@ -1,0 +1,1 @@
+"""How a row of a source becomes a request."""
