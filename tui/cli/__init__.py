@@ -1,8 +1,8 @@
-"""The headless twin: every verb of the dashboard as a command, and the way into the dashboard.
+"""The command line: a command for every action of the dashboard, and the dashboard itself.
 
-``main`` is the program. Importing this package loads click and the standard library only;
-the engine, and with it everything that talks HTTP or SQL, is loaded by the command that runs,
-and textual by the dashboard alone.
+``main`` is the entry point. Importing this package loads only click and the standard library.
+The engine, with all HTTP and SQL code, is imported by the commands that need it; Textual is
+imported only by the dashboard.
 """
 
 from __future__ import annotations

@@ -1,71 +1,83 @@
-"""From an exception to two lines on stderr and an exit code."""
+"""Exit codes, and turning an exception into two lines on stderr."""
 
 from __future__ import annotations
 
+import errno
+
 import click
 
+from tui.cli.options import Settings
 from tui.cli.output import clean, paint, write_stderr
-from tui.cli.settings import Settings
 from tui.errors import BatchdeckError, InputError
 
-GOOD = 0
-"""Done, and every row is good."""
+EXIT_OK = 0
+"""Done; every row succeeded."""
 
-SOME_ROWS_FAILED = 1
-"""Done, and some rows did not succeed."""
+EXIT_ROWS_FAILED = 1
+"""Done; some rows failed."""
 
-WRONG_USAGE = 2
+EXIT_USAGE = 2
 """The command or its input is wrong."""
 
-INTERRUPTED = 130
-"""A person, or the system, asked the program to stop."""
+EXIT_INTERRUPTED = 130
+"""Stopped by Ctrl-C or a signal, or not confirmed."""
+
+
+_DISK_HINTS = {
+    errno.EACCES: "Check the permissions of the folder.",
+    errno.EPERM: "Check the permissions of the folder.",
+    errno.EROFS: "The disk is read-only: choose another folder.",
+    errno.ENOSPC: "Free some space, or use another disk.",
+}
+"""What to do about an error whose traceback helps nobody."""
 
 
 class InterruptedWorkError(Exception):
-    """The work was stopped from outside; what was sent stays with the provider."""
+    """The command was interrupted; submitted batches keep running at the provider."""
 
 
 class DeclinedError(Exception):
-    """The person was asked and said no; nothing was done."""
+    """The user declined the confirmation; nothing was done."""
 
 
 def report(error: BaseException, settings: Settings) -> int:
-    """Tell on stderr what went wrong and what to do; the answer is the exit code."""
+    """Print the error and a hint to stderr, and return the exit code."""
     if isinstance(error, (InterruptedWorkError, KeyboardInterrupt, click.Abort)):
-        _tell("interrupted", "What was sent goes on; see `batchdeck list`.")
-        return INTERRUPTED
+        _print_error("interrupted", "Submitted batches keep running; see `batchdeck list`.")
+        return EXIT_INTERRUPTED
     if isinstance(error, DeclinedError):
         write_stderr("Nothing was done.\n")
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     if isinstance(error, BatchdeckError):
-        _tell(_with_place(error), error.hint)
+        _print_error(_located(error), error.hint)
         return error.exit_code
     if isinstance(error, click.UsageError):
-        _tell(_sentence(error), _usage_hint(error))
-        return WRONG_USAGE
+        _print_error(_usage_message(error), _usage_hint(error))
+        return EXIT_USAGE
     if isinstance(error, click.ClickException):
-        _tell(_sentence(error), "")
-        return WRONG_USAGE
+        _print_error(_usage_message(error), "")
+        return EXIT_USAGE
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        _tell(f"{place}{error.strerror}", _log(error, settings))
-        return WRONG_USAGE
+        prefix = f"{error.filename}: " if error.filename else ""
+        hint = _DISK_HINTS.get(error.errno or 0) or _log(error, settings)
+        _print_error(f"{prefix}{error.strerror}", hint)
+        return EXIT_USAGE
     kind = type(error).__name__
-    _tell(f"something unexpected happened: {kind}: {error}", _log(error, settings))
-    return WRONG_USAGE
+    _print_error(f"unexpected error: {kind}: {error}", _log(error, settings))
+    return EXIT_USAGE
 
 
-def _tell(message: str, hint: str) -> None:
+def _print_error(message: str, hint: str) -> None:
     import sys
 
     for label, colour, text in (("error:", "red", message), ("hint:", "yellow", hint)):
         if text:
-            # Each is one line, whatever the provider's message holds.
+            # Keep each on one line, even if the provider's message has several.
             line = " ".join(clean(text).split())
             write_stderr(f"{paint(label, colour, sys.stderr)} {line}\n")  # type: ignore[arg-type]
 
 
-def _with_place(error: BatchdeckError) -> str:
+def _located(error: BatchdeckError) -> str:
     message = error.message
     if not isinstance(error, InputError) or error.path is None or error.path.name in message:
         return message
@@ -73,7 +85,7 @@ def _with_place(error: BatchdeckError) -> str:
     return f"{error.path}{line}: {message}"
 
 
-def _sentence(error: click.ClickException) -> str:
+def _usage_message(error: click.ClickException) -> str:
     message = error.message if isinstance(error, click.NoSuchOption) else error.format_message()
     first, _, _ = message.partition("\n")
     return (first[:1].lower() + first[1:]).rstrip(".")
@@ -87,13 +99,12 @@ def _usage_hint(error: click.UsageError) -> str:
 
 
 def _log(error: BaseException, settings: Settings) -> str:
-    """Write the traceback to the log file; the answer is the hint that names it."""
+    """Write the traceback to the log file, and return a hint that names the file."""
     from tui.logs import start_logging
-    from tui.paths import Paths
 
-    paths = Paths.find(settings.home)
+    file = settings.paths.log_file
     try:
-        start_logging(paths).error("unexpected", exc_info=error)
-    except OSError as trouble:
-        return f"The details could not be written to {paths.log_file}: {trouble.strerror}."
-    return f"The details are in {paths.log_file}."
+        start_logging(settings.paths).error("unexpected", exc_info=error)
+    except OSError as log_error:
+        return f"The traceback could not be written to {file}: {log_error.strerror}."
+    return f"The traceback is in {file}."

@@ -1,4 +1,4 @@
-"""The examples that ``--help`` shows: one table, by the words of the command."""
+"""The examples shown by ``--help``, by command."""
 
 from __future__ import annotations
 
@@ -48,13 +48,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck retry reviews --outcome truncated --set max_tokens=2000",
         "batchdeck retry reviews --code 400 --model gpt-5 --budget 2 -y",
     ),
-    "tag": ("batchdeck tag reviews week-47 --note 'second try'",),
+    "tag": ("batchdeck tag reviews week-47 --note 'second run'",),
     "cancel": ("batchdeck cancel reviews -y",),
     "delete": ("batchdeck delete reviews --remote",),
     "sync": ("batchdeck sync --account openai",),
     "adopt": (
         "batchdeck adopt batch_68f --account openai --name last-week",
         "batchdeck adopt batch_68f --job reviews",
+    ),
+    "import-results": (
+        "batchdeck import-results requests.jsonl output.jsonl errors.jsonl --account openai",
+        "batchdeck import-results batch.jsonl results.jsonl --account anthropic --name last-week",
     ),
     "accounts": ("batchdeck accounts list",),
     "accounts list": ("batchdeck accounts list --json",),
@@ -82,16 +86,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "reindex": ("batchdeck reindex reviews",),
     "schema": ("batchdeck schema", "batchdeck schema job"),
 }
-"""Words of a command to lines that can be typed as they stand."""
+"""Command (and subcommand) to example lines that can be pasted into a shell."""
 
 
 def add_examples(command: click.Command, words: tuple[str, ...] = ()) -> None:
-    """Put the examples behind the help of a command and of all below it."""
+    """Append the examples to the help of a command and of its subcommands."""
     lines = EXAMPLES.get(" ".join(words), ())
     if lines:
-        # \b keeps the lines as they are: wrapped, they could not be typed.
+        # \b stops click from wrapping the lines.
         block = "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
         command.epilog = "\n\n".join(filter(None, (command.epilog, block)))
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
-            add_examples(below, (*words, name))
+        for name, subcommand in command.commands.items():
+            add_examples(subcommand, (*words, name))

@@ -1,24 +1,142 @@
-"""What every command is told: the shared options and the kinds of value."""
+"""The options and arguments that several commands share, their parsing and their completion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tui.cli.completion import (
-    complete_accounts,
-    complete_jobs,
-    complete_query,
-    complete_themes,
-)
-from tui.cli.settings import Settings
-from tui.errors import UsageError
+from tui.errors import BatchdeckError, UsageError
 
 if TYPE_CHECKING:
-    from tui.core.filtering import RowFilter
+    from click.shell_completion import CompletionItem
+
+    from tui.config.settings import Config
+    from tui.core.query import RowFilter
+    from tui.paths import Paths
+
+
+@dataclass
+class Settings:
+    """The shared options of one invocation.
+
+    Attributes:
+        home: The folder given with ``--home``; ``None`` for the default locations.
+        json: Print one JSON document to stdout and messages to stderr.
+        yes: Do not ask for confirmation.
+        demo: Open the dashboard with sample jobs in a temporary home.
+        theme: The dashboard theme; empty for the one in ``config.toml``.
+    """
+
+    home: Path | None = None
+    json: bool = False
+    yes: bool = False
+    demo: bool = False
+    theme: str = ""
+
+    @property
+    def paths(self) -> Paths:
+        """The folders and files to use."""
+        from tui.paths import Paths
+
+        return Paths.find(self.home)
+
+    def load_config(self) -> Config:
+        """Read ``config.toml``.
+
+        Raises:
+            ConfigError: The file is not valid. A command does not run with partial settings.
+        """
+        from tui.config.settings import load_config
+
+        return load_config(self.paths)
+
+
+_MAX_JOBS = 50
+
+
+def complete_jobs(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The newest jobs whose name starts with ``start``; also ids if ``start`` is not empty."""
+    from click.shell_completion import CompletionItem
+
+    from tui.store.history import History
+
+    paths = _settings(context).paths
+    if not paths.history_db.exists():
+        return []
+    try:
+        history = History(paths)
+        try:
+            jobs = history.jobs.list(limit=_MAX_JOBS)
+        finally:
+            history.close()
+    except BatchdeckError:
+        # Completion cannot show errors; the command will report it.
+        return []
+    return [
+        CompletionItem(word, help=f"{job.status.replace('_', ' ')}, {job.counts.total:,} rows")
+        for job in jobs
+        for word in ((job.name, job.id) if start else (job.name,))
+        if word.startswith(start) and word.isprintable()
+    ]
+
+
+def complete_files_and_jobs(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """Files, completed by the shell itself, and jobs."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(start, type="file"), *complete_jobs(context, parameter, start)]
+
+
+def complete_accounts(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The configured accounts and the sandbox, if their name starts with ``start``."""
+    try:
+        names = [*_settings(context).load_config().accounts, "sandbox"]
+    except BatchdeckError:
+        # Completion cannot show errors; the command will report it.
+        return []
+    return _items(name for name in names if name.startswith(start))
+
+
+def complete_query(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The keys and values of the query language that complete the last word."""
+    from tui.core.query import completions
+
+    head = start[: len(start) - len(start.split(" ")[-1])]
+    return _items(f"{head}{choice}" for choice in completions(start))
+
+
+def complete_themes(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The themes whose name starts with ``start``."""
+    from tui.ui.theme import theme_names
+
+    return _items(name for name in theme_names() if name.startswith(start))
+
+
+def _items(words: Iterable[str]) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(word) for word in words]
+
+
+def _settings(context: click.Context) -> Settings:
+    return context.find_object(Settings) or Settings()
+
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,12 +150,10 @@ OUTCOMES = (
     "cancelled",
     "missing",
 )
-"""The words of ``tui.core.outcome.Outcome``; spelled out so that --help needs no import."""
+"""The values of ``tui.core.rows.Outcome``, repeated here to keep --help free of imports."""
 
-_QUERY_HELP = "`batchdeck results --help` lists what a query can ask for."
-
-NO_ANSWER = ("failed", "expired", "cancelled", "missing")
-"""The outcomes that a retry sends again when none is named."""
+FAILED_OUTCOMES = ("failed", "expired", "cancelled", "missing")
+"""The outcomes that are retried when no outcome is given."""
 
 STATUSES = (
     "draft",
@@ -53,10 +169,10 @@ STATUSES = (
     "cancelled",
     "unknown",
 )
-"""The words of ``tui.core.status.BatchStatus``."""
+"""The values of ``tui.core.jobs.BatchStatus``."""
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+def _store_setting(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     settings = context.ensure_object(Settings)
     if value and parameter.name is not None:
         setattr(settings, parameter.name, value)
@@ -67,16 +183,16 @@ home_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     expose_value=False,
-    callback=_remember,
-    help="Keep configuration, history and files under DIR.",
+    callback=_store_setting,
+    help="Store configuration, history and files under DIR.",
 )
 
 json_option = click.option(
     "--json",
     is_flag=True,
     expose_value=False,
-    callback=_remember,
-    help="Print one JSON document on stdout; everything else goes to stderr.",
+    callback=_store_setting,
+    help="Print one JSON document to stdout; messages go to stderr.",
 )
 
 yes_option = click.option(
@@ -84,117 +200,179 @@ yes_option = click.option(
     "--yes",
     is_flag=True,
     expose_value=False,
-    callback=_remember,
-    help="Do not ask.",
+    callback=_store_setting,
+    help="Do not ask for confirmation.",
 )
 
 account_option = click.option(
     "--account",
     metavar="NAME",
     shell_complete=complete_accounts,
-    help="The account; else the configured default, else sandbox.",
+    help="Account to use; default: the one in config.toml, else sandbox.",
 )
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?")
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """A time span in seconds, or with a unit: ``90``, ``30m``, ``2h``."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        found = _DURATION.fullmatch(str(value).strip().lower())
+        if found is None or not float(found[1]):
+            self.fail(f"{value!r} must be a time span such as 90, 30m or 2h", param, ctx)
+        return float(found[1]) * _UNITS[found[2] or ""]
+
+
+_TIMEOUT = "batchdeck.timeout"
+
+
+def _keep_timeout(ctx: click.Context, _: click.Parameter, value: float | None) -> None:
+    ctx.meta[_TIMEOUT] = value
+
+
+timeout_option = click.option(
+    "--timeout",
+    type=_Duration(),
+    metavar="30m",
+    expose_value=False,
+    callback=_keep_timeout,
+    help="Wait no longer than this; the job runs on.",
+)
+
+
+def wait_timeout() -> float | None:
+    """The ``--timeout`` of the running command, in seconds; ``None`` if there is none."""
+    context = click.get_current_context(silent=True)
+    seconds = None if context is None else context.meta.get(_TIMEOUT)
+    return seconds if isinstance(seconds, float) else None
+
+
+def wait_option(command: Function) -> Function:
+    """The options ``--wait`` and ``--timeout``."""
+    help_text = "Wait until the job has ended and its results are downloaded."
+    return click.option("--wait", is_flag=True, help=help_text)(timeout_option(command))
+
 
 theme_option = click.option(
     "--theme",
     default="",
     metavar="NAME",
     shell_complete=complete_themes,
-    help="Colours of the dashboard, such as batchdeck-light, or batchdeck-ansi for the"
-    " terminal's own.",
+    help="Dashboard theme, for example batchdeck-light, or batchdeck-ansi for the colours of"
+    " the terminal.",
+)
+
+
+def _parse_budget(
+    context: click.Context, parameter: click.Parameter, value: float | None
+) -> float | None:
+    if value is not None and not (math.isfinite(value) and value >= 0):
+        raise click.BadParameter(f"{value} must be a number of 0 or more")
+    return value
+
+
+budget_option = click.option(
+    "--budget",
+    type=float,
+    callback=_parse_budget,
+    metavar="USD",
+    help="Send nothing if the cost may be higher than USD or is unknown.",
 )
 
 job_argument = click.argument("job", shell_complete=complete_jobs)
 
 
 def shared(function: Function) -> Function:
-    """Give a command ``--json`` and ``--home``, and its function the ``Settings`` first."""
+    """Add ``--json`` and ``--home``; the function gets ``Settings`` as its first argument."""
     return json_option(home_option(click.pass_obj(function)))  # type: ignore[return-value]
 
 
-def row_options(function: Function) -> Function:
-    """Give a command the options that choose rows: ``--where`` and others."""
-    outcome = click.option(
-        "--outcome",
-        "outcomes",
-        type=click.Choice(OUTCOMES),
-        multiple=True,
-        help="Only rows with this outcome; may be given again.",
-    )
-    code = click.option(
-        "--code",
-        default="",
-        metavar="CODE",
-        help="Only rows with this error code or HTTP status.",
-    )
-    search = click.option(
-        "--search",
-        default="",
-        metavar="TEXT",
-        help="Only rows with TEXT in their id, request or answer.",
-    )
-    where = click.option(
-        "--where",
-        default="",
-        metavar="QUERY",
-        shell_complete=complete_query,
-        help="Only rows that fit a query, as in the dashboard's filter line:"
-        " 'outcome:failed code:429 tokens:>500 length:<20 re:refund.* some words'.",
-    )
-    return outcome(code(search(where(function))))
+def combined(*options: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Several options as one decorator; they appear in ``--help`` in this order."""
+
+    def decorate(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
-def row_filter(outcomes: Sequence[str], code: str, search: str, where: str = "") -> RowFilter:
-    """The rows that the options of ``row_options`` choose: those that meet all of them.
+row_options = combined(
+    click.option("--outcome", "outcomes", type=click.Choice(OUTCOMES), multiple=True,
+                 help="Only rows with this outcome; can be repeated."),
+    click.option("--code", default="", metavar="CODE",
+                 help="Only rows with this error code or HTTP status."),
+    click.option("--search", default="", metavar="TEXT",
+                 help="Only rows with TEXT in their id, request or answer."),
+    click.option("--where", default="", metavar="QUERY", shell_complete=complete_query,
+                 help="Only rows that match a query, as in the dashboard's filter:"
+                 " 'outcome:failed code:429 tokens:>500 length:<20 re:refund.* some words'."),
+)  # fmt: skip
+"""The options that select rows; their values are the arguments of ``row_filter``."""
+
+
+def row_filter(
+    *, outcomes: Sequence[str] = (), code: str = "", search: str = "", where: str = ""
+) -> RowFilter:
+    """The filter for the values of ``row_options``; a row must meet all of them.
 
     Raises:
-        UsageError: The query cannot be read, or nothing can meet it and the options.
+        UsageError: The query is not valid, or it contradicts the other options.
     """
-    from tui.core.filtering import RowFilter
-    from tui.core.outcome import Outcome
+    from tui.core.query import RowFilter
+    from tui.core.rows import Outcome
 
     chosen = frozenset(Outcome(word) for word in outcomes)
-    return _narrowed(RowFilter(outcomes=chosen, code=code, text=search), where)
+    return _with_query(RowFilter(outcomes=chosen, code=code, text=search), where)
 
 
-def _narrowed(rows: RowFilter, where: str) -> RowFilter:
+def _with_query(rows: RowFilter, where: str) -> RowFilter:
     if not where.strip():
         return rows
     import msgspec
 
-    from tui.core.querying import read_query
+    from tui.core.query import parse_query
 
-    query = read_query(where)
+    query = parse_query(where)
     if query.problems:
         problem = query.problems[0]
         raise UsageError(
-            f"--where: {problem.message}",
+            f"--where: {problem.message[:1].lower()}{problem.message[1:]}",
             f"Did you mean {problem.meant}?"
             if problem.meant
             else "See `batchdeck results --help`.",
         )
-    asked = query.rows
-    both = rows.outcomes & asked.outcomes
-    if rows.outcomes and asked.outcomes and not both:
-        raise UsageError("--outcome and --where name no outcome in common", "Leave one out.")
+    queried = query.rows
+    both = rows.outcomes & queried.outcomes
+    if rows.outcomes and queried.outcomes and not both:
+        raise UsageError("--outcome and --where have no outcome in common", "Remove one of them.")
     return msgspec.structs.replace(
-        asked,
-        outcomes=both or rows.outcomes or asked.outcomes,
+        queried,
+        outcomes=both or rows.outcomes or queried.outcomes,
         code=rows.code,
         text=rows.text,
-        texts=asked.needles,
+        texts=queried.search_texts,
     )
 
 
 def parse_pairs(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> tuple[tuple[str, str], ...]:
-    """The values of an option of the form ``key=value``, split at the first ``=``."""
+    """Split the values of a ``key=value`` option at the first ``=``."""
     pairs = []
     for value in values:
         key, equals, text = value.partition("=")
         if not equals or not key.strip():
-            raise click.BadParameter(f"{value!r} is not of the form key=value")
+            raise click.BadParameter(f"{value!r} must have the form {parameter.metavar}")
         pairs.append((key.strip(), text))
     return tuple(pairs)
 
@@ -202,7 +380,7 @@ def parse_pairs(
 def _parse_edits(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> tuple[tuple[str, Any], ...]:
-    from tui.core.editing import parse_value
+    from tui.core.json_path import parse_value
 
     pairs = parse_pairs(context, parameter, values)
     return tuple((key, parse_value(text)) for key, text in pairs)
@@ -214,13 +392,5 @@ set_option = click.option(
     multiple=True,
     callback=_parse_edits,
     metavar="KEY=VALUE",
-    help="Set a field of every request's body; VALUE is JSON where it parses, else text.",
+    help="Set a field in every request body; VALUE is parsed as JSON, else used as text.",
 )
-
-
-def edits_of(pairs: Sequence[tuple[str, Any]], model: str | None = None) -> Mapping[str, Any]:
-    """The edits that ``--set`` and ``--model`` name together; of equal keys the last counts."""
-    edits = dict(pairs)
-    if model is not None:
-        edits["model"] = model
-    return edits

@@ -1,51 +1,80 @@
-"""What reaches the terminal or the pipe: documents on stdout, narration on stderr."""
+"""What a command prints: results on stdout, messages on stderr, tables and text safe to show."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TextIO
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
-from tui.cli.cells import cell_width, fitted
+if TYPE_CHECKING:
+    from tui.cli.options import Settings
+
+
+def cell_width(text: str) -> int:
+    """The number of cells of a text: two for wide characters, none for combining ones."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, text))
+
+
+def truncate_cells(text: str, width: int) -> str:
+    """Truncate a text to at most ``width`` cells, with an ellipsis if it was cut."""
+    if cell_width(text) <= width:
+        return text
+    left = width - 1
+    for end, character in enumerate(text):
+        left -= _character_width(character)
+        if left < 0:
+            return text[:end] + "…" if width > 0 else ""
+    return text
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
 
 Colour = Literal["", "green", "yellow", "red", "blue", "dim", "bold"]
 
 _CODES = {"green": 32, "yellow": 33, "red": 31, "blue": 34, "dim": 2, "bold": 1}
 
-# Legal in JSON and dangerous after it: DEL, C1 controls, line separators, bidi overrides, and
-# what is there without being seen.
+# Legal in JSON but dangerous on a terminal: DEL, C1 controls, line separators, bidi overrides
+# and invisible characters.
 _RISKY = re.compile(
     "[\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 
 
-class ReaderGoneError(Exception):
-    """Whoever read our stdout has closed it; there is nobody left to tell."""
+class OutputClosedError(Exception):
+    """The reader of stdout has closed the pipe; the program ends silently."""
 
 
 class Cell(NamedTuple):
-    """A piece of a table: text without control characters, and its colour."""
+    """A cell of a table: its text and its colour."""
 
     text: str
     colour: Colour = ""
 
 
 def json_bytes(value: Any, *, indent: int = 0) -> bytes:
-    r"""A value as UTF-8 JSON that is safe on a terminal and in tools that split on any newline.
+    r"""Encode a value as UTF-8 JSON that is safe to print and to split into lines.
 
-    Characters that a terminal obeys, or that ``str.splitlines`` cuts at, are written as
-    ``\u`` escapes: the document stays the same.
+    Control characters, and characters at which ``str.splitlines`` splits, are written as ``\u``
+    escapes. The decoded document is the same.
     """
     import msgspec
 
     try:
         raw = msgspec.json.encode(value)
     except UnicodeEncodeError:
-        # A file name may hold bytes that are no text; they stand in it as lone surrogates.
+        # Python represents bytes of a file name that are not UTF-8 as lone surrogates.
         raw = json.dumps(msgspec.to_builtins(value)).encode("ascii")
     if indent:
         raw = msgspec.json.format(raw, indent=indent)
@@ -56,13 +85,31 @@ def json_bytes(value: Any, *, indent: int = 0) -> bytes:
 
 
 def _json_escape(match: re.Match[str]) -> str:
-    # JSON writes a character beyond the first 65,536 as two units of UTF-16.
+    # JSON escapes a character above U+FFFF as a surrogate pair.
     units = match[0].encode("utf-16-be")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
 
+def print_result(
+    settings: Settings, document: Callable[[], Any], lines: Callable[[], Iterable[str]]
+) -> None:
+    """Print the result of a command: its document with ``--json``, else lines of text."""
+    if settings.json:
+        print_json(document())
+    else:
+        print_lines(lines())
+
+
+def print_done(settings: Settings, document: Mapping[str, Any], message: str) -> None:
+    """Print that a command is done: a document with ``--json``, else a message on stderr."""
+    if settings.json:
+        print_json(document)
+    else:
+        say(message)
+
+
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout: indented for a person, on one line for a program."""
+    """Print one JSON document to stdout: indented on a terminal, one line in a pipe."""
     print_bytes(json_bytes(document, indent=2 if is_terminal(sys.stdout) else 0) + b"\n")
 
 
@@ -70,7 +117,7 @@ def print_bytes(data: bytes) -> None:
     """Write bytes to stdout.
 
     Raises:
-        ReaderGoneError: Nobody reads them.
+        OutputClosedError: The pipe is closed.
     """
     stream = _stdout()
     try:
@@ -78,14 +125,14 @@ def print_bytes(data: bytes) -> None:
         stream.buffer.write(data)
         stream.buffer.flush()
     except BrokenPipeError as error:
-        raise ReaderGoneError from error
+        raise OutputClosedError from error
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines of text on stdout, which are free of control characters already.
+    """Print lines to stdout; the caller has already removed control characters.
 
     Raises:
-        ReaderGoneError: Nobody reads them.
+        OutputClosedError: The pipe is closed.
     """
     stream = _stdout()
     try:
@@ -93,16 +140,16 @@ def print_lines(lines: Iterable[str]) -> None:
             stream.write(line + "\n")
         stream.flush()
     except BrokenPipeError as error:
-        raise ReaderGoneError from error
+        raise OutputClosedError from error
 
 
 def say(text: str) -> None:
-    """Tell the person something on stderr, where it never mixes with the answer."""
-    write_stderr(clean(text) + "\n")
+    """Print a message to stderr, separate from the results on stdout; above the bottom lines."""
+    _BOTTOM.print(clean(text) + "\n", _BOTTOM.lines)
 
 
 def write_stderr(text: str) -> None:
-    """Write to stderr as it is; a closed stderr loses the words and nothing else."""
+    """Write text to stderr unchanged; errors are ignored."""
     stream = sys.stderr
     if stream is None:
         return
@@ -110,38 +157,105 @@ def write_stderr(text: str) -> None:
         stream.write(text)
         stream.flush()
     except OSError:
-        # The words have no other place to go, and the work is worth more than they are.
+        # A closed stderr must not stop the work.
         return
 
 
+def _stderr_size() -> os.terminal_size:
+    """The size of the terminal that stderr is, whatever ``COLUMNS`` and ``LINES`` say.
+
+    A line that is wider than the terminal would be wrapped, and only half of it replaced.
+    """
+    import shutil
+
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        size = os.get_terminal_size(sys.stderr.fileno())
+        if size.columns and size.lines:
+            return size
+    return shutil.get_terminal_size()
+
+
+class _BottomLines:
+    """What is drawn at the bottom of the terminal, and who may draw there."""
+
+    def __init__(self) -> None:
+        self.owners: list[object] = []
+        self.lines: Sequence[str] = ()
+        self._drawn = 0
+
+    def print(self, above: str, lines: Sequence[str]) -> None:
+        """Print a text where the lines begin, and the new lines below it."""
+        self.lines = lines
+        if not lines and not self._drawn:
+            write_stderr(above)
+            return
+        terminal = _stderr_size()
+        available = max(1, terminal.lines - 2)
+        shown = list(lines[:available])
+        if len(lines) > available:
+            shown[-1] = f"and {len(lines) - available + 1:,} more"
+        if above:
+            above = f"\x1b[2K{above}"
+        start = f"\x1b[{self._drawn}F" if self._drawn else ""
+        # Leave one cell free: some terminals wrap a full line.
+        drawn = [f"\x1b[2K{truncate_cells(line, terminal.columns - 1)}\n" for line in shown]
+        write_stderr(f"{start}{above}{''.join(drawn)}\x1b[J")
+        self._drawn = len(shown)
+
+
+_BOTTOM = _BottomLines()
+
+
+@contextlib.contextmanager
+def bottom_lines() -> Iterator[Callable[[Sequence[str]], None]]:
+    """Own the lines at the bottom of the terminal; yields the function that replaces them.
+
+    They have one owner at a time: a block within this one takes them over until it ends. What
+    another owner draws meanwhile, or anybody after the end of their block, is not shown.
+    """
+    owner = object()
+
+    def draw(lines: Sequence[str]) -> None:
+        if _BOTTOM.owners[-1:] == [owner]:
+            _BOTTOM.print("", lines)
+
+    _BOTTOM.print("", ())
+    _BOTTOM.owners.append(owner)
+    try:
+        yield draw
+    finally:
+        draw(())
+        _BOTTOM.owners.remove(owner)
+
+
 def clean(text: str) -> str:
-    """Text of a person or a provider, fit for a terminal: control characters made visible."""
+    """Make control characters visible in text from users, models or providers."""
     from tui.core.text import visible
 
     return visible(text)
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Is a person looking at the stream?"""
+    """Is the stream an open terminal?"""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def has_colour(stream: TextIO | None) -> bool:
-    """May the stream get colours? Not in a pipe, not with ``NO_COLOR``, not on a dumb one."""
+    """May the stream get colours? Not in a pipe, with ``NO_COLOR`` or with ``TERM=dumb``."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return is_terminal(stream)
 
 
 def paint(text: str, colour: Colour, stream: TextIO | None) -> str:
-    """The text in a colour, where the stream takes colours."""
+    """Colour the text if the stream supports colours."""
     if not colour or not has_colour(stream):
         return text
     return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
 
 
 def glyph(sign: str, plain: str, stream: TextIO | None) -> str:
-    """The sign, or its plain stand-in where the stream's encoding does not have it."""
+    """The sign, or its ASCII replacement if the encoding of the stream lacks it."""
     encoding = getattr(stream, "encoding", None) or "ascii"
     try:
         sign.encode(encoding)
@@ -150,8 +264,8 @@ def glyph(sign: str, plain: str, stream: TextIO | None) -> str:
     return sign
 
 
-def columns_of(stream: TextIO | None) -> int | None:
-    """The width of the terminal in cells; ``None`` for a pipe, which has no edge."""
+def terminal_width(stream: TextIO | None) -> int | None:
+    """The width of the terminal in cells; ``None`` if the stream is not a terminal."""
     if not is_terminal(stream):
         return None
     import shutil
@@ -166,13 +280,13 @@ def table(
     right: frozenset[int] = frozenset(),
     elastic: int = 0,
 ) -> list[str]:
-    """The lines of an aligned table for stdout.
+    """Format an aligned table for stdout.
 
     Args:
-        headers: The titles of the columns.
-        rows: The cells; all rows as long as ``headers``.
-        right: The columns that are flush right: numbers.
-        elastic: The column that gives way when the terminal is too narrow.
+        headers: The column titles.
+        rows: The cells; every row has as many as ``headers``.
+        right: Indexes of the right-aligned columns (numbers).
+        elastic: Index of the column that is truncated if the terminal is too narrow.
     """
     cells = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     cells = [
@@ -182,26 +296,26 @@ def table(
         max([len(title), *(cell_width(row[column].text) for row in cells)])
         for column, title in enumerate(headers)
     ]
-    edge = columns_of(sys.stdout)
-    if edge is not None:
-        over = sum(widths) + 2 * (len(widths) - 1) - edge
+    available = terminal_width(sys.stdout)
+    if available is not None:
+        over = sum(widths) + 2 * (len(widths) - 1) - available
         if over > 0:
             widths[elastic] = max(8, widths[elastic] - over)
 
     def line(parts: Sequence[Cell]) -> str:
         out = []
         for column, part in enumerate(parts):
-            text = fitted(part.text, widths[column])
-            room = " " * (widths[column] - cell_width(text))
+            text = truncate_cells(part.text, widths[column])
+            padding = " " * (widths[column] - cell_width(text))
             shown = paint(text, part.colour, sys.stdout)
-            out.append(room + shown if column in right else shown + room)
+            out.append(padding + shown if column in right else shown + padding)
         return "  ".join(out).rstrip()
 
     return [line([Cell(title, "bold") for title in headers]), *map(line, cells)]
 
 
 def pairs(values: Mapping[str, Cell | str]) -> list[str]:
-    """The lines of a list of labelled values for stdout; empty values are left out."""
+    """Format labelled values for stdout, one per line; empty values are skipped."""
     shown = {
         label: Cell(value) if isinstance(value, str) else value for label, value in values.items()
     }
@@ -216,5 +330,5 @@ def pairs(values: Mapping[str, Cell | str]) -> list[str]:
 
 def _stdout() -> Any:
     if sys.stdout is None:
-        raise ReaderGoneError
+        raise OutputClosedError
     return sys.stdout

@@ -1,4 +1,4 @@
-"""One piece of work with an open engine, ended cleanly whatever happens."""
+"""Run one command with an open engine or history, and close it cleanly."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tui.cli.failures import DeclinedError, InterruptedWorkError
-from tui.cli.output import clean, is_terminal, say, write_stderr
-from tui.cli.settings import Settings
-from tui.errors import UnreachableError
+from tui.cli.errors import EXIT_INTERRUPTED, DeclinedError, InterruptedWorkError
+from tui.cli.input_file import standard_input_was_read
+from tui.cli.options import Settings
+from tui.cli.output import bottom_lines, clean, is_terminal, say, write_stderr
+from tui.errors import UnreachableError, UsageError
+from tui.progress import ExitTimer
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -20,22 +22,19 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_PATIENCE_SECONDS = 0.5
+_NOTICE_SECONDS = 0.5
 
 
-def look(settings: Settings, work: Callable[[History], Result]) -> Result:
-    """Open the history alone, read in it, close: no engine, no provider, a third of the time.
+def read_history(settings: Settings, work: Callable[[History], Result]) -> Result:
+    """Run a function on the history without starting the engine, in a third of the time.
 
     Raises:
-        ConfigError: The settings have a fault; a command is not to go by half of them.
+        ConfigError: ``config.toml`` is not valid. A command does not run with partial settings.
     """
-    from tui.config import load_config
-    from tui.paths import Paths
     from tui.store.history import History
 
-    paths = Paths.find(settings.home)
-    load_config(paths)
-    history = History(paths)
+    settings.load_config()
+    history = History(settings.paths)
     try:
         return work(history)
     finally:
@@ -43,51 +42,60 @@ def look(settings: Settings, work: Callable[[History], Result]) -> Result:
 
 
 def run(settings: Settings, work: Callable[[Engine], Coroutine[Any, Any, Result]]) -> Result:
-    """Open the engine, do the work, let answers under way be stored, close.
+    """Open the engine, run the work, store the answers in flight, and close.
 
     Raises:
-        InterruptedWorkError: SIGINT, SIGTERM or SIGHUP came before the work was done.
+        InterruptedWorkError: SIGINT, SIGTERM or SIGHUP arrived before the work was done.
     """
     import asyncio
 
-    from tui.config import load_config
     from tui.engine.engine import Engine
-    from tui.paths import Paths
 
-    paths = Paths.find(settings.home)
-    config = load_config(paths)
+    config = settings.load_config()
+    leaving = ExitTimer()
 
-    async def whole() -> Result:
+    async def run_with_engine() -> Result:
         with _stopped_by_signals():
-            engine = await Engine.open(paths, config)
+            engine = await Engine.open(settings.paths, config)
+            interrupted = True
             try:
-                return await work(engine)
+                result = await work(engine)
+                interrupted = False
+                return result
+            except Exception:
+                interrupted = False
+                raise
             finally:
                 await _close(engine)
+                if interrupted:
+                    # A thread may be busy in a call that nothing can stop.
+                    leaving.start(EXIT_INTERRUPTED)
 
     try:
-        return asyncio.run(whole())
+        return asyncio.run(run_with_engine())
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         raise InterruptedWorkError from error
     except BrokenPipeError as error:
-        # Only a reader of stdout may go away in silence, and that is a ReaderGoneError.
-        raise UnreachableError("a connection broke", "Try again.") from error
+        # A closed stdout raises OutputClosedError, so this is a network connection.
+        raise UnreachableError("the connection was lost", "Try again.") from error
+    finally:
+        leaving.cancel()
 
 
 async def _close(engine: Engine) -> None:
-    """Close the engine, which lets answers under way be stored; tell it when that takes long."""
+    """Close the engine, which stores the answers in flight; print a message if that takes long."""
     import asyncio
 
     closing = asyncio.ensure_future(engine.close())
-    await asyncio.wait({closing}, timeout=_PATIENCE_SECONDS)
+    await asyncio.wait({closing}, timeout=_NOTICE_SECONDS)
     if not closing.done():
-        say("Storing what is under way; Ctrl-C ends at once.")
+        say("Finishing up… press Ctrl-C to quit now.")
     await closing
 
 
 @contextlib.contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Cancel the running task on SIGTERM and SIGHUP, as asyncio does on SIGINT by itself."""
+    """Cancel the current task on SIGTERM and SIGHUP, as asyncio does on SIGINT."""
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -105,52 +113,60 @@ def _stopped_by_signals() -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-@contextlib.contextmanager
-def stop_at_exit() -> Iterator[Callable[[], bool]]:
-    """A ``stop`` for work in a thread: true once the block was left, by Ctrl-C for one."""
-    left = threading.Event()
-    try:
-        yield left.is_set
-    finally:
-        left.set()
-
-
-async def ask(settings: Settings, question: str) -> None:
-    """Ask before money is spent or something is lost; go on only when the person says yes.
-
-    Nobody is asked with ``--yes``, or when stdin is no terminal.
+def asks_before_sending(settings: Settings) -> bool:
+    """Whether ``confirm`` asks: without ``--yes``, at a terminal.
 
     Raises:
-        DeclinedError: The person did not say yes.
+        UsageError: The requests came from standard input, where no answer can be read any more.
     """
-    if settings.yes or not is_terminal(sys.stdin):
+    if settings.yes:
+        return False
+    if standard_input_was_read():
+        raise UsageError(
+            "the requests came from standard input, so the question whether to send them cannot"
+            " be answered there",
+            "Add -y to send them without a question.",
+        )
+    return is_terminal(sys.stdin)
+
+
+async def confirm(settings: Settings, question: str) -> None:
+    """Ask for confirmation before spending money or deleting something.
+
+    With ``--yes``, or if stdin is not a terminal, the answer is taken to be yes.
+
+    Raises:
+        DeclinedError: The user did not say yes.
+    """
+    if not asks_before_sending(settings):
         return
-    write_stderr(f"{clean(question)} [y/N] ")
     answer = ""
-    try:
-        answer = await _line_from_stdin()
-    finally:
-        if not answer.endswith("\n"):
-            # Neither Ctrl-C nor Ctrl-D ends the line of the question.
-            write_stderr("\n")
+    with bottom_lines():
+        write_stderr(f"{clean(question)} [y/N] ")
+        try:
+            answer = await _line_from_stdin()
+        finally:
+            if not answer.endswith("\n"):
+                # Ctrl-C and Ctrl-D leave the cursor on the line of the question.
+                write_stderr("\n")
     if answer.strip().lower() not in ("y", "yes"):
         raise DeclinedError
 
 
 async def _line_from_stdin() -> str:
-    """A line typed by the person; waits on the loop, so that Ctrl-C is heard at once."""
+    """Read a line from stdin; waits on the event loop so that Ctrl-C takes effect immediately."""
     import asyncio
 
     loop = asyncio.get_running_loop()
-    typed: asyncio.Future[None] = loop.create_future()
+    ready: asyncio.Future[None] = loop.create_future()
 
     def wake() -> None:
-        if not typed.done():
-            typed.set_result(None)
+        if not ready.done():
+            ready.set_result(None)
 
     loop.add_reader(sys.stdin.fileno(), wake)
     try:
-        await typed
+        await ready
     finally:
         loop.remove_reader(sys.stdin.fileno())
     return sys.stdin.readline()

@@ -1,7 +1,7 @@
-"""The Python API: send requests as a job, wait for it, read the answers.
+"""The Python API: submit requests as a job, wait for it, read the results.
 
-Jobs that are made here are ordinary jobs: they stand in the history, the dashboard shows
-them, and they go on when the script ends. With ``keep=False`` nothing is left behind.
+Jobs created here are ordinary jobs: they are stored in the history, appear in the dashboard,
+and keep running when the script ends. With ``keep=False`` nothing is stored permanently.
 
     from tui.client import BatchClient
 
@@ -9,11 +9,11 @@ them, and they go on when the script ends. With ``keep=False`` nothing is left b
         for row in client.run(requests):
             print(row.custom_id, row.outcome, row.text)
 
-``AsyncBatchClient`` is the same inside an event loop, ``run_batch`` hands each answer to a
-handler for its model, ``run_prompts`` takes a dict of prompts and gives a dict of answers.
-ScaleDown's items, results and client stand here under the names of its own guide.
+``AsyncBatchClient`` is the same for async code. ``run_batch`` passes each answer to a handler
+for its model; ``run_prompts`` maps a dict of prompts to a dict of answers. ScaleDown's items,
+results and client have the names of the vendor's guide.
 
-Importing this costs nothing: what a name needs is loaded when the name is asked for.
+Names are imported lazily, so importing this package is cheap.
 """
 
 from __future__ import annotations
@@ -22,81 +22,55 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tui.client.batches import AsyncBatchClient, BatchClient
-    from tui.client.handlers import run_batch
-    from tui.client.melious import run_prompts
-    from tui.client.scaledown import (
-        ScaleDownBatchClient,
-        ScaleDownBatchError,
-        get_results,
-        poll_until_done,
-        submit_batch,
-    )
-    from tui.client.scaledown_results import BatchItemResult, BatchResult
-    from tui.compose.scaledown_items import (
-        BatchInputItem,
-        ClassifyItem,
-        ExtractItem,
-        Label,
-        SummarizeItem,
-    )
-    from tui.core.filtering import RowFilter
-    from tui.core.outcome import Outcome
-    from tui.core.rows import RowLine
+    from tui.client.batches import AsyncBatchClient as AsyncBatchClient
+    from tui.client.batches import BatchClient as BatchClient
+    from tui.client.handlers import run_batch as run_batch
+    from tui.client.melious import run_prompts as run_prompts
+    from tui.client.scaledown import BatchItemResult as BatchItemResult
+    from tui.client.scaledown import BatchResult as BatchResult
+    from tui.client.scaledown import ScaleDownBatchClient as ScaleDownBatchClient
+    from tui.client.scaledown import ScaleDownBatchError as ScaleDownBatchError
+    from tui.client.scaledown import get_results as get_results
+    from tui.client.scaledown import poll_until_done as poll_until_done
+    from tui.client.scaledown import submit_batch as submit_batch
+    from tui.compose.requests.scaledown import BatchInputItem as BatchInputItem
+    from tui.compose.requests.scaledown import ClassifyItem as ClassifyItem
+    from tui.compose.requests.scaledown import ExtractItem as ExtractItem
+    from tui.compose.requests.scaledown import Label as Label
+    from tui.compose.requests.scaledown import SummarizeItem as SummarizeItem
+    from tui.core.query import RowFilter as RowFilter
+    from tui.core.rows import Outcome as Outcome
+    from tui.core.rows import RowLine as RowLine
 
-__all__ = [
-    "AsyncBatchClient",
-    "BatchClient",
-    "BatchInputItem",
-    "BatchItemResult",
-    "BatchResult",
-    "ClassifyItem",
-    "ExtractItem",
-    "Label",
-    "Outcome",
-    "RowFilter",
-    "RowLine",
-    "ScaleDownBatchClient",
-    "ScaleDownBatchError",
-    "SummarizeItem",
-    "get_results",
-    "poll_until_done",
-    "run_batch",
-    "run_prompts",
-    "submit_batch",
-]
-
-_PLACES = {
-    "tui.client.batches": ("AsyncBatchClient", "BatchClient"),
-    "tui.client.handlers": ("run_batch",),
-    "tui.client.melious": ("run_prompts",),
-    "tui.client.scaledown": (
-        "ScaleDownBatchClient",
-        "ScaleDownBatchError",
-        "get_results",
-        "poll_until_done",
-        "submit_batch",
-    ),
-    "tui.client.scaledown_results": ("BatchItemResult", "BatchResult"),
-    "tui.compose.scaledown_items": (
-        "BatchInputItem",
-        "ClassifyItem",
-        "ExtractItem",
-        "Label",
-        "SummarizeItem",
-    ),
-    "tui.core.filtering": ("RowFilter",),
-    "tui.core.outcome": ("Outcome",),
-    "tui.core.rows": ("RowLine",),
+_MODULE_OF = {
+    "AsyncBatchClient": "tui.client.batches",
+    "BatchClient": "tui.client.batches",
+    "BatchInputItem": "tui.compose.requests.scaledown",
+    "BatchItemResult": "tui.client.scaledown",
+    "BatchResult": "tui.client.scaledown",
+    "ClassifyItem": "tui.compose.requests.scaledown",
+    "ExtractItem": "tui.compose.requests.scaledown",
+    "Label": "tui.compose.requests.scaledown",
+    "Outcome": "tui.core.rows",
+    "RowFilter": "tui.core.query",
+    "RowLine": "tui.core.rows",
+    "ScaleDownBatchClient": "tui.client.scaledown",
+    "ScaleDownBatchError": "tui.client.scaledown",
+    "SummarizeItem": "tui.compose.requests.scaledown",
+    "get_results": "tui.client.scaledown",
+    "poll_until_done": "tui.client.scaledown",
+    "run_batch": "tui.client.handlers",
+    "run_prompts": "tui.client.melious",
+    "submit_batch": "tui.client.scaledown",
 }
-_HOME_OF = {name: place for place, names in _PLACES.items() for name in names}
+__all__ = [*_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:
-    place = _HOME_OF.get(name)
-    if place is None:
+    module = _MODULE_OF.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(place), name)
+    return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -1,55 +1,49 @@
-"""The clients: requests in, rows out, for every provider; in an event loop and without one."""
+"""``BatchClient`` and ``AsyncBatchClient``: submit requests and read rows, for any provider."""
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import msgspec
 
-from tui.client.loop import LoopThread
-from tui.client.opening import Place
-from tui.compose.scaledown_items import (
-    BatchInputItem,
-    ClassifyItem,
-    ExtractItem,
-    SummarizeItem,
-    request_of,
-)
-from tui.config import Config
-from tui.core.filtering import RowFilter
+from tui.client.runtime import LoopThread, with_base_url
+from tui.compose.requests import scaledown
+from tui.config.settings import Config, load_config
 from tui.core.jobs import Job
+from tui.core.query import RowFilter
 from tui.core.rows import RowLine
+from tui.engine.engine import Engine
 from tui.errors import UsageError
-
-if TYPE_CHECKING:
-    from tui.engine.engine import Engine
+from tui.paths import Paths
+from tui.temporary import temporary_folder
 
 Request = Mapping[str, Any]
-"""``custom_id``, ``method``, ``url`` and ``body``, as a line of ``requests.jsonl``; or
-``custom_id`` and ``params`` for Anthropic."""
+"""A dict with ``custom_id``, ``method``, ``url`` and ``body``, like a line of
+``requests.jsonl``; for Anthropic ``custom_id`` and ``params``."""
 
-Item = Request | BatchInputItem
-"""What can be sent: a request, or a typed item of ScaleDown's."""
+Item = Request | scaledown.BatchInputItem
+"""What can be submitted: a request, or one of ScaleDown's typed items."""
 
 
 class AsyncBatchClient:
-    """Batch jobs from async code; an async context manager.
+    """Client for batch jobs in async code; an async context manager.
 
     Args:
-        account: An account of the configuration, or a provider's name; else the default one.
-        home: The folder of history and configuration; else ``$BATCHDECK_HOME`` or the
-            platform's.
-        config: Settings to use in place of ``config.toml``.
-        api_key: The account's key; else it is looked for in the environment and the keyring.
-        base_url: Another address of the provider.
-        keep: Leave the jobs in the history, where the dashboard shows them. Without it they
-            are thrown away when the client is closed, whether they have ended or not.
+        account: A configured account, or a provider's name; by default the default account.
+        home: Folder for history and configuration; by default ``$BATCHDECK_HOME`` or the
+            platform's folders.
+        config: Settings to use instead of ``config.toml``.
+        api_key: The account's key; by default from the environment or the keyring.
+        base_url: Overrides the provider's base URL.
+        keep: Keep the jobs in the history, where the dashboard shows them. If false, they are
+            deleted when the client is closed, even if they have not ended. What they cost stays
+            in the home's ledger, for the budgets.
+        ledger: The home whose ledger of costs is used, if it is another one.
     """
 
     def __init__(
@@ -61,13 +55,35 @@ class AsyncBatchClient:
         api_key: str | None = None,
         base_url: str | None = None,
         keep: bool = True,
+        ledger: Path | None = None,
     ) -> None:
-        self._place = Place(account, home, config, api_key, base_url, keep)
+        self._account = account
+        self._paths = Paths.find(home)
+        self._config = config
+        self._api_key = api_key
+        self._base_url = base_url
+        self._keep = keep
+        self._ledger = None if ledger is None else Paths.find(ledger)
         self._stack = AsyncExitStack()
         self._opened: tuple[Engine, str] | None = None
 
     async def __aenter__(self) -> Self:
-        self._opened = await self._stack.enter_async_context(self._place.open())
+        config, name = with_base_url(
+            self._config or load_config(self._paths), self._account, self._base_url
+        )
+        async with AsyncExitStack() as stack:
+            paths = self._paths
+            if not self._keep:
+                folder = stack.enter_context(temporary_folder("client"))
+                paths = Paths.find(folder)
+            # What is thrown away with the jobs must not be forgotten by the budgets.
+            ledger = self._ledger or (None if self._keep else self._paths)
+            engine = await Engine.open(paths, config, ledger=ledger)
+            stack.push_async_callback(engine.close)
+            if self._api_key is not None:
+                engine.accounts.set_key(name, self._api_key)
+            self._stack = stack.pop_all()
+        self._opened = engine, name
         return self
 
     async def __aexit__(
@@ -79,18 +95,18 @@ class AsyncBatchClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the client; jobs that run go on at the provider, and in the dashboard."""
+        """Close the client; running jobs continue at the provider."""
         self._opened = None
         await self._stack.aclose()
 
     @property
     def engine(self) -> Engine:
-        """Everything else that can be asked for."""
+        """The engine behind the client, for everything else."""
         return self._open[0]
 
     @property
     def account(self) -> str:
-        """The account that jobs are sent with."""
+        """Name of the account that jobs are submitted with."""
         return self._open[1]
 
     @property
@@ -102,54 +118,59 @@ class AsyncBatchClient:
     async def submit(
         self, items: Iterable[Item], *, name: str | None = None, window: str | None = None
     ) -> str:
-        """Send requests as one job; the answer is the job's id.
+        """Submit requests as one job.
 
-        More rows than one batch of the provider takes become several batches of the job.
+        The job is split into several batches when it exceeds the provider's batch limits.
 
         Args:
             items: Requests, or ScaleDown's typed items.
-            name: The job's name; else ``requests``, with a number.
-            window: The completion window; else the provider's first one.
+            name: The job's name; by default ``requests`` with a number.
+            window: The completion window; by default the provider's first one.
+
+        Returns:
+            The job's id.
 
         Raises:
-            InputError: A request cannot be sent; nothing was.
-            BudgetError: A budget does not allow it; nothing was sent.
-            BatchdeckError: The provider did not take it; the job stays in the history.
+            InputError: A request is invalid; nothing was sent.
+            BudgetError: The job is over a budget; nothing was sent.
+            BatchdeckError: The provider did not accept the job; it stays in the history.
         """
-        with tempfile.TemporaryDirectory(prefix="batchdeck-") as folder:
-            path = Path(folder) / "requests.jsonl"
+        with temporary_folder("requests") as folder:
+            path = folder / "requests.jsonl"
             await asyncio.to_thread(_write, path, items)
-            job = await self.engine.import_file(
+            job = await self.engine.requests.import_file(
                 path, account=self.account, name=name, window=window
             )
         await self.engine.submit(job.id)
         return job.id
 
     async def wait(self, job_id: str, poll_interval: float | None = None) -> Job:
-        """Wait until a job has ended and all of it is here.
+        """Wait until a job has ended and all its results are downloaded.
 
         Args:
-            job_id: What ``submit`` gave.
-            poll_interval: Seconds between two questions to the provider; else as it advises.
+            job_id: The id returned by ``submit``.
+            poll_interval: Seconds between polls; by default the interval of the provider's
+                profile.
 
         Raises:
             UnknownJobError: There is no such job.
-            AccountKeyError: The provider keeps refusing the key.
+            AccountKeyError: The provider keeps rejecting the key.
+            UsageError: ``poll_interval`` is not positive.
         """
         history = self.engine.history
         if poll_interval is not None and not poll_interval > 0:
-            raise UsageError("poll_interval is no time", "Give seconds, more than 0.")
-        await self.engine.wait([history.job(job_id).id], every=poll_interval)
-        return history.job(job_id)
+            raise UsageError("poll_interval must be positive", "Pass a number of seconds.")
+        await self.engine.wait([history.jobs.get(job_id).id], every=poll_interval)
+        return history.jobs.get(job_id)
 
     async def results(self, job_id: str, rows: RowFilter | None = None) -> list[RowLine]:
-        """The rows of a job, in the order of the requests, as far as they are here."""
+        """The job's rows, in the order of the requests; rows without a result are pending."""
         return await asyncio.to_thread(lambda: list(self.iter_results(job_id, rows)))
 
     def iter_results(self, job_id: str, rows: RowFilter | None = None) -> Iterator[RowLine]:
-        """The rows one by one, for jobs that do not fit into memory; reads the disk."""
+        """Iterate over a job's rows, for jobs that do not fit in memory; reads the disk."""
         history = self.engine.history
-        yield from history.row_lines(job_id, history.select(job_id, rows or RowFilter()))
+        yield from history.rows.lines(job_id, history.rows.select(job_id, rows or RowFilter()))
 
     async def run(
         self,
@@ -159,17 +180,17 @@ class AsyncBatchClient:
         window: str | None = None,
         poll_interval: float | None = None,
     ) -> list[RowLine]:
-        """Submit, wait and give the rows."""
+        """Submit requests, wait for the job and return its rows."""
         job_id = await self.submit(items, name=name, window=window)
         await self.wait(job_id, poll_interval)
         return await self.results(job_id)
 
 
 class BatchClient:
-    """The same from ordinary code; a context manager. Arguments as ``AsyncBatchClient``.
+    """Client for batch jobs; a context manager. Takes the arguments of ``AsyncBatchClient``.
 
-    It works on a thread of its own, so that it can be used inside a running event loop too
-    (a notebook), where its methods block.
+    It runs an event loop in a thread, so it also works where an event loop is already running
+    (a notebook); its methods block.
     """
 
     def __init__(
@@ -206,7 +227,7 @@ class BatchClient:
         self.close()
 
     def close(self) -> None:
-        """Close the client; jobs that run go on at the provider, and in the dashboard."""
+        """Close the client; running jobs continue at the provider."""
         thread, self._thread = self._thread, None
         if thread is not None:
             try:
@@ -217,15 +238,15 @@ class BatchClient:
     def submit(
         self, items: Iterable[Item], *, name: str | None = None, window: str | None = None
     ) -> str:
-        """Send requests as one job; the answer is the job's id."""
+        """Submit requests as one job and return its id; see ``AsyncBatchClient.submit``."""
         return self._loop.run(self._client.submit(items, name=name, window=window))
 
     def wait(self, job_id: str, poll_interval: float | None = None) -> Job:
-        """Wait until a job has ended and all of it is here."""
+        """Wait until a job has ended and all its results are downloaded."""
         return self._loop.run(self._client.wait(job_id, poll_interval))
 
     def results(self, job_id: str, rows: RowFilter | None = None) -> list[RowLine]:
-        """The rows of a job, in the order of the requests."""
+        """The job's rows, in the order of the requests."""
         return self._loop.run(self._client.results(job_id, rows))
 
     def run(
@@ -236,9 +257,9 @@ class BatchClient:
         window: str | None = None,
         poll_interval: float | None = None,
     ) -> list[RowLine]:
-        """Submit, wait and give the rows."""
-        work = self._client.run(items, name=name, window=window, poll_interval=poll_interval)
-        return self._loop.run(work)
+        """Submit requests, wait for the job and return its rows."""
+        coroutine = self._client.run(items, name=name, window=window, poll_interval=poll_interval)
+        return self._loop.run(coroutine)
 
     @property
     def _loop(self) -> LoopThread:
@@ -251,7 +272,9 @@ def _write(path: Path, items: Iterable[Item]) -> None:
     encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
     with path.open("wb") as stream:
         for item in items:
-            if isinstance(item, (SummarizeItem, ExtractItem, ClassifyItem)):
-                item = request_of(item)
+            if isinstance(
+                item, (scaledown.SummarizeItem, scaledown.ExtractItem, scaledown.ClassifyItem)
+            ):
+                item = scaledown.item_request(item)
             stream.write(encode(item))
             stream.write(b"\n")

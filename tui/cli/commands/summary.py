@@ -1,4 +1,4 @@
-"""``summary``: a job as a whole."""
+"""``summary``: statistics over all answers of a job."""
 
 from __future__ import annotations
 
@@ -8,118 +8,109 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli import words
-from tui.cli.meter import Meter
-from tui.cli.options import job_argument, shared
-from tui.cli.output import Cell, glyph, pairs, print_json, print_lines, say, table
-from tui.cli.session import run, stop_at_exit
-from tui.cli.settings import Settings
-from tui.core.money import money
-from tui.core.times import pace_words
+from tui.cli.options import Settings, job_argument, shared
+from tui.cli.output import Cell, glyph, pairs, print_result, say, table
+from tui.cli.progress import file_progress
+from tui.cli.session import run
+from tui.core.formatting import format_rate, money, number, span
+from tui.core.status_words import counts_text
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
+    from tui.core.counters import Distribution, Tally
     from tui.core.summary import Summary
-    from tui.core.tally import Spread, Tally
     from tui.engine.engine import Engine
 
-_BAR = 24
-_LINES = 15
-_FIELDS = 20
+_BAR_CELLS = 24
+_MAX_LINES = 15
+_MAX_FIELDS = 20
 
 
-@click.command(short_help="Look at the answers of a job as a whole.")
+@click.command(short_help="Show statistics over all answers of a job.")
 @job_argument
-@click.option("--field", default="", metavar="PATH", help="Count this field: data.label, text.")
-@click.option("--stop-words", is_flag=True, help="Leave out English words that say little.")
+@click.option("--field", default="", metavar="PATH",
+              help="Count the values of this field, such as data.label or text.")  # fmt: skip
+@click.option("--stop-words", is_flag=True, help="Ignore common English words.")
 @shared
 def summary(settings: Settings, job: str, field: str, stop_words: bool) -> None:
-    """Look at the answers of a JOB as a whole: outcomes, tokens, lengths, labels, words."""
+    """Show statistics over all answers of a JOB: outcomes, tokens, lengths, labels, words."""
 
     async def work(engine: Engine) -> None:
-        found = engine.history.find_job(job)
-        meter = Meter("reading", plural_of="row")
-        with stop_at_exit() as stop:
-            made = await engine.summary(
-                found.id, field, stop_words=stop_words, stop=stop, progress=meter.show
+        found = engine.history.jobs.find(job)
+        with file_progress("reading", plural_of="row") as progress:
+            report = await engine.results.summary(
+                found.id, field, stop_words=stop_words, progress=progress
             )
-        if field and not made.labels.total:
-            known = [entry.path for entry in made.fields]
+        if field and not report.labels.total:
+            known = [entry.path for entry in report.fields]
             raise UsageError(
                 f"no answer has the field {field!r}",
-                f"There are {', '.join(known[:8])}." if known else "The answers are not JSON.",
+                f"Available: {', '.join(known[:8])}." if known else "The answers are not JSON.",
             )
-        if settings.json:
-            print_json(summary_document(made))
-        else:
-            print_lines(_story(made))
-            if made.fields and not field:
-                say("--field PATH counts the words of a field.")
+        print_result(settings, lambda: summary_document(report), lambda: _lines(report))
+        if report.fields and not field and not settings.json:
+            say("Add --field PATH to count the values of a field.")
 
     run(settings, work)
 
 
-def summary_document(made: Summary) -> dict[str, Any]:
-    """A summary, ready for JSON."""
+def summary_document(report: Summary) -> dict[str, Any]:
+    """The JSON document of a summary."""
     import msgspec
 
-    document: dict[str, Any] = msgspec.to_builtins(made)
+    document: dict[str, Any] = msgspec.to_builtins(report)
     for name in ("finish", "labels", "words"):
         tally = document[name]
         tally["items"] = [{"value": value, "count": count} for value, count in tally["items"]]
     for name in ("lengths", "output"):
         bars = document[name]["bars"]
         document[name]["bars"] = [{"from": low, "below": high, "n": n} for low, high, n in bars]
-    points = made.pace.points
+    points = report.pace.points
     document["pace"]["points"] = [{"seconds": at, "done": done} for at, done in points]
     return document
 
 
-def _story(made: Summary) -> list[str]:
-    pace = made.pace
-    cost = made.cost
+def _lines(report: Summary) -> list[str]:
+    pace = report.pace
+    cost = report.cost
     currency = cost.currency
     facts: dict[str, Cell | str] = {
-        "job": Cell(made.job_id, "bold"),
-        "name": made.name,
-        "rows": f"{made.counts.total:,}: {words.count_words(made.counts)}",
-        "input tokens": _known(made.input_tokens),
-        "output tokens": _known(made.output_tokens),
-        "cached tokens": _known(made.cached_tokens),
+        "job": Cell(report.job_id, "bold"),
+        "name": report.name,
+        "rows": f"{report.counts.total:,}: {counts_text(report.counts)}",
+        "input tokens": number(report.input_tokens),
+        "output tokens": number(report.output_tokens),
+        "cached tokens": number(report.cached_tokens),
         "cost": money(cost.actual, currency),
         "estimated": money(cost.estimated, currency),
-        "took": "-" if pace.seconds is None else words.duration_words(pace.seconds),
-        "pace": "-" if pace.rows_per_second is None else pace_words(pace.rows_per_second),
-        "JSON answers": f"{made.json_rows:,} of {made.answered:,}",
+        "took": "-" if pace.seconds is None else span(pace.seconds, exact=True),
+        "pace": "-" if pace.rows_per_second is None else format_rate(pace.rows_per_second),
+        "JSON answers": f"{report.json_rows:,} of {report.answered:,}",
     }
     lines = pairs(facts)
-    lines += _spread("answer length, characters", made.lengths)
-    lines += _spread("output tokens", made.output)
-    lines += _tally("FINISH REASON", made.finish)
-    if made.field:
-        lines += _tally(made.field.upper(), made.labels)
-    lines += _tally("WORD", made.words)
-    if len(made.models) > 1:
-        lines += ["", *_models(made)]
-    if made.fields:
-        paths = [f"{field.path} ({field.rows:,})" for field in made.fields[:_FIELDS]]
-        more = len(made.fields) - len(paths) + made.more_fields
+    lines += _spread("answer length, characters", report.lengths)
+    lines += _spread("output tokens", report.output)
+    lines += _tally("FINISH REASON", report.finish)
+    if report.field:
+        lines += _tally(report.field.upper(), report.labels)
+    lines += _tally("WORD", report.words)
+    if len(report.models) > 1:
+        lines += ["", *_models(report)]
+    if report.fields:
+        paths = [f"{field.path} ({field.rows:,})" for field in report.fields[:_MAX_FIELDS]]
+        more = len(report.fields) - len(paths) + report.more_fields
         lines += ["", *pairs({"fields": ", ".join(paths) + (f" and {more} more" if more else "")})]
     return lines
 
 
-def _known(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
-
-
-def _bar(part: int, most: int) -> str:
-    return glyph("█", "#", sys.stdout) * max(1 if part else 0, round(_BAR * part / most))
+def _bar(part: int, highest: int) -> str:
+    return glyph("█", "#", sys.stdout) * max(1 if part else 0, round(_BAR_CELLS * part / highest))
 
 
 def _tally(title: str, tally: Tally) -> list[str]:
     if not tally.items:
         return []
-    shown = tally.items[:_LINES]
+    shown = tally.items[:_MAX_LINES]
     most = shown[0][1]
     rows: list[Sequence[Cell | str]] = [
         [value or "(empty)", f"{count:,}", f"{100 * count / tally.total:.1f}%", _bar(count, most)]
@@ -134,38 +125,38 @@ def _tally(title: str, tally: Tally) -> list[str]:
     return lines
 
 
-def _spread(title: str, spread: Spread) -> list[str]:
+def _spread(title: str, spread: Distribution) -> list[str]:
     if not spread.count:
         return []
-    bars = _coarser(spread.bars)
+    bars = _merge_bars(spread.bars)
     most = max(count for _, _, count in bars)
     rows: list[Sequence[Cell | str]] = []
     for low, high, count in bars:
         scale = f"{low:,} - {high - 1:,}" if high - low > 1 else f"{low:,}"
         rows.append([scale, f"{count:,}", _bar(count, most)])
-    figures = f"median {spread.median:,}, 95% below {spread.p95:,}, most {spread.most:,}"
+    figures = f"median {spread.median:,}  p95 {spread.p95:,}  max {spread.most:,}"
     lines = table((title.upper(), "ANSWERS", ""), rows, right=frozenset({0, 1}), elastic=2)
     return ["", *lines, figures]
 
 
-def _coarser(bars: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """At most a dozen bars: two or more together."""
+def _merge_bars(bars: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Merge neighbouring bars until there are at most 12."""
     step = -(-len(bars) // 12)
     groups = [bars[start : start + step] for start in range(0, len(bars), step)]
     return [(group[0][0], group[-1][1], sum(n for _, _, n in group)) for group in groups]
 
 
-def _models(made: Summary) -> list[str]:
+def _models(report: Summary) -> list[str]:
     rows: list[Sequence[Cell | str]] = [
         [
             share.model,
             f"{share.rows:,}",
             f"{share.answered:,}",
-            _known(share.input_tokens),
-            _known(share.output_tokens),
-            money(share.cost, made.cost.currency),
+            number(share.input_tokens),
+            number(share.output_tokens),
+            money(share.cost, report.cost.currency),
         ]
-        for share in made.models
+        for share in report.models
     ]
     titles = ("MODEL", "ROWS", "ANSWERED", "INPUT", "OUTPUT", "COST")
     return table(titles, rows, right=frozenset({1, 2, 3, 4, 5}))

@@ -1,4 +1,4 @@
-"""``templates``: saved ways to make requests of rows."""
+"""``templates``: list, show and remove saved templates."""
 
 from __future__ import annotations
 
@@ -6,48 +6,43 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.options import shared, yes_option
-from tui.cli.output import Cell, print_json, print_lines, say, table
-from tui.cli.session import ask
-from tui.cli.settings import Settings
+from tui.cli.options import Settings, shared, yes_option
+from tui.cli.output import Cell, print_done, print_json, print_lines, print_result, say, table
+from tui.cli.session import confirm
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tui.compose.saved import SavedTemplate
+    from tui.compose.templates.saved import SavedTemplate
 
 
-@click.group(short_help="Saved templates for `compose`.")
+@click.group(short_help="Manage saved templates for `compose`.")
 def templates() -> None:
-    """Templates: prompts with {columns}, saved under a name by `compose --save-template`."""
+    """Manage templates, which are prompts with {columns} saved by `compose --save-template`."""
 
 
 @templates.command("list")
 @shared
 def list_saved(settings: Settings) -> None:
     """List the saved templates."""
-    saved = _all(settings)
+    saved = _saved_templates(settings)
     if settings.json:
         print_json([template_document(one) for one in saved])
     elif saved:
         print_lines(table(("NAME", "KIND", "MODEL", "DESCRIPTION"), list(map(_cells, saved))))
     else:
-        say("No template is saved; `batchdeck compose … --save-template NAME` saves one.")
+        say("No saved templates. Save one with `batchdeck compose … --save-template NAME`.")
 
 
 @templates.command("show")
 @click.argument("name")
 @shared
 def show(settings: Settings, name: str) -> None:
-    """Print the template NAME, as the TOML file that it is."""
-    found = _find(settings, name)
-    if settings.json:
-        print_json(template_document(found))
-        return
+    """Print the TOML file of the template NAME."""
     from tui.core.text import visible
 
-    print_lines(visible(found.path.read_text("utf-8"), newlines=True).rstrip("\n").split("\n"))
+    found = _find(settings, name)
+    text = visible(found.path.read_text("utf-8"), newlines=True).rstrip("\n")
+    print_result(settings, lambda: template_document(found), lambda: text.split("\n"))
 
 
 @templates.command("remove")
@@ -59,40 +54,30 @@ def remove(settings: Settings, name: str) -> None:
     import asyncio
 
     found = _find(settings, name)
-    asyncio.run(ask(settings, f"Remove the template {found.name}?"))
+    asyncio.run(confirm(settings, f"Remove the template {found.name}?"))
     found.path.unlink()
-    if settings.json:
-        print_json({"removed": found.name})
-    else:
-        say(f"Removed {found.name}.")
+    print_done(settings, {"removed": found.name}, f"Removed {found.name}.")
 
 
-def templates_folder(settings: Settings) -> Path:
-    """Where saved templates are."""
-    from tui.paths import Paths
+def _saved_templates(settings: Settings) -> list[SavedTemplate]:
+    from tui.compose.templates.saved import list_templates
 
-    return Paths.find(settings.home).templates
-
-
-def _all(settings: Settings) -> list[SavedTemplate]:
-    from tui.compose.saved import list_templates
-
-    return list_templates(templates_folder(settings))
+    return list_templates(settings.paths.templates)
 
 
 def _find(settings: Settings, name: str) -> SavedTemplate:
-    saved = _all(settings)
+    saved = _saved_templates(settings)
     for one in saved:
         if name in (one.name, one.path.stem):
             return one
     known = ", ".join(one.name for one in saved)
     raise UsageError(
-        f"there is no template {name!r}", f"Saved: {known}." if known else "None is saved yet."
+        f"no template named {name!r}", f"Saved: {known}." if known else "No templates yet."
     )
 
 
 def template_document(saved: SavedTemplate) -> dict[str, Any]:
-    """A saved template, for scripts."""
+    """The JSON document of a saved template."""
     import msgspec
 
     template = None if saved.template is None else msgspec.to_builtins(saved.template)

@@ -1,4 +1,4 @@
-"""``try``: one request sent at once, to see the answer before a batch is paid for."""
+"""``try``: send one request synchronously, before paying for a batch."""
 
 from __future__ import annotations
 
@@ -7,68 +7,53 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.costs import is_free
-from tui.cli.options import account_option, shared, yes_option
-from tui.cli.output import pairs, print_json, print_lines, say
-from tui.cli.session import ask, run
-from tui.cli.settings import Settings
+from tui.cli.input_file import InputFile
+from tui.cli.options import Settings, account_option, shared, yes_option
+from tui.cli.output import pairs, print_result, say
+from tui.cli.session import confirm, run
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
-    from tui.engine.trying import Trial
+    from tui.engine.try_request import TryResult
 
 _PROMPTS = ("system", "instructions", "messages", "input", "prompt", "text")
 
 
-@click.command("try", short_help="Send one request of a file at once, and show the answer.")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--line",
-    type=click.IntRange(min=1),
-    default=1,
-    metavar="N",
-    help="Which request of the file; else the first.",
-)
+@click.command("try", short_help="Send one request now and show the answer.")
+@click.argument("file", type=InputFile(path_type=Path))
+@click.option("--line", type=click.IntRange(min=1), default=1, metavar="N",
+              help="Number of the request in the file; default: 1.")  # fmt: skip
 @account_option
 @yes_option
 @shared
 def try_request(settings: Settings, file: Path, line: int, account: str | None) -> None:
-    """Send one request of a FILE to the provider's ordinary endpoint, outside any batch.
+    """Send one request of a FILE to the provider's synchronous endpoint, outside any batch.
 
-    It costs what a single request costs; it is not kept in the history.
+    It is charged at the price of a single request and is not stored in the history. As FILE, -
+    is standard input.
     """
 
     async def work(engine: Engine) -> None:
-        await try_and_show(engine, settings, file, line, account)
+        trial = await confirm_and_try(engine, settings, file, line, account)
+        print_result(settings, lambda: trial_document(trial), lambda: trial_lines(trial))
 
     run(settings, work)
 
 
-async def try_and_show(
+async def confirm_and_try(
     engine: Engine, settings: Settings, file: Path, number: int, account: str | None
-) -> None:
-    """Ask before it costs something, try a request of a file, and print prompt and answer."""
-    trial = await try_asked(engine, settings, file, number, account)
-    if settings.json:
-        print_json(trial_document(trial))
-    else:
-        print_lines(trial_story(trial))
+) -> TryResult:
+    """Try one request of a file; asks first unless it is free."""
+    sender = engine.account(account or engine.accounts.default)
+    if not sender.is_free:
+        question = f"Send request {number:,} to {sender.provider_name} with account {sender.name}?"
+        await confirm(settings, question)
+    say(f"Waiting for {sender.provider_name} …")
+    return await engine.try_request(file, number, account=sender.name)
 
 
-async def try_asked(
-    engine: Engine, settings: Settings, file: Path, number: int, account: str | None
-) -> Trial:
-    """Ask before it costs something, and try a request of a file."""
-    if not is_free(engine, account):
-        name = account or engine.accounts.default
-        provider = engine.account(name).provider_name
-        await ask(settings, f"Send request {number:,} to {provider} with account {name}?")
-    say(f"Asking {engine.account(account or engine.accounts.default).provider_name} …")
-    return await engine.try_row(file, number, account=account)
-
-
-def trial_document(trial: Trial) -> dict[str, Any]:
-    """A tried request and its answer, for scripts."""
+def trial_document(trial: TryResult) -> dict[str, Any]:
+    """The JSON document of a tried request and its answer."""
     import msgspec
 
     result = trial.result
@@ -87,8 +72,8 @@ def trial_document(trial: Trial) -> dict[str, Any]:
     }
 
 
-def trial_story(trial: Trial) -> list[str]:
-    """A tried request and its answer, for a person."""
+def trial_lines(trial: TryResult) -> list[str]:
+    """The lines of text for a tried request and its answer."""
     from tui.core.text import visible
 
     result = trial.result
@@ -103,7 +88,7 @@ def trial_story(trial: Trial) -> list[str]:
             "request": trial.custom_id,
             "account": f"{trial.account} ({trial.provider_name})",
             "model": result.model or "",
-            "outcome": f"{result.outcome.value} ({result.finish_reason or 'no reason given'})",
+            "outcome": f"{result.outcome.value} ({result.finish_reason or 'no finish reason'})",
             "tokens": tokens,
             "took": f"{trial.seconds:.1f} s",
         }
@@ -114,8 +99,8 @@ def trial_story(trial: Trial) -> list[str]:
     return lines + [f"  {line}" for line in visible(result.text, newlines=True).split("\n")]
 
 
-def _prompt(trial: Trial) -> str:
-    """What the request asks, as text: messages with their roles, one below the other."""
+def _prompt(trial: TryResult) -> str:
+    """The prompt of the request as text: one message per paragraph, with its role."""
     import msgspec
 
     request = msgspec.json.decode(trial.request)

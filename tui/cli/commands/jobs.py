@@ -1,0 +1,231 @@
+"""Commands on stored jobs: ``list``, ``show``, ``collect``, ``tag``, ``cancel``, ``delete``."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli import formatting, output
+from tui.cli.options import STATUSES, Settings, account_option, job_argument, shared, yes_option
+from tui.cli.output import is_terminal
+from tui.cli.session import confirm, read_history, run
+from tui.core.formatting import counted, format_cost, local_time
+from tui.core.status_words import orphan_text
+from tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from tui.core.jobs import Job
+    from tui.engine.engine import Engine
+    from tui.store.history import History
+
+
+def print_job(engine: Engine, job: Job, settings: Settings) -> None:
+    """Print a job: its document with ``--json``, else its main fields."""
+    output.print_result(
+        settings,
+        lambda: engine.history.jobs.document(job.id),
+        lambda: output.pairs(formatting.job_pairs(job)),
+    )
+
+
+@click.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only jobs with this status.")
+@account_option
+@click.option("--search", default="", metavar="TEXT",
+              help="Only jobs with TEXT in name, id, model, account, tags or note.")  # fmt: skip
+@click.option("--tag", metavar="TAG", help="Only jobs with this tag.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the newest N jobs.")
+@shared
+def list_jobs(
+    settings: Settings,
+    status: str | None,
+    account: str | None,
+    search: str,
+    tag: str | None,
+    limit: int | None,
+) -> None:
+    """List the jobs in the history, newest first."""
+
+    def read(history: History) -> list[Job]:
+        from tui.core.jobs import BatchStatus
+
+        wanted = BatchStatus(status) if status else None
+        jobs = history.jobs.list(
+            search=search, status=wanted, account=account, tag=tag, limit=limit
+        )
+        if settings.json and (jobs or account is None):
+            output.print_json([history.jobs.document(job.id) for job in jobs])
+        elif jobs:
+            output.print_lines(_job_table(jobs))
+            _warn(history, jobs)
+        return jobs
+
+    async def check_account(engine: Engine) -> None:
+        # No jobs: the account may be misspelt, and only the engine knows all accounts.
+        if account is not None:
+            engine.account(account)
+            if settings.json:
+                output.print_json([])
+
+    if read_history(settings, read):
+        return
+    if account is not None:
+        run(settings, check_account)
+    if not settings.json:
+        output.say("No matching jobs." if search or status or account or tag else "No jobs yet.")
+
+
+def _warn(history: History, jobs: list[Job]) -> None:
+    """Warn of jobs whose results the provider will soon delete, or has deleted."""
+    from tui.core.alerts import retention_warning
+
+    expiring = history.batches.expiring()
+    now = time.time()
+    for job in jobs:
+        if flag := retention_warning(expiring.get(job.id), now, collected=False):
+            output.say(
+                f"! {job.name} ({job.id}): {flag}. `batchdeck collect {job.id}` downloads them."
+            )
+
+
+def _job_table(jobs: list[Job]) -> list[str]:
+    rows: list[list[output.Cell | str]] = [
+        [
+            formatting.status_cell(job.status),
+            job.id,
+            job.name,
+            job.account,
+            f"{job.counts.ended:,}/{job.counts.total:,}",
+            formatting.failed_cell(job.counts),
+            format_cost(job.cost),
+            local_time(job.created_at),
+        ]
+        for job in jobs
+    ]
+    headers = ("STATUS", "JOB", "NAME", "ACCOUNT", "ROWS", "FAILED", "COST", "CREATED")
+    return output.table(headers, rows, right=frozenset({4, 5, 6}), elastic=2)
+
+
+@click.command(short_help="Show a job, its batches and its errors.")
+@job_argument
+@shared
+def show(settings: Settings, job: str) -> None:
+    """Show a JOB: counts, batches, error groups and timeline."""
+
+    def work(history: History) -> None:
+        found = history.jobs.find(job)
+        output.print_result(
+            settings, lambda: history.jobs.document(found.id), lambda: _lines(history, found)
+        )
+
+    read_history(settings, work)
+
+
+def _lines(history: History, job: Job) -> list[str]:
+    facts = formatting.job_pairs(job)
+    facts["unmatched lines"] = orphan_text(history.rows.orphan_lines(job.id))
+    batches = history.batches.of_job(job.id)
+    facts["results"] = formatting.retention_fact(batches, time.time())
+    lines = output.pairs(facts)
+    if batches:
+        titles = ("BATCH", "STATUS", "ROWS", "PROVIDER ID", "SENT", "ENDED")
+        cells = formatting.batch_rows(batches)
+        lines += ["", *output.table(titles, cells, right=frozenset({2}), elastic=3)]
+    groups = history.rows.error_groups(job.id)
+    if groups:
+        headers = ("ROWS", "SHARE", "KIND", "CODE", "MESSAGE", "EXAMPLE", "LAST SEEN")
+        cells = formatting.group_rows(groups)
+        lines += ["", *output.table(headers, cells, right=frozenset({0, 1}), elastic=4)]
+        lines += ["", *formatting.group_advice(groups)]
+    timeline = history.jobs.timeline(job.id)
+    if timeline:
+        lines += [
+            "",
+            *output.table(("TIME", "EVENT"), formatting.timeline_rows(timeline), elastic=1),
+        ]
+    return lines
+
+
+@click.command(short_help="Download the results that a job has so far.")
+@job_argument
+@shared
+def collect(settings: Settings, job: str) -> None:
+    """Download and index the results that a JOB has so far."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.jobs.find(job)
+        print_job(engine, await engine.collect(found.id), settings)
+
+    run(settings, work)
+
+
+@click.command(short_help="Set tags or a note on a job.")
+@job_argument
+@click.argument("tags", nargs=-1)
+@click.option("--note", metavar="TEXT", help="Set the note; '' removes it.")
+@click.option("--clear", is_flag=True, help="Remove all existing tags first.")
+@shared
+def tag(settings: Settings, job: str, tags: tuple[str, ...], note: str | None, clear: bool) -> None:
+    """Add TAGS to a JOB. Find it by a tag with `list --tag` or in the dashboard."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.jobs.find(job)
+        new_tags = [*(() if clear else found.tags), *tags]
+        print_job(engine, await engine.annotate(found.id, tags=new_tags, note=note), settings)
+
+    run(settings, work)
+
+
+@click.command(short_help="Cancel a job.")
+@job_argument
+@yes_option
+@shared
+def cancel(settings: Settings, job: str) -> None:
+    """Ask the provider to cancel a JOB; rows that are done are kept."""
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.jobs.find(job)
+        rows = counted(found.counts.pending, "row")
+        await confirm(settings, f"Cancel {found.name} ({found.id}) with {rows} pending?")
+        print_job(engine, await engine.cancel(found.id), settings)
+
+    run(settings, work)
+
+
+@click.command(short_help="Delete a job from the history.")
+@job_argument
+@click.option("--remote", is_flag=True, help="First delete its files and batches at the provider.")
+@click.option(
+    "--forget", is_flag=True, help="Delete it although a batch may be running at the provider."
+)
+@yes_option
+@shared
+def delete(settings: Settings, job: str, remote: bool, forget: bool) -> None:
+    """Delete a JOB with its requests and answers from the local history.
+
+    With --remote its files and batches at the provider are deleted too, if the provider supports
+    that. A job that is the only trace of a batch, or whose results are not downloaded yet, is
+    deleted with --forget only. What it cost stays in the budget.
+    """
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.jobs.find(job)
+        if not settings.yes and not is_terminal(sys.stdin):
+            raise UsageError(
+                f"deleting {found.name} ({found.id}) cannot be undone", "Add --yes to confirm."
+            )
+        rows = counted(found.counts.total, "row")
+        where = "the history"
+        if remote:
+            where += f" and at {engine.account(found.account).provider_name}"
+        await confirm(settings, f"Delete {found.name} ({found.id}) with {rows} from {where}?")
+        left = await engine.remote.delete(found.id, remote=remote, forget=forget)
+        for what in left:
+            output.say(what)
+        document = {"deleted": found.id, "name": found.name}
+        output.print_done(settings, document, f"Deleted {found.name} ({found.id}).")
+
+    run(settings, work)

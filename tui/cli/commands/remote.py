@@ -1,0 +1,143 @@
+"""``sync``, ``adopt`` and ``import-results``: batches that were created elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.commands.jobs import print_job
+from tui.cli.formatting import status_cell
+from tui.cli.input_file import InputFile
+from tui.cli.options import Settings, account_option, complete_jobs, shared
+from tui.cli.output import Cell, print_json, print_lines, say, table
+from tui.cli.progress import file_progress
+from tui.cli.session import run
+from tui.core.formatting import local_time, number, rfc3339
+from tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+    from tui.engine.remote import RemoteEntry
+
+
+@click.command(short_help="List the provider's batches.")
+@account_option
+@shared
+def sync(settings: Settings, account: str | None) -> None:
+    """List the provider's batches, each with its job in the local history.
+
+    Use `adopt` to import a batch that has no job.
+    """
+
+    async def work(engine: Engine) -> None:
+        name = account or engine.accounts.default
+        entries = await engine.remote.sync(name)
+        if settings.json:
+            print_json(list(map(_document, entries)))
+            return
+        if not entries:
+            say(f"{engine.account(name).provider_name} has no batches of this account.")
+            return
+        headers = ("BATCH", "STATUS", "ROWS", "CREATED", "JOB")
+        print_lines(table(headers, list(map(_cells, entries)), right=frozenset({2})))
+        without_job = sum(entry.job_id is None for entry in entries)
+        if without_job:
+            say(
+                f"{without_job:,} of {len(entries):,} are not in the history;"
+                f" `batchdeck adopt ID --account {name}` imports one."
+            )
+
+    run(settings, work)
+
+
+def _document(entry: RemoteEntry) -> dict[str, Any]:
+    remote = entry.remote
+    return {
+        "remote_id": remote.id,
+        "status": remote.status.value,
+        "raw_status": remote.raw_status,
+        "rows": remote.counts.total,
+        "endpoint": remote.endpoint,
+        "created_at": rfc3339(remote.created_at),
+        "ended_at": rfc3339(remote.ended_at),
+        "expires_at": rfc3339(remote.expires_at),
+        "job": entry.job_id,
+    }
+
+
+def _cells(entry: RemoteEntry) -> list[Cell | str]:
+    remote = entry.remote
+    return [
+        remote.id,
+        status_cell(remote.status, remote.raw_status),
+        number(remote.counts.total),
+        local_time(remote.created_at) or "-",
+        entry.job_id or "-",
+    ]
+
+
+@click.command(short_help="Import a batch that was created elsewhere.")
+@click.argument("remote_id")
+@account_option
+@click.option("--name", metavar="NAME", help="Job name; default: the name of the batch.")
+@click.option("--job", metavar="JOB", shell_complete=complete_jobs,
+              help="Existing job with an unconfirmed batch that this one belongs to.")  # fmt: skip
+@shared
+def adopt(
+    settings: Settings, remote_id: str, account: str | None, name: str | None, job: str | None
+) -> None:
+    """Import the batch REMOTE_ID from the provider into the history, with its rows.
+
+    The requests are read from the input file of the batch, if the provider still has it.
+
+    With --job, REMOTE_ID is attached to JOB as the batch whose creation was unconfirmed.
+    """
+    if job is not None and (account is not None or name is not None):
+        raise UsageError(
+            "the job already has an account and a name",
+            "Leave out --account and --name with --job.",
+        )
+
+    async def work(engine: Engine) -> None:
+        if job is None:
+            found = await engine.remote.adopt(remote_id, account=account, name=name)
+        else:
+            found = await engine.remote.attach(engine.history.jobs.find(job).id, remote_id)
+        if found.id in {batch.job_id for batch in engine.history.batches.unfinished()}:
+            # Download the results that are ready.
+            found = await engine.collect(found.id)
+        print_job(engine, found, settings)
+
+    run(settings, work)
+
+
+@click.command("import-results", short_help="Open the results of a batch that ran elsewhere.")
+@click.argument("requests", type=InputFile(path_type=Path))
+@click.argument("results", type=InputFile(path_type=Path), nargs=-1, required=True)
+@account_option
+@click.option("--name", metavar="NAME", help="Job name; default: the name of the requests file.")
+@shared
+def import_results(
+    settings: Settings,
+    requests: Path,
+    results: tuple[Path, ...],
+    account: str | None,
+    name: str | None,
+) -> None:
+    """Import REQUESTS and RESULTS of a batch that ran elsewhere as a job; nothing is sent.
+
+    RESULTS are the output file and, if there is one, the error file, in the form of OpenAI, Azure,
+    Mistral, ScaleDown, Anthropic, Gemini, Vertex AI or Bedrock. The job can be browsed, searched,
+    exported and retried like any other.
+    """
+
+    async def work(engine: Engine) -> None:
+        with file_progress("importing") as progress:
+            job = await engine.import_results(
+                requests, results, account=account, name=name, progress=progress
+            )
+        print_job(engine, job, settings)
+
+    run(settings, work)

@@ -1,0 +1,219 @@
+"""``results`` and ``export``: the rows of a job, printed or written to a file."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.options import Settings, job_argument, row_filter, row_options, shared, yes_option
+from tui.cli.output import json_bytes, print_bytes, print_done
+from tui.cli.progress import file_progress
+from tui.cli.session import confirm, run
+from tui.core.formatting import counted
+from tui.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from tui.core.rows import RowLine
+    from tui.engine.engine import Engine
+
+
+_FORMATS = """\
+\b
+The extension of FILE sets the format:
+  .jsonl           one JSON object per line; with --raw the provider's own lines
+  .csv  .tsv       a table; cells that look like formulas are prefixed with a quote
+  .sqlite  .db     tables rows, errors, meta (and attempts, inputs); works with Datasette
+  .parquet         needs the extra `tables`
+  .html            a report with plots and error groups, in one file
+Add .gz to .jsonl, .csv or .tsv to compress.
+"""
+
+
+@click.command(short_help="Write the rows of a job to a file.", epilog=_FORMATS)
+@job_argument
+@click.option("-o", "--output", "file", required=True,
+              type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Output file; the extension sets the format.")  # fmt: skip
+@row_options
+@click.option(
+    "--join", is_flag=True, help="Add the source columns from which the requests were composed."
+)
+@click.option(
+    "--attempts", is_flag=True, help="Export every attempt of a row, not only the newest outcome."
+)
+@click.option(
+    "--raw", is_flag=True, help="Export the provider's result lines, byte for byte (.jsonl)."
+)
+@click.option("--expand", is_flag=True, help="Export the fields of JSON answers as columns.")
+@click.option(
+    "--raw-cells", is_flag=True, help="Keep cells that look like formulas (unsafe in Excel)."
+)
+@yes_option
+@shared
+def export(
+    settings: Settings,
+    job: str,
+    file: Path,
+    join: bool,
+    attempts: bool,
+    raw: bool,
+    expand: bool,
+    raw_cells: bool,
+    **selection: Any,
+) -> None:
+    """Write the rows of a JOB to a file. An interrupted export leaves no partial file."""
+    exists = file.exists()
+
+    async def work(engine: Engine) -> None:
+        from tui.store.export.options import ExportOptions, check_options
+
+        found = engine.history.jobs.find(job)
+        chosen = row_filter(**selection)
+        options = ExportOptions(
+            join=join, attempts=attempts, raw=raw, raw_cells=raw_cells, expand=expand
+        )
+        check_options(file, options)
+        if exists:
+            await confirm(settings, f"{file} already exists. Overwrite it?")
+        with file_progress("writing", plural_of="row") as progress:
+            rows = await engine.results.export(found.id, file, chosen, options, progress=progress)
+        assert rows is not None, "an export that is stopped is cancelled before this line"
+        document = {"job": found.id, "path": str(file), "rows": rows}
+        noun = "line" if raw else "attempt" if attempts else "row"
+        print_done(settings, document, f"Wrote {counted(rows, noun)} to {file}.")
+
+    run(settings, work)
+
+
+_WRITE_BYTES = 1 << 16
+
+_FITS = {1: True, 2: False, 3: False}
+"""Whether an answer matches its schema, by ``SchemaResult``; ``None`` if it was not checked."""
+
+
+@click.command(short_help="Print the rows of a job as JSON lines.")
+@job_argument
+@row_options
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="Only the first N rows.")
+@click.option(
+    "--schema",
+    metavar="FILE|own",
+    help="Check the answers against a JSON schema file, or the schema in each request (own).",
+)
+@click.option("--misfits", is_flag=True,
+              help="Only rows whose answer is not JSON or does not match the schema.")  # fmt: skip
+@click.option("--strays", is_flag=True,
+              help="Print the result lines that belong to no row instead: unreadable lines, ids"
+              " that were not sent, duplicates.")  # fmt: skip
+@shared
+def results(
+    settings: Settings,
+    job: str,
+    limit: int | None,
+    schema: str | None,
+    misfits: bool,
+    strays: bool,
+    **selection: Any,
+) -> None:
+    """Print the rows of a JOB, normalised, as JSON lines in the order of the requests.
+
+    A query (--where) has the syntax of the dashboard's filter. Conditions are separated by
+    spaces and must all be met; a comma means "or"; words without a key are searched for in id,
+    request and answer.
+
+    \b
+      outcome:failed,expired   outcome of the row; also answered, unanswered, bad
+      code:429                 error code or HTTP status
+      group:1f0c2a7b           key of an error group (see `batchdeck show --json`)
+      attempt:>1               attempt number; 1 is the first send
+      tokens: in: out:         token counts: >500  <=20  5-9  >4k
+      length:<20               length of the answer in characters
+      cost:>0.01               cost of the row
+      finish:length            finish reason
+      model:gpt-5-mini         the model that answered
+      id:review-00*            part of the id, or a pattern
+      json:bad schema:bad      answers that are not JSON, or do not match their schema
+      re:refund.*              a regular expression
+
+    With --strays each line has a kind (unreadable, unknown, duplicate), custom_id, batch_id, file,
+    offset, and the line as it came.
+
+    With --schema each line has the field "schema": {"fits": true, false or null, "problems"}.
+    """  # noqa: D301 - the backspace stops click from wrapping the lines
+    import msgspec
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.jobs.find(job)
+        if strays:
+            if schema is not None or misfits or any(selection.values()):
+                raise UsageError("--strays takes no conditions on rows", "Leave them out.")
+            for stray in islice(engine.history.rows.stray_lines(found.id), limit):
+                document = msgspec.structs.asdict(stray)
+                document["line"] = stray.line.decode("utf-8", "replace")
+                print_bytes(json_bytes(document) + b"\n")
+            return
+        chosen = row_filter(**selection)
+        rows = await engine.results.select(found.id, chosen)
+        if schema is None and not misfits:
+            await _print_rows(engine, found.id, rows.seqs[:limit])
+            return
+        given = None if schema in (None, "own") else _read(Path(str(schema)))
+        checker = engine.results.judge(given)
+        with file_progress("checking", plural_of="row") as progress:
+            checked = await engine.results.check_schema(
+                found.id, rows.seqs, given, own=given is None, progress=progress
+            )
+        kept = [
+            at for at, code in enumerate(checked.each) if not misfits or _FITS.get(code) is False
+        ]
+        seqs = array("q", (rows.seqs[at] for at in kept[:limit]))
+
+        def with_schema_result(position: int, line: RowLine) -> dict[str, Any]:
+            fits = _FITS.get(checked.each[kept[position]])
+            problems: Sequence[str] = ()
+            if fits is False:
+                # Only these rows are validated again, for the details.
+                problems = engine.results.check_row_schema(
+                    found.id, seqs[position], checker
+                ).problems
+            document: dict[str, Any] = msgspec.to_builtins(line)
+            return {**document, "schema": {"fits": fits, "problems": list(problems)}}
+
+        await _print_rows(engine, found.id, seqs, with_schema_result)
+
+    run(settings, work)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}", path=path) from error
+
+
+async def _print_rows(
+    engine: Engine,
+    job_id: str,
+    seqs: Sequence[int],
+    document: Callable[[int, RowLine], Any] = lambda position, line: line,
+) -> None:
+    """Print the rows of these numbers as JSON lines; ``document`` makes what is printed."""
+    import asyncio
+
+    from tui.core.query import RowSelection
+
+    selection = RowSelection(seqs=seqs, total=len(seqs))
+    buffer = bytearray()
+    for position, line in enumerate(engine.history.rows.lines(job_id, selection)):
+        buffer += json_bytes(document(position, line)) + b"\n"
+        if len(buffer) >= _WRITE_BYTES:
+            print_bytes(bytes(buffer))
+            buffer.clear()
+            # Give the event loop a chance to handle Ctrl-C.
+            await asyncio.sleep(0)
+    print_bytes(bytes(buffer))

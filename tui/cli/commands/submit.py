@@ -1,0 +1,291 @@
+"""``submit`` and ``watch``: send the requests of a file or a stored job, and follow jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.cli.commands.jobs import print_job
+from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
+from tui.cli.input_file import InputFile
+from tui.cli.options import (
+    Settings,
+    account_option,
+    budget_option,
+    complete_files_and_jobs,
+    complete_jobs,
+    set_option,
+    shared,
+    timeout_option,
+    wait_option,
+    wait_timeout,
+    yes_option,
+)
+from tui.cli.output import print_json, say
+from tui.cli.progress import JobProgress, file_progress
+from tui.cli.session import asks_before_sending, confirm, run
+from tui.core.formatting import counted
+from tui.errors import (
+    BatchdeckError,
+    BudgetError,
+    InputError,
+    ProviderError,
+    QuotaError,
+    UnconfirmedError,
+    UnknownJobError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from tui.core.jobs import Batch, Job
+    from tui.engine.engine import Engine
+    from tui.engine.submit_summary import SubmitAnswer, SubmitFacts
+
+
+@click.command(short_help="Submit a requests file as a new job.")
+@click.argument(
+    "file", type=InputFile(), metavar="FILE|JOB", shell_complete=complete_files_and_jobs
+)
+@account_option
+@click.option("--name", metavar="NAME", help="Job name; default: the name of the file.")
+@click.option("--window", metavar="24h", help="Completion window: how long the provider may take.")
+@set_option
+@click.option(
+    "--fix", is_flag=True, help="Fix BOM, line ends and blank lines; requests stay the same."
+)
+@budget_option
+@click.option("--sample", type=click.IntRange(min=1), metavar="N",
+              help="Submit N rows as job NAME-sample; the rest waits as job NAME.")  # fmt: skip
+@wait_option
+@click.option(
+    "--resend",
+    is_flag=True,
+    help="Resend a batch that the provider may already have (you may pay twice).",
+)
+@yes_option
+@shared
+def submit(
+    settings: Settings,
+    file: str,
+    account: str | None,
+    name: str | None,
+    window: str | None,
+    edits: tuple[tuple[str, Any], ...],
+    fix: bool,
+    budget: float | None,
+    sample: int | None,
+    wait: bool,
+    resend: bool,
+) -> int:
+    """Submit a FILE of requests as a new job, or a JOB that was not submitted yet.
+
+    With --sample N the file becomes two jobs: N rows, evenly spread over the file, are submitted
+    as NAME-sample; the others wait as NAME until you run `batchdeck submit NAME`.
+
+    As FILE, - is standard input; requests that cost money then need -y.
+
+    A budget (--budget, or [budget] in config.toml) is compared with the highest cost that the
+    job may have. An unknown cost is over any budget. -y does not override it.
+    """
+    path = Path(file)
+    is_file = path.is_file()
+    options = {"name": name, "window": window, "edits": dict(edits)}
+
+    async def work(engine: Engine) -> int:
+        if is_file:
+            jobs = await _submit_file(
+                engine, settings, path, account, sample, budget, wait=wait, fix=fix, **options
+            )
+        else:
+            jobs = [_stored_job(engine, file)]
+            if account is not None or sample or any(options.values()):
+                raise UsageError(
+                    f"{jobs[0].name} ({jobs[0].id}) has its account, name, window and requests"
+                    " already",
+                    "Leave out these options, or submit a file.",
+                )
+            await _submit_job(engine, settings, jobs[0], budget, resend=resend, wait=wait)
+        code = print_jobs(engine, [jobs[0].id], settings, waited=wait)
+        for rest in jobs[1:]:
+            others = counted(rest.counts.total, "other request")
+            say(f"{others} waiting as {rest.name}; to submit: `batchdeck submit {rest.id}`.")
+        return code
+
+    return run(settings, work)
+
+
+async def _submit_file(
+    engine: Engine,
+    settings: Settings,
+    path: Path,
+    account: str | None,
+    sample: int | None,
+    budget: float | None,
+    *,
+    wait: bool,
+    **options: Any,
+) -> list[Job]:
+    from tui.engine.costs.budget import cost_text
+
+    async def ask(facts: SubmitFacts) -> SubmitAnswer:
+        cost = facts.whole if sample is None else facts.sample or facts.whole
+        say(f"Cost: {cost_text(cost.estimate)}.")
+        await confirm_send(engine, settings, facts.account.name, cost.rows, facts.model)
+        return "yes" if sample is None else "sample"
+
+    sender = engine.account(account or engine.accounts.default)
+    asks = not sender.is_free and asks_before_sending(settings)
+    with file_progress("checking") as progress:
+        jobs = await engine.requests.import_to_submit(
+            path,
+            account,
+            ask=ask if asks else None,
+            sample=sample,
+            budget=budget,
+            progress=progress,
+            **options,
+        )
+    job = jobs[0]
+    try:
+        send = engine.submit_imported(jobs, budget=budget)
+        await follow(engine, job.id, job.account, send, wait=wait)
+    except BudgetError:
+        raise
+    except BatchdeckError as error:
+        if job.id not in error.hint:
+            # Other advice about this job says what to do; "again" would frighten then.
+            hint = f"The job is stored; to submit it again: `batchdeck submit {job.id}`."
+            error.hint = f"{error.hint} {hint}".lstrip()
+        raise
+    return jobs
+
+
+async def _submit_job(
+    engine: Engine, settings: Settings, job: Job, budget: float | None, *, resend: bool, wait: bool
+) -> None:
+    await confirm_send(engine, settings, job.account, job.counts.total, job.model)
+    # When the queue is full, all parts stay waiting, not only the first.
+    send = engine.submit(job.id, resend=resend, wait_if_busy=True, budget=budget)
+    await follow(engine, job.id, job.account, send, wait=wait)
+
+
+async def confirm_send(
+    engine: Engine, settings: Settings, account: str, rows: int, model: str
+) -> None:
+    """Ask for confirmation to send requests, unless they are free."""
+    info = engine.account(account)
+    if info.is_free:
+        return
+    mode = " one by one, at the price of single requests," if info.direct else ""
+    requests = counted(rows, "request") + (f" for {model}" if model else "")
+    question = f"Send {requests}{mode} to {info.provider_name} with account {account}?"
+    await confirm(settings, question)
+
+
+async def follow(
+    engine: Engine, job_id: str, account: str, send: Awaitable[object], *, wait: bool
+) -> None:
+    """Send rows of a job and show their progress: to the end with ``wait``, else until sent.
+
+    Raises:
+        QuotaError: A batch waits for the provider's queue, and ``wait`` is not given.
+    """
+    async with JobProgress(engine, [job_id]):
+        try:
+            await send
+        except (QuotaError, ProviderError):
+            # The watcher goes on with a batch that waits, or whose create got no response.
+            if not wait or _unfinished_batch(engine, job_id) is None:
+                raise
+        if wait:
+            await engine.wait([job_id], timeout_seconds=wait_timeout())
+        elif unfinished := _unfinished_batch(engine, job_id):
+            if unfinished.submission != "waiting":
+                raise UnconfirmedError(
+                    unfinished.trouble or "the provider may or may not have received the batch",
+                    f"The provider's list is read again by `batchdeck watch {job_id}`.",
+                )
+            raise QuotaError(
+                unfinished.trouble or "the provider's queue is full",
+                f"The job is stored; `batchdeck watch {job_id}` submits it when the queue allows.",
+            )
+        elif engine.account(account).direct:
+            say(f"Rows are sent while Batchdeck runs; to continue: `batchdeck watch {job_id}`.")
+
+
+def _unfinished_batch(engine: Engine, job_id: str) -> Batch | None:
+    """The first batch of the newest attempt that the watcher has still to send or to find."""
+    batches = engine.history.batches.of_job(job_id)
+    newest = max((batch.attempt for batch in batches), default=1)
+    for batch in batches:
+        if batch.attempt == newest and batch.submission in ("waiting", "creating", "uncertain"):
+            return batch
+    return None
+
+
+def _stored_job(engine: Engine, ref: str) -> Job:
+    """Find the job that was given instead of a file.
+
+    Raises:
+        InputError: The argument is a folder, or looks like a file that does not exist.
+        UnknownJobError: There is neither a file nor a job of that name.
+    """
+    path = Path(ref)
+    try:
+        return engine.history.jobs.find(ref)
+    except UnknownJobError as error:
+        if path.is_dir():
+            raise InputError(f"{ref} is a folder", "Give a requests file.", path=path) from None
+        if path.suffix or path.name != ref:
+            raise InputError(f"no such file: {ref}", "Check the spelling.", path=path) from None
+        raise UnknownJobError(f"no such file, and {error.message}", error.hint) from None
+
+
+@click.command(short_help="Watch jobs until they end.")
+@click.argument("job_refs", metavar="[JOB]...", nargs=-1, shell_complete=complete_jobs)
+@timeout_option
+@shared
+def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
+    """Watch the given JOBs, or all running jobs, until they end.
+
+    With --json the output is one job document if exactly one JOB is given, else an array.
+    """
+
+    async def work(engine: Engine) -> int:
+        history = engine.history
+        running = {batch.job_id for batch in history.batches.unfinished()}
+        jobs = [history.jobs.find(ref) for ref in job_refs]
+        if not job_refs:
+            jobs = [job for job in history.jobs.list() if job.id in running]
+        for job in jobs:
+            if job.status == "draft" and job.id not in running:
+                raise UsageError(
+                    f"{job.name} ({job.id}) was not submitted yet",
+                    f"To submit it: `batchdeck submit {job.id}`.",
+                )
+        ids = list(dict.fromkeys(job.id for job in jobs))
+        if not ids:
+            say("Nothing is running.")
+        async with JobProgress(engine, ids):
+            await engine.wait(ids, timeout_seconds=wait_timeout())
+        return print_jobs(engine, ids, settings, waited=True, many=len(job_refs) != 1)
+
+    return run(settings, work)
+
+
+def print_jobs(
+    engine: Engine, job_ids: Sequence[str], settings: Settings, *, waited: bool, many: bool = False
+) -> int:
+    """Print the current state of the jobs and return the exit code."""
+    jobs = [engine.history.jobs.get(job_id) for job_id in job_ids]
+    if many and settings.json:
+        print_json([engine.history.jobs.document(job_id) for job_id in job_ids])
+    else:
+        for job in jobs:
+            print_job(engine, job, settings)
+    if not waited or all(job.counts.all_succeeded for job in jobs):
+        return EXIT_OK
+    return EXIT_ROWS_FAILED
