@@ -1,7 +1,7 @@
-"""The dashboard: the only part of the program that knows of Textual."""
+"""The dashboard. This is the only package that imports Textual."""
 
 import os
 
-# Textual reads it when it is imported. At its own 60 frames a second, a key that follows on
-# another repaint is seen up to two frames, 33 ms, later.
+# Textual reads this when it is imported. At its default of 60 frames a second, a key pressed
+# right after a repaint can take two frames (33 ms) to show.
 os.environ.setdefault("TEXTUAL_FPS", "120")

@@ -1,4 +1,4 @@
-"""What happened while the dashboard was open, for the log screen and the log file."""
+"""The activity log: recent events for the log screen, crashes for the log file."""
 
 from __future__ import annotations
 
@@ -15,78 +15,88 @@ import msgspec
 from tui.core.text import visible
 from tui.paths import open_private
 
-KEPT = 2_000
-"""Entries that the screen can show."""
+MAX_ENTRIES = 2_000
+"""Maximum number of entries shown."""
 
+ENTRIES_FILE = "journal.jsonl"
+"""Name of the file, next to the log file, with the entries of earlier runs."""
 
-KEPT_FILE = "journal.jsonl"
-"""Beside the log file: what the log screen shows of earlier runs."""
-
-LARGEST = 256 * 1024
-"""Bytes from which on a new file is begun; the one before is kept."""
+MAX_FILE_BYTES = 256 * 1024
+"""Size in bytes at which the file is rotated; one older file is kept."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that happened; ``at`` in Unix seconds."""
+    """An entry of the log; ``at`` is in Unix seconds, ``bad`` marks an error."""
 
     at: float
     text: str
     bad: bool
 
 
-class Journal:
-    """The newest entries in memory; errors of the program itself go to a file as well.
+class ActivityLog:
+    """The activity log, in memory and in a file; tracebacks go to the log file.
 
     Args:
-        file: The log file, made when first needed.
-        now: The clock.
+        file: The log file, created when first needed; ``None`` writes no files.
+        now: The clock, in Unix seconds.
     """
 
     def __init__(self, file: Path | None, now: Callable[[], float] = time.time) -> None:
-        self._file = file
+        self.file = file
+        """The log file; ``None`` if there is none, or none can be written."""
         self._now = now
-        self._kept = None if file is None else file.with_name(KEPT_FILE)
+        self._kept = None if file is None else file.with_name(ENTRIES_FILE)
         self._began = now()
-        self.entries: deque[Entry] = deque(maxlen=KEPT)
+        self.entries: deque[Entry] = deque(maxlen=MAX_ENTRIES)
 
     def note(self, text: str, *, bad: bool = False) -> None:
-        """Add an entry, and keep it for the next run."""
+        """Add an entry and append it to the file."""
         entry = Entry(self._now(), visible(text), bad)
         self.entries.append(entry)
         if self._kept is None:
             return
         try:
-            if self._kept.exists() and self._kept.stat().st_size > LARGEST:
+            if self._kept.exists() and self._kept.stat().st_size > MAX_FILE_BYTES:
                 self._kept.replace(self._kept.with_suffix(".old"))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             with os.fdopen(open_private(self._kept, flags), "ab") as stream:
                 stream.write(msgspec.json.encode(entry) + b"\n")
         except OSError:
-            # A full disk: the entry is on the screen, and the work goes on.
+            # Such as a full disk: keep the log in memory only.
             self._kept = None
 
     def all(self) -> list[Entry]:
-        """The entries of this run and, before them, those of earlier ones."""
+        """The entries of earlier runs and of this one, oldest first."""
         kept = [] if self._kept is None else _read(self._kept.with_suffix(".old"))
         kept += [] if self._kept is None else _read(self._kept)
         earlier = [entry for entry in kept if entry.at < self._began]
-        return [*earlier, *self.entries][-KEPT:]
+        return [*earlier, *self.entries][-MAX_ENTRIES:]
 
-    def note_crash(self, error: BaseException) -> None:
-        """Add an entry for an error that nobody expected; its traceback goes to the file."""
-        self.note(f"{type(error).__name__}: {error}", bad=True)
-        if self._file is None:
-            return
+    def note_crash(self, error: BaseException) -> str:
+        """Add an entry for an unexpected error and write its traceback to the log file.
+
+        Returns:
+            The error on one line. The file may be what failed: then there is no traceback.
+        """
+        # An error may fail to describe itself; this does not.
+        text = traceback.format_exception_only(error)[-1].strip()
+        self.note(text, bad=True)
+        if self.file is None:
+            return text
         report = "".join(traceback.format_exception(error))
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = open_private(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
-            stream.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\n{report}\n")
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = open_private(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            with os.fdopen(descriptor, "a", encoding="utf-8", errors="replace") as stream:
+                stream.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')}\n{report}\n")
+        except OSError:
+            self.file = None
+        return text
 
 
 def _read(file: Path) -> list[Entry]:
-    """The entries of a file; lines that a crash cut are left out."""
+    """The entries of a file; lines that cannot be decoded are skipped."""
     try:
         raw = file.read_bytes()
     except OSError:
@@ -97,6 +107,6 @@ def _read(file: Path) -> list[Entry]:
             entry = msgspec.json.decode(line, type=Entry)
         except msgspec.MsgspecError:
             continue
-        # The file may have been changed by others: nothing in it acts on the terminal.
+        # The file may have been edited: escape control characters again.
         entries.append(Entry(entry.at, visible(entry.text), entry.bad))
     return entries

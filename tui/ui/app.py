@@ -1,74 +1,69 @@
-"""The app: engine, screens, workers and signals wired together, and nothing else."""
+"""The dashboard: opens the engine after the first paint; joins session, screens and tasks."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
-from textual.actions import ActionParseResult
+from textual.actions import ActionParseResult, parse
 from textual.binding import Binding
+from textual.command import CommandPalette
 from textual.dom import DOMNode
+from textual.driver import Driver
+from textual.notifications import Notification, Notify, SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Input
+from textual.worker import Worker, WorkerState
 
-from tui.config import Config
-from tui.errors import BatchdeckError
+from tui.config.settings import Config, set_option
+from tui.core.text import shorten_paths
+from tui.errors import BatchdeckError, ConfigError, HistoryError, UnknownJobError, UsageError
 from tui.paths import Paths
-from tui.ui.commands import COMMANDS, by_action
-from tui.ui.journal import Journal
+from tui.ui.commands.command_table import COMMANDS
+from tui.ui.commands.dispatch import CommandDispatcher, CommandProvider, CommandTarget
+from tui.ui.event_guard import GuardedApp
 from tui.ui.screens.main import MainScreen
-from tui.ui.signals import CopyRequested, EngineChanged, StateChanged, WorkRequested
-from tui.ui.state import State
-from tui.ui.switchboard import Switchboard
-from tui.ui.targets import CommandTarget
-from tui.ui.themed import ThemedApp
+from tui.ui.session import ConfigChanged, JobGone, Session
+from tui.ui.text.terminal_safe import TerminalDoor
+from tui.ui.text.tones import Part
+from tui.ui.theme import DEFAULT, THEMES, is_ansi, set_initial_theme, tone_variables, usable_theme
 
 if TYPE_CHECKING:
-    from textual.command import Provider
-    from textual.driver import Driver
-
     from tui.engine.engine import Engine
-    from tui.ui.bridge import EngineBridge
-    from tui.ui.herald import Herald
-    from tui.ui.tones import Part
-    from tui.ui.work import Work
+    from tui.ui.engine_updates import EngineUpdates
+    from tui.ui.notifications import Notifications
+    from tui.ui.tasks.runner import TaskRunner
 
-# Dialogs, workers and helpers are imported where they are first needed: after the first paint.
+# Dialogs, workers and helpers are imported where they are first used, after the first paint.
 
-AGAIN_SECONDS = 3.0
-"""Within so many seconds a second ctrl+c leaves."""
+QUIT_CONFIRM_SECONDS = 3.0
+"""Seconds for which the notice of the first ctrl+c is shown; a second one meanwhile quits."""
 
 TITLE_SECONDS = 30.0
-"""Between two looks at what hangs, for the terminal's title, while nothing happens."""
+"""How often the terminal title is updated while no events arrive (stuck jobs depend on time)."""
 
 
-def _command_provider() -> type[Provider]:
-    from tui.ui.palette import CommandProvider
-
-    return CommandProvider
-
-
-class BatchdeckApp(ThemedApp):
+class BatchdeckApp(GuardedApp[int]):
     """The dashboard.
 
     Args:
-        paths: The home.
+        paths: Paths of the Batchdeck home.
         config: The settings.
-        open_engine: Opens the engine, after the first paint.
-        open_file: A file of requests to show in Compose.
-        now: The clock for ages, Unix seconds.
+        open_engine: Opens the engine; called after the first paint.
+        open_file: A request file to open in Compose.
+        now: The clock for ages, in Unix seconds.
     """
 
     CSS_PATH = "app.tcss"
     TITLE = "Batchdeck"
-    COMMANDS: ClassVar = {_command_provider}
+    COMMANDS: ClassVar = {CommandProvider}
     COMMAND_PALETTE_BINDING: ClassVar[str] = "ctrl+p"
     ENABLE_COMMAND_PALETTE = True
 
@@ -81,146 +76,246 @@ class BatchdeckApp(ThemedApp):
         open_file: Path | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(config)
-        self.paths = paths
-        self.state = State.load(paths)
-        self.now = now
-        self.journal = Journal(paths.log_file, now)
-        self.engine: Engine | None = None
-        self.deck: Work | None = None
-        self._early: list[WorkRequested] = []
-        self.when_started: Callable[[], None] | None = None
-        self.herald: Herald | None = None
-        self.complaint: BatchdeckError | None = None
-        self.main = MainScreen(now=now)
-        self.switch = Switchboard(self, self.main, config.keymap)
-        self._open_engine, self._open_file, self._now = open_engine, open_file, now
-        self._leaving, self._asked_at = False, 0.0
+        # Textual decides in its constructor how to convert colours, before a theme is set. With
+        # NO_COLOR this stays on: it strips the terminal's colours completely, but turns other
+        # colours into greys that are unreadable on a light background.
+        no_color = "NO_COLOR" in os.environ
+        super().__init__(ansi_color=True if no_color or is_ansi(config.theme) else None)
+        if not no_color:
+            self.set_reactive(BatchdeckApp.ansi_color, None)
+        self.session = Session(self, paths, config, self._load_tasks, now)
+        self.activity_log = self.session.log
+        self.config_error: BatchdeckError | None = None
+        self._filters.append(TerminalDoor())
+        self.on_started: Callable[[], None] | None = None
+        self.on_left: Callable[[int], None] | None = None
+        self.notifications: Notifications | None = None
+        self.updates: EngineUpdates | None = None
+        """Collects the events of the engine; ``None`` until it is open."""
+        self.main = MainScreen(self.session)
+        self.dispatcher = CommandDispatcher(
+            self, lambda: self.main.active_scope, self.main.target, config.keymap
+        )
+        self._open_engine, self._open_file = open_engine, open_file
+        self._leaving = False
+        self._pressed_at = 0.0
+        self._quit_notice: Notification | None = None
         self._clashes: set[str] = set()
-        self.dress()
+        self._gone: set[str] = set()
+        self._theme_problem = ""
+        self._apply_theme()
 
-    @cached_property
-    def bridge(self) -> EngineBridge:
-        """Collects what the engine tells."""
-        from tui.ui.bridge import EngineBridge
-
-        return EngineBridge(lambda: self.post_message(EngineChanged()), self.journal, self._name_of)
-
-    def _name_of(self, job_id: str) -> str:
-        board = self.main.batches.board
-        return job_id if board is None else board.name_of(job_id)
+    @property
+    def engine(self) -> Engine | None:
+        """The engine; ``None`` until it is open."""
+        return self.session.engine if self.session.is_open else None
 
     def get_default_screen(self) -> Screen[None]:
         """The main screen."""
         return self.main
 
+    def _load_tasks(self) -> TaskRunner:
+        from tui.ui.tasks.context import TaskContext
+        from tui.ui.tasks.runner import TaskRunner
+
+        return TaskRunner(TaskContext(self.session, self.main))
+
+    # Start
+
     def on_mount(self) -> None:
-        """Put on the keys, and open the engine when the screen is painted."""
-        self.set_keymap(self.switch.keymap_for(self.journal))
+        """Set the keymap and signal handlers, and open the engine after the first paint."""
+        self.set_keymap(self.dispatcher.keymap_for(self.session.log))
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
-            # Windows has no such loop.
+            # Event loops on Windows do not support signal handlers.
             with contextlib.suppress(AttributeError, NotImplementedError):
                 loop.add_signal_handler(getattr(signal, name), self._terminated)
         self.call_after_refresh(self._start_engine)
 
     @work(group="engine", exit_on_error=False)
     async def _start_engine(self) -> None:
-        self.dress_panes()
-        await self.main.fill()
-        from tui.ui.work import Work
-
+        self._load_pane_styles()
+        await self.main.mount_panes()
+        session = self.session
         try:
             engine = await self._open_engine()
         except BatchdeckError as error:
-            from tui.ui.dialogs.error import ErrorDialog
+            from tui.ui.dialogs.text import ErrorDialog
 
-            self.journal.note(error.message, bad=True)
+            session.log.note(error.message, bad=True)
             await self.push_screen_wait(ErrorDialog(error))
             self.exit(error.exit_code, return_code=error.exit_code)
             return
-        from tui.ui.herald import Herald
+        from tui.ui.engine_updates import EngineUpdates
+        from tui.ui.notifications import Notifications
 
-        self.engine, self.may_keep = engine, True
-        self.herald = Herald(self, engine.history, lambda: self.config.notifications)
-        await self.main.set_engine(engine, self.state)
-        self.bridge.watch_calmly(not self.app_focus)
-        engine.events.subscribe(self.bridge.receive)
-        self.deck = Work(self, engine)
-        engine.watch()
+        session.open(engine)
+        self.notifications = Notifications(session)
+        await self.main.open()
+        # In a thread, to stay responsive.
+        await asyncio.to_thread(import_module, "tui.ui.tasks.runner")
+        self.updates = EngineUpdates(
+            lambda: self.call_later(self.apply_changes), session.log, self._name_of
+        )
+        self.updates.set_slow(not self.app_focus)
+        engine.events.subscribe(self.updates.receive)
+        if engine.history.is_read_only:
+            self._say_read_only(engine.history.paths)
+        else:
+            engine.watch()
         self._restore()
         self.set_interval(TITLE_SECONDS, self._show_title)
         self._show_title()
-        if self.complaint is not None:
-            self.deck.complain(self.complaint)
-        for asked in self._early:
-            self.deck.take(asked)
-        if self.when_started is not None:
-            self.call_after_refresh(self.when_started)
+        if self.config_error is not None:
+            self._show_config_error(self.config_error)
+        session.ready.set()
+        if self.on_started is not None:
+            self.call_after_refresh(self.on_started)
 
-    def _show_title(self) -> None:
-        if self.herald is not None:
-            self.herald.show_title(self.main.batches.board)
+    def _name_of(self, job_id: str) -> str:
+        board = self.main.batches.board
+        return job_id if board is None else board.name_of(job_id)
 
-    def take_config(self, config: Config) -> None:
-        """Go by other settings from now on."""
-        super().take_config(config)
-        if self.engine is not None:
-            self.engine.take_config(config)
-        self._show_title()
+    def _say_read_only(self, paths: Paths) -> None:
+        from tui.ui.dialogs.text import ErrorDialog
+
+        error = HistoryError(
+            f"{paths.data} cannot be written",
+            "The history is shown as it is. To send or change anything, check the permissions of"
+            " the folder, or choose another with --home.",
+        )
+        self.session.log.note(error.message, bad=True)
+        self.push_screen(ErrorDialog(error, "Read only"))
+
+    def _show_config_error(self, error: BatchdeckError) -> None:
+        from tui.ui.dialogs.text import ErrorDialog
+
+        self.session.log.note(error.message, bad=True)
+        hint = (
+            f"{error.hint}\nThe valid settings and defaults are used."
+            " With no known budget, only free jobs are submitted."
+        )
+        shown = ConfigError(error.message, hint)
+        self.push_screen(ErrorDialog(shown, "Problem in config.toml"))
 
     def _restore(self) -> None:
-        job_id = self.state.job_id
+        state = self.session.state
         board = self.main.batches.board
-        if board is not None and board.view(job_id) is not None:
-            self.main.batches.select_job(job_id)
-            if self.state.pane == "results":
-                self.main.open_job(job_id)
+        if board is not None and board.view(state.job_id) is not None:
+            self.main.batches.select_job(state.job_id)
+            if state.pane == "results":
+                self.main.open_job(state.job_id)
         if self._open_file is not None:
-            self.main.action_show("compose")
-            self.main.compose_pane.open_file(self._open_file)
+            self.main.open_file(self._open_file)
 
-    def remember(self) -> None:
-        """Keep where the person is for the next run."""
-        job = self.main.batches.job
-        self.state.job_id = job.id if job is not None else ""
-        self.state.pane = self.main.pane
-        self.main.batches.remember(self.state)
-        self.main.results.remember()
-        self.state.save(self.paths)
+    # Theme and settings
 
-    def take_changes(self) -> None:
-        """Show what the engine told since the last look."""
-        changes = self.bridge.take()
-        if self.engine is None or self.engine.is_closed or not changes:
-            # The last events may arrive when there is no history left to read them from.
+    def get_css_variables(self) -> dict[str, str]:
+        """The variables of the theme and of our tones."""
+        variables = super().get_css_variables()
+        variables |= tone_variables(self.native_ansi_color, variables)
+        self.theme_variables = variables
+        return variables
+
+    def _apply_theme(self) -> None:
+        """Apply theme and density from the settings, before the first paint."""
+        for theme in THEMES:
+            self.register_theme(theme)
+        config = self.session.config
+        try:
+            theme = usable_theme(self, config.theme)
+        except UsageError as error:
+            # Shown once there is a screen.
+            self._theme_problem = f"config.toml: {error.message}. {error.hint}"
+            theme = self.available_themes[DEFAULT]
+        set_initial_theme(self, theme)
+        self.set_class(config.compact, "-compact", update=False)
+
+    def _load_pane_styles(self) -> None:
+        """Load the stylesheets that are not needed for the first paint."""
+        for name in ("panes.tcss", "ansi.tcss"):
+            file = Path(__file__).with_name(name)
+            self.stylesheet.add_source(file.read_text("utf-8"), read_from=(str(file), ""))
+        if self._theme_problem:
+            self.session.log.note(self._theme_problem, bad=True)
+            self.notify(self._theme_problem, markup=False, severity="warning")
+
+    def action_theme(self) -> None:
+        """Choose a theme and save it."""
+        self.search_themes()
+
+    def watch_theme(self, theme: str) -> None:
+        """Save a theme that the user chose."""
+        session = self.session
+        if session.is_previewing_theme or not session.is_open or theme == session.config.theme:
             return
-        self.main.apply(changes)
-        if self.herald is not None:
-            self.herald.take(changes.ended)
+        try:
+            session.set_config(set_option(session.paths, "theme", theme))
+        except BatchdeckError as error:
+            self.notify(f"Theme not saved: {error.message}", markup=False, severity="warning")
+
+    @on(JobGone)
+    def _job_gone(self, event: JobGone) -> None:
+        if self.session.is_open and event.job_id not in self._gone:
+            # Once for each job: a table may read it again before the list knows.
+            self._gone.add(event.job_id)
+            self.main.close_deleted({event.job_id})
+
+    def survive(self, error: Exception) -> bool:
+        """Report an error of a handler; a job that another program deleted is none.
+
+        Nor is what a handler finds while the dashboard ends, with the history already closed.
+        """
+        if self.session.is_open and self.session.engine.is_closed:
+            return True
+        if isinstance(error, UnknownJobError) and self.session.is_open:
+            self.call_later(self.main.close_deleted, set())
+            return True
+        return super().survive(error)
+
+    @on(ConfigChanged)
+    def _config_changed(self) -> None:
+        self.set_class(self.session.config.compact, "-compact")
         self._show_title()
 
-    @on(EngineChanged)
-    def _engine_changed(self) -> None:
-        self.take_changes()
+    # Changes
 
-    @on(WorkRequested)
-    def _work_requested(self, event: WorkRequested) -> None:
-        if self.deck is None:
-            # What is asked for while the program starts is done when it has.
-            self._early.append(event)
+    def apply_changes(self) -> None:
+        """Show the changes that the engine has reported since the last call."""
+        changes = None if self.updates is None else self.updates.drain()
+        if not changes or self.session.engine.is_closed:
+            # The last events may arrive after the history has been closed.
+            return
+        self.main.apply(changes)
+        if self.notifications is not None:
+            self.notifications.notify_ended(changes.ended)
+        self._show_title()
+
+    def _show_title(self) -> None:
+        if self.notifications is not None:
+            self.notifications.show_title(self.main.batches.board)
+
+    def watch_app_focus(self, focused: bool) -> None:
+        """Pause the clock and slow down updates while the terminal does not have the focus."""
+        self.main.pause_clock(not focused)
+        if self.updates is not None:
+            self.updates.set_slow(not focused)
+        if focused:
+            self._show_title()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show the error of a failed worker of the app itself."""
+        error = event.worker.error
+        if event.state is not WorkerState.ERROR or error is None:
+            return
+        if self.session.is_open and self.session.engine.is_closed:
+            return
+        if isinstance(error, UnknownJobError):
+            self.main.close_deleted(set())
         else:
-            self.deck.take(event)
+            self.report_unexpected(error)
 
-    @on(StateChanged)
-    def _state_changed(self) -> None:
-        self.state.save(self.paths)
-
-    @on(CopyRequested)
-    def _copy_requested(self, event: CopyRequested) -> None:
-        from tui.ui.external import copy
-
-        copy(self, event)
+    # Commands and keys
 
     async def run_action(
         self,
@@ -228,123 +323,143 @@ class BatchdeckApp(ThemedApp):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Run an action; the key of a command that is off says why."""
+        """Run an action; if its command is disabled, show the reason instead."""
         if isinstance(action, str) and isinstance(default_namespace, CommandTarget):
-            command = by_action(default_namespace.SCOPE, action.partition("(")[0])
-            reason = default_namespace.why_not(command.id) if command is not None else ""
+            _, name, parameters = parse(action)
+            reason = default_namespace.why_disabled(str(parameters[0])) if name == "run" else ""
             if reason:
                 self.clear_notifications()
                 self.notify(reason, markup=False, timeout=3)
                 return True
         return await super().run_action(action, default_namespace, namespaces)
 
-    def on_key(self, event: events.Key) -> None:
-        """Give a line what was typed ahead of it: keys in one breath with / went to the list.
-
-        A line keeps the keys that it was given; one that comes here while it has the focus
-        was on its way before.
-        """
-        if isinstance(self.focused, Input) and event.is_printable and event.character:
-            event.prevent_default()
-            self.focused.insert_text_at_cursor(event.character)
-
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """Note, once, that two commands were given the same key."""
+        """Log, once per clash, that the keymap gives two commands the same key."""
         ids = sorted(binding.id or binding.action for binding in clashed_bindings)
         if (clash := " and ".join(ids)) not in self._clashes:
             self._clashes.add(clash)
-            self.journal.note(f"config.toml gives {clash} the same key", bad=True)
+            self.session.log.note(f"config.toml gives {clash} the same key", bad=True)
 
-    def watch_app_focus(self, focused: bool) -> None:
-        """Let the clock rest while nobody looks."""
-        self.main.pause_clock(not focused)
-        if self.engine is None:
-            return
-        self.bridge.watch_calmly(not focused)
-        if focused:
-            self._show_title()
+    def action_command_palette(self) -> None:
+        """Show the command palette, once; the one before may not be quite gone."""
+        # Without Textual's fixed id, which two of them could not have.
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            self.push_screen(CommandPalette())
 
     def action_help(self) -> None:
-        """Show all keys."""
-        from tui.ui.dialogs.help import HelpDialog
+        """Explain the field that has the focus, and show all keys."""
+        from tui.ui.dialogs.text import HelpDialog
+        from tui.ui.text.field_help import field_help
 
-        switch = self.switch
-        reasons = {command.id: switch.why_not(command) for command in COMMANDS}
-        self.push_screen(HelpDialog(self.main.active_scope, switch.keys(), reasons))
+        dispatcher = self.dispatcher
+        reasons = {command.id: dispatcher.why_disabled(command) for command in COMMANDS}
+        field = field_help(self.focused)
+        if field is not None and self.screen is not self.main:
+            # The commands of the panes do not work in a dialog.
+            self.push_screen(HelpDialog(None, {}, {}, field))
+            return
+        here = self.main.active_scope
+        self.push_screen(HelpDialog(here, dispatcher.keys(), reasons, field))
 
     def action_log(self) -> None:
-        """Show what the program did."""
-        from tui.ui.dialogs.log import LogDialog
-        from tui.ui.traffictext import traffic_parts
+        """Show the activity log."""
+        from tui.ui.dialogs.text import LogDialog, traffic_parts
 
         def traffic() -> list[Part]:
-            if self.engine is None:
+            if not self.session.is_open:
                 return [("The history is not open yet.", "muted")]
-            return traffic_parts(self.engine, self._now())
+            return traffic_parts(self.session.engine, self.session.now())
 
-        self.push_screen(LogDialog(self.journal.all(), traffic))
+        self.push_screen(LogDialog(self.session.log.all(), traffic))
 
     def action_settings(self) -> None:
-        """Change what people change."""
-        from tui.ui.messages import SettingsRequested
+        """Show and change the settings."""
+        self.session.tasks.settings()
 
-        self.post_message(SettingsRequested())
+    def action_add_account(self) -> None:
+        """Add an account."""
+        self.session.tasks.add_account()
+
+    def action_set_key(self) -> None:
+        """Give an account a key."""
+        self.session.tasks.set_key()
 
     def action_new(self) -> None:
         """Choose a file for a new job."""
-        from tui.ui.messages import FileRequested
-
-        self.post_message(FileRequested())
+        self.session.tasks.pick_file()
 
     def action_sample(self) -> None:
-        """Make a sample for the sandbox."""
-        from tui.ui.messages import SampleRequested
+        """Create a sample request file for the sandbox."""
+        self.session.tasks.sample()
 
-        self.post_message(SampleRequested())
+    async def on_event(self, event: events.Event) -> None:
+        """Remember when a key was pressed, which may be long before it is handled."""
+        if isinstance(event, events.Key):
+            self._pressed_at = event.time
+        await super().on_event(event)
 
     def action_help_quit(self) -> None:
-        """Leave at the second ctrl+c."""
-        now = time.monotonic()
-        if now - self._asked_at < AGAIN_SECONDS:
+        """Quit at a ctrl+c that was pressed while the notice of the first one was shown."""
+        delay = time.monotonic() - self._pressed_at
+        notice = self._quit_notice
+        if notice is not None and notice.time_left + delay > 0:
             self._leave(0)
-        self._asked_at = now
-        self.notify("Press ctrl+c again, or q, to leave", markup=False, timeout=AGAIN_SECONDS)
+        self._quit_notice = Notification(
+            "Press ctrl+c again (or q) to quit", timeout=QUIT_CONFIRM_SECONDS
+        )
+        self.post_message(Notify(self._quit_notice))
 
     async def action_quit(self) -> None:
-        """Store what is under way, then leave; the second time leave at once."""
+        """Finish what is being stored, then quit; quit immediately the second time."""
         self._leave(0)
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's, with its gaps filled where it has some."""
+        """Textual's driver, or our subclass of its Linux driver."""
         driver = super().get_driver_class()
         if driver.__name__ == "LinuxDriver":
-            from tui.ui.driver import TerminalDriver
+            from tui.ui.terminal_driver import TerminalDriver
 
             return TerminalDriver
         return driver
 
     def _terminated(self) -> None:
-        from tui.ui.driver import TerminalDriver
+        from tui.ui.terminal_driver import TerminalDriver
 
         if isinstance(self._driver, TerminalDriver):
-            self._driver.let_go()
+            self._driver.stop_input_if_gone()
         self._leave(130)
 
-    def hung_up(self) -> None:
-        """Store what is under way and leave: the terminal has gone, whatever signals came."""
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a text for a moment; its long paths are cut, so that the rest can be seen."""
+        super().notify(
+            shorten_paths(message), title=title, severity=severity, timeout=timeout, markup=markup
+        )
+
+    def terminal_closed(self) -> None:
+        """Save and quit because the terminal is gone, whether or not a signal arrived."""
         if not self._leaving:
             self._leave(130)
 
     @work(group="quit", exit_on_error=False)
     async def _leave(self, code: int) -> None:
-        if self._leaving or self.engine is None:
+        if self._leaving or not self.session.is_open:
             self.exit(code, return_code=code)
             return
         self._leaving = True
-        self.remember()
-        self.notify("Storing what is under way; q again leaves at once", markup=False)
-        await self.engine.drain()
-        await self.engine.close()
-        if self.herald is not None:
-            self.herald.terminal.restore_title()
+        self.main.remember()
+        self.notify("Finishing up… press q again to quit now", markup=False)
+        await self.session.engine.drain()
+        await self.session.engine.close()
+        if self.notifications is not None:
+            self.notifications.terminal.restore_title()
+        if self.on_left is not None:
+            self.on_left(code)
         self.exit(code, return_code=code)

@@ -1,22 +1,23 @@
-"""What the dashboard remembers from one run to the next."""
+"""The state of the dashboard that is kept between runs."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from tui.paths import Paths, open_private
+from tui.files import atomic_write
+from tui.paths import Paths
 
 FILE = "dashboard.json"
 
 
-class TableLook(msgspec.Struct):
-    """How a person has arranged a table of rows; empty means as it comes.
+class TableLayout(msgspec.Struct):
+    """Columns and order of a table of rows as arranged by the user; empty is the default.
 
-    ``columns`` are keys in the order shown, ``widths`` those that were resized, in cells.
+    ``columns`` are column keys in display order, ``widths`` the resized ones, in cells.
     """
 
     columns: list[str] = []
@@ -25,20 +26,23 @@ class TableLook(msgspec.Struct):
     descending: bool = False
 
 
-class RowsAsked(msgspec.Struct):
-    """Which rows of a job were looked at last, and in which order."""
+class RowViewState(msgspec.Struct):
+    """The last filter and order of the rows of a job."""
 
     where: str = ""
     sort: str = "seq"
     descending: bool = False
 
 
-KEPT_JOBS = 200
-"""Jobs of which it is remembered which rows were looked at."""
+MAX_REMEMBERED_SOURCES = 8
+"""Number of sources that Compose offers again."""
+
+MAX_REMEMBERED_JOBS = 200
+"""Number of jobs whose filter and order are remembered."""
 
 
 class State(msgspec.Struct):
-    """Where the person was; anything missing or unreadable is simply forgotten."""
+    """The saved state; if the file is missing or unreadable, the defaults are used."""
 
     pane: Literal["compose", "batches", "results"] = "batches"
     job_id: str = ""
@@ -50,40 +54,39 @@ class State(msgspec.Struct):
     account: str = ""
     sort: str = "age"
     descending: bool = False
-    looks: dict[str, TableLook] = {}
-    """The table of rows for each kind of job, by its endpoint."""
-    rows: dict[str, RowsAsked] = {}
-    """By the id of the job; the one looked at last is the last."""
+    looks: dict[str, TableLayout] = {}
+    """Endpoint to the table layout for jobs of that kind."""
+    rows: dict[str, RowViewState] = {}
+    """Job id to its rows; the most recently viewed job is last."""
     filters: dict[str, str] = {}
-    """Queries by the names that a person gave them."""
+    """Name to saved query."""
     sources: list[str] = []
 
     @classmethod
     def load(cls, paths: Paths) -> State:
-        """What was remembered."""
+        """Load the saved state."""
         try:
             return msgspec.json.decode(_file(paths).read_bytes(), type=cls)
         except (OSError, msgspec.MsgspecError):
             return cls()
 
-    def note_rows(self, job_id: str, asked: RowsAsked | None) -> None:
-        """Remember which rows of a job were looked at; ``None`` is nothing worth keeping."""
+    def remember_rows(self, job_id: str, asked: RowViewState | None) -> None:
+        """Remember filter and order of a job's rows; ``None`` removes the entry."""
         self.rows.pop(job_id, None)
         if asked is not None:
             self.rows[job_id] = asked
-        while len(self.rows) > KEPT_JOBS:
+        while len(self.rows) > MAX_REMEMBERED_JOBS:
             del self.rows[next(iter(self.rows))]
 
+    def remember_source(self, spec: str) -> None:
+        """Remember a source that was opened, newest first."""
+        self.sources = [spec, *(known for known in self.sources if known != spec)]
+        del self.sources[MAX_REMEMBERED_SOURCES:]
+
     def save(self, paths: Paths) -> None:
-        """Remember it; a full disk loses it without a word, it is a convenience."""
-        file = _file(paths)
-        temporary = file.with_suffix(f".{os.getpid()}")
-        try:
-            with os.fdopen(open_private(temporary), "wb") as stream:
-                stream.write(msgspec.json.encode(self))
-            temporary.replace(file)
-        except OSError:
-            temporary.unlink(missing_ok=True)
+        """Save the state. Errors are ignored: losing it is only an inconvenience."""
+        with contextlib.suppress(OSError):
+            atomic_write(_file(paths), msgspec.json.encode(self), error=None)
 
 
 def _file(paths: Paths) -> Path:

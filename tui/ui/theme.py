@@ -1,4 +1,4 @@
-"""Our own colours: dark and light, quiet but for one accent; of high contrast; the terminal's."""
+"""Themes, tones, size classes."""
 
 from __future__ import annotations
 
@@ -135,9 +135,9 @@ CONTRAST_LIGHT = Theme(
     },
 )
 
-# The terminal's own sixteen colours, on its own ground, dark or light. Ground and text are only
-# ever its defaults: black and white are the ground of one terminal or another, and yellow, cyan
-# and the dark blue vanish on one of the two. What stands out does so by bold, dim and reverse.
+# Uses the sixteen colours of the terminal on its own background, dark or light. Background and
+# text are always the terminal's defaults, because black or white may be its background, and
+# yellow, cyan and dark blue are unreadable on one of the two. Emphasis is bold, dim or reverse.
 ANSI = Theme(
     name="batchdeck-ansi",
     ansi=True,
@@ -184,17 +184,17 @@ THEMES = (DARK, LIGHT, CONTRAST, CONTRAST_LIGHT, ANSI)
 """The themes that the app adds to those of Textual."""
 
 DEFAULT = DARK.name
-"""The theme without a setting."""
+"""The default theme."""
 
 
 def theme_names() -> list[str]:
-    """The names of all themes, ours first."""
+    """The names of all themes, Batchdeck's own first."""
     own = [theme.name for theme in THEMES]
     return [*own, *sorted(BUILTIN_THEMES.keys() - set(own))]
 
 
 def known_theme(name: str) -> str:
-    """The name of a theme as it was given.
+    """Return the name if there is such a theme.
 
     Raises:
         UsageError: There is no such theme.
@@ -203,19 +203,19 @@ def known_theme(name: str) -> str:
         return name
     near = difflib.get_close_matches(name, names, n=1)
     raise UsageError(
-        f"there is no theme {one_line(name, 60)!r}",
-        f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(names)}.",
+        f"unknown theme {one_line(name, 60)!r}",
+        f"Did you mean {near[0]!r}?" if near else f"Use one of {', '.join(names)}.",
     )
 
 
 def is_ansi(name: str) -> bool:
-    """Does a theme have the terminal's own colours?"""
+    """Does a theme use the terminal's own colours?"""
     theme = next((theme for theme in THEMES if theme.name == name), BUILTIN_THEMES.get(name))
     return theme is not None and theme.ansi
 
 
 def usable_theme(app: App[Any], wanted: str) -> Theme:
-    """The theme with a name, or the terminal's own for ``NO_COLOR``.
+    """The theme with a name; with ``NO_COLOR`` always the terminal's own colours.
 
     Raises:
         UsageError: There is no such theme.
@@ -224,10 +224,10 @@ def usable_theme(app: App[Any], wanted: str) -> Theme:
 
 
 def tone_variables(ansi: bool, variables: Mapping[str, str]) -> dict[str, str]:
-    """What tones look like that are no colour by themselves: a part of one, or an attribute.
+    """CSS variables of the tones that are a mixed colour or a text attribute.
 
     Args:
-        ansi: Does the theme have the terminal's colours? These cannot be mixed.
+        ansi: Whether the theme uses the terminal's colours, which cannot be mixed.
         variables: The colours of the theme.
     """
     if ansi:
@@ -249,10 +249,26 @@ def tone_variables(ansi: bool, variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def wear(app: App[Any], theme: Theme) -> None:
-    """Put on a theme before anything is painted: later, all styles are parsed a second time."""
+def set_initial_theme(app: App[Any], theme: Theme) -> None:
+    """Set the theme before the first paint; setting it later would parse all styles again."""
     app.set_reactive(App.theme, theme.name)
     app.set_class(True, f"-theme-{theme.name}", update=False)
     app.set_class(theme.dark, "-dark-mode", update=False)
     app.set_class(not theme.dark, "-light-mode", update=False)
     app.stylesheet.set_variables(app.get_css_variables())
+
+
+MEDIUM = 100
+"""Width in cells from which there is room beside keys."""
+
+WIDE = 140
+"""Minimum columns to show Batches and Results side by side."""
+
+VERY_WIDE = 180
+"""Minimum columns to keep the job list next to an open row."""
+
+WIDTHS = [(0, "-tiny"), (60, "-narrow"), (MEDIUM, "-medium"), (WIDE, "-wide")]
+"""Minimum columns and the class that the screen gets."""
+
+HEIGHTS = [(0, "-flat"), (16, "-short"), (30, "-tall")]
+"""Minimum lines and the class that the screen gets; ``-tall`` fits strips and previews."""

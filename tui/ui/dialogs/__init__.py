@@ -1,1 +1,1 @@
-"""Dialogs: modal screens that ask one thing and give one answer."""
+"""Dialogs: modal screens that ask for one thing and return one answer."""

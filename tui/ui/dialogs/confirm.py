@@ -1,31 +1,53 @@
-"""The question before money is spent or something is lost: Cancel has the focus."""
+"""Confirmations: facts, options and two buttons, of which Cancel has the focus."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
-from textual.widgets import Button, Static
+from textual.widgets import Button, Checkbox, Static
 
-from tui.ui.dialogs.dialog import Dialog
-from tui.ui.tones import Part, content
+from tui.core.text import one_line
+from tui.ui.dialogs.base import Answer, Dialog
+from tui.ui.text.tones import Part, Parts, content, fact_parts
+from tui.ui.widgets.basics import DotCheckbox
+
+Facts = Sequence[tuple[str, str | Parts]]
+"""Name and value, one per line."""
 
 
-class ConfirmDialog(Dialog[bool]):
-    """Facts, and two answers: ``y`` does it, enter and escape do not.
+class KeySwitch(DotCheckbox):
+    """An option of a dialog.
+
+    Args:
+        key: Identifies the option.
+        label: What it does when it is on.
+        value: Whether it is on initially.
+        show_key: Whether the key toggles it, and is shown after the label.
+    """
+
+    def __init__(self, key: str, label: str, value: bool = False, *, show_key: bool = True) -> None:
+        super().__init__(f"{label}  {key}" if show_key else label, value, id=f"switch-{key}")
+        self.key = key
+
+
+class Confirmation(Dialog[Answer]):
+    """Facts and two buttons: ``y`` confirms, enter and escape cancel.
 
     Args:
         title: The question.
-        facts: Name and value of what it is about, a line each.
-        verb: What the confirming button says.
-        note: A sentence below the facts.
-        dangerous: Is something lost?
+        verb: The label of the confirming button.
+        switches: Options below the facts.
+        dangerous: Whether the action destroys data or may cost twice.
     """
 
+    DEFAULT_CSS = """
+    Confirmation .last-switch { margin-bottom: 1; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "confirm", "Yes"),
         Binding("n", "leave", "No"),
@@ -35,55 +57,197 @@ class ConfirmDialog(Dialog[bool]):
     def __init__(
         self,
         title: str,
-        facts: Sequence[tuple[str, str]],
         verb: str,
-        note: str = "",
+        switches: Sequence[KeySwitch] = (),
         *,
         dangerous: bool = False,
     ) -> None:
-        super().__init__()
-        self.TITLE_TEXT = title
-        self._facts = facts
+        super().__init__(title)
         self._verb = verb
-        self._note = note
+        self._switches = switches
         self._dangerous = dangerous
+        for switch in switches:
+            self._bindings.bind(switch.key, f"toggle_switch('{switch.key}')", show=False)
 
-    def compose_inside(self) -> ComposeResult:
-        """Facts, note, buttons."""
-        width = max((len(name) for name, _ in self._facts), default=0) + 2
-        parts: list[Part] = []
-        for name, value in self._facts:
-            parts += [(f"{name:<{width}}", "muted"), (value + "\n", "")]
-        if self._note:
-            parts += [("\n" if self._facts else "", ""), (self._note, "muted")]
-        text = content(parts).rstrip()
-        yield Static(text, classes="dialog-text", markup=False)
-        with Horizontal(classes="dialog-buttons"):
-            yield Button("Cancel  esc", id="no", compact=True)
-            yield Button(
-                f"{self._verb}  y",
-                id="yes",
-                variant="error" if self._dangerous else "primary",
-                compact=True,
-            )
+    def compose_content(self) -> ComposeResult:
+        """The facts, the options and the buttons."""
+        yield Static("", classes="dialog-text", markup=False)
+        for switch in self._switches:
+            yield switch.set_class(switch is self._switches[-1], "last-switch")
+        yield from self.buttons(f"{self._verb}  y", dangerous=self._dangerous)
 
     def on_mount(self) -> None:
-        """The harmless answer has the focus."""
-        self.query_one("#no", Button).focus()
+        """Show the facts and focus Cancel."""
+        self.draw()
+        self.query_one("#no").focus()
+
+    def text(self) -> list[Part]:
+        """What is shown above the options."""
+        return []
+
+    def draw(self) -> None:
+        """Show the text for the current options."""
+        self.query_one(".dialog-text", Static).update(content(self.text()).rstrip())
+
+    def is_on(self, key: str) -> bool:
+        """Whether an option is on; an option that is not offered is off."""
+        return any(switch.value for switch in self._switches if switch.key == key)
+
+    @on(Checkbox.Changed)
+    def _switched(self, event: Checkbox.Changed) -> None:
+        event.stop()
+        self.draw()
+
+    def action_toggle_switch(self, key: str) -> None:
+        """Toggle an option."""
+        self.query_one(f"#switch-{key}", KeySwitch).toggle()
 
     def action_other_button(self) -> None:
-        """To the other button."""
+        """Focus the other button."""
         self.focus_next(Button)
 
+
+class ConfirmDialog(Confirmation[bool]):
+    """Asks whether to do something.
+
+    Args:
+        title: The question.
+        facts: Name and value, one per line.
+        verb: The label of the confirming button.
+        note: A sentence below the facts.
+        switches: Options below the note.
+        dangerous: Whether the action destroys data or may cost twice.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        facts: Facts,
+        verb: str,
+        note: str = "",
+        switches: Sequence[KeySwitch] = (),
+        *,
+        dangerous: bool = False,
+    ) -> None:
+        super().__init__(title, verb, switches, dangerous=dangerous)
+        self._facts = facts
+        self._note = note
+
+    def text(self) -> list[Part]:
+        """The facts and the note."""
+        gap = "\n" if self._facts and self._note else ""
+        return [*fact_parts(self._facts), (gap, ""), (self._note, "muted")]
+
     def action_confirm(self) -> None:
-        """Yes."""
+        """Confirm."""
         self.dismiss(True)
 
-    def action_leave(self) -> None:
-        """No."""
-        self.dismiss(False)
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.dismiss(event.button.id == "yes")
+class DeleteDialog(ConfirmDialog):
+    """Facts about a job; the result is whether to delete at the provider too, ``None`` to cancel.
+
+    Args:
+        facts: Name and value, one per line.
+        there: What can be deleted at the provider, such as "its files at OpenAI"; may be empty.
+        why_disabled: Why nothing can be deleted at the provider.
+    """
+
+    def __init__(self, facts: Facts, there: str, why_disabled: str = "") -> None:
+        note = "Its requests and answers are deleted from this machine."
+        super().__init__(
+            "Delete from the history?",
+            facts,
+            "Delete",
+            note if there else f"{note}\n\n{why_disabled}",
+            [KeySwitch("p", f"also {there}")] if there else (),
+            dangerous=True,
+        )
+
+    def action_confirm(self) -> None:
+        """Delete."""
+        self.dismiss(self.is_on("p"))
+
+
+@dataclass(frozen=True)
+class ShownCost:
+    """Figures of a submit, for all rows or for the sample.
+
+    ``stop`` is the reason why a budget does not allow it; empty when it does.
+    """
+
+    rows: str
+    input: str
+    cost: str
+    stop: str = ""
+
+
+class SubmitDialog(ConfirmDialog):
+    """A confirmation that a budget can block, with an option to send a sample first.
+
+    Args:
+        title: The question.
+        facts: Name and value of what holds for both, one per line.
+        whole: The figures of all rows.
+        few: The figures of a sample; ``None`` when the job is too small for one.
+        note: A sentence below the facts.
+        sample: Whether the sample is chosen initially.
+    """
+
+    DEFAULT_CSS = "SubmitDialog > .dialog { width: 72; }"
+
+    def __init__(
+        self,
+        title: str,
+        facts: Facts,
+        whole: ShownCost,
+        few: ShownCost | None,
+        note: str = "",
+        *,
+        sample: bool = False,
+    ) -> None:
+        words = "send a sample first; keep the other rows as a draft"
+        switches = [] if few is None else [KeySwitch("s", words, sample)]
+        super().__init__(title, facts, "Submit", note, switches)
+        self._whole = whole
+        self._few = few
+
+    @property
+    def sample(self) -> bool:
+        """Whether to send a sample first."""
+        return self.is_on("s")
+
+    @property
+    def stop(self) -> str:
+        """Why a budget blocks the current choice; empty when it does not."""
+        return self._chosen.stop
+
+    @property
+    def _chosen(self) -> ShownCost:
+        return self._few if self.sample and self._few is not None else self._whole
+
+    def text(self) -> list[Part]:
+        """The figures of the current choice, and whether the budget allows it."""
+        chosen = self._chosen
+        facts: Facts = [
+            ("requests", chosen.rows),
+            *self._facts,
+            ("input", chosen.input),
+            ("cost", ((chosen.cost, "strong"),)),
+        ]
+        if chosen.stop:
+            note: Part = (f"\n✗ Over budget: {one_line(chosen.stop, 300)}", "bad")
+        else:
+            note = (f"\n{self._note}", "muted")
+        return [*fact_parts(facts), note]
+
+    def draw(self) -> None:
+        """Show the figures; a budget disables the button."""
+        super().draw()
+        self.query_one("#yes", Button).disabled = bool(self.stop)
+
+    def action_confirm(self) -> None:
+        """Confirm, unless a budget blocks it."""
+        if self.stop:
+            self.app.bell()
+        else:
+            super().action_confirm()

@@ -1,115 +1,128 @@
-"""Where to write rows, as what, and which of them."""
+"""The dialogs of an export: file, format and rows; then its progress, which can be stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Button, Checkbox, Input, RadioSet, Static
+from textual.widgets import Checkbox, Input, ProgressBar, RadioSet, Static
 
+from tui.core import formatting
 from tui.core.text import visible
 from tui.errors import UsageError
-from tui.store.export.options import ExportOptions, Format, format_of, takes
-from tui.ui.dialogs.dialog import Dialog
-from tui.ui.tones import Part, content
-from tui.ui.widgets.path_list import choices, completed, expand
-from tui.ui.widgets.switches import Option, Switch
+from tui.paths import is_folder, path_exists
+from tui.progress import Progress
+from tui.store.export.options import FORMATS, ExportOptions, Format, format_of, option_applies
+from tui.ui.dialogs.base import Dialog, FormDialog
+from tui.ui.dialogs.pick_file import PathInput, expand_path
+from tui.ui.text.tones import Part, content
+from tui.ui.widgets.basics import DotCheckbox, DotRadioButton
 
-WORDS: dict[Format, str] = {
+T = TypeVar("T")
+
+SHOW_AFTER_SECONDS = 0.4
+"""Work that finishes sooner shows no dialog."""
+
+REDRAW_SECONDS = 0.1
+
+FORMAT_LABELS: dict[Format, str] = {
     "jsonl": "JSON lines",
-    "csv": "a table for spreadsheets (CSV)",
-    "tsv": "a table with tabs (TSV)",
+    "csv": "CSV, for spreadsheets",
+    "tsv": "tab-separated values (TSV)",
     "sqlite": "an SQLite database",
     "parquet": "a Parquet file",
-    "html": "a report with plots and error groups",
+    "html": "an HTML report with plots and error groups",
 }
-"""What can be written."""
+"""Descriptions of the formats."""
+
+_CHOICES: dict[str, str] = {
+    ".jsonl": "JSONL",
+    ".csv": "CSV (Excel-safe)",
+    ".parquet": "Parquet",
+    ".sqlite": "SQLite",
+    ".html": "report",
+    ".tsv": "TSV",
+}
+"""The formats to choose from, by extension."""
 
 _SWITCHES = {
-    "join": "input columns",
+    "join": "add input columns",
     "expand": "JSON answers as columns",
-    "attempts": "every attempt",
-    "raw": "the provider's own lines",
-    "raw_cells": "formulas as they are",
+    "attempts": "all attempts",
+    "raw": "raw provider output",
+    "raw_cells": "keep formulas (unsafe in Excel)",
 }
-
-
-@dataclass(frozen=True)
-class ExportFacts:
-    """What can be exported: name and number of rows of each set, the proposed one first.
-
-    ``has_inputs``: does the job keep the columns of a table?
-    """
-
-    sets: Sequence[tuple[str, int]]
-    has_inputs: bool = False
 
 
 @dataclass(frozen=True)
 class ExportAnswer:
-    """What a person decided; ``rows`` is the place in ``ExportFacts.sets``."""
+    """The user's choice; ``rows`` is an index into the ``sets`` of the dialog."""
 
     path: Path
     rows: int
     options: ExportOptions
 
 
-class ExportDialog(Dialog[ExportAnswer | None]):
-    """A path, whose end decides the format, and what goes into it.
+class ExportDialog(FormDialog[ExportAnswer]):
+    """A path, whose extension sets the format, and what to write.
 
     Args:
-        path: What is proposed.
-        facts: What there is to write.
+        path: The suggested path.
+        sets: What can be exported: name and row count of each set, the default first.
+        has_input_columns: Whether the job has input columns from a table.
     """
 
-    TITLE_TEXT = "Export"
     DEFAULT_CSS = """
     ExportDialog > .dialog { width: 76; }
     ExportDialog Input { margin-bottom: 1; }
     ExportDialog RadioSet { width: 1fr; margin-bottom: 1; border: none; padding: 0; }
+    ExportDialog #export-format { layout: grid; grid-size: 3; grid-rows: 1; height: 2; }
     ExportDialog .switches {
         height: auto; margin-bottom: 1; layout: grid; grid-size: 2; grid-rows: 1;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", show=False, priority=True),
-        Binding("down", "step(1)", show=False),
-        Binding("up", "step(-1)", show=False),
-        Binding("ctrl+s", "write", show=False),
+        Binding("ctrl+s", "confirm", show=False),
     ]
 
-    def __init__(self, path: Path, facts: ExportFacts) -> None:
-        super().__init__()
+    def __init__(
+        self, path: Path, sets: Sequence[tuple[str, int]], *, has_input_columns: bool
+    ) -> None:
+        super().__init__("Export")
         self._path = path
-        self._facts = facts
+        self._sets = sets
+        self._has_input_columns = has_input_columns
         self._asked: Path | None = None
 
-    def compose_inside(self) -> ComposeResult:
+    def compose_content(self) -> ComposeResult:
         """Path, format, rows, switches, buttons."""
-        yield Input(value=str(self._path), compact=True, select_on_focus=False, id="export-path")
+        yield PathInput(visible(str(self._path)), id="export-path")
+        with RadioSet(compact=True, id="export-format"):
+            for ending, label in _CHOICES.items():
+                chosen = self._path.suffix == ending
+                yield DotRadioButton(label, value=chosen, compact=True)
         yield Static("", id="export-note", classes="dialog-text", markup=False)
-        if len(self._facts.sets) > 1:
+        if len(self._sets) > 1:
             with RadioSet(compact=True, id="export-rows"):
-                for place, (name, count) in enumerate(self._facts.sets):
-                    yield Option(_label(name, count), value=not place, compact=True)
+                for place, (name, count) in enumerate(self._sets):
+                    yield DotRadioButton(_label(name, count), value=not place, compact=True)
         else:
-            (only,) = self._facts.sets
+            (only,) = self._sets
             yield Static(_label(*only), classes="dialog-text", markup=False)
         with Horizontal(classes="switches"):
             for name, words in _SWITCHES.items():
-                yield Switch(words, compact=True, id=f"export-{name.replace('_', '-')}")
-        with Horizontal(classes="dialog-buttons"):
-            yield Button("Cancel  esc", id="no", compact=True)
-            yield Button("Write  enter", id="yes", variant="primary", compact=True)
+                yield DotCheckbox(words, id=f"export-{name.replace('_', '-')}")
+        yield from self.buttons("Export  enter")
 
     def on_mount(self) -> None:
-        """Put the cursor before the suffix."""
+        """Put the cursor before the extension."""
         field = self.query_one(Input)
         field.focus()
         field.cursor_position = len(field.value) - len(self._path.suffix)
@@ -118,7 +131,7 @@ class ExportDialog(Dialog[ExportAnswer | None]):
     @property
     def _format(self) -> Format | None:
         try:
-            return format_of(expand(self.query_one(Input).value))[0]
+            return format_of(expand_path(self.query_one(Input).value))[0]
         except UsageError:
             return None
 
@@ -129,84 +142,81 @@ class ExportDialog(Dialog[ExportAnswer | None]):
         self._explain(event.value)
 
     def _explain(self, typed: str) -> None:
-        path = expand(typed)
+        path = expand_path(typed)
         format = self._format
         note: list[Part]
         if format is None:
             note = [
-                ("The end decides: .jsonl .csv .tsv .sqlite .parquet .html, or .csv.gz", "warn")
+                (
+                    "The file extension sets the format: .jsonl .csv .tsv .sqlite .parquet .html, "
+                    "or .csv.gz",
+                    "warn",
+                )
             ]
         elif self._asked == path:
-            note = [(f"{visible(path.name)} is there already: ", "warn")]
-            note += [("enter", "accent"), (" again overwrites it", "warn")]
-        elif not path.parent.is_dir():
-            note = [("There is no such folder", "warn")]
+            note = [(f"{visible(path.name)} already exists; press ", "warn")]
+            note += [("enter", "accent"), (" again to overwrite", "warn")]
+        elif not is_folder(path.parent):
+            note = [("The folder does not exist", "warn")]
         else:
-            note = [(f"as {WORDS[format]}", "muted")]
+            note = [(f"as {FORMAT_LABELS[format]}", "muted")]
         self.query_one("#export-note", Static).update(content(note))
+        self._show_format(format)
         for name in _SWITCHES:
             switch = self._switch(name)
-            fits = format is not None and takes(format, name)
-            if name == "join" and not self._facts.has_inputs:
+            fits = format is not None and option_applies(format, name)
+            if name == "join" and not self._has_input_columns:
                 fits = False
             switch.disabled = not fits
 
-    def _switch(self, name: str) -> Switch:
-        return self.query_one(f"#export-{name.replace('_', '-')}", Switch)
+    def _switch(self, name: str) -> DotCheckbox:
+        return self.query_one(f"#export-{name.replace('_', '-')}", DotCheckbox)
+
+    @on(RadioSet.Changed, "#export-format")
+    def _format_chosen(self, event: RadioSet.Changed) -> None:
+        event.stop()
+        ending = list(_CHOICES)[event.index]
+        field = self.query_one(PathInput)
+        path = field.value
+        if FORMATS.get(ending) == self._format:
+            return
+        stem, known, _ = path.rpartition(".")
+        has_ending = known and "/" not in path[len(stem) :]
+        field.value = (stem if has_ending else path).removesuffix(".csv") + ending
+        field.cursor_position = len(field.value) - len(ending)
+
+    def _show_format(self, format: Format | None) -> None:
+        """Mark the format of the typed extension."""
+        for button, ending in zip(
+            self.query_one("#export-format", RadioSet).query(DotRadioButton), _CHOICES, strict=True
+        ):
+            if FORMATS[ending] == format and not button.value:
+                button.value = True
 
     @on(Checkbox.Changed)
     def _switched(self, event: Checkbox.Changed) -> None:
         event.stop()
-        # Raw lines are the provider's own: nothing can be joined to them.
+        # Raw lines are written unchanged, so input columns cannot be joined to them.
         if event.value and event.checkbox.id == "export-raw":
             self._switch("join").value = False
         elif event.value and event.checkbox.id == "export-join":
             self._switch("raw").value = False
 
-    def action_complete(self) -> None:
-        """Carry on with the path as far as it is clear; else to the next thing."""
-        field = self.query_one(Input)
-        longer = completed(field.value, choices(field.value)) if field.has_focus else field.value
-        if longer != field.value:
-            field.value = longer
-            field.cursor_position = len(field.value)
-        else:
-            self.focus_next()
+    def entered(self) -> None:
+        """Export after ``enter`` in the path."""
+        self.action_confirm()
 
-    def action_step(self, step: int) -> None:
-        """To the next thing, or the one before."""
-        if step > 0:
-            self.focus_next()
-        else:
-            self.focus_previous()
-
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        self._write()
-
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        if event.button.id == "yes":
-            self._write()
-        else:
-            self.dismiss(None)
-
-    def action_write(self) -> None:
-        """Write, wherever the keys are."""
-        self._write()
-
-    def _write(self) -> None:
-        path = expand(self.query_one(Input).value)
-        if self._format is None or not path.parent.is_dir():
+    def action_confirm(self) -> None:
+        """Export, whichever widget has the focus; an existing file must be confirmed."""
+        path = expand_path(self.query_one(Input).value)
+        if self._format is None or not is_folder(path.parent):
             self.app.bell()
-        elif path.exists() and self._asked != path:
+        elif path_exists(path) and self._asked != path:
             self._asked = path
             self._explain(str(path))
         else:
             chosen = 0
-            for radio in self.query(RadioSet):
+            for radio in self.query("#export-rows").results(RadioSet):
                 chosen = max(0, radio.pressed_index)
             on = {
                 name: switch.value and not switch.disabled
@@ -218,3 +228,60 @@ class ExportDialog(Dialog[ExportAnswer | None]):
 
 def _label(name: str, count: int) -> str:
     return f"{name}: {count:,}"
+
+
+class ProgressDialog(Dialog[None]):
+    """A progress bar with a count of rows; ``escape`` stops the work.
+
+    Args:
+        title: The title of the dialog.
+        progress: The progress to show.
+    """
+
+    DEFAULT_CSS = """
+    ProgressDialog > .dialog { width: 60; }
+    ProgressDialog ProgressBar { width: 1fr; margin-bottom: 1; }
+    ProgressDialog Bar { width: 1fr; }
+    """
+
+    def __init__(self, title: str, progress: Progress) -> None:
+        super().__init__(title)
+        self._progress = progress
+
+    def compose_content(self) -> ComposeResult:
+        """The text and the bar."""
+        yield Static("", classes="dialog-text", id="progress-words", markup=False)
+        yield ProgressBar(show_eta=False, show_percentage=False)
+
+    def on_mount(self) -> None:
+        """Start the redraw timer."""
+        self._draw()
+        self.set_interval(REDRAW_SECONDS, self._draw)
+
+    def _draw(self) -> None:
+        done, total = self._progress.done, self._progress.total
+        words = f"{done:,} of {formatting.counted(total, 'row')}" if total else "Starting"
+        if self._progress.stopped:
+            words = "Stopping…"
+        parts = content([(words, ""), ("    ", ""), ("esc", "accent"), (" stop", "muted")])
+        self.query_one("#progress-words", Static).update(parts)
+        self.query_one(ProgressBar).update(total=total or None, progress=done)
+
+    def action_leave(self) -> None:
+        """Stop the work; the dialog closes when it has ended."""
+        self._progress.stop()
+
+
+async def with_progress(app: App[Any], title: str, start: Callable[[Progress], Awaitable[T]]) -> T:
+    """Run work; if it takes longer than ``SHOW_AFTER_SECONDS``, show a progress dialog."""
+    progress = Progress()
+    work = asyncio.ensure_future(start(progress))
+    done, _ = await asyncio.wait({work}, timeout=SHOW_AFTER_SECONDS)
+    if not done:
+        dialog = ProgressDialog(title, progress)
+        await app.push_screen(dialog)
+        try:
+            await asyncio.wait({work})
+        finally:
+            dialog.dismiss(None)
+    return await work

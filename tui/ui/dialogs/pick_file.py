@@ -1,147 +1,224 @@
-"""Choosing a file by typing, completing and walking, without leaving the keyboard."""
+"""Paths: what a typed path may become, a field that completes it, and the file picker."""
 
 from __future__ import annotations
 
 import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
 
-from tui.core.text import one_line
-from tui.ui import formatting
-from tui.ui.dialogs.dialog import Dialog
-from tui.ui.tones import Part, content
-from tui.ui.widgets.path_list import (
-    PathChoice,
-    choices,
-    completed,
-    expand,
-    is_typeable,
-    shown,
-)
+from tui.core import formatting
+from tui.core.text import one_line, visible
+from tui.paths import expand_home, home_folder, is_file, is_folder, path_exists, working_folder
+from tui.ui.dialogs.choose import SearchDialog
+from tui.ui.text.tones import content
+from tui.ui.widgets.basics import DropInput
+
+MAX_CHOICES = 200
+"""Maximum number of entries offered; typing narrows them."""
 
 
-class PickFileDialog(Dialog[Path | None]):
-    """A path to type, and below it what it can become.
+_REQUESTS = (".jsonl", ".ndjson")
+_ENDINGS = "jsonl ndjson json csv tsv tab txt md db sqlite sqlite3 py parquet xlsx xls ods"
+_OPENED = frozenset(f".{ending}" for ending in _ENDINGS.split())
+
+
+@dataclass(frozen=True)
+class PathEntry:
+    """A folder or a file; ``size`` in bytes."""
+
+    path: Path
+    is_folder: bool
+    size: int = 0
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it is a folder, or a file that can be opened as a source."""
+        return self.is_folder or self.path.suffix.lower() in _OPENED
+
+
+def expand_path(typed: str) -> Path:
+    """Resolve a typed path.
+
+    ``~`` is the home folder, and relative paths start at the working folder. ``//`` or ``/~``
+    in the middle restarts the path there, so that a new path can be typed after an old one.
+    """
+    return expand_home(_restarted(typed) or ".")
+
+
+def start_folder(recent: str) -> Path:
+    """Return the last used folder if it still exists, else the working folder."""
+    here = working_folder()
+    for folder in (here / expand_home(recent or "."), here):
+        # The input must show exactly the path that it contains.
+        if is_folder(folder) and is_displayable(str(folder)):
+            return folder
+    return home_folder() or Path("/")
+
+
+def is_displayable(text: str) -> bool:
+    """Whether a name is free of control characters, and can be shown in an input unchanged."""
+    return visible(text) == text
+
+
+def choices(typed: str) -> list[PathEntry]:
+    """List the matching entries: JSON Lines files first, then folders, other sources, the rest.
 
     Args:
-        start: The folder to begin in.
+        typed: A folder with a trailing slash, or the beginning of a name in a folder.
+    """
+    folder, beginning = _split(typed)
+    found: list[PathEntry] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if not name.lower().startswith(beginning.lower()):
+                    continue
+                if name.startswith(".") and not beginning.startswith("."):
+                    continue
+                choice = _choice(entry)
+                if not choice.is_folder or is_displayable(name):
+                    found.append(choice)
+    except (OSError, ValueError):
+        return []
+    found.sort(key=lambda choice: (_rank(choice), choice.path.name.lower()))
+    return found[:MAX_CHOICES]
+
+
+def completed(typed: str, found: Sequence[PathEntry]) -> str:
+    """Extend the typed path by the longest common prefix of all choices."""
+    found = [choice for choice in found if is_displayable(choice.path.name)]
+    if not found:
+        return typed
+    if len(found) == 1:
+        return shown(found[0])
+    # Character by character, since all names are in one folder.
+    common = os.path.commonprefix([choice.path.name for choice in found])  # noqa: RUF071
+    _, beginning = _split(typed)
+    if len(common) <= len(beginning):
+        return typed
+    return typed[: len(typed) - len(beginning)] + common
+
+
+def shown(choice: PathEntry) -> str:
+    """A choice as the user would type it: ``~`` for the home folder, a slash after a folder."""
+    path = working_folder() / choice.path
+    home = home_folder()
+    inside = home is not None and path.is_relative_to(home)
+    text = f"~/{path.relative_to(home)}" if home is not None and inside else str(path)
+    return text.rstrip("/") + "/" if choice.is_folder else text
+
+
+def _restarted(typed: str) -> str:
+    """The part of a typed path from the last restart on (see ``expand``)."""
+    if "/~" in typed:
+        return typed[typed.rindex("/~") + 1 :]
+    return typed[typed.rindex("//") + 1 :] if "//" in typed else typed
+
+
+def _split(typed: str) -> tuple[Path, str]:
+    typed = _restarted(typed)
+    if not typed or typed.endswith("/") or typed in ("~", ".", ".."):
+        return expand_path(typed), ""
+    path = expand_path(typed)
+    return path.parent, path.name
+
+
+def _choice(entry: os.DirEntry[str]) -> PathEntry:
+    try:
+        if entry.is_dir():
+            return PathEntry(Path(entry.path), is_folder=True)
+        return PathEntry(Path(entry.path), is_folder=False, size=entry.stat().st_size)
+    except OSError:
+        return PathEntry(Path(entry.path), is_folder=False)
+
+
+def _rank(choice: PathEntry) -> int:
+    if choice.is_folder:
+        return 1
+    if choice.path.suffix in _REQUESTS:
+        return 0
+    return 2 if choice.is_source else 3
+
+
+class PathInput(DropInput):
+    """A field for a path; ``tab`` completes it as far as it is unambiguous, else moves on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", show=False)]
+
+    def __init__(self, value: str, *, id: str) -> None:
+        super().__init__(value, compact=True, select_on_focus=False, id=id)
+
+    def action_complete(self) -> None:
+        """Complete the path."""
+        longer = completed(self.value, choices(self.value))
+        if longer != self.value:
+            self.replace_text(longer)
+        else:
+            self.screen.focus_next()
+
+
+class PickFileDialog(SearchDialog[Path, PathEntry]):
+    """A field for a path above the list of matching entries.
+
+    Args:
+        start: The initial folder.
     """
 
-    TITLE_TEXT = "Choose a file: a table, a text or requests"
-    DEFAULT_CSS = """
-    PickFileDialog > .dialog { width: 84; height: 80%; max-height: 26; }
-    PickFileDialog Input { margin-bottom: 1; }
-    PickFileDialog OptionList { height: 1fr; border: none; padding: 0; }
-    PickFileDialog .dialog-keys { height: 1; margin: 1 0; }
-    """
+    NO_MATCH = "No matching file"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,ctrl+n", "move(1)", show=False, priority=True),
-        Binding("up,ctrl+p", "move(-1)", show=False, priority=True),
         Binding("tab", "complete", show=False, priority=True),
     ]
 
     def __init__(self, start: Path) -> None:
-        super().__init__()
-        self._start = start
-        self._found: list[PathChoice] = []
+        self._path = PathInput(visible(shown(PathEntry(start, is_folder=True))), id="pick-path")
+        super().__init__(
+            "Choose a file: a table, a text or requests", self._path, [("tab", "complete")]
+        )
 
-    def compose_inside(self) -> ComposeResult:
-        """Input, list, keys."""
-        value = shown(PathChoice(self._start, is_folder=True))
-        yield Input(value=value, compact=True, select_on_focus=False, id="pick-path")
-        files = OptionList(compact=True, markup=False, id="pick-list")
-        files.can_focus = False
-        yield files
-        keys: list[Part] = []
-        for key, words in (("tab", "completes"), ("↑↓", "choose"), ("enter", "takes it")):
-            keys += [(key, "accent"), (f" {words}   ", "muted")]
-        keys += [("esc", "accent"), (" leaves", "muted")]
-        yield Static(content(keys), classes="dialog-keys")
+    def matches(self, typed: str) -> list[PathEntry]:
+        """The entries that the typed path may become."""
+        return choices(typed)
 
-    def on_mount(self) -> None:
-        """Show the folder to begin in."""
-        field = self.query_one(Input)
-        field.cursor_position = len(field.value)
-        field.focus()
-        self._list(field.value)
-
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._list(event.value)
-
-    def _list(self, typed: str) -> None:
-        self._found = choices(typed)
-        files = self.query_one(OptionList)
-        files.clear_options()
-        if self._found:
-            files.add_options(Option(_prompt(choice)) for choice in self._found)
-            files.highlighted = 0
-        else:
-            files.add_option(Option("Nothing here begins like that", disabled=True))
-
-    def action_move(self, step: int) -> None:
-        """To another entry of the list."""
-        files = self.query_one(OptionList)
-        if self._found:
-            place = (files.highlighted or 0) + step
-            files.highlighted = max(0, min(place, len(self._found) - 1))
+    def prompt(self, entry: PathEntry) -> Content:
+        """The name, and the size of a file."""
+        name = one_line(entry.path.name, 56)
+        if entry.is_folder:
+            return content([(name + "/", "live")])
+        size = f"  {formatting.size(entry.size)}"
+        return content([(name, "" if entry.is_source else "muted"), (size, "muted")])
 
     def action_complete(self) -> None:
-        """Carry on with what is typed as far as it is clear."""
-        field = self.query_one(Input)
-        longer = completed(field.value, self._found)
-        chosen = self._chosen
-        if longer == field.value and chosen is not None and is_typeable(chosen.path.name):
+        """Complete the path as far as it is unambiguous, else take the highlighted entry."""
+        typed, chosen = self._path.value, self.chosen
+        longer = completed(typed, self.found)
+        if longer == typed and chosen is not None and is_displayable(chosen.path.name):
             longer = shown(chosen)
         self._type(longer)
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
-        path = expand(event.value)
-        if event.value and not event.value.endswith("/") and path.is_file():
+    def enter(self, typed: str) -> None:
+        """Open a file or a glob as typed, else the highlighted entry."""
+        path = expand_path(typed)
+        given = typed and not typed.endswith("/") and is_file(path)
+        # A glob: every matching file is a document.
+        if given or (glob.has_magic(typed) and not path_exists(path)):
             self.dismiss(path)
-        elif glob.has_magic(event.value) and not path.exists():
-            # Every file that fits is a document.
-            self.dismiss(path)
-        elif self._chosen is not None:
-            self._take(self._chosen)
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        if event.option_index < len(self._found):
-            self._take(self._found[event.option_index])
-
-    @property
-    def _chosen(self) -> PathChoice | None:
-        place = self.query_one(OptionList).highlighted
-        return self._found[place] if place is not None and place < len(self._found) else None
-
-    def _take(self, choice: PathChoice) -> None:
-        if choice.is_folder:
-            self._type(shown(choice))
         else:
-            self.dismiss(choice.path)
+            super().enter(typed)
+
+    def select(self, entry: PathEntry) -> None:
+        """Go into a folder, or open a file."""
+        if entry.is_folder:
+            self._type(shown(entry))
+        else:
+            self.dismiss(entry.path)
 
     def _type(self, text: str) -> None:
-        field = self.query_one(Input)
-        field.value = text
-        field.cursor_position = len(text)
-        field.focus()
-
-
-def _prompt(choice: PathChoice) -> Content:
-    name = one_line(choice.path.name, 56)
-    if choice.is_folder:
-        return content([(name + "/", "live")])
-    size = f"  {formatting.size(choice.size)}"
-    return content([(name, "" if choice.fits else "muted"), (size, "muted")])
+        self._path.replace_text(text)
+        self._path.focus()

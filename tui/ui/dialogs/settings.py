@@ -1,4 +1,4 @@
-"""The settings as a list: name, value, and what the one under the cursor does."""
+"""The list of settings, and the checklist of table columns."""
 
 from __future__ import annotations
 
@@ -11,102 +11,173 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
 
+from tui.core import formatting
 from tui.core.text import one_line
-from tui.ui import formatting
-from tui.ui.dialogs.dialog import Dialog
-from tui.ui.tones import Part, content
+from tui.ui.dialogs.base import Dialog
+from tui.ui.dialogs.choose import ListDialog
+from tui.ui.text.tones import Part, content, key_hints
+from tui.ui.widgets.basics import PlainList
 
-_TITLE = 22
+_TITLE = 25
 
 
 @dataclass(frozen=True)
 class SettingsRow:
-    """A setting as it is shown."""
+    """A setting as shown in the list."""
 
     title: str
     value: str
     help: str
 
 
-class SettingsDialog(Dialog[int]):
-    """Enter changes the setting under the cursor; the answer is its place.
+class SettingsDialog(ListDialog[int]):
+    """Enter changes the setting under the cursor; the result is its index.
 
     Args:
         rows: The settings.
-        at: Where the cursor is.
-        file: Where they are written.
+        at: The initial cursor position.
+        file: The config file.
     """
 
-    TITLE_TEXT = "Settings"
     DEFAULT_CSS = """
-    SettingsDialog > .dialog { width: 76; padding: 1 1 0 1; }
-    SettingsDialog OptionList { height: auto; max-height: 16; border: none; }
+    SettingsDialog > .dialog { width: 76; }
+    SettingsDialog PlainList { max-height: 16; }
     SettingsDialog #settings-help { height: 3; padding: 1 1 0 1; }
     SettingsDialog #settings-help, SettingsDialog .dialog-keys {
         text-wrap: nowrap; text-overflow: ellipsis;
     }
-    SettingsDialog .dialog-keys { height: 1; padding: 0 1; }
+    SettingsDialog .dialog-keys { margin: 0; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "step(1)", show=False),
-        Binding("k", "step(-1)", show=False),
-        Binding("q,comma", "leave", show=False),
+        Binding("comma", "leave", show=False),
         Binding("space", "take", show=False),
     ]
 
     def __init__(self, rows: Sequence[SettingsRow], at: int, file: Path) -> None:
-        super().__init__()
+        prompts = [
+            content([(f" {row.title:<{_TITLE}}", ""), (one_line(row.value, 44), "accent")])
+            for row in rows
+        ]
+        super().__init__("Settings", prompts, at)
         self._rows = rows
-        self._at = at
         self._file = file
 
-    def compose_inside(self) -> ComposeResult:
-        """The list, what the setting does, the keys."""
-        yield OptionList(
-            *(
-                Option(
-                    content([(f" {row.title:<{_TITLE}}", ""), (one_line(row.value, 44), "accent")])
-                )
-                for row in self._rows
-            ),
-            compact=True,
-        )
+    def compose_content(self) -> ComposeResult:
+        """The list, the help text and the key hints."""
+        yield self.list
         yield Static("", id="settings-help", markup=False)
-        keys: list[Part] = [("enter", "accent"), (" changes   ", "muted")]
-        keys += [
-            ("esc", "accent"),
-            (" leaves   ", "muted"),
-            (formatting.path(self._file, 36), "muted"),
-        ]
+        keys = key_hints(("enter", "change"), ("esc", "close"))
+        keys.append((formatting.short_path(self._file, 36), "muted"))
         yield Static(content(keys), classes="dialog-keys", markup=False)
-
-    def on_mount(self) -> None:
-        """Where the cursor was."""
-        options = self.query_one(OptionList)
-        options.highlighted = self._at
-        options.focus()
-
-    def action_step(self, step: int) -> None:
-        """One down or up."""
-        options = self.query_one(OptionList)
-        if step > 0:
-            options.action_cursor_down()
-        else:
-            options.action_cursor_up()
 
     def action_take(self) -> None:
         """Change the setting under the cursor."""
-        self.query_one(OptionList).action_select()
+        self.list.action_select()
 
-    @on(OptionList.OptionHighlighted)
-    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
-        words = self._rows[event.option_index].help
-        self.query_one("#settings-help", Static).update(content([(words, "muted")]))
+    def highlighted(self, index: int) -> None:
+        """Show what the setting under the cursor does."""
+        help = self._rows[index].help
+        self.query_one("#settings-help", Static).update(content([(help, "muted")]))
+
+    def selected(self, index: int) -> None:
+        """Close with the index of a setting."""
+        self.dismiss(index)
+
+
+ColumnOffer = tuple[str, str, str]
+"""Key, name and help of a column."""
+
+
+class ColumnList(PlainList):
+    """The list of columns; enter applies the dialog rather than toggling an entry."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "select", show=False),
+        Binding("enter", "screen.confirm", show=False),
+    ]
+
+
+class ColumnsDialog(Dialog[list[str]]):
+    """A checklist of columns, in display order; nothing changes until ``enter``.
+
+    Args:
+        offered: Every available column.
+        shown: The keys of the visible columns, in order.
+        usual: The keys of the default columns.
+    """
+
+    DEFAULT_CSS = """
+    ColumnsDialog > .dialog { width: 58; }
+    ColumnsDialog #columns { max-height: 16; padding: 0 1; margin-bottom: 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("J,shift+down", "move(1)", show=False),
+        Binding("K,shift+up", "move(-1)", show=False),
+        Binding("r", "reset", show=False),
+    ]
+
+    def __init__(
+        self, offered: Sequence[ColumnOffer], shown: Sequence[str], usual: Sequence[str]
+    ) -> None:
+        super().__init__("Columns")
+        self._names = {key: (name, help) for key, name, help in offered}
+        self._usual = list(usual)
+        self._checked: set[str] = set()
+        self._order: list[str] = []
+        self._set_columns(shown)
+        self._list = ColumnList(id="columns")
+
+    def compose_content(self) -> ComposeResult:
+        """The list, its keys, buttons."""
+        yield self._list
+        keys = key_hints(("space", "show or hide"), ("J K", "move"), ("r", "reset"))
+        yield Static(content(keys), classes="dialog-text", markup=False)
+        yield from self.buttons("Apply  enter")
+
+    def on_mount(self) -> None:
+        """Fill the list."""
+        self._fill(0)
+        self._list.focus()
+
+    def _set_columns(self, shown: Sequence[str]) -> None:
+        known = [key for key in shown if key in self._names]
+        self._checked = set(known)
+        self._order = known + [key for key in self._names if key not in self._checked]
+
+    def _fill(self, highlighted: int) -> None:
+        self._list.fill([content(self._line(key)) for key in self._order], highlighted)
+
+    def _line(self, key: str) -> list[Part]:
+        name, help = self._names[key]
+        on = key in self._checked
+        mark: Part = ("● ", "accent") if on else ("○ ", "muted")
+        return [mark, (f"{name:<14.24}", "" if on else "muted"), (f" {help}", "muted")]
 
     @on(OptionList.OptionSelected)
-    def _selected(self, event: OptionList.OptionSelected) -> None:
+    def _toggled(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        self.dismiss(event.option_index)
+        key = self._order[event.option_index]
+        self._checked.symmetric_difference_update((key,))
+        self._list.replace_option_prompt_at_index(event.option_index, content(self._line(key)))
+
+    def action_move(self, step: int) -> None:
+        """Move the column up or down."""
+        at = self._list.highlighted
+        if at is None or not 0 <= at + step < len(self._order):
+            return
+        self._order[at], self._order[at + step] = self._order[at + step], self._order[at]
+        self._fill(at + step)
+
+    def action_reset(self) -> None:
+        """Restore the default columns."""
+        self._set_columns(self._usual)
+        self._fill(0)
+
+    def action_confirm(self) -> None:
+        """Apply the choice; at least one column must be checked."""
+        shown = [key for key in self._order if key in self._checked]
+        if not shown:
+            self.app.bell()
+            return
+        self.dismiss(shown)

@@ -1,4 +1,4 @@
-"""The question about a batch of which nobody here knows whether the provider has it."""
+"""A dialog to resolve a batch whose creation is unconfirmed."""
 
 from __future__ import annotations
 
@@ -13,32 +13,31 @@ from textual.widgets import Button, Input, Static
 
 from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
+from tui.ui.dialogs.base import Dialog
 from tui.ui.dialogs.confirm import ConfirmDialog
-from tui.ui.dialogs.dialog import Dialog
-from tui.ui.tones import Part, content
+from tui.ui.text.tones import Part, content, error_parts, fact_parts
 
 UncertainAnswer = Literal["attached", "resend"]
-"""What was decided: its id was given and it is watched, or it is to be sent once more."""
+"""The user's choice: the batch was attached by its id, or is to be sent again."""
 
 Attach = Callable[[str], Awaitable[object]]
-"""Takes the provider's id of the batch and checks it there; raises ``BatchdeckError``."""
+"""Takes the provider's batch id and verifies it there; raises ``BatchdeckError``."""
 
 _WORDS = (
-    "The answer of the provider was lost, and it cannot tell whether it has this batch. "
-    "Look at the provider's own page."
+    "The provider's response was lost, so this batch may or may not exist there. "
+    "Check the provider's dashboard."
 )
-_TWICE = "If the provider has the first one after all, it runs both, and both are paid."
+_TWICE = "If the provider received the first one after all, both run and you pay for both."
 
 
 class UncertainDialog(Dialog[UncertainAnswer | None]):
-    """Three ways: give the provider's id, send again after a second question, or leave it.
+    """Three options: enter the provider's id, send again after a confirmation, or decide later.
 
     Args:
-        facts: Name and value of what it is about, a line each.
-        attach: Takes the id that was typed.
+        facts: Name and value, one per line.
+        attach: Attaches the batch with the typed id.
     """
 
-    TITLE_TEXT = "Did the provider take it?"
     DEFAULT_CSS = """
     UncertainDialog > .dialog { width: 76; }
     UncertainDialog #uncertain-given { height: 1; margin-bottom: 1; }
@@ -47,78 +46,61 @@ class UncertainDialog(Dialog[UncertainAnswer | None]):
     UncertainDialog #uncertain-note { height: auto; min-height: 2; margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "send_again", "Send again", priority=True),
+        Binding("ctrl+s", "send_again", "Resend", priority=True),
     ]
 
     def __init__(self, facts: Sequence[tuple[str, str]], attach: Attach) -> None:
-        super().__init__()
+        super().__init__("Did the provider receive this batch?")
         self._facts = facts
         self._give_id = attach
         self._asking = False
 
-    def compose_inside(self) -> ComposeResult:
-        """Facts, the line for an id, what came of it, buttons."""
-        width = max(len(name) for name, _ in self._facts) + 2
-        parts: list[Part] = []
-        for name, value in self._facts:
-            parts += [(f"{name:<{width}}", "muted"), (value + "\n", "")]
-        parts.append((f"\n{_WORDS}", ""))
+    def compose_content(self) -> ComposeResult:
+        """The facts, the id input, the status line and the buttons."""
+        parts = [*fact_parts(self._facts), (f"\n{_WORDS}", "")]
         yield Static(content(parts), classes="dialog-text", markup=False)
         with Horizontal(id="uncertain-given"):
-            yield Static("It is there; its id", markup=False)
+            yield Static("It exists, with id", markup=False)
             yield Input(placeholder="batch_…", compact=True, id="uncertain-id")
         yield Static("", id="uncertain-note", markup=False)
-        with Horizontal(classes="dialog-buttons"):
-            yield Button("Leave it  esc", id="no", compact=True)
-            yield Button("Send again  ctrl+s", id="again", variant="error", compact=True)
-            yield Button("Attach  enter", id="yes", variant="primary", compact=True)
+        again = Button("Resend  ctrl+s", id="send_again", variant="error", compact=True)
+        yield from self.buttons("Attach  enter", again, cancel="Decide later  esc")
 
     def on_mount(self) -> None:
-        """Ready for the id: what is typed by mistake sends nothing."""
+        """Focus the id input, so that a stray key sends nothing."""
         self.query_one(Input).focus()
-        self._say([("It is watched from then on, and nothing is sent.", "muted")])
+        self._show_status([("The batch is then tracked; nothing is sent.", "muted")])
 
-    def _say(self, parts: list[Part]) -> None:
+    def _show_status(self, parts: list[Part]) -> None:
         self.query_one("#uncertain-note", Static).update(content(parts))
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self._begin(event.value.strip())
+        self.action_confirm()
 
-    @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        if event.button.id == "yes":
-            self._begin(self.query_one(Input).value.strip())
-        elif event.button.id == "again":
-            self.action_send_again()
-        else:
-            self.dismiss(None)
-
-    def _begin(self, remote_id: str) -> None:
+    def action_confirm(self) -> None:
+        """Attach the batch with the typed id."""
+        remote_id = self.query_one(Input).value.strip()
         if self._asking:
             return
         if not remote_id:
             self.app.bell()
-            self._say([("Type the id that the provider's page shows.", "warn")])
+            self._show_status([("Enter the batch id shown on the provider's dashboard.", "warn")])
             return
         self._asking = True
-        self._say([(f"Asking the provider for {one_line(remote_id, 44)} …", "live")])
-        # The app's worker: an attaching that is under way does not end with the dialog.
-        self.app.run_worker(self._attached(remote_id), group="attach", exit_on_error=False)
+        self._show_status([(f"Asking the provider for {one_line(remote_id, 44)} …", "live")])
+        # A worker of the app, so that closing the dialog does not stop it.
+        self.app.run_worker(self._attach_batch(remote_id), group="attach", exit_on_error=False)
 
-    async def _attached(self, remote_id: str) -> None:
+    async def _attach_batch(self, remote_id: str) -> None:
         try:
             await self._give_id(remote_id)
         except BatchdeckError as error:
             if not self.is_attached:
                 self.app.notify(visible(error.message), severity="error", markup=False)
                 return
-            parts: list[Part] = [(visible(error.message), "bad")]
-            if error.hint:
-                parts.append((f"\n{visible(error.hint)}", "muted"))
-            self._say(parts)
+            self._show_status(error_parts(error))
         else:
             if self.is_attached:
                 self.dismiss("attached")
@@ -126,12 +108,12 @@ class UncertainDialog(Dialog[UncertainAnswer | None]):
             self._asking = False
 
     def action_send_again(self) -> None:
-        """Ask once more: this is the way that may cost money twice."""
+        """Ask for confirmation, since sending again may cost twice."""
         if self._asking:
             self.app.bell()
             return
         question = ConfirmDialog(
-            "Send it again?", self._facts, "Send again", _TWICE, dangerous=True
+            "Resend this batch?", self._facts, "Resend", _TWICE, dangerous=True
         )
         self.app.push_screen(question, self._answered)
 

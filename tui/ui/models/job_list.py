@@ -1,80 +1,58 @@
-"""The jobs as the list shows them: records of the history with pace, time left and flags."""
+"""The model of the job list: jobs of the history with rate, time left and flags."""
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui.core.flags import Flag, keeping_flags, most_urgent, stuck_flags
-from tui.core.jobs import Batch, Job
-from tui.core.status import BatchStatus, is_terminal
+from tui.core.alerts import Flag, most_urgent, retention_flags, stuck_flags
+from tui.core.jobs import Batch, BatchStatus, Job, is_terminal
 from tui.core.text import one_line
 from tui.errors import BatchdeckError, UnknownJobError
 
-PACE_SECONDS = 60.0
-"""The rate is that of the last minute: steady enough to read, fresh enough to believe."""
+if TYPE_CHECKING:
+    from tui.store.history import History
 
-
-class JobReader(Protocol):
-    """The part of the history that the board reads."""
-
-    def jobs(
-        self,
-        *,
-        search: str = "",
-        status: BatchStatus | None = None,
-        account: str | None = None,
-        limit: int | None = None,
-    ) -> list[Job]:
-        """Jobs, newest first."""
-        ...
-
-    def job(self, job_id: str) -> Job:
-        """One job."""
-        ...
-
-    def batches(self, job_id: str) -> list[Batch]:
-        """Its batches."""
-        ...
-
-    def expiring(self) -> dict[str, float]:
-        """Jobs with results to collect, and when the provider deletes the first of them."""
-        ...
+RATE_WINDOW_SECONDS = 60.0
+"""Length of the window over which the rate is averaged."""
 
 
 @dataclass
-class Pace:
-    """How fast rows of a job end, from what was seen."""
+class Throughput:
+    """The rate at which rows of a job finish, measured from samples."""
 
     samples: deque[tuple[float, int]] = field(default_factory=deque)
 
-    def see(self, at: float, done: int) -> None:
-        """Note how many rows were done at a moment."""
+    def add_sample(self, at: float, done: int) -> None:
+        """Add a sample: ``done`` rows were finished at the time ``at``."""
         if self.samples and done < self.samples[-1][1]:
             self.samples.clear()
         if self.samples and at <= self.samples[-1][0]:
             return
         self.samples.append((at, done))
-        # One sample older than the span is kept, so that a slow batch has a rate too.
-        while len(self.samples) > 2 and self.samples[1][0] < at - PACE_SECONDS:
+        # Keep one sample older than the window, otherwise a slow batch would have no rate.
+        while len(self.samples) > 2 and self.samples[1][0] < at - RATE_WINDOW_SECONDS:
             self.samples.popleft()
 
     def rate(self, now: float) -> float | None:
-        """Rows a second; ``None`` until two moments were seen. It sinks when nothing moves."""
+        """Rows per second, falling while no row finishes; ``None`` with fewer than two samples."""
         if len(self.samples) < 2:
             return None
         (start, first), (end, last) = self.samples[0], self.samples[-1]
-        if now > end + PACE_SECONDS:
+        if now > end + RATE_WINDOW_SECONDS:
             end = now
         return (last - first) / (end - start) if end > start else None
 
 
-class Recorded(NamedTuple):
-    """What the history holds: the jobs, and until when results that are not here are kept."""
+class JobRecords(NamedTuple):
+    """Jobs read from the history, and when uncollected results are deleted (see ``expiring``)."""
 
     jobs: list[Job]
     expiring: dict[str, float]
@@ -82,11 +60,11 @@ class Recorded(NamedTuple):
 
 @dataclass
 class JobView:
-    """A job, and what can be worked out about it while it runs.
+    """A job with the figures that are derived while it runs.
 
-    ``done`` counts rows that the provider is done with, collected or not; ``rate`` is in
-    rows a second; ``expires_at`` is when the window of its live batches ends;
-    ``kept_until`` when the provider deletes results that are not here.
+    ``done`` counts rows that the provider has finished, collected or not; ``rate`` is in rows
+    per second; ``expires_at`` is when the first window of its running batches ends;
+    ``kept_until`` is when the provider deletes results that are not downloaded yet.
     """
 
     job: Job
@@ -100,26 +78,26 @@ class JobView:
     batches: list[Batch] = field(default_factory=list)
 
     @cached_property
-    def words(self) -> str:
-        """What a search looks through, in one case."""
+    def search_text(self) -> str:
+        """The text that the filter searches, case-folded."""
         job = self.job
         parts = (job.name, job.id, job.account, job.provider, job.model, job.status.value)
         tags = " ".join(f"#{tag}" for tag in job.tags)
         return " ".join((*parts, tags, job.note)).casefold()
 
     def flags(self, now: float) -> list[Flag]:
-        """What to look at, the most urgent first."""
+        """Warnings about the job, most urgent first."""
         flags = stuck_flags(self.batches, now) if self.is_live else []
-        return most_urgent([*flags, *keeping_flags(self.kept_until, now)])
+        return most_urgent([*flags, *retention_flags(self.kept_until, now)])
 
     @property
     def is_live(self) -> bool:
-        """Is more to be expected of it without a person doing something?"""
+        """Will the job make progress without action by the user?"""
         return not is_terminal(self.job.status) and self.job.status != BatchStatus.DRAFT
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the last row at the present pace; ``None`` where nothing tells."""
+        """Seconds until the last row is done at the current rate; ``None`` if unknown."""
         left = self.job.counts.total - self.done
         if not self.is_live or not self.rate or left <= 0:
             return None
@@ -128,34 +106,63 @@ class JobView:
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs are listed: all conditions hold; an empty one lets everything through."""
+    """Conditions on the listed jobs, combined with *and*; an empty one matches every job."""
 
     text: str = ""
     failed_only: bool = False
     account: str = ""
 
 
+_AGE = re.compile(r"(\d{1,5})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 24 * 7}
+
+
+def created_range(word: str, now: float) -> tuple[float, float] | None:
+    """The times of creation that ``since:7d`` or ``before:2026-11-20`` asks for.
+
+    Args:
+        word: A word of the filter. ``12h``, ``7d`` and ``3w`` count from now; a date is the
+            beginning of that day in local time.
+        now: The current time, in Unix seconds.
+
+    Returns:
+        The first time, and the one after the last, in Unix seconds; ``None`` for another word,
+        and while a date is being typed.
+    """
+    key, _, value = word.partition(":")
+    if key not in ("since", "before"):
+        return None
+    if (age := _AGE.fullmatch(value)) is not None:
+        moment = now - int(age[1]) * _HOURS[age[2]] * 3600
+    else:
+        try:
+            moment = datetime.strptime(value, "%Y-%m-%d").astimezone().timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return (moment, math.inf) if key == "since" else (-math.inf, moment)
+
+
 @dataclass(frozen=True)
 class JobOrder:
-    """By which column the jobs stand; equal ones stand newest first."""
+    """The column that jobs are sorted by; equal jobs are ordered newest first."""
 
     column: str = "age"
     descending: bool = False
 
     @property
-    def is_usual(self) -> bool:
-        """Is it newest first?"""
+    def is_default(self) -> bool:
+        """Is this the default order, newest first?"""
         return self == JobOrder()
 
-    def flipped_or(self, column: str) -> JobOrder:
-        """The order after a column was chosen: the same one again turns it round."""
+    def sorted_by(self, column: str) -> JobOrder:
+        """The order after a column is chosen; choosing the same column again reverses it."""
         if column == self.column:
             return JobOrder(column, not self.descending)
-        return JobOrder(column, column in LARGEST_FIRST)
+        return JobOrder(column, column in DESCENDING_FIRST)
 
     def sort(self, views: list[JobView]) -> None:
-        """Put views, newest first, into this order; what is unknown stands last."""
-        if self.is_usual:
+        """Sort views in place, from newest-first order; unknown values go last."""
+        if self.is_default:
             return
         key = SORT_KEYS.get(self.column)
         if key is None:
@@ -163,15 +170,15 @@ class JobOrder:
         values = {id(view): key(view) for view in views}
         known = [view for view in views if values[id(view)] is not None]
         unknown = [view for view in views if values[id(view)] is None]
-        # Sorting keeps the order of equals, also the other way round.
+        # The sort is stable, with reverse too.
         known.sort(key=lambda view: values[id(view)], reverse=self.descending)
         views[:] = known + unknown
 
 
-LARGEST_FIRST = frozenset({"answered", "failed", "rate", "cost", "bar"})
-"""Columns of which the large values are looked for."""
+DESCENDING_FIRST = frozenset({"answered", "failed", "rate", "cost", "bar"})
+"""Columns that are sorted in descending order first."""
 
-_STATUS_ORDER = {status: place for place, status in enumerate(BatchStatus)}
+_STATUS_ORDER = {status: index for index, status in enumerate(BatchStatus)}
 
 SORT_KEYS: dict[str, Callable[[JobView], Any]] = {
     "status": lambda view: (not view.is_live, _STATUS_ORDER[view.job.status]),
@@ -188,28 +195,33 @@ SORT_KEYS: dict[str, Callable[[JobView], Any]] = {
     "account": lambda view: view.job.account.casefold(),
     "age": lambda view: -view.job.created_at,
 }
-"""What each column is sorted by; ``None`` is unknown."""
+"""Column to its sort key; a key of ``None`` means unknown."""
 
 
-class Board:
-    """All jobs of the history, newest first, kept up to date job by job."""
+class JobList:
+    """The jobs of the history, newest first, updated job by job."""
 
-    def __init__(self, history: JobReader, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, history: History, now: Callable[[], float] = time.time) -> None:
         self._history = history
         self._now = now
         self._views: dict[str, JobView] = {}
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, Throughput] = {}
 
     def reload(self) -> None:
-        """Read all jobs anew."""
+        """Read all jobs again."""
         self.take(self.read())
 
-    def read(self) -> Recorded:
-        """The jobs as the history has them now; for a thread, as they may be thousands."""
-        return Recorded(self._history.jobs(), self._history.expiring())
+    def read(self) -> JobRecords:
+        """Read the jobs of the history. Call it in a thread: there may be thousands."""
+        return JobRecords(self._history.jobs.list(), self._history.batches.expiring())
 
-    def take(self, recorded: Recorded) -> None:
-        """Show these jobs, the newest first; what did not change is not worked out again."""
+    def missing_from(self, recorded: JobRecords) -> list[Job]:
+        """The listed jobs that are no longer recorded."""
+        there = {job.id for job in recorded.jobs}
+        return [view.job for view in self._views.values() if view.job.id not in there]
+
+    def take(self, recorded: JobRecords) -> None:
+        """Replace the list with these jobs; views of unchanged jobs are reused."""
         old = self._views
         self._views = {}
         for job in recorded.jobs:
@@ -220,16 +232,16 @@ class Board:
             self._views[job.id] = view
 
     def update(self, job_ids: Iterable[str]) -> bool:
-        """Read some jobs anew.
+        """Read some jobs again.
 
         Returns:
-            Whether a job came or went, so that the list must be made anew.
+            Whether a job was added or removed, which means that the list must be rebuilt.
         """
         rearranged = False
-        expiring = self._history.expiring()
+        expiring = self._history.batches.expiring()
         for job_id in job_ids:
             try:
-                job = self._history.job(job_id)
+                job = self._history.jobs.get(job_id)
             except UnknownJobError:
                 rearranged = self._views.pop(job_id, None) is not None or rearranged
                 continue
@@ -237,16 +249,18 @@ class Board:
             self._views[job_id] = self._view(job, self._views.get(job_id))
             self._views[job_id].kept_until = expiring.get(job_id)
         if rearranged:
-            ordered = sorted(self._views.values(), key=_newest_first)
+            ordered = sorted(
+                self._views.values(), key=lambda view: (-view.job.created_at, view.job.id)
+            )
             self._views = {view.job.id: view for view in ordered}
         return rearranged
 
     def name_of(self, job_id: str) -> str:
-        """What a person calls a job: its name, with its id where others have that name too."""
+        """The name of a job, followed by its id if another job has the same name."""
         view = self._views.get(job_id)
         try:
-            # A job that has just begun may not be listed yet.
-            job = self._history.job(job_id) if view is None else view.job
+            # A new job may not be listed yet.
+            job = self._history.jobs.get(job_id) if view is None else view.job
         except BatchdeckError:
             return job_id
         name = one_line(job.name, 60) or job_id
@@ -255,38 +269,43 @@ class Board:
         return f"{name} ({job_id})" if alike else name
 
     def view(self, job_id: str) -> JobView | None:
-        """One job."""
+        """The view of a job; ``None`` if it is not listed."""
         return self._views.get(job_id)
 
     def __len__(self) -> int:
         return len(self._views)
 
     def ids(self, wanted: JobFilter | str = "", order: JobOrder | None = None) -> list[str]:
-        """Ids of the jobs that fit, the newest first where no other order is asked for."""
+        """Ids of the matching jobs, newest first unless another order is given."""
         if isinstance(wanted, str):
             wanted = JobFilter(text=wanted)
-        # One condition after the other, each a plain loop: there may be thousands of jobs.
+        # One plain loop per condition is fastest: there may be thousands of jobs.
         views = list(self._views.values())
         if wanted.account:
             views = [view for view in views if view.job.account == wanted.account]
         if wanted.failed_only:
             views = [view for view in views if view.job.counts.unanswered]
         for word in wanted.text.casefold().split():
-            views = [view for view in views if word in view.words]
+            created = created_range(word, self._now())
+            if created is not None:
+                first, last = created
+                views = [view for view in views if first <= view.job.created_at < last]
+            else:
+                views = [view for view in views if word in view.search_text]
         if order is not None:
             order.sort(views)
         return [view.job.id for view in views]
 
     def accounts(self) -> dict[str, int]:
-        """The accounts that have jobs, and how many."""
+        """Account to its number of jobs."""
         return dict(Counter(view.job.account for view in self._views.values()))
 
     def live(self) -> list[JobView]:
-        """The jobs that go on by themselves."""
+        """The jobs that make progress without action by the user."""
         return [view for view in self._views.values() if view.is_live]
 
-    def stuck(self) -> int:
-        """How many live jobs have a flag."""
+    def count_stuck(self) -> int:
+        """Number of live jobs with at least one flag."""
         now = self._now()
         return sum(bool(view.flags(now)) for view in self.live())
 
@@ -295,26 +314,18 @@ class Board:
         if not view.is_live:
             self._paces.pop(job.id, None)
             return view
-        view.batches = batches = self._history.batches(job.id)
+        view.batches = batches = self._history.batches.of_job(job.id)
         running = [batch for batch in batches if not is_terminal(batch.status)]
-        open_rows = sum(_open_rows(batch) for batch in running)
+        open_rows = sum(max(0, batch.rows - (batch.remote_counts.ended or 0)) for batch in running)
         view.done = max(view.done, min(job.counts.total, job.counts.total - open_rows))
         ends = [batch.expires_at for batch in running if batch.expires_at is not None]
         view.expires_at = min(ends, default=None)
         view.raw_status = next((batch.raw_status for batch in running), "")
         view.trouble = next((batch.trouble for batch in batches if batch.trouble), view.trouble)
-        pace = self._paces.setdefault(job.id, Pace())
-        # The history says when it learned of the rows: at the start that may be long ago.
-        learned = [batch.progressed_at for batch in batches if batch.progressed_at is not None]
-        pace.see(max(learned, default=self._now()), view.done)
+        pace = self._paces.setdefault(job.id, Throughput())
+        # The counts are as old as the last progress in the history; after a start that may be long.
+        progressed = [batch.progressed_at for batch in batches if batch.progressed_at is not None]
+        pace.add_sample(max(progressed, default=self._now()), view.done)
         view.rate = pace.rate(self._now())
         view.transfer = old.transfer if old is not None else None
         return view
-
-
-def _open_rows(batch: Batch) -> int:
-    return max(0, batch.rows - (batch.remote_counts.ended or 0))
-
-
-def _newest_first(view: JobView) -> tuple[float, str]:
-    return (-view.job.created_at, view.job.id)

@@ -1,39 +1,35 @@
-"""The Batches pane: all jobs of all accounts, live, newest first."""
+"""The Batches pane: the list of jobs, and details of the one under the cursor."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.message import Message
 
 from tui.core.jobs import Job
 from tui.core.text import one_line
-from tui.ui.board import Board, JobFilter, JobOrder, JobView
-from tui.ui.commands import Scope, bindings
-from tui.ui.jobrules import is_unsent
-from tui.ui.jobstory import JobStory
-from tui.ui.screens.jobcommands import JobCommands
-from tui.ui.signals import Changes, JobHighlighted, JobOpened
-from tui.ui.state import State
-from tui.ui.tones import Part
-from tui.ui.widgets.empty_state import EmptyState
+from tui.ui.commands.command_table import Scope, bindings
+from tui.ui.commands.dispatch import CommandTarget
+from tui.ui.engine_updates import Changes
+from tui.ui.external_programs import copy
+from tui.ui.models.job_details import JobDetailsLoader
+from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView
+from tui.ui.panes.job_actions import JobActions
+from tui.ui.session import Session
+from tui.ui.text.tones import Part
+from tui.ui.widgets.basics import EmptyState
 from tui.ui.widgets.filter_line import FilterLine
-from tui.ui.widgets.job_source import JobSource
-from tui.ui.widgets.job_strip import JobStrip
-from tui.ui.widgets.job_table import JobTable
-from tui.ui.widgets.virtual_table import VirtualTable
-
-if TYPE_CHECKING:
-    from tui.engine.engine import Engine
+from tui.ui.widgets.job_details import JobStrip
+from tui.ui.widgets.job_table import MAX_MARKS, JobSource, JobTable
+from tui.ui.widgets.table.table import VirtualTable
 
 
-class BatchesPane(JobCommands, Vertical):
-    """The list of jobs, and a strip about the one under the cursor."""
+class BatchesPane(CommandTarget, Vertical):
+    """The list of jobs, and details of the job under the cursor."""
 
     SCOPE = Scope.BATCHES
     BINDING_GROUP_TITLE = "Batches"
@@ -46,47 +42,79 @@ class BatchesPane(JobCommands, Vertical):
     BatchesPane.-empty EmptyState { display: block; }
     """
 
-    def __init__(self, *, now: Callable[[], float] = time.time, id: str | None = None) -> None:
+    @dataclass
+    class JobHighlighted(Message):
+        """The cursor moved to another job."""
+
+        job_id: str | None
+
+        def can_replace(self, message: Message) -> bool:
+            """Coalesce: only the newest matters."""
+            return isinstance(message, BatchesPane.JobHighlighted)
+
+    @dataclass
+    class JobOpened(Message):
+        """The user opened a job."""
+
+        job_id: str
+
+    @dataclass
+    class JobsGone(Message):
+        """Jobs were deleted by another program."""
+
+        jobs: list[Job]
+
+    def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._now = now
-        self._engine: Engine | None = None
-        self._board: Board | None = None
+        self.session = session
+        self._now = session.now
+        self._actions = JobActions(session, lambda: self.job)
+        self._board: JobList | None = None
+        self._deleted: set[str] = set()
         self._failed_only = False
         self._account = ""
         self._order = JobOrder()
-        self._story: JobStory | None = None
+        self._story: JobDetailsLoader | None = None
         self._table = JobTable(id="jobs")
         self._table.placeholder = (("Opening the history …", "muted"),)
-        self._filter = FilterLine("name, #tag, note, model, account, status, id", id="job-filter")
+        self._filter = FilterLine(
+            "name, #tag, note, model, account, status, id, since:7d", id="job-filter"
+        )
         self._strip = JobStrip(id="job-strip")
 
     def compose(self) -> ComposeResult:
-        """Filter, list, strip."""
+        """The filter line, the list and the strip."""
         yield self._filter
         yield self._table
         yield self._strip
-        yield EmptyState("Nothing here yet", _WELCOME)
+        yield EmptyState("No jobs yet", _WELCOME)
 
-    async def set_engine(self, engine: Engine, state: State) -> None:
-        """Take the engine to read from, and show its jobs as they were listed last."""
-        board = Board(engine.history, self._now)
-        # A history may hold thousands of jobs, and nobody else has this board yet.
+    async def open(self) -> None:
+        """Show the jobs, once the engine is open, with the filter and order of the last run."""
+        state, history = self.session.state, self.session.engine.history
+        board = JobList(history, self._now)
+        # In a thread, since a history may hold thousands of jobs; the board is not shared yet.
         await asyncio.to_thread(board.reload)
-        self._engine, self._board = engine, board
-        self._story = JobStory(engine.history, self._read_story, self._draw_strip)
+        self._board = board
+        self._story = JobDetailsLoader(
+            history,
+            lambda story: self.run_worker(story.read(), group="story", exit_on_error=False),
+            self._draw_strip,
+        )
         self._failed_only = state.failed_only
         self._account = state.account if state.account in board.accounts() else ""
         self._order = JobOrder(state.sort, state.descending)
-        self._filter.restore(state.search)
+        self._filter.set_text(state.search)
         self._table.placeholder = (
-            ("No job fits.  ", "muted"),
+            ("No matching jobs.  ", "muted"),
             ("esc", "accent"),
-            (" shows all", "muted"),
+            (" show all", "muted"),
         )
         self._show_jobs()
 
-    def remember(self, state: State) -> None:
-        """Note how the jobs are listed."""
+    def remember(self) -> None:
+        """Save the filter and order to the state."""
+        state = self.session.state
         state.search, state.failed_only = self._filter.text, self._failed_only
         state.account = self._account
         state.sort, state.descending = self._order.column, self._order.descending
@@ -97,12 +125,7 @@ class BatchesPane(JobCommands, Vertical):
         return self._table
 
     @property
-    def marked_jobs(self) -> list[str]:
-        """The ids of the marked jobs."""
-        return self._table.marked_jobs
-
-    @property
-    def board(self) -> Board | None:
+    def board(self) -> JobList | None:
         """All jobs; ``None`` until the history is open."""
         return self._board
 
@@ -118,70 +141,88 @@ class BatchesPane(JobCommands, Vertical):
         return self._board.view(str(job_id)) if self._board and job_id is not None else None
 
     def apply(self, changes: Changes) -> None:
-        """Show what the engine told."""
+        """Apply changes reported by the engine."""
         if self._board is None:
             return
         if changes.listed and not changes.jobs:
-            self.run_worker(self._reload(), group="reload", exclusive=True, exit_on_error=False)
+            self.reload()
         rearranged = self._board.update(changes.jobs)
         for job_id, transfer in changes.transfers.items():
             view = self._board.view(job_id)
             if view is not None:
                 view.transfer = transfer
-        moved = bool(changes.ended) and not self._order.is_usual
+        moved = bool(changes.ended) and not self._order.is_default
         if rearranged or changes.listed or self._failed_only or moved:
             self._show_jobs()
         else:
-            self._table.rows_changed()
+            self._table.refresh_rows()
         job = self.job
         if (
             self._story is not None
             and job is not None
             and (changes.listed or job.id in changes.jobs)
         ):
-            self._story.outdate()
+            self._story.mark_stale()
         self._draw_strip()
         self.update_commands()
 
+    def add_job(self, job_id: str) -> None:
+        """List a new job, before the engine reports it."""
+        if self._board is not None:
+            self._board.update({job_id})
+            self._show_jobs()
+
     def on_show(self) -> None:
-        """Draw what was left out while other panes were shown."""
+        """Draw the strip, which is not updated while the pane is hidden."""
         self._draw_strip()
 
     async def _reload(self) -> None:
-        """Take all jobs anew: another program may have changed any of them."""
+        """Reload all jobs, because another process may have changed them."""
         board = self._board
         if board is not None:
-            board.take(await asyncio.to_thread(board.read))
+            recorded = await asyncio.to_thread(board.read)
+            gone = [job for job in board.missing_from(recorded) if job.id not in self._deleted]
+            board.take(recorded)
             if self._story is not None:
-                self._story.outdate()
+                self._story.mark_stale()
             self._show_jobs()
+            if gone:
+                self.post_message(self.JobsGone(gone))
+
+    def reload(self) -> None:
+        """Reload all jobs, because another process may have changed them."""
+        self.run_worker(self._reload(), group="reload", exclusive=True, exit_on_error=False)
+
+    def expect_deletion(self, job_id: str) -> None:
+        """Note that this dashboard deletes a job: its absence is no news."""
+        self._deleted.add(job_id)
 
     def on_resize(self) -> None:
-        """Let the strip fit, once it has its new size."""
+        """Redraw the strip once it has its new size."""
         self.call_after_refresh(self._draw_strip)
 
     def tick(self) -> None:
-        """Let ages and times left go on."""
+        """Update ages and remaining times."""
         if self._board is not None and len(self._board):
-            self._table.rows_changed()
+            self._table.refresh_rows()
             if self._board.live():
                 self._draw_strip()
 
     def select_job(self, job_id: str) -> None:
-        """Put the cursor on a job, without a filter if it is hidden by one."""
+        """Move the cursor to a job; clears the filter if it hides the job."""
         if not self._table.move_to_id(job_id):
             self._clear_filter()
             self._table.move_to_id(job_id)
 
     def focus_rows(self) -> None:
-        """Give the keys to the list."""
+        """Focus the list."""
         if self.has_class("-empty"):
             self.focus()
         else:
             self._table.focus()
 
     def go_back(self) -> bool:
-        """Leave the innermost thing; false when there is none."""
+        """Clear the filter or the marks; returns ``False`` if there is nothing to clear."""
         if self._filter.is_editing or self._is_filtered:
             self._clear_filter()
             self._table.focus()
@@ -191,34 +232,30 @@ class BatchesPane(JobCommands, Vertical):
             return True
         return False
 
-    def is_unsent(self, job: Job) -> bool:
-        """Is a part of the job not sent, or not certainly?"""
-        return self._engine is not None and is_unsent(job, self._engine.history)
-
     def _show_jobs(self) -> None:
         if self._board is None:
             return
         wanted = JobFilter(self._filter.text, self._failed_only, self._account)
         ids = self._board.ids(wanted, self._order)
-        self._table.sort_column = "" if self._order.is_usual else self._order.column
+        self._table.sort_column = "" if self._order.is_default else self._order.column
         self._table.sort_descending = self._order.descending
         self._table.set_source(JobSource(self._board, ids, self._now))
-        self._show_emptiness(not len(self._board))
+        self._show_if_empty(not len(self._board))
         conditions: list[Part] = [("with failed rows", "accent")] if self._failed_only else []
         if self._account:
             conditions.append((f"account {one_line(self._account, 30)}", "accent"))
-        self._table.keep_marks(lambda job_id: self._view_of(job_id) is not None)
+        self._table.prune_marks(lambda job_id: self._view_of(job_id) is not None)
         if marked := self._table.marked:
-            words = "marked: = compares them" if marked > 1 else "marked: mark another to compare"
+            words = "marked: = compare" if marked > 1 else "marked: mark another to compare"
             conditions.append((f"{marked} {words}", "accent"))
-        escape = "shows all" if self._is_filtered else "takes the marks away"
+        escape = "show all" if self._is_filtered else "clear marks"
         self._filter.show(conditions, len(ids), len(self._board), "jobs", escape)
         self._draw_strip()
         self.update_commands()
 
-    def _show_emptiness(self, empty: bool) -> None:
+    def _show_if_empty(self, empty: bool) -> None:
         self.set_class(empty, "-empty")
-        # Something must have the focus, or the keys of the pane would not work.
+        # Something must have the focus, or the pane's bindings would not work.
         self.can_focus = empty
         self.call_after_refresh(self._keep_focus)
 
@@ -230,19 +267,19 @@ class BatchesPane(JobCommands, Vertical):
 
     def _draw_strip(self) -> None:
         view = self._view
-        if view is None or self._engine is None or self._story is None:
+        if view is None or self._story is None:
             self._strip.show(None, (), (), self._now())
             return
         if not self.display:
-            # Counting groups is work, and nobody sees it.
+            # Counting error groups is expensive, and the strip is not visible.
             return
         if not view.batches:
-            view.batches = self._engine.history.batches(view.job.id)
+            job_id = view.job.id
+            view.batches = self.session.read_job(
+                job_id, lambda history: history.batches.of_job(job_id), []
+            )
         story = self._story.of(view.job)
         self._strip.show(view, story.groups, story.timeline, self._now())
-
-    def _read_story(self, story: JobStory) -> None:
-        self.run_worker(story.read(), group="story", exit_on_error=False)
 
     @property
     def _is_filtered(self) -> bool:
@@ -259,15 +296,15 @@ class BatchesPane(JobCommands, Vertical):
         job = self.job
         self._draw_strip()
         self.update_commands()
-        self.post_message(JobHighlighted(job.id if job is not None else None))
+        self.post_message(self.JobHighlighted(job.id if job is not None else None))
 
     @on(VirtualTable.Opened, "#jobs")
     def _job_opened(self, event: VirtualTable.Opened) -> None:
-        self.post_message(JobOpened(str(event.row_id)))
+        self.post_message(self.JobOpened(str(event.row_id)))
 
     @on(VirtualTable.SortRequested, "#jobs")
     def _sort_requested(self, event: VirtualTable.SortRequested) -> None:
-        self._order = self._order.flipped_or(event.column)
+        self._order = self._order.sorted_by(event.column)
         self._show_jobs()
 
     @on(FilterLine.Changed)
@@ -280,23 +317,64 @@ class BatchesPane(JobCommands, Vertical):
         self._show_jobs()
         self._table.focus()
 
+    def why_disabled(self, command_id: str) -> str | None:
+        """Why a command is unavailable in this pane."""
+        jobs = 0 if self._board is None else len(self._board)
+        if command_id in ("filter", "errors_only", "accounts"):
+            return "" if jobs else "No jobs yet."
+        if command_id == "remote":
+            return "" if self._board is not None else "The history is not open yet."
+        if command_id == "compare" and jobs == 1:
+            return "There is no other job to compare with."
+        return self._actions.why_disabled(command_id)
+
+    def run(self, command_id: str) -> bool:
+        """Run a command of the list, or one on the job under the cursor."""
+        return super().run(command_id) or self._actions.run(command_id)
+
+    def action_accounts(self) -> None:
+        """Choose the account to show jobs of."""
+        self.session.tasks.choose_account()
+
+    def action_remote(self) -> None:
+        """Show the provider's list of batches."""
+        self.session.tasks.list_remote(self.job.account if self.job is not None else "")
+
+    def action_compare(self) -> None:
+        """Compare the marked jobs, else a marked job or another one with the current job."""
+        pair = self._table.marked_jobs
+        if len(pair) == 1 and self.job is not None and self.job.id not in pair:
+            pair.append(self.job.id)
+        if self._board is not None and len(pair) == MAX_MARKS:
+            # The older job is on the left; the board lists the newest first.
+            newest_first = self._board.ids(JobFilter())
+            left, right = sorted(pair, key=newest_first.index, reverse=True)
+            self.session.tasks.compare(left, right)
+        else:
+            self._actions.run("compare")
+
+    def action_copy(self) -> None:
+        """Copy the job id."""
+        if self.job is not None:
+            copy(self.app, self.job.id, "the job id")
+
     def action_filter(self) -> None:
-        """Let a text be typed that jobs must contain."""
+        """Edit the filter text."""
         self._filter.edit()
 
     def action_errors_only(self) -> None:
-        """Show the jobs with failed rows, or all again."""
+        """Toggle showing only jobs with failed rows."""
         self._failed_only = not self._failed_only
         self._show_jobs()
 
     def show_account(self, account: str) -> None:
-        """List the jobs of one account; an empty name lists all."""
+        """Show the jobs of one account; an empty name shows all."""
         self._account = account
         self._show_jobs()
 
     @property
     def account(self) -> str:
-        """The account whose jobs are listed; empty for all."""
+        """The account whose jobs are shown; empty for all."""
         return self._account
 
     def _view_of(self, job_id: str) -> JobView | None:
@@ -308,14 +386,14 @@ class BatchesPane(JobCommands, Vertical):
 
     @on(JobTable.MarksFull)
     def _marks_full(self) -> None:
-        words = "Two jobs are marked: = compares them, esc takes the marks away"
+        words = "Two jobs are marked already: = compare, esc clear marks"
         self.app.notify(words, markup=False)
 
 
 _WELCOME = (
-    ("1", "compose from a table or a text; there are samples"),
-    ("n", "import a file of requests, check it, send it"),
-    ("T", "see 200 requests run on the sandbox: free, without a key"),
+    ("1", "compose requests from a table or a text; samples included"),
+    ("n", "import a file of requests, check it, submit it"),
+    ("T", "try 200 sample requests on the sandbox (free, no key)"),
     (",", "settings: theme, budget, notifications"),
     ("?", "all keys"),
 )

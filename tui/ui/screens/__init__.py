@@ -1,1 +1,1 @@
-"""The main screen with its three panes, and the screens for help and log."""
+"""The main screen with its three panes, and the screens for summary and comparison."""

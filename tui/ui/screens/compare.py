@@ -1,75 +1,163 @@
-"""Two jobs beside each other: counts by kind, the ids, and both answers with what differs."""
+"""Two jobs, row by row: what is the same, what differs, and the two answers side by side."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from array import array
+from bisect import bisect_left
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
-from tui.core.comparing import KINDS, CompareOptions, Kind, Side
+from tui.core import formatting
+from tui.core.comparison import ROW_COMPARISONS, CompareOptions, JobTotals, RowComparison
+from tui.core.rows import Row
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
-from tui.store.comparing import Comparison
-from tui.ui import formatting
-from tui.ui.differences import Difference, read_difference
-from tui.ui.screens.whole import WholeScreen
-from tui.ui.tones import Part, content
-from tui.ui.widgets.compare_source import COMPARE_COLUMNS, KIND_LOOKS, CompareSource
-from tui.ui.widgets.row_page import Cut, Page
-from tui.ui.widgets.table_model import EmptySource
-from tui.ui.widgets.virtual_table import VirtualTable
+from tui.progress import Progress
+from tui.store.history import NO_ROW, Comparison, History
+from tui.ui.commands.command_table import Scope, bindings
+from tui.ui.commands.dispatch import CommandTarget
+from tui.ui.screens.report import ReportReader
+from tui.ui.session import Session
+from tui.ui.text.differences import AnswerDiff, read_answers
+from tui.ui.text.status import OUTCOME_STYLES
+from tui.ui.text.tones import Part, Parts, Tone, content
+from tui.ui.widgets.table.model import Cells, Column, EmptySource
+from tui.ui.widgets.table.table import VirtualTable
+from tui.ui.widgets.text_page import Page, WrappedText
 
-if TYPE_CHECKING:
-    from tui.engine.engine import Engine
+COMPARE_COLUMNS = (
+    Column("kind", "Answers", 12),
+    Column("custom_id", "Id", 14, flex=2),
+    Column("left", "Left", 10, flex=3, drop=2),
+    Column("right", "Right", 10, flex=3, drop=1),
+)
 
-READ_PAUSE = 0.05
-"""Seconds for which the cursor rests before two answers are read."""
-
-BESIDE_WIDTH = 120
-"""Columns from which on the answers stand beside the ids, not below them."""
-
-
-_NARROW = 100
-"""Columns below which chips are short."""
-
-_SHORT = {
-    Kind.SAME: "same",
-    Kind.DIFFERENT: "differ",
-    Kind.UNANSWERED: "none",
-    Kind.ONLY_LEFT: "left",
-    Kind.ONLY_RIGHT: "right",
+KIND_STYLES: dict[RowComparison, tuple[str, Tone]] = {
+    RowComparison.SAME: ("=", "good"),
+    RowComparison.DIFFERENT: ("≠", "warn"),
+    RowComparison.UNANSWERED: ("✗", "bad"),
+    RowComparison.ONLY_LEFT: ("◂", "live"),
+    RowComparison.ONLY_RIGHT: ("▸", "live"),
 }
 
 
-class Chip(Static):
-    """The count of one kind; a click filters to it."""
+class CompareSource:
+    """The ids of a comparison, optionally of one kind only.
 
-    DEFAULT_CSS = """
-    Chip { width: auto; height: 1; padding: 0 1; margin-right: 1; }
+    Args:
+        history: The history to read rows from.
+        found: The comparison.
+        kind: Show only ids of this kind; ``None`` shows all.
     """
 
-    def __init__(self, kind: Kind, key: str) -> None:
+    def __init__(self, history: History, found: Comparison, kind: RowComparison | None) -> None:
+        self._history = history
+        self._found = found
+        self._places: Sequence[int] = range(len(found)) if kind is None else found.places[kind]
+
+    def row_count(self) -> int:
+        """The number of ids shown."""
+        return len(self._places)
+
+    def fetch(self, start: int, stop: int) -> Sequence[Cells]:
+        """The cells of a range of ids, read from the history."""
+        places = self._places[start:stop]
+        found = self._found
+        lefts = self._rows(found.left.job_id, found.left_seqs, places)
+        rights = self._rows(found.right.job_id, found.right_seqs, places)
+        return [
+            _cells(ROW_COMPARISONS[found.kinds[place]], left, right)
+            for place, left, right in zip(places, lefts, rights, strict=True)
+        ]
+
+    def _rows(self, job_id: str, seqs: array[int], places: Sequence[int]) -> list[Row | None]:
+        wanted = [seqs[place] for place in places]
+        present = [seq for seq in wanted if seq != NO_ROW]
+        rows = {row.seq: row for row in self._history.rows.page(job_id, present)} if present else {}
+        return [rows.get(seq) for seq in wanted]
+
+    def row_id(self, index: int) -> Hashable:
+        """The position of an id among all ids."""
+        return self._places[index]
+
+    def index_of(self, row_id: Hashable) -> int | None:
+        """The index of an id among those shown."""
+        if not isinstance(row_id, int):
+            return None
+        index = bisect_left(self._places, row_id)
+        return index if index < len(self._places) and self._places[index] == row_id else None
+
+
+def _cells(kind: RowComparison, left: Row | None, right: Row | None) -> Cells:
+    glyph, tone = KIND_STYLES[kind]
+    row = left or right
+    return (
+        ((f"{glyph} {kind.value}", tone),),
+        "" if row is None else one_line(row.custom_id, 120),
+        _preview(left),
+        _preview(right),
+    )
+
+
+def _preview(row: Row | None) -> Parts:
+    if row is None:
+        return (("-", "muted"),)
+    parts: list[Part] = []
+    if row.outcome.value != "succeeded":
+        glyph, tone = OUTCOME_STYLES[row.outcome]
+        parts.append((f"{glyph} ", tone))
+    parts.append((one_line(row.preview, 160), ""))
+    return tuple(parts)
+
+
+READ_DELAY = 0.05
+"""Seconds without a cursor move before two answers are read."""
+
+SIDE_BY_SIDE_WIDTH = 120
+"""Terminal width from which the answers are next to the ids, not below."""
+
+
+_NARROW = 100
+"""Terminal width below which chips use short labels."""
+
+_SHORT = {
+    RowComparison.SAME: "same",
+    RowComparison.DIFFERENT: "differ",
+    RowComparison.UNANSWERED: "none",
+    RowComparison.ONLY_LEFT: "left",
+    RowComparison.ONLY_RIGHT: "right",
+}
+
+
+class KindChip(Static):
+    """The count of one kind; a click filters by it."""
+
+    DEFAULT_CSS = """
+    KindChip { width: auto; height: 1; padding: 0 1; margin-right: 1; }
+    """
+
+    def __init__(self, kind: RowComparison, key: str) -> None:
         super().__init__("", markup=False)
         self.kind = kind
         self._key = key
 
     def show(self, count: int, chosen: bool, short: bool) -> None:
-        """Show how many there are, and whether only these are shown.
+        """Update the chip.
 
         Args:
-            count: How many.
-            chosen: Are only these shown?
-            short: Is there little room?
+            count: The number of ids of this kind.
+            chosen: Whether the ids are filtered by this kind.
+            short: Whether to use the short label.
         """
-        glyph, tone = KIND_LOOKS[self.kind]
+        glyph, tone = KIND_STYLES[self.kind]
         figure = formatting.short_number(count) if short else f"{count:,}"
         word = _SHORT[self.kind] if short else self.kind.value
         parts: list[Part] = [
@@ -79,20 +167,18 @@ class Chip(Static):
         self.update(content(parts))
         self.set_class(chosen, "-chosen")
 
-    def on_click(self) -> None:
-        """Show only these, or all again."""
-        screen = self.screen
-        if isinstance(screen, CompareScreen):
-            screen.action_kind(self.kind.value)
+    async def on_click(self) -> None:
+        """Toggle the filter by this kind."""
+        await self.run_action(f"screen.kind('{self.kind.value}')")
 
 
-class CompareScreen(WholeScreen[Comparison]):
-    """Compares two jobs; reading many rows shows how far it is, and can be stopped.
+class CompareScreen(CommandTarget, Screen[None]):
+    """Compares two jobs; shows its progress, and can be stopped.
 
     Args:
-        engine: Where the jobs are.
-        left_id: One job.
-        right_id: The other.
+        session: The session.
+        left_id: The id of the left job.
+        right_id: The id of the right job.
     """
 
     DEFAULT_CSS = """
@@ -110,34 +196,31 @@ class CompareScreen(WholeScreen[Comparison]):
     CompareScreen.-beside #compare-rows { height: 1fr; width: 2fr; }
     CompareScreen.-beside #compare-answers { height: 1fr; width: 3fr; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,equals_sign", "leave", "Back"),
-        *(Binding(str(n), f"kind('{kind.value}')", show=False) for n, kind in enumerate(KINDS, 1)),
-        Binding("0", "kind('')", "All"),
-        Binding("w", "space", "White space"),
-        Binding("d", "data", "As data"),
-        Binding("tab", "app.focus_next", "Answers"),
-    ]
+    SCOPE = Scope.COMPARE
+    BINDINGS = bindings(Scope.COMPARE)
 
-    def __init__(self, engine: Engine, left_id: str, right_id: str) -> None:
+    def __init__(self, session: Session, left_id: str, right_id: str) -> None:
         super().__init__()
-        self._engine = engine
+        self._session = session
         self._ids = (left_id, right_id)
         self._options = CompareOptions()
-        self._kind: Kind | None = None
+        self._kind: RowComparison | None = None
         self._read_timer: Timer | None = None
         self._head = Static("", id="compare-head", markup=False)
         self._sides = Static("", id="compare-sides", markup=False)
-        self._chips = [Chip(kind, str(number)) for number, kind in enumerate(KINDS, 1)]
+        self._chips = [
+            KindChip(kind, str(number)) for number, kind in enumerate(ROW_COMPARISONS, 1)
+        ]
+        self.reader = ReportReader(self, self._load, self._draw_head, self._show)
         self._rows = VirtualTable(COMPARE_COLUMNS, openable=False, id="compare-rows")
-        self._rows.placeholder = (("Nothing of this kind", "muted"),)
+        self._rows.placeholder = (("No ids of this kind", "muted"),)
         self._left = Page("Left", "compare-left")
         self._right = Page("Right", "compare-right")
-        self.difference: Difference | None = None
-        """The two answers under the cursor."""
+        self.difference: AnswerDiff | None = None
+        """The diff of the two answers under the cursor."""
 
     def compose(self) -> ComposeResult:
-        """Facts, chips, ids, answers, keys."""
+        """The head, the chips, the ids, the answers and the footer."""
         yield self._head
         yield self._sides
         with Horizontal(id="compare-chips"):
@@ -150,46 +233,49 @@ class CompareScreen(WholeScreen[Comparison]):
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Give the keys to the ids."""
+        """Focus the ids and start reading."""
         self._rows.focus()
+        self.reader.read()
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        self.reader.close()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Beside each other where there is room."""
-        self.set_class(event.size.width >= BESIDE_WIDTH, "-beside")
-        self.draw_head()
+        """Lay out ids and answers side by side if the screen is wide enough."""
+        self.set_class(event.size.width >= SIDE_BY_SIDE_WIDTH, "-beside")
+        self._draw_head()
 
-    async def read_rows(
-        self, stop: Callable[[], bool], progress: Callable[[int, int], None]
-    ) -> Comparison:
-        """Compare the two jobs."""
-        return await self._engine.compare(*self._ids, self._options, stop=stop, progress=progress)
+    async def _load(self, progress: Progress) -> Comparison:
+        engine = self._session.engine
+        return await engine.results.compare(*self._ids, self._options, progress=progress)
 
-    async def show_read(self, made: Comparison) -> None:
-        """Show the ids, at first those that one came to see."""
-        if self._kind is None and made.count(Kind.DIFFERENT):
-            self._kind = Kind.DIFFERENT
-            self.draw_head()
+    async def _show(self, made: Comparison) -> None:
+        """Show the ids, initially those with different answers."""
+        if self._kind is None and made.count(RowComparison.DIFFERENT):
+            self._kind = RowComparison.DIFFERENT
+            self._draw_head()
         self._show_rows()
 
-    def draw_head(self) -> None:
-        """Draw the facts, the sides and the chips."""
-        found = self.made
+    def _draw_head(self) -> None:
+        """Draw the head, the two jobs and the chips."""
+        found = self.reader.report
         parts: list[Part] = []
-        if self.is_reading:
-            parts += self.how_far("comparing")
+        if self.reader.is_running:
+            parts += self.reader.progress_parts("comparing")
         elif found is not None:
             parts.append((formatting.counted(len(found), "id"), "strong"))
             if found.stopped:
-                parts.append((" so far: stopped", "warn"))
-            share = formatting.percent(found.count(Kind.SAME), len(found))
-            parts.append((f" · {share} the same", "muted"))
-            told = []
+                parts.append((" so far (stopped)", "warn"))
+            share = formatting.percent(found.count(RowComparison.SAME), len(found))
+            parts.append((f" · {share} same", "muted"))
+            options = []
             if self._options.as_data:
-                told.append("JSON as data")
+                options.append("compared as JSON")
             if self._options.ignore_space:
-                told.append("white space ignored")
-            if told:
-                parts.append((" · " + ", ".join(told), "muted"))
+                options.append("whitespace ignored")
+            if options:
+                parts.append((" · " + ", ".join(options), "muted"))
         self._head.update(content(parts), layout=False)
         if found is None:
             return
@@ -205,11 +291,11 @@ class CompareScreen(WholeScreen[Comparison]):
             chip.show(found.count(chip.kind), chip.kind is self._kind, self.size.width < _NARROW)
 
     def _show_rows(self) -> None:
-        if self.made is None:
+        found = self.reader.report
+        if found is None:
             self._rows.set_source(EmptySource())
             return
-        source = CompareSource(self._engine.history, self.made, self._kind)
-        self._rows.set_source(source)
+        self._rows.set_source(CompareSource(self._session.engine.history, found, self._kind))
         self._read_soon()
 
     @on(VirtualTable.CursorMoved, "#compare-rows")
@@ -219,22 +305,22 @@ class CompareScreen(WholeScreen[Comparison]):
     def _read_soon(self) -> None:
         if self._read_timer is not None:
             self._read_timer.stop()
-        self._read_timer = self.set_timer(READ_PAUSE, self._read_answers)
+        self._read_timer = self.set_timer(READ_DELAY, self._read_answers)
 
     @work(group="answers", exclusive=True, exit_on_error=False)
     async def _read_answers(self) -> None:
-        found, place = self.made, self._rows.cursor_id
+        found, place = self.reader.report, self._rows.cursor_id
         if found is None or not isinstance(place, int):
             self.difference = None
             self._left.show(None)
             self._right.show(None)
             return
-        history = self._engine.history
+        history = self._session.engine.history
         widths = self._left.text_width, self._right.text_width
 
-        def cut() -> tuple[Difference, Cut, Cut]:
-            made = read_difference(history, found, place)
-            return made, Cut.of(made.left, widths[0]), Cut.of(made.right, widths[1])
+        def cut() -> tuple[AnswerDiff, WrappedText, WrappedText]:
+            made = read_answers(history, found, place)
+            return made, WrappedText.of(made.left, widths[0]), WrappedText.of(made.right, widths[1])
 
         try:
             made, left, right = await asyncio.to_thread(cut)
@@ -246,38 +332,43 @@ class CompareScreen(WholeScreen[Comparison]):
         self._right.show(right)
         self._left.border_subtitle, self._right.border_subtitle = made.notes
 
+    def action_leave(self) -> None:
+        """Stop reading, else go back."""
+        if not self.reader.stop():
+            self.dismiss(None)
+
     def action_kind(self, value: str) -> None:
-        """Show only ids of a kind; the same again, or none, shows all."""
-        kind = Kind(value) if value else None
+        """Filter by a kind; the same kind again, or none, shows all."""
+        kind = RowComparison(value) if value else None
         self._kind = None if kind is self._kind else kind
-        self.draw_head()
+        self._draw_head()
         self._show_rows()
 
-    def action_space(self) -> None:
-        """Let white space alone make a difference, or not."""
+    def action_ignore_space(self) -> None:
+        """Toggle whether differences in whitespace are ignored."""
         self._options = replace(self._options, ignore_space=not self._options.ignore_space)
-        self.read_anew()
+        self.reader.read()
 
-    def action_data(self) -> None:
-        """Compare JSON answers as data, or as text."""
+    def action_as_json(self) -> None:
+        """Toggle between comparing answers as JSON data and as text."""
         self._options = replace(self._options, as_data=not self._options.as_data)
-        self.read_anew()
+        self.reader.read()
 
 
-def _side(side: Side) -> list[Part]:
+def _side(side: JobTotals) -> list[Part]:
     facts = [
         one_line(side.model, 24) or "-",
         formatting.money(side.cost, side.currency),
         f"{formatting.percent(side.answered, side.rows)} answered",
         f"{_short(side.input_tokens)} in, {_short(side.output_tokens)} out",
-        _passes(side),
+        _pass_rate(side),
     ]
     return [("  " + " · ".join(facts), "muted")]
 
 
-def _passes(side: Side) -> str:
+def _pass_rate(side: JobTotals) -> str:
     rate = formatting.percent(side.passed, side.checked) if side.checked else "-"
-    return f"{rate} {'fit' if side.has_schema else 'JSON'}"
+    return f"{rate} {'valid' if side.has_schema else 'JSON'}"
 
 
 def _short(value: int | None) -> str:

@@ -1,49 +1,52 @@
-"""The main screen: one line on top, the three panes, the keys at the bottom."""
+"""The main screen: the top bar, the three panes and the footer."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.dom import DOMNode
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
-from tui.ui.commands import Scope, bindings
-from tui.ui.room import HEIGHTS, VERY_WIDE, WIDE, WIDTHS
-from tui.ui.signals import Changes, JobHighlighted, JobOpened, RowFilled
-from tui.ui.tones import content
+from tui.core.text import one_line
+from tui.ui.commands.command_table import Scope, bindings
+from tui.ui.models.dropped_paths import existing_paths
+from tui.ui.session import Session
+from tui.ui.text.tones import content
+from tui.ui.theme import HEIGHTS, VERY_WIDE, WIDE, WIDTHS
+from tui.ui.widgets.basics import several_dropped
+from tui.ui.widgets.key_footer import KeyFooter
 from tui.ui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
-    from tui.engine.engine import Engine
-    from tui.ui.screens.batches import BatchesPane
-    from tui.ui.screens.compose import ComposePane
-    from tui.ui.screens.results import ResultsPane
-    from tui.ui.state import State
-    from tui.ui.widgets.virtual_table import VirtualTable
+    from tui.ui.engine_updates import Changes
+    from tui.ui.panes.batches import BatchesPane
+    from tui.ui.panes.compose.pane import ComposePane
+    from tui.ui.panes.results.pane import ResultsPane
+    from tui.ui.widgets.table.table import VirtualTable
 
     Pane: TypeAlias = ComposePane | BatchesPane | ResultsPane
 
-# The panes are imported where they are made: the frame alone is the first paint, the list of
-# jobs the second; the others follow when both are there.
+# The panes are imported lazily: the first paint is the empty frame, the second the list of
+# jobs; the other panes follow.
 
 PaneName = Literal["compose", "batches", "results"]
 
-FOLLOW_PAUSE = 0.12
-"""Seconds for which the cursor rests on a job before its rows are shown beside it."""
+FOLLOW_DELAY = 0.12
+"""Seconds without a cursor move before the rows of a job are shown next to the list."""
 
 
 class MainScreen(Screen[None]):
-    """Shows one pane, or Batches and Results side by side where there is room."""
+    """Shows one pane, or Batches and Results side by side on a wide terminal."""
 
     BINDINGS = bindings(Scope.MAIN)
     BINDING_GROUP_TITLE = "Everywhere"
@@ -71,57 +74,59 @@ class MainScreen(Screen[None]):
     """
 
     pane: reactive[PaneName] = reactive("batches", init=False)
-    """The pane that has the keys."""
+    """The active pane."""
 
-    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
+        self._session = session
         self._clock: Timer | None = None
         self._follow: Timer | None = None
-        self._now = now
+        self._follow_id: str | None = None
         self._panes: dict[PaneName, Pane] = {}
         self._complete = False
+        self._dropped: list[str] = []
         self._opening = ""
         self.top_bar = TopBar()
 
     @cached_property
     def compose_pane(self) -> ComposePane:
-        """The pane in which a job is made."""
-        from tui.ui.screens.compose import ComposePane
+        """The Compose pane."""
+        from tui.ui.panes.compose.pane import ComposePane
 
-        return ComposePane(id="compose-pane")
+        return ComposePane(self._session, id="compose-pane")
 
     @cached_property
     def batches(self) -> BatchesPane:
-        """The pane with all jobs."""
-        from tui.ui.screens.batches import BatchesPane
+        """The Batches pane."""
+        from tui.ui.panes.batches import BatchesPane
 
-        return BatchesPane(now=self._now, id="batches-pane")
+        return BatchesPane(self._session, id="batches-pane")
 
     @cached_property
     def results(self) -> ResultsPane:
-        """The pane with the rows of a job."""
-        from tui.ui.screens.results import ResultsPane
+        """The Results pane."""
+        from tui.ui.panes.results.pane import ResultsPane
 
-        return ResultsPane(id="results-pane")
+        return ResultsPane(self._session, id="results-pane")
 
     def compose(self) -> ComposeResult:
-        """The frame; the panes follow when it is painted."""
+        """The frame; the panes are mounted after the first paint."""
         yield self.top_bar
         yield Horizontal(id="panes")
         yield Static(_TOO_SMALL, id="too-small")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Show the list, and let the clock tick."""
+        """Show the active pane and start the clock."""
         self._show_pane()
         self._clock = self.set_interval(1.0, self._tick)
 
     def on_resize(self) -> None:
-        """Show one pane or two, and go on where the person was before there was too little room."""
+        """Show one pane or two, and restore the focus after the terminal was too small."""
         self._show_pane()
-        self.call_after_refresh(self._go_on)
+        self.call_after_refresh(self._restore_focus)
 
-    def _go_on(self) -> None:
+    def _restore_focus(self) -> None:
         if not self._complete or self.has_class("-tiny") or self.has_class("-flat"):
             return
         if self.focused is None:
@@ -130,8 +135,8 @@ class MainScreen(Screen[None]):
         if self.has_class("-wide") and self.pane == "batches" and job is not None:
             self._follow_job(job.id)
 
-    async def fill(self) -> None:
-        """Put the list into the frame, and the rows beside it where both have room."""
+    async def mount_panes(self) -> None:
+        """Mount the Batches pane, and the Results pane too on a wide terminal."""
         self._panes["batches"] = self.batches
         if self.app.size.width >= WIDE:
             self._panes["results"] = self.results
@@ -140,21 +145,20 @@ class MainScreen(Screen[None]):
         if self.pane == "batches":
             self.set_focus(self.batches.jobs_table)
 
-    async def _fill_up(self, engine: Engine) -> None:
-        """Put in what was not shown so far, and do what was asked of it meanwhile."""
+    async def _mount_remaining(self) -> None:
+        """Mount the remaining panes, and do what was requested meanwhile."""
         for name in ("results", "compose"):
-            # In a thread: keys are answered meanwhile.
-            await asyncio.to_thread(import_module, f"tui.ui.screens.{name}")
+            # In a thread, to stay responsive.
+            await asyncio.to_thread(import_module, f"tui.ui.panes.{name}.pane")
         frame = self.query_one("#panes")
-        # Out of sight until it is their turn: the list would be squeezed for a moment.
+        # Hidden at first: otherwise the list would shrink for a moment.
         self.compose_pane.display = False
         await frame.mount(self.compose_pane, before=self.batches)
         if "results" not in self._panes:
             self.results.display = False
             await frame.mount(self.results, after=self.batches)
         self._panes |= {"compose": self.compose_pane, "results": self.results}
-        self.compose_pane.set_engine(engine)
-        self.results.set_engine(engine)
+        self.compose_pane.open()
         self._complete = True
         self._show_pane()
         if self._opening:
@@ -163,26 +167,70 @@ class MainScreen(Screen[None]):
             self.action_show(self.pane)
         elif self.has_class("-wide") and self.batches.job is not None:
             self._follow_job(self.batches.job.id)
+        if self._dropped:
+            self._open_dropped(self._dropped)
 
     def on_screen_resume(self) -> None:
-        """Take note of a size that changed while a dialog was open."""
+        """Handle a resize that happened while a dialog was open."""
         self.post_message(events.Resize(self.app.size, self.app.size))
 
-    async def set_engine(self, engine: Engine, state: State) -> None:
-        """Give the engine to the panes, and show the jobs as they were listed last."""
-        await self.batches.set_engine(engine, state)
+    async def open(self) -> None:
+        """Show the jobs once the engine is open, then mount the remaining panes."""
+        await self.batches.open()
         self._draw_top()
-        await self._fill_up(engine)
+        await self._mount_remaining()
+
+    def account_added(self, name: str) -> None:
+        """Offer a new account in Compose, and select it there."""
+        self.compose_pane.choose_account(name)
+
+    def remember(self) -> None:
+        """Save the current pane, job and filters for the next run."""
+        state, job = self._session.state, self.batches.job
+        state.job_id = job.id if job is not None else ""
+        state.pane = self.pane
+        self.batches.remember()
+        self.results.remember()
+        if "compose" in self._panes:
+            self.compose_pane.remember()
+        self._session.save_state()
 
     def apply(self, changes: Changes) -> None:
-        """Show what the engine told."""
+        """Apply changes reported by the engine."""
         self.batches.apply(changes)
-        self.results.apply(changes)
-        self._pass_done()
+        self._apply_to_results(changes)
+        self._update_done()
         self._draw_top()
 
+    def _apply_to_results(self, changes: Changes) -> None:
+        before = self.results.job_id
+        self.results.apply(changes)
+        if before is not None and self.results.job_id is None and self.pane == "results":
+            # The job was deleted.
+            self.action_show("batches")
+
+    def close_deleted(self, job_ids: set[str]) -> None:
+        """Close jobs that another program has deleted."""
+        if self.results.job_id in job_ids:
+            self.results.show_job(None)
+            if self.pane == "results":
+                self.action_show("batches")
+        self.batches.reload()
+
+    def on_batches_pane_jobs_gone(self, event: BatchesPane.JobsGone) -> None:
+        """Say that jobs were deleted by another program."""
+        names = [one_line(job.name, 40) for job in event.jobs]
+        what = names[0] if len(names) == 1 else f"{len(names)} jobs"
+        verb = "was" if len(names) == 1 else "were"
+        self.notify(f"{what} {verb} deleted elsewhere", markup=False)
+        self._session.log.note(f"deleted elsewhere: {', '.join(names)}")
+
     def watch_pane(self) -> None:
-        """Show another pane, and give it the keys unless it has them."""
+        """Show the pane and focus it."""
+        if self._stop_following() and self.pane == "results":
+            # The cursor has moved, and its job is not shown yet.
+            self.results.show_job(self._follow_id)
+            self._update_done()
         self._show_pane()
         if self.pane in self._panes and not self._active.has_focus_within:
             self._active.focus_rows()
@@ -202,18 +250,22 @@ class MainScreen(Screen[None]):
 
     @property
     def active_scope(self) -> Scope:
-        """The scope of the pane that has the keys."""
+        """The command scope of the active pane."""
         return self._active.SCOPE
 
-    def target(self, scope: Scope) -> Pane | None:
-        """The pane that carries out the commands of a scope."""
+    def target(self, scope: Scope) -> DOMNode | None:
+        """The widget that runs the commands of a scope; ``None`` if it is not on this screen."""
+        if scope is Scope.MAIN:
+            return self
+        if scope is Scope.TABLE:
+            return self.table
         name = _PANE_OF_SCOPE.get(scope)
         return None if name is None else self._pane_of(name)
 
     @property
     def table(self) -> VirtualTable:
-        """The table that has the keys, else the one of the pane."""
-        from tui.ui.widgets.virtual_table import VirtualTable
+        """The focused table, else the one of the active pane."""
+        from tui.ui.widgets.table.table import VirtualTable
 
         focused = self.focused
         if isinstance(focused, VirtualTable):
@@ -221,26 +273,36 @@ class MainScreen(Screen[None]):
         return self.results.rows_table if self.pane == "results" else self.batches.jobs_table
 
     def open_job(self, job_id: str) -> None:
-        """Show the rows of a job, as soon as there is a pane for them."""
+        """Show the rows of a job, as soon as the Results pane is mounted."""
         if not self._complete:
             self._opening = job_id
             return
-        if self._follow is not None:
-            # The list may be about to show another one beside it.
-            self._follow.stop()
+        # A pending timer would show another job.
+        self._stop_following()
         self.batches.select_job(job_id)
         self.results.show_job(job_id)
-        self._pass_done()
+        self._update_done()
         self.pane = "results"
         self.results.focus_rows()
 
+    def open_file(self, path: Path, account: str = "") -> None:
+        """Open a file in Compose."""
+        self.action_show("compose")
+        self.compose_pane.open_file(path, account)
+
+    def show_imported(self, job_id: str) -> None:
+        """Close the source in Compose, and select the job that was made of it."""
+        self.compose_pane.clear()
+        self.batches.add_job(job_id)
+        self.show_in_list(job_id)
+
     def show_in_list(self, job_id: str) -> None:
-        """Show a job in the list."""
+        """Go to Batches and select a job."""
         self.pane = "batches"
         self.batches.select_job(job_id)
 
     def pause_clock(self, paused: bool) -> None:
-        """Stop or start the clock: nobody looks at a terminal without focus."""
+        """Pause or resume the clock, which is not needed while the terminal has no focus."""
         if self._clock is None:
             return
         if paused:
@@ -250,11 +312,11 @@ class MainScreen(Screen[None]):
             self._tick()
 
     def _show_pane(self) -> None:
-        # Set at once rather than by a class: only what is displayed can take the focus.
+        # Set directly rather than by a class: only a displayed widget can take the focus.
         width = self.app.size.width
         beside = width >= WIDE and self.pane != "compose"
         if self.pane == "results" and width < VERY_WIDE and self.results.is_reading:
-            # Request and answer beside each other need the room of both panes.
+            # Request and answer side by side need the full width.
             beside = False
         for name, pane in self._panes.items():
             pane.display = name == self.pane or (beside and name != "compose")
@@ -267,40 +329,66 @@ class MainScreen(Screen[None]):
         if self._panes:
             self.batches.tick()
 
-    def _pass_done(self) -> None:
+    def _update_done(self) -> None:
         board, job_id = self.batches.board, self.results.job_id
         view = board.view(job_id) if board is not None and job_id is not None else None
         if view is not None:
             self.results.show_done(view.done)
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Open a file that is dropped on the window, whichever pane is shown."""
+        paths = existing_paths(event.text)
+        if paths:
+            event.stop()
+            if self._complete:
+                self._open_dropped(paths)
+            else:
+                # The first screen is painted before Compose exists.
+                self._dropped = paths
+
+    def _open_dropped(self, paths: list[str]) -> None:
+        self.action_show("compose")
+        self.compose_pane.open_source(paths[0])
+        if words := several_dropped(paths):
+            self.notify(words, markup=False)
+
     @on(events.DescendantFocus)
     def _pane_focused(self, event: events.DescendantFocus) -> None:
-        # The event may be older than the last change of panes.
+        # The event may be from before the last change of panes.
         if event.widget is not self.focused:
             return
         for name, pane in self._panes.items():
             if pane.display and pane in event.widget.ancestors_with_self:
                 self.pane = name
 
-    @on(RowFilled)
-    def _row_filled(self) -> None:
+    # By name, since the panes are not imported yet.
+
+    def on_results_pane_row_filled(self) -> None:
+        """Make room for one row, or show the list again."""
         self._show_pane()
 
-    @on(JobHighlighted)
-    def _job_highlighted(self, event: JobHighlighted) -> None:
-        if self._follow is not None:
-            self._follow.stop()
+    def on_batches_pane_job_highlighted(self, event: BatchesPane.JobHighlighted) -> None:
+        """Show the rows of the job under the cursor beside the list, after a moment."""
+        self._stop_following()
         if self.has_class("-wide") and self.pane == "batches":
-            job_id = event.job_id
-            self._follow = self.set_timer(FOLLOW_PAUSE, lambda: self._follow_job(job_id))
+            self._follow_id = job_id = event.job_id
+            self._follow = self.set_timer(FOLLOW_DELAY, lambda: self._follow_job(job_id))
+
+    def _stop_following(self) -> bool:
+        """Stop the timer that shows the job under the cursor; whether it was still due."""
+        timer, self._follow = self._follow, None
+        if timer is not None:
+            timer.stop()
+        return timer is not None
 
     def _follow_job(self, job_id: str | None) -> None:
+        self._follow = None
         if self.is_attached and self._complete and self.pane == "batches":
             self.results.show_job(job_id)
-            self._pass_done()
+            self._update_done()
 
-    @on(JobOpened)
-    def _job_opened(self, event: JobOpened) -> None:
+    def on_batches_pane_job_opened(self, event: BatchesPane.JobOpened) -> None:
+        """Show the rows of a job."""
         self.open_job(event.job_id)
 
     @on(TopBar.PaneChosen)
@@ -308,9 +396,9 @@ class MainScreen(Screen[None]):
         self.action_show(event.pane)
 
     def action_show(self, pane: PaneName) -> None:
-        """Go to a pane; Results shows the job under the cursor when it shows none."""
+        """Go to a pane; an empty Results pane shows the job under the cursor."""
         if not self._complete:
-            # Shown as soon as it is there.
+            # Shown as soon as it is mounted.
             self.pane = pane
             return
         if pane == "results" and self.results.job_id is None and self.batches.job is not None:
@@ -319,13 +407,16 @@ class MainScreen(Screen[None]):
         self._active.focus_rows()
 
     async def action_leave(self) -> None:
-        """Leave the row that is read; else leave the program."""
+        """Close the row view, else quit."""
         if not (self.pane == "results" and self.results.is_reading and self.results.go_back()):
             await self.app.action_quit()
 
     def action_back(self) -> None:
-        """Leave the innermost thing; from a pane, go to the list."""
-        if not self._active.go_back() and self.pane != "batches":
+        """Go one level back within the pane, else to Batches."""
+        if self.pane not in self._panes:
+            # It is still being mounted.
+            self.pane = "batches"
+        elif not self._active.go_back() and self.pane != "batches":
             self.action_show("batches")
 
 
@@ -337,10 +428,10 @@ _PANE_OF_SCOPE: dict[Scope, PaneName] = {
 
 _TOO_SMALL = content(
     [
-        ("A little more room, please\n\n", "strong"),
+        ("Window too small\n\n", "strong"),
         ("Batchdeck needs 60 columns and 16 lines.\n", "muted"),
-        ("Everything goes on meanwhile; ", "muted"),
+        ("Jobs keep running; ", "muted"),
         ("q", "accent"),
-        (" leaves.", "muted"),
+        (" quits.", "muted"),
     ]
 )

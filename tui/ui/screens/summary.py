@@ -1,46 +1,45 @@
-"""A job as a whole: outcomes, tokens, cost, pace, labels, lengths and words, as plots."""
+"""The summary of a job: outcomes, tokens, cost, throughput, values, lengths and words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui.core.outcome import Outcome
+from tui.core import formatting
+from tui.core.rows import Outcome
 from tui.core.summary import ModelShare, Summary
 from tui.core.text import one_line
-from tui.core.times import pace_words
-from tui.ui import formatting
-from tui.ui.dialogs.one_of import Choice, OneOfDialog
-from tui.ui.plots import Lines, curve_lines, fact_lines, histogram_lines, tally_lines
-from tui.ui.screens.whole import WholeScreen
-from tui.ui.status import OUTCOME_LOOKS, bar_parts
-from tui.ui.tones import Part, content
-from tui.ui.widgets.card import Card
-from tui.ui.widgets.columns import CardColumns
-
-if TYPE_CHECKING:
-    from tui.engine.engine import Engine
+from tui.progress import Progress
+from tui.ui.commands.command_table import Scope, bindings
+from tui.ui.commands.dispatch import CommandTarget
+from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
+from tui.ui.screens.report import ReportReader
+from tui.ui.session import Session
+from tui.ui.text.plots import Lines, curve_lines, fact_lines, histogram_lines, tally_lines
+from tui.ui.text.status import OUTCOME_STYLES, bar_parts
+from tui.ui.text.tones import Part, content
+from tui.ui.widgets.cards import Card, CardColumns
 
 _PLOT_LINES, _TALL_PLOT_LINES = 6, 11
 _TALL = 45
-"""Lines of the screen from which on plots are tall."""
+"""Screen height in lines from which plots are tall."""
 
 _LABELS = 12
 _WORDS = 16
 
 
-class SummaryScreen(WholeScreen[Summary]):
-    """Looks at a job as a whole; reading many rows shows how far it is, and can be stopped.
+class SummaryScreen(CommandTarget, Screen[None]):
+    """Shows the summary of a job; shows its progress, and can be stopped.
 
     Args:
-        engine: Where the job is.
-        job_id: The job.
-        name: What it is called.
+        session: The session.
+        job_id: The id of the job.
+        name: The name of the job.
     """
 
     DEFAULT_CSS = """
@@ -49,11 +48,9 @@ class SummaryScreen(WholeScreen[Summary]):
     }
     SummaryScreen #summary-cards { height: 1fr; }
     """
+    SCOPE = Scope.SUMMARY
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,u", "leave", "Back"),
-        Binding("f", "field", "Field"),
-        Binding("w", "stop_words", "Stop words"),
-        Binding("r,ctrl+r", "again", "Read again"),
+        *bindings(Scope.SUMMARY),
         Binding("j,down", "scroll(1)", "Down", show=False),
         Binding("k,up", "scroll(-1)", "Up", show=False),
         Binding("pagedown,space,ctrl+d", "page(1)", "Page down", show=False),
@@ -62,61 +59,56 @@ class SummaryScreen(WholeScreen[Summary]):
         Binding("G,end", "edge(1)", "End", show=False),
     ]
 
-    def __init__(self, engine: Engine, job_id: str, name: str) -> None:
+    def __init__(self, session: Session, job_id: str, name: str) -> None:
         super().__init__()
-        self._engine = engine
+        self._session = session
         self._job_id = job_id
         self._job_name = name
         self._field = ""
         self._without_stop_words = False
         self._head = Static("", id="summary-head", markup=False)
         self._cards = CardColumns(id="summary-cards")
+        self.reader = ReportReader(self, self._load, self._draw_head, self._show)
 
     def compose(self) -> ComposeResult:
-        """A line about the job, the plots, the keys."""
+        """The head, the cards and the footer."""
         yield self._head
         yield self._cards
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        """Give the keys to the plots."""
+        """Focus the cards and start reading."""
         self._cards.focus()
+        self.reader.read()
 
-    async def read_rows(
-        self, stop: Callable[[], bool], progress: Callable[[int, int], None]
-    ) -> Summary:
-        """Summarize the job."""
-        return await self._engine.summary(
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        self.reader.close()
+
+    async def _load(self, progress: Progress) -> Summary:
+        return await self._session.engine.results.summary(
             self._job_id,
             self._field,
             stop_words=self._without_stop_words,
-            stop=stop,
             progress=progress,
-            partial=self._show_so_far,
+            partial=self.reader.show_part,
         )
 
-    def _show_so_far(self, made: Summary) -> None:
-        """Show what the first rows come to, while the others are read."""
-        if self.is_reading and self.is_attached:
-            self.made = made
-            self.run_worker(self.show_read(made), group="so far", exit_on_error=False)
-
-    async def show_read(self, made: Summary) -> None:
-        """Show the plots."""
+    async def _show(self, made: Summary) -> None:
+        """Show the cards."""
         tall = self.size.height >= _TALL
-        await self._cards.show(cards_of(made, _TALL_PLOT_LINES if tall else _PLOT_LINES))
+        await self._cards.show(summary_cards(made, _TALL_PLOT_LINES if tall else _PLOT_LINES))
 
-    def draw_head(self) -> None:
-        """Draw the line on top."""
+    def _draw_head(self) -> None:
         parts: list[Part] = [(one_line(self._job_name, 60), "strong"), ("  ", "")]
-        if self.is_reading:
-            parts += self.how_far("reading")
-        elif self.made is not None:
-            made = self.made
+        if self.reader.is_running:
+            parts += self.reader.progress_parts("reading")
+        elif self.reader.report is not None:
+            made = self.reader.report
             if made.is_whole:
                 parts.append((formatting.counted(made.rows, "row"), "muted"))
             else:
-                read = f"of the first {made.rows:,} of {made.counts.total:,} rows: stopped"
+                read = f"first {made.rows:,} of {made.counts.total:,} rows (stopped)"
                 parts.append((read, "warn"))
             if made.answered:
                 parts.append((f" · {made.answered:,} answers", "muted"))
@@ -125,34 +117,41 @@ class SummaryScreen(WholeScreen[Summary]):
                     parts.append((f" · {share} JSON", "muted"))
         self._head.update(content(parts), layout=False)
 
-    def action_again(self) -> None:
-        """Read the rows once more, if the job has changed meanwhile."""
-        self.read_anew()
+    def action_leave(self) -> None:
+        """Stop reading, else go back."""
+        if not self.reader.stop():
+            self.dismiss(None)
+
+    def action_reload(self) -> None:
+        """Read the job again, in case it has changed."""
+        self.reader.read()
 
     def action_stop_words(self) -> None:
-        """Leave out words that say little, or count them again."""
+        """Toggle counting of stop words."""
         self._without_stop_words = not self._without_stop_words
         words = "left out" if self._without_stop_words else "counted"
         self.app.notify(f"English stop words are {words}", markup=False, timeout=2)
-        self.read_anew()
+        self.reader.read()
 
     @work(group="field", exclusive=True, exit_on_error=False)
     async def action_field(self) -> None:
         """Choose the field whose values and words are counted."""
-        made = self.made
+        made = self.reader.report
         if made is None or not made.fields:
-            self.app.notify("There is no answer yet", markup=False, timeout=3)
+            self.app.notify("No answers yet", markup=False, timeout=3)
             return
         choices = [
             Choice(field.path, field.path, f"in {formatting.counted(field.rows, 'answer')}")
             for field in made.fields
         ]
-        more = f"and {made.more_fields} more fields" if made.more_fields else ""
-        dialog = OneOfDialog("Count which field?", choices, more, chosen=made.field)
+        more = (
+            f"and {formatting.counted(made.more_fields, 'more field')}" if made.more_fields else ""
+        )
+        dialog = SearchChoiceDialog("Count values of field", choices, more, chosen=made.field)
         field = await self.app.push_screen_wait(dialog)
         if field is not None:
             self._field = field
-            self.read_anew()
+            self.reader.read()
 
     def action_scroll(self, step: int) -> None:
         """Scroll by a few lines."""
@@ -163,26 +162,30 @@ class SummaryScreen(WholeScreen[Summary]):
         self._cards.scroll_relative(y=pages * max(1, self._cards.size.height - 2), animate=False)
 
     def action_edge(self, end: int) -> None:
-        """To the top, or to the end."""
+        """Scroll to the top or to the end."""
         if end:
             self._cards.scroll_end(animate=False)
         else:
             self._cards.scroll_home(animate=False)
 
 
-def cards_of(made: Summary, plot_lines: int) -> list[Card]:
-    """Everything there is to show of a summary, the most telling first."""
-    cards = [Card("Outcomes", lambda width: _outcomes(made, width))]
+def summary_cards(made: Summary, plot_lines: int) -> list[Card]:
+    """The cards of a summary, the most informative first."""
+    cards = [Card("Outcomes", lambda width: _outcome_lines(made, width))]
     if made.field:
         title = "Answers" if made.field == "text" else one_line(made.field, 40)
         draw = made.labels
         cards.append(
-            Card(f"Values of {title}", lambda width: tally_lines(draw, width, _LABELS), "f another")
+            Card(
+                f"Values of {title}",
+                lambda width: tally_lines(draw, width, _LABELS),
+                "f: other field",
+            )
         )
     if made.words.items:
         title = f"Words in {one_line(made.field, 40)}"
         cards.append(Card(title, lambda width: tally_lines(made.words, width, _WORDS, "good")))
-    cards.append(Card("Tokens and cost", lambda _: _money(made)))
+    cards.append(Card("Tokens and cost", lambda _: _cost_lines(made)))
     if made.lengths.count:
         cards.append(
             Card(
@@ -190,7 +193,7 @@ def cards_of(made: Summary, plot_lines: int) -> list[Card]:
                 lambda width: histogram_lines(made.lengths, "characters", width, plot_lines),
             )
         )
-    cards.append(Card("Time", lambda width: _time(made, width, plot_lines - 2)))
+    cards.append(Card("Time", lambda width: _time_lines(made, width, plot_lines - 2)))
     if made.output.count:
         cards.append(
             Card(
@@ -203,17 +206,17 @@ def cards_of(made: Summary, plot_lines: int) -> list[Card]:
             Card("Finish reasons", lambda width: tally_lines(made.finish, width, 8, "live"))
         )
     if len(made.models) > 1:
-        cards.append(Card("Models", lambda width: _models(made.models, width)))
+        cards.append(Card("Models", lambda width: _model_lines(made.models, width)))
     return cards
 
 
-def _outcomes(made: Summary, width: int) -> Lines:
+def _outcome_lines(made: Summary, width: int) -> Lines:
     counts = made.counts
     lines: Lines = [bar_parts(counts, width)]
     for outcome in (*(each for each in Outcome if each is not Outcome.PENDING), Outcome.PENDING):
         count = counts.get(outcome)
         if count:
-            glyph, tone = OUTCOME_LOOKS[outcome]
+            glyph, tone = OUTCOME_STYLES[outcome]
             share = formatting.percent(count, counts.total)
             lines.append(
                 (
@@ -225,7 +228,7 @@ def _outcomes(made: Summary, width: int) -> Lines:
     return lines
 
 
-def _money(made: Summary) -> Lines:
+def _cost_lines(made: Summary) -> Lines:
     currency = made.cost.currency
     facts = [
         ("input", formatting.number(made.input_tokens)),
@@ -239,23 +242,23 @@ def _money(made: Summary) -> Lines:
         facts.append(("per 1,000", formatting.money(1000 * each, currency)))
     lines = fact_lines(facts)
     if 0 < made.token_rows < made.answered:
-        lines.append(((f"tokens of {made.token_rows:,} rows that tell them", "muted"),))
+        lines.append(((f"tokens reported for {made.token_rows:,} rows", "muted"),))
     return lines
 
 
-def _time(made: Summary, width: int, height: int) -> Lines:
+def _time_lines(made: Summary, width: int, height: int) -> Lines:
     pace = made.pace
     took = "-" if pace.seconds is None else formatting.duration(pace.seconds)
     rate = "-"
     if pace.rows_per_second is not None:
-        rate = pace_words(pace.rows_per_second)
-    lines = fact_lines([("took", took), ("pace", rate)])
+        rate = formatting.format_rate(pace.rows_per_second)
+    lines = fact_lines([("took", took), ("rate", rate)])
     if pace.seconds:
         lines += curve_lines(pace.points, made.counts.total, pace.seconds, width, height)
     return lines
 
 
-def _models(models: tuple[ModelShare, ...], width: int) -> Lines:
+def _model_lines(models: tuple[ModelShare, ...], width: int) -> Lines:
     lines: Lines = []
     for share in models[:8]:
         tokens = formatting.number(share.output_tokens)

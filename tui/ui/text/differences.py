@@ -1,4 +1,4 @@
-"""Two answers as texts to read side by side, with what only one of them says made plain."""
+"""Two answers side by side, with the differences highlighted."""
 
 from __future__ import annotations
 
@@ -8,31 +8,28 @@ from typing import Literal
 
 import msgspec
 
-from tui.core import differences
-from tui.core.differences import word_diff
-from tui.core.filtering import RowSelection
-from tui.core.outcome import ANSWERED
-from tui.core.rows import RowLine
-from tui.store.comparing import NOWHERE, Comparison
-from tui.store.history import History
-from tui.ui import formatting
-from tui.ui.reading import CAP, Piece, Reading
+from tui.core import comparison, formatting
+from tui.core.comparison import word_diff
+from tui.core.query import RowSelection
+from tui.core.rows import ANSWERED, RowLine
+from tui.store.history import NO_ROW, Comparison, History
+from tui.ui.text.paged import CAP, PagedText, Piece
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Both answers, and a word about each."""
+class AnswerDiff:
+    """Both answers, each with a short note (tokens and cost)."""
 
-    left: Reading
-    right: Reading
+    left: PagedText
+    right: PagedText
     notes: tuple[str, str] = ("", "")
 
 
-def read_difference(history: History, found: Comparison, place: int) -> Difference:
-    """The answers of one id; blocking, for a thread.
+def read_answers(history: History, found: Comparison, place: int) -> AnswerDiff:
+    """Read both answers of one id. Blocking: call it in a thread.
 
     Raises:
-        HistoryError: A result file is not what it was.
+        HistoryError: A result file has been changed.
     """
     left = _line(history, found.left.job_id, found.left_seqs[place])
     right = _line(history, found.right.job_id, found.right_seqs[place])
@@ -43,35 +40,36 @@ def read_difference(history: History, found: Comparison, place: int) -> Differen
     if left is not None and right is not None and _is_answer(left) and _is_answer(right):
         pieces = word_diff(ours, theirs)
     if pieces is None:
-        return Difference(_plain(left, ours), _plain(right, theirs), notes)
-    pieces = list(pinpointed(pieces))
-    return Difference(_marked(pieces, "removed"), _marked(pieces, "added"), notes)
+        return AnswerDiff(_plain(left, ours), _plain(right, theirs), notes)
+    pieces = list(narrow_changes(pieces))
+    return AnswerDiff(_marked(pieces, "removed"), _marked(pieces, "added"), notes)
 
 
-def pinpointed(pieces: Iterable[differences.Piece]) -> Iterator[differences.Piece]:
-    """The same pieces, where a change of words leaves out what is around them in both.
+def narrow_changes(pieces: Iterable[comparison.DiffPiece]) -> Iterator[comparison.DiffPiece]:
+    """Narrow each change to the words that differ.
 
-    White space, quotes and commas that both sides have are no part of what differs.
+    White space, quotes and commas around a change that are the same on both sides become part
+    of the unchanged text.
     """
-    waiting = ""
+    pending = ""
     for which, text in pieces:
         if which == "removed":
-            waiting = text
+            pending = text
             continue
-        if which == "added" and waiting:
-            yield from _bared(waiting, text)
-            waiting = ""
+        if which == "added" and pending:
+            yield from _narrowed(pending, text)
+            pending = ""
             continue
-        if waiting:
-            yield ("removed", waiting)
-            waiting = ""
+        if pending:
+            yield ("removed", pending)
+            pending = ""
         yield (which, text)
-    if waiting:
-        yield ("removed", waiting)
+    if pending:
+        yield ("removed", pending)
 
 
-def _bared(removed: str, added: str) -> Iterator[differences.Piece]:
-    """Two sides of a change, without what is alike around their words."""
+def _narrowed(removed: str, added: str) -> Iterator[comparison.DiffPiece]:
+    """Split the common non-word characters off both ends of a change."""
     shorter = min(len(removed), len(added))
     start = end = 0
     while start < shorter and removed[start] == added[start] and not removed[start].isalnum():
@@ -82,7 +80,7 @@ def _bared(removed: str, added: str) -> Iterator[differences.Piece]:
         and not removed[-1 - end].isalnum()
     ):
         end += 1
-    parts: list[differences.Piece] = [
+    parts: list[comparison.DiffPiece] = [
         ("same", removed[:start]),
         ("removed", removed[start : len(removed) - end]),
         ("added", added[start : len(added) - end]),
@@ -91,8 +89,8 @@ def _bared(removed: str, added: str) -> Iterator[differences.Piece]:
     yield from (part for part in parts if part[1])
 
 
-def _marked(pieces: list[differences.Piece], side: Literal["removed", "added"]) -> Reading:
-    """One of two texts, with what the other does not have in a colour of its own."""
+def _marked(pieces: list[comparison.DiffPiece], side: Literal["removed", "added"]) -> PagedText:
+    """One side of the diff, with the text that only this side has highlighted."""
     return _reading(
         Piece(text, "" if which == "same" else side)
         for which, text in pieces
@@ -101,10 +99,10 @@ def _marked(pieces: list[differences.Piece], side: Literal["removed", "added"]) 
 
 
 def _line(history: History, job_id: str, seq: int) -> RowLine | None:
-    if seq == NOWHERE:
+    if seq == NO_ROW:
         return None
     selection = RowSelection(seqs=(seq,), total=1)
-    return next(history.row_lines(job_id, selection), None)
+    return next(history.rows.lines(job_id, selection), None)
 
 
 def _is_answer(line: RowLine) -> bool:
@@ -112,7 +110,7 @@ def _is_answer(line: RowLine) -> bool:
 
 
 def _text(line: RowLine | None, as_data: bool) -> str:
-    """The answer; JSON in one order of keys, so that only what differs is told."""
+    """The answer; JSON is written with sorted keys, as their order is not a difference."""
     if line is None:
         return ""
     if as_data and line.data is not None and len(line.text) <= CAP:
@@ -121,20 +119,20 @@ def _text(line: RowLine | None, as_data: bool) -> str:
     return line.text
 
 
-def _plain(line: RowLine | None, text: str) -> Reading:
+def _plain(line: RowLine | None, text: str) -> PagedText:
     if line is None:
-        return Reading([Piece("This job does not have the row.", "muted")])
+        return PagedText([Piece("This job has no row with this id.", "muted")])
     if _is_answer(line):
         return _reading([Piece(text)])
     pieces = [Piece(line.outcome.value, "bad" if line.error is not None else "muted")]
     if line.error is not None:
         pieces.append(Piece("\n\n" + line.error.message))
-    return Reading(pieces)
+    return PagedText(pieces)
 
 
-def _reading(pieces: Iterable[Piece]) -> Reading:
-    made = Reading(pieces)
-    return made if made.length else Reading([Piece("The answer is empty.", "muted")])
+def _reading(pieces: Iterable[Piece]) -> PagedText:
+    reading = PagedText(pieces)
+    return reading if reading.length else PagedText([Piece("The answer is empty.", "muted")])
 
 
 def _note(line: RowLine | None) -> str:

@@ -1,4 +1,4 @@
-"""A text for the screen, some at a time, and the whole of it for pager, editor and clipboard."""
+"""Paged text: shown in parts on the screen, as a whole in pager, editor and clipboard."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ from functools import cached_property
 from textual.content import Content
 from textual.highlight import highlight
 
+from tui.core import formatting
 from tui.core.text import visible
-from tui.ui import formatting
-from tui.ui.tones import Part, Tone, content
+from tui.ui.text.tones import Part, Tone, content
 
 CAP = 64 * 1024
-"""Characters of one text that are shown at a time."""
+"""Maximum characters of one part."""
 
 _NEAR = 4096
-"""Characters before the end of such a part in which a line end is looked for."""
+"""A part ends after a line if a line ends within this many characters of its limit."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Foreign text as it came, with a tone, or as JSON to be coloured.
+    """A piece of raw text with a tone, or of JSON to highlight.
 
-    ``is_aside`` is what this program says of a text, which is no part of it when it is copied.
+    ``is_remark`` marks a remark by Batchdeck, which is left out when the text is copied.
     """
 
     text: str
     tone: Tone = ""
     is_json: bool = False
-    is_aside: bool = False
+    is_remark: bool = False
 
 
-class Reading:
-    """A text made of pieces. Made and cut in threads; what it gives is safe to show.
+class PagedText:
+    """A text of pieces, shown part by part.
+
+    It may be created and cut in threads. Control characters are replaced by visible ones in
+    everything it returns.
 
     Args:
-        pieces: The text; foreign characters in it are made visible when it is cut.
-        suffix: What a file with this text is called.
+        pieces: The text; empty pieces are dropped.
+        suffix: The file name suffix for the text.
     """
 
     def __init__(self, pieces: Iterable[Piece], suffix: str = ".txt") -> None:
@@ -49,32 +52,32 @@ class Reading:
 
     @property
     def whole(self) -> str:
-        """All of it, visible; in a thread when it is long."""
+        """The whole text, escaped. Call it in a thread if the text is long."""
         return "".join(visible(piece.text, newlines=True) for piece in self.pieces)
 
     @property
     def bare(self) -> str:
-        """The text without what this program says of it; in a thread when it is long."""
+        """The text without remarks, escaped. Call it in a thread if the text is long."""
         return "".join(
-            visible(piece.text, newlines=True) for piece in self.pieces if not piece.is_aside
+            visible(piece.text, newlines=True) for piece in self.pieces if not piece.is_remark
         )
 
     @cached_property
     def shown(self) -> Content:
-        """The first part, and how to see more."""
+        """The first part, followed by a hint on how to see more."""
         first = self.part(0)
-        rest = self.rest_after(0)
+        rest = self.more_hint(0)
         return first + content([rest]) if rest is not None else first
 
-    def rest_after(self, number: int) -> Part | None:
-        """The line that tells of what follows a part; ``None`` at the end."""
+    def more_hint(self, number: int) -> Part | None:
+        """The line that says how much follows a part; ``None`` after the last part."""
         if self._end(number) >= self.length:
             return None
         left = formatting.size(self.length - self._end(number))
         return (f"\n… {left} more: enter shows the next part, press v for the pager", "accent")
 
     def part(self, number: int) -> Content:
-        """One part of the text, counted from 0, coloured."""
+        """One part of the text, styled; parts are counted from 0."""
         return Content("").join(
             _coloured(piece) for piece in self._cut(self._start(number), self._end(number))
         )
@@ -85,7 +88,7 @@ class Reading:
         return self._starts[number]
 
     def _end(self, number: int) -> int:
-        """Where a part ends: after a line, where one ends near."""
+        """The end of a part, after a line if one ends near the limit."""
         end = self._start(number) + CAP
         if end >= self.length:
             return self.length
@@ -107,6 +110,6 @@ def _coloured(piece: Piece) -> Content:
     text = visible(piece.text, newlines=True)
     if not piece.is_json:
         return content([(text, piece.tone)])
-    # The highlighter drops the line ends at the end.
+    # The highlighter drops trailing newlines.
     bare = text.rstrip("\n")
     return highlight(bare, language="json") + Content("\n" * (len(text) - len(bare)))

@@ -1,30 +1,122 @@
-"""The errors of a job in groups: a short list above its rows."""
+"""The error groups of a job: one row per kind of failure, or all folded into one line."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 
+from rich.cells import cell_len
 from textual import events
 from textual.strip import Strip
 
+from tui.core import formatting
 from tui.core.jobs import ErrorGroup
-from tui.ui.widgets.group_source import GROUP_COLUMNS, GroupSource, group_words, summary_parts
-from tui.ui.widgets.table_model import Column
-from tui.ui.widgets.table_painter import paint_row
-from tui.ui.widgets.virtual_table import VirtualTable
+from tui.core.retry_rules import ADVICE, ErrorClass
+from tui.core.status_words import error_code_text
+from tui.core.text import one_line
+from tui.ui.text.tones import Part, Parts, Tone, plain
+from tui.ui.widgets.table.model import Cells, Column, ListSource
+from tui.ui.widgets.table.painter import paint_row
+from tui.ui.widgets.table.table import VirtualTable
 
-SHOWN = 5
-"""Lines; more groups can be scrolled to."""
+GROUP_COLUMNS = (
+    Column("count", "Rows", 6, align="right"),
+    Column("share", "Share", 4, align="right", drop=2),
+    Column("class", "Error", 15),
+    Column("status", "HTTP", 4),
+    Column("code", "Code", 18, flex=1, drop=1),
+    Column("message", "Message", 14, flex=4),
+    Column("advice", "Suggested fix", 34, flex=2, drop=3),
+    Column("seen", "Seen", 13, drop=4),
+)
 
-TALL = 30
-"""Lines of the screen from which on the groups are spread out all the time."""
+_TONES: dict[ErrorClass, Tone] = {
+    ErrorClass.TRANSIENT: "good",
+    ErrorClass.REQUEST: "bad",
+    ErrorClass.CREDIT: "bad",
+    ErrorClass.KEY: "bad",
+    ErrorClass.UNCLEAR: "muted",
+}
+
+
+def group_source(
+    groups: Sequence[ErrorGroup], chosen: str = "", now: float = 0.0
+) -> ListSource[ErrorGroup]:
+    """The error groups of a job as table rows.
+
+    Args:
+        groups: The groups, the largest first.
+        chosen: The key of the group that the rows are filtered to.
+        now: The current time, in Unix seconds.
+    """
+
+    def cells(group: ErrorGroup) -> Cells:
+        is_chosen = group.key == chosen
+        message = one_line(group.message, 400)
+        tone = _TONES.get(group.kind, "warn")
+        return (
+            ((f"{group.count:,}", tone),),
+            ((formatting.percent(group.share, 1.0), "muted"),),
+            ((group.kind.value, tone),),
+            str(group.http_status or ""),
+            one_line(group.code or "", 40),
+            ((message, "accent"),) if is_chosen else message,
+            (("rows filtered to this", "accent") if is_chosen else (ADVICE[group.kind], "muted"),),
+            ((_seen(group, now), "muted"),),
+        )
+
+    return ListSource(groups, cells, lambda group: group.key)
+
+
+def _seen(group: ErrorGroup, now: float) -> str:
+    """When the error occurred: one time, or the first and the last."""
+    if group.first_seen is None or group.last_seen is None:
+        return ""
+    first, last = (formatting.moment(at, now) for at in (group.first_seen, group.last_seen))
+    return last if first == last else f"{first}–{last}"
+
+
+def group_label(group: ErrorGroup) -> str:
+    """The label of a group, such as ``429 rate_limit_exceeded`` or ``truncated``."""
+    if group.id < 0:
+        return group.kind.value
+    return one_line(error_code_text(group), 44) or group.kind.value
+
+
+def folded_parts(groups: Sequence[ErrorGroup], width: int) -> Parts:
+    """All groups on one line, each with its row count and label.
+
+    Args:
+        groups: The groups, the largest first.
+        width: Available cells; groups that do not fit are counted at the end.
+    """
+    parts: list[Part] = [("E ", "accent"), (formatting.counted(len(groups), "problem"), "strong")]
+    for index, group in enumerate(groups):
+        entry: list[Part] = [
+            ("  ", ""),
+            (f"{group.count:,}×", _TONES.get(group.kind, "warn")),
+            (f" {one_line(group_label(group), 32)}", ""),
+        ]
+        left = len(groups) - index - 1
+        more = f"  and {left} more" if left else ""
+        if index and cell_len(plain([*parts, *entry])) + len(more) > width:
+            parts.append((f"  and {left + 1} more", "muted"))
+            break
+        parts += entry
+    return tuple(parts)
+
+
+MAX_HEIGHT = 5
+"""Maximum height in lines; further groups can be scrolled to."""
+
+UNFOLDED_HEIGHT = 30
+"""Screen height in lines from which the groups are never folded."""
 
 
 class ErrorGroups(VirtualTable):
-    """One line for each kind of error; opening one filters the rows to it.
+    """One line per group of errors; opening one filters the rows to it.
 
-    On a low screen all of them take one line, until they have the keys.
+    On a small screen the groups are folded into one line until they have the focus.
     """
 
     DEFAULT_CSS = """
@@ -39,7 +131,7 @@ class ErrorGroups(VirtualTable):
 
     @property
     def is_folded(self) -> bool:
-        """Are all groups on one line?"""
+        """Whether all groups are on one line."""
         return self._folded
 
     @property
@@ -48,52 +140,52 @@ class ErrorGroups(VirtualTable):
         return self.group_of(str(self.cursor_id))
 
     def show(self, groups: Sequence[ErrorGroup], chosen: str = "") -> None:
-        """Show the groups of a job, none being as good as no list."""
+        """Show the groups; hide the list if there are none."""
         self._groups = list(groups)
         self.set_class(not groups, "-none")
-        self.set_source(GroupSource(groups, chosen, self._now()))
+        self.set_source(group_source(groups, chosen, self._now()))
         self._fold()
 
     def choose(self, chosen: str) -> None:
-        """Show which group the rows are filtered to."""
-        self.set_source(GroupSource(self._groups, chosen, self._now()))
+        """Highlight the group that the rows are filtered to."""
+        self.set_source(group_source(self._groups, chosen, self._now()))
 
     def group_of(self, key: str) -> ErrorGroup | None:
-        """The group with a key."""
+        """Return the group with this key."""
         return next((group for group in self._groups if group.key == key), None)
 
-    def words_of(self, key: str) -> str:
-        """A group in two words: ``429 rate_limit_exceeded``."""
+    def label_of(self, key: str) -> str:
+        """The label of a group, such as ``429 rate_limit_exceeded``."""
         group = self.group_of(key)
-        return "that is gone" if group is None else group_words(group)
+        return "group no longer present" if group is None else group_label(group)
 
     def render_line(self, y: int) -> Strip:
-        """Draw the groups, or all of them on one line."""
+        """Draw a group, or all of them folded into one line."""
         if not self._folded or not self._groups:
             return super().render_line(y)
         width = self.scrollable_content_region.width
         column = Column("", "", width, flex=1)
-        room = max(1, width - 3)
-        cells = (summary_parts(self._groups, room),)
-        layout = [(0, column, room)]
+        text_width = max(1, width - 3)
+        cells = (folded_parts(self._groups, text_width),)
+        layout = [(0, column, text_width)]
         return paint_row(
-            cells, layout, width, self._look(""), self._tone, cursor=False, marked=False
+            cells, layout, width, self._style(""), self._tone, cursor=False, marked=False
         )
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """Spread out while the keys are here, and make room for the rows again."""
+        """Unfold while focused, fold on blur."""
         super().watch_has_focus(has_focus)
         self._fold()
 
     def on_resize(self, event: events.Resize) -> None:
-        """A higher screen has room for all of them."""
+        """Fold or unfold for the new height."""
         super().on_resize(event)
         self._fold()
 
     def _fold(self) -> None:
-        low = self.app.size.height < TALL
-        self._folded = low and not self.has_focus and len(self._groups) > 1
-        height = 1 if self._folded else min(len(self._groups), SHOWN)
+        small = self.app.size.height < UNFOLDED_HEIGHT
+        self._folded = small and not self.has_focus and len(self._groups) > 1
+        height = 1 if self._folded else min(len(self._groups), MAX_HEIGHT)
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
         self.styles.overflow_y = "hidden" if self._folded else "auto"

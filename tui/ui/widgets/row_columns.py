@@ -1,47 +1,53 @@
-"""The columns that a table of rows can have, and how a row fills them."""
+"""The columns of a job's row table: all there are, which are shown, and their cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from tui.core import formatting
+from tui.core.query import RowSelection
 from tui.core.rows import Row
 from tui.core.text import one_line
-from tui.ui import formatting
-from tui.ui.state import TableLook
-from tui.ui.status import outcome_parts
-from tui.ui.tones import Parts
-from tui.ui.widgets.table_model import NARROWEST, WIDEST, Cell, Column
+from tui.errors import UnknownJobError
+from tui.ui.state import TableLayout
+from tui.ui.text.status import outcome_parts
+from tui.ui.text.tones import Parts
+from tui.ui.widgets.table import model
+
+if TYPE_CHECKING:
+    from tui.store.history import History
 
 PREVIEW_WIDTH = 300
 
-INPUT = "input:"
-"""Before the name of a column of the table that the job was composed of."""
+INPUT_PREFIX = "input:"
+"""Key prefix of the input columns (columns of the table that the job was composed from)."""
 
 _NOTHING: Parts = (("-", "muted"),)
 
 
 @dataclass(frozen=True)
 class RowColumn:
-    """A column of rows: how it looks, what it holds, and whether it is shown at first."""
+    """A column: layout, cell function, help text, and whether it is shown by default."""
 
-    column: Column
-    cell: Callable[[Row], Cell]
+    column: model.Column
+    cell: Callable[[Row], model.Cell]
     help: str
-    usual: bool = True
+    is_default: bool = True
 
 
-def _code(row: Row) -> Cell:
+def _code(row: Row) -> model.Cell:
     if row.error is None or not row.error.code:
         return ""
     return ((one_line(row.error.code, 40), "bad"),)
 
 
-def _status(row: Row) -> Cell:
-    """The HTTP status where it says something: not for 200."""
+def _status(row: Row) -> model.Cell:
+    """The HTTP status, empty for 200."""
     if row.http_status is None or row.http_status == 200:
         return ""
     return ((str(row.http_status), "bad" if row.error is not None else ""),)
@@ -51,157 +57,243 @@ def _number(count: int | None) -> Parts:
     return _NOTHING if count is None else ((formatting.number(count), ""),)
 
 
-def _word(word: str | None) -> Cell:
+def _word(word: str | None) -> model.Cell:
     return one_line(word, 40) if word else _NOTHING
 
 
-ALL: tuple[RowColumn, ...] = (
+ALL_COLUMNS: tuple[RowColumn, ...] = (
     RowColumn(
-        Column("seq", "#", 6, align="right", drop=8, sortable=True),
+        model.Column("seq", "#", 6, align="right", drop=8, sortable=True),
         lambda row: ((formatting.number(row.seq + 1), "muted"),),
-        "place in the input",
+        "position in the input",
     ),
     RowColumn(
-        Column("custom_id", "Id", 14, flex=1, sortable=True),
+        model.Column("custom_id", "Id", 14, flex=1, sortable=True),
         lambda row: one_line(row.custom_id, 120),
         "custom_id",
     ),
     RowColumn(
-        Column("outcome", "Outcome", 11, sortable=True),
+        model.Column("outcome", "Outcome", 11, sortable=True),
         lambda row: outcome_parts(row.outcome),
-        "what became of it",
+        "result",
     ),
     RowColumn(
-        Column("status", "HTTP", 5, align="right", drop=4, sortable=True),
+        model.Column("status", "HTTP", 5, align="right", drop=4, sortable=True),
         _status,
         "HTTP status, unless 200",
     ),
     RowColumn(
-        Column("code", "Code", 16, drop=10, sortable=True), _code, "the provider's error code"
+        model.Column("code", "Code", 16, drop=10, sortable=True), _code, "the provider's error code"
     ),
     RowColumn(
-        Column("attempt", "Try", 4, align="right", drop=7, sortable=True),
+        model.Column("attempt", "Try", 4, align="right", drop=7, sortable=True),
         lambda row: str(row.attempt) if row.attempt > 1 else (("1", "muted"),),
         "number of the attempt",
     ),
     RowColumn(
-        Column("input_tokens", "In", 6, align="right", drop=9, sortable=True),
+        model.Column("input_tokens", "In", 6, align="right", drop=9, sortable=True),
         lambda row: _number(row.usage.input_tokens),
         "input tokens",
     ),
     RowColumn(
-        Column("output_tokens", "Out", 6, align="right", drop=3, sortable=True),
+        model.Column("output_tokens", "Out", 6, align="right", drop=3, sortable=True),
         lambda row: _number(row.usage.output_tokens),
         "output tokens",
     ),
     RowColumn(
-        Column("finish", "Finish", 10, drop=11, sortable=True),
+        model.Column("finish", "Finish", 10, drop=11, sortable=True),
         lambda row: _word(row.finish_reason),
         "why the model stopped",
     ),
     RowColumn(
-        Column("length", "Chars", 6, align="right", drop=12, sortable=True),
+        model.Column("length", "Chars", 6, align="right", drop=12, sortable=True),
         lambda row: _number(row.length),
         "characters of the answer",
-        usual=False,
+        is_default=False,
     ),
     RowColumn(
-        Column("model", "Model", 14, drop=13, sortable=True),
+        model.Column("model", "Model", 14, drop=13, sortable=True),
         lambda row: _word(row.model),
         "the model that answered",
-        usual=False,
+        is_default=False,
     ),
     RowColumn(
-        Column("cost", "Cost", 8, align="right", drop=6, sortable=True),
+        model.Column("cost", "Cost", 8, align="right", drop=6, sortable=True),
         lambda row: formatting.money(row.cost) if row.cost is not None else _NOTHING,
         "what the row cost",
     ),
     RowColumn(
-        Column("preview", "Answer", 28, flex=3),
+        model.Column("preview", "Answer", 28, flex=3),
         lambda row: one_line(row.preview, PREVIEW_WIDTH),
         "start of the answer or the error",
     ),
 )
-"""In the order in which they are offered."""
+"""All columns, in the order of the columns dialog."""
 
-BY_KEY = {entry.column.key: entry for entry in ALL}
+COLUMNS_BY_KEY = {entry.column.key: entry for entry in ALL_COLUMNS}
 
-ROW_COLUMNS = tuple(entry.column for entry in ALL if entry.usual)
-"""What is shown before a person has chosen."""
+ROW_COLUMNS = tuple(entry.column for entry in ALL_COLUMNS if entry.is_default)
+"""The default columns."""
 
-_INPUTS_AT_FIRST = 2
-"""Columns of a table that are shown beside the answers before a person has chosen."""
-
-
-def offered(inputs: Iterable[str]) -> list[tuple[str, str, str]]:
-    """Key, name and help of every column, those of the input last."""
-    own = [(entry.column.key, entry.column.label, entry.help) for entry in ALL]
-    return own + [(INPUT + name, one_line(name, 40), "column of the table") for name in inputs]
+_DEFAULT_INPUTS = 2
+"""Number of input columns shown by default."""
 
 
-def chosen_columns(look: TableLook, inputs: Sequence[str]) -> tuple[Column, ...]:
-    """The columns of a table as a person has arranged it.
+def column_offers(inputs: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Key, name and help of every column, input columns last."""
+    own = [(entry.column.key, entry.column.label, entry.help) for entry in ALL_COLUMNS]
+    return own + [(INPUT_PREFIX + name, one_line(name, 40), "input column") for name in inputs]
+
+
+def configured_columns(look: TableLayout, inputs: Sequence[str]) -> tuple[model.Column, ...]:
+    """The columns of a table as configured by the user.
 
     Args:
-        look: What was remembered.
-        inputs: The columns of the table that the job was composed of.
+        look: The saved configuration.
+        inputs: The names of the input columns.
     """
-    keys = look.columns or usual_keys(inputs)
+    keys = look.columns or default_keys(inputs)
     columns = [_column(key, inputs) for key in keys]
     kept = [column for column in columns if column is not None]
     if not kept:
         kept = list(ROW_COLUMNS)
     return tuple(
-        replace(column, width=max(NARROWEST, min(WIDEST, look.widths[column.key])), flex=0)
+        replace(
+            column,
+            width=max(model.MIN_COLUMN_WIDTH, min(model.MAX_COLUMN_WIDTH, look.widths[column.key])),
+            flex=0,
+        )
         if column.key in look.widths
         else column
         for column in kept
     )
 
 
-def usual_keys(inputs: Sequence[str]) -> list[str]:
-    """The keys of the columns that are shown before a person has chosen."""
+def default_keys(inputs: Sequence[str]) -> list[str]:
+    """The keys of the default columns."""
     keys = [column.key for column in ROW_COLUMNS]
-    place = keys.index("outcome")
-    # The source's own id is what most tables begin with, and stands in the row already.
-    first = [INPUT + name for name in inputs if name.lower() not in ("id", "custom_id")]
-    keys[place:place] = first[:_INPUTS_AT_FIRST]
+    index = keys.index("outcome")
+    # The id of the source is in the Id column already.
+    first = [INPUT_PREFIX + name for name in inputs if name.lower() not in ("id", "custom_id")]
+    keys[index:index] = first[:_DEFAULT_INPUTS]
     return keys
 
 
-def _column(key: str, inputs: Sequence[str]) -> Column | None:
-    if key in BY_KEY:
-        return BY_KEY[key].column
-    name = key.removeprefix(INPUT)
-    if key.startswith(INPUT) and name in inputs:
-        return Column(key, one_line(name, 24), 12, flex=2, drop=5)
+def _column(key: str, inputs: Sequence[str]) -> model.Column | None:
+    if key in COLUMNS_BY_KEY:
+        return COLUMNS_BY_KEY[key].column
+    name = key.removeprefix(INPUT_PREFIX)
+    if key.startswith(INPUT_PREFIX) and name in inputs:
+        return model.Column(key, one_line(name, 24), 12, flex=2, drop=5)
     return None
 
 
 def cells_of(
-    row: Row, values: tuple[Any, ...] | None, columns: Sequence[Column], inputs: Sequence[str]
-) -> tuple[Cell, ...]:
+    row: Row, values: tuple[Any, ...] | None, columns: Sequence[model.Column], inputs: Sequence[str]
+) -> tuple[model.Cell, ...]:
     """One cell for each column of a row.
 
     Args:
         row: The row.
-        values: What it had in the table, in the order of ``inputs``.
-        columns: What is to be shown.
+        values: Its input values, in the order of ``inputs``.
+        columns: The columns to show.
         inputs: The names of the input columns.
     """
-    cells: list[Cell] = []
+    cells: list[model.Cell] = []
     for column in columns:
-        entry = BY_KEY.get(column.key)
+        entry = COLUMNS_BY_KEY.get(column.key)
         if entry is not None:
             cells.append(entry.cell(row))
             continue
-        place = inputs.index(column.key.removeprefix(INPUT))
-        cells.append(_input(None if values is None else values[place]))
+        index = inputs.index(column.key.removeprefix(INPUT_PREFIX))
+        cells.append(_input(None if values is None else values[index]))
     return tuple(cells)
 
 
-def _input(value: Any) -> Cell:
+def _input(value: Any) -> model.Cell:
     if value is None:
         return _NOTHING
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return one_line(text, PREVIEW_WIDTH)
+
+
+class InputReader(Protocol):
+    """The input columns of a job that was composed from a table."""
+
+    columns: tuple[str, ...]
+
+    def rows(self, seqs: Sequence[int]) -> list[tuple[Any, ...] | None]:
+        """Return the values of rows, in the order given."""
+        ...
+
+
+class NoInputColumns:
+    """The job was not composed from a table."""
+
+    columns: tuple[str, ...] = ()
+
+    def rows(self, seqs: Sequence[int]) -> list[tuple[Any, ...] | None]:
+        """Return ``None`` for each row."""
+        return [None] * len(seqs)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class RowSource(model.ListSource[int]):
+    """The filtered and sorted rows of a job.
+
+    Args:
+        history: The history to read rows from.
+        job_id: The job.
+        selection: The rows, in order.
+        ascending: Whether the sequence numbers are in ascending order.
+        columns: The columns to show.
+        inputs: The input columns of the job.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        job_id: str,
+        selection: RowSelection,
+        *,
+        ascending: bool,
+        columns: Sequence[model.Column] = ROW_COLUMNS,
+        inputs: InputReader | None = None,
+    ) -> None:
+        super().__init__(selection.seqs)
+        self.selection = selection
+        self._history = history
+        self._job_id = job_id
+        self._ascending = ascending
+        self._columns = tuple(columns)
+        self._inputs = inputs or NoInputColumns()
+        self._joined = any(column.key.startswith("input:") for column in columns)
+
+    def fetch(self, start: int, stop: int) -> Sequence[model.Cells]:
+        """The cells of a range of rows, read from the history."""
+        seqs = self.selection.seqs[start:stop]
+        values: dict[int, tuple[Any, ...] | None] = {}
+        try:
+            rows = self._history.rows.page(self._job_id, seqs)
+            if self._joined:
+                values = dict(zip(seqs, self._inputs.rows(seqs), strict=True))
+        except UnknownJobError:
+            # Deleted by another program; the pane closes the job when the list learns that.
+            return []
+        names = self._inputs.columns
+        return [cells_of(row, values.get(row.seq), self._columns, names) for row in rows]
+
+    def index_of(self, row_id: Hashable) -> int | None:
+        """The index of a row."""
+        seqs = self.selection.seqs
+        if not isinstance(row_id, int):
+            return None
+        if self._ascending and not isinstance(seqs, range):
+            index = bisect_left(seqs, row_id)
+            return index if index < len(seqs) and seqs[index] == row_id else None
+        try:
+            return seqs.index(row_id)
+        except ValueError:
+            return None

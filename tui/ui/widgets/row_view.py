@@ -1,4 +1,4 @@
-"""One row to read: the request beside what came back for it."""
+"""A view of one row: its request and its answer or error."""
 
 from __future__ import annotations
 
@@ -12,41 +12,38 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.widgets import Static
 
-from tui.core.media import Medium, media_of_line
-from tui.core.outcome import Outcome
-from tui.core.rows import Attempt, RowDetail
-from tui.core.schemas import Schema, SchemaError
+from tui.core import formatting
+from tui.core.results.media import Medium, find_media_in_line
+from tui.core.results.schema import AnswerChecker, CheckedAnswer, Schema, SchemaError, SchemaResult
+from tui.core.rows import Attempt, Outcome, RowDetail
 from tui.core.text import one_line
-from tui.core.verdicts import Judge, Judgement, Verdict
 from tui.errors import BatchdeckError
-from tui.ui import formatting
-from tui.ui.failures import TellsFailures
-from tui.ui.reading import Piece, Reading
-from tui.ui.rowfacts import describe_attempts, describe_row
-from tui.ui.rowtext import read_attempt, read_request, request_of
-from tui.ui.status import outcome_parts
-from tui.ui.tones import Part, content
-from tui.ui.widgets.row_page import Cut, Page
+from tui.ui.commands.dispatch import ShowsWorkerErrors
+from tui.ui.text import rows
+from tui.ui.text.paged import PagedText, Piece
+from tui.ui.text.status import outcome_parts
+from tui.ui.text.tones import Part, content
+from tui.ui.widgets.text_page import Page, WrappedText
 
-BESIDE_WIDTH = 88
-"""Cells from which on request and answer stand side by side."""
+SIDE_BY_SIDE_WIDTH = 88
+"""Width in cells from which request and answer are side by side."""
 
-_LEAST_ID = 24
-"""Characters of an id that are shown however little room there is."""
+_MIN_ID = 24
+"""Minimum number of characters of an id that are shown."""
 
 _SUBTITLES = {
-    Outcome.TRUNCATED: "cut off: R asks for more tokens",
-    Outcome.REFUSED: "declined: R changes the request",
+    Outcome.TRUNCATED: "cut off: R retries with more tokens",
+    Outcome.REFUSED: "refused: R edits the request",
 }
-"""What is said below an answer that is not all that was asked for."""
+"""Hints below answers that are incomplete."""
 
 ReadRow = Callable[[], RowDetail | None]
 """Reads a row; called in a thread."""
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What is to be shown next."""
+class _Request:
+    """The row to show next, and how."""
 
     read: ReadRow
     shown: int
@@ -55,22 +52,22 @@ class _Wish:
 
 @dataclass(frozen=True)
 class _Drawing:
-    """All that is shown of one row, made in a thread."""
+    """Everything shown for one row, created in a thread."""
 
     detail: RowDetail
     shown: int
-    request: Cut
-    answer: Cut
-    judgement: Judgement | None = None
+    request: WrappedText
+    answer: WrappedText
+    judgement: CheckedAnswer | None = None
     facts: tuple[Part, ...] = ()
     attempts: tuple[Part, ...] = field(default=())
 
 
-class RowView(TellsFailures, Vertical):
+class RowView(ShowsWorkerErrors, Vertical):
     """The row under the cursor: a line of facts, its request, and its answer or error.
 
-    Reading and cutting happen in a thread, one row at a time; of rows that were passed
-    meanwhile only the last one is read.
+    Rows are read and wrapped in a thread, one at a time; when the cursor moves on meanwhile,
+    only the newest row is read next.
     """
 
     DEFAULT_CSS = """
@@ -93,11 +90,11 @@ class RowView(TellsFailures, Vertical):
         super().__init__(id=id)
         self.as_json = False
         self._now = now
-        self._judge = (b"", Judge())
+        self._judge = (b"", AnswerChecker())
         self._detail: RowDetail | None = None
         self._drawing: _Drawing | None = None
         self._shown = 0
-        self._wish: _Wish | None = None
+        self._pending: _Request | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._request = Page("Request", "row-request")
@@ -105,10 +102,10 @@ class RowView(TellsFailures, Vertical):
         self._facts = Static("", id="row-facts", markup=False)
         self._place = Static("", id="row-place", markup=False)
         self._attempts = Static("", id="row-attempts", markup=False)
-        self._attempts_told: tuple[Part, ...] = ()
+        self._attempts_shown: tuple[Part, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Facts above, request and answer below."""
+        """The facts, the attempts, the request and the answer."""
         with Horizontal(id="row-head"):
             yield self._facts
             yield self._place
@@ -118,8 +115,8 @@ class RowView(TellsFailures, Vertical):
             yield self._answer
 
     def on_resize(self, event: events.Resize) -> None:
-        """Side by side where there is room."""
-        self.set_class(event.size.width >= BESIDE_WIDTH, "-beside")
+        """Lay out request and answer side by side if the view is wide enough."""
+        self.set_class(event.size.width >= SIDE_BY_SIDE_WIDTH, "-beside")
 
     @property
     def detail(self) -> RowDetail | None:
@@ -127,58 +124,58 @@ class RowView(TellsFailures, Vertical):
         return self._detail
 
     @property
-    def answer_reading(self) -> Reading | None:
-        """The answer that is shown."""
+    def answer_reading(self) -> PagedText | None:
+        """The answer shown."""
         return None if self._drawing is None else self._drawing.answer.reading
 
     @property
     def has_attempts(self) -> bool:
-        """Was the row sent more than once?"""
+        """Whether the row was sent more than once."""
         return self._detail is not None and len(self._detail.attempts) > 1
 
     def show(self, detail: RowDetail | None) -> None:
-        """Show a row that was read already, with its newest outcome; nothing for ``None``."""
+        """Show a loaded row with its newest attempt; ``None`` clears the view."""
         self.read(None if detail is None else lambda: detail)
 
     def read(self, read: ReadRow | None) -> None:
-        """Read a row and show it, with its newest outcome."""
+        """Read a row and show it with its newest attempt; ``None`` clears the view."""
         if read is None:
-            self._wish = None
-            self._take(None)
+            self._pending = None
+            self._show_drawing(None)
             return
-        self._ask(read)
+        self._request_row(read)
 
-    def show_place(self, place: int, shown: int, total: int) -> None:
-        """Tell where among the rows this one stands.
+    def show_position(self, place: int, shown: int, total: int) -> None:
+        """Show the position of the row.
 
         Args:
-            place: Its place among those shown, from 1.
-            shown: Rows that the filter lets through.
-            total: Rows of the job.
+            place: Its position among the rows shown, from 1.
+            shown: Number of rows that match the filter.
+            total: Number of rows of the job.
         """
         parts: list[Part] = [(f"{place:,}", "strong"), (f" of {shown:,}", "muted")]
         if shown != total:
-            parts.append((f", {total:,} in all", "muted"))
+            parts.append((f", {total:,} in total", "muted"))
         self._place.update(content(parts))
 
-    async def settled(self) -> None:
-        """Wait until what was asked for is shown."""
+    async def wait_until_shown(self) -> None:
+        """Wait until the requested row is shown."""
         await self._idle.wait()
 
     def toggle_json(self) -> None:
-        """Words, or the JSON as it came."""
+        """Toggle between text and raw JSON."""
         self.as_json = not self.as_json
-        self._draw_anew()
+        self._redraw()
 
     def next_attempt(self) -> None:
-        """Show the attempt before, and after the first one the newest again."""
+        """Show the previous attempt; after the first one, the newest again."""
         if self._detail is not None and self._detail.attempts:
             self._shown = (self._shown + 1) % len(self._detail.attempts)
-            self._draw_anew()
+            self._redraw()
 
     async def whole_text(self) -> str:
-        """Answer and request, nothing left out; empty without a row."""
-        await self.settled()
+        """Return the full answer and request as text; empty without a row."""
+        await self.wait_until_shown()
         drawing = self._drawing
         if drawing is None:
             return ""
@@ -191,90 +188,92 @@ class RowView(TellsFailures, Vertical):
         return await asyncio.to_thread(joined)
 
     async def media(self) -> list[Medium]:
-        """The images and sounds of the answer that is shown."""
-        await self.settled()
+        """Return the images and audio of the answer shown."""
+        await self.wait_until_shown()
         drawing = self._drawing
         if drawing is None or drawing.shown >= len(drawing.detail.attempts):
             return []
         line = drawing.detail.attempts[drawing.shown].line
-        return await asyncio.to_thread(media_of_line, line)
+        return await asyncio.to_thread(find_media_in_line, line)
 
     def focus_answer(self) -> None:
-        """Let the keys scroll the answer."""
+        """Focus the answer."""
         self._answer.focus()
 
-    def _draw_anew(self) -> None:
+    def _redraw(self) -> None:
         if self._detail is not None:
             detail = self._detail
-            self._ask(lambda: detail)
+            self._request_row(lambda: detail)
 
-    def _ask(self, read: ReadRow) -> None:
-        # One thread at a time: of rows that are passed quickly only the last one is read.
-        self._wish = _Wish(read, self._shown, self.as_json)
+    def _request_row(self, read: ReadRow) -> None:
+        # One thread at a time: only the newest of several requested rows is read.
+        self._pending = _Request(read, self._shown, self.as_json)
         if self._idle.is_set():
             self._idle.clear()
-            self.run_worker(self._carry_out(), group="row", exit_on_error=False)
+            self.run_worker(self._read_pending(), group="row", exit_on_error=False)
 
-    async def _carry_out(self) -> None:
+    async def _read_pending(self) -> None:
         try:
-            while (wish := self._wish) is not None:
-                self._wish = None
-                drawing = await asyncio.to_thread(self._made, wish, self._detail)
-                if self._wish is None:
-                    self._take(drawing)
+            while (request := self._pending) is not None:
+                self._pending = None
+                drawing = await asyncio.to_thread(self._make_drawing, request, self._detail)
+                if self._pending is None:
+                    self._show_drawing(drawing)
         finally:
             self._idle.set()
 
-    def _made(self, wish: _Wish, before: RowDetail | None) -> _Drawing | None:
-        """Read and cut; in a thread."""
+    def _make_drawing(self, pending: _Request, before: RowDetail | None) -> _Drawing | None:
+        """Read and wrap a row, in a thread."""
         try:
-            detail = wish.read()
+            detail = pending.read()
         except BatchdeckError as error:
             return None if before is None else self._unreadable(before, error)
         if detail is None:
             return None
-        shown = wish.shown if _is_same_row(detail, before) else 0
+        shown = pending.shown if _is_same_row(detail, before) else 0
         shown = shown if shown < max(1, len(detail.attempts)) else 0
         attempt = detail.attempts[shown] if shown < len(detail.attempts) else None
-        sent = request_of(detail.request, detail.edits if attempt is None else attempt.edits)
+        sent = rows.sent_request(detail.request, detail.edits if attempt is None else attempt.edits)
         judgement = None
         if attempt is not None:
             judgement = self._judgement(detail.schema, attempt, sent)
-        request = read_request(sent, as_json=wish.as_json)
-        answer = read_attempt(attempt, as_json=wish.as_json, request=sent, judgement=judgement)
+        request = rows.read_request(sent, as_json=pending.as_json)
+        answer = rows.read_attempt(
+            attempt, as_json=pending.as_json, request=sent, judgement=judgement
+        )
         row = detail.row if attempt is None else attempt.row
-        id = one_line(detail.row.custom_id, max(_LEAST_ID, self.size.width // 3))
+        id = one_line(detail.row.custom_id, max(_MIN_ID, self.size.width // 3))
         facts: list[Part] = [(id, "strong"), ("  ", "")]
-        facts += [*outcome_parts(row.outcome), *describe_row(detail, shown, judgement)]
+        facts += [*outcome_parts(row.outcome), *rows.describe_row(detail, shown, judgement)]
         return _Drawing(
             detail=detail,
             shown=shown,
-            request=Cut.of(request, self._request.text_width),
-            answer=Cut.of(answer, self._answer.text_width),
+            request=WrappedText.of(request, self._request.text_width),
+            answer=WrappedText.of(answer, self._answer.text_width),
             judgement=judgement,
             facts=tuple(facts),
-            attempts=tuple(describe_attempts(detail, shown, self._moment)),
+            attempts=tuple(rows.describe_attempts(detail, shown, self._moment)),
         )
 
-    def _judgement(self, schema: bytes, attempt: Attempt, sent: bytes) -> Judgement:
-        """Whether an answer has the form that was asked for; one thread at a time."""
+    def _judgement(self, schema: bytes, attempt: Attempt, sent: bytes) -> CheckedAnswer:
+        """Check an answer against its schema; called from one thread at a time."""
         if schema != self._judge[0]:
             try:
-                self._judge = (schema, Judge(Schema(schema)) if schema else Judge())
+                self._judge = (schema, AnswerChecker(Schema(schema)) if schema else AnswerChecker())
             except SchemaError as error:
-                return Judgement(Verdict.UNUSABLE, (str(error),))
+                return CheckedAnswer(SchemaResult.UNUSABLE, (str(error),))
         return self._judge[1].judge(attempt.row.outcome, sent, attempt.line, attempt.style)
 
     def _unreadable(self, before: RowDetail, error: BatchdeckError) -> _Drawing:
-        reading = Reading([Piece(error.message, "bad"), Piece(f"\n\n{error.hint}", "muted")])
-        cut = Cut.of(reading, self._answer.text_width)
-        return _Drawing(before, 0, Cut.of(Reading([]), 80), cut)
+        reading = PagedText([Piece(error.message, "bad"), Piece(f"\n\n{error.hint}", "muted")])
+        cut = WrappedText.of(reading, self._answer.text_width)
+        return _Drawing(before, 0, WrappedText.of(PagedText([]), 80), cut)
 
     def _moment(self, at: float) -> str:
         return formatting.moment(at, self._now())
 
-    def _take(self, drawing: _Drawing | None) -> None:
-        """Show what was made."""
+    def _show_drawing(self, drawing: _Drawing | None) -> None:
+        """Show a drawing."""
         before = self._drawing
         self._drawing = drawing
         if drawing is None:
@@ -287,14 +286,14 @@ class RowView(TellsFailures, Vertical):
             return
         same = before is not None and _is_same_row(drawing.detail, before.detail)
         if same and before is not None and _looks_alike(drawing, before):
-            # Other rows of the job have changed: this one stays where it was scrolled to.
+            # Nothing visible has changed: keep the scroll position.
             self._detail = drawing.detail
             return
         self._detail, self._shown = drawing.detail, drawing.shown
         self._facts.update(content(drawing.facts), layout=False)
-        if drawing.attempts != self._attempts_told:
-            # The whole screen is laid out for it, which a row on the way has no time for.
-            self._attempts_told = drawing.attempts
+        if drawing.attempts != self._attempts_shown:
+            # This lays out the whole screen, which is too slow for every row.
+            self._attempts_shown = drawing.attempts
             self._attempts.update(content(drawing.attempts))
         self._attempts.display = bool(drawing.attempts)
         self._request.show(drawing.request)
@@ -302,8 +301,8 @@ class RowView(TellsFailures, Vertical):
         attempts = drawing.detail.attempts
         row = attempts[drawing.shown].row if attempts else drawing.detail.row
         self._answer.border_title = "Answer" if row.error is None else "Error"
-        told = [_SUBTITLES.get(row.outcome, ""), "a: other attempts" if len(attempts) > 1 else ""]
-        self._answer.border_subtitle = " · ".join(filter(None, told))
+        hints = [_SUBTITLES.get(row.outcome, ""), "a: other attempts" if len(attempts) > 1 else ""]
+        self._answer.border_subtitle = " · ".join(filter(None, hints))
 
 
 def _is_same_row(detail: RowDetail, other: RowDetail | None) -> bool:

@@ -1,22 +1,24 @@
-"""The line on top: the name, the three panes, and what runs."""
+"""The top bar: the program name, the three panes, and what is running."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Static
 
-from tui.ui.tones import Part, content
+from tui.progress import Progress
+from tui.ui.text.tones import Part, content
 
 if TYPE_CHECKING:
-    from tui.ui.board import Board
+    from tui.ui.models.job_list import JobList
 
 PaneName = Literal["compose", "batches", "results"]
 
@@ -26,12 +28,12 @@ _PANES: tuple[tuple[PaneName, str], ...] = (
     ("results", "Results"),
 )
 
-METER_SECONDS = 0.25
-"""Seconds between two looks at how far a piece of work is."""
+PROGRESS_SECONDS = 0.25
+"""Seconds between progress updates."""
 
 
 class _Tab(Static):
-    """A pane's name with its key; a click goes there."""
+    """A tab with a pane's name and key."""
 
     def __init__(self, pane: PaneName, number: int, label: str) -> None:
         super().__init__(
@@ -45,19 +47,42 @@ class _Tab(Static):
         self.post_message(TopBar.PaneChosen(self.pane))
 
 
+@dataclass(frozen=True)
+class _Wording:
+    """How much room the summary takes.
+
+    Attributes:
+        gap: Cells between two facts.
+        stuck: Whether the jobs that need attention are told in words.
+        running: Whether the running jobs are.
+    """
+
+    gap: int
+    stuck: bool
+    running: bool
+
+
 class TopBar(Horizontal):
-    """Says where one is, and what goes on elsewhere."""
+    """Shows the current pane, the number of running jobs and warnings."""
 
     DEFAULT_CSS = """
     TopBar { height: 1; }
     TopBar #brand { width: auto; padding: 0 1; }
     TopBar .tab { width: auto; }
-    TopBar #running { width: 1fr; text-align: right; padding: 0 1; }
+    TopBar #running { width: 1fr; height: 1; text-align: right; padding: 0 1; }
     """
+
+    _WORDINGS: ClassVar = (
+        _Wording(gap=3, stuck=True, running=True),
+        _Wording(gap=2, stuck=True, running=True),
+        _Wording(gap=2, stuck=False, running=True),
+        _Wording(gap=2, stuck=False, running=False),
+    )
+    """The longest that fits is shown."""
 
     @dataclass
     class PaneChosen(Message):
-        """Posted when a name is clicked."""
+        """Posted when a tab is clicked."""
 
         pane: PaneName
 
@@ -70,55 +95,63 @@ class TopBar(Horizontal):
         self._tabs = [_Tab(pane, index + 1, label) for index, (pane, label) in enumerate(_PANES)]
 
     def compose(self) -> ComposeResult:
-        """Name, panes, what runs."""
+        """The name, the tabs and the summary."""
         yield Static(content([("▚ ", "accent"), ("batchdeck", "strong")]), id="brand")
         yield from self._tabs
         yield self._summary
 
     @contextmanager
-    def meter(self, verb: str, words: Callable[[int], str]) -> Iterator[Callable[[int, int], None]]:
-        """Show how far a piece of work is, for as long as it takes.
+    def meter(self, verb: str, words: Callable[[int], str]) -> Iterator[Progress]:
+        """Show the progress that is yielded while the context is open and the work is not done.
 
         Args:
-            verb: What is done: ``Writing``.
-            words: How a figure is written.
-
-        Yields:
-            To be called with what is done and what there is; from any thread.
+            verb: What is being done, such as ``Writing``.
+            words: Formats a number.
         """
-        seen: list[tuple[int, int]] = []
 
-        def draw() -> None:
-            if seen:
-                done, total = seen[-1]
-                self._progress = f"{verb} {words(done)} of {words(total)}"
-                self._draw()
+        def draw(done: int, total: int | None) -> None:
+            of = f" of {words(total)}" if total else ""
+            self._progress = "" if total and done >= total else f"{verb} {words(done)}{of}"
+            self._draw()
 
-        timer = self.set_interval(METER_SECONDS, draw)
         try:
-            # A list of one, replaced in one step, is safe to share with a thread.
-            yield lambda done, total: seen.__setitem__(slice(None), [(done, total)])
+            yield Progress(draw, seconds=PROGRESS_SECONDS)
         finally:
-            timer.stop()
             self._progress = ""
             self._draw()
 
-    def show(self, pane: PaneName, board: Board | None) -> None:
-        """Show which pane has the keys, and what runs."""
+    def show(self, pane: PaneName, board: JobList | None) -> None:
+        """Show the current pane and the number of running jobs."""
         for tab in self._tabs:
             tab.set_class(tab.pane == pane, "-active")
         self._live = 0 if board is None else len(board.live())
-        self._stuck = 0 if board is None else board.stuck()
+        self._stuck = 0 if board is None else board.count_stuck()
         self._draw()
 
+    def on_resize(self) -> None:
+        """Choose the words that fit the new width, once the tabs have theirs."""
+        self.call_after_refresh(self._draw)
+
     def _draw(self) -> None:
-        parts: list[Part] = []
-        if self._progress:
-            parts += [(self._progress, "live"), ("   ", "")]
-        if self._stuck:
-            parts += [(f"! {self._stuck} to look at", "warn"), ("   ", "")]
-        if self._live:
-            parts.append((f"◑ {self._live} running", "live"))
+        width = self._summary.content_size.width
+        parts = self._parts(self._WORDINGS[0])
+        for wording in self._WORDINGS:
+            parts = self._parts(wording)
+            if not width or sum(cell_len(text) for text, _ in parts) <= width:
+                break
         if parts != self._drawn:
             self._drawn = parts
             self._summary.update(content(parts), layout=False)
+
+    def _parts(self, wording: _Wording) -> list[Part]:
+        """What is to be told, in the given words."""
+        told: list[Part] = []
+        if self._progress:
+            told.append((self._progress, "live"))
+        if self._stuck:
+            words = (" needs attention" if self._stuck == 1 else " need attention") * wording.stuck
+            told.append((f"! {self._stuck}{words}", "warn"))
+        if self._live:
+            told.append((f"◑ {self._live}" + " running" * wording.running, "live"))
+        gaps: list[Part] = [(" " * wording.gap, "")] * len(told)
+        return [part for pair in zip(told, gaps, strict=True) for part in pair][:-1]

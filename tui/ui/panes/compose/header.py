@@ -1,4 +1,4 @@
-"""The head of Compose: what is opened, for which account and window, and under which name."""
+"""The header of the Compose pane: source, account, window and job name."""
 
 from __future__ import annotations
 
@@ -13,60 +13,53 @@ from textual.widgets import Input, Label, Select
 
 from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
-from tui.ui.screens.compose.step import Desk
+from tui.ui.models.dropped_paths import dropped_paths
+from tui.ui.panes.compose.steps import ComposeContext
+from tui.ui.widgets.basics import DropInput
+
+ADD_ACCOUNT = "+"
+"""The entry of the list that is no account: it opens the form for a new one."""
 
 
-def cleaned(typed: str) -> str:
-    """A path as it was pasted, without the quotes and escapes that shells and desktops add."""
-    text = typed.strip()
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        text = text[1:-1]
-    if text.startswith("file://"):
-        from urllib.parse import unquote
-
-        text = unquote(text.removeprefix("file://"))
-    return text
-
-
-class ComposeHead(Grid):
-    """Fields above all steps; what they say is on the desk.
+class ComposeHeader(Grid):
+    """The fields above all steps; their values are stored in the shared context.
 
     Args:
-        desk: What the steps share.
+        context: The shared context of the steps.
     """
 
     DEFAULT_CSS = """
-    ComposeHead {
+    ComposeHeader {
         grid-size: 4; grid-columns: 9 1fr 8 1fr; grid-rows: 1; grid-gutter: 0 1; height: 3;
     }
-    ComposeHead #compose-source, ComposeHead #compose-name { column-span: 3; }
-    ComposeHead.-no-window #compose-account { column-span: 3; }
-    ComposeHead.-no-window .for-window { display: none; }
+    ComposeHeader #compose-source, ComposeHeader #compose-name { column-span: 3; }
+    ComposeHeader.-no-window #compose-account { column-span: 3; }
+    ComposeHeader.-no-window .for-window { display: none; }
     """
 
     @dataclass
     class SourceEntered(Message):
-        """Posted when something is to be opened."""
+        """Posted when a source was entered."""
 
         spec: str
 
     class Chosen(Message):
-        """Posted when another account or window was chosen."""
+        """Posted when the account or window changed."""
 
     class Left(Message):
-        """Posted when a field was done with."""
+        """Posted when the user left the header with enter."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, context: ComposeContext) -> None:
         super().__init__()
-        self._desk = desk
+        self._shared = context
         self._spec = self._shown = ""
         self._names: list[str] = []
 
     def compose(self) -> ComposeResult:
-        """Source, account, window, name."""
+        """The fields."""
         yield Label("Source")
-        yield Input(
-            placeholder="a path, docs/*.txt, shop.db::SELECT …, builder.py, requests.jsonl",
+        yield DropInput(
+            placeholder="path to a CSV, JSONL, text folder (docs/*.txt), database or .py",
             compact=True,
             id="compose-source",
         )
@@ -79,84 +72,90 @@ class ComposeHead(Grid):
         yield Label("Name")
         yield Input(compact=True, id="compose-name")
 
-    def show_source(self, spec: str, name: str = "") -> None:
-        """Show what is open, and the name that it has."""
+    def show_source(self, spec: str) -> None:
+        """Show the opened source, and clear the name."""
         self._spec, self._shown = spec, visible(spec)
         field = self.query_one("#compose-source", Input)
         field.value = self._shown
         field.cursor_position = len(field.value)
-        # The end of a path tells more than its beginning, and its width is known only then.
+        # Scroll to the end of the path, which matters more; its width is known after the refresh.
         field.call_after_refresh(
             lambda: field.scroll_to(x=field.virtual_size.width, animate=False, force=True)
         )
-        self.show_name(name)
+        self.show_name("")
 
     def show_name(self, name: str) -> None:
-        """Show another name."""
-        self._desk.name = name
+        """Set the name."""
+        self._shared.name = name
         self.query_one("#compose-name", Input).value = visible(name)
 
-    def type_source(self, begin: str) -> None:
-        """Begin to type another source."""
+    def start_typing_source(self, begin: str) -> None:
+        """Focus the source field and start with ``begin``."""
         field = self.query_one("#compose-source", Input)
-        # At once: the rest of a path that comes in one breath is for the field, too.
+        # A field selects its text when it gets the focus: the next letter would replace it.
+        field.select_on_focus = False
+        # Synchronously, so that the rest of the typed path goes to the field, too.
         self.screen.set_focus(field)
+        field.call_later(setattr, field, "select_on_focus", True)
         field.value = begin
         field.cursor_position = len(begin)
 
     def list_accounts(self, names: list[str], chosen: str) -> None:
-        """Offer accounts."""
+        """Set the accounts offered and the selected one."""
         self._names = list(names)
         self.choose_account(chosen)
 
     def choose_account(self, name: str) -> None:
-        """Choose an account; one that is not listed is added."""
+        """Select an account; adds it if it is not listed."""
         if name not in self._names:
             self._names.append(name)
         field = self.query_one("#compose-account", Select)
         with self.prevent(Select.Changed):
-            field.set_options([(one_line(each, 40), each) for each in self._names])
+            offered = [(one_line(each, 40), each) for each in self._names]
+            field.set_options([*offered, ("Add an account…", ADD_ACCOUNT)])
             field.value = name
-        self._desk.account = name
+        self._shared.account = name
         self._list_windows()
 
     def _list_windows(self) -> None:
-        engine = self._desk.engine
-        if engine is None:
+        if not self._shared.session.is_open:
             return
         windows: tuple[str, ...] = ("24h",)
         direct = False
         with contextlib.suppress(BatchdeckError):
-            account = engine.account(self._desk.account)
+            account = self._shared.engine.account(self._shared.account)
             windows, direct = account.windows or windows, account.direct
-        # Rows that are sent one by one are answered as they come: there is no window.
+        # Direct mode has no completion window.
         self.set_class(direct, "-no-window")
         if direct:
-            self._desk.window = ""
+            self._shared.window = ""
             return
         field = self.query_one("#compose-window", Select)
         with self.prevent(Select.Changed):
             field.set_options([(one_line(window, 20), window) for window in windows])
-            field.value = self._desk.window = windows[0]
+            field.value = self._shared.window = windows[0]
 
     @on(Select.Changed)
     def _select_changed(self, event: Select.Changed) -> None:
         event.stop()
         if not isinstance(event.value, str):
             return
-        if event.select.id == "compose-account" and event.value != self._desk.account:
-            self._desk.account = event.value
+        if event.value == ADD_ACCOUNT:
+            self.choose_account(self._shared.account)
+            self._shared.session.tasks.add_account()
+        elif event.select.id == "compose-account" and event.value != self._shared.account:
+            self._shared.account = event.value
             self._list_windows()
             self.post_message(self.Chosen())
-        elif event.select.id == "compose-window" and event.value != self._desk.window:
-            self._desk.window = event.value
+        elif event.select.id == "compose-window" and event.value != self._shared.window:
+            self._shared.window = event.value
             self.post_message(self.Chosen())
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if event.input.id == "compose-name" and event.value != visible(self._desk.name):
-            self._desk.name = event.value.strip()
+        if event.input.id == "compose-name" and event.value != visible(self._shared.name):
+            self._shared.name = event.value.strip()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -164,7 +163,8 @@ class ComposeHead(Grid):
         if event.input.id == "compose-name":
             self.post_message(self.Left())
             return
-        # What is shown written out is still what it was.
-        spec = self._spec if event.value == self._shown else cleaned(event.value)
-        if spec:
-            self.post_message(self.SourceEntered(spec))
+        # An unedited field stands for the original value, not its escaped form.
+        same = event.value == self._shown
+        specs = [self._spec] if same else dropped_paths(event.value)
+        if specs and specs[0]:
+            self.post_message(self.SourceEntered(specs[0]))

@@ -1,13 +1,14 @@
-"""What a virtual table shows: columns, where rows come from, pages of them, and marks."""
+"""The model of a virtual table: columns, row sources, page cache and marks."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from functools import cached_property
+from typing import Generic, Literal, Protocol, TypeVar
 
-from tui.ui.tones import Parts
+from tui.ui.text.tones import Parts
 
 Cell = str | Parts
 """A cell: plain text, or parts with tones. Never markup."""
@@ -15,19 +16,21 @@ Cell = str | Parts
 Cells = tuple[Cell, ...]
 """One cell for each column of the table, hidden ones included."""
 
+Item = TypeVar("Item")
+
 PAGE_ROWS = 100
 """Rows read from the source at a time."""
 
 PAGES_KEPT = 24
-"""Pages held at a time: some screens above and below, whatever the number of rows."""
+"""Maximum number of cached pages: a few screens above and below the visible rows."""
 
 
 @dataclass(frozen=True)
 class Column:
     """A column of a table.
 
-    ``width`` is in cells; a column with a ``flex`` gets a share of what is left above it.
-    Where room is short, the columns with the highest ``drop`` go first; 0 never goes.
+    ``width`` is in cells; a column with ``flex`` gets a share of the remaining width. When the
+    table is too narrow, columns with the highest ``drop`` are hidden first; 0 is never hidden.
     """
 
     key: str
@@ -39,15 +42,15 @@ class Column:
     sortable: bool = False
 
 
-NARROWEST, WIDEST = 3, 200
-"""Cells to which a column can be resized."""
+MIN_COLUMN_WIDTH, MAX_COLUMN_WIDTH = 3, 200
+"""Minimum and maximum width of a column in cells."""
 
 
 class TableSource(Protocol):
-    """Where a table gets its rows from; every call must be quick, it is made on the UI thread."""
+    """A source of table rows; every call must be fast, since it runs on the UI thread."""
 
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         ...
 
     def fetch(self, start: int, stop: int) -> Sequence[Cells]:
@@ -55,43 +58,67 @@ class TableSource(Protocol):
         ...
 
     def row_id(self, index: int) -> Hashable:
-        """What stays the same about a row while rows come, go and are sorted."""
+        """An id that stays the same while rows are added, removed and sorted."""
         ...
 
     def index_of(self, row_id: Hashable) -> int | None:
-        """Where a row stands now; ``None`` when it is not shown."""
+        """The current index of a row; ``None`` if it is not shown."""
         ...
 
 
-class EmptySource:
-    """A source without rows."""
+class ListSource(Generic[Item]):
+    """A source whose rows are the items of a sequence.
+
+    Args:
+        items: The items, in order.
+        cells: Returns the cells of an item.
+        key: Returns the id of an item; without it, the item is its own id.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[Item] = (),
+        cells: Callable[[Item], Cells] = lambda item: (),
+        key: Callable[[Item], Hashable] = lambda item: item,
+    ) -> None:
+        self.items = items
+        self._cells = cells
+        self._key = key
 
     def row_count(self) -> int:
-        """Nothing."""
-        return 0
+        """The number of items."""
+        return len(self.items)
 
     def fetch(self, start: int, stop: int) -> Sequence[Cells]:
-        """Nothing."""
-        return ()
+        """The cells of a range of items."""
+        return [self._cells(item) for item in self.items[start:stop]]
 
     def row_id(self, index: int) -> Hashable:
-        """Never asked for a row that is not there."""
-        raise IndexError(index)
+        """The id of an item."""
+        return self._key(self.items[index])
 
     def index_of(self, row_id: Hashable) -> int | None:
-        """Nowhere."""
-        return None
+        """The index of an item."""
+        return self._indexes.get(row_id)
+
+    @cached_property
+    def _indexes(self) -> dict[Hashable, int]:
+        return {self._key(item): index for index, item in enumerate(self.items)}
+
+
+class EmptySource(ListSource[str]):
+    """A source without rows."""
 
 
 class PageCache:
-    """The pages of a source that were looked at last."""
+    """A cache of the most recently used pages of a source."""
 
     def __init__(self, source: TableSource) -> None:
         self._source = source
         self._pages: OrderedDict[int, Sequence[Cells]] = OrderedDict()
 
     def row(self, index: int) -> Cells | None:
-        """The cells of one row; ``None`` if the source has fewer than it said."""
+        """The cells of a row; ``None`` if the source returned fewer rows than it reported."""
         number, within = divmod(index, PAGE_ROWS)
         page = self._pages.get(number)
         if page is None:
@@ -105,13 +132,13 @@ class PageCache:
         return page[within] if within < len(page) else None
 
     def clear(self) -> None:
-        """Forget all pages: the rows have other contents now."""
+        """Drop all pages, because the rows have changed."""
         self._pages.clear()
 
 
 @dataclass
 class Marks:
-    """Which rows are marked: named ones, or all but named ones (one bit for a million rows)."""
+    """The marked rows: those in ``named``, or all others if ``inverted``."""
 
     inverted: bool = False
     named: set[Hashable] = field(default_factory=set)
@@ -120,7 +147,7 @@ class Marks:
         return (row_id in self.named) != self.inverted
 
     def toggle(self, row_id: Hashable) -> None:
-        """Mark a row, or take its mark away."""
+        """Mark or unmark a row."""
         self.named.symmetric_difference_update((row_id,))
 
     def add(self, row_ids: Sequence[Hashable]) -> None:
@@ -131,11 +158,11 @@ class Marks:
             self.named.update(row_ids)
 
     def invert(self) -> None:
-        """Mark what is not marked, and the other way round."""
+        """Invert the marks."""
         self.inverted = not self.inverted
 
     def clear(self) -> None:
-        """Take all marks away."""
+        """Remove all marks."""
         self.inverted = False
         self.named.clear()
 
@@ -144,10 +171,10 @@ class Marks:
         return total - len(self.named) if self.inverted else len(self.named)
 
 
-def lay_out(columns: Sequence[Column], width: int, gap: int) -> list[tuple[int, Column, int]]:
-    """The columns that fit into ``width`` cells: index, column, width of each.
+def fit_columns(columns: Sequence[Column], width: int, gap: int) -> list[tuple[int, Column, int]]:
+    """Fit columns into ``width`` cells; returns index, column and width of each.
 
-    Columns are dropped by their ``drop``; what is left over goes to the flexible ones.
+    Columns are hidden by their ``drop``; the remaining width goes to the flexible ones.
     """
     kept = list(enumerate(columns))
 
@@ -155,7 +182,7 @@ def lay_out(columns: Sequence[Column], width: int, gap: int) -> list[tuple[int, 
         return sum(column.width + gap for _, column in kept) - gap if kept else 0
 
     while needed() > width and any(column.drop for _, column in kept):
-        # Among equals the last one.
+        # The last one of those with the same value.
         worst = max(reversed(kept), key=lambda entry: entry[1].drop)
         kept.remove(worst)
     spare = width - needed()

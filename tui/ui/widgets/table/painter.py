@@ -1,4 +1,4 @@
-"""Drawing the lines of a table: parts in columns, cut and padded to the cell."""
+"""Draws the lines of a table: cells truncated and padded to their columns."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.ui.widgets.table_model import Cell, Cells, Column
+from tui.ui.widgets.table.model import Cell, Cells, Column
 
 GAP = 2
 """Cells between two columns."""
 
 GUTTER = 2
-"""Cells before the first column: the cursor's bar and the mark."""
+"""Cells before the first column, for the cursor and the mark."""
 
 Layout = Sequence[tuple[int, Column, int]]
-"""Index, column and width of the columns that are drawn, from left to right."""
+"""Index, column and width of the visible columns, from left to right."""
 
 ToneStyle = Callable[[str], Style]
-"""What a tone adds to the style of a line."""
+"""Returns the style that a tone adds to that of the line."""
 
 
 def paint_row(
@@ -34,16 +34,16 @@ def paint_row(
     cursor: bool,
     marked: bool,
 ) -> Strip:
-    """One row; without cells only its gutter is drawn."""
+    """Draw one row; without cells only the gutter."""
     bar = "▌" if cursor else " "
     if base.reverse:
-        # The cursor of terminal colours: tones would make a patchwork of it.
-        tone, bar = _without_tones, " "
+        # With terminal colours the cursor is reversed; tones would break it up.
+        tone, bar = (lambda name: Style.null()), " "
     accent = base + tone("accent")
     segments = [Segment(bar, accent), Segment("●" if marked else " ", accent)]
     if cells is not None:
-        for place, (index, column, cells_wide) in enumerate(layout):
-            if place:
+        for position, (index, column, cells_wide) in enumerate(layout):
+            if position:
                 segments.append(Segment(" " * GAP, base))
             segments.extend(_paint_cell(cells[index], column, cells_wide, base, tone))
     return Strip(segments).adjust_cell_length(width, base)
@@ -59,34 +59,34 @@ def paint_header(
     chosen: int | None,
     hidden: int = 0,
 ) -> Strip:
-    """The line of column names.
+    """Draw the header.
 
     Args:
         layout: The columns.
-        width: Cells in all.
-        style: How names look.
-        chosen_style: How the name looks that ``s`` would sort by.
-        arrow: What follows the name of the sort column.
+        width: The total width in cells.
+        style: The style of the names.
+        chosen_style: The style of the column that ``s`` would sort by.
+        arrow: Returns the text after a name: an arrow for the sort column.
         chosen: The index of that column.
-        hidden: How many columns there was no room for.
+        hidden: The number of columns that do not fit.
     """
     segments = [Segment(" " * GUTTER, style)]
-    for place, (index, column, cells) in enumerate(layout):
-        if place:
+    for position, (index, column, cells) in enumerate(layout):
+        if position:
             segments.append(Segment(" " * GAP, style))
         label = column.label + arrow(column)
         label = label.rjust(cells) if column.align == "right" else label.ljust(cells)
-        look = chosen_style if index == chosen else style
-        segments.append(Segment(set_cell_size(label, cells), look))
+        name_style = chosen_style if index == chosen else style
+        segments.append(Segment(set_cell_size(label, cells), name_style))
     strip = Strip(segments).adjust_cell_length(width, style)
     if not hidden:
         return strip
-    told = Strip([Segment(f" +{hidden}", style)])
-    return Strip.join([strip.crop(0, width - told.cell_length), told])
+    suffix = Strip([Segment(f" +{hidden}", style)])
+    return Strip.join([strip.crop(0, width - suffix.cell_length), suffix])
 
 
 def column_at(layout: Layout, x: int) -> Column | None:
-    """The column that a cell of the screen belongs to."""
+    """The column at an x coordinate."""
     left = GUTTER
     for _, column, cells in layout:
         if left <= x < left + cells + GAP:
@@ -96,17 +96,13 @@ def column_at(layout: Layout, x: int) -> Column | None:
 
 
 def edge_at(layout: Layout, x: int) -> Column | None:
-    """The column whose right edge is at a cell of the screen: the gap behind it."""
+    """The column whose right edge (the gap after it) is at an x coordinate."""
     left = GUTTER
     for _, column, cells in layout:
         left += cells + GAP
         if left - GAP <= x < left:
             return column
     return None
-
-
-def _without_tones(name: str) -> Style:
-    return Style.null()
 
 
 def _paint_cell(
@@ -116,15 +112,15 @@ def _paint_cell(
     total = sum(cell_len(text) for text, _ in parts)
     padding = Segment(" " * max(0, width - total), base)
     segments: list[Segment] = []
-    room = width
+    space = width
     for text, name in parts:
         style = base + tone(name) if name else base
         length = cell_len(text)
-        # The last cell is kept for the ellipsis when more follows.
-        if length > room or (total > width and length == room):
-            if room > 0:
-                segments.append(Segment(set_cell_size(text, room - 1) + "…", style))
+        # Reserve the last cell for the ellipsis if more follows.
+        if length > space or (total > width and length == space):
+            if space > 0:
+                segments.append(Segment(set_cell_size(text, space - 1) + "…", style))
             break
         segments.append(Segment(text, style))
-        room -= length
+        space -= length
     return [padding, *segments] if column.align == "right" else [*segments, padding]

@@ -1,4 +1,4 @@
-"""A table of any number of rows, as keys and mouse use it."""
+"""A table for any number of rows, with key and mouse commands."""
 
 from __future__ import annotations
 
@@ -6,27 +6,24 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from textual import events
-from textual.message import Message
 
-from tui.ui.commands import Scope, bindings
-from tui.ui.widgets.table_model import NARROWEST, WIDEST, Column
-from tui.ui.widgets.table_painter import GUTTER, column_at, edge_at
-from tui.ui.widgets.table_view import TableView
-
-_CLICK_PAUSE = 0.05
-"""Seconds within which the click comes that belongs to the release of a button."""
+from tui.ui.commands.command_table import Scope, bindings
+from tui.ui.widgets.basics import WidgetMessage
+from tui.ui.widgets.table.model import MAX_COLUMN_WIDTH, MIN_COLUMN_WIDTH, Column
+from tui.ui.widgets.table.painter import GUTTER, column_at, edge_at
+from tui.ui.widgets.table.view import TableView
 
 
 class VirtualTable(TableView):
-    """Rows under a header, to walk through, open, mark and sort.
+    """A table with commands to move, open, mark, sort and resize.
 
     Args:
-        columns: What is shown of a row.
-        show_header: Is there a line of column names?
-        markable: Can rows be marked?
-        openable: Does enter open a row?
-        resizable: Can columns be made wider and narrower?
-        steady_cursor: Is the cursor shown while the keys are elsewhere?
+        columns: The columns to show.
+        show_header: Whether to show the column names.
+        markable: Whether rows can be marked.
+        openable: Whether enter opens a row.
+        resizable: Whether columns can be resized.
+        steady_cursor: Whether the cursor is shown without the focus.
         id: The id of the widget.
     """
 
@@ -34,52 +31,26 @@ class VirtualTable(TableView):
     BINDINGS = bindings(Scope.TABLE)
 
     @dataclass
-    class Opened(Message):
-        """Posted when a row is to be opened: enter, or a double click."""
+    class Opened(WidgetMessage):
+        """Posted when a row should be opened: enter or a double click."""
 
-        table: VirtualTable
         row_id: Hashable
 
-        @property
-        def control(self) -> VirtualTable:
-            """The table."""
-            return self.table
-
     @dataclass
-    class SortRequested(Message):
-        """Posted when rows are to be sorted by a column: ``s``, or a click on the header."""
+    class SortRequested(WidgetMessage):
+        """Posted when rows should be sorted by a column: ``s`` or a click on the header."""
 
-        table: VirtualTable
         column: str
 
-        @property
-        def control(self) -> VirtualTable:
-            """The table."""
-            return self.table
-
     @dataclass
-    class ColumnResized(Message):
-        """Posted when a column was given a width: by a key, or by its edge in the header."""
+    class ColumnResized(WidgetMessage):
+        """Posted when a column was resized, by a key or by dragging its edge in the header."""
 
-        table: VirtualTable
         column: str
         width: int
 
-        @property
-        def control(self) -> VirtualTable:
-            """The table."""
-            return self.table
-
-    @dataclass
-    class MarksChanged(Message):
+    class MarksChanged(WidgetMessage):
         """Posted when rows were marked or unmarked."""
-
-        table: VirtualTable
-
-        @property
-        def control(self) -> VirtualTable:
-            """The table."""
-            return self.table
 
     def __init__(
         self,
@@ -97,21 +68,22 @@ class VirtualTable(TableView):
         self._openable = openable
         self.resizable = resizable
         self._dragged: tuple[Column, int, int] | None = None
+        self._was_drag = False
         self._anchor: int | None = None
 
     @property
     def marked(self) -> int:
-        """How many rows are marked."""
+        """The number of marked rows."""
         return self.marks.count(self.row_count)
 
     def clear_marks(self) -> None:
-        """Take all marks away."""
+        """Remove all marks."""
         self.marks.clear()
         self._anchor = None
-        self._tell_marks()
+        self._post_marks()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide what this table cannot do."""
+        """Disable commands that this table does not support."""
         if "mark" in action and not self._markable:
             return False
         if action == "open_row" and not self._openable:
@@ -125,7 +97,7 @@ class VirtualTable(TableView):
         return super().check_action(action, parameters)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Highlight the row under the mouse."""
+        """Highlight the row under the mouse, or resize a dragged column."""
         if self._dragged is not None:
             column, width, start = self._dragged
             self._resize_to(column.key, width + event.screen_x - start)
@@ -134,7 +106,8 @@ class VirtualTable(TableView):
         self.hover = -1 if index is None else index
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Take hold of the edge of a column."""
+        """Start to drag the edge of a column."""
+        self._was_drag = False
         if not self.resizable or event.y >= self.header_lines:
             return
         layout = self.layout_of(self.scrollable_content_region.width)
@@ -142,27 +115,25 @@ class VirtualTable(TableView):
         if column is not None:
             width = next(cells for _, other, cells in layout if other is column)
             self._dragged = (column, width, event.screen_x)
+            # The click that follows the release, however late, must not sort.
+            self._was_drag = True
             self.capture_mouse()
             event.stop()
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """Let the edge of a column go."""
+        """Stop dragging."""
         if self._dragged is not None:
             self.release_mouse()
-            self.set_timer(_CLICK_PAUSE, self._let_go)
-
-    def _let_go(self) -> None:
-        # After the click that follows the release: that one is not meant to sort.
-        self._dragged = None
+            self._dragged = None
 
     def on_leave(self, event: events.Leave) -> None:
-        """No row is under the mouse any more."""
+        """Remove the highlight."""
         self.hover = -1
 
     def on_click(self, event: events.Click) -> None:
-        """Move the cursor, mark in the gutter, sort by the header, open on a double click."""
+        """Move the cursor; mark in the gutter, sort in the header, open on a double click."""
         event.stop()
-        if self._dragged is not None:
+        if self._was_drag:
             return
         if event.y < self.header_lines:
             layout = self.layout_of(self.scrollable_content_region.width)
@@ -197,11 +168,11 @@ class VirtualTable(TableView):
         self.move_to(self.row_count - 1)
 
     def action_page(self, pages: float) -> None:
-        """By a page, or a part of one."""
+        """Move by a number of pages, or a fraction."""
         self.move_to(self.cursor + int(self.page_size * pages))
 
     def action_column(self, step: int) -> None:
-        """To another column, that rows can be sorted by or that can be resized."""
+        """Select another column, for sorting or resizing."""
         layout = self.layout_of(self.scrollable_content_region.width)
         choices = [index for index, column, _ in layout if self.resizable or column.sortable]
         if self.column_cursor in choices:
@@ -212,14 +183,14 @@ class VirtualTable(TableView):
         self.refresh()
 
     def resize_column(self, step: int) -> None:
-        """Make the chosen column wider by some cells, or narrower."""
+        """Widen or narrow the selected column by ``step`` cells."""
         layout = self.layout_of(self.scrollable_content_region.width)
         for index, column, cells in layout:
             if index == self.column_cursor:
                 self._resize_to(column.key, cells + step)
 
     def _resize_to(self, key: str, width: int) -> None:
-        width = max(NARROWEST, min(WIDEST, width))
+        width = max(MIN_COLUMN_WIDTH, min(MAX_COLUMN_WIDTH, width))
         self.columns = tuple(
             replace(column, width=width, flex=0) if column.key == key else column
             for column in self.columns
@@ -228,12 +199,12 @@ class VirtualTable(TableView):
         self.post_message(self.ColumnResized(self, key, width))
 
     def action_sort(self) -> None:
-        """Sort by the chosen column, or the other way round."""
+        """Sort by the selected column, or reverse the order."""
         column = self.columns[self.column_cursor]
         if column.sortable:
             self.post_message(self.SortRequested(self, column.key))
         elif column.label:
-            words = f"Rows are not sorted by {column.label}: left and right choose another column"
+            words = f"Cannot sort by {column.label}. Select another column with left and right."
             self.notify(words, markup=False, timeout=3)
 
     def action_open_row(self) -> None:
@@ -242,7 +213,7 @@ class VirtualTable(TableView):
             self.post_message(self.Opened(self, self.cursor_id))
 
     def action_toggle_mark(self) -> None:
-        """Mark the row under the cursor, or take its mark away, and go one down."""
+        """Mark or unmark the row under the cursor, and move one down."""
         if self.cursor_id is not None:
             self._toggle_mark()
             self.action_cursor_down()
@@ -255,25 +226,25 @@ class VirtualTable(TableView):
         low, high = sorted((start, self.cursor))
         self.marks.add([self.source.row_id(index) for index in range(low, high + 1)])
         self._anchor = self.cursor
-        self._tell_marks()
+        self._post_marks()
 
     def action_mark_all(self) -> None:
-        """Mark all rows that are shown, or none if all are."""
+        """Mark all rows shown, or none if all are marked."""
         all_marked = self.marks.inverted and not self.marks.named
         self.marks.clear()
         self.marks.inverted = not all_marked
-        self._tell_marks()
+        self._post_marks()
 
     def action_invert_marks(self) -> None:
-        """Mark what is not marked, and the other way round."""
+        """Invert the marks."""
         self.marks.invert()
-        self._tell_marks()
+        self._post_marks()
 
     def _toggle_mark(self) -> None:
         self.marks.toggle(self.cursor_id)
         self._anchor = self.cursor
-        self._tell_marks()
+        self._post_marks()
 
-    def _tell_marks(self) -> None:
+    def _post_marks(self) -> None:
         self.redraw()
         self.post_message(self.MarksChanged(self))

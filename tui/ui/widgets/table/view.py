@@ -1,4 +1,4 @@
-"""Rows of a source on the screen: drawing and scrolling, with a cursor that stays on its row."""
+"""The view of a virtual table: drawing, scrolling, and a cursor that stays on its row."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.ui.tones import TONES, Parts
-from tui.ui.widgets.table_model import Column, EmptySource, Marks, PageCache, TableSource, lay_out
-from tui.ui.widgets.table_painter import GAP, GUTTER, Layout, paint_header, paint_row
+from tui.ui.text.tones import TONES, Parts
+from tui.ui.widgets.basics import WidgetMessage
+from tui.ui.widgets.table import model
+from tui.ui.widgets.table.painter import GAP, GUTTER, Layout, paint_header, paint_row
 
 STRIPS_KEPT = 512
-"""Drawn lines held at a time: several screens."""
+"""Maximum number of cached lines: several screens."""
 
 
 class TableView(ScrollView, can_focus=True):
-    """Draws, reads and remembers only what is near the screen.
+    """A scrolling table that only reads and draws visible rows.
 
-    A million rows take as long as ten: the source is asked for pages, lines are drawn when
-    they are shown.
+    The cost does not depend on the number of rows: pages are fetched from the source, and lines
+    are drawn, on demand.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -61,24 +62,18 @@ class TableView(ScrollView, can_focus=True):
     """Index of the row under the mouse, -1 for none."""
 
     @dataclass
-    class CursorMoved(Message):
-        """Posted when another row is under the cursor; ``row_id`` is ``None`` without rows."""
+    class CursorMoved(WidgetMessage):
+        """Posted when the cursor moved to another row; ``row_id`` is ``None`` without rows."""
 
-        table: TableView
         row_id: Hashable | None
-
-        @property
-        def control(self) -> TableView:
-            """The table."""
-            return self.table
 
         def can_replace(self, message: Message) -> bool:
             """Only the last position matters."""
-            return isinstance(message, TableView.CursorMoved) and message.table is self.table
+            return isinstance(message, TableView.CursorMoved) and message.widget is self.widget
 
     def __init__(
         self,
-        columns: Sequence[Column],
+        columns: Sequence[model.Column],
         *,
         show_header: bool,
         steady_cursor: bool,
@@ -86,7 +81,7 @@ class TableView(ScrollView, can_focus=True):
     ) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
-        self.marks = Marks()
+        self.marks = model.Marks()
         self.sort_column = ""
         self.sort_descending = False
         self.header_lines = 1 if show_header else 0
@@ -94,20 +89,20 @@ class TableView(ScrollView, can_focus=True):
         self.placeholder: Parts = ()
         self.resizable = False
         self._steady_cursor = steady_cursor
-        self._source: TableSource = EmptySource()
-        self._pages = PageCache(self._source)
+        self._source: model.TableSource = model.EmptySource()
+        self._pages = model.PageCache(self._source)
         self._strips: LRUCache[tuple[int, int, str], Strip] = LRUCache(STRIPS_KEPT)
-        self._looks: dict[str, Style] = {}
+        self._styles: dict[str, Style] = {}
         self._cursor_id: Hashable | None = None
 
     @property
-    def source(self) -> TableSource:
-        """Where the rows come from."""
+    def source(self) -> model.TableSource:
+        """The source of the rows."""
         return self._source
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return self._source.row_count()
 
     @property
@@ -117,19 +112,19 @@ class TableView(ScrollView, can_focus=True):
 
     @property
     def page_size(self) -> int:
-        """How many rows fit on the screen."""
+        """The number of rows that fit on the screen."""
         return max(1, self.scrollable_content_region.height - self.header_lines)
 
-    def set_source(self, source: TableSource, *, keep_cursor: bool = True) -> None:
-        """Show the rows of another source, with the cursor on the same row if it is there."""
+    def set_source(self, source: model.TableSource, *, keep_cursor: bool = True) -> None:
+        """Show the rows of another source; keeps the cursor on the same row if it is present."""
         self._source = source
-        self._pages = PageCache(source)
+        self._pages = model.PageCache(source)
         self._rearrange(keep_cursor)
 
-    def rows_changed(self) -> None:
-        """Tell that rows have other contents, at the same places.
+    def refresh_rows(self) -> None:
+        """Update after the content of rows changed, but not their order.
 
-        Only the lines that look different are drawn and sent to the terminal.
+        Only changed lines are redrawn.
         """
         if self.row_count + self.header_lines != self.virtual_size.height:
             self._pages.clear()
@@ -145,12 +140,12 @@ class TableView(ScrollView, can_focus=True):
                 self.refresh_lines(index + self.header_lines)
 
     def redraw(self) -> None:
-        """Draw all lines anew."""
+        """Redraw all lines."""
         self._strips.clear()
         self.refresh()
 
     def move_to_id(self, row_id: Hashable) -> bool:
-        """Put the cursor on a row; false when it is not shown."""
+        """Move the cursor to a row; returns ``False`` if it is not shown."""
         index = self._source.index_of(row_id)
         if index is None:
             return False
@@ -158,47 +153,47 @@ class TableView(ScrollView, can_focus=True):
         return True
 
     def move_to(self, index: int) -> None:
-        """Put the cursor on the row at an index, or the nearest one."""
+        """Move the cursor to an index, clamped to the rows."""
         self.cursor = index
-        self._tell_cursor()
+        self._post_cursor()
         self._show_cursor()
 
     def show_sort(self, column: str, *, descending: bool) -> None:
-        """Show by which column the rows are sorted, and which way."""
+        """Show the sort column and direction in the header."""
         self.sort_column = column
         self.sort_descending = descending
         self.refresh()
 
-    def set_columns(self, columns: Sequence[Column]) -> None:
-        """Show other columns, or others widths; a source that fits them must follow."""
+    def set_columns(self, columns: Sequence[model.Column]) -> None:
+        """Set the columns; call ``set_source`` next with a source that matches them."""
         self.columns = tuple(columns)
         self.column_cursor = min(self.column_cursor, len(self.columns) - 1)
         self._pages.clear()
         self.redraw()
 
     def layout_of(self, width: int) -> Layout:
-        """The columns that a width has room for."""
-        return lay_out(self.columns, width - GUTTER - 1, GAP)
+        """The columns that fit into a width."""
+        return model.fit_columns(self.columns, width - GUTTER - 1, GAP)
 
     def index_at(self, y: int) -> int | None:
-        """The index of the row on a line of the screen."""
+        """The index of the row at a y coordinate."""
         index = self.scroll_offset.y + y - self.header_lines
         return index if y >= self.header_lines and index < self.row_count else None
 
     def render_line(self, y: int) -> Strip:
-        """Draw one line of the screen."""
+        """Draw one line."""
         width = self.scrollable_content_region.width
         if y < self.header_lines:
             return self._render_header(width)
         index = self.scroll_offset.y + y - self.header_lines
         if not self.row_count and index == 1:
-            cell = (Column("", "", width),)
-            layout = lay_out(cell, width - GUTTER - 1, GAP)
+            cell = (model.Column("", "", width),)
+            layout = model.fit_columns(cell, width - GUTTER - 1, GAP)
             words = (self.placeholder,)
-            base = self._look("")
+            base = self._style("")
             return paint_row(words, layout, width, base, self._tone, cursor=False, marked=False)
         if index >= self.row_count:
-            return Strip.blank(width, self._look(""))
+            return Strip.blank(width, self._style(""))
         state = self._state_of(index)
         key = (index, width, state)
         strip = self._strips.get(key)
@@ -207,7 +202,7 @@ class TableView(ScrollView, can_focus=True):
                 self._pages.row(index),
                 self.layout_of(width),
                 width,
-                self._look(state.rstrip("+")),
+                self._style(state.rstrip("+")),
                 self._tone,
                 cursor=state.startswith("cursor"),
                 marked=state.endswith("+"),
@@ -220,14 +215,14 @@ class TableView(ScrollView, can_focus=True):
         return paint_header(
             layout,
             width,
-            self._look("header"),
-            self._look("header-cursor"),
+            self._style("header"),
+            self._style("header-cursor"),
             arrow=lambda column: arrow if column.key == self.sort_column else "",
-            chosen=self._chosen_column(),
+            chosen=self._highlighted_column(),
             hidden=len(self.columns) - len(layout) if self.resizable else 0,
         )
 
-    def _chosen_column(self) -> int | None:
+    def _highlighted_column(self) -> int | None:
         usable = self.resizable or self.columns[self.column_cursor].sortable
         return self.column_cursor if self.has_focus and usable else None
 
@@ -240,26 +235,26 @@ class TableView(ScrollView, can_focus=True):
             state = ""
         return state + "+" if self._source.row_id(index) in self.marks else state
 
-    def _look(self, name: str) -> Style:
-        style = self._looks.get(name)
+    def _style(self, name: str) -> Style:
+        style = self._styles.get(name)
         if style is None:
             full = f"virtual-table--{name}"
             style = self.get_component_rich_style(full) if name else self.rich_style
-            self._looks[name] = style
+            self._styles[name] = style
         return style
 
     def _tone(self, name: str) -> Style:
-        """Only what a tone adds to a line: its colour, blended already, and its weight."""
-        style = self._looks.get("tone " + name)
+        """The colour and weight that a tone adds to a line."""
+        style = self._styles.get("tone " + name)
         if style is None:
-            full = self._look(name)
-            style = self._looks["tone " + name] = Style(
+            full = self._style(name)
+            style = self._styles["tone " + name] = Style(
                 color=full.color, bold=full.bold, dim=full.dim
             )
         return style
 
     def _rearrange(self, keep_cursor: bool) -> None:
-        """Rows came, went or changed places: find the cursor's row, keep it where it was."""
+        """Find the cursor's row again after rows moved, and keep its position on the screen."""
         above = self.cursor - self.scroll_offset.y
         index = self._source.index_of(self._cursor_id) if self._cursor_id is not None else None
         if not keep_cursor:
@@ -269,14 +264,14 @@ class TableView(ScrollView, can_focus=True):
         if self.size.height:
             self.scroll_to(y=max(0, self.cursor - above), animate=False, force=True)
             self._show_cursor()
-        self._tell_cursor()
+        self._post_cursor()
         self.redraw()
 
     def _resize(self) -> None:
         width = self.scrollable_content_region.width
         self.virtual_size = Size(width, self.row_count + self.header_lines)
 
-    def _tell_cursor(self) -> None:
+    def _post_cursor(self) -> None:
         row_id = self._source.row_id(self.cursor) if self.row_count else None
         if row_id != self._cursor_id:
             self._cursor_id = row_id
@@ -290,25 +285,25 @@ class TableView(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor - self.page_size + 1, animate=False, force=True)
 
     def validate_cursor(self, cursor: int) -> int:
-        """Keep the cursor among the rows."""
+        """Clamp the cursor to the rows."""
         return max(0, min(cursor, self.row_count - 1))
 
     def watch_cursor(self, old: int, new: int) -> None:
-        """Draw the two lines that look different now."""
+        """Redraw the two changed lines."""
         self.refresh_lines(old + self.header_lines)
         self.refresh_lines(new + self.header_lines)
 
     def watch_hover(self, old: int, new: int) -> None:
-        """Draw the two lines that look different now."""
+        """Redraw the two changed lines."""
         for index in (old, new):
             if index >= 0:
                 self.refresh_lines(index + self.header_lines)
 
     def notify_style_update(self) -> None:
-        """Forget drawn lines: the theme, or the focus, changed."""
+        """Drop drawn lines after a change of theme or focus."""
         super().notify_style_update()
         self._strips.clear()
-        self._looks.clear()
+        self._styles.clear()
 
     def on_resize(self, event: events.Resize) -> None:
         """Keep the cursor on the screen."""

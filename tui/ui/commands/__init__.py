@@ -1,0 +1,1 @@
+"""The table of commands and keys, their dispatch and the palette."""

@@ -1,0 +1,275 @@
+"""The one table of commands: keys, help, footers, the palette and the keymap are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from enum import Enum
+
+from textual.binding import Binding, BindingType
+
+
+class Scope(Enum):
+    """The part of the dashboard where a command's keys work; the value is its heading in help."""
+
+    MAIN = "Everywhere"
+    COMPOSE = "Compose"
+    BATCHES = "Batches"
+    RESULTS = "Results"
+    TABLE = "Tables"
+    SUMMARY = "Summary"
+    COMPARE = "Comparison"
+
+
+@dataclass(frozen=True)
+class Command:
+    """An action that the user can run by key or from the palette.
+
+    Attributes:
+        id: Its name in the keymap of ``config.toml``.
+        title: Its name in footer and palette.
+        keys: Its keys, comma-separated, as in a keymap.
+        scopes: Where it works.
+        help: What it does, as a sentence.
+        footer: The scopes whose footer shows it; at most seven commands fit in 80 columns.
+        action: The action string, if it is not the id.
+        in_palette: Whether the palette offers it.
+    """
+
+    id: str
+    title: str
+    keys: str
+    _: KW_ONLY
+    scopes: tuple[Scope, ...]
+    help: str
+    footer: tuple[Scope, ...] = ()
+    action: str = ""
+    in_palette: bool = True
+
+
+MAIN, COMPOSE, BATCHES, RESULTS = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
+TABLE, SUMMARY, COMPARE = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE
+
+# fmt: off
+COMMANDS: tuple[Command, ...] = (
+    # In every list.
+    Command("open", "Open", "enter", scopes=(TABLE,), footer=(TABLE,),
+            action="open_row", help="Open the job or row under the cursor."),
+    Command("mark", "Mark", "space", scopes=(TABLE,), footer=(TABLE,),
+            action="toggle_mark", help="Mark or unmark the row."),
+    Command("mark_range", "Mark range", "M", scopes=(TABLE,),
+            help="Mark the rows from the last mark to the cursor."),
+    Command("mark_all", "Mark all", "A", scopes=(TABLE,),
+            help="Mark all rows shown, or unmark them."),
+    Command("invert_marks", "Invert marks", "I", scopes=(TABLE,),
+            help="Invert the marks."),
+    Command("sort", "Sort", "s", scopes=(TABLE,),
+            help="Sort by the selected column; again to reverse."),
+    Command("next_column", "Next column", "right,l", scopes=(TABLE,),
+            action="column(1)", in_palette=False, help="Select the next column to sort by."),
+    Command("previous_column", "Previous column", "left,h", scopes=(TABLE,),
+            action="column(-1)", in_palette=False, help="Select the previous column to sort by."),
+    Command("down", "Down", "down,j", scopes=(TABLE,),
+            action="cursor_down", in_palette=False, help="Move down one row."),
+    Command("up", "Up", "up,k", scopes=(TABLE,),
+            action="cursor_up", in_palette=False, help="Move up one row."),
+    Command("page_down", "Page down", "pagedown,ctrl+f", scopes=(TABLE,),
+            action="page(1)", in_palette=False, help="Move down one page."),
+    Command("page_up", "Page up", "pageup,ctrl+b", scopes=(TABLE,),
+            action="page(-1)", in_palette=False, help="Move up one page."),
+    Command("half_down", "Half a page down", "ctrl+d", scopes=(TABLE,),
+            action="page(0.5)", in_palette=False, help="Move down half a page."),
+    Command("half_up", "Half a page up", "ctrl+u", scopes=(TABLE,),
+            action="page(-0.5)", in_palette=False, help="Move up half a page."),
+    Command("top", "First row", "home,g", scopes=(TABLE,),
+            action="cursor_top", in_palette=False, help="Go to the first row."),
+    Command("bottom", "Last row", "end,G", scopes=(TABLE,),
+            action="cursor_bottom", in_palette=False, help="Go to the last row."),
+    # In the panes.
+    Command("pick_file", "File", "f,f3", scopes=(COMPOSE,), footer=(COMPOSE,),
+            help="Choose a table, a text file or a request file."),
+    Command("submit", "Submit", "S,f8", scopes=(COMPOSE, BATCHES), footer=(COMPOSE,),
+            help="Submit the requests (asks first)."),
+    Command("try_row", "Try", "t,f5", scopes=(COMPOSE,), footer=(COMPOSE,),
+            help="Send one request now and show its answer."),
+    Command("fix", "Fix", "F,f6", scopes=(COMPOSE,), footer=(COMPOSE,),
+            help="Fix problems in a copy; your file is not changed."),
+    Command("fixes", "Other fixes", "", scopes=(COMPOSE,),
+            help="Renumber ids, set the model or max_tokens, split the file."),
+    Command("templates", "Templates", "P,f2", scopes=(COMPOSE,), footer=(COMPOSE,),
+            help="Load, save or delete a template."),
+    Command("edit_request", "Edit", "E,f4", scopes=(COMPOSE,),
+            help="Edit one request as JSON."),
+    Command("sample_first", "Sample 20 first", "", scopes=(COMPOSE,),
+            help="Submit 20 rows first; the others wait as a draft."),
+    Command("check", "Check", "ctrl+r", scopes=(COMPOSE,),
+            help="Write the requests and check them; again to recheck."),
+    Command("next_preview", "Next preview", "ctrl+g", scopes=(COMPOSE,),
+            help="Preview another of the three sample rows."),
+    Command("next_kind", "Next kind", "ctrl+t", scopes=(COMPOSE,),
+            help="Switch to the next kind of request."),
+    Command("outside", "Text in editor", "ctrl+o", scopes=(COMPOSE,),
+            help="Edit the text in $VISUAL or $EDITOR."),
+    Command("new", "New", "n", scopes=(MAIN,), footer=(BATCHES,),
+            action="app.new", help="Choose a file for a new job."),
+    Command("filter", "Filter", "slash", scopes=(BATCHES, RESULTS), footer=(BATCHES, RESULTS),
+            help="Filter the list; esc clears the filter."),
+    Command("errors_only", "Errors", "e", scopes=(BATCHES, RESULTS), footer=(RESULTS,),
+            help="Toggle errors only."),
+    Command("retry", "Retry", "r", scopes=(BATCHES, RESULTS), footer=(BATCHES, RESULTS),
+            help="Retry failed rows (asks first)."),
+    Command("retry_edit", "Retry with edit", "R", scopes=(BATCHES, RESULTS),
+            help="Edit failed rows and retry: model, max_tokens, any field, extra system text."),
+    Command("cancel", "Cancel", "c", scopes=(BATCHES, RESULTS), footer=(BATCHES,),
+            help="Cancel the job at the provider (asks first)."),
+    Command("export", "Export", "x", scopes=(BATCHES, RESULTS), footer=(BATCHES, RESULTS),
+            help="Export rows to a file: JSON lines, table, database or report."),
+    Command("summary", "Summary", "u", scopes=(BATCHES, RESULTS),
+            help="Show a summary of the job: tokens, cost, throughput, labels and "
+                 "lengths, as plots."),
+    Command("compare", "Compare", "equals_sign", scopes=(BATCHES,),
+            help="Compare two jobs row by row: mark them with space, or choose."),
+    Command("collect", "Collect", "ctrl+r", scopes=(BATCHES, RESULTS),
+            help="Download the results that are available now."),
+    Command("delete", "Delete", "D,delete", scopes=(BATCHES,),
+            help="Delete the job from the history (asks first)."),
+    Command("remote", "Provider's list", "P", scopes=(BATCHES,),
+            help="List the provider's batches; import one."),
+    Command("details", "Details", "i", scopes=(BATCHES,),
+            help="Show job details, to copy or share."),
+    Command("tags", "Tags", "t", scopes=(BATCHES,),
+            help="Edit the tags of the job."),
+    Command("note", "Note", "N", scopes=(BATCHES,),
+            help="Edit the note of the job."),
+    Command("accounts", "Accounts", "a", scopes=(BATCHES,),
+            help="List the jobs of one account, or of all."),
+    Command("next_row", "Next", "n", scopes=(RESULTS,), footer=(RESULTS,),
+            help="Show the next row."),
+    Command("previous_row", "Previous", "p", scopes=(RESULTS,), footer=(RESULTS,),
+            help="Show the previous row."),
+    Command("view", "JSON", "w", scopes=(RESULTS,), footer=(RESULTS,),
+            help="Show request and answer as JSON, or as text."),
+    Command("attempt", "Attempt", "a", scopes=(RESULTS,), footer=(RESULTS,),
+            help="Show another attempt of the row."),
+    Command("groups", "Error groups", "E", scopes=(RESULTS,),
+            help="Go to the error groups: enter shows the rows of one, r retries them."),
+    Command("filters", "Filters", "F", scopes=(RESULTS,),
+            help="Save this filter, or load a saved one."),
+    Command("columns", "Columns", "C", scopes=(RESULTS,),
+            help="Choose the columns and their order."),
+    Command("narrower", "Narrower", "less_than_sign", scopes=(RESULTS,),
+            help="Make the chosen column narrower."),
+    Command("wider", "Wider", "greater_than_sign", scopes=(RESULTS,),
+            help="Make the chosen column wider."),
+    Command("save_media", "Save files", "i", scopes=(RESULTS,),
+            help="Save the images and audio of the answer."),
+    Command("schema", "Schema", "J", scopes=(RESULTS,),
+            help="Check the answers against their JSON schema, or against one from a file."),
+    Command("copy", "Copy", "y", scopes=(BATCHES, RESULTS),
+            help="Copy the id or the row to the clipboard."),
+    Command("editor", "Editor", "o", scopes=(COMPOSE, RESULTS),
+            help="Open the text in $VISUAL or $EDITOR."),
+    Command("pager", "Pager", "v", scopes=(COMPOSE, RESULTS),
+            help="Show the whole text in $PAGER."),
+    Command("compose", "Compose", "1", scopes=(MAIN,),
+            action="show('compose')", help="Go to Compose."),
+    Command("batches", "Batches", "2", scopes=(MAIN,),
+            action="show('batches')", help="Go to Batches."),
+    Command("results", "Results", "3", scopes=(MAIN,),
+            action="show('results')", help="Go to Results."),
+    Command("back", "Back", "escape", scopes=(MAIN, RESULTS), footer=(COMPOSE, RESULTS),
+            help="Go back one level, or clear the filter."),
+    Command("sample", "Sample", "T", scopes=(MAIN,),
+            action="app.sample", help="Create a sample file for the sandbox (free, no key)."),
+    Command("add_account", "Add account", "", scopes=(MAIN,),
+            action="app.add_account", help="Add an account with its API key, and test it."),
+    Command("set_key", "API key", "", scopes=(MAIN,),
+            action="app.set_key", help="Give an account an API key, and test it."),
+    Command("settings", "Settings", "comma", scopes=(MAIN,),
+            action="app.settings", help="Change theme, density, budget, notifications and more."),
+    Command("theme", "Theme", "", scopes=(MAIN,),
+            action="app.theme", help="Choose a colour theme."),
+    Command("log", "Log", "L", scopes=(MAIN,),
+            action="app.log", help="Show the activity log, with errors."),
+    Command("palette", "Commands", "ctrl+p,colon", scopes=(MAIN,),
+            action="app.command_palette", in_palette=False, help="Find a command by name."),
+    Command("help", "Help", "question_mark,f1", scopes=(MAIN,), footer=(COMPOSE, BATCHES, RESULTS),
+            action="app.help", help="Show all keys."),
+    Command("quit", "Quit", "q", scopes=(MAIN,), footer=(COMPOSE,),
+            action="leave", help="Quit; batches keep running at the provider."),
+    # On screens of their own, which the palette does not reach.
+    Command("close_summary", "Back", "escape,q,u", scopes=(SUMMARY,), footer=(SUMMARY,),
+            action="leave", in_palette=False, help="Stop reading, or close the summary."),
+    Command("field", "Field", "f", scopes=(SUMMARY,), footer=(SUMMARY,),
+            in_palette=False, help="Choose the field whose values and words are counted."),
+    Command("stop_words", "Stop words", "w", scopes=(SUMMARY,), footer=(SUMMARY,),
+            in_palette=False, help="Leave English stop words out of the words, or count them."),
+    Command("reload", "Reload", "r,ctrl+r", scopes=(SUMMARY,), footer=(SUMMARY,),
+            in_palette=False, help="Read the job again."),
+    Command("close_compare", "Back", "escape,q,equals_sign", scopes=(COMPARE,), footer=(COMPARE,),
+            action="leave", in_palette=False, help="Stop reading, or close the comparison."),
+    Command("only_same", "Same", "1", scopes=(COMPARE,),
+            action="kind('same')", in_palette=False, help="Show only rows with the same "
+                 "answer; again to show all."),
+    Command("only_different", "Different", "2", scopes=(COMPARE,),
+            action="kind('different')", in_palette=False, help="Show only rows with "
+                 "different answers."),
+    Command("only_unanswered", "Unanswered", "3", scopes=(COMPARE,),
+            action="kind('unanswered')", in_palette=False, help="Show only rows without "
+                 "an answer in one of the jobs."),
+    Command("only_left", "Only left", "4", scopes=(COMPARE,),
+            action="kind('only left')", in_palette=False, help="Show only rows that the "
+                 "left job has."),
+    Command("only_right", "Only right", "5", scopes=(COMPARE,),
+            action="kind('only right')", in_palette=False, help="Show only rows that the "
+                 "right job has."),
+    Command("all_kinds", "All", "0", scopes=(COMPARE,), footer=(COMPARE,),
+            action="kind('')", in_palette=False, help="Show all rows."),
+    Command("ignore_space", "Whitespace", "w", scopes=(COMPARE,), footer=(COMPARE,),
+            in_palette=False, help="Ignore differences in whitespace, or not."),
+    Command("as_json", "As JSON", "d", scopes=(COMPARE,), footer=(COMPARE,),
+            in_palette=False, help="Compare answers as JSON data, or as text."),
+    Command("answers", "Answers", "tab", scopes=(COMPARE,), footer=(COMPARE,),
+            action="app.focus_next", in_palette=False, help="Go to the answers, and back "
+                 "to the rows."),
+)
+# fmt: on
+"""All commands, in the order in which footer and help show them."""
+
+COMMAND_BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
+"""Command id to command."""
+
+
+def of_scope(scope: Scope) -> list[Command]:
+    """The commands of a scope."""
+    return [command for command in COMMANDS if scope in command.scopes]
+
+
+def action_in(command: Command, scope: Scope) -> str:
+    """The action string of a command for the widget of a scope.
+
+    A pane runs its own commands by id (see ``CommandTarget``), and forwards those of other scopes
+    that its footer shows to the screen.
+    """
+    if command.action.startswith("app."):
+        return command.action
+    if scope not in command.scopes:
+        return f"screen.{command.action or command.id}"
+    if command.action or scope in (MAIN, TABLE):
+        return command.action or command.id
+    return f"run('{command.id}')"
+
+
+def bindings(scope: Scope) -> list[BindingType]:
+    """The bindings of a scope, including commands of other scopes that its footer shows."""
+    return [
+        Binding(
+            command.keys,
+            action_in(command, scope),
+            command.title,
+            show=scope in command.footer,
+            tooltip=command.help,
+            id=command.id,
+        )
+        for command in COMMANDS
+        if command.keys and scope in (*command.scopes, *command.footer)
+    ]

@@ -1,0 +1,1 @@
+"""State behind panes and dialogs, without widgets."""

@@ -1,0 +1,1 @@
+"""The Compose pane and its steps."""

@@ -1,0 +1,153 @@
+"""Open a source by its path: a file of requests to check, or rows for a template."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+
+from tui.compose import samples
+from tui.compose.requests.recognition import recognize
+from tui.compose.sources.base import Source
+from tui.compose.sources.open import runs_code
+from tui.compose.templates.fields import FieldText
+from tui.compose.templates.model import Template, TemplateKind
+from tui.compose.templates.saved import load_template
+from tui.core.text import one_line, visible
+from tui.engine.engine import Engine
+from tui.errors import InputError, PartNeededError, UsageError
+from tui.paths import expand_home, split_part
+from tui.ui.dialogs.choose import Choice, ChooseDialog
+from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.models.template_form import TemplateFields
+
+_LINES = (".jsonl", ".ndjson")
+_SAMPLES = {samples.DOCUMENTS: samples.SUMMARIZE, samples.PRODUCTS: samples.MARKETING}
+_KINDS: dict[str, TemplateKind] = {"anthropic": "messages", "scaledown": "summarize"}
+"""Default template kind of providers with their own request format."""
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """An opened source.
+
+    Either ``path`` is a file of requests to check, or ``source`` contains the rows, opened from
+    ``place``, with the ``template`` that belongs to a sample.
+    """
+
+    spec: str
+    name: str
+    path: Path | None = None
+    source: Source | None = None
+    template: Template | None = None
+    place: str = ""
+
+
+async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | None:
+    """Open a source; a program is run only after the user confirmed its path.
+
+    Returns:
+        The opened source; ``None`` if the user did not allow the program to run.
+
+    Raises:
+        InputError: The source cannot be opened.
+    """
+    if spec == "-":
+        raise UsageError("standard input can only be used on the command line", "Enter a path.")
+    place, part = await asyncio.to_thread(split_part, spec)
+    path = await asyncio.to_thread(expand_home, place)
+    whole = f"{path}{spec[len(place) :]}"
+    trusted = False
+    if runs_code(whole):
+        if not await _trusts(app, path):
+            return None
+        trusted = True
+    try:
+        try:
+            source = await engine.requests.open_source(whole, trusted=trusted)
+        except PartNeededError as error:
+            chosen = await _chosen_part(app, error)
+            if not chosen:
+                return None
+            return await open_path(app, engine, f"{whole}::{chosen}")
+        if source.kind == "requests":
+            return OpenedSource(spec, path.stem, path=await _requests(engine, source, path))
+    except InputError:
+        if path.suffix.lower() in _LINES and not part:
+            # The check reports every invalid line, not only the first.
+            return OpenedSource(spec, path.stem, path=path)
+        raise
+    name = path.stem or "requests"
+    template = None
+    if (saved := _SAMPLES.get(path)) is not None:
+        template = await asyncio.to_thread(load_template, saved)
+    name = "texts" if "*" in name else name
+    return OpenedSource(spec, name, source=source, template=template, place=whole)
+
+
+async def _chosen_part(app: App[Any], error: PartNeededError) -> str:
+    """Ask which table of a file is meant: a sheet, a list, or a file of an archive."""
+    choices = [Choice(name, one_line(visible(name), 60)) for name in error.parts]
+    dialog = ChooseDialog("Which one?", choices, error.parts[0])
+    return await app.push_screen_wait(dialog) or ""
+
+
+async def _trusts(app: App[Any], path: Path) -> bool:
+    """Ask for permission to run a program."""
+    absolute = await asyncio.to_thread(path.absolute)
+    facts = [("program", visible(str(absolute)))]
+    note = "It runs with your permissions. Read it first if you did not write it."
+    dialog = ConfirmDialog("Run this program?", facts, "Run", note, dangerous=True)
+    answer: bool = await app.push_screen_wait(dialog)
+    return answer
+
+
+async def _requests(engine: Engine, source: Source, path: Path) -> Path:
+    """The file to check: the opened one, or a copy converted to the common format."""
+
+    def first() -> dict[str, Any]:
+        return next(iter(source.rows()), {})
+
+    if path.suffix.lower() in _LINES:
+        row = await asyncio.to_thread(first)
+        found = await asyncio.to_thread(recognize, path)
+        if ("body" in row or "params" in row) and found.kind == "requests":
+            return path
+    report = await engine.requests.compose(source, None)
+    return Path(report.path)
+
+
+def initial_text(
+    source: Source, template: Template | None, last: TemplateFields | None, provider: str
+) -> TemplateFields:
+    """The initial content of the form.
+
+    The template of a sample, else the previous content if the source has all its columns, else an
+    empty form with the default kind of the provider.
+    """
+    if template is not None:
+        return TemplateFields.of(template)
+    if last is not None and _fits(last, source):
+        return last
+    return TemplateFields(kind=_KINDS.get(provider, "chat"), id=_identifying(source.columns))
+
+
+def _identifying(columns: tuple[str, ...]) -> str:
+    """The column named ``id`` or ``custom_id``, else a first column like ``review_id``."""
+    named = next((each for each in columns if each.lower() in ("id", "custom_id")), "")
+    return named or next((each for each in columns[:1] if each.lower().endswith("_id")), "")
+
+
+def _fits(text: TemplateFields, source: Source) -> bool:
+    """Whether the source has all columns used in the texts."""
+    try:
+        for words in (text.user, text.system):
+            fields = FieldText(words, where="", columns=source.columns).fields
+            if not fields <= {*source.columns, "row_number"}:
+                return False
+    except InputError:
+        return False
+    return bool(text.user.strip())

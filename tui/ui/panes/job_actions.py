@@ -1,0 +1,74 @@
+"""The commands on one job, wherever it is shown, and why one is disabled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tui.core.jobs import Batch, BatchStatus, Job, Submission, is_terminal
+from tui.ui.session import Session, Tasks
+
+
+class JobActions:
+    """Runs commands on the job that a pane shows.
+
+    Args:
+        session: The session.
+        current_job: Returns the job; ``None`` if there is none.
+    """
+
+    def __init__(self, session: Session, current_job: Callable[[], Job | None]) -> None:
+        self._session = session
+        self._current_job = current_job
+
+    def run(self, command_id: str) -> bool:
+        """Run a command; ``False`` if it is not one on a job."""
+        start, job = STARTS.get(command_id), self._current_job()
+        if start is not None and job is not None:
+            start(self._session.tasks, job.id)
+        return start is not None
+
+    def why_disabled(self, command_id: str) -> str:
+        """Why a command on the job is disabled now; empty if it is enabled."""
+        job = self._current_job()
+        if job is None:
+            return "No job selected."
+        if command_id == "submit":
+            return "" if self._is_unsent(job) else "The job is already submitted."
+        if command_id in ("retry", "retry_edit"):
+            if job.counts.unanswered:
+                return ""
+            return "No row has failed so far." if job.counts.pending else "Every row has an answer."
+        if command_id == "cancel" and (is_terminal(job.status) or job.status == BatchStatus.DRAFT):
+            return "The job is not running."
+        return ""
+
+    def _is_unsent(self, job: Job) -> bool:
+        """Whether the job has a batch that is not submitted, or whose creation is unconfirmed."""
+        if job.status == BatchStatus.DRAFT:
+            return True
+        if is_terminal(job.status):
+            return False
+        none: list[Batch] = []
+        batches = self._session.read_job(
+            job.id, lambda history: history.batches.of_job(job.id), none
+        )
+        unsent = (Submission.DRAFT, Submission.UNCERTAIN)
+        return any(batch.submission in unsent for batch in batches)
+
+
+STARTS: dict[str, Callable[[Tasks, str], None]] = {
+    "submit": lambda tasks, job_id: tasks.submit_draft(job_id),
+    "retry": lambda tasks, job_id: tasks.retry(job_id),
+    "retry_edit": lambda tasks, job_id: tasks.retry(job_id, edit=True),
+    "cancel": lambda tasks, job_id: tasks.cancel(job_id),
+    "collect": lambda tasks, job_id: tasks.collect(job_id),
+    "delete": lambda tasks, job_id: tasks.delete(job_id),
+    "export": lambda tasks, job_id: tasks.export(job_id),
+    "summary": lambda tasks, job_id: tasks.summary(job_id),
+    "compare": lambda tasks, job_id: tasks.compare(job_id),
+    "details": lambda tasks, job_id: tasks.details(job_id),
+    "tags": lambda tasks, job_id: tasks.edit_tags(job_id),
+    "note": lambda tasks, job_id: tasks.edit_note(job_id),
+    "schema": lambda tasks, job_id: tasks.check_schema(job_id),
+}
+"""Command id to the task that it starts."""

@@ -1,0 +1,1 @@
+"""Work that outlives a pane: submit, retry, export and the like."""

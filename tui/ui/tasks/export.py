@@ -1,0 +1,116 @@
+"""Tasks on the rows of a job: export them, save media, open their summary, compare two jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import closing
+
+from tui.core import formatting
+from tui.core.jobs import Job
+from tui.core.query import RowSelection
+from tui.core.results.media import Medium
+from tui.core.text import one_line, shorten, visible
+from tui.paths import working_folder
+from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
+from tui.ui.dialogs.export import ExportDialog, with_progress
+from tui.ui.dialogs.input import save_media_dialog
+from tui.ui.dialogs.pick_file import expand_path, start_folder
+from tui.ui.external_programs import media_counts
+from tui.ui.external_programs import save_media as write_media
+from tui.ui.screens.compare import CompareScreen
+from tui.ui.screens.summary import SummaryScreen
+from tui.ui.tasks.context import TaskContext
+
+_MOST_CHOICES = 1000
+"""Maximum number of jobs, newest first, offered for a comparison."""
+
+
+async def export(
+    context: TaskContext,
+    job_id: str,
+    shown: Sequence[int] | None = None,
+    marked: Sequence[int] | None = None,
+) -> None:
+    """Ask for file, format and rows, and export them."""
+    job = context.engine.history.jobs.get(job_id)
+    with closing(context.engine.history.rows.inputs(job.id)) as inputs:
+        has_input_columns = bool(inputs.columns)
+    total = job.counts.total
+    sets: list[tuple[str, Sequence[int]]] = [("all rows", range(total))]
+    if shown is not None:
+        sets.insert(0, ("filtered rows", shown))
+    if marked is not None:
+        sets.insert(0, ("marked rows", marked))
+    folder = start_folder(context.state.export_folder)
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in job.name) or job.id
+    suffix = "-part" if len(sets) > 1 else ""
+    proposed = folder / f"{shorten(name, 60)}{suffix}.jsonl"
+    counts = [(words, len(seqs)) for words, seqs in sets]
+    dialog = ExportDialog(proposed, counts, has_input_columns=has_input_columns)
+    answer = await context.ask(dialog)
+    if answer is None:
+        return
+    path = answer.path
+    context.state.export_folder = str((working_folder() / path).parent)
+    selection = RowSelection(seqs=sets[answer.rows][1], total=total)
+    written = await with_progress(
+        context.session.app,
+        f"Writing {one_line(path.name, 40)}",
+        lambda progress: context.engine.results.export(
+            job.id, path, selection, answer.options, progress=progress
+        ),
+    )
+    if written is None:
+        context.say("Stopped: no file was written", warn=True)
+        return
+    noun = "line" if answer.options.raw else "row"
+    if answer.options.attempts:
+        noun = "attempt"
+    count = formatting.counted(written, noun)
+    size = formatting.size(path.stat().st_size)
+    context.say(f"{count} written to {visible(str(path))}, {size}")
+
+
+async def save_media(context: TaskContext, media: Sequence[Medium], name: str) -> None:
+    """Ask for a folder and save images and audio there."""
+    folder = start_folder(context.state.export_folder)
+    typed = await context.ask(save_media_dialog(folder, media_counts(media)))
+    if typed is None:
+        return
+    target = expand_path(typed)
+    context.state.export_folder = str(working_folder() / target)
+    written = await asyncio.to_thread(write_media, media, target, name)
+    names = ", ".join(visible(path.name) for path in written[:3])
+    context.say(f"Saved {names}" + (" and more" if len(written) > 3 else ""))
+
+
+async def summary(context: TaskContext, job_id: str) -> None:
+    """Show the summary of a job."""
+    job = context.engine.history.jobs.get(job_id)
+    await context.session.app.push_screen(SummaryScreen(context.session, job.id, job.name))
+
+
+async def compare(context: TaskContext, job_id: str, other: str = "") -> None:
+    """Ask for the second job if it is not given, and show the comparison."""
+    history = context.engine.history
+    job = history.jobs.get(job_id)
+    if not other:
+        jobs = await asyncio.to_thread(history.jobs.list, limit=_MOST_CHOICES)
+        others = [entry for entry in jobs if entry.id != job.id]
+        # Jobs with as many rows come first: most likely the same requests.
+        others.sort(key=lambda entry: entry.counts.total != job.counts.total)
+        dialog = SearchChoiceDialog(
+            f"Compare {one_line(job.name, 30)} with",
+            [Choice(entry.id, entry.name, _about(entry)) for entry in others],
+        )
+        answer = await context.ask(dialog)
+        if answer is None:
+            return
+        other = answer
+    await context.session.app.push_screen(CompareScreen(context.session, job.id, other))
+
+
+def _about(job: Job) -> str:
+    rows = formatting.counted(job.counts.total, "row")
+    return f"{one_line(job.model, 24) or '-'} · {rows} · {job.id}"

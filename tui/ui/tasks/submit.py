@@ -1,0 +1,164 @@
+"""Submit: confirm a checked file with its cost and budget, import it, send it; and drafts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tui.compose.estimate import Estimate
+from tui.compose.requests.report import CheckReport
+from tui.core import formatting
+from tui.core.jobs import Batch, Job, Submission
+from tui.core.status_words import batch_name
+from tui.core.text import one_line
+from tui.engine.costs.budget import cost_text
+from tui.engine.submit_summary import CheckedFile, SubmitAnswer, SubmitCost, SubmitFacts
+from tui.ui.dialogs.confirm import ConfirmDialog, ShownCost, SubmitDialog
+from tui.ui.dialogs.uncertain import UncertainDialog
+from tui.ui.tasks.context import TaskContext
+from tui.ui.tasks.jobs import short_name
+
+
+async def submit(
+    context: TaskContext,
+    path: Path,
+    report: CheckReport,
+    *,
+    account: str,
+    name: str,
+    window: str = "",
+    fix: bool = False,
+    estimate: Estimate | None = None,
+    sample: int = 0,
+) -> None:
+    """Confirm, import a file as a job, and submit it.
+
+    With a sample, the file becomes two jobs, and only the sample is submitted.
+    """
+
+    async def ask(facts: SubmitFacts) -> SubmitAnswer:
+        info = facts.account
+        rows = [
+            ("provider", _provider(info.provider_name, account)),
+            ("model", one_line(facts.model, 44) or "-"),
+            *([] if info.direct else [("window", facts.window)]),
+        ]
+        note = "Runs on this machine: free." if info.is_free else _budget_note(facts)
+        if info.direct:
+            note = f"Rows are sent one by one while Batchdeck runs. {note}"
+        whole, few = facts.whole, facts.sample
+        dialog = SubmitDialog(
+            f"Submit {one_line(facts.name, 36)}?",
+            rows,
+            _cost(whole, f"{whole.rows:,}", free=info.is_free),
+            None if few is None else _cost(few, f"{few.rows} of {whole.rows:,}", free=info.is_free),
+            note,
+            sample=bool(sample),
+        )
+        if not await context.ask(dialog):
+            return "no"
+        return "sample" if dialog.sample else "yes"
+
+    engine = context.engine
+    with context.main.top_bar.meter("Reading", formatting.size) as progress:
+        jobs = await engine.requests.import_to_submit(
+            path,
+            account,
+            ask=ask,
+            sample=sample or None,
+            checked=None if estimate is None else CheckedFile(report, estimate),
+            progress=progress,
+            name=name,
+            fix=fix,
+            window=window or None,
+        )
+    if not jobs:
+        return
+    context.main.show_imported(jobs[0].id)
+    await context.with_key(account, lambda: engine.submit_imported(jobs))
+    text = f"{short_name(jobs[0])} submitted"
+    if len(jobs) > 1:
+        rest = formatting.counted(jobs[1].counts.total, "row")
+        text += f"; the other {rest} wait as draft {short_name(jobs[1])} (S submits)"
+    context.say(text)
+
+
+def _cost(cost: SubmitCost, rows: str, *, free: bool) -> ShownCost:
+    tokens = f"about {formatting.short_number(cost.input_tokens)} tokens"
+    return ShownCost(rows, tokens, "free" if free else cost_text(cost.estimate), cost.over_budget)
+
+
+def _budget_note(facts: SubmitFacts) -> str:
+    """The budget and what is left of it, as a sentence."""
+    budget = facts.budget
+    words = []
+    if budget.per_submit is not None:
+        words.append(f"{formatting.money(budget.per_submit, budget.currency)} per submit")
+    if facts.left_this_month is not None:
+        words.append(f"{formatting.money(facts.left_this_month, budget.currency)} left this month")
+    if not words:
+        return "No budget set: add [budget] to config.toml to cap the cost."
+    return f"Budget: {', '.join(words)}."
+
+
+async def submit_draft(context: TaskContext, job_id: str) -> None:
+    """Confirm and submit a draft job, or ask about its unconfirmed batches."""
+    engine = context.engine
+    job = engine.history.jobs.get(job_id)
+    if _unconfirmed(context, job):
+        await _resolve(context, job)
+        return
+    facts = [
+        ("requests", f"{job.counts.total:,}"),
+        ("provider", _provider(engine.account(job.account).provider_name, job.account)),
+        ("model", one_line(job.model, 44) or "-"),
+        ("window", job.window or "-"),
+    ]
+    title = f"Submit {one_line(job.name, 36)}?"
+    if await context.ask(ConfirmDialog(title, facts, "Submit")):
+        await context.with_key(job.account, lambda: engine.submit(job.id, wait_if_busy=True))
+        context.say(f"{short_name(job)} submitted")
+
+
+async def _resolve(context: TaskContext, job: Job) -> None:
+    """Ask about the unconfirmed batches in order, until none is left or the user stops."""
+    engine = context.engine
+
+    async def attach(remote_id: str) -> None:
+        await context.with_key(job.account, lambda: engine.remote.attach(job.id, remote_id))
+
+    while batches := _unconfirmed(context, job):
+        answer = await context.ask(UncertainDialog(_batch_facts(context, job, batches), attach))
+        if answer is None:
+            return
+        if answer == "resend":
+            await context.with_key(
+                job.account, lambda: engine.submit(job.id, resend=True, wait_if_busy=True)
+            )
+            context.say(f"{short_name(job)} submitted")
+            return
+        context.say(f"{short_name(job)}: attached to the provider's batch")
+
+
+def _unconfirmed(context: TaskContext, job: Job) -> list[Batch]:
+    """The batches of a job that the provider may or may not have received, in order."""
+    batches = context.engine.history.batches.of_job(job.id)
+    return [batch for batch in batches if batch.submission is Submission.UNCERTAIN]
+
+
+def _batch_facts(context: TaskContext, job: Job, batches: list[Batch]) -> list[tuple[str, str]]:
+    """The facts about the first of the unconfirmed batches."""
+    batch = batches[0]
+    info = context.engine.account(batch.account)
+    more = f", and {len(batches) - 1:,} more after it" if len(batches) > 1 else ""
+    sent = batch.submitted_at
+    now = context.session.now()
+    return [
+        ("job", one_line(job.name, 50)),
+        ("batch", f"{batch_name(batch)}, {formatting.counted(batch.rows, 'row')}{more}"),
+        ("provider", _provider(info.provider_name, batch.account)),
+        ("sent", "unknown" if sent is None else formatting.moment(sent, now)),
+    ]
+
+
+def _provider(name: str, account: str) -> str:
+    return f"{one_line(name, 30)} (account {one_line(account, 20)})"

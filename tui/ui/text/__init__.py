@@ -1,0 +1,1 @@
+"""Jobs, rows and figures as styled text; pure functions."""

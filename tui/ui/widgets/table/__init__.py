@@ -1,0 +1,1 @@
+"""The virtual table: a list of any length, drawn line by line."""
