@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from tui import keys
+from tui.config import api_keys
 from tui.paths import Paths
 
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "batchdeck-hypothesis")
@@ -26,7 +26,7 @@ def _nobodys_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("BATCHDECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    monkeypatch.setattr(keys, "_session", {})
+    monkeypatch.setattr(api_keys, "_session", {})
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.providers_loop.serving import sandbox
+from tests.end_to_end.servers import sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,7 +72,7 @@ class CodeBlock:
         return f"{self.document}:{self.line}"
 
 
-def blocks_of(document: str) -> list[CodeBlock]:
+def read_blocks(document: str) -> list[CodeBlock]:
     """The fenced blocks of a document."""
     found: list[CodeBlock] = []
     language: str | None = None

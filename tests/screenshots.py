@@ -17,12 +17,12 @@ import msgspec
 from textual.pilot import Pilot
 
 from tui.compose.samples import PRODUCTS
-from tui.config import Config, load_config
+from tui.config.settings import Config, load_config
 from tui.engine.demo import seed_demo
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.screens.compose.template import TemplateStep
+from tui.ui.panes.compose.template import TemplateStep
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 JOB = "reviews-week-46"

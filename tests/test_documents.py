@@ -14,21 +14,21 @@ from tests.documents import (
     CodeBlock,
     Desk,
     as_script,
-    blocks_of,
     commands_of,
     desk,
     docstring_examples,
     mapped,
+    read_blocks,
     right_codes,
     why_skipped,
 )
-from tests.providers_loop.serving import join_all
-from tui.config import load_config
+from tests.end_to_end.servers import join_all
+from tui.config.settings import load_config
 from tui.paths import Paths
-from tui.providers.profile import load_profiles
+from tui.providers.profiles.load import load_profiles
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
-BLOCKS = [block for name in DOCUMENTS for block in blocks_of(name)]
+BLOCKS = [block for name in DOCUMENTS for block in read_blocks(name)]
 KNOWN = {"", "sh", "python", "toml", "text", "json", "console"}
 
 MODULES = [

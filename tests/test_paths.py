@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tui.paths import HOME_VARIABLE, Paths, open_private, private_folder
+from tui.errors import UsageError
+from tui.paths import (
+    HOME_VARIABLE,
+    Paths,
+    expand_home,
+    home_folder,
+    is_file,
+    is_folder,
+    open_private,
+    path_exists,
+    private_folder,
+    split_part,
+    working_folder,
+)
 
 
 def mode(path: Path) -> int:
@@ -80,3 +93,50 @@ def test_a_private_file_is_emptied_or_added_to(tmp_path: Path) -> None:
     assert file.read_text() == "old"
     os.close(open_private(file))
     assert file.read_text() == ""
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with an unknown user id."""
+    for name in (HOME_VARIABLE, "HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(UsageError) as caught:
+        Paths.find()
+    assert HOME_VARIABLE in caught.value.hint
+    assert home_folder() is None
+    assert expand_home("~/a.csv") == Path("~/a.csv")
+
+
+@pytest.mark.parametrize(
+    "name", ["~d", "~nobody-here/x", "x" * 5000, "/" * 5000, "a\x00b", "\ud800", "~"]
+)
+def test_no_typed_path_raises(name: str) -> None:
+    path = expand_home(name)
+    for look in (is_file, is_folder, path_exists):
+        assert isinstance(look(path), bool)
+    assert "".join(split_part(name)) == name
+
+
+def test_a_folder_that_was_deleted_is_no_place_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert working_folder() == Path("/")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_file_is_looked_for_before_its_name_is_split(tmp_path: Path) -> None:
+    for name in ("a::b.csv", "shop.db"):
+        (tmp_path / name).write_text("x")
+    assert split_part(f"{tmp_path}/a::b.csv") == (f"{tmp_path}/a::b.csv", "")
+    assert split_part(f"{tmp_path}/a::b.csv::part") == (f"{tmp_path}/a::b.csv", "part")
+    query = "SELECT 'x::y' FROM t"
+    assert split_part(f"{tmp_path}/shop.db::{query}") == (f"{tmp_path}/shop.db", query)
+    assert split_part("nothing.txt::whole") == ("nothing.txt", "whole")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from tests.waiting import Patience
 from tui.sandbox.serve import Server, address, listen
 
 _ending: list[threading.Thread] = []
@@ -26,7 +27,9 @@ def in_thread(config: uvicorn.Config) -> Iterator[str]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    assert ready.wait(20)
+    patience = Patience(20)
+    while not ready.wait(0.1):
+        assert not patience.is_over, f"the server does not start, in {patience}"
     try:
         yield address(sock)
     finally:
@@ -38,6 +41,8 @@ def in_thread(config: uvicorn.Config) -> Iterator[str]:
 def join_all() -> None:
     """Wait for the end of every server whose block was left."""
     for thread in _ending:
-        thread.join(20)
-        assert not thread.is_alive()
+        patience = Patience(20)
+        while thread.is_alive():
+            assert not patience.is_over, f"the server does not end, in {patience}"
+            thread.join(0.1)
     _ending.clear()

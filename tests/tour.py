@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from tests.screenshots import FOLDER, JOB, Shooter, open_shop
-from tui.config import load_config
+from tui.config.settings import load_config
 from tui.engine.demo import seed_demo
 from tui.engine.engine import Engine
 from tui.paths import Paths
@@ -88,13 +88,13 @@ async def walk(tour: Tour) -> None:
     await tour.frame("A table and a template: rows as they will be sent, tokens, cost")
     await shooter.press("t")
     await shooter.until(lambda: main.query("PreviewPanel.-answered"))
-    await tour.frame("t asks the provider for one row, before the rest is paid for")
+    await tour.frame("t sends one row to the provider, before you pay for the rest")
     await shooter.press("2")
     main.open_job(board.ids(JOB)[0])
     await shooter.until(lambda: main.results.rows_table.row_count > 1)
     await shooter.press("e", "j", "j")
     await shooter.until(lambda: main.results.view.detail is not None)
-    await tour.frame("e shows what failed, grouped by cause, with what helps")
+    await tour.frame("e shows the failed rows, grouped by cause, each with a suggested fix")
     await shooter.press("enter")
     await shooter.until(lambda: main.results.is_reading)
     await tour.frame("The request beside the error, in the provider's own words")
@@ -102,13 +102,13 @@ async def walk(tour: Tour) -> None:
     await shooter.until(lambda: len(app.screen_stack) > 1)
     await shooter.press("tab", "x", "2")
     await shooter.pilot.pause(1.5)
-    await tour.frame("R sends them again, changed: a diff of three rows first")
+    await tour.frame("R edits and retries them: a diff of three rows first")
     await shooter.press("escape")
     await shooter.until(lambda: len(app.screen_stack) == 1)
     await shooter.press("u")
     await shooter.until(lambda: len(app.screen_stack) > 1)
     await shooter.pilot.pause(1.5)
-    await tour.frame("u looks at the whole: outcomes, tokens, lengths, pace")
+    await tour.frame("u opens the summary: outcomes, tokens, lengths, pace")
 
 
 async def main() -> None:

@@ -7,12 +7,17 @@ is not counted. A wait that runs out is then a thing that does not happen, and n
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 _MOST = 15.0
 """So many times the patience have passed on the wall: it is over, whatever was held up."""
+
+_LOOK_SECONDS = 0.2
 
 
 class Patience:
@@ -58,3 +63,28 @@ class Patience:
                     continue
                 found[str(task)] = int(delay) / 1e9
         return found
+
+
+@contextlib.asynccontextmanager
+async def within(seconds: float, *pids: int) -> AsyncIterator[None]:
+    """``asyncio.timeout`` with a ``Patience``: for what ends by itself, once it gets on.
+
+    Raises:
+        TimeoutError: The patience ran out.
+    """
+    patience = Patience(seconds, *pids)
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as limit:
+
+        def look() -> None:
+            nonlocal next_look
+            if patience.is_over:
+                limit.reschedule(loop.time())
+            else:
+                next_look = loop.call_later(_LOOK_SECONDS, look)
+
+        next_look = loop.call_later(_LOOK_SECONDS, look)
+        try:
+            yield
+        finally:
+            next_look.cancel()

@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.memory import growth
 from tests.benchmarks.rounds import measure, table
-from tui.compose.check import check_file
-from tui.compose.limits import Limits
-from tui.compose.requests import clean_requests
-from tui.engine.importer import limits_of
-from tui.providers.profile import find_profile
+from tui.compose.checks.clean import clean_requests
+from tui.compose.checks.scan import check_file
+from tui.compose.requests.rules import RequestLimits
+from tui.engine.accounts import limits_of
+from tui.providers.profiles.load import find_profile
 
 TEXT = (
     "the quick brown fox jumps over a lazy dog while seven wizards brew potent coffee at "
@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=270_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    pattern = Limits(custom_id_max=64, custom_id_pattern="^[a-zA-Z0-9_-]{1,64}$")
+    pattern = RequestLimits(custom_id_max=64, custom_id_pattern="^[a-zA-Z0-9_-]{1,64}$")
     anthropic = limits_of(find_profile("anthropic"))
     with TemporaryDirectory() as folder:
         path = Path(folder, "requests.jsonl")
@@ -106,7 +106,7 @@ def main() -> None:
         }
         medians = measure(runs, options.rounds, time.process_time)
         size = path.stat().st_size
-        imports = "from pathlib import Path; from tui.compose.check import check_file"
+        imports = "from pathlib import Path; from tui.compose.checks.scan import check_file"
         taken = growth(imports, f"check_file(Path({str(path)!r}))")
     print(f"{options.rows:,} rows, {size / 1e6:.1f} MB, median of {options.rounds} rounds")
     print(table(medians, size))

@@ -25,9 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.histories import collect, collector_for, fresh_batches, write_results
 from tests.benchmarks.rounds import Aim, cpu_seconds, measure, table
 from tui.core.jobs import Batch
-from tui.store.files import result_file
 from tui.store.history import History
-from tui.store.indexing import ResultIndexer
+from tui.store.indexing.indexer import ResultIndexer
 
 _WORK_ROUNDS = 3
 
@@ -42,9 +41,9 @@ def bare(path: Path) -> None:
 
 def index(history: History, batch: Batch, results: Path) -> None:
     """Index a file that lies on the disk already."""
-    file = result_file(history.database, history.paths, batch.id, "output")
+    file = history.files.get(batch.id, "output")
     file.path.symlink_to(results)
-    ResultIndexer(history.database, batch.id, file).run(complete=True)
+    ResultIndexer(history._database, batch.id, file).run(complete=True)
 
 
 def others(results: Path, folder: Path) -> dict[str, Callable[[], object]]:

@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.store.bench import Desk, line
 from tui.paths import Paths
-from tui.store.comparing import compare_jobs
 
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
 
@@ -60,10 +59,10 @@ def main() -> None:
             bare(left_file, right_file)
             floor = time.perf_counter() - start
             start = time.perf_counter()
-            compare_jobs(desk.history, left, right)
+            desk.history.rows.compare(left, right)
             took = time.perf_counter() - start
             tracemalloc.start()
-            compare_jobs(desk.history, left, right)
+            desk.history.rows.compare(left, right)
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
             print(

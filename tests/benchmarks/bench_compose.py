@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.memory import growth
 from tests.benchmarks.rounds import Aim, measure, table
 from tui.compose.build import build
-from tui.compose.sources import open_source
-from tui.compose.template import Template
+from tui.compose.sources.open import open_source
+from tui.compose.templates.model import Template
 
 SYSTEM = "You write short, friendly texts and never invent facts."
 TEXT = (
@@ -97,8 +97,8 @@ def main() -> None:
         write_table(source, options.rows * 10)
         taken = growth(
             "from pathlib import Path; from tui.compose.build import build;"
-            " from tui.compose.sources import open_source;"
-            " from tui.compose.template import Template",
+            " from tui.compose.sources.open import open_source;"
+            " from tui.compose.templates.model import Template",
             f"build(open_source({str(source)!r}), Template(model='m', user={LOGIC!r}, id='id'),"
             f" Path({str(out)!r}))",
         )

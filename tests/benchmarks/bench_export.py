@@ -21,10 +21,9 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.store.bench import Desk, line
-from tui.core.tally import Counter
+from tui.core.counters import BoundedCounter
 from tui.paths import Paths
-from tui.store.export import ExportOptions, export_rows
-from tui.store.summarizing import summarize
+from tui.store.export.options import ExportOptions
 
 ROWS = int(sys.argv[1]) if len(sys.argv) > 1 else 50_000
 ROUNDS = 3
@@ -67,7 +66,7 @@ def bare_csv(source: Path, target: Path) -> None:
 
 
 def bare_count(source: Path) -> None:
-    counter = Counter()
+    counter = BoundedCounter()
     with source.open("rb") as lines:
         for one in lines:
             value = msgspec.json.decode(one)
@@ -106,17 +105,17 @@ def main() -> None:
         for file, options, bare in runs:
 
             def export(path: Path = folder / file, options: ExportOptions = options) -> None:
-                selection = desk.history.select(job)
-                assert export_rows(desk.history, job, selection, path, options) == ROWS
+                selection = desk.history.rows.select(job)
+                assert desk.history.rows.export(job, selection, path, options) == ROWS
 
             took = timed(export)
             what = f"{file} {' '.join(options.named())}"
             print(f"{what:34}{took:7.2f} s  {took / bare:5.2f} x bare")
         count = timed(lambda: bare_count(source))
         print(f"{'bare msgspec count of labels':34}{count:7.2f} s")
-        took = timed(lambda: summarize(desk.history, job))
+        took = timed(lambda: desk.history.rows.summarize(job))
         print(f"{'summary':34}{took:7.2f} s  {took / count:5.2f} x bare")
-        took = timed(lambda: summarize(desk.history, job, "data.why"))
+        took = timed(lambda: desk.history.rows.summarize(job, "data.why"))
         print(f"{'summary with words':34}{took:7.2f} s  {took / count:5.2f} x bare")
         desk.history.close()
 

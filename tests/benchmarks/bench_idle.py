@@ -30,7 +30,7 @@ from pathlib import Path
 
 import msgspec
 
-from tui.config import AccountConfig, Config, PollingConfig
+from tui.config.settings import AccountConfig, Config, PollingConfig
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
@@ -85,7 +85,7 @@ async def prepare(paths: Paths, batches: int) -> None:
 
     engine = await Engine.open(paths, config("sandbox:"), clock=clock, sandbox_rate=RATE)
     for number in range(batches):
-        job = await engine.import_file(file, name=f"job {number}", account=ACCOUNT)
+        job = await engine.requests.import_file(file, name=f"job {number}", account=ACCOUNT)
         await engine.submit(job.id)
     await engine.close()
 
@@ -101,7 +101,7 @@ async def dashboard(
 
     app = BatchdeckApp(paths, settings, open_engine)
     async with app.run_test(size=size) as pilot:
-        while app.deck is None:
+        while not app.session.ready.is_set():
             await pilot.pause(0.05)
         yield app
         assert app.engine is not None

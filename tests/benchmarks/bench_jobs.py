@@ -15,22 +15,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.core.counts import Counts
-from tui.core.ids import new_job_id
-from tui.core.jobs import Cost, Job
-from tui.core.outcome import OUTCOMES, Outcome
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus, Cost, Counts, Job, new_job_id
+from tui.core.rows import OUTCOMES, Outcome
 from tui.paths import Paths
 from tui.store.history import History
-from tui.store.jobs import add_counts, annotate, insert_job
-from tui.ui.board import Board, JobFilter, JobOrder
+from tui.store.jobs import add_counts, insert_job
+from tui.ui.models.job_list import JobFilter, JobList, JobOrder
 
 NOW = 1_795_000_000.0
 
 
 def fill(history: History, count: int) -> None:
     """Jobs of some years, with counts and tags."""
-    with history.database.write() as connection:
+    with history._database.write() as connection:
         for number in range(count):
             job = Job(
                 id=new_job_id(),
@@ -50,7 +47,8 @@ def fill(history: History, count: int) -> None:
             counts = {Outcome.SUCCEEDED: 1000 - failed, Outcome.FAILED: failed}
             add_counts(connection, pk, {OUTCOMES.index(kind): n for kind, n in counts.items()})
             if number % 10 == 0:
-                annotate(connection, job.id, ("weekly", f"tag{number % 30}"), "a note")
+                tags = f"weekly tag{number % 30}"
+                connection.execute("UPDATE jobs SET tags=?, note='a note' WHERE pk=?", (tags, pk))
 
 
 def main(count: int, rounds: int) -> None:
@@ -58,12 +56,12 @@ def main(count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="batchdeck-jobs-") as folder:
         history = History(Paths.find(Path(folder)))
         fill(history, count)
-        board = Board(history, lambda: NOW)
-        jobs = history.jobs()
+        board = JobList(history, lambda: NOW)
+        jobs = history.jobs.list()
         board.take(jobs)
         acts: dict[str, Callable[[], object]] = {
             "read all from the history (thread)": history.jobs,
-            "work out all, the first time": lambda: Board(history, lambda: NOW).take(jobs),
+            "work out all, the first time": lambda: JobList(history, lambda: NOW).take(jobs),
             "work out all again, nothing new": lambda: board.take(jobs),
             "search a word": lambda: board.ids(JobFilter(text="8191")),
             "search a tag in one account": lambda: board.ids(
@@ -71,7 +69,7 @@ def main(count: int, rounds: int) -> None:
             ),
             "sort by cost": lambda: board.ids(JobFilter(), JobOrder("cost", True)),
             "one job has changed": lambda: board.update([jobs[count // 2].id]),
-            "search in the history (list --search)": lambda: history.jobs(search="8191"),
+            "search in the history (list --search)": lambda: history.jobs.list(search="8191"),
         }
         for name, act in acts.items():
             times = []

@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.histories import add_ended_job, custom_id
 from tests.benchmarks.ptys import DOWN, ENTER, UP, Screen
 from tests.benchmarks.rounds import measure
-from tui.core.filtering import RowFilter, RowSort, SortColumn
+from tui.core.query import RowFilter, RowSort, SortColumn
 from tui.paths import Paths
+from tui.progress import Progress
 from tui.store.history import History
 from tui.ui.state import State
 
@@ -35,12 +36,12 @@ from tui.paths import Paths
 from tui.store.history import History
 history = History(Paths.find(Path(sys.argv[1])))
 start = time.perf_counter()
-job = history.job(sys.argv[2])
-history.error_groups(job.id)
-history.strays(job.id)
-selection = history.select(job.id)
-history.rows(job.id, selection.seqs[:100])
-history.rows(job.id, selection.seqs[-100:])
+job = history.jobs.get(sys.argv[2])
+history.rows.error_groups(job.id)
+history.rows.orphan_lines(job.id)
+selection = history.rows.select(job.id)
+history.rows.page(job.id, selection.seqs[:100])
+history.rows.page(job.id, selection.seqs[-100:])
 print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
@@ -94,7 +95,7 @@ def main() -> None:
     with TemporaryDirectory() as name:
         home = options.home or Path(name)
         history = History(Paths.find(home))
-        known = {job.id for job in history.jobs()}
+        known = {job.id for job in history.jobs.list()}
         for job, rows in (("small", 1000), ("big", options.rows)):
             if job not in known:
                 add_ended_job(history, job, rows, 5)
@@ -106,11 +107,11 @@ def main() -> None:
             [statistics.median(x) for x in zip(*times[job], strict=True)] for job in times
         )
         runs: dict[str, Callable[[], object]] = {
-            "errors only": lambda: history.select("big", RowFilter.errors_only())
+            "errors only": lambda: history.rows.select("big", RowFilter.errors_only())
         }
         for column in SORTS:
             order = RowSort(column=column, descending=True)
-            runs[f"sort by {column}"] = lambda order=order: history.select("big", order=order)
+            runs[f"sort by {column}"] = lambda order=order: history.rows.select("big", order=order)
         medians = measure(runs, 3)
         stopped = stopping(history)
         history.close()
@@ -133,7 +134,7 @@ def main() -> None:
 def stopping(history: History) -> float:
     """Seconds that a sort takes that nobody wants any more."""
     start = time.perf_counter()
-    history.select("big", order=RowSort(column="cost"), stop=lambda: True)
+    history.rows.select("big", order=RowSort(column="cost"), progress=Progress(stop=lambda: True))
     return time.perf_counter() - start
 
 

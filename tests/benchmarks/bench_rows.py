@@ -19,7 +19,6 @@ import msgspec
 
 from tests.store.bench import Desk
 from tui.paths import Paths
-from tui.store.verdicts import schema_verdicts
 
 SCHEMA = (
     b'{"type":"object","properties":{"stars":{"type":"integer"},"why":{"type":"string"}},'
@@ -56,9 +55,9 @@ def main(rows: int) -> None:
         bare = timed(lambda: [msgspec.json.decode(one) for one in lines])
         history = desk.history
         found = []
-        first = timed(lambda: found.append(schema_verdicts(history, job, range(rows), SCHEMA)))
-        again = timed(lambda: schema_verdicts(history, job, range(rows), SCHEMA))
-        single = timed(lambda: [history.row(job, rows - 1) for _ in range(100)]) / 100
+        first = timed(lambda: found.append(history.rows.check_schemas(job, range(rows), SCHEMA)))
+        again = timed(lambda: history.rows.check_schemas(job, range(rows), SCHEMA))
+        single = timed(lambda: [history.rows.get(job, rows - 1) for _ in range(100)]) / 100
         assert len(found[0].bad) == rows // 10
         print(f"{rows:,} answers, a bare decode of their lines: 1.0 ({bare:.2f} s)")
         print(f"check of all answers                          : {first / bare:.1f}")

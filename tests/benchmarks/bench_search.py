@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.histories import add_ended_job
 from tests.benchmarks.rounds import Aim, measure, table
-from tui.core.filtering import RowFilter, RowSelection
+from tui.core.query import RowFilter, RowSelection
 from tui.paths import Paths
 from tui.store.history import History
 
@@ -45,7 +45,7 @@ def main() -> None:
             subprocess.run(["grep", "-c", "Zanzibar", str(results)], stdout=subprocess.PIPE)
 
         def search(text: str, expected: int | None = None) -> None:
-            found = history.select("job", RowFilter(text=text))
+            found = history.rows.select("job", RowFilter(text=text))
             if expected is not None and len(found) != expected:
                 raise SystemExit(f"{text!r}: {len(found)} rows in place of {expected}")
 
@@ -54,7 +54,7 @@ def main() -> None:
                 raise FirstError
 
             try:
-                history.select("job", RowFilter(text=text), partial=tell)
+                history.rows.select("job", RowFilter(text=text), partial=tell)
             except FirstError:
                 return
             raise SystemExit(f"{text!r}: nothing was found")

@@ -14,12 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.histories import SOURCE, FileDialect
-from tui.config import Config
-from tui.core.remote import RemoteBatch
-from tui.core.status import BatchStatus
+from tui.config.settings import Config
+from tui.core.batches import RemoteBatch
+from tui.core.jobs import BatchStatus
 from tui.engine.engine import Engine
 from tui.paths import Paths
-from tui.ui import garbage
+from tui.ui import start
 from tui.ui.app import BatchdeckApp
 
 
@@ -27,12 +27,12 @@ async def keep_collecting(engine: Engine, home: Path, results: Path) -> None:
     """Collect the same results until the program ends."""
     while not (home / "go").exists():  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(0.05)
-    batch = engine.history.batch("incoming-batch")
+    batch = engine.history.batches.get("incoming-batch")
     remote = RemoteBatch(
         id="r", status=BatchStatus.COMPLETED, raw_status="completed", results=(SOURCE,)
     )
     while True:
-        engine._collector.doubt(batch, remote)
+        engine._collector.mark_suspect(batch, remote)
         await engine._collector.fetch(FileDialect(results), batch, remote)  # type: ignore[arg-type]
         with (home / "collected").open("a") as log:
             log.write("once more\n")
@@ -50,7 +50,7 @@ def main() -> None:
 
     paths = Paths.find(home)
     app = BatchdeckApp(paths, Config(), open_engine)
-    app.when_started = garbage.keep_what_is_there
+    app.on_started = start.freeze_gc
     app.run()
 
 

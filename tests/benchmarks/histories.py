@@ -12,22 +12,17 @@ from typing import ClassVar
 
 import msgspec
 
-from tui.config import Config
-from tui.core.counts import Counts
-from tui.core.jobs import Batch, Job
-from tui.core.remote import RemoteBatch, ResultSource
-from tui.core.status import BatchStatus, Submission
+from tui.config.settings import Config
+from tui.core.batches import RemoteBatch, ResultSource
+from tui.core.jobs import Batch, BatchStatus, Counts, Job, Submission
 from tui.engine.accounts import Accounts
-from tui.engine.collector import Collector
+from tui.engine.batches.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import EventBus
 from tui.paths import Paths
-from tui.providers.base import Download
-from tui.store.batches import begin_first_attempt
-from tui.store.files import result_file
+from tui.providers.wire.download import Download
 from tui.store.history import History
-from tui.store.importing import import_requests
-from tui.store.indexing import ResultIndexer
+from tui.store.indexing.indexer import ResultIndexer
 from tui.store.jobs import update_batch
 
 SOURCE = ResultSource(kind="output", ref="file")
@@ -122,7 +117,7 @@ def add_job(history: History, job_id: str, rows: int) -> Batch:
         created_at=time.time(),
     )
     requests = ((custom_id(number), b"{}") for number in range(rows))
-    import_requests(history.database, history.paths, job, requests)
+    history.jobs.add(job, requests)
     batch = Batch(
         id=f"{job_id}-batch",
         job_id=job_id,
@@ -131,16 +126,16 @@ def add_job(history: History, job_id: str, rows: int) -> Batch:
         first_seq=0,
         last_seq=rows - 1,
     )
-    begin_first_attempt(history.database, [batch])
+    history.batches.begin_first_attempt([batch])
     return batch
 
 
 def add_ended_job(history: History, job_id: str, rows: int, words: int) -> Path:
     """A job that has ended and is collected; the answer is its result file."""
     batch = add_job(history, job_id, rows)
-    file = result_file(history.database, history.paths, batch.id, "output")
+    file = history.files.get(batch.id, "output")
     write_results(file.path, rows, words)
-    ResultIndexer(history.database, batch.id, file).run(complete=True)
+    ResultIndexer(history._database, batch.id, file).run(complete=True)
     changes = {
         "submission": Submission.RUNNING,
         "status": BatchStatus.COMPLETED,
@@ -149,7 +144,7 @@ def add_ended_job(history: History, job_id: str, rows: int, words: int) -> Path:
         "submitted_at": time.time(),
         "ended_at": time.time(),
     }
-    with history.database.write() as connection:
+    with history._database.write() as connection:
         update_batch(connection, batch.id, changes)
     return file.path
 

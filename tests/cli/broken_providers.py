@@ -1,4 +1,4 @@
-"""Providers that go wrong: one that is not there, and one that answers what it is told."""
+"""Broken providers: one that cannot be reached, and one with a fixed answer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 
-def hurried(home: Path, provider: str) -> None:
-    """Let nobody wait between the attempts to reach who is not there."""
+def no_retry_delays(home: Path, provider: str) -> None:
+    """Remove the delays between attempts to reach a provider."""
     home.mkdir()
     (home / "config.toml").write_text(f"[providers.{provider}.http]\nfirst_pause = 0.01\n")
 
 
 def closed_port() -> int:
-    """A port of this machine on which nobody listens."""
+    """A port of this machine without a listener."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -25,8 +25,8 @@ def closed_port() -> int:
 
 
 @contextlib.contextmanager
-def answering(status: int, body: str, content_type: str) -> Iterator[str]:
-    """The address of a server that gives one answer to everything, while the block runs."""
+def server_answering(status: int, body: str, content_type: str) -> Iterator[str]:
+    """The address of a server with one answer to every request, while the block runs."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:

@@ -1,4 +1,4 @@
-"""A home of its own for each test, and two ways to run the program: for real, and in process."""
+"""A separate home for each test, and the program in this process or in a new one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from keyring.backend import KeyringBackend
 
 from tui.cli.program import program
 
@@ -31,7 +30,7 @@ REQUESTS = """\
 
 
 def request_line(custom_id: str, content: str, **body: Any) -> str:
-    """One line of a file of requests."""
+    """One line of a requests file."""
     messages = [{"role": "user", "content": content}]
     request = {
         "custom_id": custom_id,
@@ -44,7 +43,7 @@ def request_line(custom_id: str, content: str, **body: Any) -> str:
 
 @dataclass(frozen=True)
 class Done:
-    """What one run of the program gave."""
+    """The exit code and output of one run of the program."""
 
     code: int
     out: str
@@ -64,25 +63,6 @@ class Done:
 Run = Callable[..., Done]
 
 
-class MemoryKeyring(KeyringBackend):
-    """A keyring that ends with the test."""
-
-    priority = 1
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-    def delete_password(self, service: str, username: str) -> None:
-        del self.kept[service, username]
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
@@ -90,12 +70,12 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """An environment without keys, with a sandbox that answers at once."""
-    return alone(home, monkeypatch)
+    """An environment without keys and with a sandbox without delays."""
+    return isolate(home, monkeypatch)
 
 
-def alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Make this process the one of a person with one home, no keys and a fast sandbox."""
+def isolate(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Give this process one home, no keys and a fast sandbox."""
     for name in list(os.environ):
         if name.startswith("BATCHDECK_") or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
@@ -114,7 +94,7 @@ def run(environment: dict[str, str]) -> Run:
 
 
 def run_here(*arguments: str | Path, stdin: str = "") -> Done:
-    """Run the program in this process, with what is set in its environment."""
+    """Run the program in this process, with its environment."""
     result = CliRunner().invoke(program, [str(a) for a in arguments], input=stdin)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -123,7 +103,7 @@ def run_here(*arguments: str | Path, stdin: str = "") -> Done:
 
 @pytest.fixture
 def batchdeck(environment: dict[str, str], tmp_path: Path) -> Run:
-    """Run the program for real, as a process with pipes."""
+    """Run the program in a new process with pipes."""
 
     def runner(*arguments: str | Path, stdin: str = "", **variables: str) -> Done:
         done = subprocess.run(
@@ -142,7 +122,7 @@ def batchdeck(environment: dict[str, str], tmp_path: Path) -> Run:
 
 
 def command(*arguments: str | Path) -> Sequence[str]:
-    """The words that start the program."""
+    """The command line that starts the program."""
     return [sys.executable, "-m", "tui", *map(str, arguments)]
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import jsonschema_rs
 
-from tui.cli.schema import load
+from tui.cli.commands.maintenance import load
 
 
 def violations(document: Any, name: str) -> list[str]:
-    """What is wrong with a document, as ``place: message``; empty if nothing.
+    """The violations of a schema, as ``path: message``; empty if there are none.
 
-    A field that the schema does not know is wrong too: nothing is printed that is not told.
+    Fields that the schema does not describe are violations too.
     """
     return [
         f"{'.'.join(map(str, ('$', *error.instance_path)))}: {error.message}"
@@ -28,7 +28,7 @@ def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 
 def _closed(part: Any) -> Any:
-    """A schema in which objects have the properties that are named, and no others."""
+    """The schema without additional properties."""
     if isinstance(part, list):
         return [_closed(item) for item in part]
     if not isinstance(part, dict):

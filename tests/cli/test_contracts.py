@@ -1,4 +1,4 @@
-"""What scripts rely on: exit codes, how jobs are named, who asks and who does not."""
+"""What scripts rely on: exit codes, how jobs are named, and which commands ask."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ import pytest
 from click.testing import CliRunner
 
 import tui.cli
+from tests.cli.broken_providers import closed_port, no_retry_delays
+from tests.cli.conftest import Done, isolate, request_line, run_here
 from tui.cli.program import program
-
-from .conftest import Done, alone, request_line, run_here
-from .wire import closed_port, hurried
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a home, files, jobs, and accounts without a key and without a server."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a home, files and jobs, and accounts without a key or a server."""
     folder = tmp_path_factory.mktemp("contracts")
     (folder / "good.jsonl").write_text(request_line("a", "What is 2+2?", max_tokens=9))
     (folder / "bad.jsonl").write_text(request_line("a", "sandbox:fail=400"))
@@ -32,9 +31,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "source.py").write_text("def rows():\n    yield {'text': 'bread'}\n")
     (folder / "table.csv").write_text("text\nbread\n")
     with pytest.MonkeyPatch.context() as patch:
-        alone(folder / "home", patch)
+        isolate(folder / "home", patch)
         patch.chdir(folder)
-        hurried(folder / "home", "tensorzero")
+        no_retry_delays(folder / "home", "tensorzero")
         far = f"http://127.0.0.1:{closed_port()}/v1"
         for command in (
             f"accounts add far --provider tensorzero --base-url {far}",
@@ -49,25 +48,25 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def folder(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The same, for the process as it is in a test."""
-    alone(made / "home", monkeypatch)
-    monkeypatch.chdir(made)
-    return made
+def folder(shared_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shared folder as the working directory of a test."""
+    isolate(shared_folder / "home", monkeypatch)
+    monkeypatch.chdir(shared_folder)
+    return shared_folder
 
 
 @pytest.fixture
-def said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The questions that a person in front of a terminal was asked, and answered with no."""
+def questions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The questions asked on a terminal; each is answered with no."""
     questions: list[str] = []
 
     async def no() -> str:
         return "n\n"
 
-    for module in ("session", "sending", "composing", "jobs"):
+    for module in ("session", "commands.compose", "commands.jobs"):
         monkeypatch.setattr(f"tui.cli.{module}.is_terminal", lambda stream: True)
-    # The sandbox stands for a service that takes money: a retry goes to the job's own account.
-    monkeypatch.setattr("tui.cli.sending.is_free", lambda engine, account: False)
+    # The sandbox counts as a paid service here: a retry goes to the job's own account.
+    monkeypatch.setattr("tui.engine.accounts.AccountInfo.is_free", False)
     monkeypatch.setattr("tui.cli.session._line_from_stdin", no)
     monkeypatch.setattr("tui.cli.session.write_stderr", questions.append)
     return questions
@@ -88,7 +87,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (2, "check broken.jsonl"),
     (2, "show nothing-is-called-so"),
     (2, "list --status gone"),
-    (2, "list --account nobody"),
+    (2, "list --account unknown"),
     (2, "results base --where tokens:many"),
     (2, "export base -o rows.unknown"),
     (2, "cancel base -y"),
@@ -102,8 +101,8 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (5, "submit good.jsonl --account far --budget 0 -y"),
 )
 
-TOLD_AND_WRONG = {"check broken.jsonl", "keys status openai"}
-"""What these were asked about is not as it should be, and that is what their document tells."""
+FAILING_WITH_DOCUMENT = {"check broken.jsonl", "keys status openai"}
+"""Commands that fail with a document, because it describes the problem."""
 
 
 @pytest.mark.parametrize(("code", "words"), EXIT_CODES, ids=lambda value: str(value))
@@ -111,7 +110,7 @@ def test_exit_codes(code: int, words: str, folder: Path) -> None:
     done = run_here(*words.split(), "--json")
     assert done.code == code, done.err
     if code > 1:
-        assert done.out == "" or words in TOLD_AND_WRONG
+        assert done.out == "" or words in FAILING_WITH_DOCUMENT
         assert done.err.splitlines()[-2 if "hint: " in done.err else -1].startswith("error: ")
 
 
@@ -130,10 +129,12 @@ ASKING: Mapping[str, str] = {
 
 
 @pytest.mark.parametrize("words", ASKING.values(), ids=ASKING)
-def test_a_person_is_asked_and_says_no(words: str, folder: Path, said: list[str]) -> None:
+def test_commands_that_cost_or_delete_ask_first(
+    words: str, folder: Path, questions: list[str]
+) -> None:
     done = run_here(*words.split())
     assert done.code == 130, done.err
-    (question,) = [text for text in said if "[y/N]" in text]
+    (question,) = [text for text in questions if "[y/N]" in text]
     assert question.endswith("? [y/N] ")
     assert done.err.endswith("Nothing was done.\n")
 
@@ -143,17 +144,17 @@ def test_commands_that_ask_have_yes_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("words", ASKING.values(), ids=ASKING)
-def test_with_yes_nobody_is_asked(words: str, folder: Path, said: list[str]) -> None:
+def test_yes_skips_the_question(words: str, folder: Path, questions: list[str]) -> None:
     if words == "delete base":
         # The other tests need the job; that `delete -y` asks nothing is what is looked at.
         run_here("submit", "good.jsonl", "--name", "spare", "--wait", "-y")
         words = "delete spare"
     run_here(*words.split(), "-y")
-    assert not [text for text in said if "[y/N]" in text]
+    assert not [text for text in questions if "[y/N]" in text]
 
 
-def test_every_question_goes_through_one_place() -> None:
-    """A command that asked by other means would not know ``--yes``."""
+def test_every_question_uses_confirm() -> None:
+    """A command that asks in another way would ignore ``--yes``."""
     own = Path(tui.cli.__file__).parent
     for path in own.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -163,7 +164,7 @@ def test_every_question_goes_through_one_place() -> None:
 
 
 class Naming(NamedTuple):
-    """A command that takes a job, and what it says of the one it found."""
+    """A command that takes a job, and how its document names the job."""
 
     words: str
     found: Callable[[Done], object]
@@ -184,7 +185,7 @@ NAMINGS: Mapping[str, Naming] = {
     "compare": Naming("compare other {job}", lambda d: d.document["right"]["job_id"]),
     "reindex": Naming("reindex {job}", lambda d: d.document["job"]),
 }
-"""Commands whose document tells which job they took."""
+"""Commands whose document names the job."""
 
 FINDING = {
     "results": "results {job} --limit 0",
@@ -214,7 +215,7 @@ def test_the_other_commands_find_the_job_too(command: str, way: str, folder: Pat
     word = {"id": job_id, "prefix": job_id[:8], "name": f"{command}-{way}"}[way]
     done = run_here(*FINDING[command].format(job=word).split())
     assert "no job" not in done.err
-    lost = run_here(*FINDING[command].format(job="nobody-is-called-so").split())
+    lost = run_here(*FINDING[command].format(job="no-such-job").split())
     assert lost.code == 2
     assert "no job" in lost.err
 
@@ -228,7 +229,7 @@ def test_every_command_that_takes_a_job_is_in_a_table() -> None:
     assert taking == set(NAMINGS) | set(FINDING)
 
 
-def test_what_names_a_job_or_an_account_is_completed() -> None:
+def test_arguments_for_jobs_and_accounts_are_completed() -> None:
     for words, command in _leaves(program):
         for parameter in command.params:
             name = parameter.name or ""
@@ -239,7 +240,7 @@ def test_what_names_a_job_or_an_account_is_completed() -> None:
 
 
 def completions(shell: str, words: str) -> str:
-    """What a shell is told for the last of some words."""
+    """The completions that a shell gets for the last word."""
     begun = words.split(" ")[-1]
     # fish hands over the word that is begun, the others its place (click.shell_completion).
     place = begun if shell == "fish" else str(words.count(" "))
@@ -264,7 +265,7 @@ def test_shells_complete_commands_jobs_and_accounts(shell: str, folder: Path) ->
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_script_for_a_shell_is_made(shell: str, folder: Path) -> None:
+def test_the_completion_script_is_generated(shell: str, folder: Path) -> None:
     result = CliRunner().invoke(program, [], env={"_BATCHDECK_COMPLETE": f"{shell}_source"})
     assert result.exit_code == 0
     assert f"_BATCHDECK_COMPLETE={shell}_complete" in result.stdout

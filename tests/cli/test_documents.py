@@ -1,6 +1,6 @@
-"""Every command with --json: one document on stdout that its schema knows, and nothing else.
+"""Every command with --json prints exactly one document, and it matches its schema.
 
-All commands run once, in the order of the table, in one home; the tests look at what they gave.
+All commands run once, in the order of the table, in one home; the tests check their output.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import click
 import keyring
 import pytest
 
+from tests.cli.conftest import Done, isolate, request_line, run_here
+from tests.cli.schema import violations
+from tests.fakes.keyring import MemoryKeyring
+from tui.cli.commands.maintenance import names
 from tui.cli.program import program
-from tui.cli.schema import names
-
-from .conftest import Done, MemoryKeyring, alone, request_line, run_here
-from .schema import violations
 
 
 class Call(NamedTuple):
-    """A command, what is said after it, the document that it prints, and its exit code.
+    """A command with its arguments, the schema of its document, and its exit code.
 
     ``{remote}`` is the provider's id of the first job's batch; ``lines`` are JSON lines;
-    ``slow`` is a sandbox in which nothing ends meanwhile.
+    ``slow`` uses a sandbox in which nothing ends during the test.
     """
 
     command: str
@@ -73,6 +73,7 @@ CALLS = (
     Call("cancel", "held -y", "job", slow=True),
     Call("delete", "one -y", "done"),
     Call("adopt", "{remote}", "job"),
+    Call("import-results", "mixed.jsonl elsewhere.jsonl", "job"),
     Call("accounts list", "", "accounts"),
     Call("accounts add", "work --provider openai --default", "account"),
     Call("accounts test", "sandbox", "account-test"),
@@ -97,8 +98,8 @@ PARTS = {"cost", "problem", "sandbox"}
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, Done]]:
-    """What each call of the table gave."""
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, Done]]:
+    """The output of each call of the table."""
     folder = tmp_path_factory.mktemp("documents")
     (folder / "mixed.jsonl").write_text(
         request_line("good", "What is 2+2?", user="u")
@@ -107,11 +108,14 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, Do
         + request_line("cut", "sandbox:truncate", max_tokens=10)
     )
     (folder / "twice.jsonl").write_text(request_line("a", "one") + request_line("a", "two"))
+    (folder / "elsewhere.jsonl").write_text(
+        '{"id": "b", "custom_id": "good", "response": null, "error": {"message": "No"}}\n'
+    )
     (folder / "table.csv").write_text("text\nbread\nmilk\n")
     before = keyring.get_keyring()
     keyring.set_keyring(MemoryKeyring())
     with pytest.MonkeyPatch.context() as patch:
-        alone(folder / "home", patch)
+        isolate(folder / "home", patch)
         patch.chdir(folder)
         done: dict[Call, Done] = {}
         remote = ""
@@ -126,8 +130,8 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, Do
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.command} {call.rest}".strip())
-def test_stdout_is_one_document_of_its_schema(call: Call, given: Mapping[Call, Done]) -> None:
-    done = given[call]
+def test_stdout_is_one_document_of_its_schema(call: Call, outputs: Mapping[Call, Done]) -> None:
+    done = outputs[call]
     assert done.code == call.code, done.err
     documents = done.out.splitlines()
     assert done.out.endswith("\n")
@@ -148,17 +152,17 @@ def test_every_command_is_in_the_table() -> None:
     assert {call.command for call in CALLS} | ELSEWHERE == set(_leaves(program))
 
 
-def test_every_schema_is_of_a_document_that_is_printed() -> None:
+def test_every_schema_describes_a_printed_document() -> None:
     assert {call.schema for call in CALLS} | PARTS == set(names())
 
 
-def test_what_schemas_say_of_a_real_job_is_not_only_null(given: Mapping[Call, Done]) -> None:
-    """The interesting parts were there to be checked."""
-    job = given[CALLS[0]].document
+def test_a_real_job_fills_the_optional_fields(outputs: Mapping[Call, Done]) -> None:
+    """So the tests above have checked these parts."""
+    job = outputs[CALLS[0]].document
     assert job["error_groups"] and job["batches"] and job["results_expire_at"]
-    rehearsal = given[next(call for call in CALLS if call.schema == "rehearsal")].document
-    assert rehearsal["preview"][0]["changes"]
-    summary = given[next(call for call in CALLS if call.schema == "summary")].document
+    preview = outputs[next(call for call in CALLS if call.schema == "rehearsal")].document
+    assert preview["preview"][0]["changes"]
+    summary = outputs[next(call for call in CALLS if call.schema == "summary")].document
     assert summary["labels"]["items"] and summary["fields"]
 
 
@@ -169,5 +173,5 @@ def _places() -> tuple[Path, ...]:
 
 
 @pytest.mark.parametrize("path", _places(), ids=lambda path: path.stem)
-def test_a_schema_is_named_as_its_file(path: Path) -> None:
+def test_a_schema_has_the_name_of_its_file(path: Path) -> None:
     assert json.loads(path.read_text("utf-8"))["$id"] == f"urn:batchdeck:{path.stem}"

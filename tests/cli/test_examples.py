@@ -1,4 +1,4 @@
-"""Every command shows examples, and every example is one that the program understands."""
+"""Every command shows examples, and the program accepts all of them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def commands(
             yield from commands(command, (*words, name))
 
 
-def test_every_command_has_examples_and_no_other() -> None:
+def test_exactly_the_commands_have_examples() -> None:
     assert {words for words, _ in commands(program)} == set(EXAMPLES)
 
 
 @pytest.mark.parametrize("words", EXAMPLES)
-def test_help_shows_them_in_whole_lines(words: str) -> None:
+def test_help_shows_examples_without_wrapping(words: str) -> None:
     command = dict(commands(program))[words]
     context = click.Context(command, info_name=words, **program.context_settings)
     shown = command.get_help(context).splitlines()
@@ -38,8 +38,8 @@ def test_help_shows_them_in_whole_lines(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "line"), [(words, line) for words in EXAMPLES for line in EXAMPLES[words]]
 )
-def test_they_are_understood(words: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parsed as it stands, down to the command that it belongs to; nothing is run."""
+def test_examples_can_be_parsed(words: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is parsed down to its command; nothing is run."""
     found: list[str] = []
 
     def parsed(self: click.Command, context: click.Context) -> Any:

@@ -1,4 +1,4 @@
-"""Foreign text is harmless on a terminal and whole in JSON; tables line up."""
+"""Foreign text is safe on a terminal and complete in JSON; tables are aligned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from tui.cli import output
-from tui.cli.cells import cell_width, fitted
+from tui.cli.output import cell_width, truncate_cells
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Stream(io.StringIO):
 HOSTILE = "\x1b]0;title\x07 \x9b31m \u202e \u2028 \u0085 \x7f ü 語"
 
 
-def test_json_escapes_what_a_terminal_obeys_and_stays_the_same_document() -> None:
+def test_json_escapes_control_characters_and_stays_equal() -> None:
     raw = output.json_bytes({"text": HOSTILE})
     text = raw.decode("utf-8")
     assert json.loads(text) == {"text": HOSTILE}
@@ -41,7 +41,7 @@ def test_json_escapes_what_a_terminal_obeys_and_stays_the_same_document() -> Non
     assert len(text.splitlines()) == 1
 
 
-def test_json_of_a_file_name_that_is_no_text_can_still_be_read() -> None:
+def test_json_of_a_file_name_that_is_not_utf_8() -> None:
     raw = output.json_bytes({"path": "a\udcff.jsonl"})
     assert json.loads(raw) == {"path": "a\udcff.jsonl"}
 
@@ -56,12 +56,12 @@ def test_cells_count_wide_and_combining_characters() -> None:
     ("text", "width", "shown"),
     [("abcdef", 6, "abcdef"), ("abcdef", 4, "abc…"), ("日本語", 5, "日本…"), ("日本語", 4, "日…")],
 )
-def test_a_cut_text_fits_and_shows_the_cut(text: str, width: int, shown: str) -> None:
-    assert fitted(text, width) == shown
+def test_a_truncated_text_fits_and_ends_with_an_ellipsis(text: str, width: int, shown: str) -> None:
+    assert truncate_cells(text, width) == shown
     assert cell_width(shown) <= width
 
 
-def test_a_table_lines_up_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_is_aligned_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Stream(terminal=False))
     lines = output.table(
         ("NAME", "ROWS", "X"), [["日本", "3", "a"], ["abc", "1,204", "b"]], right=frozenset({1})
@@ -69,7 +69,7 @@ def test_a_table_lines_up_in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines == ["NAME   ROWS  X", "日本      3  a", "abc   1,204  b"]
 
 
-def test_a_table_shows_control_characters_and_stays_on_its_lines(
+def test_a_table_escapes_control_characters(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdout", Stream(terminal=False))
@@ -77,7 +77,7 @@ def test_a_table_shows_control_characters_and_stays_on_its_lines(
     assert lines == ["NAME", "a\\x1b[31mb c"]
 
 
-def test_the_elastic_column_gives_way_on_a_narrow_terminal(
+def test_the_elastic_column_is_truncated_on_a_narrow_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdout", Stream(terminal=True))
@@ -88,7 +88,7 @@ def test_the_elastic_column_gives_way_on_a_narrow_terminal(
     assert lines[1].endswith("…")
 
 
-def test_a_pipe_has_no_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_truncated_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Stream(terminal=False))
     monkeypatch.setenv("COLUMNS", "30")
     assert output.table(("TEXT",), [["x" * 100]])[1] == "x" * 100
@@ -104,7 +104,7 @@ def test_a_pipe_has_no_edge(monkeypatch: pytest.MonkeyPatch) -> None:
         (True, {"TERM": "dumb"}, False),
     ],
 )
-def test_colours_only_where_they_are_welcome(
+def test_colours_only_on_terminals_that_allow_them(
     terminal: bool, variables: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -115,12 +115,12 @@ def test_colours_only_where_they_are_welcome(
     assert painted == ("\x1b[31mword\x1b[0m" if coloured else "word")
 
 
-def test_signs_have_plain_stand_ins() -> None:
+def test_signs_have_ascii_replacements() -> None:
     assert output.glyph("✓", "+", Stream(terminal=True)) == "✓"
     assert output.glyph("✓", "+", Stream(terminal=True, encoding="ascii")) == "+"
 
 
-def test_labelled_values_leave_out_what_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_skip_empty_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", Stream(terminal=False))
     assert output.pairs({"name": "a", "trouble": "", "status": "b"}) == [
         "name    a",
@@ -128,8 +128,8 @@ def test_labelled_values_leave_out_what_is_empty(monkeypatch: pytest.MonkeyPatch
     ]
 
 
-def test_a_closed_stderr_loses_the_words_and_nothing_else(
+def test_a_closed_stderr_is_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
-    output.say("nobody hears this")
+    output.say("not shown")

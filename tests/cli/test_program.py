@@ -10,22 +10,15 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from tests.cli.conftest import Run, command
 from tui import __version__
-from tui.cli import failures
+from tui.cli import errors
 from tui.cli.options import Settings
 from tui.cli.program import program
-from tui.errors import (
-    BatchdeckError,
-    InputError,
-    KeyRefusedError,
-    QuotaError,
-    UnreachableError,
-)
-
-from .conftest import Run, command
+from tui.errors import BatchdeckError, InputError, KeyRejectedError, QuotaError, UnreachableError
 
 
-def test_help_tells_commands_exit_codes_and_completion(run: Run) -> None:
+def test_help_lists_commands_exit_codes_and_completion(run: Run) -> None:
     done = run("--help")
     assert done.code == 0
     for word in (*program.commands, "Exit codes", "130", "bash_source", "zsh_source"):
@@ -46,8 +39,8 @@ def test_every_command_has_help_with_json_and_home(name: str, run: Run) -> None:
         assert "--home DIR" in done.out
 
 
-def test_help_loads_nothing_that_takes_its_time() -> None:
-    """`tests/benchmarks/bench_startup.py` says how long it takes."""
+def test_help_loads_nothing_slow() -> None:
+    """`tests/benchmarks/bench_startup.py` measures the time."""
     code = (
         "import sys; from tui.cli import main\n"
         "try: main()\n"
@@ -72,16 +65,16 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     [
-        (["bogus"], "there is no command and no file 'bogus'", "batchdeck --help"),
-        (["lst"], "no file 'lst'", "Did you mean 'list'?"),
+        (["bogus"], "no command or file named 'bogus'", "batchdeck --help"),
+        (["lst"], "no command or file named 'lst'", "Did you mean 'list'?"),
         (["list", "--statu", "x"], "no such option '--statu'", "--status"),
         (["list", "--status", "gone"], "'gone' is not one of", "batchdeck list --help"),
         (["show"], "missing argument 'JOB'", "batchdeck show --help"),
-        (["retry", "x", "--set", "y"], "'y' is not of the form key=value", "retry --help"),
+        (["retry", "x", "--set", "y"], "'y' must have the form KEY=VALUE", "retry --help"),
         (["results", "x", "--outcome", "lost"], "'lost' is not one of", "results --help"),
         (["accounts", "bogus"], "no such command 'bogus'", "accounts --help"),
-        (["nowhere.jsonl"], "there is no file nowhere.jsonl", "spelling"),
-        (["--demo", "list"], "--demo opens the dashboard", ""),
+        (["nowhere.jsonl"], "no such file: nowhere.jsonl", "spelling"),
+        (["--demo", "list"], "--demo is for the dashboard", ""),
     ],
 )
 def test_a_wrong_call_gives_two_lines_and_exit_code_2(
@@ -99,7 +92,7 @@ def test_a_wrong_call_gives_two_lines_and_exit_code_2(
         assert hint in lines[1]
 
 
-def test_the_dashboard_wants_a_terminal(batchdeck: Run, requests: Path) -> None:
+def test_the_dashboard_needs_a_terminal(batchdeck: Run, requests: Path) -> None:
     for arguments in ([], [requests], ["--demo"]):
         done = batchdeck(*arguments)
         assert done.code == 2
@@ -112,24 +105,24 @@ def test_the_dashboard_wants_a_terminal(batchdeck: Run, requests: Path) -> None:
         (BatchdeckError("x"), 3),
         (InputError("x"), 2),
         (UnreachableError("x"), 3),
-        (KeyRefusedError("x"), 4),
+        (KeyRejectedError("x"), 4),
         (QuotaError("x"), 5),
         (click.UsageError("x"), 2),
         (KeyboardInterrupt(), 130),
-        (failures.InterruptedWorkError(), 130),
-        (failures.DeclinedError(), 130),
+        (errors.InterruptedWorkError(), 130),
+        (errors.DeclinedError(), 130),
         (PermissionError(13, "Permission denied", "/x"), 2),
         (ValueError("x"), 2),
     ],
 )
 def test_exit_codes(error: BaseException, code: int, home: Path) -> None:
-    assert failures.report(error, Settings(home=home)) == code
+    assert errors.report(error, Settings(home=home)) == code
 
 
-def test_an_error_is_one_line_whatever_the_provider_says(
+def test_an_error_is_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    failures.report(UnreachableError("a\nb\x1b[2J\u202ec", "do\nthis"), Settings())
+    errors.report(UnreachableError("a\nb\x1b[2J\u202ec", "do\nthis"), Settings())
     shown = capsys.readouterr().err
     assert shown.count("\n") == 2
     assert "\x1b" not in shown
@@ -138,12 +131,12 @@ def test_an_error_is_one_line_whatever_the_provider_says(
 
 def test_a_file_error_names_file_and_line_once(capsys: pytest.CaptureFixture[str]) -> None:
     path = Path("in.jsonl")
-    failures.report(InputError("no body", path=path, line=7), Settings())
-    failures.report(InputError("in.jsonl, line 7: no body", path=path, line=7), Settings())
+    errors.report(InputError("no body", path=path, line=7), Settings())
+    errors.report(InputError("in.jsonl, line 7: no body", path=path, line=7), Settings())
     assert capsys.readouterr().err == "error: in.jsonl, line 7: no body\n" * 2
 
 
-def test_the_unexpected_goes_to_the_log_and_not_to_the_screen(
+def test_the_traceback_of_an_unexpected_error_is_logged(
     home: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def explode(*_: object, **__: object) -> None:
@@ -161,7 +154,7 @@ def test_the_unexpected_goes_to_the_log_and_not_to_the_screen(
     assert log.stat().st_mode & 0o777 == 0o600
 
 
-def test_home_is_taken_before_and_after_the_command(run: Run, tmp_path: Path) -> None:
+def test_home_is_accepted_before_and_after_the_command(run: Run, tmp_path: Path) -> None:
     other = tmp_path / "other"
     before = run("--home", other, "locate", "--json").document
     after = run("locate", "--home", other, "--json").document
@@ -169,7 +162,7 @@ def test_home_is_taken_before_and_after_the_command(run: Run, tmp_path: Path) ->
     assert before["history"] == str(other / "history.db")
 
 
-def test_locate_lists_every_place(run: Run, home: Path) -> None:
+def test_locate_lists_every_path(run: Run, home: Path) -> None:
     document = run("locate", "--json").document
     assert document["config"] == str(home / "config.toml")
     for place in document.values():
@@ -188,7 +181,7 @@ def test_a_closed_pipe_is_silent(environment: dict[str, str]) -> None:
 
 
 def completed(words: str) -> list[str]:
-    """What bash is offered for the last of some words."""
+    """The completions that bash gets for the last word."""
     last = str(len(words.split(" ")) - 1)
     env = {"_BATCHDECK_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": last}
     done = CliRunner().invoke(program, [], env=env)
@@ -212,12 +205,14 @@ def test_the_shell_completes_commands_jobs_files_and_accounts(
     assert completed("batchdeck check --account sa") == []
 
 
-def test_a_shell_asks_the_program_itself(batchdeck: Run) -> None:
+def test_completion_in_a_process(batchdeck: Run) -> None:
     variables = {"COMP_WORDS": "batchdeck expo", "COMP_CWORD": "1"}
     done = batchdeck(_BATCHDECK_COMPLETE="bash_complete", **variables)
     assert (done.code, done.out.split(), done.err) == (0, ["plain,export"], "")
 
 
-def test_a_command_word_wins_over_a_file_of_that_name(batchdeck: Run, tmp_path: Path) -> None:
+def test_a_command_takes_precedence_over_a_file_of_that_name(
+    batchdeck: Run, tmp_path: Path
+) -> None:
     (tmp_path / "locate").write_text("x", "utf-8")
     assert batchdeck("locate", "--json").code == 0

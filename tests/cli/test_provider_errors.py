@@ -1,4 +1,4 @@
-"""Providers that are down, answer nonsense or refuse the key: exit codes, and the job stays."""
+"""Providers that are down, give wrong answers or reject the key; the job is kept."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run
-from .wire import answering, closed_port
+from tests.cli.broken_providers import closed_port, server_answering
+from tests.cli.conftest import Run
 
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 REFUSED = '{"error": {"message": "Incorrect API key", "type": "x", "code": "invalid_api_key"}}'
@@ -19,7 +19,7 @@ def add_account(run: Run, name: str, base_url: str) -> None:
 
 
 def assert_kept(run: Run, err: str) -> str:
-    """The job is a draft that can be sent; the hint says how."""
+    """The job is a draft that can be submitted; the hint says how."""
     (job,) = run("list", "--json").document
     assert job["status"] == "draft"
     assert job["counts"]["pending"] == 3
@@ -47,18 +47,17 @@ def test_a_provider_that_is_down_is_exit_code_3_and_the_job_stays(
     ("status", "body", "kind", "code"),
     [
         (200, HTML, "text/html", 3),
-        (502, HTML, "text/html", 3),
         (200, "{", "application/json", 3),
         (401, REFUSED, "application/json", 4),
         (403, REFUSED, "application/json", 4),
         (401, HTML, "text/html", 4),
-        (400, REFUSED, "application/json", 2),
+        (400, REFUSED, "application/json", 4),
     ],
 )
-def test_a_provider_that_answers_wrongly(
+def test_a_provider_with_wrong_answers(
     status: int, body: str, kind: str, code: int, run: Run, requests: Path
 ) -> None:
-    with answering(status, body, kind) as base_url:
+    with server_answering(status, body, kind) as base_url:
         add_account(run, "odd", base_url)
         done = run("submit", requests, "--account", "odd", "--wait", "--json")
     assert done.code == code, done.err
@@ -67,6 +66,20 @@ def test_a_provider_that_answers_wrongly(
     assert lines[-2:] == ["error:", "hint:"]
     assert lines.count("error:") == 1
     assert_kept(run, done.err)
+
+
+def test_a_provider_that_is_busy_is_waited_for_as_long_as_the_user_says(
+    run: Run, requests: Path, home: Path
+) -> None:
+    with server_answering(502, HTML, "text/html") as base_url:
+        add_account(run, "odd", base_url)
+        with (home / "config.toml").open("a", encoding="utf-8") as config:
+            config.write("\n[providers.tensorzero.http]\nfirst_pause = 0.001\n")
+        done = run("submit", requests, "--account", "odd", "--wait", "--timeout", "0.1s", "--json")
+    assert done.code == 3, done.err
+    assert "not finished after" in done.err
+    (job,) = run("list", "--json").document
+    assert (job["status"], job["counts"]["pending"]) == ("queued", 3)
 
 
 def test_a_missing_key_is_exit_code_4(run: Run, requests: Path) -> None:

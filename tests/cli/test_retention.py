@@ -1,4 +1,4 @@
-"""Until when the provider keeps results, and what is said when they are not here by then."""
+"""How long the provider keeps results, and warnings before they are deleted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run
-from .schema import violations
+from tests.cli.conftest import Run
+from tests.cli.schema import violations
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def change(home: Path, **columns: float) -> None:
             connection.execute(f"UPDATE batches SET {name}=?", (value,))
 
 
-def test_the_end_is_in_the_document_and_in_words(run: Run, sent: str) -> None:
+def test_the_retention_is_in_the_document_and_in_the_text(run: Run, sent: str) -> None:
     document = run("show", sent, "--json").document
     assert violations(document, "job") == []
     assert document["results_expire_at"] == document["batches"][0]["results_expire_at"]
@@ -38,13 +38,17 @@ def test_the_end_is_in_the_document_and_in_words(run: Run, sent: str) -> None:
 
 @pytest.mark.parametrize(
     ("days", "words"),
-    [(3.5, "are deleted at the provider in 3 days"), (-2, "were deleted at the provider on")],
+    [
+        (3.5, "the provider deletes the results in 3 days"),
+        (-2, "the provider deleted the results on"),
+    ],
 )
-def test_results_that_are_not_here_are_flagged(
+def test_results_that_are_not_downloaded_are_flagged(
     run: Run, home: Path, sent: str, days: float, words: str
 ) -> None:
     change(home, collected=0, results_expire_at=time.time() + days * 86_400)
-    assert f"{words}" in run("show", sent).out
-    told = run("list").err
-    assert words in told and "not downloaded" in told and f"batchdeck collect {sent}" in told
+    assert words in run("show", sent).out
+    warning = run("list").err
+    assert words in warning and "not downloaded" in warning
+    assert f"batchdeck collect {sent}" in warning
     assert run("list", "--json").err == ""

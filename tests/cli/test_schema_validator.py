@@ -1,4 +1,4 @@
-"""The validator finds what it is there to find."""
+"""The schema validator of these tests finds violations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .schema import violations
+from tests.cli.schema import violations
 
 ROW: dict[str, Any] = {
     "custom_id": "a",
@@ -41,16 +41,16 @@ def test_a_good_row_has_no_violations() -> None:
         ({"mood": "good"}, "$: Additional properties"),
     ],
 )
-def test_a_wrong_row_is_told_with_its_place(change: dict[str, Any], place: str) -> None:
+def test_a_violation_is_reported_with_its_path(change: dict[str, Any], place: str) -> None:
     (found,) = violations({**ROW, **change}, "row")
     assert found.startswith(place)
 
 
-def test_a_missing_key_is_told() -> None:
+def test_a_missing_key_is_reported() -> None:
     row = {key: value for key, value in ROW.items() if key != "cost"}
     assert violations(row, "row") == ['$: "cost" is a required property']
 
 
-def test_a_schema_inside_another_is_used() -> None:
+def test_an_embedded_schema_is_used() -> None:
     (found,) = violations([{"name": "a", "path": "b", "trouble": None}], "templates")
     assert found == '$.0: "template" is a required property'

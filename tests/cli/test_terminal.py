@@ -1,4 +1,4 @@
-"""In front of a person: questions, bars, colours, Ctrl-C; and signals without a terminal."""
+"""On a terminal: questions, bars, colours, Ctrl-C; and signals without one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from .conftest import Run, command, request_line
-from .wire import closed_port
+from tests.cli.broken_providers import closed_port
+from tests.cli.conftest import Run, command, request_line
 
 Spawn = Callable[..., "pexpect.spawn[str]"]
 
 
 @pytest.fixture
 def spawn(environment: dict[str, str], tmp_path: Path) -> Iterator[Spawn]:
-    """Run the program on a terminal of 80 by 24."""
+    """Run the program in a terminal of 80 by 24 cells."""
     children = []
 
     def start(*arguments: str | Path, **variables: str) -> pexpect.spawn[str]:
@@ -30,7 +30,7 @@ def spawn(environment: dict[str, str], tmp_path: Path) -> Iterator[Spawn]:
             env={**environment, "TERM": "xterm", **variables},
             dimensions=(24, 80),
             encoding="utf-8",
-            timeout=30,
+            timeout=60,
             cwd=str(tmp_path),
         )
         children.append(child)
@@ -42,7 +42,7 @@ def spawn(environment: dict[str, str], tmp_path: Path) -> Iterator[Spawn]:
 
 
 def ended(child: pexpect.spawn[str]) -> tuple[int | None, str]:
-    """Exit code, and what was shown since the last look."""
+    """The exit code, and the output since the last read."""
     child.expect(pexpect.EOF)
     shown = child.before
     child.close()
@@ -52,7 +52,7 @@ def ended(child: pexpect.spawn[str]) -> tuple[int | None, str]:
 
 @pytest.fixture
 def paid(run: Run) -> str:
-    """An account that costs money, as far as the program knows, and is not there."""
+    """An account that is not free and cannot be reached."""
     url = f"http://127.0.0.1:{closed_port()}/v1"
     assert run("accounts", "add", "paid", "--provider", "tensorzero", "--base-url", url).code == 0
     return "paid"
@@ -60,13 +60,13 @@ def paid(run: Run) -> str:
 
 @pytest.fixture
 def long_job(tmp_path: Path) -> Path:
-    """A file that keeps a sandbox of ten rows a second busy for a minute."""
+    """A file that takes a sandbox with one row per second ten minutes."""
     file = tmp_path / "long.jsonl"
     file.write_text("".join(request_line(f"r{n}", "What is 2+2?") for n in range(600)))
     return file
 
 
-def test_a_person_is_asked_before_money_is_spent(
+def test_submit_asks_before_money_is_spent(
     spawn: Spawn, run: Run, requests: Path, paid: str
 ) -> None:
     child = spawn("submit", requests, "--account", paid)
@@ -78,18 +78,16 @@ def test_a_person_is_asked_before_money_is_spent(
     assert run("list", "--json").document == []
 
 
-def test_yes_goes_on(spawn: Spawn, requests: Path, paid: str) -> None:
+def test_y_continues(spawn: Spawn, requests: Path, paid: str) -> None:
     child = spawn("submit", requests, "--account", paid)
     child.expect_exact("[y/N] ")
     child.sendline("y")
     code, shown = ended(child)
     assert code == 3
-    assert "TensorZero could not be asked" in shown
+    assert "Cannot reach TensorZero" in shown
 
 
-def test_nobody_is_asked_with_yes_or_for_the_sandbox(
-    spawn: Spawn, requests: Path, paid: str
-) -> None:
+def test_no_question_with_yes_or_for_the_sandbox(spawn: Spawn, requests: Path, paid: str) -> None:
     code, shown = ended(spawn("submit", requests, "--account", paid, "-y"))
     assert code == 3
     assert "[y/N]" not in shown
@@ -116,14 +114,14 @@ def test_ctrl_c_and_ctrl_d_answer_no(verb: str, spawn: Spawn, run: Run, requests
     assert len(run("list", "--json").document) == 1
 
 
-def test_a_bar_moves_and_leaves_the_screen_clean(
+def test_the_bar_is_removed_at_the_end(
     spawn: Spawn, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     import pyte
 
     file = tmp_path / "some.jsonl"
     file.write_text("".join(request_line(f"r{n}", "What is 2+2?") for n in range(300)))
-    child = spawn("submit", file, "--wait", BATCHDECK_SANDBOX_ROWS_PER_SECOND="300")
+    child = spawn("submit", file, "--wait", BATCHDECK_SANDBOX_ROWS_PER_SECOND="100", COLUMNS="200")
     code, shown = ended(child)
     assert code == 0
     steps = [int(step) for step in re.findall(r"(\d+)%  \d+/300", shown)]
@@ -152,9 +150,9 @@ def test_json_on_a_terminal_is_indented(spawn: Spawn, run: Run, requests: Path) 
     assert '\r\n    "id": "' in ended(spawn("list", "--json"))[1]
 
 
-def test_a_key_is_typed_unseen(spawn: Spawn) -> None:
+def test_a_typed_key_is_not_shown(spawn: Spawn) -> None:
     child = spawn("keys", "set", "openai")
-    child.expect_exact("Key of openai: ")
+    child.expect_exact("API key for openai: ")
     child.sendline("sk-very-secret")
     _, shown = ended(child)
     assert "secret" not in shown
@@ -163,7 +161,7 @@ def test_a_key_is_typed_unseen(spawn: Spawn) -> None:
 def test_ctrl_c_while_waiting_leaves_the_job_running(
     spawn: Spawn, run: Run, long_job: Path
 ) -> None:
-    child = spawn("submit", long_job, "--wait", BATCHDECK_SANDBOX_ROWS_PER_SECOND="10")
+    child = spawn("submit", long_job, "--wait", BATCHDECK_SANDBOX_ROWS_PER_SECOND="1")
     child.expect_exact("in progress")
     child.sendintr()
     code, shown = ended(child)
@@ -175,9 +173,9 @@ def test_ctrl_c_while_waiting_leaves_the_job_running(
     assert job["batches"][0]["remote_id"]
 
 
-@pytest.mark.parametrize("moment", ["submitting", "sent, known to the provider"])
+@pytest.mark.parametrize("moment", ["submitting", "submitted as"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_the_program_in_order_and_what_was_begun_is_stored(
+def test_a_signal_stops_the_program_after_storing_answers(
     number: signal.Signals, moment: str, environment: dict[str, str], run: Run, long_job: Path
 ) -> None:
     with subprocess.Popen(
@@ -185,7 +183,7 @@ def test_a_signal_ends_the_program_in_order_and_what_was_begun_is_stored(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**environment, "BATCHDECK_SANDBOX_ROWS_PER_SECOND": "10"},
+        env={**environment, "BATCHDECK_SANDBOX_ROWS_PER_SECOND": "1"},
     ) as process:
         assert process.stderr is not None
         assert process.stdout is not None
@@ -195,7 +193,7 @@ def test_a_signal_ends_the_program_in_order_and_what_was_begun_is_stored(
         process.send_signal(number)
         rest = process.stderr.read()
         assert process.stdout.read() == ""
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     assert "error: interrupted\nhint: " in rest
     assert "Traceback" not in rest
     (job,) = run("list", "--json").document

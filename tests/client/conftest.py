@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.fake_scaledown import KEY, FakeScaleDown, fake_scaledown
-from tui.providers import repeating
+from tui.providers.wire import retry
 
 
 @pytest.fixture(autouse=True)
@@ -44,5 +44,5 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr(repeating, "sleep", note)
+    monkeypatch.setattr(retry, "sleep", note)
     return waited

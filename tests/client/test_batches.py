@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.client.fake_scaledown import KEY, FakeScaleDown
-from tests.providers_loop.rows import chat, own_models, params
-from tests.providers_loop.serving import join_all, sandbox
+from tests.end_to_end.rows import chat, own_models, params
+from tests.end_to_end.servers import join_all, sandbox
 from tui.client import (
     AsyncBatchClient,
     BatchClient,
@@ -26,7 +26,7 @@ from tui.client import (
     run_prompts,
 )
 from tui.client.melious import run_batch as melious_run_batch
-from tui.config import AccountConfig, Config
+from tui.config.settings import AccountConfig, Config
 from tui.errors import InputError, KeyMissingError, UnknownJobError, UsageError
 from tui.paths import Paths
 from tui.store.history import History
@@ -41,7 +41,7 @@ def _all_servers_end() -> Iterator[None]:
 def names_at(home: Path) -> list[str]:
     history = History(Paths.find(home))
     try:
-        return [job.name for job in history.jobs()]
+        return [job.name for job in history.jobs.list()]
     finally:
         history.close()
 
@@ -54,7 +54,7 @@ def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:
     with BatchClient() as client:
         job_id = client.submit([asked(n) for n in range(5)], name="mine")
         job = client.wait(job_id, poll_interval=0.05)
-        assert job.counts.all_good and job.id == job_id
+        assert job.counts.all_succeeded and job.id == job_id
         assert [row.text for row in client.results(job_id)] == [f"Answer {n}" for n in range(5)]
         rows = client.run([asked(0), asked(1, "sandbox:fail=400")], poll_interval=0.05)
         assert [row.outcome for row in rows] == ["succeeded", "failed"]
@@ -190,7 +190,7 @@ async def test_handlers_by_model_for_any_provider() -> None:
     await run_batch(rows, {"sandbox-small": small, "*": other}, poll_interval=0.05,
                     account="sandbox")  # fmt: skip
     assert seen == {"row-0": {"text": "Answer 0"}, "row-1": {"good": True}, "row-3": "other"}
-    with pytest.raises(UsageError, match="cannot be called"):
+    with pytest.raises(UsageError, match="is not callable"):
         await run_batch(rows, {"m": 5}, account="sandbox")  # type: ignore[dict-item]
 
 
@@ -235,7 +235,7 @@ def test_importing_the_client_is_cheap() -> None:
 def test_every_name_is_there_and_no_other() -> None:
     import tui.client
 
-    assert set(tui.client._HOME_OF) == set(tui.client.__all__) <= set(dir(tui.client))
+    assert set(tui.client._MODULE_OF) == set(tui.client.__all__) <= set(dir(tui.client))
     for name in tui.client.__all__:
         assert getattr(tui.client, name) is not None
     with pytest.raises(AttributeError, match="nothing_such"):

@@ -12,20 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.compose.rows import chat, lines
 from tui.compose.build import build
-from tui.compose.check import check_file
-from tui.compose.estimate import estimate_file
-from tui.compose.fixes import Fixes, apply_fixes
-from tui.compose.limits import Limits
+from tui.compose.checks.clean import clean_requests
+from tui.compose.checks.fixes import Fixes, apply_fixes
+from tui.compose.checks.scan import check_file, scan_file
+from tui.compose.checks.split import split_file
+from tui.compose.estimate import estimate_of
 from tui.compose.prices import PriceSource
-from tui.compose.requests import clean_requests
-from tui.compose.sources import open_source
-from tui.compose.split import split_file
-from tui.compose.template import Template
+from tui.compose.requests.rules import RequestLimits
+from tui.compose.sources.open import open_source
+from tui.compose.templates.model import Template
 from tui.core.text import visible
 from tui.errors import BatchdeckError
-
-from .rows import chat, lines
 
 GOOD = lines(chat("good"))
 ROW = lines(chat("a"))[:-1]
@@ -64,11 +63,11 @@ def steps(path: Path, folder: Path) -> dict[str, Callable[[], object]]:
         "check": lambda: check_file(path),
         "clean": lambda: list(clean_requests(path, fix=True)),
         "fix": lambda: apply_fixes(
-            path, out, Fixes(ids="bad", drop_repeated=True, drop_empty=True, settings={"x": 1},
-                             unset=("y",), max_tokens_least=1)
+            path, out, Fixes(ids="bad", drop_duplicates=True, drop_empty=True, settings={"x": 1},
+                             unset=("y",), max_tokens_at_least=1)
         ),
         "split": lambda: split_file(path, folder / "parts", rows=1),
-        "estimate": lambda: estimate_file(path, PriceSource()),
+        "estimate": lambda: estimate_of(scan_file(path).costs, PriceSource()),
         "compose, ready-made": lambda: build(open_source(str(path)), None, out),
         "compose, template": lambda: build(open_source(str(path)), TEMPLATE, out),
     }  # fmt: skip
@@ -136,7 +135,7 @@ def test_any_bytes_are_taken_or_refused_by_every_step(pieces: list[bytes]) -> No
                     tried(step)
 
 
-PATTERN = Limits(custom_id_pattern="[a-zA-Z0-9_-]{1,64}", custom_id_max=64)
+PATTERN = RequestLimits(custom_id_pattern="[a-zA-Z0-9_-]{1,64}", custom_id_max=64)
 CELLS = st.text(max_size=8) | st.sampled_from(["", " ", "a", "a", '"', "{x}", "{{", "\ud7ff", "é"])
 
 

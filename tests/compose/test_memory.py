@@ -3,10 +3,9 @@ from __future__ import annotations
 import tracemalloc
 from pathlib import Path
 
-from tui.compose.check import check_file
-from tui.compose.requests import clean_requests
-
-from .rows import chat, lines
+from tests.compose.rows import chat, lines
+from tui.compose.checks.clean import clean_requests
+from tui.compose.checks.scan import check_file
 
 
 def write_rows(path: Path, count: int) -> None:

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import getpass
+import threading
+
 import keyring
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, NoKeyringError, PasswordDeleteError
 
-from tui import keys
-from tui.keys import (
+from tui.config import api_keys
+from tui.config.api_keys import (
     FoundKey,
-    KeyringTroubleError,
+    KeyringUnavailableError,
     account_variable,
     find_key,
     remember_key,
     remove_key,
+    sharing,
     store_key,
     stored_key,
 )
@@ -76,7 +80,7 @@ def test_the_order(ring: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_key("work", ["X_API_KEY"]) == FoundKey("usual", "environment", "X_API_KEY")
     remember_key("work", " typed ")
     assert find_key("work", ["X_API_KEY"]) == FoundKey("typed", "session", "work")
-    monkeypatch.delitem(keys._session, "work")
+    monkeypatch.delitem(api_keys._session, "work")
     monkeypatch.delenv("X_API_KEY")
     assert find_key("work") == FoundKey("ring", "keyring", "work")
     assert find_key("other") is None
@@ -107,7 +111,7 @@ def test_a_keyring_that_fails(
 ) -> None:
     ring.trouble = trouble
     for work in (lambda: find_key("work"), lambda: store_key("work", "secret")):
-        with pytest.raises(KeyringTroubleError) as caught:
+        with pytest.raises(KeyringUnavailableError) as caught:
             work()
         assert "BATCHDECK_KEY_WORK" in caught.value.hint
         assert "secret" not in str(caught.value)
@@ -121,4 +125,61 @@ def test_a_keyring_that_fails(
 
 def test_keys_of_the_session_live_in_memory_only() -> None:
     remember_key("work", "typed")
-    assert keys._session == {"work": "typed"}
+    assert api_keys._session == {"work": "typed"}
+
+
+def test_a_keyring_that_does_not_answer_is_left_alone(
+    ring: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "KEYRING_SECONDS", 0.05)
+    answers = threading.Event()
+    calls: list[str] = []
+
+    def hang(service: str, username: str) -> str:
+        calls.append(username)
+        answers.wait()
+        return "late"
+
+    monkeypatch.setattr(keyring, "get_password", hang)
+    for account in ("work", "other"):
+        with pytest.raises(KeyringUnavailableError, match="does not answer") as caught:
+            find_key(account)
+        assert f"BATCHDECK_KEY_{account.upper()}" in caught.value.hint
+    # While the first call hangs, the keyring is not asked again.
+    assert calls == ["work"]
+    answers.set()
+    api_keys._last_call[0].join()
+    assert find_key("other") == FoundKey("late", "keyring", "other")
+
+
+def test_a_keyring_that_asks_on_the_terminal_fails(
+    ring: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(getpass, "getpass", getpass.getpass)
+    api_keys.refuse_terminal_prompts()
+    monkeypatch.setattr(keyring, "get_password", lambda service, name: getpass.getpass("Password"))
+    with pytest.raises(KeyringUnavailableError, match="on the terminal"):
+        find_key("work")
+
+
+def test_a_stored_key_belongs_to_an_origin(ring: Memory) -> None:
+    store_key("work", "secret", "https://a.example/v1")
+    assert find_key("work", address="https://A.example:443/other") == FoundKey(
+        "secret", "keyring", "work"
+    )
+    for other in ("https://b.example/v1", "http://a.example/v1", "https://a.example:8443", ""):
+        assert find_key("work", address=other) is None
+    remember_key("work", "typed", "https://a.example")
+    assert find_key("work", address="https://b.example") is None
+    assert remove_key("work", "https://a.example/v1")
+    assert find_key("work", address="https://a.example/v1") is None
+
+
+def test_names_that_would_share_a_variable_are_told() -> None:
+    assert sharing("my-co", ["my-co", "my_co", "other"]) == ["my_co"]
+    assert sharing("other", ["my-co", "my_co", "other"]) == []
+
+
+def test_a_shared_variable_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCHDECK_KEY_MY_CO", "secret")
+    assert find_key("my-co", own=False, address="https://a.example") is None

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.config import (
+from tui.config.settings import (
     AccountConfig,
     Config,
     add_account,
@@ -139,7 +139,7 @@ def test_an_account_is_added_and_taken_away(paths: Paths) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "\u00e4", "a]", '"', "-", "_"])
 def test_names_that_an_account_cannot_have(paths: Paths, name: str) -> None:
-    with pytest.raises(UsageError, match="no name"):
+    with pytest.raises(UsageError, match="invalid account name"):
         add_account(paths, name, AccountConfig(provider="openai"))
     assert not paths.config_file.exists()
 

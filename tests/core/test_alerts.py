@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.flags import HOUR, MINUTE, Flag, most_urgent, stuck_flags
-from tui.core.jobs import Batch
-from tui.core.status import BatchStatus, Submission
-from tui.core.times import span
+from tui.core.alerts import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Flag,
+    expiry_warning,
+    kept_until,
+    most_urgent,
+    retention_text,
+    retention_warning,
+    stuck_flags,
+)
+from tui.core.formatting import span
+from tui.core.jobs import Batch, BatchStatus, Submission
 
 SENT = 1_000_000.0
-DAY = 24 * HOUR
 
 
 def batch(status: BatchStatus = BatchStatus.IN_PROGRESS, **changes: Any) -> Batch:
@@ -34,7 +44,7 @@ def batch(status: BatchStatus = BatchStatus.IN_PROGRESS, **changes: Any) -> Batc
 def test_what_the_provider_may_have_is_a_persons_to_decide() -> None:
     unsure = batch(BatchStatus.SUBMITTING, submission=Submission.UNCERTAIN)
     assert texts(batch(), unsure, after=DAY) == [
-        "its window ended 0 s ago",
+        "window ended 0 s ago",
         "unclear whether the provider has it",
         "no progress for 1 day",
     ]
@@ -72,7 +82,7 @@ def test_progress_starts_the_clock_again() -> None:
 def test_the_end_of_the_window_comes_first() -> None:
     assert texts(batch(progressed_at=SENT + 22.9 * HOUR), after=22.9 * HOUR) == []
     assert texts(batch(), after=23.5 * HOUR) == ["window ends in 30 min", "no progress for 23 h"]
-    assert texts(batch(), after=26 * HOUR)[0] == "its window ended 2 h ago"
+    assert texts(batch(), after=26 * HOUR)[0] == "window ended 2 h ago"
 
 
 def test_a_short_window_is_not_flagged_from_the_start() -> None:
@@ -94,7 +104,7 @@ def test_what_is_not_known_makes_no_flag() -> None:
 def test_of_several_batches_each_kind_is_told_once_and_the_late_ones_first() -> None:
     slow, late = batch(), batch(expires_at=SENT + HOUR)
     told = texts(slow, slow, late, after=3 * HOUR)
-    assert told == ["its window ended 2 h ago", "no progress for 3 h"]
+    assert told == ["window ended 2 h ago", "no progress for 3 h"]
 
 
 def test_other_rules_can_join() -> None:
@@ -123,3 +133,59 @@ def test_any_times_give_flags_that_fit(
 )
 def test_spans_in_words(seconds: float, words: str) -> None:
     assert span(seconds) == words
+
+
+NOW = 1_795_000_000.0
+"""2026-11-18 11:06:40 UTC."""
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+@pytest.mark.parametrize(("days", "until"), [(29, NOW + 29 * DAY), (None, None), (0, None)])
+def test_results_are_kept_from_the_creation(days: int | None, until: float | None) -> None:
+    assert kept_until(NOW, days) == until
+    assert kept_until(None, days) is None
+
+
+def test_the_day_is_told_with_the_year_when_it_is_another_one() -> None:
+    assert retention_text(NOW + 29 * DAY, NOW) == "results are kept until 17 Dec"
+    assert retention_text(NOW + 60 * DAY, NOW) == "results are kept until 17 Jan 2027"
+    assert retention_text(NOW - DAY, NOW) == "results were kept until 17 Nov"
+
+
+@pytest.mark.parametrize(
+    ("left", "flag"),
+    [
+        (8 * DAY, ""),
+        (3.5 * DAY, "the provider deletes the results in 3 days: not downloaded"),
+        (1.5 * DAY, "the provider deletes the results in 1 day: not downloaded"),
+        (7200.0, "the provider deletes the results in 2 h: not downloaded"),
+        (30.0, "the provider deletes the results in 30 s: not downloaded"),
+        (-DAY, "the provider deleted the results on 17 Nov: not downloaded"),
+    ],
+)
+def test_what_is_not_here_is_flagged(left: float, flag: str) -> None:
+    assert retention_warning(NOW + left, NOW, collected=False) == flag
+    assert retention_warning(NOW + left, NOW, collected=True) == ""
+    assert retention_warning(None, NOW, collected=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("created", "hours", "after", "words"),
+    [
+        (1000.0, 48, 23 * HOUR, ""),
+        (1000.0, 48, 25 * HOUR, "not done after 1 day: in 23 h, at 48 hours"),
+        (1000.0, 48, 49 * HOUR, "soon, at 48 hours, it ends without any result"),
+        (1000.0, 0, 99 * HOUR, ""),
+        (None, 48, 99 * HOUR, ""),
+    ],
+)
+def test_a_batch_that_will_end_without_results(
+    created: float | None, hours: int, after: float, words: str
+) -> None:
+    found = expiry_warning(created, hours, 1000.0 + after)
+    assert words in found and bool(words) is bool(found)

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.parts import Part, PartLimits, plan_parts
+from tui.core.batches import Limits, Part, plan_parts
 
 LENGTHS = st.lists(st.integers(0, 50), max_size=60)
 
@@ -15,7 +15,7 @@ def test_parts_rejoin_and_keep_the_limits(
     lengths: list[int], rows: int, size: int, step: int
 ) -> None:
     places = [(number * step, length) for number, length in enumerate(lengths)]
-    parts = plan_parts(places, PartLimits(rows, size))
+    parts = plan_parts(places, Limits(rows=rows, bytes=size))
     rejoined = []
     for part in parts:
         inside = [place for place in places if part.first_seq <= place[0] <= part.last_seq]
@@ -35,8 +35,8 @@ def test_parts_rejoin_and_keep_the_limits(
 
 
 def test_nothing_makes_no_part() -> None:
-    assert plan_parts([], PartLimits(1, 1)) == []
+    assert plan_parts([], Limits(rows=1, bytes=1)) == []
 
 
 def test_no_limits_make_one_part() -> None:
-    assert plan_parts([(0, 4), (1, 4)], PartLimits()) == [Part(0, 1, 2, 10)]
+    assert plan_parts([(0, 4), (1, 4)], Limits()) == [Part(0, 1, 2, 10)]

@@ -1,3 +1,5 @@
+"""When two answers are the same, and what of them differs."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,7 +9,65 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from tui.core.differences import Change, changes_between, text_changes, word_diff
+from tests.core.test_summary import row
+from tui.core.comparison import (
+    Change,
+    CompareOptions,
+    RowComparison,
+    changes_between,
+    compare_rows,
+    is_json,
+    text_changes,
+    word_diff,
+)
+from tui.core.rows import Outcome
+
+PLAIN = CompareOptions()
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "options", "kind"),
+    [
+        ("a b", "a b", PLAIN, RowComparison.SAME),
+        ("a b", "a  b", PLAIN, RowComparison.DIFFERENT),
+        ("a b", " a\n b ", CompareOptions(ignore_space=True), RowComparison.SAME),
+        ("a b", "ab", CompareOptions(ignore_space=True), RowComparison.DIFFERENT),
+        ('{"a": 1, "b": [2]}', '{ "b":[2.0],"a":1 }', PLAIN, RowComparison.SAME),
+        (
+            '{"a": 1, "b": [2]}',
+            '{"b":[2],"a":1}',
+            CompareOptions(as_data=False),
+            RowComparison.DIFFERENT,
+        ),
+        ('{"a": 1}', '{"a": true}', PLAIN, RowComparison.DIFFERENT),
+        ('{"a": [1, 2]}', '{"a": [2, 1]}', PLAIN, RowComparison.DIFFERENT),
+        ('{"a": 1}', '{"a": 1, "b": null}', PLAIN, RowComparison.DIFFERENT),
+        (
+            '{"a": "x y"}',
+            '{"a": "x  y"}',
+            CompareOptions(ignore_space=True),
+            RowComparison.DIFFERENT,
+        ),
+        ('{"a": 1}', "a: 1", PLAIN, RowComparison.DIFFERENT),
+    ],
+)
+def test_when_answers_are_the_same(
+    left: str, right: str, options: CompareOptions, kind: RowComparison
+) -> None:
+    assert compare_rows(row(left), row(right), options) is kind
+    assert compare_rows(row(right), row(left), options) is kind
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.PENDING, Outcome.MISSING])
+def test_without_an_answer_there_is_nothing_to_compare(outcome: Outcome) -> None:
+    assert compare_rows(row("", outcome), row("", outcome), PLAIN) is RowComparison.UNANSWERED
+    assert compare_rows(row("a"), row("", outcome), PLAIN) is RowComparison.UNANSWERED
+    assert is_json(row("{}", outcome)) is None
+
+
+def test_a_truncated_answer_is_one() -> None:
+    assert compare_rows(row("a", Outcome.TRUNCATED), row("a"), PLAIN) is RowComparison.SAME
+
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),

@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.tally import Counter, Numbers, _edge, _slot
-from tui.core.words import STOP_WORDS, words_of
+from tui.core.counters import (
+    STOP_WORDS,
+    BoundedCounter,
+    DistributionBuilder,
+    _edge,
+    _slot,
+    words_of,
+)
 
 
 @given(st.lists(st.text(max_size=2)))
 def test_few_values_are_counted_exactly(values: list[str]) -> None:
-    counter = Counter(1000)
+    counter = BoundedCounter(1000)
     counter.add(values)
     tally = counter.tally(1000)
     assert dict(tally.items) == Exact(values)
@@ -23,7 +29,7 @@ def test_few_values_are_counted_exactly(values: list[str]) -> None:
 
 @given(st.lists(st.integers(0, 30).map(str), max_size=300))
 def test_many_values_are_never_counted_too_often(values: list[str]) -> None:
-    counter = Counter(3)
+    counter = BoundedCounter(3)
     counter.add(values)
     tally = counter.tally(2)
     exact = Exact(values)
@@ -36,7 +42,7 @@ def test_many_values_are_never_counted_too_often(values: list[str]) -> None:
 
 
 def test_what_is_frequent_outlives_what_is_rare() -> None:
-    counter = Counter(10)
+    counter = BoundedCounter(10)
     counter.add(["often"] * 50)
     counter.add(str(number) for number in range(1000))
     tally = counter.tally(1)
@@ -53,7 +59,7 @@ def test_a_slot_holds_its_numbers(value: int) -> None:
 
 @given(st.lists(st.integers(0, 100_000), min_size=1))
 def test_a_spread_holds_every_number_once(values: list[int]) -> None:
-    numbers = Numbers()
+    numbers = DistributionBuilder()
     for value in values:
         numbers.add(value)
     spread = numbers.spread(10)
@@ -69,7 +75,7 @@ def test_a_spread_holds_every_number_once(values: list[int]) -> None:
 
 
 def test_no_number_is_unknown_and_not_zero() -> None:
-    spread = Numbers().spread()
+    spread = DistributionBuilder().spread()
     assert (spread.bars, spread.median) == ((), None)
 
 

@@ -8,10 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.filtering import RowFilter, Span
-from tui.core.outcome import UNANSWERED, Outcome
-from tui.core.querying import completed, completions, read_query, term_of, written
-from tui.core.querykeys import KEYS
+from tui.core.query import (
+    KEYS,
+    NumberRange,
+    RowFilter,
+    completed,
+    completions,
+    make_term,
+    parse_query,
+    written,
+)
+from tui.core.rows import UNANSWERED, Outcome
 
 EITHER = frozenset({Outcome.FAILED, Outcome.EXPIRED})
 
@@ -25,13 +32,16 @@ EITHER = frozenset({Outcome.FAILED, Outcome.EXPIRED})
         ("outcome:expired,failed", RowFilter(outcomes=EITHER)),
         ("outcome:FAILED outcome:unanswered", RowFilter(outcomes=UNANSWERED)),
         ("code:429,timeout error:400", RowFilter(codes=frozenset({"429", "timeout", "400"}))),
-        ("attempt:2", RowFilter(attempt=Span(2, 2))),
-        ("tokens:>500 tokens:<=4k", RowFilter(tokens=Span(501, 4000))),
-        ("tokens>500 Tokens<=4k", RowFilter(tokens=Span(501, 4000))),
+        ("attempt:2", RowFilter(attempt=NumberRange(2, 2))),
+        ("tokens:>500 tokens:<=4k", RowFilter(tokens=NumberRange(501, 4000))),
+        ("tokens>500 Tokens<=4k", RowFilter(tokens=NumberRange(501, 4000))),
         ("words>5 a<b tokens>x", RowFilter(text="words>5 a<b tokens>x")),
         ("code<500", RowFilter(text="code<500")),
-        ("length:<20", RowFilter(length=Span(None, 19))),
-        ("in:5-9 out:5..9", RowFilter(input_tokens=Span(5, 9), output_tokens=Span(5, 9))),
+        ("length:<20", RowFilter(length=NumberRange(None, 19))),
+        (
+            "in:5-9 out:5..9",
+            RowFilter(input_tokens=NumberRange(5, 9), output_tokens=NumberRange(5, 9)),
+        ),
         ("re:refund.* re:\"a b\"", RowFilter(text="re:refund.*", texts=("re:a b",))),
         ('"re:x"', RowFilter(text="re:re:x")),
         ("json:bad schema:ok", RowFilter(checks=frozenset({"json:bad", "schema:ok"}))),
@@ -43,31 +53,31 @@ EITHER = frozenset({Outcome.FAILED, Outcome.EXPIRED})
     ],
 )  # fmt: skip
 def test_words_mean(text: str, rows: RowFilter) -> None:
-    query = read_query(text)
+    query = parse_query(text)
     assert query.problems == ()
     assert query.rows == rows
 
 
 def test_costs_are_bounded_exactly() -> None:
-    span = read_query("cost:>0.01").rows.cost
+    span = parse_query("cost:>0.01").rows.cost
     assert span.least is not None and 0.01 < span.least < 0.0100000001
 
 
 @pytest.mark.parametrize(
     ("text", "told", "meant"),
     [
-        ("otcome:failed", "There is no otcome:", "outcome:failed"),
-        ("outcome:faild,expired", "There is no outcome 'faild'", "outcome:failed,expired"),
-        ("outcome:", "wants a value", ""),
-        ("tokens:many", "wants a number", ""),
-        ("tokens:>", "wants a number", ""),
+        ("otcome:failed", "Unknown key otcome:", "outcome:failed"),
+        ("outcome:faild,expired", "Unknown outcome 'faild'", "outcome:failed,expired"),
+        ("outcome:", "needs a value", ""),
+        ("tokens:many", "needs a number", ""),
+        ("tokens:>", "needs a number", ""),
         ("re:(", "not a regular expression", ""),
         ("json:green", "ok or bad", "json:bad"),
         ("id:a id:b", "once", ""),
     ],
 )
 def test_a_mistake_is_named_with_what_was_meant(text: str, told: str, meant: str) -> None:
-    query = read_query(f"x {text}")
+    query = parse_query(f"x {text}")
     (problem,) = query.problems
     assert told in problem.message
     assert problem.meant == meant
@@ -84,8 +94,8 @@ TOKENS = st.sampled_from(
 
 @given(st.lists(TOKENS | st.text(max_size=6), max_size=6).map(" ".join))
 def test_any_words_can_be_read_and_written_again(text: str) -> None:
-    query = read_query(text)
-    again = read_query(written(query.terms))
+    query = parse_query(text)
+    again = parse_query(written(query.terms))
     assert again.problems == ()
     assert again.rows == query.rows
     assert [(term.key, term.value) for term in again.terms] == [
@@ -99,7 +109,7 @@ def test_any_words_can_be_read_and_written_again(text: str) -> None:
 
 @given(st.text(min_size=1, max_size=12).filter(lambda text: '"' not in text and text.strip()))
 def test_any_value_can_stand_in_a_term(value: str) -> None:
-    (term,) = read_query(term_of("code", value).written).terms
+    (term,) = parse_query(make_term("code", value).written).terms
     assert (term.key, term.value) == ("code", value)
 
 
@@ -113,9 +123,9 @@ def test_the_last_word_is_completed() -> None:
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
 def test_every_key_explains_itself(key: object) -> None:
-    from tui.core.querykeys import Key
+    from tui.core.query import Key
 
     assert isinstance(key, Key)
     assert key.help
     assert re.match(rf"{key.name}:\S+$", key.example)
-    assert read_query(key.example).problems == ()
+    assert parse_query(key.example).problems == ()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.core.counts import Counts
-from tui.core.data import parsed_answer
-from tui.core.jobs import Cost
-from tui.core.outcome import Outcome
-from tui.core.rows import RowLine, Usage
-from tui.core.summary import TEXT_FIELD, Summarizer, Summary, leaves
+from tui.core.jobs import Cost, Counts
+from tui.core.results.json_answers import parse_answer
+from tui.core.rows import Outcome, RowLine, Usage
+from tui.core.summary import TEXT_FIELD, Summarizer, Summary, scalars
 
 
 def row(text: str, outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> RowLine:
@@ -23,7 +21,7 @@ def row(text: str, outcome: Outcome = Outcome.SUCCEEDED, **more: Any) -> RowLine
         "usage": Usage(),
         "cost": None,
     }
-    return RowLine(text=text, data=parsed_answer(text), outcome=outcome, **(values | more))
+    return RowLine(text=text, data=parse_answer(text), outcome=outcome, **(values | more))
 
 
 def summary(rows: list[RowLine], field: str = "", **more: Any) -> Summary:
@@ -100,8 +98,8 @@ def test_deep_answers_are_cut_at_a_depth() -> None:
     data: Any = 1
     for _ in range(50):
         data = {"a": [data]}
-    assert list(leaves(data)) == []
-    assert list(leaves({"a": {"b": [1, {"c": None, "d": "x"}]}})) == [
+    assert list(scalars(data)) == []
+    assert list(scalars({"a": {"b": [1, {"c": None, "d": "x"}]}})) == [
         ("data.a.b[]", 1),
         ("data.a.b[].d", "x"),
     ]

@@ -1,4 +1,4 @@
-"""An engine whose one account speaks to a server of this test."""
+"""An engine with one account, which is served by the test."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from tui.config import AccountConfig, Config
+from tests.end_to_end.servers import join_all
+from tests.fakes.bucket import boto, moto_url
+from tui.config.settings import AccountConfig, Config
 from tui.engine.engine import Engine
 from tui.paths import Paths
 
-from .serving import join_all
+__all__ = ["KEY", "QUICK", "Opener", "boto", "moto_url"]
 
 KEY = "sk-loop-4f1c0de5ba5eba11"
 QUICK = {"poll": {"min_seconds": 0.05, "max_seconds": 0.2, "grace_404_seconds": 2}}

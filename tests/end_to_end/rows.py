@@ -1,4 +1,4 @@
-"""Files of requests whose outcome is known beforehand."""
+"""Requests files with known outcomes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ WORDS = {
 
 
 def text_of(number: int, rows: int = ROWS) -> str:
-    """The text of a request, with the fault word of its place."""
+    """The text of a request, with the fault word for its position."""
     word = WORDS.get(number % 20, "")
     return f"Say number {number}. {word}".strip()
 
 
 def expected(rows: int = ROWS) -> dict[str, int]:
-    """How many rows of such a file have each fault word; ``""`` for none."""
+    """The number of rows with each fault word; ``""`` for none."""
     counts: dict[str, int] = {}
     for number in range(rows):
         word = WORDS.get(number % 20, "")
@@ -39,7 +39,7 @@ Maker = Callable[[int, str], dict[str, Any]]
 
 
 def chat(number: int, text: str) -> dict[str, Any]:
-    """A chat request in OpenAI's shape."""
+    """A chat request in OpenAI's format."""
     body = {
         "model": "sandbox-small",
         "max_tokens": 50,
@@ -59,7 +59,7 @@ def wrapped(number: int, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def params(number: int, text: str) -> dict[str, Any]:
-    """A request in Anthropic's own shape."""
+    """A request in Anthropic's format."""
     return {
         "custom_id": f"row-{number}",
         "params": {
@@ -67,6 +67,19 @@ def params(number: int, text: str) -> dict[str, Any]:
             "max_tokens": 50,
             "system": "Be short.",
             "messages": [{"role": "user", "content": text}],
+        },
+    }
+
+
+def contents(number: int, text: str) -> dict[str, Any]:
+    """A request in Gemini's format."""
+    return {
+        "key": f"row-{number}",
+        "request": {
+            "model": "models/gemini-3.5-flash",
+            "systemInstruction": {"parts": [{"text": "Be short."}]},
+            "contents": [{"role": "user", "parts": [{"text": text}]}],
+            "generationConfig": {"maxOutputTokens": 50},
         },
     }
 
@@ -84,7 +97,7 @@ def own_models(number: int, text: str) -> dict[str, Any]:
 
 
 def written(path: Path, make: Maker, rows: int = ROWS) -> Path:
-    """Write a file of requests."""
+    """Write a requests file."""
     lines = (json.dumps(make(number, text_of(number))) + "\n" for number in range(rows))
     path.write_text("".join(lines), "utf-8")
     return path

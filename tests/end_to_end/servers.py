@@ -1,4 +1,4 @@
-"""Applications on a real port of this machine, with a record of what was asked of them."""
+"""Applications on a real port of this machine, with a record of the requests."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Served:
 
     Attributes:
         url: Its address, ``http://127.0.0.1:PORT``.
-        asked: The calls in the order of their answers.
+        asked: The requests in the order of their answers.
     """
 
     url: str
     asked: list[Asked] = field(default_factory=list)
 
     def count(self, method: str, end: str, *, good: bool = True) -> int:
-        """How many calls there were to a path with this end, answered with 2xx or not."""
+        """The number of requests to a path with this end, answered with 2xx or not."""
         return sum(
             call.method == method and call.path.endswith(end) and (call.status < 300) is good
             for call in self.asked
@@ -47,7 +47,7 @@ class Served:
 
 
 class _FullQueue:
-    """Refuses the first creates, as OpenAI does when too many tokens wait already."""
+    """Rejects the first creates, as OpenAI does when too many tokens are queued."""
 
     def __init__(self, app: Any, times: int) -> None:
         self.app = app
@@ -65,7 +65,7 @@ class _FullQueue:
 
 
 class _Recorder:
-    """Passes everything on, and writes down the method, the path and the status."""
+    """Middleware that records the method, the path and the status."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -95,11 +95,11 @@ def serving(config: uvicorn.Config) -> Iterator[Served]:
 
 @contextmanager
 def sandbox(like: str, *, full: int = 0, **options: Any) -> Iterator[Served]:
-    """A sandbox that answers at once, unless the options say otherwise.
+    """A sandbox without delays, unless the options set some.
 
     Args:
-        like: What it speaks.
-        full: How many creates are refused because the queue is full.
+        like: The provider to imitate.
+        full: The number of creates that are rejected because the queue is full.
         **options: More of ``SandboxOptions``.
     """
     config = configure(SandboxOptions(like=like, **{"rows_per_second": 0, **options}))

@@ -1,4 +1,4 @@
-"""The whole loop with the program itself, against ``sandbox serve`` in a process of its own."""
+"""The whole loop with the program, against ``sandbox serve`` in another process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run, batchdeck, command, environment, home  # noqa: F401
-
-from .conftest import KEY
-from .rows import ROWS, Maker, chat, expected, own_models, params, written
+from tests.end_to_end.conftest import KEY
+from tests.end_to_end.rows import ROWS, Maker, chat, expected, own_models, params, written
 
 
 @contextmanager
@@ -34,21 +33,20 @@ def served(like: str, environment: dict[str, str]) -> Iterator[str]:  # noqa: F8
 
 
 @pytest.mark.parametrize(
-    ("like", "provider", "make", "permanent_too"),
+    ("like", "provider", "make"),
     [
-        ("scaledown", "scaledown", own_models, True),
-        ("scaledown-2", "scaledown", own_models, True),
-        ("melious", "melious", chat, False),
-        ("doubleword", "doubleword", chat, False),
-        ("anthropic", "anthropic", params, False),
-        ("tensorzero", "tensorzero", chat, False),
+        ("scaledown", "scaledown", own_models),
+        ("scaledown-2", "scaledown", own_models),
+        ("melious", "melious", chat),
+        ("doubleword", "doubleword", chat),
+        ("anthropic", "anthropic", params),
+        ("tensorzero", "tensorzero", chat),
     ],
 )
 def test_the_whole_loop(
     like: str,
     provider: str,
     make: Maker,
-    permanent_too: bool,
     batchdeck: Run,  # noqa: F811
     environment: dict[str, str],  # noqa: F811
     home: Path,  # noqa: F811
@@ -83,4 +81,4 @@ def test_the_whole_loop(
         assert len(rows) == counts["succeeded"]
         assert all(row["text"] or row["data"] for row in rows)
         third = batchdeck("retry", job["id"], "--json", **secret)
-        assert third.code == (0 if permanent_too else 2), third.err
+        assert third.code == 2, third.err

@@ -1,8 +1,7 @@
-"""Rows that failed in five ways, one group of them sent again changed, at each core system."""
+"""Rows that failed in five ways; one group is retried with an edit, at each core system."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from tui.core.editing import edit_request
-from tui.core.filtering import RowFilter
+from tests.end_to_end.conftest import KEY, Opener
+from tests.end_to_end.rows import Maker, chat, own_models, params
+from tests.end_to_end.servers import sandbox
+from tests.waiting import within
 from tui.core.jobs import Job
-from tui.core.outcome import UNANSWERED, Outcome
+from tui.core.query import RowFilter
+from tui.core.requests import edit_request
+from tui.core.rows import UNANSWERED, Outcome
 from tui.engine.engine import Engine
-
-from .conftest import KEY, Opener
-from .rows import Maker, chat, own_models, params
-from .serving import sandbox
 
 WORDS = ("fail=400", "fail=401", "fail=404", "fail=429", "fail=500")
 MORE = "Answer in one word."
@@ -26,7 +25,7 @@ MORE = "Answer in one word."
 
 @dataclass(frozen=True)
 class System:
-    """How a system is spoken to, and where its requests have their text."""
+    """A system, and where its requests have their text."""
 
     like: str
     provider: str
@@ -46,7 +45,7 @@ SYSTEMS = {
 
 
 def requests(path: Path, make: Maker, rows: int, failing: int) -> dict[str, int]:
-    """Write requests of which ``failing`` fail, in turn in five ways; how many in each."""
+    """Write requests of which ``failing`` fail in five ways; returns how many in each."""
     every = rows // failing
     counts = dict.fromkeys(WORDS, 0)
     with path.open("w", encoding="utf-8") as file:
@@ -62,20 +61,20 @@ def requests(path: Path, make: Maker, rows: int, failing: int) -> dict[str, int]
 
 
 def payloads(engine: Engine, job_id: str, seqs: list[int]) -> list[dict[str, Any]]:
-    """The bodies of rows as they were sent last."""
-    lines = [json.loads(line) for _, line in engine.history.newest_requests(job_id, seqs)]
+    """The bodies of rows as they were last sent."""
+    lines = [json.loads(line) for _, line in engine.history.rows.newest_requests(job_id, seqs)]
     return [line["body"] for line in lines]
 
 
 async def ended(engine: Engine, job_id: str) -> Job:
     """The job once it has ended."""
-    async with asyncio.timeout(300):
+    async with within(300):
         await engine.wait([job_id])
-    return engine.history.job(job_id)
+    return engine.history.jobs.get(job_id)
 
 
 def system_text(body: dict[str, Any]) -> str:
-    """What tells the model how to behave, in any shape."""
+    """The system message, in any format."""
     for name in ("system", "instructions", "instruction", "system_prompt"):
         if name in body:
             return str(body[name])
@@ -90,11 +89,11 @@ async def whole_story(
     changes = {"limits": {"rows": system.rows}} if system.rows else {}
     with sandbox(system.like, key=KEY) as server:
         async with opened(system.provider, server.url, **changes) as engine:
-            job = await engine.import_file(path)
+            job = await engine.requests.import_file(path)
             await engine.submit(job.id)
             job = await ended(engine, job.id)
             assert (job.counts.failed, job.counts.succeeded) == (failing, rows - failing)
-            groups = engine.history.error_groups(job.id)
+            groups = engine.history.rows.error_groups(job.id)
             # Melious has two codes for one kind of trouble.
             assert len(groups) >= len(words)
             assert sum(group.count for group in groups) == failing
@@ -103,17 +102,17 @@ async def whole_story(
             group = groups[0]
             chosen = RowFilter(outcomes=UNANSWERED, error_group=group.id)
             edits = {system.text_path: "Say it.", "@max_tokens": "x2", "@system": MORE}
-            plan = await engine.plan_retry(job.id, chosen, edits)
+            plan = await engine.retries.plan(job.id, chosen, edits)
             assert plan.rows == group.count
             seqs = list(plan.seqs)
-            rehearsal = await engine.rehearse_retry(plan, edits)
+            rehearsal = await engine.retries.preview(plan, edits)
             assert not rehearsal.problem
             assert system.text_path in [change.path for change in rehearsal.rows[0].changes]
             await engine.retry(plan)
             job = await ended(engine, job.id)
             left = failing - group.count
             assert (job.counts.failed, job.counts.succeeded) == (left, rows - left)
-            found = engine.history.rows(job.id, seqs)
+            found = engine.history.rows.page(job.id, seqs)
             assert {(row.outcome, row.attempt) for row in found} == {(Outcome.SUCCEEDED, 2)}
             for body in payloads(engine, job.id, seqs[:30]):
                 assert system_text(body).endswith(MORE)
@@ -122,26 +121,26 @@ async def whole_story(
             # The merged result: each row once, and with an answer where there is one.
             told: dict[str, str] = {}
             total = 0
-            for line in engine.history.row_lines(job.id, await engine.select(job.id)):
+            for line in engine.history.rows.lines(job.id, await engine.results.select(job.id)):
                 total += 1
                 told[line.custom_id] = line.outcome.value
             assert total == len(told) == rows
             assert list(told.values()).count("failed") == left
 
             # Another group is sent twice: the second time goes on from the first one's changes.
-            group = engine.history.error_groups(job.id)[0]
+            group = engine.history.rows.error_groups(job.id)[0]
             chosen = RowFilter(outcomes=UNANSWERED, error_group=group.id)
-            await engine.retry(await engine.plan_retry(job.id, chosen, {"@system": MORE}))
+            await engine.retry(await engine.retries.plan(job.id, chosen, {"@system": MORE}))
             job = await ended(engine, job.id)
-            plan = await engine.plan_retry(
-                job.id, chosen, {system.text_path: "Say it."}, permanent_too=True
+            plan = await engine.retries.plan(
+                job.id, chosen, {system.text_path: "Say it."}, include_permanent=True
             )
             assert plan.rows == group.count
             await engine.retry(plan)
             job = await ended(engine, job.id)
             assert job.counts.failed == left - group.count
             seq = plan.seqs[0]
-            detail = engine.history.row(job.id, seq)
+            detail = engine.history.rows.get(job.id, seq)
             assert [attempt.row.attempt for attempt in detail.attempts] == [4, 3, 1]
             assert detail.attempts[0].edits == {"@first": {"@system": MORE}, **dict(plan.edits)}
             (body,) = payloads(engine, job.id, [seq])
@@ -151,7 +150,7 @@ async def whole_story(
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-async def test_one_group_of_errors_is_sent_again_changed(
+async def test_one_error_group_is_retried_with_an_edit(
     name: str, tmp_path: Path, opened: Opener
 ) -> None:
     await whole_story(SYSTEMS[name], tmp_path, opened, rows=250, failing=25)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.providers_loop.serving import join_all
-from tui.config import AccountConfig, BudgetConfig, Config, PriceConfig
+from tests.end_to_end.servers import join_all
+from tui.config.settings import AccountConfig, BudgetConfig, Config, PriceConfig
 from tui.engine.engine import Engine
 from tui.paths import Paths
 

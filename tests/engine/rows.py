@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tui.core.jobs import Job
+from tui.engine.engine import Engine
+from tui.engine.import_job import FileImport
+
 
 def chat(custom_id: str, content: str, *, model: str = "gpt-5-mini", **body: Any) -> dict[str, Any]:
     messages = [{"role": "user", "content": content}]
@@ -41,3 +45,11 @@ def chats(path: Path, count: int, *, start: int = 0, **body: Any) -> Path:
     content = "Tell me something new about lighthouses and their keepers, please. " * 4
     rows = (chat(f"row-{n}", content, **body) for n in range(start, start + count))
     return file_of(path, *rows)
+
+
+def import_sample(
+    engine: Engine, path: Path, rows: int, account: str | None = None
+) -> tuple[Job, Job]:
+    """A file as two jobs, a sample of its rows and the rest, nothing sent."""
+    file = FileImport(engine._context, path, account or engine.accounts.default)
+    return file.store_sample(file.check().report, rows)

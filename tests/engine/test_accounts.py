@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tui.config import AccountConfig, Config
-from tui.engine.accounts import HERE, SANDBOX_RATE_VARIABLE, Accounts, sandbox_rate
+from tui.config.api_keys import remember_key
+from tui.config.settings import AccountConfig, Config
+from tui.engine.accounts import SANDBOX_RATE_VARIABLE, SANDBOX_URL, Accounts, sandbox_rate
 from tui.engine.engine import Engine
-from tui.errors import ConfigError, KeyMissingError, KeyRefusedError, UsageError
-from tui.keys import remember_key
+from tui.errors import ConfigError, KeyMissingError, KeyRejectedError, UsageError
 from tui.paths import Paths
 
 CONFIG = Config(
@@ -60,10 +60,10 @@ async def test_a_key_is_asked_for_when_it_is_needed(
     monkeypatch.setenv("WORK_KEY", "secret")
     dialect = await accounts.dialect("work")
     assert await accounts.dialect("work") is dialect
-    error = KeyRefusedError("no")
+    error = KeyRejectedError("no")
     await accounts.refused("work", error)
     assert "WORK_KEY" in error.hint
-    remember_key("work", "other")
+    remember_key("work", "other", accounts.info("work").base_url)
     assert await accounts.dialect("work") is not dialect
     await accounts.aclose()
 
@@ -109,13 +109,13 @@ async def test_any_account_can_be_rehearsed_with_the_sandbox(
     line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
     file = tmp_path / "one.jsonl"
     file.write_bytes(msgspec.json.encode(line) + b"\n")
-    account = AccountConfig(provider="openai", base_url=HERE)
+    account = AccountConfig(provider="openai", base_url=SANDBOX_URL)
     engine = await Engine.open(paths, Config(accounts={"rehearsal": account}))
     try:
-        job = await engine.import_file(file, account="rehearsal")
+        job = await engine.requests.import_file(file, account="rehearsal")
         await engine.submit(job.id)
         await engine.wait([job.id])
-        job = engine.history.job(job.id)
+        job = engine.history.jobs.get(job.id)
         assert (job.provider, job.counts.succeeded) == ("openai", 1)
         # With the prices of the provider: that is what it is for.
         assert job.cost.actual is not None and job.cost.actual > 0

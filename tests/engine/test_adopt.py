@@ -10,11 +10,11 @@ import pytest
 from tests.engine.bench import Bench, adds_up, outcomes, request
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Broken, FakeBatch
-from tui.core.outcome import Outcome
-from tui.core.status import BatchStatus
-from tui.errors import BatchdeckError, RequestRefusedError, UsageError
-from tui.providers.base import Capabilities
-from tui.store import importing
+from tui.core.jobs import BatchStatus
+from tui.core.rows import Outcome
+from tui.errors import BatchdeckError, RequestRejectedError, UsageError
+from tui.providers.dialect import Capabilities
+from tui.store.rows import importer
 
 
 def foreign(bench: Bench, *texts: str, file: bool = True) -> FakeBatch:
@@ -39,21 +39,21 @@ def test_a_running_batch_becomes_a_job(tmp_path: Path) -> None:
         bench.provider.ends_after = None
         async with bench.engine() as engine:
             remote = foreign(bench, "a", "flaky", "c")
-            job = await engine.adopt("batch-x", name="mine")
+            job = await engine.remote.adopt("batch-x", name="mine")
             assert (job.name, job.status, job.model) == ("mine", BatchStatus.IN_PROGRESS, "m")
-            with pytest.raises(UsageError, match="in the history already"):
-                await engine.adopt("batch-x")
-            with pytest.raises(UsageError, match="sent already"):
+            with pytest.raises(UsageError, match="already in the history"):
+                await engine.remote.adopt("batch-x")
+            with pytest.raises(UsageError, match="already submitted"):
                 await engine.submit(job.id)
             bench.provider.run(remote)
             await engine.wait([job.id])
             good = Outcome.SUCCEEDED
             assert outcomes(engine, job.id) == [good, Outcome.FAILED, good]
             bench.provider.ends_after = 1
-            await engine.retry(await engine.plan_retry(job.id))
+            await engine.retry(await engine.retries.plan(job.id))
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 3
-            known = {entry.remote.id: entry.job_id for entry in await engine.sync()}
+            known = {entry.remote.id: entry.job_id for entry in await engine.remote.sync()}
             assert known == {"batch-x": job.id, "batch-1": job.id}
 
     run(test)
@@ -65,10 +65,10 @@ def test_an_ended_batch_without_its_input_is_known_by_its_results(tmp_path: Path
         bench.provider.ends_after = None
         async with bench.engine() as engine:
             remote = foreign(bench, "a", "fail", file=False)
-            with pytest.raises(UsageError, match="still runs"):
-                await engine.adopt("batch-x")
+            with pytest.raises(UsageError, match="still running"):
+                await engine.remote.adopt("batch-x")
             bench.provider.run(remote)
-            job = await engine.adopt("batch-x")
+            job = await engine.remote.adopt("batch-x")
             await engine.wait([job.id])
             counts = adds_up(engine, job.id)
             assert (counts.succeeded, counts.failed) == (1, 1)
@@ -83,10 +83,25 @@ def test_a_batch_that_names_no_row_leaves_nothing(tmp_path: Path) -> None:
         async with bench.engine() as engine:
             remote = foreign(bench, "a", file=False)
             remote.status = BatchStatus.FAILED
-            with pytest.raises(UsageError, match="names no row"):
-                await engine.adopt("batch-x")
-            assert engine.history.jobs() == []
+            with pytest.raises(UsageError, match="has no rows"):
+                await engine.remote.adopt("batch-x")
+            assert engine.history.jobs.list() == []
             assert list(bench.paths.jobs.iterdir()) == []
+
+    run(test)
+
+
+def test_results_that_cannot_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            remote = foreign(bench, "a", file=False)
+            bench.provider.run(remote)
+            remote.output = b"<html>busy</html>\n"
+            with pytest.raises(UsageError, match="results cannot be read"):
+                await engine.remote.adopt("batch-x")
+            assert engine.history.jobs.list() == []
 
     run(test)
 
@@ -103,20 +118,20 @@ def test_what_breaks_on_the_way_leaves_nothing(
             foreign(bench, "a", "b")
             bench.provider.fault("download", Broken(20))
             with pytest.raises(BatchdeckError):
-                await engine.adopt("batch-x")
-            with pytest.raises(RequestRefusedError):
-                await engine.adopt("nothing")
+                await engine.remote.adopt("batch-x")
+            with pytest.raises(RequestRejectedError):
+                await engine.remote.adopt("nothing")
 
             def crash(*_: object) -> None:
                 raise KeyError("it dies just before its batch is noted")
 
-            monkeypatch.setattr(importing, "_store_sent", crash)
+            monkeypatch.setattr(importer, "_store_sent", crash)
             with pytest.raises(KeyError):
-                await engine.adopt("batch-x")
-            assert engine.history.jobs() == []
+                await engine.remote.adopt("batch-x")
+            assert engine.history.jobs.list() == []
             assert list(bench.paths.jobs.iterdir()) == []
             monkeypatch.undo()
-            job = await engine.adopt("batch-x")
+            job = await engine.remote.adopt("batch-x")
             assert job.counts.total == 2
 
     run(test)
@@ -130,8 +145,8 @@ def test_ids_that_come_twice_and_lines_that_are_none(tmp_path: Path) -> None:
             foreign(bench, "a", "b")
             first = bench.provider.files["file-x"]
             bench.provider.files["file-x"] = b"\xef\xbb\xbf" + first + first + b"\n[]\n{}\nx\n"
-            job = await engine.adopt("batch-x")
-            rows = engine.history.rows(job.id, range(9))
+            job = await engine.remote.adopt("batch-x")
+            rows = engine.history.rows.page(job.id, range(9))
             assert [row.custom_id for row in rows] == ["r0", "r1"]
 
     run(test)
@@ -142,6 +157,6 @@ def test_a_provider_without_a_list(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop, Capabilities(lists=False))
         async with bench.engine() as engine:
             with pytest.raises(UsageError, match="cannot list"):
-                await engine.sync()
+                await engine.remote.sync()
 
     run(test)

@@ -9,19 +9,19 @@ import pytest
 from tests.engine.bench import Bench, adds_up
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
-from tui.core.status import Submission
+from tui.core.jobs import Submission
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError, UsageError
-from tui.providers.base import Capabilities
+from tui.providers.dialect import Capabilities
 
 
 async def uncertain(bench: Bench, engine: Engine, *texts: str) -> str:
     """A job whose create was answered into the void, at a provider without a list."""
     bench.provider.fault("create", Lost())
     job = await bench.imported(engine, *texts)
-    with pytest.raises(BatchdeckError, match="not certain"):
+    with pytest.raises(BatchdeckError, match="may or may not"):
         await engine.submit(job.id)
-    assert engine.history.batches(job.id)[0].submission is Submission.UNCERTAIN
+    assert engine.history.batches.of_job(job.id)[0].submission is Submission.UNCERTAIN
     return job.id
 
 
@@ -30,7 +30,7 @@ def test_it_is_watched_and_collected_and_nothing_is_sent_again(tmp_path: Path) -
         bench = Bench(tmp_path, loop, Capabilities(lists=False))
         async with bench.engine() as engine:
             job_id = await uncertain(bench, engine)
-            await engine.attach(job_id, bench.provider.only().id)
+            await engine.remote.attach(job_id, bench.provider.only().id)
             await engine.wait([job_id])
             assert adds_up(engine, job_id).succeeded == 2
         assert bench.provider.calls["create"] == 1
@@ -43,17 +43,34 @@ def test_another_batch_is_not_taken_for_it(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop, Capabilities(lists=False))
         async with bench.engine() as engine:
             done = await bench.done(engine, "a")
-            (known,) = engine.history.batches(done.id)
+            (known,) = engine.history.batches.of_job(done.id)
             job_id = await uncertain(bench, engine, "a", "b")
             with pytest.raises(UsageError, match="belongs to job"):
-                await engine.attach(job_id, known.remote_id or "")
+                await engine.remote.attach(job_id, known.remote_id or "")
             other = next(b for b in bench.provider.batches.values() if b.id != known.remote_id)
             other.lines = other.lines[:1]
             with pytest.raises(UsageError, match="has 1 rows"):
-                await engine.attach(job_id, other.id)
+                await engine.remote.attach(job_id, other.id)
             with pytest.raises(BatchdeckError):
-                await engine.attach(job_id, "no such batch")
-            with pytest.raises(UsageError, match="certain of every batch"):
-                await engine.attach(done.id, other.id)
+                await engine.remote.attach(job_id, "no such batch")
+            with pytest.raises(UsageError, match="no batch of this job is uncertain"):
+                await engine.remote.attach(done.id, other.id)
+
+    run(test)
+
+
+def test_a_job_that_is_the_only_trace_is_not_deleted_without_a_word(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, Capabilities(lists=False))
+        async with bench.engine() as engine:
+            job_id = await uncertain(bench, engine)
+            [loss] = engine.remote.losses(job_id)
+            assert "may be running at" in loss and "only trace" in loss
+            with pytest.raises(UsageError, match="may be running") as caught:
+                await engine.remote.delete(job_id)
+            assert "--forget" in caught.value.hint
+            assert engine.history.jobs.get(job_id)
+            await engine.remote.delete(job_id, forget=True)
+            assert engine.history.jobs.list() == []
 
     run(test)

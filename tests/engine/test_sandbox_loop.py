@@ -11,13 +11,12 @@ import pytest
 
 from tests.engine.bench import adds_up, outcomes, write_requests
 from tests.fakes.server import batches_at, sandbox
-from tui.config import AccountConfig, Config
-from tui.core.filtering import RowFilter
-from tui.core.jobs import Job
-from tui.core.outcome import Outcome
-from tui.core.status import BatchStatus, Submission
+from tui.config.settings import AccountConfig, Config
+from tui.core.jobs import BatchStatus, Job, Submission
+from tui.core.query import RowFilter
+from tui.core.rows import Outcome
 from tui.engine.engine import Engine
-from tui.errors import BatchdeckError, KeyRefusedError, UnreachableError, UsageError
+from tui.errors import KeyRejectedError, UnreachableError, UsageError
 from tui.paths import Paths
 
 GOOD, BAD = Outcome.SUCCEEDED, Outcome.FAILED
@@ -33,7 +32,7 @@ async def local(paths: Paths, rate: float = 0) -> AsyncIterator[Engine]:
         await engine.close()
 
 
-def far(url: str, **profile: object) -> Config:
+def far(url: str, /, **profile: object) -> Config:
     """A configuration with one account, on a sandbox elsewhere."""
     quick = {"base": "openai-compatible", "poll": {"min_seconds": 0.05, "max_seconds": 0.2}}
     return Config(
@@ -44,8 +43,8 @@ def far(url: str, **profile: object) -> Config:
 
 
 @asynccontextmanager
-async def engine_at(paths: Paths, url: str, **profile: object) -> AsyncIterator[Engine]:
-    engine = await Engine.open(paths, far(url, **profile))
+async def engine_at(home: Paths, url: str, /, **profile: object) -> AsyncIterator[Engine]:
+    engine = await Engine.open(home, far(url, **profile))
     try:
         yield engine
     finally:
@@ -53,10 +52,10 @@ async def engine_at(paths: Paths, url: str, **profile: object) -> AsyncIterator[
 
 
 async def done(engine: Engine, folder: Path, *texts: str) -> Job:
-    job = await engine.import_file(write_requests(folder / "requests.jsonl", texts))
+    job = await engine.requests.import_file(write_requests(folder / "requests.jsonl", texts))
     await engine.submit(job.id)
     await engine.wait([job.id])
-    return engine.history.job(job.id)
+    return engine.history.jobs.get(job.id)
 
 
 async def test_every_word_that_the_sandbox_obeys(paths: Paths, tmp_path: Path) -> None:
@@ -78,25 +77,25 @@ async def test_every_word_that_the_sandbox_obeys(paths: Paths, tmp_path: Path) -
         adds_up(engine, job.id)
         codes = {
             group.http_status: group.retryable
-            for group in engine.history.error_groups(job.id)
+            for group in engine.history.rows.error_groups(job.id)
             if group.http_status is not None
         }
         assert codes == {400: False, 429: True, 500: True}
-        (said,) = engine.history.row_lines(
-            job.id, await engine.select(job.id, RowFilter(text="h\u00e9llo"))
+        (said,) = engine.history.rows.lines(
+            job.id, await engine.results.select(job.id, RowFilter(text="h\u00e9llo"))
         )
         assert said.text.startswith("h\u00e9llo")
-        plan = await engine.plan_retry(job.id)
+        plan = await engine.retries.plan(job.id)
         assert (list(plan.seqs), plan.permanent) == ([2, 3], 1)
         await engine.retry(plan)
         await engine.wait([job.id])
         assert outcomes(engine, job.id) == [GOOD, BAD, BAD, GOOD, truncated, refused, GOOD]
-        plan = await engine.plan_retry(job.id, [4], edits={"max_tokens": 4000})
+        plan = await engine.retries.plan(job.id, [4], edits={"max_tokens": 4000})
         await engine.retry(plan)
         await engine.wait([job.id])
         assert outcomes(engine, job.id)[4] is GOOD
         assert adds_up(engine, job.id).total == 7
-        assert engine.history.job(job.id).status is BatchStatus.COMPLETED
+        assert engine.history.jobs.get(job.id).status is BatchStatus.COMPLETED
 
 
 async def test_rows_that_expire(paths: Paths, tmp_path: Path) -> None:
@@ -104,29 +103,29 @@ async def test_rows_that_expire(paths: Paths, tmp_path: Path) -> None:
         job = await done(engine, tmp_path, "plain", "sandbox:expire", "plain")
         assert outcomes(engine, job.id) == [GOOD, Outcome.EXPIRED, GOOD]
         assert job.status is BatchStatus.EXPIRED
-        assert (await engine.plan_retry(job.id)).rows == 1
+        assert (await engine.retries.plan(job.id)).rows == 1
 
 
 async def test_a_running_batch_is_cancelled(paths: Paths, tmp_path: Path) -> None:
     async with local(paths, rate=1) as engine:
         file = write_requests(tmp_path / "requests.jsonl", ["x"] * 50)
-        job = await engine.import_file(file)
+        job = await engine.requests.import_file(file)
         await engine.submit(job.id)
         await engine.cancel(job.id)
         await engine.wait([job.id])
         counts = adds_up(engine, job.id)
         assert counts.cancelled >= 48
         assert counts.cancelled + counts.succeeded == 50
-        assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+        assert engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED
 
 
 async def test_a_job_is_split_by_the_limits_of_its_provider(paths: Paths, tmp_path: Path) -> None:
     with sandbox(tmp_path / "far") as url:
         async with engine_at(paths, url, limits={"rows": 3}) as engine:
             job = await done(engine, tmp_path, *["x"] * 7, "sandbox:flaky=500")
-            assert [batch.rows for batch in engine.history.batches(job.id)] == [3, 3, 2]
+            assert [batch.rows for batch in engine.history.batches.of_job(job.id)] == [3, 3, 2]
             assert outcomes(engine, job.id) == [GOOD] * 7 + [BAD]
-            await engine.retry(await engine.plan_retry(job.id))
+            await engine.retry(await engine.retries.plan(job.id))
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 8
         assert len(batches_at(url)) == 4
@@ -136,7 +135,7 @@ async def test_a_job_is_split_by_bytes(paths: Paths, tmp_path: Path) -> None:
     with sandbox(tmp_path / "far") as url:
         async with engine_at(paths, url, limits={"bytes": 500}) as engine:
             job = await done(engine, tmp_path, *["x" * 100] * 7)
-            batches = engine.history.batches(job.id)
+            batches = engine.history.batches.of_job(job.id)
             assert len(batches) > 2
             assert sum(batch.rows for batch in batches) == 7
             assert adds_up(engine, job.id).succeeded == 7
@@ -147,14 +146,59 @@ async def test_lost_answers_are_not_paid_twice(paths: Paths, tmp_path: Path, los
     with sandbox(tmp_path / "far", lose_answer=tuple(lost.split(","))) as url:
         async with engine_at(paths, url) as engine:
             file = write_requests(tmp_path / "requests.jsonl", ["a", "b"])
-            job = await engine.import_file(file)
-            if "upload" in lost:
-                with pytest.raises(BatchdeckError):
-                    await engine.submit(job.id)
+            job = await engine.requests.import_file(file)
+            # A lost upload is repeated at once: it costs a file at most.
             await engine.submit(job.id)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
         assert len(batches_at(url)) == 1
+
+
+def files_at(url: str) -> list[str]:
+    """The names of the files at a sandbox."""
+    return [file["filename"] for file in httpx.get(f"{url}/v1/files").json()["data"]]
+
+
+async def test_the_spare_file_of_a_lost_upload_is_told_and_deleted(
+    paths: Paths, tmp_path: Path
+) -> None:
+    with sandbox(tmp_path / "far", lose_answer=("upload:1",)) as url:
+        async with engine_at(paths, url) as engine:
+            job = await done(engine, tmp_path, "a")
+            (batch,) = engine.history.batches.of_job(job.id)
+            assert files_at(url).count(f"{batch.id}.jsonl") == 2
+            told = [entry.what for entry in engine.history.jobs.timeline(job.id)]
+            (spare,) = [what for what in told if "has a second file" in what]
+            assert str(batch.input_file_id) not in spare
+            assert await engine.remote.delete(job.id, remote=True) == []
+            assert files_at(url) == []
+
+
+async def test_the_files_of_an_upload_that_never_got_an_answer_are_deleted(
+    paths: Paths, tmp_path: Path
+) -> None:
+    with sandbox(tmp_path / "far", lose_answer=("upload",)) as url:
+        async with engine_at(paths, url, http={"attempts": 2, "first_pause": 0.01}) as engine:
+            job = await engine.requests.import_file(write_requests(tmp_path / "r.jsonl", ["a"]))
+            with pytest.raises(UnreachableError):
+                await engine.submit(job.id)
+            assert files_at(url)
+            told = [entry.what for entry in engine.history.jobs.timeline(job.id)]
+            assert any("may have a file of this upload" in what for what in told)
+            assert await engine.remote.delete(job.id, remote=True) == []
+            assert files_at(url) == []
+
+
+async def test_a_provider_that_does_not_list_files_may_have_one_left(
+    paths: Paths, tmp_path: Path
+) -> None:
+    with sandbox(tmp_path / "far", lose_answer=("upload:1",)) as url:
+        async with engine_at(paths, url, paths={"file_list": ""}) as engine:
+            job = await done(engine, tmp_path, "a")
+            (batch,) = engine.history.batches.of_job(job.id)
+            (left,) = await engine.remote.delete(job.id, remote=True)
+            assert f"{batch.id}.jsonl" in left
+            assert files_at(url) == [f"{batch.id}.jsonl"]
 
 
 @pytest.mark.parametrize("lost", ["retrieve:2", "list:1", "content:1", "content-half:2"])
@@ -165,7 +209,7 @@ async def test_other_lost_answers_are_asked_for_again(
         async with engine_at(paths, url) as engine:
             job = await done(engine, tmp_path, "a", "sandbox:fail=500", "b")
             assert outcomes(engine, job.id) == [GOOD, BAD, GOOD]
-            strays = engine.history.strays(job.id)
+            strays = engine.history.rows.orphan_lines(job.id)
             assert (strays.duplicate, strays.unreadable, strays.unknown) == (0, 0, 0)
 
 
@@ -174,13 +218,13 @@ async def test_a_provider_that_is_down(paths: Paths, tmp_path: Path) -> None:
         pass
     async with engine_at(paths, url, http={"attempts": 1}) as engine:
         file = write_requests(tmp_path / "requests.jsonl", ["a", "b"])
-        job = await engine.import_file(file)
+        job = await engine.requests.import_file(file)
         with pytest.raises(UnreachableError):
             await engine.submit(job.id)
-        job = engine.history.job(job.id)
+        job = engine.history.jobs.get(job.id)
         assert (job.status, job.counts.pending) == (BatchStatus.DRAFT, 2)
         assert job.trouble
-        assert engine.history.batches(job.id)[0].submission is Submission.DRAFT
+        assert engine.history.batches.of_job(job.id)[0].submission is Submission.DRAFT
 
 
 async def test_a_key_that_is_refused_and_one_that_is_not(
@@ -190,8 +234,8 @@ async def test_a_key_that_is_refused_and_one_that_is_not(
         monkeypatch.setenv("BATCHDECK_KEY_FAR", "wrong")
         async with engine_at(paths, url) as engine:
             file = write_requests(tmp_path / "requests.jsonl", ["a", "b"])
-            job = await engine.import_file(file)
-            with pytest.raises(KeyRefusedError) as caught:
+            job = await engine.requests.import_file(file)
+            with pytest.raises(KeyRejectedError) as caught:
                 await engine.submit(job.id)
             assert "BATCHDECK_KEY_FAR" in caught.value.hint
             assert "wrong" not in str(caught.value)
@@ -201,22 +245,22 @@ async def test_a_key_that_is_refused_and_one_that_is_not(
             assert adds_up(engine, job.id).succeeded == 2
             monkeypatch.setenv("BATCHDECK_KEY_FAR", "wrong")
             await engine.accounts.forget("far")
-            job = await engine.import_file(file)
-            with pytest.raises(KeyRefusedError):
+            job = await engine.requests.import_file(file)
+            with pytest.raises(KeyRejectedError):
                 await engine.submit(job.id)
 
 
 async def test_a_batch_that_the_server_cancelled_elsewhere(paths: Paths, tmp_path: Path) -> None:
-    with sandbox(tmp_path / "far", rows_per_second=1) as url:
+    with sandbox(tmp_path / "far", rows_per_second=0.1) as url:
         async with engine_at(paths, url) as engine:
             file = write_requests(tmp_path / "requests.jsonl", ["x"] * 30)
-            job = await engine.import_file(file)
+            job = await engine.requests.import_file(file)
             await engine.submit(job.id)
             (remote,) = batches_at(url)
             async with httpx.AsyncClient() as client:
                 await client.post(f"{url}/v1/batches/{remote['id']}/cancel")
             await engine.wait([job.id])
-            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+            assert engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED
             counts = adds_up(engine, job.id)
             assert counts.cancelled + counts.succeeded == 30
 
@@ -228,7 +272,7 @@ async def test_two_engines_on_one_home(paths: Paths, tmp_path: Path) -> None:
         async with engine_at(paths, url) as one, engine_at(paths, url) as two:
             two.watch()
             file = write_requests(tmp_path / "requests.jsonl", ["a", "sandbox:flaky=500", "c"])
-            job = await one.import_file(file)
+            job = await one.requests.import_file(file)
             sent = await asyncio.gather(
                 one.submit(job.id), two.submit(job.id), return_exceptions=True
             )
@@ -236,12 +280,12 @@ async def test_two_engines_on_one_home(paths: Paths, tmp_path: Path) -> None:
             assert all(isinstance(result, (Job, UsageError)) for result in sent)
             await asyncio.gather(one.wait([job.id]), two.wait([job.id]))
             assert len(batches_at(url)) == 1
-            plans = [await engine.plan_retry(job.id) for engine in (one, two)]
+            plans = [await engine.retries.plan(job.id) for engine in (one, two)]
             await asyncio.gather(one.retry(plans[0]), two.retry(plans[1]), return_exceptions=True)
             await asyncio.gather(one.wait([job.id]), two.wait([job.id]))
             assert adds_up(two, job.id).succeeded == 3
             assert len(batches_at(url)) == 2
-            strays = one.history.strays(job.id)
+            strays = one.history.rows.orphan_lines(job.id)
             assert (strays.duplicate, strays.unreadable, strays.unknown) == (0, 0, 0)
 
 
@@ -250,7 +294,7 @@ async def test_the_demo_history(paths: Paths) -> None:
 
     await seed_demo(paths)
     async with local(paths) as engine:
-        jobs = engine.history.jobs()
+        jobs = engine.history.jobs.list()
         assert len(jobs) == 8
         for job in jobs:
             adds_up(engine, job.id)

@@ -9,14 +9,14 @@ import pytest
 
 from tests.engine.bench import Bench
 from tests.fakes.loop import JumpingLoop, run
-from tui.core.filtering import RowFilter, RowSelection
-from tui.store import selecting
+from tui.core.query import RowFilter, RowSelection
+from tui.store.search import selection
 
 
 def test_rows_found_so_far_are_told_on_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selecting, "_PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(selection, "_PARTIAL_SECONDS", 0.0)
     told: list[list[int]] = []
     threads = set()
 
@@ -28,7 +28,7 @@ def test_rows_found_so_far_are_told_on_the_loop(
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await bench.imported(engine, "hello", "world", "hello again")
-            found = await engine.select(job.id, RowFilter(text="hello"), partial=partial)
+            found = await engine.results.select(job.id, RowFilter(text="hello"), partial=partial)
             assert list(found.seqs) == [0, 2]
             assert told[-1] == [0, 2]
             assert threads == {threading.get_ident()}

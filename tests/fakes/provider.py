@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -10,20 +11,24 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.core.counts import RemoteCounts
-from tui.core.remote import BatchIssue, RemoteBatch, ResultSource
-from tui.core.status import TERMINAL, BatchStatus
-from tui.errors import (
-    AnswerLostError,
-    BatchdeckError,
-    RequestRefusedError,
-    UnreachableError,
-)
-from tui.providers.base import BatchDraft, Capabilities, Download, ResultStyle, SendProgress
+from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
+from tui.core.jobs import TERMINAL, BatchStatus, RemoteCounts
+from tui.errors import BatchdeckError, RequestRejectedError, ResponseLostError, UnreachableError
+from tui.progress import NO_PROGRESS, Progress
+from tui.providers.dialect import BatchDraft, Capabilities, ResultStyle
+from tui.providers.wire.download import Download
 
 
 class Lost(Exception):
     """A fault: the call acts, and its answer is lost."""
+
+
+class Late(Exception):
+    """A fault: the answer is lost, and the call acts only after so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"acts after {seconds:g} seconds")
+        self.seconds = seconds
 
 
 @dataclass
@@ -69,7 +74,14 @@ class FakeProvider:
     """A batch ends at that poll by itself; ``None``: the test ends it."""
     hidden: set[str] = field(default_factory=set)
     """Batches that the list does not show yet."""
+    list_lag: float = 0.0
+    """Seconds until the list shows a new batch."""
+    same_bytes_same_file: bool = False
+    """Files are named by their bytes."""
     when_called: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    made: Callable[[FakeBatch, str], None] = lambda batch, intent: None
+    """Called with each new batch, and the intent of its create."""
 
     def fault(self, call: str, *faults: Exception | None) -> None:
         """Let the next calls of a kind meet these faults."""
@@ -82,7 +94,7 @@ class FakeProvider:
             hook()
         waiting = self.faults.get(call)
         fault = waiting.popleft() if waiting else None
-        if fault is not None and not isinstance(fault, Lost):
+        if fault is not None and not isinstance(fault, (Lost, Late)):
             raise fault
         return fault
 
@@ -195,45 +207,54 @@ class FakeDialect:
     def encode_line(self, request: bytes) -> bytes:
         return request
 
-    async def upload(self, path: Path, *, name: str, progress: SendProgress | None = None) -> str:
+    async def upload(self, path: Path, *, name: str, progress: Progress = NO_PROGRESS) -> str:
         lost = self.provider.meet("upload")
         data = await asyncio.to_thread(path.read_bytes)
         file_id = f"file-{len(self.provider.files)}"
+        if self.provider.same_bytes_same_file:
+            file_id = f"file-{hashlib.sha256(data).hexdigest()[:8]}"
         self.provider.files[file_id] = data
-        if progress is not None:
-            progress(len(data), len(data))
+        progress.update(len(data), len(data))
         if lost:
-            raise AnswerLostError("the answer to the upload was lost")
+            raise ResponseLostError("the answer to the upload was lost")
         return file_id
 
-    async def create(
-        self, draft: BatchDraft, *, progress: SendProgress | None = None
-    ) -> RemoteBatch:
+    async def create(self, draft: BatchDraft, *, progress: Progress = NO_PROGRESS) -> RemoteBatch:
         provider = self.provider
         lost = provider.meet("create")
         if draft.file_id is not None:
             data = provider.files[draft.file_id]
         else:
             data = await asyncio.to_thread(draft.path.read_bytes)
+        if isinstance(lost, Late):
+            loop = asyncio.get_running_loop()
+            loop.call_later(lost.seconds, self._make, data, draft)
+        else:
+            made = self._make(data, draft)
+        if lost:
+            raise ResponseLostError("the answer to the create was lost")
+        return provider.remote(made)
+
+    def _make(self, data: bytes, draft: BatchDraft) -> FakeBatch:
+        provider = self.provider
         batch = FakeBatch(
             id=f"batch-{len(provider.batches)}",
             file_id=draft.file_id,
             intent=draft.intent if self.capabilities.metadata else None,
-            lines=[line for line in data.split(b"\n") if line],
+            lines=[line for line in data.split(b"\n") if line.strip()],
             created_at=provider.clock(),
         )
         batch.counts = RemoteCounts(total=len(batch.lines))
         provider.batches[batch.id] = batch
-        if lost:
-            raise AnswerLostError("the answer to the create was lost")
-        return provider.remote(batch)
+        provider.made(batch, draft.intent or "")
+        return batch
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
         provider = self.provider
         provider.meet("retrieve")
         batch = provider.batches.get(batch_id)
         if batch is None:
-            raise RequestRefusedError("no such batch", status=404)
+            raise RequestRejectedError("no such batch", status=404)
         provider.touch(batch)
         return provider.remote(batch)
 
@@ -243,7 +264,8 @@ class FakeDialect:
         assert self.capabilities.lists
         self.provider.meet("list")
         for batch in reversed(list(self.provider.batches.values())):
-            if batch.id in self.provider.hidden:
+            age = self.provider.clock() - batch.created_at
+            if batch.id in self.provider.hidden or age < self.provider.list_lag:
                 continue
             if created_after is None or batch.created_at >= created_after:
                 self.provider.touch(batch)
@@ -264,6 +286,8 @@ class FakeDialect:
         fault = provider.faults.get("download")
         cut = None
         provider.calls["download"] += 1
+        if (hook := provider.when_called.get("download")) is not None:
+            hook()
         if fault:
             first = fault.popleft()
             if isinstance(first, Broken):
@@ -273,7 +297,7 @@ class FakeDialect:
         batch_id, _, kind = source.ref.rpartition("-")
         if source.ref.startswith("file-"):
             if source.ref not in provider.files:
-                raise RequestRefusedError("no such file", status=404)
+                raise RequestRejectedError("no such file", status=404)
             data = provider.files[source.ref]
         else:
             batch = provider.batches[batch_id]
@@ -304,6 +328,9 @@ class FakeDialect:
     async def delete_file(self, file_id: str) -> None:
         self.provider.calls["delete_file"] += 1
         self.provider.files.pop(file_id, None)
+
+    async def files_named(self, name: str, *, created_after: float) -> list[str] | None:
+        return []
 
     async def delete_batch(self, batch_id: str) -> None:
         self.provider.calls["delete_batch"] += 1

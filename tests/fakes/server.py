@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,22 @@ import httpx
 from tests.threads import in_thread, join_all
 from tui.sandbox.options import SandboxOptions
 from tui.sandbox.serve import configure
+
+
+class SteppingClock:
+    """Unix seconds for a server: each look is a moment later, however much time really passes.
+
+    Args:
+        step: Seconds from one look to the next.
+    """
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._now = time.time()
+
+    def __call__(self) -> float:
+        self._now += self._step
+        return self._now
 
 
 @contextmanager

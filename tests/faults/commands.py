@@ -1,4 +1,4 @@
-"""The program's commands, run in this process on a home of their own."""
+"""The program's commands, run in this process with a separate home."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tui.cli.program import program
 
 
 class Said(Done):
-    """What a command gave; a crash never gets here."""
+    """The exit code and output of a command; a crash raises instead."""
 
     def is_clear_error(self) -> bool:
-        """Does it say in two lines what is wrong, without a traceback or a shrug?"""
+        """Is it an error in two lines, without a traceback and not an unexpected one?"""
         return (
             self.code in (2, 3, 4, 5)
             and re.search(r"(?m)^error: .", self.err) is not None
             and "Traceback" not in self.err
-            and "something unexpected" not in self.err
+            and "unexpected error" not in self.err
         )
 
 
@@ -41,8 +41,8 @@ class Commands:
             raise result.exception
         return Said(result.exit_code, result.stdout, result.stderr)
 
-    def apart(self, *words: str | Path) -> Said:
-        """The same in a process of its own, which is gone afterwards."""
+    def in_process(self, *words: str | Path) -> Said:
+        """Run a command in a new process, and wait until it ends."""
         done = subprocess.run(
             [sys.executable, "-m", "tui", *map(str, words)],
             capture_output=True,

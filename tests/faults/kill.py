@@ -1,4 +1,4 @@
-"""Kill the real program at every step of every verb, start it again, and count what was paid.
+"""Kill the real program at every step of every command, restart it, and count what was paid.
 
 The program is ``python -m tui`` in a process of its own; ``BATCHDECK_KILL_AT`` lets it die by
 SIGKILL at a named step. The provider is a sandbox on TCP, which outlives it and knows the
@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.end_to_end.rows import chat, own_models, params
 from tests.faults.kill_cases import CASES, PART, ROWS, SHORT, Case
-from tests.faults.kill_server import Truth, served
-from tests.providers_loop.rows import chat, own_models, params
+from tests.faults.kill_server import ProviderRecord, served
 from tui.engine.context import KILL_VARIABLE
 
 CONFIG = """
@@ -33,17 +33,18 @@ rows = {rows}
 [providers.{provider}.poll]
 min_seconds = 0.05
 max_seconds = 0.2
+confirm_seconds = 1
 [accounts.far]
 provider = "{provider}"
 base_url = "{url}"
 """
 
-MAKERS = {"scaledown": own_models, "anthropic": params}
+BODY_BUILDERS = {"scaledown": own_models, "anthropic": params}
 
 
 @dataclass
 class Found:
-    """What was found after the program was started again."""
+    """What was found after the program was restarted."""
 
     wrong: list[str] = field(default_factory=list)
     batches: int = 0
@@ -51,22 +52,22 @@ class Found:
     seconds: float = 0.0
 
     def expect(self, what: str, found: object, wanted: object) -> None:
-        """Note what is not as it should be."""
+        """Record a failed expectation."""
         if found != wanted:
             self.wrong.append(f"{what}: {found!r} and not {wanted!r}")
 
 
 class Program:
-    """The program with one home, started anew for each command."""
+    """The program with one home, started for each command."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
 
     def run(self, *arguments: str, kill_at: str = "", may: tuple[int, ...] = (0, 1)) -> Any:
-        """Run a command; the answer is its JSON document, ``None`` where it was killed.
+        """Run a command; returns its JSON document, or ``None`` if it was killed.
 
         Raises:
-            AssertionError: It ended in another way than ``may`` allows.
+            AssertionError: Its exit code is not one that ``may`` allows.
         """
         environment = {
             **{name: value for name, value in os.environ.items() if "_API_KEY" not in name},
@@ -92,12 +93,12 @@ class Program:
         return lines if arguments[0] == "results" else next(iter(lines), None)
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Whole job documents."""
+        """The documents of all jobs."""
         return [self.run("show", job["id"]) for job in self.run("list")]
 
 
 def run_case(case: Case, folder: Path) -> Found:
-    """Die, start again, look."""
+    """Kill the program, restart it, and check the result."""
     began = time.monotonic()
     program = Program(folder / "home")
     # What is cancelled must still run then.
@@ -130,8 +131,8 @@ def run_case(case: Case, folder: Path) -> Found:
                 found.expect("left beside it", list(target.parent.glob(".*.part*")), [])
             elif case.doing == "delete" and program.run("list"):
                 program.run(*verb)
-        _start_again(program, case, truth, submit)
-        _look(program, case, truth, found)
+        _restart(program, case, truth, submit)
+        _check(program, case, truth, found)
         found.seconds = time.monotonic() - began
     return found
 
@@ -144,7 +145,7 @@ def _configure(home: Path, case: Case, url: str) -> None:
 
 
 def _requests(file: Path, case: Case) -> Path:
-    make = MAKERS.get(case.system.like, chat)
+    make = BODY_BUILDERS.get(case.system.like, chat)
     with file.open("w", encoding="utf-8") as stream:
         for number in range(ROWS):
             word = " sandbox:flaky=500" if case.doing == "retry" and number % 4 == 0 else ""
@@ -152,8 +153,8 @@ def _requests(file: Path, case: Case) -> Path:
     return file
 
 
-def _start_again(program: Program, case: Case, truth: Truth, submit: list[str]) -> None:
-    """What a person does: look on, decide what nobody else can know, send what is a draft."""
+def _restart(program: Program, case: Case, truth: ProviderRecord, submit: list[str]) -> None:
+    """Do what a user does: watch, resolve unconfirmed batches, submit drafts."""
     program.run("watch", may=(0, 1, 3))
     jobs = program.jobs()
     if not jobs and case.step == "checked":
@@ -161,7 +162,7 @@ def _start_again(program: Program, case: Case, truth: Truth, submit: list[str]) 
     for job in jobs:
         states = {batch["submission"] for batch in job["batches"]}
         if "uncertain" in states:
-            _decide(program, case, truth, job)
+            _resolve(program, case, truth, job)
         elif job["status"] == "draft" and case.doing != "cancel":
             program.run("submit", job["id"], "--wait", "--yes")
         elif job["counts"]["failed"] and case.doing == "retry":
@@ -169,8 +170,8 @@ def _start_again(program: Program, case: Case, truth: Truth, submit: list[str]) 
             program.run("retry", job["id"], "--wait", "--yes")
 
 
-def _decide(program: Program, case: Case, truth: Truth, job: dict[str, Any]) -> None:
-    """The provider's own page tells a person what the program cannot ask."""
+def _resolve(program: Program, case: Case, truth: ProviderRecord, job: dict[str, Any]) -> None:
+    """Resolve an unconfirmed batch as a user who looks at the provider's web page."""
     known = {batch["remote_id"] for batch in job["batches"]}
     strange = [remote_id for remote_id in truth.created if remote_id not in known]
     if strange:
@@ -183,7 +184,7 @@ def _decide(program: Program, case: Case, truth: Truth, job: dict[str, Any]) -> 
         program.run("submit", job["id"], "--wait", "--yes")
 
 
-def _look(program: Program, case: Case, truth: Truth, found: Found) -> None:
+def _check(program: Program, case: Case, truth: ProviderRecord, found: Found) -> None:
     found.batches = len(truth.created)
     found.expect("batches at the provider", found.batches, case.batches)
     jobs = program.jobs()
@@ -212,7 +213,7 @@ def _look(program: Program, case: Case, truth: Truth, found: Found) -> None:
 
 
 def main() -> int:
-    """Run the cases and print a table; the answer is 0 when all is well."""
+    """Run the cases and print a table; returns 0 if all passed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*", help="only cases whose name has all of these")
     parser.add_argument("--short", action="store_true", help="only some of the cases")
@@ -228,7 +229,7 @@ def main() -> int:
             with tempfile.TemporaryDirectory(prefix="batchdeck-kill-") as folder:
                 try:
                     found = run_case(case, Path(folder))
-                except AssertionError as error:
+                except (AssertionError, subprocess.TimeoutExpired) as error:
                     found = Found(wrong=[str(error)])
             ran[case.system.like] += 1
             bad[case.system.like] += bool(found.wrong)

@@ -1,4 +1,4 @@
-"""Where the program is killed: every step of every verb, with each kind of provider."""
+"""Where the program is killed: every step of every command, with each kind of provider."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ COLLECTING = ("running", "polled", "downloading", "downloaded", "collected", "se
 
 @dataclass(frozen=True)
 class System:
-    """A provider as the fault tests see it.
+    """The properties of a provider that matter for the fault tests.
 
     Attributes:
-        like: What the sandbox speaks.
+        like: The provider that the sandbox imitates.
         provider: The profile.
-        uploads: Is a file sent before the create?
-        lists: Can it be asked which batches it has?
-        cancels: Can a batch be stopped?
-        deletes: Can files or batches be removed?
-        in_place: Does it run failed rows again in the same batch?
+        uploads: Whether a file is uploaded before the create.
+        lists: Whether it can list its batches.
+        cancels: Whether a batch can be cancelled.
+        deletes: Whether files or batches can be deleted.
+        in_place: Whether it retries failed rows in the same batch.
     """
 
     like: str
@@ -37,7 +37,7 @@ class System:
 
     @property
     def sending(self) -> tuple[str, ...]:
-        """The steps that bring a batch to the provider."""
+        """The steps of submitting a batch."""
         return (*(UPLOADING if self.uploads else ()), *CREATING)
 
 
@@ -48,12 +48,14 @@ SYSTEMS = (
     System("doubleword", "doubleword", in_place=True),
     System("anthropic", "anthropic", uploads=False),
     System("tensorzero", "tensorzero"),
+    System("xai", "xai"),
+    System("gemini", "gemini"),
 )
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is done, at which provider, and where the program dies.
+    """What is done, at which provider, and where the program is killed.
 
     ``doing`` is ``submit`` (one batch), ``split`` (two), ``retry`` (of flaky rows),
     ``cancel`` (of two that run), ``delete`` (with what the provider keeps) or ``export``.
@@ -68,18 +70,18 @@ class Case:
 
     @property
     def parts(self) -> int:
-        """Batches of the first sending."""
+        """The number of batches of the first attempt."""
         return 2 if self.doing in ("split", "cancel") else 1
 
     @property
     def batches(self) -> int:
-        """How many batches the provider should have been given in the end."""
+        """The number of batches that the provider should have at the end."""
         again = self.doing == "retry" and not self.system.in_place
         return self.parts + again
 
     @property
-    def leaves_doubt(self) -> bool:
-        """Can nobody but a person know whether the provider took the batch?"""
+    def is_uncertain(self) -> bool:
+        """Whether only the user can know if the provider has the batch."""
         return not self.system.lists and self.step.partition(":")[0] in CREATING
 
 
@@ -125,6 +127,8 @@ SHORT = tuple(
         "retry-doubleword-retry answered",
         "cancel-openai-cancel noted",
         "delete-tensorzero-file deleted there",
+        "submit-xai-create answered",
+        "retry-gemini-create answered",
     )
 )
 """What runs in the ordinary tests."""

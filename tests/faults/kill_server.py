@@ -1,4 +1,4 @@
-"""The provider that outlives the killed program, and the truth of what was asked of it."""
+"""A provider that outlives the killed program, and a record of what it was asked to do."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.providers_loop.serving import join_all, serving
+from tests.end_to_end.servers import join_all, serving
 from tui.sandbox.options import SandboxOptions
 from tui.sandbox.serve import configure
 
-_CREATE = re.compile(r"/(?:batches|batch/jobs)$")
-_UPLOAD = re.compile(r"/files$")
+_CREATE = re.compile(r"/(?:batches|batch/jobs)$|:(?:batchGenerateContent|asyncBatchEmbedContent)$")
+_UPLOAD = re.compile(r"/files\b")
 _ONE = re.compile(r"/(?:files|batches)/([^/]+)$")
-_CANCEL = re.compile(r"/(?:batches|jobs)/([^/]+)/cancel$")
+_CANCEL = re.compile(r"/(?:batches|jobs)/([^/]+)[/:]cancel$")
 
 
 @dataclass
-class Truth:
-    """What the provider did.
+class ProviderRecord:
+    """What the provider was asked to do.
 
     Attributes:
-        created: The ids of all batches that it made, oldest first.
-        cancelled: The ids of those that it was asked to stop.
-        uploaded: The ids of the files that were sent to it.
-        deleted: The ids of files and batches that it was asked to remove.
+        created: The ids of all created batches, oldest first.
+        cancelled: The ids of the cancelled batches.
+        uploaded: The ids of the uploaded files.
+        deleted: The ids of the deleted files and batches.
     """
 
     url: str = ""
@@ -38,14 +38,14 @@ class Truth:
     deleted: set[str] = field(default_factory=set)
 
     def kept(self) -> list[str]:
-        """The files that it was sent, or where there are none the batches, and still has."""
+        """The files, or without files the batches, that were not deleted."""
         return [one for one in self.uploaded or self.created if one not in self.deleted]
 
 
-class _Watcher:
-    """Passes everything on, and keeps what was created and stopped."""
+class _Recorder:
+    """Middleware that records what is created, cancelled and deleted."""
 
-    def __init__(self, app: Any, truth: Truth) -> None:
+    def __init__(self, app: Any, truth: ProviderRecord) -> None:
         self._app = app
         self._truth = truth
 
@@ -74,20 +74,27 @@ class _Watcher:
     def _keep(self, path: str, body: bytes) -> None:
         if _CREATE.search(path):
             made = json.loads(body)
-            self._truth.created.append(made.get("id") or made["batch_id"])
-        elif _UPLOAD.search(path):
-            self._truth.uploaded.append(json.loads(body)["id"])
+            # Gemini's ids are the end of a name: batches/ID.
+            name = made.get("id") or made.get("batch_id") or made["name"].rpartition("/")[2]
+            self._truth.created.append(name)
+        elif _UPLOAD.search(path) and body.strip():
+            # The first of two calls of an upload has no file yet.
+            made = json.loads(body)
+            if name := made.get("id") or made.get("file", {}).get("name", "").rpartition("/")[2]:
+                self._truth.uploaded.append(name)
         elif found := _CANCEL.search(path):
             self._truth.cancelled.add(found[1])
 
 
 @contextmanager
-def served(like: str, home: Path, rows_per_second: float = 0, key: str = "") -> Iterator[Truth]:
-    """A sandbox on TCP in a thread of this process, and what it knows."""
-    truth = Truth()
+def served(
+    like: str, home: Path, rows_per_second: float = 0, key: str = ""
+) -> Iterator[ProviderRecord]:
+    """A sandbox on TCP in a thread of this process, and its record."""
+    truth = ProviderRecord()
     options = SandboxOptions(like=like, home=home, rows_per_second=rows_per_second, key=key or None)
     config = configure(options)
-    config.app = _Watcher(config.app, truth)
+    config.app = _Recorder(config.app, truth)
     with serving(config) as server:
         truth.url = server.url
         yield truth

@@ -1,6 +1,6 @@
 """Many batches watched for days on a clock that jumps: ``python -m tests.faults.long``.
 
-Real time passes only while the program works, so that what a simulated day costs can be seen.
+Real time passes only while the program works, so the cost of a simulated day is visible.
 """
 
 from __future__ import annotations
@@ -20,13 +20,10 @@ from tests.engine.bench import Bench
 from tests.fakes import loop as looping
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import FakeBatch
-from tui.config import Config
-from tui.core.ids import new_batch_id
-from tui.core.jobs import Batch
-from tui.core.remote import RemoteBatch
-from tui.core.status import BatchStatus, Submission
+from tui.config.settings import Config
+from tui.core.batches import RemoteBatch
+from tui.core.jobs import Batch, BatchStatus, Submission, new_batch_id
 from tui.engine.engine import Engine
-from tui.store.batches import begin_first_attempt
 from tui.store.jobs import update_batch
 
 PAGE = 100
@@ -37,7 +34,7 @@ HOUR = 3600.0
 
 @dataclass
 class Watched:
-    """What the watching cost.
+    """The cost of watching.
 
     ``per_minute`` is the largest number of requests in a simulated minute; memory in bytes.
     """
@@ -53,12 +50,12 @@ class Watched:
 
     @property
     def cpu_share(self) -> float:
-        """Part of one processor, over the simulated time."""
+        """The share of one processor over the simulated time."""
         return self.cpu_seconds / (self.hours * HOUR)
 
 
 class Meter:
-    """Counts a provider's requests by the simulated minute."""
+    """Counts a provider's requests by simulated minute."""
 
     def __init__(self, bench: Bench, ends: dict[str, float]) -> None:
         self._bench = bench
@@ -86,32 +83,32 @@ class Meter:
         bench.dialect.list_batches = by_page  # type: ignore[method-assign]
 
     def count(self) -> None:
-        """A request came in."""
+        """Count a request."""
         self._minutes[int(self._bench.loop.time() // 60)] += 1
 
     @property
     def requests(self) -> int:
-        """All of them."""
+        """The number of all requests."""
         return self._minutes.total()
 
     @property
     def worst(self) -> int:
-        """The most in one minute."""
+        """The largest number in one minute."""
         return max(self._minutes.values(), default=0)
 
 
 def memory() -> int:
-    """Bytes of this process that are in memory."""
+    """The resident memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 async def begin(bench: Bench, engine: Engine, number: int, hours: float) -> dict[str, float]:
-    """A job of one batch for each row, all running; the answer is when each ends."""
+    """Start a job with one batch per row; returns when each batch ends."""
     job = await bench.imported(engine, *(["hello"] * number))
     chance = random.Random(7)
     now = bench.loop.clock()
     ends: dict[str, float] = {}
-    requests = [line for _, line in engine.history.requests(job.id, range(number))]
+    requests = [line for _, line in engine.history.rows.requests(job.id, range(number))]
     batches = [
         Batch(
             id=new_batch_id(),
@@ -125,8 +122,8 @@ async def begin(bench: Bench, engine: Engine, number: int, hours: float) -> dict
         )
         for seq in range(number)
     ]
-    begin_first_attempt(engine.history.database, batches)
-    with engine.history.database.write() as connection:
+    engine.history.batches.begin_first_attempt(batches)
+    with engine.history._database.write() as connection:
         for seq, batch in enumerate(batches):
             remote = FakeBatch(
                 id=f"batch-{seq}",
@@ -148,7 +145,7 @@ async def begin(bench: Bench, engine: Engine, number: int, hours: float) -> dict
 
 
 def watch(number: int, hours: float, folder: Path) -> Watched:
-    """Watch so many batches for so many simulated hours."""
+    """Watch batches for some simulated hours."""
     watched = Watched(number, hours)
 
     async def whole(loop: JumpingLoop) -> None:
@@ -176,12 +173,12 @@ def watch(number: int, hours: float, folder: Path) -> Watched:
             watched.turns = int((turns["all"] - first) / quarter)
             watched.requests = int((meter.requests - asked) / quarter)
             watched.per_minute = meter.worst
-            (job,) = engine.history.jobs()
+            (job,) = engine.history.jobs.list()
             watched.collected = job.counts.succeeded
             now = loop.clock()
             late = [
                 b.remote_id
-                for b in engine.history.unfinished()
+                for b in engine.history.batches.unfinished()
                 if ends[b.remote_id or ""] < now - 1800
             ]
             assert not late, f"{len(late)} ended half an hour ago and nobody noticed"
@@ -195,7 +192,7 @@ def watch(number: int, hours: float, folder: Path) -> Watched:
 
 
 def main() -> int:
-    """Print what it cost."""
+    """Print the cost."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=1000)
     parser.add_argument("--hours", type=float, default=72.0)

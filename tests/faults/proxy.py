@@ -1,4 +1,4 @@
-"""A proxy between the program and a provider that goes wrong at the byte where it is told to."""
+"""A proxy between the program and a provider that fails at a chosen byte."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import re
 import socket
 import struct
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _ROUTES = (
 
 
 def route_of(line: str) -> str:
-    """What a request line asks for."""
+    """The route of a request line."""
     method, target, *_ = line.split(" ")
     path = target.partition("?")[0].removeprefix(_MOVED)
     for name, pattern in _ROUTES:
@@ -36,7 +36,7 @@ def route_of(line: str) -> str:
 
 @dataclass
 class Exchange:
-    """One request of the program, and what becomes of it.
+    """One request of the program, and how it is answered.
 
     ``head`` is the request's head with its blank line; the body is read by ``body``.
     """
@@ -54,21 +54,21 @@ class Exchange:
 
     @property
     def route(self) -> str:
-        """What is asked for."""
+        """The route of the request."""
         return route_of(self.line)
 
     def header(self, name: str) -> str:
-        """A header of the request; empty when it has none of that name."""
+        """A header of the request; empty if it is missing."""
         found = re.search(rf"(?im)^{re.escape(name)}:[ \t]*(.*?)\r$", self.head.decode("latin-1"))
         return found[1] if found else ""
 
     @property
     def length(self) -> int:
-        """The length of the request's body as its head tells it."""
+        """The length of the request's body by its header."""
         return int(self.header("content-length") or 0)
 
     async def body(self, upto: float = 1.0) -> bytes:
-        """Read the request's body, or a part of it."""
+        """Read the request's body, or part of it."""
         if "chunked" in self.header("transfer-encoding"):
             if upto >= 1.0:
                 self.sent += await self.reader.readuntil(b"\r\n0\r\n\r\n")
@@ -79,7 +79,7 @@ class Exchange:
         return self.sent
 
     async def act(self) -> bytes:
-        """Let the provider do it; the answer is its whole answer, head and body."""
+        """Send the request to the provider; returns the whole answer, head and body."""
         body = await self.body()
         head = re.sub(rb"(?im)^connection:.*\r\n", b"", self.head)
         head = head.replace(_MOVED.encode() + b"/", b"/", 1)
@@ -92,11 +92,11 @@ class Exchange:
             writer.close()
 
     async def pass_on(self) -> None:
-        """Let the provider do it and give its answer as it is."""
+        """Send the request to the provider and pass on its answer unchanged."""
         await self.give(await self.act())
 
     async def give(self, data: bytes) -> None:
-        """Send bytes of an answer."""
+        """Send a part of an answer."""
         self.writer.write(data)
         await self.writer.drain()
 
@@ -111,7 +111,7 @@ class Exchange:
         await self.give(head.encode("latin-1") + b"\r\n" + raw)
 
     def reset(self) -> None:
-        """Break the connection the hard way."""
+        """Reset the connection."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -122,25 +122,33 @@ Act = Callable[[Exchange], Awaitable[None]]
 
 @dataclass
 class Proxy:
-    """Listens, counts what is asked, and hands chosen requests to a fault.
+    """Listens, counts requests, and applies a fault to chosen ones.
 
     Args:
         behind: The provider's port.
     """
 
     behind: int
-    route: str = ""
-    act: Act | None = None
-    times: int = 0
     port: int = 0
     asked: Counter[str] = field(default_factory=Counter)
+    armed: dict[str, deque[Act]] = field(default_factory=dict)
     hits: list[float] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
     troubles: list[BaseException] = field(default_factory=list)
+    serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     def arm(self, route: str, act: Act, times: int = 1) -> None:
-        """Let the next requests of a route go wrong."""
-        self.route, self.act, self.times = route, act, times
+        """Apply a fault to the next requests of a route, after those that it has already."""
+        self.armed.setdefault(route, deque()).extend([act] * times)
+
+    async def quiet(self) -> None:
+        """Wait until no request is under way, not even one that nobody waits for."""
+        while self.serving:
+            await asyncio.wait(set(self.serving))
+
+    def _fault(self, route: str) -> Act | None:
+        waiting = self.armed.get(route)
+        return waiting.popleft() if waiting else None
 
     @property
     def url(self) -> str:
@@ -150,9 +158,8 @@ class Proxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Handle a connection, which carries one request."""
         try:
-            if self.route == "connect" and self.act is not None and self.times > 0:
-                self.times -= 1
-                await self.act(Exchange(self, reader, writer, b""))
+            if (act := self._fault("connect")) is not None:
+                await act(Exchange(self, reader, writer, b""))
                 return
             exchange = Exchange(self, reader, writer, await reader.readuntil(b"\r\n\r\n"))
             await self._handle(exchange)
@@ -168,26 +175,23 @@ class Proxy:
         route = exchange.route
         self.asked[route] += 1
         self.heads.append(exchange.head)
-        if self.act is not None and route == self.route and self.times > 0:
-            self.times -= 1
+        if route in self.armed:
             self.hits.append(asyncio.get_running_loop().time())
-            await self.act(exchange)
+        if (act := self._fault(route)) is not None:
+            await act(exchange)
         else:
-            if route == self.route:
-                self.hits.append(asyncio.get_running_loop().time())
             await exchange.pass_on()
 
 
 @asynccontextmanager
 async def proxy_to(behind: int) -> AsyncIterator[Proxy]:
-    """A proxy in front of a port, while the block runs."""
+    """A proxy for a port, while the block runs."""
     proxy = Proxy(behind)
-    tasks: set[asyncio.Task[None]] = set()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(proxy.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        proxy.serving.add(task)
+        task.add_done_callback(proxy.serving.discard)
 
     server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 24)
     proxy.port = server.sockets[0].getsockname()[1]
@@ -195,14 +199,15 @@ async def proxy_to(behind: int) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         server.close()
-        for task in tasks:
+        left = list(proxy.serving)
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 @asynccontextmanager
 async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Another origin: its address, and everything that anybody sends to it."""
+    """Another origin: its address, and all bytes that are sent to it."""
     got: list[bytes] = []
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""A history of an earlier schema is copied before it is changed."""
+"""A history with an earlier schema is backed up before it is migrated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _fails(connection: sqlite3.Connection) -> None:
 
 @pytest.fixture
 def old(paths: Paths) -> tuple[Paths, str, int]:
-    """A history with a job, by the schema of today."""
+    """A history with a job and the current schema."""
     desk = Desk(paths)
     job = desk.job(["a", "b"], name="kept")
     desk.history.close()
@@ -38,13 +38,13 @@ def _steps(monkeypatch: pytest.MonkeyPatch, *steps: object) -> None:
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, *steps))
 
 
-def test_a_copy_is_kept_of_what_was_there(
+def test_the_old_history_is_backed_up(
     old: tuple[Paths, str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths, job, version = old
     _steps(monkeypatch, _later, _later_still)
     history = History(paths)
-    assert history.job(job).name == "kept"
+    assert history.jobs.get(job).name == "kept"
     history.close()
     backup = paths.data / f"history.db.backup-{version}"
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
@@ -62,7 +62,7 @@ def _later_still(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE jobs ADD COLUMN mood TEXT")
 
 
-def test_a_step_that_fails_changes_nothing(
+def test_a_failed_migration_changes_nothing(
     old: tuple[Paths, str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths, job, version = old
@@ -71,12 +71,12 @@ def test_a_step_that_fails_changes_nothing(
         with pytest.raises(HistoryError, match="no more"):
             History(paths)
     history = History(paths)
-    assert history.job(job).counts.total == 2
+    assert history.jobs.get(job).counts.total == 2
     history.close()
     assert (paths.data / f"history.db.backup-{version}").exists()
 
 
-def test_without_a_copy_nothing_is_changed(
+def test_without_a_backup_nothing_is_migrated(
     old: tuple[Paths, str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths, _, version = old
@@ -89,17 +89,17 @@ def test_without_a_copy_nothing_is_changed(
         assert now.execute("PRAGMA user_version").fetchone() == (version,)
 
 
-def test_nothing_is_copied_when_nothing_changes(old: tuple[Paths, str, int]) -> None:
+def test_no_backup_without_a_migration(old: tuple[Paths, str, int]) -> None:
     paths, _, _ = old
     History(paths).close()
     assert list(paths.data.glob("*backup*")) == []
 
 
-def test_a_newer_history_is_left_alone(old: tuple[Paths, str, int]) -> None:
+def test_a_newer_history_is_left_unchanged(old: tuple[Paths, str, int]) -> None:
     paths, _, _ = old
     with contextlib.closing(sqlite3.connect(paths.history_db)) as now:
         now.execute("PRAGMA user_version=999")
     before = Path(paths.history_db).read_bytes()
-    with pytest.raises(HistoryError, match="newer Batchdeck"):
+    with pytest.raises(HistoryError, match="newer version of Batchdeck"):
         History(paths)
     assert paths.history_db.read_bytes() == before

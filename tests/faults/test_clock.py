@@ -1,4 +1,4 @@
-"""The clock of this machine is set while batches are watched."""
+"""The clock of this machine is changed while batches are watched."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 
 from tests.engine.bench import Bench
 from tests.fakes.loop import JumpingLoop, run
-from tui.config import Config
+from tui.config.settings import Config
 
 
 @pytest.mark.parametrize("seconds", [-400 * 86_400.0, -86_400.0, -600.0, 86_400.0])
-def test_a_clock_that_is_set_holds_up_no_batch(seconds: float, tmp_path: Path) -> None:
+def test_setting_the_clock_delays_no_batch(seconds: float, tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
@@ -27,13 +27,13 @@ def test_a_clock_that_is_set_holds_up_no_batch(seconds: float, tmp_path: Path) -
             await engine.wait([job.id])
             # A pause of the profile, and the minute in which the jump is noticed.
             assert loop.time() - began < 300 * 1.1 + 60
-            assert engine.history.job(job.id).counts.succeeded == 2
+            assert engine.history.jobs.get(job.id).counts.succeeded == 2
 
     run(test)
 
 
 @pytest.mark.parametrize("days", [400, -400])
-def test_a_create_of_a_machine_in_another_year_is_found_again(days: int, tmp_path: Path) -> None:
+def test_a_batch_is_recovered_with_a_clock_that_is_years_off(days: int, tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         from tests.fakes.provider import Lost
 

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, and a history whose files are not what they were."""
+"""Disks that are full or read-only, and histories with damaged files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.commands import Commands
+from tests.faults.wire_bench import requests_file
 from tests.sandbox.conftest import running
 from tui.logs import LOGGER
 from tui.paths import Paths
 from tui.sandbox.options import SandboxOptions
-
-from .commands import Commands
-from .wire_bench import requests_file
 
 ROWS = 12
 _MOUNT = 4 << 20
@@ -41,7 +40,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path, left: int = 0) -> Path:
-    """Take all of a file system's space but for so many bytes."""
+    """Fill a file system, except for some bytes."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as stream:
         try:
@@ -56,7 +55,7 @@ def fill(folder: Path, left: int = 0) -> Path:
 
 @pytest.fixture
 def far(tmp_path: Path) -> Iterator[str]:
-    """A provider on a port, whose state is on another disk."""
+    """A provider on a port, with its state on another disk."""
     with running(SandboxOptions(home=tmp_path / "provider", rows_per_second=0)) as url:
         yield url
 
@@ -90,7 +89,7 @@ def test_an_import_that_does_not_fit_leaves_nothing(
     assert commands("submit", requests_file(tmp_path, 3), "--wait", "--json").code == 0
 
 
-def test_a_disk_that_fills_while_results_come_loses_nothing(
+def test_a_disk_that_fills_during_a_download_loses_nothing(
     small: Path, tmp_path: Path, far: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(small / "home", far)
@@ -100,7 +99,7 @@ def test_a_disk_that_fills_while_results_come_loses_nothing(
     assert sent.code == 0, sent.err
     job = sent.document["id"]
     filler = fill(small, left=32 << 10)
-    full = commands.apart("collect", job)
+    full = commands.in_process("collect", job)
     assert full.is_clear_error(), full
     assert "space" in full.err
     filler.unlink()
@@ -114,7 +113,7 @@ def test_a_disk_that_fills_while_results_come_loses_nothing(
 
 
 @pytest.mark.parametrize("left", [0, 4096, 16384])
-def test_a_full_disk_is_told_clearly_and_the_job_can_be_submitted_later(
+def test_a_full_disk_is_reported_and_the_job_can_be_submitted_later(
     left: int, small: Path, tmp_path: Path, far: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(small / "home", far)
@@ -211,7 +210,7 @@ def _text(data: bytearray) -> None:
 
 
 @pytest.mark.parametrize("harm", [_zero_header, _zero_pages, _noise, _cut, _text])
-def test_a_damaged_history_is_told_clearly_and_left_alone(
+def test_a_damaged_history_is_reported_and_left_unchanged(
     harm: Callable[[bytearray], None], done: tuple[Commands, str], tmp_path: Path
 ) -> None:
     commands, job = done
@@ -232,13 +231,11 @@ def test_a_damaged_history_is_told_clearly_and_left_alone(
     checked = commands("doctor")
     assert checked.code in (0, 1, 2)
     assert "Traceback" not in checked.err
-    assert "damaged" in checked.out + checked.err or "cannot be read" in checked.out + checked.err
+    assert "damaged" in checked.out + checked.err or "cannot read" in checked.out + checked.err
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut", "other", "garbage"])
-def test_a_result_file_that_is_not_what_it_was(
-    harm: str, done: tuple[Commands, str], tmp_path: Path
-) -> None:
+def test_a_damaged_result_file(harm: str, done: tuple[Commands, str], tmp_path: Path) -> None:
     commands, job = done
     (file,) = (commands.home / "jobs" / job).glob("*.output.jsonl")
     data = file.read_bytes()
@@ -267,7 +264,7 @@ def test_a_result_file_that_is_not_what_it_was(
         assert file.name in checked.out + checked.err
 
 
-def test_requests_that_are_gone_are_not_sent(
+def test_missing_requests_are_not_sent(
     tmp_path: Path, far: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands = Commands(tmp_path / "home", monkeypatch)

@@ -9,5 +9,5 @@ from tests.faults.kill_cases import SHORT, Case
 
 
 @pytest.mark.parametrize("case", SHORT, ids=str)
-def test_killed_and_started_again(case: Case, tmp_path: Path) -> None:
+def test_nothing_is_lost_or_paid_twice_after_a_kill(case: Case, tmp_path: Path) -> None:
     assert run_case(case, tmp_path).wrong == []

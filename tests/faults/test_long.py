@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .long import watch
+from tests.faults.long import watch
 
 
-def test_many_batches_cost_little(tmp_path: Path) -> None:
+def test_watching_many_batches_is_cheap(tmp_path: Path) -> None:
     watched = watch(60, 5.0, tmp_path)
     assert watched.collected > 30
     # Each alone would be asked for twelve times an hour at the least.

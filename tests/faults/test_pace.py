@@ -1,11 +1,11 @@
-"""A body that only trickles is given up; one that is merely slow is not."""
+"""A download that only trickles is given up; a slow one is not."""
 
 from __future__ import annotations
 
 import httpx
 import pytest
 
-from tui.providers.pace import Pace
+from tui.providers.wire.retry import MinimumSpeed
 
 
 class Clock:
@@ -15,18 +15,18 @@ class Clock:
         return self.now
 
 
-def test_a_kibibyte_in_a_spell_is_enough() -> None:
+def test_a_kibibyte_per_interval_is_enough() -> None:
     clock = Clock()
-    pace = Pace(60.0, clock)
+    pace = MinimumSpeed(60.0, clock)
     for spell in range(1, 100):
         clock.now = 60.0 * spell
         pace.check(1024 * spell)
 
 
 @pytest.mark.parametrize("received", [0, 60, 1023])
-def test_less_is_a_trickle(received: int) -> None:
+def test_a_trickle_is_given_up(received: int) -> None:
     clock = Clock()
-    pace = Pace(60.0, clock)
+    pace = MinimumSpeed(60.0, clock)
     clock.now = 59.9
     pace.check(received)
     clock.now = 60.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .wire import cases, run
-from .wire_bench import Case
+from tests.faults.wire import cases, run
+from tests.faults.wire_bench import Case
 
 CHOSEN = list(cases([], short=True))
 

@@ -1,8 +1,8 @@
-"""The table of wire faults, run by hand: ``python -m tests.faults.wire [--short] [WORD…]``.
+"""The table of wire faults, run with ``python -m tests.faults.wire [--short] [WORD…]``.
 
-A job of 30 rows goes to a sandbox through a proxy that goes wrong at one place. Whatever
-happens, there must be one batch at the provider, every answer in its row, no stray, the key
-nowhere but at the account's own origin; or a clear error, after which `submit` goes on.
+A job of 30 rows is sent to a sandbox through a proxy that fails at one place. Whatever
+happens, there must be one batch at the provider, every answer in its row, no orphan line, the key
+only at the account's own origin; or a clear error, after which `submit` continues.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .wire_bench import Case, Verdict, run_case
-from .wire_cases import GROUPS
-from .wire_places import listening
+from tests.faults.wire_bench import Case, Verdict, run_case
+from tests.faults.wire_cases import GROUPS
+from tests.faults.wire_places import listening
 
 SHORT = 4
 """Of so many cases the short selection takes one."""
 
 
 def cases(words: list[str], *, short: bool = False) -> Iterator[tuple[str, Case]]:
-    """Group and case, those whose description holds all the words."""
+    """The groups and cases whose description contains all the words."""
     for group, make in GROUPS.items():
         for number, case in enumerate(make()):
             text = f"{group} {case.route} {case.name} {case.like}"
@@ -40,7 +40,7 @@ async def run(case: Case) -> Verdict:
 
 
 def row_of(group: str, verdict: Verdict) -> str:
-    """A line of the table."""
+    """One line of the table."""
     case = verdict.case
     asked = " ".join(f"{name}:{n}" for name, n in sorted(verdict.asked.items()))
     word = "ok   " if not verdict.wrong else "WRONG"
@@ -49,7 +49,7 @@ def row_of(group: str, verdict: Verdict) -> str:
 
 
 async def main(words: list[str], *, short: bool, at_once: int) -> int:
-    """Run all and print the table; the answer is the number of wrong ones."""
+    """Run all cases and print the table; returns the number of failures."""
     totals: Counter[str] = Counter()
     wrong = 0
     gate = asyncio.Semaphore(at_once)

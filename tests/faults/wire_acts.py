@@ -1,4 +1,4 @@
-"""What can go wrong on the wire, as acts of the proxy."""
+"""Faults on the wire, as actions of the proxy."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import gzip
 import re
 from collections.abc import Callable
 
-from .proxy import Act, Exchange
+from tests.faults.proxy import Act, Exchange
 
 PAGE = "<!doctype html><html><body><h1>Sign in to Corp\x1b[31m Guest WLAN</h1></body></html>"
 
 
 def cut_request(upto: float) -> Act:
-    """Break the connection after a part of the request's body came; the provider sees nothing."""
+    """Break the connection within the request's body; the provider sees nothing."""
 
     async def act(x: Exchange) -> None:
         await x.body(upto)
@@ -23,7 +23,7 @@ def cut_request(upto: float) -> Act:
 
 
 def refuse_connection() -> Act:
-    """Break the connection before anything was said."""
+    """Break the connection before any data."""
 
     async def act(x: Exchange) -> None:
         x.reset()
@@ -32,7 +32,7 @@ def refuse_connection() -> Act:
 
 
 def cut_answer(where: str, *, gently: bool = False) -> Act:
-    """The provider acts, then its answer breaks off: by a reset, or gently by an end."""
+    """The provider acts, then its answer is cut off: by a reset, or by a normal close."""
 
     async def act(x: Exchange) -> None:
         answer = await x.act()
@@ -58,7 +58,7 @@ def cut_answer(where: str, *, gently: bool = False) -> Act:
 
 
 def answer(status: int, body: str = "", kind: str = "application/json", **headers: str) -> Act:
-    """An answer that somebody on the way gives; the provider never saw the request."""
+    """An answer from a gateway; the provider never saw the request."""
 
     async def act(x: Exchange) -> None:
         await x.body()
@@ -68,7 +68,7 @@ def answer(status: int, body: str = "", kind: str = "application/json", **header
 
 
 def early(status: int, body: str = "") -> Act:
-    """An answer before the request's body was read, and the connection ends."""
+    """An answer before the request's body was read; the connection is closed."""
 
     async def act(x: Exchange) -> None:
         await x.answer(status, body)
@@ -78,7 +78,7 @@ def early(status: int, body: str = "") -> Act:
 
 
 def acted_but(status: int, body: str = "", kind: str = "application/json", **headers: str) -> Act:
-    """The provider acts, and somebody on the way answers something else."""
+    """The provider acts, and a gateway gives another answer."""
 
     async def act(x: Exchange) -> None:
         await x.act()
@@ -87,8 +87,20 @@ def acted_but(status: int, body: str = "", kind: str = "application/json", **hea
     return act
 
 
+def acts_late(status: int, seconds: float) -> Act:
+    """A gateway gives up, and the provider acts some time later."""
+
+    async def act(x: Exchange) -> None:
+        await x.body()
+        await x.answer(status)
+        await asyncio.sleep(seconds)
+        await x.act()
+
+    return act
+
+
 def rewritten(change: Callable[[bytes, bytes], bytes]) -> Act:
-    """The provider's answer, its head and body changed on the way."""
+    """The provider's answer with a changed head and body."""
 
     async def act(x: Exchange) -> None:
         head, _, body = (await x.act()).partition(b"\r\n\r\n")
@@ -98,34 +110,33 @@ def rewritten(change: Callable[[bytes, bytes], bytes]) -> Act:
 
 
 def with_length(by: int) -> Act:
-    """A content-length that is wrong by so many bytes."""
+    """A content-length that is wrong by some bytes."""
 
     def change(head: bytes, body: bytes) -> bytes:
-        plain = re.sub(rb"(?im)\r\ncontent-length:[^\r]*", b"", head)
-        plain = re.sub(rb"(?im)\r\ntransfer-encoding:[^\r]*", b"", plain)
-        raw = _dechunked(head, body)
+        plain = without_length(head)
+        raw = dechunked(head, body)
         return plain + f"\r\nContent-Length: {max(len(raw) + by, 0)}\r\n\r\n".encode() + raw
 
     return rewritten(change)
 
 
 def until_close(keep: float) -> Act:
-    """No length at all, and the connection ends, gently, after a part of the body."""
+    """No length, and a normal close after a part of the body."""
 
     def change(head: bytes, body: bytes) -> bytes:
-        plain = re.sub(rb"(?im)\r\n(content-length|transfer-encoding):[^\r]*", b"", head)
-        raw = _dechunked(head, body)
+        plain = without_length(head)
+        raw = dechunked(head, body)
         return plain + b"\r\n\r\n" + raw[: int(len(raw) * keep)]
 
     return rewritten(change)
 
 
 def packed(keep: float, *, garbage: bool = False) -> Act:
-    """The body packed as gzip: whole, cut short with a length that fits, or garbage."""
+    """The body as gzip: complete, cut short with a matching length, or garbage."""
 
     def change(head: bytes, body: bytes) -> bytes:
-        plain = re.sub(rb"(?im)\r\n(content-length|transfer-encoding):[^\r]*", b"", head)
-        raw = gzip.compress(_dechunked(head, body))
+        plain = without_length(head)
+        raw = gzip.compress(dechunked(head, body))
         raw = raw[: int(len(raw) * keep)]
         if garbage:
             raw = raw[:20] + bytes(byte ^ 0x5A for byte in raw[20:])
@@ -135,7 +146,13 @@ def packed(keep: float, *, garbage: bool = False) -> Act:
     return rewritten(change)
 
 
-def _dechunked(head: bytes, body: bytes) -> bytes:
+def without_length(head: bytes) -> bytes:
+    """A head that does not say how long the body is."""
+    return re.sub(rb"(?im)\r\n(content-length|transfer-encoding):[^\r]*", b"", head)
+
+
+def dechunked(head: bytes, body: bytes) -> bytes:
+    """The body of an answer, in one piece."""
     if b"chunked" not in head.lower():
         return body
     raw = b""
@@ -150,7 +167,7 @@ def _dechunked(head: bytes, body: bytes) -> bytes:
 
 
 def dribble(pieces: int = 1, *, at_most: int = 4096) -> Act:
-    """The whole answer, a byte at a time (its start), each in a packet of its own."""
+    """The whole answer, with its start one byte per packet."""
 
     async def act(x: Exchange) -> None:
         data = await x.act()
@@ -163,7 +180,7 @@ def dribble(pieces: int = 1, *, at_most: int = 4096) -> Act:
 
 
 def silence(*, acted: bool) -> Act:
-    """Nothing comes back; the connection stays."""
+    """No answer; the connection stays open."""
 
     async def act(x: Exchange) -> None:
         if acted:
@@ -176,7 +193,7 @@ def silence(*, acted: bool) -> Act:
 
 
 def loris(seconds: float = 0.1) -> Act:
-    """The provider acts, and its answer trickles a byte at a time, without end."""
+    """The provider acts, and its answer trickles byte by byte without end."""
 
     async def act(x: Exchange) -> None:
         await x.act()
@@ -190,7 +207,7 @@ def loris(seconds: float = 0.1) -> Act:
 
 
 def redirect(status: int, target: str = "", *, acted: bool = False) -> Act:
-    """A redirect, to another path of this origin when no target is given."""
+    """A redirect; without a target, to another path of this origin."""
 
     async def act(x: Exchange) -> None:
         if acted:

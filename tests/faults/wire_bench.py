@@ -1,4 +1,4 @@
-"""Runs one job through a proxy that goes wrong, and judges what came of it."""
+"""Runs one job through a proxy with a fault, and checks the result."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kill_server import Truth, served
-from tui.config import AccountConfig, Config
-from tui.core.jobs import Job
-from tui.core.status import Submission
+from tests.faults.kill_server import ProviderRecord, served
+from tests.faults.proxy import Act, Proxy, proxy_to, trap
+from tests.waiting import Patience, within
+from tui.config.settings import AccountConfig, Config
+from tui.core.jobs import Job, Submission
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError
 from tui.paths import Paths
-from tui.providers import repeating
-
-from .proxy import Act, Proxy, proxy_to, trap
+from tui.providers.wire import retry
 
 KEY = "sk-planted-4711-do-not-leak"
 ROWS = 30
-_WAIT = 20.0
+WAIT = 20.0
 
 
 class Clock:
-    """The machine's clock, which a fault may set."""
+    """The machine's clock, which a fault may change."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -43,7 +42,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an act may want to know: the clock, and another origin that listens."""
+    """What a fault may use: the clock, and another origin."""
 
     clock: Clock
     elsewhere: str
@@ -56,11 +55,11 @@ Make = Callable[[Surroundings], Act]
 class Case:
     """One fault.
 
-    ``route`` is what goes wrong, ``times`` how often, ``act`` how. ``errors``: is `submit` to
-    say so (``None``: it may). ``seconds`` is the program's patience with silence. ``reopens``:
-    the program is started again when waiting does not help (it waits for long, as told).
-    ``address`` is where the account points at first. ``waits`` bounds the pause that the
-    program took before it asked again, in seconds.
+    ``route`` is what fails, ``times`` how often, ``act`` how. ``errors``: must `submit`
+    report it (``None``: it may). ``seconds`` is the program's timeout. ``reopens``:
+    the program is restarted if waiting does not help (it was asked to wait long).
+    ``address`` is the first address of the account. ``waits`` bounds the pause that the
+    program made before it tried again, in seconds.
     """
 
     name: str
@@ -78,7 +77,7 @@ class Case:
 
 @dataclass
 class Verdict:
-    """What came of a case; ``wrong`` is empty when all is as it must be."""
+    """The result of a case; ``wrong`` is empty if it passed."""
 
     case: Case
     seconds: float = 0.0
@@ -90,7 +89,7 @@ class Verdict:
 
 
 def requests_file(folder: Path, rows: int = ROWS, like: str = "openai") -> Path:
-    """A file of requests whose answers are known."""
+    """A requests file with known answers."""
     file = folder / "requests.jsonl"
     with file.open("w") as stream:
         for n in range(rows):
@@ -109,23 +108,29 @@ def requests_file(folder: Path, rows: int = ROWS, like: str = "openai") -> Path:
     return file
 
 
-def config(like: str, url: str, seconds: float = 20.0) -> Config:
-    """An account ``far`` at an address, of a provider without long pauses."""
+def config(like: str, url: str, seconds: float = 20.0, confirm_seconds: float = 0) -> Config:
+    """An account ``far`` at an address, with a provider without long pauses."""
     table = {
         "base": like,
-        "poll": {"min_seconds": 0.05, "max_seconds": 0.1, "grace_404_seconds": 1},
+        "poll": {
+            "min_seconds": 0.05,
+            "max_seconds": 0.1,
+            "grace_404_seconds": 1,
+            "confirm_seconds": confirm_seconds,
+            "list_is_complete": True,
+        },
         "http": {"attempts": 3, "read_seconds": seconds, "send_seconds": seconds},
     }
     account = AccountConfig(provider="wire", base_url=url, allow_http=True)
     return Config(accounts={"far": account}, default_account="far", providers={"wire": table})
 
 
-async def _at_once(seconds: float) -> None:
-    """A pause that does not last."""
+async def at_once(seconds: float) -> None:
+    """A sleep that returns immediately."""
 
 
 async def run_case(case: Case, folder: Path) -> Verdict:
-    """Run a case in a folder of its own."""
+    """Run a case in a new folder."""
     verdict = Verdict(case)
     began = time.monotonic()
     before = os.environ.get("BATCHDECK_KEY_FAR")
@@ -136,12 +141,12 @@ async def run_case(case: Case, folder: Path) -> Verdict:
             pytest.MonkeyPatch.context() as patch,
         ):
             if not case.real_pauses:
-                patch.setattr(repeating, "sleep", _at_once)
+                patch.setattr(retry, "sleep", at_once)
             port = int(truth.url.rpartition(":")[2])
             async with proxy_to(port) as proxy, trap() as (elsewhere, got):
                 surroundings = Surroundings(Clock(), elsewhere)
                 proxy.arm(case.route, case.act(surroundings), case.times)
-                job = await _live(case, folder, proxy, surroundings, truth, verdict)
+                job = await _run(case, folder, proxy, surroundings, truth, verdict)
                 verdict.asked = dict(proxy.asked)
                 verdict.wrong += [f"the proxy: {error!r}" for error in proxy.troubles]
                 verdict.wrong += ["the key went elsewhere"] * any(KEY.encode() in g for g in got)
@@ -158,20 +163,20 @@ async def run_case(case: Case, folder: Path) -> Verdict:
         verdict.wrong.append(f"{job.counts.succeeded} of {ROWS} rows: {job.counts}")
     if case.errors is not None and case.errors != bool(verdict.said):
         verdict.wrong.append(f"submit said {verdict.said!r}")
-    verdict.wrong += _leaks(folder)
+    verdict.wrong += leaks(folder)
     verdict.seconds = time.monotonic() - began
     return verdict
 
 
-async def _live(
+async def _run(
     case: Case,
     folder: Path,
     proxy: Proxy,
     surroundings: Surroundings,
-    truth: Truth,
+    truth: ProviderRecord,
     verdict: Verdict,
 ) -> Job | None:
-    """Submit, wait, and when it does not go on by itself start the program again."""
+    """Submit, wait, and restart the program if that does not finish the job."""
     paths = Paths.find(folder / "home").ensure()
     job_id = ""
     for start in range(3):
@@ -179,44 +184,63 @@ async def _live(
         engine = await Engine.open(
             paths, config(case.like, url, case.seconds), clock=surroundings.clock
         )
-        engine._context.sleep = _short_sleep
+        engine._context.sleep = short_sleep
         try:
             if not job_id:
                 file = await asyncio.to_thread(requests_file, folder, like=case.like)
-                job_id = (await engine.import_file(file)).id
+                job_id = (await engine.requests.import_file(file)).id
             if not await _submitted(engine, job_id, verdict, tries=1 if case.address else 3):
                 continue
-            await _decide(engine, job_id, truth)
+            await _resolve(engine, job_id, truth)
             try:
-                async with asyncio.timeout(1.0 if case.reopens and start == 0 else _WAIT):
-                    await engine.wait([job_id])
+                if case.reopens and start == 0:
+                    await _wait_or_trouble(engine, job_id)
+                else:
+                    async with within(WAIT):
+                        await engine.wait([job_id])
             except TimeoutError:
                 if not (case.reopens and start == 0):
-                    trouble = engine.history.job(job_id).trouble
+                    trouble = engine.history.jobs.get(job_id).trouble
                     verdict.wrong.append(f"it hangs; trouble: {trouble!r}")
-                    return engine.history.job(job_id)
+                    return engine.history.jobs.get(job_id)
                 _judge_waiting(engine, job_id, surroundings, verdict)
                 continue
             except BatchdeckError as error:
                 verdict.said = verdict.said or f"(wait) {error.message}"
                 continue
-            _judge_answers(engine, job_id, verdict)
-            return engine.history.job(job_id)
+            judge_answers(engine, job_id, verdict)
+            return engine.history.jobs.get(job_id)
         finally:
             await engine.close()
     verdict.wrong.append(f"never submitted: {verdict.said}")
     return None
 
 
+async def _wait_or_trouble(engine: Engine, job_id: str) -> None:
+    """Wait for the end of the job, or until it says why it has to wait.
+
+    Raises:
+        TimeoutError: It waits.
+    """
+    waiting = asyncio.create_task(engine.wait([job_id]))
+    patience = Patience(WAIT)
+    while not waiting.done():
+        if engine.history.batches.of_job(job_id)[0].trouble or patience.is_over:
+            waiting.cancel()
+            raise TimeoutError
+        await asyncio.wait({waiting}, timeout=0.05)
+    await waiting
+
+
 async def _submitted(engine: Engine, job_id: str, verdict: Verdict, tries: int) -> bool:
-    """Submit as a person would who is told to try again."""
+    """Submit, and submit again after an error, as a user would."""
     for _ in range(tries):
-        batches = engine.history.batches(job_id)
+        batches = engine.history.batches.of_job(job_id)
         if batches and all(batch.remote_id for batch in batches):
             return True
         verdict.submits += 1
         try:
-            async with asyncio.timeout(_WAIT):
+            async with within(WAIT):
                 await engine.submit(job_id)
         except TimeoutError:
             verdict.wrong.append("submit hangs")
@@ -230,28 +254,28 @@ async def _submitted(engine: Engine, job_id: str, verdict: Verdict, tries: int) 
             return False
         else:
             return True
-        if engine.history.batches(job_id)[0].submission is Submission.UNCERTAIN:
+        if engine.history.batches.of_job(job_id)[0].submission is Submission.UNCERTAIN:
             return True
     return False
 
 
-async def _decide(engine: Engine, job_id: str, truth: Truth) -> None:
-    """What a person does who looks at the provider's own page: only they can know."""
-    for batch in engine.history.batches(job_id):
+async def _resolve(engine: Engine, job_id: str, truth: ProviderRecord) -> None:
+    """Resolve unconfirmed batches as a user who looks at the provider's web page."""
+    for batch in engine.history.batches.of_job(job_id):
         if batch.submission is not Submission.UNCERTAIN:
             continue
         if truth.created:
-            await engine.attach(job_id, truth.created[0])
+            await engine.remote.attach(job_id, truth.created[0])
         else:
-            await engine.submit(job_id, resend_uncertain=True)
+            await engine.submit(job_id, resend=True)
 
 
-def _judge_answers(engine: Engine, job_id: str, verdict: Verdict) -> None:
-    lines = list(engine.history.row_lines(job_id, engine.history.select(job_id)))
+def judge_answers(engine: Engine, job_id: str, verdict: Verdict) -> None:
+    lines = list(engine.history.rows.lines(job_id, engine.history.rows.select(job_id)))
     bad = [n for n, line in enumerate(lines) if line.text != f"answer {n} to all"]
     if bad:
         verdict.wrong.append(f"wrong answers in rows {bad[:5]}: {lines[bad[0]].text!r}")
-    strays = engine.history.strays(job_id)
+    strays = engine.history.rows.orphan_lines(job_id)
     if strays.unknown or strays.duplicate or strays.unreadable:
         verdict.wrong.append(f"strays: {strays}")
 
@@ -259,8 +283,8 @@ def _judge_answers(engine: Engine, job_id: str, verdict: Verdict) -> None:
 def _judge_waiting(
     engine: Engine, job_id: str, surroundings: Surroundings, verdict: Verdict
 ) -> None:
-    """The program waits for long: it must say so, and when it asks again."""
-    (batch,) = engine.history.batches(job_id)
+    """Check that a program that waits long says so, and when it tries again."""
+    (batch,) = engine.history.batches.of_job(job_id)
     due = (batch.next_poll_at or 0.0) - surroundings.clock()
     if not batch.trouble:
         verdict.wrong.append("it waits and does not say why")
@@ -280,8 +304,8 @@ def _judge_pause(case: Case, proxy: Proxy, verdict: Verdict) -> None:
         verdict.wrong.append(f"it asked again after {gap:.2f} s, not {least} to {most}")
 
 
-def _leaks(folder: Path) -> list[str]:
-    """Files of the program that hold the key."""
+def leaks(folder: Path) -> list[str]:
+    """The files of the program that contain the key."""
     return [
         f"the key stands in {path.name}"
         for path in (folder / "home").rglob("*")
@@ -289,5 +313,5 @@ def _leaks(folder: Path) -> list[str]:
     ]
 
 
-async def _short_sleep(seconds: float) -> None:
+async def short_sleep(seconds: float) -> None:
     await asyncio.sleep(min(seconds, 0.01))

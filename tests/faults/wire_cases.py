@@ -1,4 +1,4 @@
-"""The table of wire faults: where, what, how often, and what `submit` must say."""
+"""The table of wire faults: where, what, how often, and what `submit` must report."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from email.utils import formatdate
 
-from . import wire_acts as acts
-from .proxy import Act
-from .wire_bench import Case, Make, Surroundings
+from tests.faults import wire_acts as acts
+from tests.faults.proxy import Act
+from tests.faults.wire_bench import Case, Make, Surroundings
 
 ANSWER_PLACES = (
     "nothing",
@@ -31,12 +31,12 @@ ROUTES = ("upload", "create", "poll", "content")
 
 
 def fixed(act: Act) -> Make:
-    """An act that needs nothing of its surroundings."""
+    """A fault that does not use its surroundings."""
     return lambda _: act
 
 
 def cuts() -> Iterator[Case]:
-    """Connections that break: in the request, in the answer, hard and gently."""
+    """Connections that break in the request or in the answer, by a reset or a close."""
     for route in ("upload", "create"):
         for part in (0.0, 0.01, 0.5, 0.99, 1.0):
             act = acts.cut_request(part)
@@ -60,7 +60,7 @@ def cuts() -> Iterator[Case]:
 
 
 def statuses() -> Iterator[Case]:
-    """Answers with a status that says no, before and after the provider acted."""
+    """Answers with an error status, before and after the provider acted."""
     for route in ROUTES:
         for status in (400, 401, 403, 404, 408, 409, 413, 425, 429, 500, 502, 503, 504, 520, 529):
             body = '{"error": {"message": "made up", "type": "made_up"}}'
@@ -98,7 +98,7 @@ def pages() -> Iterator[Case]:
 
 
 def bodies() -> Iterator[Case]:
-    """Bodies that are not what their head says."""
+    """Bodies that do not match their headers."""
     for route in ROUTES:
         yield Case("one byte at a time", route, fixed(acts.dribble()))
         yield Case("content-length too short", route, fixed(acts.with_length(-40)))
@@ -158,12 +158,12 @@ def pauses() -> Iterator[Case]:
         name = f"429, {text[:20]}"
         yield Case(name, "poll", busy(Retry_After=text), reopens=True)
         yield Case(name, "create", busy(Retry_After=text), errors=True)
-    yield Case("503, 1 second", "upload", fixed(acts.answer(503, Retry_After="1")), errors=True)
-    yield Case("429, 1 second", "create", busy(Retry_After="1"), errors=True)
+    yield Case("503, 1 second", "upload", fixed(acts.answer(503, Retry_After="1")), errors=False)
+    yield Case("429, 1 second", "create", busy(Retry_After="1"), errors=False)
 
 
 def clocks() -> Iterator[Case]:
-    """The clock of this machine is set while something is under way."""
+    """Changes of the machine's clock during a request."""
     for seconds in (-86_400.0, 86_400.0, 400 * 86_400.0):
         for route in ROUTES:
             for lost in (False, True):
@@ -176,7 +176,7 @@ def clocks() -> Iterator[Case]:
 
 
 def places() -> Iterator[Case]:
-    """Addresses where nobody answers as a provider does."""
+    """Addresses without a provider."""
     nothing = fixed(acts.answer(200))
     for name, address in (
         ("the name is not known", "http://no-such-host.invalid/v1"),

@@ -1,4 +1,4 @@
-"""Ports that speak no HTTP: for accounts whose address is wrong."""
+"""Ports without HTTP, for accounts with a wrong address."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from .wire_bench import Case
+from tests.faults.wire_bench import Case
 
 
 @asynccontextmanager
 async def listening(case: Case, folder: Path) -> AsyncIterator[Case]:
-    """The case with its address filled in, and somebody there while the block runs."""
+    """The case with its address filled in; something listens there while the block runs."""
     async with AsyncExitStack() as stack:
         address = case.address
         if "{plain}" in address:
@@ -44,7 +44,7 @@ async def _listen(stack: AsyncExitStack, says: bytes, context: ssl.SSLContext | 
 
 
 def _untrusted(folder: Path) -> ssl.SSLContext | None:
-    """A certificate made on the spot; ``None`` (a port without TLS) where openssl is missing."""
+    """A new certificate; ``None`` (a port without TLS) if openssl is missing."""
     openssl = shutil.which("openssl")
     if openssl is None:
         return None

@@ -1,4 +1,4 @@
-"""Texts that act on terminals, hide, or break programs that read them."""
+"""Texts that control terminals, are invisible, or break parsers."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ FORMULAS = {
 }
 TEXTS = {**ESCAPES, **MARKUP, **HIDING, **FORMULAS}
 
+_FAMILY = re.compile("(?<=[\U0001f300-\U0001faff])\u200d(?=[\U0001f300-\U0001faff])")
 _ALLOWED = re.compile(r"\x1b\[[0-9;]*m|\x1b\[[0-9]*K|\x1b\[J|\x1b\[[0-9]*F|\x1b\[\?25[hl]|\r|\n|\t")
 _RAW = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e"
@@ -64,9 +65,9 @@ _RAW = re.compile(
 
 
 def raw_in(shown: str) -> list[str]:
-    """What acts on a terminal, or hides on it, in what a program wrote to one.
+    """The characters in the output of a program that control a terminal or are invisible.
 
-    Colours, the end of a line and what a bar of progress needs may be there.
+    Colours, line ends, the sequences of a progress bar, and what joins two emoji are allowed.
     """
-    left = _ALLOWED.sub("", shown)
+    left = _FAMILY.sub("", _ALLOWED.sub("", shown))
     return [f"{left[max(m.start() - 20, 0) : m.end() + 20]!r}" for m in _RAW.finditer(left)]

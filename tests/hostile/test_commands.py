@@ -1,4 +1,4 @@
-"""Hostile text through the whole program on a terminal: from a file, through a provider, back."""
+"""Hostile text through the whole program on a terminal: file, provider and results."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ import pyte
 import pytest
 
 from tests.faults.commands import Commands
+from tests.hostile.corpus import ESCAPES, FORMULAS, HIDING, MARKUP, TEXTS, raw_in
 from tests.store.bench import Desk, line
-from tui.core.outcome import Outcome
+from tui.core.rows import Outcome
 from tui.core.text import visible
 from tui.paths import Paths
-
-from .corpus import ESCAPES, FORMULAS, HIDING, MARKUP, TEXTS, raw_in
 
 WIDTH, HEIGHT = 220, 400
 
 
 @dataclass(frozen=True)
 class Shown:
-    """What a command wrote to a terminal, and what a person then sees."""
+    """What a command wrote to a terminal, and what the screen then shows."""
 
     code: int | None
     raw: str
@@ -40,7 +39,7 @@ Terminal = Callable[..., Shown]
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """Run the program on a terminal."""
+    """Run the program in a terminal."""
     environment = {
         # The size is that of the terminal, whatever a test runner puts here.
         **{name: os.environ[name] for name in os.environ if name not in ("COLUMNS", "LINES")},
@@ -72,7 +71,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 def escaped(text: str) -> str:
-    """A text as `sandbox:say=` takes it."""
+    """A text escaped for `sandbox:say=`."""
     units = text.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))
 
@@ -136,7 +135,7 @@ def test_a_hostile_file_goes_through_and_comes_back(terminal: Terminal, tmp_path
     assert answers == TEXTS
 
 
-def test_cells_of_a_csv_are_no_formulas(terminal: Terminal, tmp_path: Path) -> None:
+def test_csv_cells_are_not_formulas(terminal: Terminal, tmp_path: Path) -> None:
     file = hostile_file(tmp_path / "r.jsonl")
     assert terminal("submit", file, "--wait", "--fix").code == 0
     assert terminal("export", "r", "-o", tmp_path / "r.csv").code == 0
@@ -151,7 +150,7 @@ def test_cells_of_a_csv_are_no_formulas(terminal: Terminal, tmp_path: Path) -> N
 
 @pytest.fixture
 def job(tmp_path: Path) -> str:
-    """A job whose provider, model and errors are hostile; nothing of it was ever sent."""
+    """A job whose provider, model and errors are hostile; nothing of it was sent."""
     desk = Desk(Paths.find(tmp_path / "home").ensure())
     ids = [f"{name} {text}" for name, text in TEXTS.items()]
     job = desk.job(ids, name="\x1b[2J\u202eevil [red]\x9b31m", text="\x1b]52;c;AAAA\x07")
@@ -189,7 +188,7 @@ def test_errors_of_a_hostile_provider_are_shown_as_text(terminal: Terminal, job:
 
 
 @pytest.mark.parametrize("word", ["\x1b]52;c;AAAA\x07\u202ex", "\udcff"])
-def test_hostile_words_of_a_command_are_shown_as_text(word: str, terminal: Terminal) -> None:
+def test_hostile_arguments_are_shown_as_text(word: str, terminal: Terminal) -> None:
     for words in (
         ["show", word],
         ["submit", word],
@@ -204,10 +203,10 @@ def test_hostile_words_of_a_command_are_shown_as_text(word: str, terminal: Termi
         assert "Traceback" not in shown.raw
 
 
-def test_odd_json_is_read_kept_and_exported(
+def test_unusual_json_is_read_kept_and_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What no decoder agrees on must neither crash nor change what the provider sent."""
+    """JSON that decoders disagree on must not crash; its bytes are kept."""
     commands = Commands(tmp_path / "home", monkeypatch)
     deep = "[" * 100_000 + "]" * 100_000
     head = b'{"id":"r","response":{"status_code":200,"body":{"model":"m","choices":[{"message":'
@@ -234,10 +233,10 @@ def test_odd_json_is_read_kept_and_exported(
     file = desk.file(batch).path
     counts = desk.adds_up(job)
     # A line that no reader takes is kept and counted; its row waits for the end of the batch.
-    assert counts.pending == desk.history.strays(job).unreadable == 1
+    assert counts.pending == desk.history.rows.orphan_lines(job).unreadable == 1
     assert counts.succeeded == len(lines) - 1
     for seq in range(len(lines)):
-        detail = desk.history.row(job, seq)
+        detail = desk.history.rows.get(job, seq)
         for attempt in detail.attempts:
             assert attempt.line == list(lines.values())[seq]
     desk.history.close()
@@ -269,7 +268,7 @@ def test_odd_json_is_read_kept_and_exported(
     ],
     ids=["deep", "twice", "nan", "lone", "long", "nul", "array", "number"],
 )
-def test_odd_requests_are_told_or_sent_and_never_crash(
+def test_unusual_requests_are_reported_or_sent(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands = Commands(tmp_path / "home", monkeypatch)

@@ -1,4 +1,4 @@
-"""Hostile text on the screen: as text, in pilots and on a real terminal."""
+"""Hostile text in the dashboard, in pilots and in a real terminal."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.hostile.corpus import ESCAPES, HIDING, MARKUP, TEXTS, raw_in
 from tests.store.bench import Desk, line
 from tests.terminal.terminal import Terminal
 from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
-from tui.core.outcome import Outcome
+from tui.core.rows import Outcome
 from tui.core.text import one_line, visible
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-
-from .corpus import ESCAPES, HIDING, MARKUP, TEXTS, raw_in
 
 NAME = "[bold]n\x1b]0;owned\x07\u202e[/]"
 
 
 @pytest.fixture
 def hostile(paths: Paths) -> Paths:
-    """A history of one job: half of its answers are good, half are errors, all are hostile."""
+    """A history with one job: half of its rows failed; all texts are hostile."""
     desk = Desk(paths)
     ids = [f"{number:02} {text}" for number, text in enumerate(TEXTS.values())]
     job = desk.job(ids, name=NAME, text=MARKUP["textual"] + ESCAPES["clipboard"])
@@ -46,7 +45,7 @@ def hostile(paths: Paths) -> Paths:
 
 
 async def shown(pilot: BatchdeckPilot, app: BatchdeckApp, text: str) -> str:
-    """What is on the screen, once a text is on it or does not come."""
+    """The screen once a text has appeared, or did not appear in time."""
     with contextlib.suppress(AssertionError):
         await until(pilot, lambda: text in screen_text(app), 5.0)
     return screen_text(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.providers import repeating
+from tui.providers.wire import retry
 
 
 @pytest.fixture(autouse=True)
@@ -15,5 +15,5 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note(seconds: float) -> None:
         asked.append(seconds)
 
-    monkeypatch.setattr(repeating, "sleep", note)
+    monkeypatch.setattr(retry, "sleep", note)
     return asked

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
-from tui.providers.address import address_of
-from tui.providers.base import Dialect
 from tui.providers.connect import connect
-from tui.providers.http import Wire
-from tui.providers.profile import Profile, find_profile
+from tui.providers.dialect import Dialect
+from tui.providers.profiles.load import Profile, find_profile
+from tui.providers.wire.address import parse_base_url
+from tui.providers.wire.client import HttpClient
 
 KEY = "sk-test-0123456789abcdefghijkl"
 Answerer = Callable[[httpx.Request], httpx.Response]
@@ -79,10 +79,14 @@ def raw(status: int, *parts: bytes | Exception, **headers: str) -> httpx.Respons
     return response
 
 
-def wire_to(script: Any, profile: Profile | None = None, *, key: str | None = KEY) -> Wire:
+def wire_to(script: Any, profile: Profile | None = None, *, key: str | None = KEY) -> HttpClient:
     profile = profile or find_profile("openai")
-    address = address_of("https://api.example.com/v1", provider=profile.name, query=profile.query)
-    return Wire(profile, address, key, transport=httpx.MockTransport(script), clock=lambda: 1000.0)
+    address = parse_base_url(
+        "https://api.example.com/v1", provider=profile.name, query=profile.query
+    )
+    return HttpClient(
+        profile, address, key, transport=httpx.MockTransport(script), clock=lambda: 1000.0
+    )
 
 
 def dialect_to(
@@ -98,6 +102,7 @@ def dialect_to(
         base_url=base_url,
         key=KEY,
         transport=httpx.MockTransport(script),
+        params={"bucket": "answers", "region": "eu-west-1", "role_arn": "arn"},
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.providers.fakes import KEY, batch
 from tui.errors import ConfigError, KeyMissingError
 from tui.providers.connect import connect
-from tui.providers.profile import find_profile
+from tui.providers.profiles.load import find_profile
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,12 @@ from tui.providers.profile import find_profile
     [
         ("openai", None, "https://api.openai.com/v1/batches/b"),
         ("openai", "http://127.0.0.1:9", "http://127.0.0.1:9/v1/batches/b"),
-        ("openai", "http://127.0.0.1:9/", "http://127.0.0.1:9/batches/b"),
+        ("openai", "http://127.0.0.1:9/", "http://127.0.0.1:9/v1/batches/b"),
+        ("openai", "http://127.0.0.1:9//v1/", "http://127.0.0.1:9/v1/batches/b"),
+        ("openai", "http://127.0.0.1:9/v1/batches", "http://127.0.0.1:9/v1/batches/b"),
+        ("openai", "http://127.0.0.1:9/v1/chat/completions/", "http://127.0.0.1:9/v1/batches/b"),
+        ("openai", "http://127.0.0.1:9/models/m/v1", "http://127.0.0.1:9/models/m/v1/batches/b"),
+        ("openai", "http://127.0.0.1:9/?k=1", "http://127.0.0.1:9/v1/batches/b?k=1"),
         ("openai", "http://127.0.0.1:9/ai/v1", "http://127.0.0.1:9/ai/v1/batches/b"),
         ("openai-compatible", "http://localhost:9", "http://localhost:9/v1/batches/b"),
     ],
@@ -42,12 +47,12 @@ def test_a_key_is_asked_for_by_the_name_of_its_variable() -> None:
 
 
 def test_an_address_that_only_the_person_knows() -> None:
-    with pytest.raises(ConfigError, match="gap"):
+    with pytest.raises(ConfigError, match="placeholder"):
         connect(find_profile("openai-compatible"))
 
 
 def test_plain_http_elsewhere() -> None:
     profile = find_profile("openai-compatible")
-    with pytest.raises(ConfigError, match="in the clear"):
+    with pytest.raises(ConfigError, match="unencrypted"):
         connect(profile, base_url="http://10.1.2.3/v1")
     connect(profile, base_url="http://10.1.2.3/v1", allow_http=True)

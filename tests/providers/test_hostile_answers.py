@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.providers.fakes import Scripted, dialect_to, raw
-from tui.core.messages_results import read_messages_line
-from tui.core.results import UnreadableLineError
-from tui.core.rules import RetryRules
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import read_anthropic_line
+from tui.core.retry_rules import RetryRules
 from tui.errors import BatchdeckError
-from tui.providers.profile import find_profile
-from tui.providers.reading import read_batch
-from tui.providers.refusals import Answer, Reading, refusal, words_of
-from tui.providers.schema import Quota
+from tui.providers.dialects.batch_responses import read_batch
+from tui.providers.profiles.load import find_profile
+from tui.providers.profiles.model import Quota
+from tui.providers.wire.errors import ErrorContext, RawResponse, parse_error_body
 
 PROFILES = [
     find_profile(name) for name in ("openai", "melious", "mistral", "together", "doubleword")
@@ -59,14 +59,14 @@ def test_any_object_is_read(value: dict[str, Any], number: int) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(body=st.binary(max_size=60) | anything.map(lambda value: json.dumps(value).encode()),
-       status=st.integers(300, 599), repeatable=st.booleans())  # fmt: skip
-def test_any_refusal_has_words(body: bytes, status: int, repeatable: bool) -> None:
-    reading = Reading("Corner", "k", Quota(), RetryRules({}), 0.0)
-    answer = Answer(status, httpx.Headers(), body)
-    error = refusal(answer, reading, what="try", repeatable=repeatable)
+       status=st.integers(300, 599), idempotent=st.booleans())  # fmt: skip
+def test_any_refusal_has_words(body: bytes, status: int, idempotent: bool) -> None:
+    context = ErrorContext("Corner", "localhost", "k", Quota(), RetryRules({}), lambda: 0.0)
+    answer = RawResponse(status, httpx.Headers(), body)
+    error = context.response_error(answer, "try", idempotent=idempotent)
     assert error.message
     assert "\n" not in error.message
-    code, words = words_of(body.decode("utf-8", "replace"))
+    code, words = parse_error_body(body.decode("utf-8", "replace"))
     assert code is None or isinstance(code, str)
     assert isinstance(words, str)
 
@@ -75,9 +75,9 @@ def test_any_refusal_has_words(body: bytes, status: int, repeatable: bool) -> No
 @given(value=st.dictionaries(st.sampled_from(["result", "status", "response"]), anything))
 def test_any_result_line_is_read(value: dict[str, Any]) -> None:
     line = json.dumps({"custom_id": "a", **value}).encode()
-    assert read_messages_line(line).custom_id == "a"
+    assert read_anthropic_line(line).custom_id == "a"
     with pytest.raises(UnreadableLineError):
-        read_messages_line(json.dumps(value).encode())
+        read_anthropic_line(json.dumps(value).encode())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tui.sandbox import model
+from tui.sandbox import answers
 
 SCHEMA = {
     "type": "object",
@@ -45,7 +45,7 @@ def test_answers_are_readable_deterministic_and_say_what_they_are(bench):
 
 def test_seed_changes_answers():
     body = {"messages": [{"role": "user", "content": "Tell about Hanseatic trade routes"}]}
-    assert len({model.answer(body, seed)[0] for seed in range(8)}) > 1
+    assert len({answers.answer(body, seed)[0] for seed in range(8)}) > 1
 
 
 def test_json_answers(bench):

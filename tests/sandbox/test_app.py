@@ -9,10 +9,9 @@ import sys
 import httpx
 import pytest
 
+from tests.sandbox.conftest import chat_line, jsonl
 from tui.sandbox import LocalSandbox, SandboxOptions
 from tui.sandbox.serve import listen
-
-from .conftest import chat_line, jsonl
 
 FORM = {"data": {"purpose": "batch"}, "files": {"file": ("a.jsonl", jsonl([chat_line("a", "x")]))}}
 
@@ -98,7 +97,7 @@ def test_a_process_that_ends_without_a_stop_leaves_nothing(tmp_path):
         env=env,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     assert (done.stdout, done.stderr) == ("up\n", "")
@@ -118,7 +117,7 @@ def test_lost_answers_on_a_unix_socket():
 
 
 def test_local_sandbox_without_unix_sockets(monkeypatch):
-    monkeypatch.setattr("tui.sandbox.local._socket_folder", lambda: None)
+    monkeypatch.setattr("tui.sandbox.serve._socket_folder", lambda: None)
     sandbox = LocalSandbox.start()
     try:
         assert sandbox.uds is None
@@ -146,7 +145,7 @@ def test_serve_announces_its_address_and_ends_cleanly(number, tmp_path):
         with httpx.Client() as client:
             assert client.get(f"{url}/v1/models").status_code == 200
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=15)
+        rest, errors = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()
@@ -160,3 +159,45 @@ def test_importing_the_package_loads_no_server():
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0
+
+
+def test_a_file_that_is_named_late_and_a_word_that_nobody_knows(bench, clock):
+    b = bench(late_file=60, unknown_word="finito", clock=clock)
+    made = b.create([chat_line("a", "x")])
+    clock.now += 1
+    shown = b.get(made)
+    assert (shown.status, shown.request_counts.completed) == ("finito", 1)
+    assert shown.output_file_id is None
+    clock.now += 60
+    assert b.get(made).output_file_id
+
+
+def test_a_list_that_is_stale(bench):
+    b = bench(stale_list=True, rows_per_second=0)
+    made = b.create([chat_line("a", "x")])
+    assert b.get(made).status == "completed"
+    with httpx.Client(base_url=f"{b.url}/v1") as client:
+        assert client.get("/batches").json()["data"][0]["status"] == "validating"
+
+
+def test_results_at_a_signed_address(bench):
+    b = bench(signed_results=True, rows_per_second=0)
+    done = b.get(b.create([chat_line("a", "x")]))
+    with httpx.Client() as client:
+        url = f"{b.url}/v1/files/{done.output_file_id}/content"
+        there = client.get(url)
+        target = there.headers["Location"]
+        assert there.status_code == 307 and httpx.URL(target).host != httpx.URL(url).host
+        assert client.get(target, headers={"Authorization": "Bearer k"}).status_code == 400
+        assert client.get(target.partition("?")[0]).status_code == 403
+        assert b'"custom_id":"a"' in client.get(target).content.replace(b" ", b"")
+
+
+@pytest.mark.parametrize("messages", [7, "hello", ["hello"], {"role": "user"}])
+def test_messages_of_another_type_are_refused(bench, messages):
+    b = bench()
+    line = {**chat_line("a", "x"), "body": {"model": "m", "messages": messages}}
+    done = b.get(b.create([line]))
+    (row,) = b.read(done.error_file_id).values()
+    assert row["response"]["status_code"] == 400
+    assert "messages" in row["response"]["body"]["error"]["message"]

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from tui.sandbox.failures import ApiError
-from tui.sandbox.inline import InlineReader
+from tui.sandbox.errors import ApiError
+from tui.sandbox.json_stream import InlineParser
 
 
 def some_value(chance: random.Random, depth: int = 0) -> object:
@@ -25,9 +25,9 @@ def some_value(chance: random.Random, depth: int = 0) -> object:
     return {f'k"{n}': some_value(chance, depth + 1) for n in range(count)}
 
 
-def read(body: bytes, cuts: list[int]) -> tuple[InlineReader, list[object]]:
+def read(body: bytes, cuts: list[int]) -> tuple[InlineParser, list[object]]:
     target = io.BytesIO()
-    reader = InlineReader(target, lambda index, row: None)
+    reader = InlineParser(target, lambda index, row: None)
     places = sorted({0, len(body), *(cut % (len(body) + 1) for cut in cuts)})
     for start, end in pairwise(places):
         reader.feed(body[start:end])

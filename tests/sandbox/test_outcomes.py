@@ -3,9 +3,8 @@ from __future__ import annotations
 import openai
 import pytest
 
-from tui.sandbox.words import NONE, read, read_line, unescape
-
-from .conftest import chat_line
+from tests.sandbox.conftest import chat_line
+from tui.sandbox.outcomes import NO_FAULT_WORDS, read, read_line, unescape
 
 
 def body(text, **more):
@@ -34,7 +33,7 @@ def test_read(text, wanted):
     for name, value in wanted.items():
         assert getattr(found, name) == value
     if not wanted:
-        assert found == NONE
+        assert found == NO_FAULT_WORDS
 
 
 def test_words_anywhere_in_the_text():

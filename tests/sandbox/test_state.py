@@ -7,9 +7,8 @@ import tracemalloc
 import httpx
 import pytest
 
+from tests.sandbox.conftest import Clock, chat_line, lines_of
 from tui.sandbox import SandboxOptions, create_app
-
-from .conftest import Clock, chat_line, lines_of
 
 
 def test_progress_goes_on_while_nothing_runs(bench, tmp_path, clock):
@@ -119,14 +118,14 @@ async def test_a_history_in_the_past_without_a_server(tmp_path):
         assert (done["status"], done["completed_at"]) == ("completed", 1_700_000_001)
         content = await client.get(f"/files/{done['output_file_id']}/content")
         assert len(lines_of(content.content)) == 1
-    app.state.desk.close()
+    app.state.backend.close()
 
 
 def test_a_temporary_home_goes_away():
     app = create_app()
-    home = app.state.desk.path_of(type("F", (), {"id": "x"})).parent.parent
+    home = app.state.backend.file_path(type("F", (), {"id": "x"})).parent.parent
     assert home.exists()
-    app.state.desk.close()
+    app.state.backend.close()
     assert not home.exists()
 
 

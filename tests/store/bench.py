@@ -6,18 +6,22 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tui.core.counts import Counts
-from tui.core.ids import new_batch_id, new_job_id
-from tui.core.jobs import Batch, ErrorGroup, Job
-from tui.core.outcome import NOT_GOOD, OUTCOME_CODES, Outcome
-from tui.core.rows import Row
-from tui.core.status import BatchStatus, Submission
+from tui.core.jobs import (
+    Batch,
+    BatchStatus,
+    Counts,
+    ErrorGroup,
+    Job,
+    Submission,
+    new_batch_id,
+    new_job_id,
+)
+from tui.core.rows import NOT_SUCCEEDED, OUTCOME_CODES, Outcome, Row
 from tui.paths import Paths
-from tui.store.files import result_file
+from tui.store.files import ResultFile
 from tui.store.history import History
-from tui.store.importing import import_requests
-from tui.store.indexing import ResultFile, ResultIndexer
-from tui.store.jobs import insert_batch, job_pk, refresh_job, update_batch
+from tui.store.indexing.indexer import ResultIndexer
+from tui.store.jobs import JobData, insert_batch, job_pk, refresh_job, update_batch
 
 
 def request(custom_id: str, text: str = "hello") -> bytes:
@@ -59,7 +63,7 @@ class Desk:
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self.history = History(paths)
-        self.database = self.history.database
+        self.database = self.history._database
 
     def job(self, ids: Sequence[str], *, name: str = "job", text: str = "hello") -> str:
         job = Job(
@@ -74,12 +78,12 @@ class Desk:
             created_at=100.0,
         )
         lines = ((custom_id, request(custom_id, text)) for custom_id in ids)
-        assert import_requests(self.database, self.paths, job, lines) is not None
+        assert self.history.jobs.add(job, lines) is not None
         return job.id
 
     def batch(self, job_id: str, seqs: Iterable[int] | None = None, *, attempt: int = 1) -> Batch:
         """A running batch of a span of rows, or of the rows that are named."""
-        total = self.history.job(job_id).counts.total
+        total = self.history.jobs.get(job_id).counts.total
         named = None if seqs is None else sorted(seqs)
         batch = Batch(
             id=new_batch_id(),
@@ -93,7 +97,6 @@ class Desk:
         )
         with self.database.write() as connection:
             pk = job_pk(connection, job_id)
-            assert pk is not None
             number = insert_batch(connection, batch, pk)
             for seq in named or ():
                 connection.execute("INSERT INTO batch_rows VALUES (?,?)", (number, seq))
@@ -103,10 +106,13 @@ class Desk:
                 {"submission": Submission.RUNNING, "status": BatchStatus.IN_PROGRESS},
             )
             refresh_job(connection, pk)
-        return self.history.batch(batch.id)
+        return self.history.batches.get(batch.id)
+
+    def data(self, job_id: str) -> JobData:
+        return JobData(self.database.read, self.paths, job_id)
 
     def file(self, batch: Batch, kind: str = "output") -> ResultFile:
-        return result_file(self.database, self.paths, batch.id, kind)
+        return self.history.files.get(batch.id, kind)
 
     def write(self, batch: Batch, data: bytes, kind: str = "output") -> ResultFile:
         """Append bytes to a result file."""
@@ -124,23 +130,25 @@ class Desk:
         self.index(batch, kind, complete=True)
 
     def rows(self, job_id: str) -> list[Row]:
-        return self.history.rows(job_id, range(self.history.job(job_id).counts.total))
+        return self.history.rows.page(job_id, range(self.history.jobs.get(job_id).counts.total))
 
     def outcomes(self, job_id: str) -> dict[str, Outcome]:
         return {row.custom_id: row.outcome for row in self.rows(job_id)}
 
     def adds_up(self, job_id: str) -> Counts:
         """The counts of a job, after comparing them with its rows and its groups."""
-        counts = self.history.job(job_id).counts
+        counts = self.history.jobs.get(job_id).counts
         rows = self.rows(job_id)
         assert len(rows) == counts.total
         for outcome in Outcome:
             assert counts.get(outcome) == sum(row.outcome is outcome for row in rows), outcome
         assert sum(counts.get(outcome) for outcome in Outcome) == counts.total
-        groups = self.history.error_groups(job_id)
+        groups = self.history.rows.error_groups(job_id)
         for group in groups:
             members = [row for row in rows if belongs(row, group)]
             assert group.count == len(members) > 0
             assert group.example_custom_id == members[0].custom_id
-        assert sum(group.count for group in groups) == sum(row.outcome in NOT_GOOD for row in rows)
+        assert sum(group.count for group in groups) == sum(
+            row.outcome in NOT_SUCCEEDED for row in rows
+        )
         return counts

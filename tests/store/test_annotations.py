@@ -11,24 +11,23 @@ from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store import migrations
 from tui.store.history import History
-from tui.store.jobs import annotate, job_pk
+from tui.store.jobs import job_pk
 
 
 def write(desk: Desk, job: str, *tags: str, note: str | None = None) -> None:
-    with desk.database.write() as connection:
-        annotate(connection, job, tags, note)
+    desk.history.jobs.annotate(job, tags, note)
 
 
 def test_tags_and_note_are_kept_and_in_the_document(desk: Desk) -> None:
     job = desk.job(["a", "b"])
     write(desk, job, "weekly", "nl", note="prompt of May")
-    record = desk.history.job(job)
+    record = desk.history.jobs.get(job)
     assert (record.tags, record.note) == (("weekly", "nl"), "prompt of May")
-    document = desk.history.document(job)
+    document = desk.history.jobs.document(job)
     assert (document["tags"], document["note"]) == (["weekly", "nl"], "prompt of May")
     write(desk, job, note=None)
-    assert desk.history.job(job).tags == ()
-    assert desk.history.job(job).note == "prompt of May"
+    assert desk.history.jobs.get(job).tags == ()
+    assert desk.history.jobs.get(job).note == "prompt of May"
 
 
 def test_they_are_found(desk: Desk) -> None:
@@ -37,7 +36,7 @@ def test_they_are_found(desk: Desk) -> None:
     write(desk, second, "weekly-de", note="Ask Ümit first")
 
     def found(**what: str) -> set[str]:
-        return {job.name for job in desk.history.jobs(**what)}  # type: ignore[arg-type]
+        return {job.name for job in desk.history.jobs.list(**what)}  # type: ignore[arg-type]
 
     assert found(tag="weekly") == found(tag="#WEEKLY") == {"first"}
     assert found(tag="week") == set()
@@ -57,7 +56,7 @@ def test_a_history_without_them_gets_them(paths: Paths, monkeypatch: pytest.Monk
         patch.setattr(migrations, "MIGRATIONS", (migrations.m001_initial,))
         sqlite_only(paths)
     history = History(paths)
-    assert [(job.name, job.tags, job.note) for job in history.jobs()] == [("old", (), "")]
+    assert [(job.name, job.tags, job.note) for job in history.jobs.list()] == [("old", (), "")]
     history.close()
 
 
@@ -75,15 +74,16 @@ def sqlite_only(paths: Paths) -> None:
 
 
 def test_the_counts_of_many_jobs_are_those_of_each(desk: Desk) -> None:
-    from tui.core.outcome import OUTCOMES, Outcome
+    from tui.core.rows import OUTCOMES, Outcome
     from tui.store.jobs import add_counts
 
     for number in range(60):
         job = desk.job(["a", "b", "c"], name=f"job {number}")
         with desk.database.write() as connection:
             pk = job_pk(connection, job)
-            assert pk is not None
             add_counts(connection, pk, {OUTCOMES.index(Outcome.FAILED): number % 3})
-    listed = desk.history.jobs()
+    listed = desk.history.jobs.list()
     assert len(listed) == 60
-    assert [job.counts for job in listed] == [desk.history.job(job.id).counts for job in listed]
+    assert [job.counts for job in listed] == [
+        desk.history.jobs.get(job.id).counts for job in listed
+    ]

@@ -185,7 +185,7 @@ def test_only_what_others_write_changes_the_version(file: Path) -> None:
 def test_a_history_that_cannot_be_written(paths: Paths) -> None:
     history = History(paths)
     history.close()
-    with pytest.raises(HistoryError), history.database.write():
+    with pytest.raises(HistoryError), history._database.write():
         pass
 
 
@@ -233,3 +233,28 @@ def test_closing_leaves_one_file(file: Path) -> None:
     # The lock of the opening stays, empty: taken away, two could hold two of them.
     names = {file.name, f".{file.name}.opening"}
     assert {p.name for p in file.parent.iterdir()} == names
+
+
+@pytest.mark.parametrize("has_log", [False, True])
+def test_a_folder_that_cannot_be_written_is_read_as_it_is(
+    file: Path, monkeypatch: pytest.MonkeyPatch, has_log: bool
+) -> None:
+    writing = Database(file)
+    with writing.write() as connection:
+        connection.execute("CREATE TABLE probe AS SELECT 1 AS value")
+    if not has_log:
+        writing.close()
+
+    def refused(_: Database) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(Database, "_open", refused)
+    monkeypatch.setattr("tui.store.database._is_unwritable", lambda path: True)
+    reading = Database(file)
+    assert reading.is_read_only
+    assert reading.read.execute("SELECT value FROM probe").fetchone() == (1,)
+    with pytest.raises(HistoryError, match="cannot be written"), reading.write():
+        pass
+    reading.close()
+    if has_log:
+        writing.close()

@@ -8,8 +8,8 @@ import pytest
 
 from tests.store.bench import Desk
 from tui.paths import Paths
+from tui.processes import process_name
 from tui.store import leases
-from tui.store.leases import claim, release, renew
 
 
 @pytest.fixture
@@ -26,45 +26,60 @@ def owned_by(desk: Desk, batch: str, owner: str, until: float) -> None:
 
 def test_a_batch_is_claimed_once(desk: Desk, batch: str, paths: Paths) -> None:
     other = Desk(paths)
-    assert claim(desk.database, batch, 100.0, 30.0)
-    assert claim(desk.database, batch, 100.0, 30.0)
-    assert not claim(other.database, batch, 100.0, 30.0)
-    release(other.database, [batch])
-    assert not claim(other.database, batch, 100.0, 30.0)
-    release(desk.database, [batch])
-    assert claim(other.database, batch, 100.0, 30.0)
+    assert desk.history.leases.claim(batch, 100.0, 30.0, 0.0)
+    assert desk.history.leases.claim(batch, 100.0, 30.0, 0.0)
+    assert not other.history.leases.claim(batch, 100.0, 30.0, 0.0)
+    other.history.leases.release([batch])
+    assert not other.history.leases.claim(batch, 100.0, 30.0, 0.0)
+    desk.history.leases.release([batch])
+    assert other.history.leases.claim(batch, 100.0, 30.0, 0.0)
     other.history.close()
 
 
-def test_a_lease_that_ran_out_is_free(desk: Desk, batch: str, paths: Paths) -> None:
+@pytest.mark.parametrize("clock", [100.0, 1e9], ids=["same clock", "clock set forward"])
+def test_a_lease_that_is_not_renewed_while_one_looks_is_free(
+    desk: Desk, batch: str, paths: Paths, clock: float
+) -> None:
+    """A living process that was stopped; what the clocks say does not matter."""
     other = Desk(paths)
-    assert claim(desk.database, batch, 100.0, 30.0)
-    assert not claim(other.database, batch, 129.0, 30.0)
-    renew(desk.database, [batch], 160.0)
-    assert not claim(other.database, batch, 159.0, 30.0)
-    assert claim(other.database, batch, 161.0, 30.0)
-    renew(desk.database, [batch], 1000.0)
-    assert claim(desk.database, batch, 200.0, 30.0)
+    assert desk.history.leases.claim(batch, 100.0, 30.0, 0.0)
+    assert not other.history.leases.claim(batch, clock, 30.0, 500.0)
+    assert not other.history.leases.claim(batch, clock, 30.0, 529.0)
+    desk.history.leases.renew([batch], 160.0)
+    assert not other.history.leases.claim(batch, clock, 30.0, 531.0)
+    assert not other.history.leases.claim(batch, clock, 30.0, 560.0)
+    assert other.history.leases.claim(batch, clock, 30.0, 562.0)
+    assert not desk.history.leases.is_mine(batch)
+    desk.history.leases.renew([batch], 1000.0)
+    assert other.history.leases.is_mine(batch)
     other.history.close()
 
 
 def test_what_a_dead_program_held_is_free_at_once(desk: Desk, batch: str) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    owned_by(desk, batch, f"{socket.gethostname()}:{gone.pid}:x", 1000.0)
-    assert claim(desk.database, batch, 100.0, 30.0)
+    code = "from tui.processes import process_name; print(process_name())"
+    gone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    owned_by(desk, batch, gone.stdout.strip(), 1000.0)
+    assert desk.history.leases.claim(batch, 100.0, 30.0, 0.0)
 
 
-def test_what_a_living_program_or_another_machine_holds_is_not(desk: Desk, batch: str) -> None:
-    for owner in (f"{socket.gethostname()}:1:x", "else:where:99999999:x"):
+def test_what_a_process_elsewhere_holds_is_not_free(desk: Desk, batch: str) -> None:
+    """Its process id means nothing here: another container, machine, boot, or older version."""
+    mark, host, boot, space, pid, start, rest = process_name().split(":")
+    for owner in (
+        ":".join((mark, host, boot, "4026530000", "99999999", start, rest)),
+        ":".join((mark, host, "another-boot", space, pid, start, rest)),
+        f"{socket.gethostname()}:99999999:x",
+    ):
         owned_by(desk, batch, owner, 1000.0)
-        assert not claim(desk.database, batch, 100.0, 30.0)
+        assert not desk.history.leases.claim(batch, 100.0, 30.0, 0.0)
+        assert not desk.history.leases.claim(batch, 1290.0, 30.0, 1.0)
+        assert desk.history.leases.claim(batch, 1301.0, 30.0, 2.0)
 
 
 def test_a_batch_that_is_gone_cannot_be_claimed(desk: Desk) -> None:
-    assert not claim(desk.database, "none", 100.0, 30.0)
-    release(desk.database, ["none"])
-    renew(desk.database, ["none"], 1.0)
+    assert not desk.history.leases.claim("none", 100.0, 30.0, 0.0)
+    desk.history.leases.release(["none"])
+    desk.history.leases.renew(["none"], 1.0)
 
 
 @pytest.mark.parametrize("act", ["renewed", "taken by a third"])
@@ -73,18 +88,18 @@ def test_a_lease_that_changes_hands_between_look_and_claim_is_not_taken(
 ) -> None:
     """The holder seems dead when it is looked at, and is quicker than the one who looks."""
     other, third = Desk(paths), Desk(paths)
-    assert claim(other.database, batch, 100.0, 30.0)
+    assert other.history.leases.claim(batch, 100.0, 30.0, 0.0)
 
     def dead(owner: str) -> bool:
         monkeypatch.undo()
         if act == "renewed":
-            renew(other.database, [batch], 160.0)
+            other.history.leases.renew([batch], 160.0)
         else:
-            release(other.database, [batch])
-            assert claim(third.database, batch, 100.0, 30.0)
+            other.history.leases.release([batch])
+            assert third.history.leases.claim(batch, 100.0, 30.0, 0.0)
         return False
 
-    monkeypatch.setattr(leases, "_alive", dead)
-    assert not claim(desk.database, batch, 100.0, 30.0)
+    monkeypatch.setattr(leases, "process_is_running", dead)
+    assert not desk.history.leases.claim(batch, 100.0, 30.0, 0.0)
     for one in (other, third):
         one.history.close()

@@ -1,9 +1,10 @@
-"""A terminal to drive a program in: a pty on one side, a screen that remembers on the other."""
+"""A terminal to test a program in: a pty, and a screen that interprets its output."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -12,21 +13,22 @@ from pathlib import Path
 import pexpect
 import pyte
 
-from tests.patience import Patience
+from tests.waiting import Patience
 
 SECONDS = 40.0
-"""How long anything may take; a machine with other work is no failure."""
+"""Seconds that anything may take; generous, as the machine may be busy."""
 
 
 class Terminal:
-    """A program in a terminal of its own.
+    """A program in its own terminal.
 
     Args:
         arguments: What follows ``python -m tui``.
         home: The folder that the program may use.
-        more: Environment variables beside the few that it gets.
+        more: Additional environment variables.
         size: Columns and lines.
-        shell: Put a shell between terminal and program, as people have it.
+        shell: Start the program from a shell, as users do.
+        redirect: A redirection for the shell, such as ``2>&-``.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Terminal:
         more: Mapping[str, str] | None = None,
         size: tuple[int, int] = (100, 30),
         shell: bool = False,
+        redirect: str = "",
     ) -> None:
         columns, lines = size
         self.screen = pyte.Screen(columns, lines)
@@ -50,8 +53,8 @@ class Terminal:
             **(more or {}),
         }
         command = [sys.executable, "-m", "tui", *arguments]
-        if shell:
-            command = ["sh", "-c", f"{shlex.join(command)}; exit $?"]
+        if shell or redirect:
+            command = ["sh", "-c", f"{shlex.join(command)} {redirect}; exit $?"]
         self.child = pexpect.spawn(
             command[0],
             command[1:],
@@ -62,14 +65,14 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What stands on the screen now."""
+        """The current text of the screen."""
         return "\n".join(self.screen.display)
 
     def until(self, ready: Callable[[str], object]) -> None:
-        """Read on until the screen is as wanted.
+        """Read until the screen meets a condition.
 
         Raises:
-            AssertionError: It did not become so in time; the screen is in the message.
+            AssertionError: It did not in time; the message has the screen.
         """
         patience = self._patience()
         while not ready(self.text):
@@ -77,15 +80,37 @@ class Terminal:
             self._read()
 
     def see(self, *words: str) -> None:
-        """Read on until all these words are on the screen."""
+        """Read until all these words are on the screen."""
         self.until(lambda text: all(word in text for word in words))
 
-    def press(self, keys: str) -> None:
-        """Type."""
+    def press(self, keys: str | bytes) -> None:
+        """Type; all of it arrives in one read."""
         self.child.send(keys)
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the window another size."""
+        self.child.setwinsize(lines, columns)
+        self.screen.resize(lines, columns)
+
+    def quiet_bytes(self, seconds: float) -> int:
+        """Read for so many seconds; returns how much was drawn."""
+        before, end = len(self.raw), time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._read()
+        return len(self.raw) - before
+
+    def comes_to_rest(self, most: int = 30_000) -> None:
+        """Read until at most so many bytes are drawn in a second; one that loops never does.
+
+        Raises:
+            AssertionError: It goes on drawing.
+        """
+        patience = self._patience()
+        while (drawn := self.quiet_bytes(1.0)) > most:
+            assert not patience.is_over, f"{drawn:,} bytes a second after {patience}:\n{self.text}"
+
     def end(self) -> int | None:
-        """Read on until the program ends; its exit code."""
+        """Read until the program ends; returns its exit code."""
         patience = self._patience()
         while self.child.isalive():
             assert not patience.is_over, f"still running after {patience}:\n{self.text}"
@@ -96,12 +121,12 @@ class Terminal:
         return code
 
     def close_window(self) -> None:
-        """Take the terminal away, and nothing else; afterwards it is of no use."""
+        """Close the terminal, and nothing else; it cannot be used afterwards."""
         self.child.ptyproc.fileobj.close()
         self.child.closed = self.child.ptyproc.closed = True
 
     def ended(self) -> int | None:
-        """Wait until the program ends that nobody looks at any more; its exit code.
+        """Wait until the program ends after its terminal was closed; returns its exit code.
 
         Raises:
             AssertionError: It is still running.
@@ -114,8 +139,12 @@ class Terminal:
         return code
 
     def kill(self) -> None:
-        """End the program whatever it does."""
-        self.child.close(force=True)
+        """Kill the program; not by ``close``, which gives a slow machine too little time."""
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
+        if not self.child.closed:
+            self.child.close()
 
     def _patience(self) -> Patience:
         return Patience(SECONDS, self.child.pid)

@@ -1,4 +1,4 @@
-"""The dashboard in a real terminal, as a person meets it."""
+"""The dashboard in a real terminal."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def test_the_demo_from_start_to_zero_failed_rows(demo: Terminal, requests: Path)
     demo.press("/" + str(requests))
     demo.see("letters.jsonl")
     demo.press("\r")
-    demo.see("Ready to send", "40 requests")
+    demo.see("Ready to submit", "40 requests")
     demo.press("S")
     demo.see("Submit letters?", "Sandbox", "Cancel")
     demo.press("y")
-    demo.see("letters: 38 of 40 answered, 2 not")
+    demo.see("letters: 38 of 40 answered, 2 failed")
 
     demo.press("\r")
     demo.see("38 succeeded", "2 failed", "40 of 40")
@@ -60,7 +60,7 @@ def test_the_demo_from_start_to_zero_failed_rows(demo: Terminal, requests: Path)
     demo.press(ESCAPE)
     demo.until(lambda text: "esc Back" not in text and "2 of 40" in text)
     demo.press("r")
-    demo.see("Send rows again?", "the rows shown")
+    demo.see("Retry rows?", "the rows shown")
     demo.press("y")
     demo.see("40 succeeded", "0 of 40")
 
@@ -72,7 +72,7 @@ def test_the_demo_from_start_to_zero_failed_rows(demo: Terminal, requests: Path)
 def test_a_signal_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     terminal = Terminal(home=tmp_path, more={"BATCHDECK_HOME": str(tmp_path / "home")})
     try:
-        terminal.see("Nothing here yet")
+        terminal.see("No jobs yet")
         os.kill(terminal.child.pid, signal.SIGTERM)
         assert terminal.end() == 130
     finally:
@@ -82,8 +82,8 @@ def test_a_signal_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     assert b"\x1b[?1000l" in tail
 
 
-def test_a_closed_terminal_ends_it(tmp_path: Path) -> None:
-    """What it draws from then on goes nowhere, and nothing waits for it."""
+def test_the_program_ends_when_the_terminal_is_closed(tmp_path: Path) -> None:
+    """What it still draws is discarded, and nothing waits for it."""
     terminal = Terminal("--demo", home=tmp_path)
     try:
         terminal.see("reviews-week-46", "in progress")
@@ -98,18 +98,18 @@ def test_a_file_can_be_named_at_the_start(tmp_path: Path, requests: Path) -> Non
         str(requests), home=tmp_path, more={"BATCHDECK_HOME": str(tmp_path / "home")}
     )
     try:
-        terminal.see("Ready to send", "letters.jsonl")
+        terminal.see("Ready to submit", "letters.jsonl")
         terminal.press("q")
         assert terminal.end() == 0
     finally:
         terminal.kill()
 
 
-def test_without_colours_it_can_be_read(tmp_path: Path) -> None:
+def test_the_dashboard_is_readable_without_colours(tmp_path: Path) -> None:
     more = {"BATCHDECK_HOME": str(tmp_path / "home"), "NO_COLOR": "1"}
     terminal = Terminal(home=tmp_path, more=more, size=(80, 24))
     try:
-        terminal.see("Nothing here yet")
+        terminal.see("No jobs yet")
         cells = [cell for line in terminal.screen.buffer.values() for cell in line.values()]
         # The terminal's own two colours; what stands out is bold, underlined or reversed.
         assert {cell.fg for cell in cells} | {cell.bg for cell in cells} == {"default"}

@@ -1,4 +1,4 @@
-"""What people do with the dashboard, each a story in a real terminal."""
+"""Typical uses of the dashboard, from start to end in a real terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start(*arguments: str, home: Path, size: tuple[int, int] = (120, 36)) -> Ter
 
 @pytest.fixture
 def keyed_sandbox(tmp_path: Path) -> Iterator[str]:
-    """The address of a provider that wants a key."""
+    """The address of a provider that needs a key."""
     command = [sys.executable, "-m", "tui", "sandbox", "serve", "--port", "0", "--key", "sekret"]
     with subprocess.Popen(
         [*command, "--rows-per-second", "0"], stdout=subprocess.PIPE, text=True
@@ -46,12 +46,12 @@ def keyed_sandbox(tmp_path: Path) -> Iterator[str]:
 
 
 def click(terminal: Terminal, text: str, *, twice: bool = False, offset: int = 0) -> None:
-    """Click on the first place where a text stands."""
+    """Click on the first occurrence of a text."""
     for row, line in enumerate(terminal.screen.display):
         if text in line:
             at = f"{line.index(text) + 1 + offset};{row + 1}"
-            for _ in range(2 if twice else 1):
-                terminal.press(f"\x1b[<0;{at}M\x1b[<0;{at}m")
+            # In one write: between two the machine may let more time pass than a double click has.
+            terminal.press(f"\x1b[<0;{at}M\x1b[<0;{at}m" * (2 if twice else 1))
             return
     raise AssertionError(f"{text!r} is not there:\n{terminal.text}")
 
@@ -65,9 +65,9 @@ def listed(terminal: Terminal) -> list[str]:
 def test_first_start_without_a_key(tmp_path: Path) -> None:
     terminal = start(home=tmp_path, size=(80, 24))
     try:
-        terminal.see("Nothing here yet", "without a key")
+        terminal.see("No jobs yet", "no key")
         terminal.press("T")
-        terminal.see("Ready to send", "sandbox")
+        terminal.see("Ready to submit", "sandbox")
         terminal.press("S")
         terminal.see("Submit", "free", "Cancel")
         terminal.press("y")
@@ -93,11 +93,11 @@ def test_first_real_batch(tmp_path: Path, requests: Path, keyed_sandbox: str) ->
     )
     terminal = start(str(requests), home=tmp_path)
     try:
-        terminal.see("Ready to send", "work")
+        terminal.see("Ready to submit", "work")
         terminal.press("S")
         terminal.see("Submit letters?", "OpenAI", "account work")
         terminal.press("y")
-        terminal.see("A key is needed", "BATCHDECK_KEY_WORK")
+        terminal.see("API key needed", "BATCHDECK_KEY_WORK")
         terminal.press("wrong\r")
         terminal.until(lambda text: "refused" in text or "not accept" in text or "401" in text)
         terminal.press("sekret\r")
@@ -111,10 +111,10 @@ def test_first_real_batch(tmp_path: Path, requests: Path, keyed_sandbox: str) ->
     assert not any(b"sekret" in file.read_bytes() for file in home.rglob("*") if file.is_file())
 
 
-def test_last_week_is_found_again_and_accounts_are_switched(tmp_path: Path) -> None:
+def test_an_old_job_is_found_and_accounts_are_switched(tmp_path: Path) -> None:
     terminal = Terminal("--demo", home=tmp_path, size=(120, 36))
     try:
-        terminal.see("reviews-week-46", "shop-pages-nl", "to look at", "8 of 8")
+        terminal.see("reviews-week-46", "shop-pages-nl", "attention", "8 of 8")
         # In one breath, as from a paste.
         terminal.press("/#tickets\r")
         terminal.see("ticket-routing", "contains '#tickets'", "1 of 8")
@@ -151,7 +151,7 @@ def test_everything_by_mouse(tmp_path: Path) -> None:
         click(terminal, "shop-copy", twice=True)
         terminal.see("400 of 400", "Mark")
         click(terminal, "1 Compose", offset=3)
-        terminal.see("Nothing")
+        terminal.see("Start with a file")
         click(terminal, "2 Batches", offset=3)
         terminal.see("8 of 8")
         click(terminal, "All jobs")
@@ -173,17 +173,17 @@ def test_everything_by_keyboard_in_80_columns(tmp_path: Path) -> None:
     try:
         terminal.see("reviews-week-46", "8 of 8")
         terminal.press("j")
-        terminal.see("50 rows without an answer")
+        terminal.see("50 rows failed")
         terminal.press("i")
-        terminal.see("shop-openai (provider openai)", "copies all of it")
+        terminal.see("shop-openai (provider openai)", "copy all")
         terminal.press(ESCAPE)
-        terminal.until(lambda text: "copies all" not in text)
+        terminal.until(lambda text: "copy all" not in text)
         terminal.press("N")
-        terminal.see("Note on reviews-week-46", "Keep")
+        terminal.see("Note on reviews-week-46", "Save")
         terminal.press("ask Kim first\r")
         terminal.see("ask Kim first")
         terminal.press(",")
-        terminal.see("Settings", "Budget of a month", "config.toml")
+        terminal.see("Settings", "Budget per month", "config.toml")
         terminal.press(DOWN + "\r")
         # Without frames the list begins one line higher.
         terminal.until(
@@ -198,9 +198,9 @@ def test_everything_by_keyboard_in_80_columns(tmp_path: Path) -> None:
         terminal.press(":")
         terminal.see("Search for commands")
         terminal.press("theme")
-        terminal.see("Theme", "Choose other colours")
+        terminal.see("Theme", "Choose a colour theme")
         terminal.press(ESCAPE)
-        terminal.until(lambda text: "Choose other colours" not in text)
+        terminal.until(lambda text: "Choose a colour theme" not in text)
         terminal.press("\r")
         terminal.see("1,126 succeeded", "1,200 of 1,200")
         terminal.press("e")

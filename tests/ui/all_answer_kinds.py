@@ -11,17 +11,13 @@ import msgspec
 
 from tests.store.bench import Desk
 from tests.ui.fakes import NOW
-from tui.config import Config
-from tui.core.columns import ColumnsHead, columns_line
-from tui.core.counts import Counts
-from tui.core.ids import new_job_id
-from tui.core.jobs import Job
-from tui.core.status import BatchStatus
+from tui.config.settings import Config
+from tui.core.jobs import BatchStatus, Counts, Job, new_job_id
+from tui.core.rows import ColumnsHeader, encode_columns
 from tui.engine.engine import Engine
 from tui.paths import Paths
-from tui.store.importing import import_requests
 from tui.store.jobs import batch_pk, job_pk, refresh_job, update_batch
-from tui.store.merging import set_aside
+from tui.store.rows.attempts import archive_attempts
 from tui.ui.app import BatchdeckApp
 
 NAME = "every kind of answer"
@@ -265,9 +261,9 @@ def _filled(desk: Desk) -> str:
         created_at=NOW - 3600,
     )
     rows = [{"product": f"product {n}", "note": f"review {n} of {id}"} for n, id in enumerate(IDS)]
-    head = ColumnsHead(columns=("product", "note"), rows=len(IDS))
-    lines = (columns_line(row, head.columns).rstrip(b"\n") for row in rows)
-    made = import_requests(desk.database, desk.paths, job, _requests(), columns=(head, lines))
+    head = ColumnsHeader(columns=("product", "note"), rows=len(IDS))
+    lines = (encode_columns(row, head.columns).rstrip(b"\n") for row in rows)
+    made = desk.history.jobs.add(job, _requests(), columns=(head, lines))
     assert made is not None
     first = desk.batch(job.id)
     lines_of = [_answered(id, body, n) for n, (id, (_, body)) in enumerate(KINDS.items())]
@@ -277,24 +273,24 @@ def _filled(desk: Desk) -> str:
     bad.append(_failed(MENDED, 503, "overloaded", _MESSAGE))
     bad += [b"\xff\xfe this is no line", _answered("nobody", _said("who?"), 3), lines_of[0]]
     desk.results(first, bad, "errors")
-    _end(desk, first.id, NOW - 3600, NOW - 3000)
+    _end(desk, first.id, NOW - 3600, NOW - 3000, "batch_zoo")
     second = desk.batch(job.id, [IDS.index(MENDED)], attempt=2)
     with desk.database.write() as connection:
         number = job_pk(connection, job.id)
         assert number is not None
-        set_aside(connection, number, [IDS.index(MENDED)])
+        archive_attempts(connection, number, [IDS.index(MENDED)])
     desk.results(second, [_answered(MENDED, _said("Mended at the second attempt."), 4)])
-    _end(desk, second.id, NOW - 1800, NOW - 1500)
+    _end(desk, second.id, NOW - 1800, NOW - 1500, "batch_zoo_2")
     with desk.database.write() as connection:
         edits = json.dumps({"max_tokens": 800})
         connection.execute("UPDATE batches SET edits=? WHERE id=?", (edits, second.id))
     return job.id
 
 
-def _end(desk: Desk, batch: str, start: float, end: float) -> None:
+def _end(desk: Desk, batch: str, start: float, end: float, remote_id: str) -> None:
     ended = {"status": BatchStatus.COMPLETED, "raw_status": "completed", "collected": True}
     with desk.database.write() as connection:
-        told = {"submitted_at": start, "ended_at": end, "remote_id": "batch_zoo"}
+        told = {"submitted_at": start, "ended_at": end, "remote_id": remote_id}
         update_batch(connection, batch, {**ended, **told})
         pk, job = batch_pk(connection, batch)
         samples = [(pk, start + (end - start) * n / 20, n * n * 28 // 400) for n in range(21)]

@@ -14,12 +14,11 @@ from textual.notifications import Notification
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.patience import Patience
 from tests.stacks import stacks
 from tests.ui.fakes import NOW, FakeEngine
-from tui.config import Config
+from tests.waiting import Patience
+from tui.config.settings import Config
 from tui.paths import Paths
-from tui.ui import app as ui_app
 from tui.ui.app import BatchdeckApp
 
 BatchdeckPilot = Pilot[int]
@@ -34,9 +33,8 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
     monkeypatch.setattr(Input, "_toggle_cursor", lambda self: None)
-    # A slow machine may look away for longer than a toast is shown, and between two presses.
+    # A slow machine may look away for longer than a toast is shown.
     monkeypatch.setattr(Notification, "time_left", 3600.0)
-    monkeypatch.setattr(ui_app, "AGAIN_SECONDS", 3600.0)
 
 
 @pytest.fixture
@@ -83,7 +81,7 @@ async def running(
 ) -> AsyncIterator[BatchdeckPilot]:
     """The app, started, with its engine open; an engine that is left open is closed."""
     async with app.run_test(size=size, notifications=True) as pilot:
-        await until(pilot, lambda: app.deck is not None)
+        await until(pilot, lambda: app.session.ready.is_set())
         await pilot.pause()
         try:
             yield pilot

@@ -13,25 +13,36 @@ from typing import Any
 
 import msgspec
 
+from tui.compose.checks.scan import Scan
+from tui.compose.checks.statistics import CostInputs
 from tui.compose.estimate import Estimate
-from tui.compose.report import CheckReport
-from tui.compose.sources.source import Source
-from tui.config import Config
-from tui.core.counts import Counts, RemoteCounts
-from tui.core.differences import changes_between
-from tui.core.editing import edit_request
-from tui.core.filtering import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
-from tui.core.grouping import ErrorClass
-from tui.core.jobs import Batch, Cost, ErrorGroup, Job, Strays, TimelineEntry
-from tui.core.outcome import Outcome
-from tui.core.rows import Attempt, Row, RowDetail, RowError, Usage
-from tui.core.status import BatchStatus, Submission
-from tui.engine.adopter import RemoteEntry
+from tui.compose.requests.report import CheckReport
+from tui.compose.sources.base import Source
+from tui.config.settings import Config
+from tui.core.comparison import changes_between
+from tui.core.jobs import (
+    Batch,
+    BatchStatus,
+    Cost,
+    Counts,
+    ErrorGroup,
+    Job,
+    OrphanLines,
+    RemoteCounts,
+    Submission,
+    TimelineEntry,
+)
+from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.requests import edit_request
+from tui.core.retry_rules import ErrorClass
+from tui.core.rows import Attempt, Outcome, Row, RowDetail, RowError, Usage
 from tui.engine.events import EventBus, JobChanged
-from tui.engine.rehearsal import Rehearsal, RehearsedRow
+from tui.engine.remote import RemoteEntry
+from tui.engine.retries import RetryPreview, RetryPreviewRow
 from tui.errors import UnknownJobError, UsageError
 from tui.paths import Paths
-from tui.ui.widgets.row_source import NoInputs
+from tui.progress import NO_PROGRESS, Progress
+from tui.ui.widgets.row_columns import NoInputColumns
 
 NOW = 1_795_000_000.0
 """The fixed moment at which the fakes live."""
@@ -106,22 +117,36 @@ class FakeHistory:
     tables: dict[str, Any] = field(default_factory=dict)
     answer: str = ""
     rows_read: int = 0
+    is_read_only: bool = False
+
+    def __post_init__(self) -> None:
+        self.jobs = SimpleNamespace(list=self._jobs, get=self._job, timeline=self._timeline)
+        self.batches = SimpleNamespace(
+            of_job=self._batches, unfinished=self._unfinished, expiring=self._expiring
+        )
+        self.rows = SimpleNamespace(
+            page=self._rows,
+            get=self._row,
+            inputs=self._inputs,
+            error_groups=self._error_groups,
+            orphan_lines=self._orphan_lines,
+        )
 
     def add(self, *jobs: Job) -> None:
         for job in jobs:
             self.entries[job.id] = job
 
-    def jobs(self, **_: Any) -> list[Job]:
+    def _jobs(self, **_: Any) -> list[Job]:
         return sorted(self.entries.values(), key=lambda job: -job.created_at)
 
-    def job(self, job_id: str) -> Job:
+    def _job(self, job_id: str) -> Job:
         try:
             return self.entries[job_id]
         except KeyError:
             raise UnknownJobError(f"there is no job {job_id!r}") from None
 
-    def batches(self, job_id: str) -> list[Batch]:
-        job = self.job(job_id)
+    def _batches(self, job_id: str) -> list[Batch]:
+        job = self._job(job_id)
         made = Batch(
             id=f"{job_id}-1",
             job_id=job_id,
@@ -138,14 +163,14 @@ class FakeHistory:
         )
         return self.batch_lists.get(job_id, [made])
 
-    def unfinished(self) -> list[Batch]:
+    def _unfinished(self) -> list[Batch]:
         return [batch for job in self.entries for batch in self.batch_lists.get(job, [])]
 
-    def expiring(self) -> dict[str, float]:
+    def _expiring(self) -> dict[str, float]:
         return self.kept
 
-    def error_groups(self, job_id: str) -> list[ErrorGroup]:
-        failed = self.job(job_id).counts.failed
+    def _error_groups(self, job_id: str) -> list[ErrorGroup]:
+        failed = self._job(job_id).counts.failed
         parts = (failed - failed // 2, failed // 2)
         return [
             ErrorGroup(
@@ -155,7 +180,7 @@ class FakeHistory:
                 message=error.message,
                 key=KEYS[index],
                 count=count,
-                share=count / self.job(job_id).counts.total,
+                share=count / self._job(job_id).counts.total,
                 retryable=error.retryable,
                 kind=KINDS[index],
                 first_seen=NOW - 300,
@@ -166,20 +191,20 @@ class FakeHistory:
             if count
         ]
 
-    def timeline(self, job_id: str) -> list[TimelineEntry]:
-        return [TimelineEntry(at=NOW - 600, batch_id=None, what="Imported")]
+    def _timeline(self, job_id: str) -> list[TimelineEntry]:
+        return [TimelineEntry(at=NOW - 600, batch_id=None, what="ImportResult")]
 
-    def strays(self, job_id: str) -> Strays:
-        return Strays()
+    def _orphan_lines(self, job_id: str) -> OrphanLines:
+        return OrphanLines()
 
-    def inputs(self, job_id: str) -> Any:
-        return self.tables.get(job_id) or NoInputs()
+    def _inputs(self, job_id: str) -> Any:
+        return self.tables.get(job_id) or NoInputColumns()
 
-    def rows(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
+    def _rows(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
         self.rows_read += len(seqs)
         return [made_up_row(seq, self.answer) for seq in seqs]
 
-    def row(self, job_id: str, seq: int) -> RowDetail:
+    def _row(self, job_id: str, seq: int) -> RowDetail:
         row = made_up_row(seq, self.answer)
         message = {"role": "user", "content": f"Question number {seq}"}
         body = {"model": "fake-1", "messages": [message]}
@@ -207,7 +232,7 @@ class FakeEngine:
     config: Config = field(default_factory=Config)
     events: EventBus = field(default_factory=EventBus)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
-    remote: list[RemoteEntry] = field(default_factory=list)
+    remote_batches: list[RemoteEntry] = field(default_factory=list)
     names: list[str] = field(default_factory=lambda: ["sandbox"])
     listless: set[str] = field(default_factory=set)
     slow_for: bool = False
@@ -216,6 +241,41 @@ class FakeEngine:
     left_out: int = 0
     is_closed: bool = False
     accounts: Any = field(default_factory=lambda: SimpleNamespace(traffic={}))
+
+    @property
+    def requests(self) -> FakeEngine:
+        return self
+
+    @property
+    def costs(self) -> FakeEngine:
+        return self
+
+    @property
+    def results(self) -> FakeEngine:
+        return self
+
+    @property
+    def retries(self) -> Any:
+        return SimpleNamespace(
+            plan=self.plan_retry,
+            preview=self.preview_retry,
+            fit=self.fit,
+            default_edits=self.default_edits,
+        )
+
+    @property
+    def remote(self) -> Any:
+        return SimpleNamespace(
+            walk=self.iter_remote,
+            adopt=self.adopt,
+            attach=self.attach,
+            delete=self.delete,
+            deletable=self.can_delete_remote,
+            losses=self.losses,
+        )
+
+    async def look_for_late_answers(self, job_id: str) -> Any:
+        return self.history.jobs.get(job_id)
 
     def account_names(self) -> list[str]:
         return self.names
@@ -226,21 +286,22 @@ class FakeEngine:
         return SimpleNamespace(
             name=name,
             provider="sandbox",
+            is_free=True,
             provider_name="Sandbox",
             windows=("24h",),
             direct=False,
             asks=True,
         )
 
-    async def walk_remote(self, account: str) -> AsyncIterator[RemoteEntry]:
+    async def iter_remote(self, account: str) -> AsyncIterator[RemoteEntry]:
         if account in self.listless:
-            raise UsageError("this provider cannot list its batches", "Type the id of one.")
-        for entry in self.remote:
+            raise UsageError("this provider cannot list batches", "Type the id of one.")
+        for entry in self.remote_batches:
             yield entry
 
     async def adopt(self, remote_id: str, *, account: str | None = None) -> Job:
         self.asked.append(("adopt", remote_id, account))
-        if remote_id not in {entry.remote.id for entry in self.remote}:
+        if remote_id not in {entry.remote.id for entry in self.remote_batches}:
             raise UsageError(f"there is no batch {remote_id!r}", "Check the id.")
         job = a_job(77, name="from elsewhere")
         self.history.add(job)
@@ -254,11 +315,11 @@ class FakeEngine:
         batches = self.history.batch_lists[job_id]
         at = next(i for i, b in enumerate(batches) if b.submission is Submission.UNCERTAIN)
         batches[at] = msgspec.structs.replace(batches[at], submission=Submission.RUNNING)
-        return self.history.job(job_id)
+        return self.history.jobs.get(job_id)
 
-    async def submit(self, job_id: str, *, resend_uncertain: bool = False, **_: Any) -> Job:
-        self.asked.append(("submit", job_id, resend_uncertain))
-        return self.history.job(job_id)
+    async def submit(self, job_id: str, *, resend: bool = False, **_: Any) -> Job:
+        self.asked.append(("submit", job_id, resend))
+        return self.history.jobs.get(job_id)
 
     def watch(self) -> None:
         self.asked.append(("watch",))
@@ -274,6 +335,9 @@ class FakeEngine:
             found={},
             input_tokens=60,
         )
+
+    async def scan(self, path: Path, **_: Any) -> Scan:
+        return Scan(await self.check(path), CostInputs())
 
     async def open_source(self, spec: str, **_: Any) -> Source:
         row = {"custom_id": "a", "body": {"model": "fake-1"}}
@@ -309,12 +373,14 @@ class FakeEngine:
         order: RowSort = INPUT_ORDER,
         *,
         stop: Callable[[], bool] | None = None,
+        progress: Progress = NO_PROGRESS,
         partial: Callable[[RowSelection], None] | None = None,
     ) -> RowSelection:
+        stop = stop or (lambda: progress.stopped)
         self.asked.append(("select", rows, order))
-        if self.slow_for and rows.needles:
+        if self.slow_for and rows.search_texts:
             return await self._slowly(job_id, stop, partial)
-        total = self.history.job(job_id).counts.total
+        total = self.history.jobs.get(job_id).counts.total
         if rows.is_empty and order == INPUT_ORDER:
             return RowSelection(seqs=range(total), total=total)
         found = array("q")
@@ -328,7 +394,7 @@ class FakeEngine:
                 continue
             if rows.codes and str(row.http_status) not in rows.codes:
                 continue
-            if any(text not in row.custom_id + row.preview for text in rows.needles):
+            if any(text not in row.custom_id + row.preview for text in rows.search_texts):
                 continue
             found.append(seq)
         if order.descending:
@@ -337,7 +403,7 @@ class FakeEngine:
 
     async def _slowly(self, job_id: str, stop: Any, partial: Any) -> RowSelection:
         """Find a row, tell it, and go on until it is stopped or let go."""
-        total = self.history.job(job_id).counts.total
+        total = self.history.jobs.get(job_id).counts.total
         found = RowSelection(seqs=array("q", [7]), total=total)
         if partial is not None:
             partial(found)
@@ -351,7 +417,7 @@ class FakeEngine:
         from types import SimpleNamespace
 
         self.asked.append(("plan_retry", job_id, rows, edits))
-        failed = self.history.job(job_id).counts.failed
+        failed = self.history.jobs.get(job_id).counts.failed
         plan = SimpleNamespace(
             job_id=job_id,
             rows=failed,
@@ -360,15 +426,15 @@ class FakeEngine:
             provider_name="Sandbox",
             model="fake-1",
         )
-        plan.left_out, plan.why_left, plan.edits = 0, "", {}
+        plan.left_out, plan.left_out_reason, plan.edits = 0, "", {}
         plan.changed = lambda edits: self._changed(plan, edits)
         return plan
 
-    async def fit_retry(self, plan: Any, **_: Any) -> Any:
+    async def fit(self, plan: Any, **_: Any) -> Any:
         """Leave out as many rows as the test says; none is left where none can be changed."""
-        if (await self.rehearse_retry(plan, plan.edits)).problem:
-            raise UsageError("the change cannot be made: it leads nowhere")
-        plan.left_out, plan.why_left = self.left_out if plan.edits else 0, "nowhere"
+        if (await self.retries.preview(plan, plan.edits)).problem:
+            raise UsageError("the change cannot be made: it does not exist")
+        plan.left_out, plan.left_out_reason = self.left_out if plan.edits else 0, "nowhere"
         return plan
 
     def _changed(self, plan: Any, edits: Mapping[str, Any]) -> Any:
@@ -377,42 +443,47 @@ class FakeEngine:
         plan.edits = dict(edits)
         return plan
 
-    async def propose_edits(self, plan: Any) -> dict[str, Any]:
+    async def default_edits(self, plan: Any) -> dict[str, Any]:
         return dict(self.proposed)
 
-    async def rehearse_retry(self, plan: Any, edits: Mapping[str, Any], **_: Any) -> Rehearsal:
-        def row(seq: int) -> RehearsedRow:
+    async def preview_retry(self, plan: Any, edits: Mapping[str, Any], **_: Any) -> RetryPreview:
+        def row(seq: int) -> RetryPreviewRow:
             before = {"model": "fake-1", "max_tokens": 100 + seq}
             line = json.dumps({"custom_id": f"row-{seq:07}", "body": before}).encode()
             try:
                 after = json.loads(edit_request(line, edits))["body"]
             except ValueError as error:
-                return RehearsedRow(seq, f"row-{seq:07}", problem=str(error))
-            return RehearsedRow(seq, f"row-{seq:07}", tuple(changes_between(before, after)))
+                return RetryPreviewRow(seq, f"row-{seq:07}", problem=str(error))
+            return RetryPreviewRow(seq, f"row-{seq:07}", tuple(changes_between(before, after)))
 
         rows = tuple(map(row, (49, 99, 149)))
         refused = sum(bool(row.problem) for row in rows)
-        return Rehearsal(rows, looked_at=3, unchanged=0, refused=refused)
+        return RetryPreview(rows, sampled=3, unchanged=0, refused=refused)
 
     async def retry(self, plan: Any) -> Job:
         self.asked.append(("retry", plan.job_id))
-        return self.history.job(plan.job_id)
+        return self.history.jobs.get(plan.job_id)
 
     async def cancel(self, job_id: str) -> Job:
         self.asked.append(("cancel", job_id))
-        return self.history.job(job_id)
+        return self.history.jobs.get(job_id)
 
-    def deletable(self, job_id: str) -> tuple[bool, bool]:
+    def can_delete_remote(self, job_id: str) -> tuple[bool, bool]:
         return True, False
 
-    async def delete(self, job_id: str, *, remote: bool = False) -> None:
+    lost_with_job: tuple[str, ...] = ()
+
+    def losses(self, job_id: str, *, remote: bool = False) -> list[str]:
+        return list(self.lost_with_job)
+
+    async def delete(self, job_id: str, *, remote: bool = False, forget: bool = False) -> None:
         self.asked.append(("delete", job_id, "remote") if remote else ("delete", job_id))
 
-    def take_config(self, config: Config) -> None:
+    def apply_config(self, config: Config) -> None:
         self.config = config
 
     async def annotate(self, job_id: str, *, tags: Any = None, note: str | None = None) -> Job:
-        job = self.history.job(job_id)
+        job = self.history.jobs.get(job_id)
         if tags is not None:
             job = msgspec.structs.replace(job, tags=tuple(tags))
         if note is not None:

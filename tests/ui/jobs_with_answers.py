@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tests.store.bench import Desk, line
 from tests.ui.fakes import FakeEngine
-from tui.core.outcome import Outcome
-from tui.core.status import BatchStatus
-from tui.engine.summary import Summaries
+from tui.core.jobs import BatchStatus
+from tui.core.rows import Outcome
+from tui.engine.results import Results
 from tui.paths import Paths
-from tui.store.comparing import Comparison, compare_jobs
+from tui.progress import NO_PROGRESS
 from tui.store.history import History
 from tui.store.jobs import batch_pk, update_batch
+from tui.store.rows.comparison import Comparison
 
 LABELS = ("positive", "negative", "positive", "neutral", "mixed")
 
@@ -79,13 +81,13 @@ class ReadingEngine(FakeEngine):
         history = History(paths)
         super().__init__(paths, history=history)  # type: ignore[arg-type]
         self._real = history
-        self._summaries = Summaries(history)
+        self._results = Results(SimpleNamespace(history=history))  # type: ignore[arg-type]
 
     async def summary(self, *values: Any, **named: Any) -> Any:
-        return await self._summaries.of(*values, **named)
+        return await self._results.summary(*values, **named)
 
-    async def compare(self, left: str, right: str, *values: Any, **named: Any) -> Comparison:
-        return compare_jobs(self._real, left, right, *values, **named)
+    async def compare(self, *values: Any, **named: Any) -> Comparison:
+        return await self._results.compare(*values, **named)
 
     async def close(self) -> None:
         self._real.close()
@@ -107,8 +109,8 @@ def gate(monkeypatch: Any, target: str) -> tuple[Callable[[], None], list[int]]:
 
     def waiting(*values: Any, **named: Any) -> Any:
         begun.append(1)
-        stop = named.get("stop") or (lambda: False)
-        while not go.wait(0.01) and not stop():
+        progress = named.get("progress", NO_PROGRESS)
+        while not go.wait(0.01) and not progress.stopped:
             pass
         return real(*values, **named)
 

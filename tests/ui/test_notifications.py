@@ -10,20 +10,19 @@ from hypothesis import strategies as st
 
 from tests.ui.conftest import fake_app, notes, running, until
 from tests.ui.fakes import FakeEngine, a_job, with_counts
-from tui.config import Config, NotificationsConfig
-from tui.core.counts import Counts
-from tui.core.status import BatchStatus
+from tui.config.settings import Config, NotificationsConfig
+from tui.core.jobs import BatchStatus, Counts
 from tui.engine.events import BatchEnded
 from tui.ui.app import BatchdeckApp
-from tui.ui.terminal import Terminal, known_style, notification
+from tui.ui.notifications import Terminal, known_style, notification
 
 
 def listen(app: BatchdeckApp, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[str]]:
     """What the terminal is told, and how often the bell rings."""
     written: list[str] = []
     rung: list[str] = []
-    assert app.herald is not None
-    app.herald.terminal = Terminal(written.append, {"TERM": "xterm-kitty"})
+    assert app.notifications is not None
+    app.notifications.terminal = Terminal(written.append, {"TERM": "xterm-kitty"})
     monkeypatch.setattr(app, "bell", lambda: rung.append("bell"))
     return written, rung
 
@@ -39,7 +38,7 @@ async def test_twelve_ends_are_one_toast(engine: FakeEngine) -> None:
     async with running(app) as pilot:
         ends(engine, *engine.history.entries)
         await until(pilot, lambda: notes(app))
-        assert notes(app) == ["12 jobs ended, 240 rows without an answer"]
+        assert notes(app) == ["12 jobs ended, 240 rows failed"]
 
 
 async def test_a_batch_that_ends_before_its_job_is_not_told(engine: FakeEngine) -> None:
@@ -69,7 +68,7 @@ async def test_bell_and_desktop_only_while_nobody_looks(
         await until(pilot, lambda: len(notes(app)) == 2)
         assert rung == ["bell"]
         (told,) = [sequence for sequence in written if "]9;" in sequence]
-        assert told == "\x1b]9;Batchdeck: reviews 2: 980 of 1,000 answered, 20 not\x07"
+        assert told == "\x1b]9;Batchdeck: reviews 2: 980 of 1,000 answered, 20 failed\x07"
 
 
 async def test_settings_silence_it(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,10 +98,12 @@ async def test_the_title_says_what_runs_and_what_failed_unseen(
         await until(pilot, lambda: notes(app))
         app._show_title()
         assert written[0] == "\x1b[22;2t"
-        assert "\x1b]2;3 running · 3 to look at - Batchdeck\x07" in written
-        assert written[-1] == "\x1b]2;3 running · 3 to look at · 1 failed - Batchdeck\x07"
+        assert "\x1b]2;3 running · 3 need attention - Batchdeck\x07" in written
+        assert written[-1] == "\x1b]2;3 running · 3 need attention · 1 failed - Batchdeck\x07"
         app.app_focus = True
-        await until(pilot, lambda: written[-1] == "\x1b]2;3 running · 3 to look at - Batchdeck\x07")
+        await until(
+            pilot, lambda: written[-1] == "\x1b]2;3 running · 3 need attention - Batchdeck\x07"
+        )
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
         assert written[-1] == "\x1b[23;2t"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 
 import pytest
+from textual.notifications import Notification
 
 from tests.ui.conftest import fake_app, notes, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
-from tui.config import Config
+from tui.config.settings import Config
+from tui.ui.app import BatchdeckApp
+from tui.ui.commands.command_table import COMMAND_BY_ID
 from tui.ui.state import State
 
 
@@ -33,7 +37,7 @@ async def test_a_second_quit_does_not_wait(
     app = fake_app(engine)
     async with running(app) as pilot:
         await pilot.press("q")
-        await until(pilot, lambda: "Storing what is under way" in screen_text(app))
+        await until(pilot, lambda: "Finishing up" in screen_text(app))
         await pilot.press("q")
         await until(pilot, lambda: not app.is_running)
     assert app.return_code == 0
@@ -46,6 +50,23 @@ async def test_ctrl_c_asks_for_a_second_one(engine: FakeEngine) -> None:
         await until(pilot, lambda: "Press ctrl+c again" in screen_text(app))
         await pilot.press("ctrl+c")
         await until(pilot, lambda: not app.is_running)
+
+
+@pytest.mark.parametrize(("pressed", "quits"), [(2.0, False), (4.0, True)])
+async def test_the_second_ctrl_c_counts_from_when_it_was_pressed(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, pressed: float, quits: bool
+) -> None:
+    """The loop stood still: the notice has been gone for three seconds when the key is handled."""
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        app.action_help_quit()
+        await until(pilot, lambda: "Press ctrl+c again" in screen_text(app))
+        monkeypatch.setattr(Notification, "time_left", -3.0)
+        monkeypatch.setattr(app, "_pressed_at", time.monotonic() - pressed)
+        leaving: list[int] = []
+        monkeypatch.setattr(app, "_leave", leaving.append)
+        app.action_help_quit()
+        assert bool(leaving) is quits
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -101,8 +122,21 @@ async def test_an_unknown_theme_starts_with_the_default(engine: FakeEngine) -> N
     app = fake_app(engine, Config(theme="no such theme"))
     async with running(app):
         assert app.theme == "batchdeck-dark"
-        assert any("no such theme" in entry.text for entry in app.journal.entries)
-        assert any("there is no theme 'no such theme'" in note for note in notes(app))
+        assert any("no such theme" in entry.text for entry in app.session.log.entries)
+        assert any("unknown theme 'no such theme'" in note for note in notes(app))
+
+
+def panes_held_back(app: BatchdeckApp, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let the panes of an app wait for the event before they are there."""
+    may_go_on = asyncio.Event()
+    fill = app.main.mount_panes
+
+    async def later() -> None:
+        await may_go_on.wait()
+        await fill()
+
+    monkeypatch.setattr(app.main, "mount_panes", later)
+    return may_go_on
 
 
 @pytest.mark.parametrize(
@@ -112,17 +146,22 @@ async def test_keys_before_anything_is_there_do_no_harm(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     app = fake_app(engine)
-    may_go_on = asyncio.Event()
-    fill = app.main.fill
-
-    async def later() -> None:
-        await may_go_on.wait()
-        await fill()
-
-    monkeypatch.setattr(app.main, "fill", later)
+    may_go_on = panes_held_back(app, monkeypatch)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         await pilot.pause()
         may_go_on.set()
-        await until(pilot, lambda: app.deck is not None)
+        await until(pilot, lambda: app.session.ready.is_set())
         assert app.is_running
+
+
+async def test_a_command_of_a_pane_that_is_not_there_yet_says_so(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = fake_app(engine)
+    may_go_on = panes_held_back(app, monkeypatch)
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.dispatcher.run(COMMAND_BY_ID["outside"])
+        await until(pilot, lambda: "The dashboard is still starting." in notes(app))
+        may_go_on.set()
+        await until(pilot, lambda: app.session.ready.is_set())

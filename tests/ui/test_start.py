@@ -12,24 +12,24 @@ import pytest
 
 from tests.ui.conftest import fake_app, running, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job
-from tui.config import Config
+from tui.config.settings import Config
 from tui.ui.app import BatchdeckApp
 
 
 def test_the_frame_loads_neither_panes_nor_engine_nor_commands() -> None:
     code = """
 import json, sys
-import tui.cli, tui.cli.dashboard, tui.configstart, tui.ui.start
+import tui.cli, tui.cli.commands.dashboard, tui.config.settings, tui.ui.start
 print(json.dumps(sorted(name for name in sys.modules if name.startswith("tui."))))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
-    late = ("tui.engine", "tui.store", "tui.compose", "tui.providers", "tui.cli.jobs")
+    late = ("tui.engine", "tui.store", "tui.compose", "tui.providers", "tui.cli.commands.jobs")
     assert not [name for name in loaded if name.startswith(late)]
     assert {name for name in loaded if name.startswith("tui.ui.screens.")} == {
         "tui.ui.screens.main"
     }
-    assert "tui.ui.messages" not in loaded
+    assert "tui.ui.tasks.runner" not in loaded
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
@@ -48,7 +48,7 @@ async def test_a_pane_that_is_asked_for_before_it_is_there_is_shown_then(
         await until(pilot, lambda: "Opening the history" in screen_text(app))
         await pilot.press("1")
         opened.set()
-        await until(pilot, lambda: app.deck is not None)
+        await until(pilot, lambda: app.session.ready.is_set())
         assert app.main.pane == "compose"
         await until(pilot, lambda: app.main.compose_pane.has_focus_within)
         assert app.main.compose_pane.display and not app.main.batches.display
@@ -59,14 +59,14 @@ async def test_a_job_that_is_opened_early_is_shown_when_there_is_a_pane(
 ) -> None:
     engine.history.add(a_job())
     app = fake_app(engine)
-    fill_up = app.main._fill_up
+    fill_up = app.main._mount_remaining
 
-    async def asked_first(opened: Any) -> None:
+    async def asked_first() -> None:
         app.main.open_job("job0000001")
         assert app.main.pane == "batches"
-        await fill_up(opened)
+        await fill_up()
 
-    monkeypatch.setattr(app.main, "_fill_up", asked_first)
+    monkeypatch.setattr(app.main, "_mount_remaining", asked_first)
     async with running(app) as pilot:
         await until(pilot, lambda: app.main.results.job_id == "job0000001")
         assert app.main.pane == "results"
@@ -78,7 +78,7 @@ async def test_what_lives_as_long_as_the_program_is_left_out_of_the_search_for_g
 ) -> None:
     told: list[bool] = []
     app = fake_app(engine)
-    app.when_started = lambda: told.append(app.deck is not None)
+    app.on_started = lambda: told.append(app.session.ready.is_set())
     async with running(app) as pilot:
         await until(pilot, lambda: bool(told))
         assert told == [True]
@@ -87,9 +87,9 @@ async def test_what_lives_as_long_as_the_program_is_left_out_of_the_search_for_g
 def test_the_program_starts_without_a_search_and_goes_on_with_short_ones() -> None:
     code = """
 import gc, json
-from tui.ui import garbage
+from tui.ui.start import freeze_gc
 gc.disable()
-garbage.keep_what_is_there()
+freeze_gc()
 print(json.dumps([gc.isenabled(), gc.get_freeze_count() > 1000]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

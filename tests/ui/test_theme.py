@@ -14,11 +14,11 @@ from textual.widgets import Static
 from tests.terminal.terminal import Terminal
 from tests.ui.conftest import fake_app, running, until
 from tests.ui.fakes import FakeEngine, a_job
-from tui.config import Config
+from tui.config.settings import Config
+from tui.ui.tasks.settings import theme_remark
+from tui.ui.text.tones import Tone, content
 from tui.ui.theme import ANSI, THEMES, theme_names
-from tui.ui.tones import Tone, content
-from tui.ui.tuning import theme_words
-from tui.ui.widgets.chip_bar import Chip, ChipBar
+from tui.ui.widgets.filter_line import Chip, ChipBar
 
 _NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 _PALETTES = {
@@ -135,7 +135,7 @@ def test_only_the_sixteen_colours_are_sent(tmp_path: Path) -> None:
         "--theme", ANSI.name, home=tmp_path, more={"COLORTERM": "truecolor"}, size=(80, 24)
     )
     try:
-        terminal.see("Nothing here yet", "? Help")
+        terminal.see("No jobs yet", "? Help")
         terminal.press(",")
         terminal.see(ANSI.name)
         assert b"38;2;" not in terminal.raw and b"48;2;" not in terminal.raw
@@ -160,4 +160,4 @@ def test_every_theme_can_be_chosen_by_name() -> None:
     names = theme_names()
     assert names[: len(THEMES)] == [theme.name for theme in THEMES]
     assert "nord" in names and len(names) == len(set(names))
-    assert theme_words(ANSI) == "the terminal's colours"
+    assert theme_remark(ANSI) == "the terminal's colours"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.conftest import real_app, running, screen_text, until
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus
 from tui.paths import Paths
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.retry import RetryDialog
@@ -36,7 +36,7 @@ async def test_from_a_file_to_zero_failed_rows(paths: Paths, tmp_path: Path) -> 
     file = requests_file(tmp_path, words=words)
     app = real_app(paths, open_file=file)
     async with running(app, (120, 36)) as pilot:
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         assert "60 requests" in screen_text(app)
 
         await pilot.press("S")
@@ -74,7 +74,7 @@ async def test_from_a_file_to_zero_failed_rows(paths: Paths, tmp_path: Path) -> 
         await until(pilot, lambda: rows.row_count == 60)
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RetryDialog))
-        assert "every row without an answer" in screen_text(app)
+        assert "all failed rows" in screen_text(app)
         await pilot.press("y")
         await until(pilot, lambda: batches.job and batches.job.counts.succeeded == 60)
         await until(pilot, lambda: "60 succeeded" in screen_text(app))
@@ -85,7 +85,7 @@ async def test_from_a_file_to_zero_failed_rows(paths: Paths, tmp_path: Path) -> 
 async def test_retry_shows_every_attempt_of_a_row(paths: Paths, tmp_path: Path) -> None:
     app = real_app(paths, open_file=requests_file(tmp_path, 5, {0: "sandbox:flaky=429"}))
     async with running(app, (120, 36)) as pilot:
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         await pilot.press("S")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
@@ -108,7 +108,7 @@ async def test_retry_shows_every_attempt_of_a_row(paths: Paths, tmp_path: Path) 
 async def test_export_writes_what_is_shown(paths: Paths, tmp_path: Path) -> None:
     app = real_app(paths, open_file=requests_file(tmp_path, 8, {2: "sandbox:fail=400"}))
     async with running(app) as pilot:
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         await pilot.press("S")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
@@ -117,7 +117,7 @@ async def test_export_writes_what_is_shown(paths: Paths, tmp_path: Path) -> None
         await until(pilot, lambda: app.main.results.rows_table.row_count == 8)
         await pilot.press("e")
         await until(pilot, lambda: app.main.results.rows_table.row_count == 1)
-        app.state.export_folder = str(tmp_path)
+        app.session.state.export_folder = str(tmp_path)
         await pilot.press("x")
         await until(pilot, lambda: app.screen.query("#export-path"))
         await pilot.press("enter")
@@ -129,7 +129,7 @@ async def test_export_writes_what_is_shown(paths: Paths, tmp_path: Path) -> None
         await pilot.press("x")
         await until(pilot, lambda: app.screen.query("#export-path"))
         await pilot.press("enter")
-        await until(pilot, lambda: "is there already" in screen_text(app))
+        await until(pilot, lambda: "already exists" in screen_text(app))
         await pilot.press("escape")
 
 
@@ -139,7 +139,7 @@ async def test_a_batch_goes_on_after_quitting(
     monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "30")
     app = real_app(paths, open_file=requests_file(tmp_path, 40))
     async with running(app) as pilot:
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         await pilot.press("S")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
@@ -163,9 +163,9 @@ async def test_a_batch_goes_on_after_quitting(
 async def test_the_sample_shows_the_whole_loop(paths: Paths) -> None:
     app = real_app(paths)
     async with running(app) as pilot:
-        assert "Nothing here yet" in screen_text(app)
+        assert "No jobs yet" in screen_text(app)
         await pilot.press("T")
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         assert app.main.compose_pane.account == "sandbox"
         await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")
         await pilot.press("enter")

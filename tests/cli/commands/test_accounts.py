@@ -1,4 +1,4 @@
-"""Accounts, keys and providers: added, tested, removed, and never a key on the screen."""
+"""``accounts``, ``keys`` and ``providers``; a key is never printed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import keyring
 import pytest
 
-from .conftest import MemoryKeyring, Run
-from .wire import answering, closed_port, hurried
+from tests.cli.broken_providers import closed_port, no_retry_delays, server_answering
+from tests.cli.conftest import Run
+from tests.fakes.keyring import MemoryKeyring
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def ring(environment: dict[str, str]) -> Iterator[MemoryKeyring]:
     keyring.set_keyring(before)
 
 
-def test_the_sandbox_is_there_from_the_start(run: Run) -> None:
+def test_the_sandbox_is_available_without_configuration(run: Run) -> None:
     (account,) = run("accounts", "list", "--json").document
     assert account["name"] == account["provider"] == "sandbox"
     assert account["default"] is True
@@ -51,7 +52,7 @@ def test_an_account_is_added_used_and_removed(run: Run, home: Path, requests: Pa
     [
         (["add", "x", "--provider", "tensorzoro"], "tensorzoro"),
         (["add", "x"], "missing option '--provider'"),
-        (["add", "a b", "--provider", "sandbox"], "'a b' is no name"),
+        (["add", "a b", "--provider", "sandbox"], "invalid account name 'a b'"),
         (["remove", "x"], "there is no account 'x'"),
         (["test", "x"], "there is no account 'x'"),
     ],
@@ -62,7 +63,7 @@ def test_a_wrong_account_is_exit_code_2(arguments: list[str], error: str, run: R
     assert error in done.err.splitlines()[0]
 
 
-def test_the_address_may_have_values_filled_in(run: Run) -> None:
+def test_placeholders_of_a_base_url_are_filled_in(run: Run) -> None:
     done = run(
         "accounts", "add", "own", "--provider", "openai-compatible", "--param", "host=127.0.0.1:9"
     )
@@ -70,27 +71,27 @@ def test_the_address_may_have_values_filled_in(run: Run) -> None:
     assert "host" in Path(run("locate", "--json").document["config"]).read_text("utf-8")
 
 
-def test_testing_an_account_tells_by_exit_code(run: Run, home: Path) -> None:
-    hurried(home, "tensorzero")
+def test_accounts_test_sets_the_exit_code(run: Run, home: Path) -> None:
+    no_retry_delays(home, "tensorzero")
     done = run("accounts", "test", "sandbox", "--json")
     assert done.code == 0
     assert done.document["models"]
-    assert "sandbox answers" in run("accounts", "test", "sandbox").out
+    assert "sandbox works" in run("accounts", "test", "sandbox").out
     assert run("accounts", "test", "openai").code == 4
     url = f"http://127.0.0.1:{closed_port()}/v1"
     run("accounts", "add", "down", "--provider", "tensorzero", "--base-url", url)
     assert run("accounts", "test", "down").code == 3
-    with answering(401, '{"error": {"message": "no"}}', "application/json") as base_url:
+    with server_answering(401, '{"error": {"message": "no"}}', "application/json") as base_url:
         run("accounts", "add", "shut", "--provider", "tensorzero", "--base-url", base_url)
         assert run("accounts", "test", "shut").code == 4
 
 
-def test_testing_an_account_says_what_is_wrong(
+def test_accounts_test_says_what_is_wrong(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hurried(home, "openai")
+    no_retry_delays(home, "openai")
 
-    def told(name: str, url: str) -> str:
+    def error_of(name: str, url: str) -> str:
         run("accounts", "add", name, "--provider", "openai", "--base-url", url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong")
         done = run("accounts", "test", name, "--json")
@@ -100,15 +101,15 @@ def test_testing_an_account_says_what_is_wrong(
         assert [line.partition(" ")[0] for line in lines] == ["error:", "hint:"]
         return done.err
 
-    with answering(401, '{"error": {"message": "no"}}', "application/json") as url:
-        assert told("key", url).startswith("error: the key is wrong: ")
-    with answering(404, "<html>nothing here</html>", "text/html") as url:
-        assert "is not the address of this provider" in told("address", url)
-    with answering(200, "<html>a web page</html>", "text/html") as url:
-        assert "is not the address of this provider" in told("page", url)
+    with server_answering(401, '{"error": {"message": "no"}}', "application/json") as url:
+        assert error_of("key", url).startswith("error: the key is wrong: ")
+    with server_answering(404, "<html>nothing here</html>", "text/html") as url:
+        assert "does not answer like this provider" in error_of("address", url)
+    with server_answering(200, "<html>a web page</html>", "text/html") as url:
+        assert "does not answer like this provider" in error_of("page", url)
     down = f"http://127.0.0.1:{closed_port()}/v1"
-    assert told("network", down).startswith(f"error: no way to {down}: ")
-    assert "no way to" in told("name", "https://nowhere.invalid/v1")
+    assert error_of("network", down).startswith(f"error: cannot reach {down}: ")
+    assert "cannot reach" in error_of("name", "https://nowhere.invalid/v1")
 
 
 def test_a_key_is_stored_found_and_removed_and_never_shown(run: Run, ring: MemoryKeyring) -> None:
@@ -116,7 +117,7 @@ def test_a_key_is_stored_found_and_removed_and_never_shown(run: Run, ring: Memor
     assert missing.code == 4
     assert missing.document["origin"] is None
     outputs = [run("keys", "set", "openai", "--json", stdin="sk-secret\n")]
-    assert ring.kept == {("batchdeck", "openai"): "sk-secret"}
+    assert ring.kept == {("batchdeck", "openai https://api.openai.com:443"): "sk-secret"}
     outputs.append(run("keys", "status", "openai", "--json"))
     assert outputs[-1].document["origin"] == "keyring"
     outputs.append(run("keys", "status", "openai"))
@@ -135,15 +136,15 @@ def test_the_environment_wins_and_is_named(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-environment")
     done = run("keys", "set", "openai", stdin="sk-ring\n")
-    assert "OPENAI_API_KEY is used before" in done.err
+    assert "OPENAI_API_KEY is set and takes precedence" in done.err
     status = run("keys", "status", "openai", "--json").document
     assert (status["origin"], status["variable"]) == ("environment", "OPENAI_API_KEY")
 
 
 @pytest.mark.parametrize(
-    ("backend", "error"), [("null", "did not keep"), ("fail", "this machine has no keyring")]
+    ("backend", "error"), [("null", "did not store"), ("fail", "this machine has no keyring")]
 )
-def test_a_machine_without_a_keyring_is_told(backend: str, error: str, batchdeck: Run) -> None:
+def test_a_missing_keyring_is_reported(backend: str, error: str, batchdeck: Run) -> None:
     done = batchdeck(
         "keys", "set", "openai", stdin="sk-secret",
         PYTHON_KEYRING_BACKEND=f"keyring.backends.{backend}.Keyring",
@@ -160,10 +161,24 @@ def test_no_key_at_all_is_exit_code_2(run: Run, ring: MemoryKeyring) -> None:
     assert ring.kept == {}
 
 
-def test_providers_are_listed_and_told(run: Run) -> None:
+def test_providers_are_listed_and_shown(run: Run) -> None:
     ids = {document["id"] for document in run("providers", "--json").document}
     assert {"openai", "sandbox", "tensorzero"} <= ids
     document = run("providers", "tensorzero", "--json").document
     assert document["limits"]["rows"] == 50_000
     assert "TENSORZERO_API_KEY" in run("providers", "tensorzero").out
     assert run("providers", "bogus").code == 2
+
+
+def test_a_removed_account_takes_its_key_along(run: Run, ring: MemoryKeyring) -> None:
+    run("accounts", "add", "work", "--provider", "openai", "--base-url", "https://a.example/v1")
+    run("keys", "set", "work", stdin="sk-secret\n")
+    assert len(ring.kept) == 1
+    done = run("accounts", "remove", "work")
+    assert ring.kept == {} and "key was removed" in done.err
+
+
+def test_names_that_would_share_a_variable_are_refused(run: Run) -> None:
+    assert run("accounts", "add", "my-co", "--provider", "openai").code == 0
+    done = run("accounts", "add", "my_co", "--provider", "openai")
+    assert done.code == 2 and "BATCHDECK_KEY_MY_CO" in done.err

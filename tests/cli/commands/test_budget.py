@@ -1,4 +1,4 @@
-"""Cost in ``check``, budgets, samples: what is told and stopped before anything is sent."""
+"""Cost in ``check``, budgets and samples: shown and enforced before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import Served, join_all, sandbox
-
-from .conftest import Run, request_line
-from .test_terminal import Spawn, ended
-from .test_terminal import spawn as spawn
+from tests.cli.conftest import Run, request_line
+from tests.cli.test_terminal import Spawn, ended
+from tests.cli.test_terminal import spawn as spawn
+from tests.end_to_end.servers import Served, join_all, sandbox
 
 
 @pytest.fixture
 def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    """An account ``paid`` at OpenAI's prices, in truth a sandbox."""
+    """An account ``paid`` with OpenAI's prices, served by a sandbox."""
     monkeypatch.setenv("BATCHDECK_KEY_PAID", "sk-budget-4f1c0de5ba5e")
     with sandbox("openai") as server:
         added = run("accounts", "add", "paid", "--provider", "openai", "--base-url", server.url)
@@ -27,14 +26,14 @@ def server(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Ten requests that cost a little more than a cent at the most."""
+    """Ten requests with a maximum cost of a little more than a cent."""
     path = tmp_path / "r.jsonl"
     rows = (request_line(f"r{n}", "Hello", model="gpt-5-mini", max_tokens=1000) for n in range(10))
     path.write_text("".join(rows))
     return path
 
 
-def test_check_tells_the_cost(run: Run, file: Path) -> None:
+def test_check_shows_the_cost(run: Run, file: Path) -> None:
     cost = run("check", file, "--account", "openai", "--json").document["cost"]
     assert cost["currency"] == "USD" and cost["expected"] is None
     assert 0 < cost["low"] < cost["high"] == pytest.approx(0.01, rel=0.01)
@@ -51,7 +50,7 @@ def test_a_budget_stops_with_exit_code_5(
 ) -> None:
     done = run("submit", file, "--account", "paid", "--budget", "0.004", "--json", *words)
     assert done.code == 5 and done.out == ""
-    assert "the budget of a submit is $0.004" in done.err.splitlines()[0]
+    assert "the budget per submit of $0.004" in done.err.splitlines()[0]
     assert "hint: Raise the budget" in done.err
     assert run("list", "--json").document == []
     assert [call for call in server.asked if call.method == "POST"] == []
@@ -77,14 +76,14 @@ def test_the_budget_of_the_configuration_counts(
     assert again.code == 0, again.err
     config.write_text(config.read_text().replace("0.015", "0.0001"))
     stopped = run("submit", file, "--account", "paid")
-    assert stopped.code == 5 and "are spent this month" in stopped.err
+    assert stopped.code == 5 and "over the budget per month" in stopped.err
 
 
-def test_an_unknown_price_does_not_keep_a_budget(run: Run, server: Served, tmp_path: Path) -> None:
+def test_an_unknown_price_is_over_any_budget(run: Run, server: Served, tmp_path: Path) -> None:
     file = tmp_path / "u.jsonl"
     file.write_text(request_line("a", "Hello", model="made-up", max_tokens=5))
     done = run("submit", file, "--account", "paid", "--budget", "100", "-y")
-    assert done.code == 5 and "nobody knows what this costs" in done.err
+    assert done.code == 5 and "cost unknown" in done.err
     assert run("submit", file, "--account", "paid", "-y").code == 0
 
 
@@ -102,7 +101,7 @@ def test_bad_prices_are_a_configuration_error(run: Run, file: Path, home: Path) 
         assert done.code == 2 and "config.toml" in done.err
 
 
-def test_a_retry_keeps_to_a_budget(run: Run, server: Served, tmp_path: Path) -> None:
+def test_a_budget_limits_a_retry(run: Run, server: Served, tmp_path: Path) -> None:
     file = tmp_path / "f.jsonl"
     words = "sandbox:flaky=500 Hello"
     file.write_text(request_line("a", words, model="gpt-5-mini", max_tokens=1000))
@@ -117,7 +116,7 @@ def test_a_sample_goes_first_and_the_rest_waits(run: Run, file: Path) -> None:
     assert done.document["name"] == "r-sample" and done.document["counts"]["succeeded"] == 4
     rest = run("show", "r", "--json").document
     assert rest["status"] == "draft" and rest["counts"]["total"] == 6
-    assert f"The 6 other requests wait as r: `batchdeck submit {rest['id']}`" in done.err
+    assert f"6 other requests waiting as r; to submit: `batchdeck submit {rest['id']}`" in done.err
     sent = run("submit", "r", "--wait", "--json")
     assert sent.code == 0 and sent.document["counts"]["succeeded"] == 6
     names = [row["custom_id"] for job in ("r-sample", "r") for row in run("results", job).rows]
@@ -125,9 +124,7 @@ def test_a_sample_goes_first_and_the_rest_waits(run: Run, file: Path) -> None:
     assert run("submit", file, "--sample", "10").code == 2
 
 
-def test_a_person_is_told_the_cost_first(
-    spawn: Spawn, run: Run, file: Path, server: Served
-) -> None:
+def test_the_question_names_the_cost(spawn: Spawn, run: Run, file: Path, server: Served) -> None:
     child = spawn("submit", file, "--account", "paid")
     child.expect("Cost: up to .0.01")
     child.expect_exact("Send 10 requests for gpt-5-mini to OpenAI with account paid? [y/N] ")

@@ -1,13 +1,12 @@
-"""``check``: the report, its document, its exit code; nothing is sent or kept."""
+"""``check``: report, document and exit code; nothing is sent or stored."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from tests.providers_loop.serving import join_all, sandbox
-
-from .conftest import REQUESTS, Run, request_line
+from tests.cli.conftest import REQUESTS, Run, request_line
+from tests.end_to_end.servers import join_all, sandbox
 
 
 def test_a_good_file_is_exit_code_0(run: Run, requests: Path) -> None:
@@ -17,7 +16,7 @@ def test_a_good_file_is_exit_code_0(run: Run, requests: Path) -> None:
     assert done.document["rows"] == 3
     assert done.document["models"] == {"gpt-4": 3}
     assert done.document["problems"] == []
-    assert "✓ ready to be submitted" in run("check", requests).out
+    assert "✓ ready to submit" in run("check", requests).out
     assert run("list", "--json").document == []
 
 
@@ -35,7 +34,7 @@ def test_a_bad_file_is_exit_code_2_with_every_problem_on_its_line(run: Run, tmp_
     assert "   4  error  not JSON" in shown.out
 
 
-def test_a_file_with_small_faults_says_how_to_go_on(run: Run, tmp_path: Path) -> None:
+def test_a_file_with_small_faults_gets_a_hint(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "soft.jsonl"
     file.write_bytes(REQUESTS.replace("\n", "\r\n").encode())
     done = run("check", file, "--json")
@@ -53,16 +52,16 @@ def test_many_problems_of_a_kind_are_counted(run: Run, tmp_path: Path) -> None:
     assert "and 30 more of the same kinds" in run("check", file).out
 
 
-def test_what_cannot_be_read_is_exit_code_2(run: Run, tmp_path: Path, requests: Path) -> None:
+def test_an_unreadable_file_is_exit_code_2(run: Run, tmp_path: Path, requests: Path) -> None:
     for arguments in ([tmp_path / "gone"], [tmp_path], [requests, "--account", "bogus"]):
         done = run("check", *arguments, "--json")
         assert (done.code, done.out) == (2, "")
         assert done.err.startswith("error: ")
 
 
-def test_exact_tokens_are_counted_by_who_can(run: Run, requests: Path, home: Path) -> None:
+def test_exact_tokens_are_counted_by_the_provider(run: Run, requests: Path, home: Path) -> None:
     done = run("check", requests, "--exact")
-    assert done.code == 2 and "counts no tokens" in done.err
+    assert done.code == 2 and "cannot count tokens" in done.err
     rows = REQUESTS.replace('"model": "gpt-4"', '"model": "claude-haiku-4-5", "max_tokens": 9')
     requests.write_text(rows)
     with sandbox("anthropic") as server:

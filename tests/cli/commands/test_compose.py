@@ -1,4 +1,4 @@
-"""``compose`` and ``templates``: from real inputs to a job that ran."""
+"""``compose`` and ``templates``: from real sources to a finished job."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Run
+from tests.cli.test_terminal import Spawn, ended
+from tests.cli.test_terminal import spawn as spawn
 from tui.compose.samples import PRODUCTS
-
-from .conftest import Run
-from .test_terminal import Spawn, ended
-from .test_terminal import spawn as spawn
 
 PROMPT = "Good or bad? {review}"
 
@@ -102,16 +101,16 @@ def test_a_preview_writes_nothing(run: Run, tmp_path: Path) -> None:
     [
         (
             ["{p}", "-t", "{nme}", "-m", "m", "-o", "{o}"],
-            "row 1: there is no column 'nme'",
+            "row 1: unknown column 'nme'",
             "'name'",
         ),
-        (["{p}", "-t", "{name}", "-o", "{o}"], "no model is chosen", "--model"),
-        (["{p}", "-m", "m", "-o", "{o}"], "are no requests yet", "--template"),
+        (["{p}", "-t", "{name}", "-o", "{o}"], "no model is set", "--model"),
+        (["{p}", "-m", "m", "-o", "{o}"], "are not requests", "--template"),
         (["{p}", "-t", "nothing", "-m", "m", "-o", "{o}"], "there is no template", "column"),
-        (["{p}", "-t", "{name}", "-m", "m"], "no file to write", "-o"),
-        (["{p}", "-t", "{name}", "-m", "m", "-o", "{p}"], "is the source itself", "another"),
+        (["{p}", "-t", "{name}", "-m", "m"], "no output file", "-o"),
+        (["{p}", "-t", "{name}", "-m", "m", "-o", "{p}"], "is also the source", "another"),
         (["gone.csv", "-t", "{name}", "-m", "m", "-o", "{o}"], "gone.csv", ""),
-        (["-t", "{name}"], "there is no source", "--help"),
+        (["-t", "{name}"], "no source given", "--help"),
         (["{p}", "--save-template", "x"], "no template to save", "--template"),
     ],
 )
@@ -145,14 +144,14 @@ def test_a_program_needs_trust(run: Run, tmp_path: Path) -> None:
     [([], "y", 0), ([], "n", 130), (["-y"], "n", 130), (["--trust"], "y", 0),
      (["--trust", "-y"], None, 0)],
 )  # fmt: skip
-def test_a_person_is_shown_the_program(
+def test_the_question_names_the_program(
     words: list[str], answer: str | None, code: int, spawn: Spawn, tmp_path: Path
 ) -> None:
     source = tmp_path / "b.py"
     builder(source)
     child = spawn("compose", source, "-t", PROMPT, "-m", "m", "-o", "o.jsonl", *words)
     if answer is not None:
-        child.expect("Run .*b.py with all your rights")
+        child.expect("Run .*b.py with your permissions")
         child.sendline(answer)
     assert ended(child)[0] == code
     assert (tmp_path / "o.jsonl").exists() is (code == 0)
@@ -172,7 +171,7 @@ def test_templates_are_saved_listed_and_removed(run: Run, tmp_path: Path) -> Non
     assert bodies(out)[0]["body"]["max_tokens"] == 9
     assert run("templates", "remove", "Reviews", "--json").document == {"removed": "Reviews"}
     gone = run("templates", "show", "Reviews")
-    assert gone.code == 2 and "no template 'Reviews'" in gone.err
+    assert gone.code == 2 and "no template named 'Reviews'" in gone.err
     assert run("templates", "list", "--json").document == []
 
 
@@ -195,7 +194,7 @@ def test_a_request_is_tried_after_composing(run: Run, tmp_path: Path) -> None:
     assert "answer\n  very good" in run(*command).out
 
 
-def test_the_forms_of_scaledown_need_no_file(run: Run, tmp_path: Path) -> None:
+def test_scaledown_templates_need_no_file(run: Run, tmp_path: Path) -> None:
     source, out = tmp_path / "notes.txt", tmp_path / "out.jsonl"
     source.write_text("The harbour froze.\nGive me my money.\n")
 
@@ -204,19 +203,19 @@ def test_the_forms_of_scaledown_need_no_file(run: Run, tmp_path: Path) -> None:
         assert done.code == 0, done.err
         return [json.loads(line)["body"] for line in out.read_text().splitlines()]
 
-    made = bodies("--kind", "summarize", "--system", "Be brief.", "--max-tokens", "90")
-    assert made[0] == {"model": "summarize", "text": "The harbour froze.",
+    requests = bodies("--kind", "summarize", "--system", "Be brief.", "--max-tokens", "90")
+    assert requests[0] == {"model": "summarize", "text": "The harbour froze.",
                        "instructions": "Be brief.", "max_tokens": 90}  # fmt: skip
-    made = bodies("--kind", "extract", "--entity", "place=A town", "--entity", "sum = Money")
-    assert made[1]["entities"] == {"place": "A town", "sum": "Money"}
-    made = bodies("--kind", "classify", "--label", "refund=Money back?", "--label", "other=Else?")
-    assert made[1]["labels"] == [{"name": "refund", "rubric": "Money back?"},
+    requests = bodies("--kind", "extract", "--entity", "place=A town", "--entity", "sum = Money")
+    assert requests[1]["entities"] == {"place": "A town", "sum": "Money"}
+    requests = bodies(
+        "--kind", "classify", "--label", "refund=Money back?", "--label", "other=Else?"
+    )
+    assert requests[1]["labels"] == [{"name": "refund", "rubric": "Money back?"},
                                  {"name": "other", "rubric": "Else?"}]  # fmt: skip
 
 
-def test_a_prompt_on_the_command_line_may_have_all_that_a_template_has(
-    run: Run, tmp_path: Path
-) -> None:
+def test_options_can_set_every_field_of_a_template(run: Run, tmp_path: Path) -> None:
     source, out, schema = tmp_path / "a.csv", tmp_path / "out.jsonl", tmp_path / "s.json"
     source.write_text("id,text,picture\n1,a cat,https://example.com/a.png\n")
     schema.write_text('{"type": "object"}')
@@ -237,16 +236,16 @@ def test_a_prompt_on_the_command_line_may_have_all_that_a_template_has(
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (["--system", "x"], "no template for --system"),
-        (["-t", "{text}", "--kind", "classify", "--label", "x"], "NAME=TEXT"),
+        (["--system", "x"], "--system needs a template"),
+        (["-t", "{text}", "--kind", "classify", "--label", "x"], "NAME=QUESTION"),
         (["-t", "{text}", "--kind", "classify", "--label", "x=y", "--label", "x=z"], "twice"),
-        (["-t", "{text}", "--kind", "classify", "--label", "x=y"], "1 labels"),
-        (["-t", "{text}", "--kind", "embeddings", "-m", "m", "--system", "x"], "no place"),
-        (["-t", "{text}", "-m", "m", "--schema", "{here}/none"], "no JSON schema"),
-        (["-t", "{text}", "-m", "m", "--schema", "{here}/a.csv"], "no JSON schema"),
+        (["-t", "{text}", "--kind", "classify", "--label", "x=y"], "2 to 26 labels"),
+        (["-t", "{text}", "--kind", "embeddings", "-m", "m", "--system", "x"], "do not support"),
+        (["-t", "{text}", "-m", "m", "--schema", "{here}/none"], "not a valid JSON schema"),
+        (["-t", "{text}", "-m", "m", "--schema", "{here}/a.csv"], "not a valid JSON schema"),
     ],
 )
-def test_wrong_forms_are_exit_code_2(
+def test_wrong_template_options_are_exit_code_2(
     options: list[str], error: str, run: Run, tmp_path: Path
 ) -> None:
     source = tmp_path / "a.csv"

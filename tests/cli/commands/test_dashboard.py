@@ -1,4 +1,4 @@
-"""The way into the dashboard: what it is handed, and when it is not opened."""
+"""How the dashboard is opened: its arguments, and when it is refused."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Any
 
 import pytest
 
-from .conftest import Run
+from tests.cli.conftest import Run
 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Stands in for the dashboard and writes down what it was handed."""
+    """Replaces the dashboard and records its arguments."""
     calls: list[dict[str, Any]] = []
 
     def run_dashboard(
-        paths: Any, config: Any, *, open_file: Path | None, demo: bool, complaint: Any
+        paths: Any, config: Any, *, open_file: Path | None, demo: bool, config_error: Any
     ) -> int:
-        is_there = paths.config.is_dir()
+        # The home is created by the dashboard; the temporary folder around it is there before.
+        is_there = paths.config.parent.is_dir()
         call = {"paths": paths, "file": open_file, "demo": demo, "is_there": is_there}
-        calls.append({**call, "config": config, "complaint": complaint})
+        calls.append({**call, "config": config, "complaint": config_error})
         return 0
 
     module = types.ModuleType("tui.ui.start")
     module.run_dashboard = run_dashboard  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tui.ui.start", module)
-    monkeypatch.setattr("tui.cli.dashboard.is_terminal", lambda stream: True)
+    monkeypatch.setattr("tui.cli.commands.dashboard.is_terminal", lambda stream: True)
     return calls
 
 
@@ -50,25 +51,23 @@ def test_a_file_opens_the_dashboard_with_it(
     assert opened[1]["paths"].data == tmp_path / "other"
 
 
-def test_a_file_that_is_not_there_is_told_before_the_screen_opens(
+def test_a_missing_file_is_reported_before_the_dashboard_opens(
     run: Run, opened: list[dict[str, Any]]
 ) -> None:
     assert run("gone.jsonl").code == 2
     assert not opened
 
 
-def test_the_demo_has_a_home_of_its_own_that_goes_away(
-    run: Run, opened: list[dict[str, Any]], home: Path
-) -> None:
+def test_the_demo_uses_a_temporary_home(run: Run, opened: list[dict[str, Any]], home: Path) -> None:
     assert run("--demo").code == 0
     used = opened[0]["paths"].data
     assert opened[0]["demo"] is True
     assert opened[0]["is_there"] is True
     assert used != home
-    assert not used.exists()
+    assert not used.parent.exists()
 
 
-def test_the_demo_keeps_out_of_a_home_that_is_in_use(
+def test_the_demo_refuses_a_home_that_is_not_empty(
     run: Run, opened: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     used = tmp_path / "used"
@@ -81,7 +80,7 @@ def test_the_demo_keeps_out_of_a_home_that_is_in_use(
     assert len(opened) == 1
 
 
-def test_a_broken_configuration_opens_the_dashboard_and_is_handed_on(
+def test_the_dashboard_opens_with_a_broken_configuration(
     run: Run, opened: list[dict[str, Any]], home: Path
 ) -> None:
     home.mkdir()
@@ -97,7 +96,7 @@ def test_a_broken_configuration_opens_the_dashboard_and_is_handed_on(
     assert len(done.err.splitlines()) == 2
 
 
-def test_a_theme_is_worn_for_one_run(
+def test_a_theme_option_applies_to_one_run(
     run: Run, opened: list[dict[str, Any]], requests: Path
 ) -> None:
     assert run("--theme", "batchdeck-ansi").code == 0
@@ -110,6 +109,6 @@ def test_a_theme_is_worn_for_one_run(
 def test_an_unknown_theme_names_the_nearest_one(run: Run, opened: list[dict[str, Any]]) -> None:
     done = run("--theme", "batchdeck-anssi")
     assert done.code == 2 and not opened
-    assert "there is no theme 'batchdeck-anssi'" in done.err
+    assert "unknown theme 'batchdeck-anssi'" in done.err
     assert "'batchdeck-ansi'" in done.err
     assert run("--theme", "nord", "list").code == 2

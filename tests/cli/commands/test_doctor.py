@@ -1,4 +1,4 @@
-"""doctor and reindex: damage is found, told without secrets, and mended from the files."""
+"""``doctor`` and ``reindex``: damage is found, reported without secrets, and repaired."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import keyring.core
 import pytest
 
-from .conftest import Run, request_line
+from tests.cli.conftest import Run, request_line
 
 SECRET = "sk-never-post-this"
 
 
 @pytest.fixture
 def job(run: Run, tmp_path: Path) -> dict[str, Any]:
-    """A job with all kinds of rows, some of them retried."""
+    """A job with rows of all outcomes, some of them retried."""
     file = tmp_path / "confidential-name.jsonl"
     words = ["hello", "sandbox:flaky=500", "sandbox:fail=400", "sandbox:truncate", "sandbox:expire"]
     lines = [request_line(f"row-{n}", f"{n} {words[n % 5]}", max_tokens=9) for n in range(40)]
@@ -36,7 +36,9 @@ def database(home: Path) -> sqlite3.Connection:
     return sqlite3.connect(home / "history.db", isolation_level=None)
 
 
-def test_all_is_well(run: Run, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_healthy_history_has_no_problems(
+    run: Run, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Whatever an earlier test has chosen: the environment of this one decides.
     monkeypatch.setattr(keyring.core, "_keyring_backend", None)
     done = run("doctor", "--json")
@@ -47,15 +49,15 @@ def test_all_is_well(run: Run, job: dict[str, Any], monkeypatch: pytest.MonkeyPa
         "schema": report["history"]["schema"], "integrity": "ok", "jobs": 1, "batches": 2,
     }  # fmt: skip
     assert report["keyring"] == "keyring.backends.null.Keyring"
-    assert "Everything is in order." in run("doctor").out
+    assert "No problems found." in run("doctor").out
 
 
-def test_a_home_without_anything_is_well(run: Run, home: Path) -> None:
+def test_an_empty_home_has_no_problems(run: Run, home: Path) -> None:
     assert run("doctor").code == 0
     assert not (home / "history.db").exists()
 
 
-def test_the_report_can_be_posted(
+def test_the_report_contains_nothing_private(
     run: Run, job: dict[str, Any], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
@@ -84,8 +86,8 @@ def _lose(home: Path, job: dict[str, Any]) -> None:
     (home / "jobs" / job["id"] / "requests.jsonl").unlink()
 
 
-def _stranger(home: Path, job: dict[str, Any]) -> None:
-    (home / "jobs" / "somebody").mkdir(mode=0o700)
+def _unknown_folder(home: Path, job: dict[str, Any]) -> None:
+    (home / "jobs" / "unknown").mkdir(mode=0o700)
 
 
 def _no_folder(home: Path, job: dict[str, Any]) -> None:
@@ -111,14 +113,14 @@ def _no_database(home: Path, job: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (_cut, "output.jsonl is cut"),
-        (_lose, "requests.jsonl is not there"),
-        (_stranger, "folder somebody belongs to no job"),
+        (_cut, "output.jsonl is truncated"),
+        (_lose, "requests.jsonl is missing"),
+        (_unknown_folder, "folder unknown belongs to no job"),
         (_no_folder, "has no folder"),
-        (_open_to_all, "can be read by others (mode 0644)"),
-        (_no_requests, "records of 4 of its 40 requests"),
+        (_open_to_all, "is readable by other users (mode 0644)"),
+        (_no_requests, "records for 4 of its 40 requests"),
         (_bad_settings, "unknown key 'theem'"),
-        (_no_database, "the history cannot be read"),
+        (_no_database, "cannot read the history"),
     ],
 )
 def test_damage_is_found(
@@ -146,7 +148,7 @@ def _empty(home: Path) -> None:
         connection.execute(f"DELETE FROM {table}")
 
 
-def _lie(home: Path) -> None:
+def _wrong_outcomes(home: Path) -> None:
     database(home).execute("UPDATE results SET outcome=1, file=NULL, preview='lie', error_group=1")
 
 
@@ -164,8 +166,10 @@ def _nothing(home: Path) -> None:
     return
 
 
-@pytest.mark.parametrize("damage", [_nothing, _empty, _lie, _forget_requests, _forget_files])
-def test_the_records_are_built_anew_from_the_files(
+@pytest.mark.parametrize(
+    "damage", [_nothing, _empty, _wrong_outcomes, _forget_requests, _forget_files]
+)
+def test_the_index_is_rebuilt_from_the_files(
     damage: Callable[[Path], None], run: Run, job: dict[str, Any], home: Path
 ) -> None:
     before = rows_of(run, job["id"])
@@ -182,7 +186,7 @@ def test_the_records_are_built_anew_from_the_files(
     assert run("doctor").code == 0
 
 
-def test_all_jobs_are_built_anew_and_running_ones_are_left(
+def test_all_jobs_are_rebuilt_except_running_ones(
     run: Run, job: dict[str, Any], home: Path
 ) -> None:
     before = rows_of(run, job["id"])
@@ -197,7 +201,7 @@ def test_all_jobs_are_built_anew_and_running_ones_are_left(
     assert "still runs" in refused.err
 
 
-def test_a_lost_result_file_is_told(run: Run, job: dict[str, Any], home: Path) -> None:
+def test_a_missing_result_file_is_reported(run: Run, job: dict[str, Any], home: Path) -> None:
     lost = home / "jobs" / job["id"] / f"{job['batches'][0]['id']}.output.jsonl"
     lost.unlink()
     done = run("reindex", job["id"], "--json").document
@@ -205,9 +209,9 @@ def test_a_lost_result_file_is_told(run: Run, job: dict[str, Any], home: Path) -
     assert done["counts"]["missing"] > 0
 
 
-def test_an_account_that_rehearses_on_the_sandbox_needs_no_key(run: Run) -> None:
+def test_an_account_on_the_sandbox_needs_no_key(run: Run) -> None:
     added = run("accounts", "add", "dry", "--provider", "openai", "--base-url", "sandbox:")
     assert added.code == 0, added.err
     keys = {key["account"]: key for key in run("doctor", "--json").document["keys"]}
     assert not keys["dry"]["needed"]
-    assert "none needed" in run("accounts", "list").out.split("dry", 1)[1].splitlines()[0]
+    assert "not needed" in run("accounts", "list").out.split("dry", 1)[1].splitlines()[0]

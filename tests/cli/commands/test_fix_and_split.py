@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import REQUESTS, Run, request_line
+from tests.cli.conftest import REQUESTS, Run, request_line
 
 
 @pytest.fixture
 def messy(tmp_path: Path) -> Path:
-    """BOM, CR, a blank line, an id twice, an id that is not legal, lengths high and low."""
+    """BOM, CR, a blank line, a repeated id, an invalid id, high and low max_tokens."""
     rows = [
         request_line("a", "one", max_tokens=5),
         "\n",
@@ -67,15 +67,15 @@ def test_parts_are_the_file(run: Run, requests: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (["--renumber"], "no copy to change"),
-        (["-m", "x"], "no copy to change"),
-        (["--rows", "2"], "no folder for parts"),
+        (["--renumber"], "change a copy of the file"),
+        (["-m", "x"], "change a copy of the file"),
+        (["--rows", "2"], "--split-to DIR"),
         (["--fix-to", "{o}", "--lift-max-tokens", "9", "--clamp-max-tokens", "3"], "max_tokens"),
-        (["--split-to", "{o}", "--bytes", "10"], "a part may have 10"),
+        (["--split-to", "{o}", "--bytes", "10"], "the limit for a part is 10"),
         (["--split-to", "{o}", "--account", "melious", "--rows", "0"], "--rows"),
     ],
 )
-def test_wrong_words_are_exit_code_2(
+def test_wrong_options_are_exit_code_2(
     words: list[str], error: str, run: Run, requests: Path, tmp_path: Path
 ) -> None:
     out = str(tmp_path / "out")
@@ -83,7 +83,7 @@ def test_wrong_words_are_exit_code_2(
     assert done.code == 2 and error in done.err
 
 
-def test_a_file_that_is_not_good_is_not_split(run: Run, tmp_path: Path) -> None:
+def test_an_invalid_file_is_not_split(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_text(REQUESTS + "xx\n")
     assert run("check", file, "--split-to", tmp_path / "parts").code == 2
@@ -93,7 +93,9 @@ def test_a_file_that_is_not_good_is_not_split(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "o.jsonl").exists()
 
 
-def test_what_the_provider_refuses_is_told_and_taken_out(run: Run, tmp_path: Path) -> None:
+def test_fields_that_the_provider_rejects_are_reported_and_removed(
+    run: Run, tmp_path: Path
+) -> None:
     file, out = tmp_path / "rows.jsonl", tmp_path / "good.jsonl"
     file.write_text(
         request_line("a", "one", model="claude-opus-4-7", max_tokens=9, temperature=0)

@@ -1,4 +1,4 @@
-"""Looking at jobs, and ending them: list, show, watch, collect, retry, cancel, delete."""
+"""``list``, ``show``, ``watch``, ``collect``, ``retry``, ``cancel`` and ``delete``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from .conftest import Run, request_line
-from .schema import violations
+from tests.cli.conftest import Run, request_line
+from tests.cli.schema import violations
 
 
 @pytest.fixture
 def slow_job(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A job of 400 rows that has just been sent, at ten rows a second."""
-    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "10")
+    """A job of 400 rows that was just submitted, at one row per second."""
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "1")
     file = tmp_path / "slow.jsonl"
     file.write_text("".join(request_line(f"r{n}", "What is 2+2?") for n in range(400)))
     document: dict[str, Any] = run("submit", file, "--json").document
@@ -23,7 +23,7 @@ def slow_job(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[
 
 @pytest.fixture
 def failed_job(run: Run, tmp_path: Path) -> str:
-    """A job with one row that is good, one that passes the second time, one that never does."""
+    """A job with a good row, a row that succeeds on retry, and one that never does."""
     file = tmp_path / "faults.jsonl"
     file.write_text(
         request_line("good", "What is 2+2?")
@@ -38,7 +38,7 @@ def failed_job(run: Run, tmp_path: Path) -> str:
 def test_an_empty_history_is_no_error(run: Run) -> None:
     done = run("list")
     assert (done.code, done.out) == (0, "")
-    assert done.err == "There is no job yet.\n"
+    assert done.err == "No jobs yet.\n"
     assert run("list", "--json").document == []
 
 
@@ -72,10 +72,10 @@ def test_tags_and_a_note_are_written_and_found(run: Run, requests: Path) -> None
     assert [job["name"] for job in run("list", "--search", "may", "--json").document] == ["alpha"]
     cleared = run("tag", "alpha", "--clear", "--note", "", "--json").document
     assert (cleared["tags"], cleared["note"]) == ([], None)
-    assert run("list", "--tag", "nl").err == "No job fits.\n"
+    assert run("list", "--tag", "nl").err == "No matching jobs.\n"
 
 
-def test_list_for_a_person_lines_up(run: Run, requests: Path) -> None:
+def test_list_prints_an_aligned_table(run: Run, requests: Path) -> None:
     run("submit", requests, "--wait")
     head, row = run("list").out.splitlines()
     assert head.split() == [
@@ -107,7 +107,7 @@ def test_jobs_are_named_by_id_prefix_or_name(run: Run, requests: Path) -> None:
         assert done.err.startswith("error: ")
 
 
-def test_show_tells_the_whole_story(run: Run, failed_job: str) -> None:
+def test_show_prints_batches_errors_and_timeline(run: Run, failed_job: str) -> None:
     done = run("show", failed_job)
     assert done.code == 0
     for word in ("1 succeeded, 1 truncated, 2 failed", "rate_limit_exceeded", "Imported 4", "1.1"):
@@ -118,7 +118,7 @@ def test_show_tells_the_whole_story(run: Run, failed_job: str) -> None:
 def test_retry_sends_only_what_can_succeed(run: Run, failed_job: str) -> None:
     done = run("retry", failed_job, "--wait", "--json")
     assert done.code == 1
-    assert "1 row left out" in done.err
+    assert "1 row skipped" in done.err
     document = done.document
     assert violations(document, "job") == []
     assert document["counts"]["total"] == 4
@@ -146,13 +146,13 @@ def test_retry_with_edits_and_chosen_rows(run: Run, failed_job: str) -> None:
 def test_retry_takes_a_query(run: Run, failed_job: str) -> None:
     done = run("retry", failed_job, "--where", "code:400")
     assert done.code == 2
-    assert "cannot succeed unchanged" in done.err
+    assert "would fail again unchanged" in done.err
     done = run("retry", failed_job, "--where", "group:truncated", "--model", "gpt-4o", "--wait")
     rows = run("results", failed_job, "--where", "attempt:>1").rows
     assert [row["custom_id"] for row in rows] == ["cut"]
 
 
-def test_retry_of_named_rows_sends_even_hopeless_ones(run: Run, failed_job: str) -> None:
+def test_retry_with_a_code_sends_permanent_failures_too(run: Run, failed_job: str) -> None:
     done = run("retry", failed_job, "--code", "400", "--wait", "--json")
     assert done.code == 1
     assert done.document["batches"][-1]["rows"] == 1
@@ -160,7 +160,7 @@ def test_retry_of_named_rows_sends_even_hopeless_ones(run: Run, failed_job: str)
     assert done.document["batches"][-1]["rows"] == 2
 
 
-def test_a_search_alone_never_pays_for_good_rows_again(run: Run, failed_job: str) -> None:
+def test_a_search_alone_never_retries_succeeded_rows(run: Run, failed_job: str) -> None:
     done = run("retry", failed_job, "--search", "2+2")
     assert done.code == 2
     assert len(run("show", failed_job, "--json").document["batches"]) == 1
@@ -185,7 +185,7 @@ def test_watch_without_jobs_waits_for_all_that_run(run: Run, requests: Path) -> 
     assert {document["status"] for document in done.document} == {"completed"}
 
 
-def test_watch_tells_the_outcome_by_its_exit_code(run: Run, failed_job: str) -> None:
+def test_watch_sets_the_exit_code(run: Run, failed_job: str) -> None:
     done = run("watch", failed_job, "--json")
     assert done.code == 1
     assert violations(done.document, "job") == []
@@ -195,11 +195,11 @@ def test_a_draft_cannot_be_watched(run: Run, requests: Path) -> None:
     run("submit", requests, "--account", "openai")
     done = run("watch", "requests")
     assert done.code == 2
-    assert "was not sent yet" in done.err
+    assert "was not submitted yet" in done.err
     assert "batchdeck submit" in done.err
 
 
-def test_collect_fetches_what_is_there(run: Run, requests: Path) -> None:
+def test_collect_downloads_the_results_so_far(run: Run, requests: Path) -> None:
     run("submit", requests)
     done = run("collect", "requests", "--json")
     assert done.code == 0
@@ -207,9 +207,7 @@ def test_collect_fetches_what_is_there(run: Run, requests: Path) -> None:
     assert done.document["counts"]["succeeded"] == 3
 
 
-def test_cancel_ends_a_job_and_watch_says_what_became_of_it(
-    run: Run, slow_job: dict[str, Any]
-) -> None:
+def test_a_cancelled_job_can_be_watched_to_its_end(run: Run, slow_job: dict[str, Any]) -> None:
     done = run("cancel", slow_job["id"], "--json")
     assert done.code == 0
     assert done.document["status"] in ("cancelling", "cancelled")
@@ -225,7 +223,7 @@ def test_cancel_of_an_ended_job_is_exit_code_2(run: Run, requests: Path) -> None
     assert run("cancel", "requests").code == 2
 
 
-def test_delete_wants_yes_where_nobody_can_be_asked(run: Run, requests: Path, home: Path) -> None:
+def test_delete_needs_yes_without_a_terminal(run: Run, requests: Path, home: Path) -> None:
     job_id = run("submit", requests, "--wait", "--json").document["id"]
     refused = run("delete", job_id)
     assert (refused.code, refused.out) == (2, "")
@@ -240,22 +238,22 @@ def test_delete_wants_yes_where_nobody_can_be_asked(run: Run, requests: Path, ho
 def test_a_running_job_is_not_deleted(run: Run, slow_job: dict[str, Any]) -> None:
     done = run("delete", slow_job["id"], "--yes")
     assert done.code == 2
-    assert "still runs" in done.err
+    assert "still running" in done.err
 
 
-def test_waiting_in_a_pipe_says_plain_lines(
+def test_progress_in_a_pipe_is_plain_lines(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "400")
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "100")
     file = tmp_path / "few.jsonl"
     file.write_text("".join(request_line(f"r{n}", "What is 2+2?") for n in range(200)))
     done = run("submit", file, "--wait", "--json")
     assert done.code == 0
     lines = done.err.splitlines()
     assert all(line.startswith(f"few ({done.document['id']}): ") for line in lines)
-    told = [line.partition("): ")[2] for line in lines]
-    assert told[0] == "submitting"
-    assert "in progress" in told
-    assert any("of 200 rows done" in line for line in told)
-    assert told[-1] == "completed: 200 succeeded"
-    assert len(told) == len(set(told))
+    messages = [line.partition("): ")[2] for line in lines]
+    assert messages[0] == "submitting"
+    assert "in progress" in messages
+    assert any("of 200 rows done" in line for line in messages)
+    assert messages[-1] == "completed: 200 succeeded"
+    assert len(messages) == len(set(messages))

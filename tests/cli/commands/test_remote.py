@@ -1,4 +1,4 @@
-"""sync, adopt and delete --remote: batches that were made elsewhere, and their end."""
+"""``sync``, ``adopt`` and ``delete --remote``: batches at the provider."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import Served, join_all, sandbox
-
-from .conftest import Run
+from tests.cli.conftest import Run
+from tests.end_to_end.servers import Served, join_all, sandbox
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _all_servers_end() -> Iterator[None]:
+def _servers_have_stopped() -> Iterator[None]:
     yield
     join_all()
 
 
 @pytest.fixture
 def server(run: Run) -> Iterator[Served]:
-    """A server of OpenAI's kind, and the account ``there`` for it."""
+    """A server that imitates OpenAI, and the account ``there`` for it."""
     with sandbox("openai") as served:
         done = run(
             "accounts", "add", "there", "--provider", "openai-compatible", "--base-url", served.url
@@ -29,9 +28,11 @@ def server(run: Run) -> Iterator[Served]:
         yield served
 
 
-def elsewhere(run: Run, requests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A batch that another home made; the answer is the provider's id."""
-    other = tmp_path / "elsewhere"
+def create_foreign_batch(
+    run: Run, requests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Create a batch from another home; returns the provider's id."""
+    other = tmp_path / "create_foreign_batch"
     config = Path(run("locate", "--json").document["config"])
     other.mkdir()
     (other / "config.toml").write_bytes(config.read_bytes())
@@ -41,7 +42,7 @@ def elsewhere(run: Run, requests: Path, tmp_path: Path, monkeypatch: pytest.Monk
     return remote_id
 
 
-def test_a_batch_made_elsewhere_is_listed_and_adopted(
+def test_a_foreign_batch_is_listed_and_adopted(
     run: Run,
     server: Served,
     requests: Path,
@@ -50,14 +51,14 @@ def test_a_batch_made_elsewhere_is_listed_and_adopted(
 ) -> None:
     assert run("sync", "--account", "there", "--json").document == []
     assert "has no batches" in run("sync", "--account", "there").err
-    remote_id = elsewhere(run, requests, tmp_path, monkeypatch)
+    remote_id = create_foreign_batch(run, requests, tmp_path, monkeypatch)
     (entry,) = run("sync", "--account", "there", "--json").document
     assert (entry["remote_id"], entry["status"], entry["rows"]) == (remote_id, "completed", 3)
     assert entry["job"] is None
     assert entry["created_at"].endswith("Z")
     shown = run("sync", "--account", "there")
     assert shown.out.splitlines()[1].split()[-1] == "-"
-    assert "1 of 1 have no job here" in shown.err
+    assert "1 of 1 are not in the history" in shown.err
 
     done = run("adopt", remote_id, "--account", "there", "--name", "found", "--json")
     assert done.code == 0, done.err
@@ -85,7 +86,7 @@ def test_a_provider_without_a_list_says_so(run: Run, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SCALEDOWN_API_KEY", "k")
     done = run("sync", "--account", "scaledown", "--json")
     assert (done.code, done.out) == (2, "")
-    assert "cannot list its batches" in done.err
+    assert "cannot list batches" in done.err
 
 
 def test_files_at_the_provider_are_deleted_with_the_job(
@@ -102,7 +103,7 @@ def test_files_at_the_provider_are_deleted_with_the_job(
     assert run("list", "--json").document == []
 
 
-def test_without_remote_the_provider_keeps_its_files(
+def test_without_remote_the_files_stay_at_the_provider(
     run: Run, server: Served, requests: Path
 ) -> None:
     job = run("submit", requests, "--account", "there", "--wait", "--json").document
@@ -110,7 +111,9 @@ def test_without_remote_the_provider_keeps_its_files(
     assert not any(call.method == "DELETE" for call in server.asked)
 
 
-def test_an_account_may_clean_up_by_itself(run: Run, server: Served, requests: Path) -> None:
+def test_clean_up_deletes_the_files_after_collecting(
+    run: Run, server: Served, requests: Path
+) -> None:
     done = run(
         "accounts", "add", "tidy", "--provider", "openai-compatible", "--base-url", server.url,
         "--clean-up", "--json",

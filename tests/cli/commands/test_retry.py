@@ -1,4 +1,4 @@
-"""Retries with changes, shown before they are sent; answers checked by schemas."""
+"""Retries with edits, previews of them, and answers checked against schemas."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run, request_line
+from tests.cli.conftest import Run, request_line
 
 SCHEMA = {"type": "object", "properties": {"stars": {"type": "integer"}}, "required": ["stars"]}
 
 
 @pytest.fixture
 def cut(run: Run, tmp_path: Path) -> str:
-    """A job of which two rows were cut off, and one failed for good."""
+    """A job with two truncated rows and one that failed permanently."""
     file = tmp_path / "cut.jsonl"
     file.write_text(
         request_line("one", "sandbox:truncate", max_tokens=300, stop=["x"])
@@ -58,28 +58,28 @@ def test_a_dry_run_is_a_document_for_scripts(run: Run, cut: str) -> None:
     }
 
 
-def test_what_cannot_be_changed_is_told_beforehand(run: Run, cut: str) -> None:
+def test_an_edit_that_fits_no_row_is_reported_before_sending(run: Run, cut: str) -> None:
     done = run("retry", cut, "--set", "messages.7.content=x", "--all", "--dry-run")
     assert done.code == 2
-    assert "  ! 'messages.7.content' leads nowhere in this request" in done.out
+    assert "  ! the path 'messages.7.content' does not exist in the request: no '7'" in done.out
     assert "\x1b" not in done.out
     assert run("retry", cut, "--set", "a..b=1", "--dry-run").code == 2
     assert run("retry", cut, "--max-tokens", "much", "--dry-run").code == 2
 
 
-def test_rows_that_cannot_be_changed_stay_out_and_are_counted(run: Run, cut: str) -> None:
+def test_rows_that_an_edit_does_not_fit_are_skipped_and_counted(run: Run, cut: str) -> None:
     options = ("--set", "stop.a=1", "--outcome", "truncated")
     done = run("retry", cut, *options, "--dry-run")
-    assert done.code == 0 and "1 row left out that cannot be changed so" in done.err
-    assert "! 'stop.a' leads nowhere" in done.out and "1 row for gpt-4" in done.out
+    assert done.code == 0 and "1 row skipped because this edit does not apply" in done.err
+    assert "! the path 'stop.a' does not exist" in done.out and "1 row for gpt-4" in done.out
     document = run("retry", cut, *options, "--dry-run", "--json").document
     assert (document["rows"], document["left_out"]) == (1, 1)
     sent = run("retry", cut, *options, "--wait", "--json")
-    assert "1 row left out" in sent.err and sent.document["batches"][-1]["attempt"] == 2
+    assert "1 row skipped" in sent.err and sent.document["batches"][-1]["attempt"] == 2
     assert sent.document["counts"]["truncated"] == 2
 
 
-def test_rows_go_on_from_their_newest_request(run: Run, cut: str) -> None:
+def test_a_retry_edits_the_newest_request_of_a_row(run: Run, cut: str) -> None:
     run("retry", cut, "--outcome", "truncated", "--max-tokens", "x2", "--wait")
     outcomes = {row["custom_id"]: row["outcome"] for row in run("results", cut).rows}
     assert outcomes == {"one": "truncated", "two": "succeeded", "bad": "failed"}

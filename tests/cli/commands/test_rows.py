@@ -1,4 +1,4 @@
-"""Reading the rows of a job: results and export."""
+"""``results`` and ``export``: the rows of a job."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run, command, request_line
-from .schema import violations
+from tests.cli.conftest import Run, command, request_line
+from tests.cli.schema import violations
 
 HOSTILE = 'sandbox:say=[red]x\\u001b[2J\\u009b31m\\u202e\\u2028 {"a": [1]}'
 
@@ -44,7 +44,7 @@ def test_rows_come_in_the_order_of_the_requests_and_fit_the_schema(run: Run, job
     assert done.err == ""
 
 
-def test_filters_are_met_together(run: Run, job: str) -> None:
+def test_filters_are_combined_with_and(run: Run, job: str) -> None:
     assert ids(run, job, "--outcome", "failed") == ["bad", "busy"]
     assert ids(run, job, "--outcome", "failed", "--outcome", "succeeded", "--limit", "2") == [
         "good-1",
@@ -56,7 +56,7 @@ def test_filters_are_met_together(run: Run, job: str) -> None:
     assert ids(run, job, "--limit", "0") == []
 
 
-def test_a_query_is_the_one_of_the_dashboard(run: Run, job: str) -> None:
+def test_where_takes_the_query_language_of_the_dashboard(run: Run, job: str) -> None:
     assert ids(run, job, "--where", "outcome:failed code:429") == ["busy"]
     assert ids(run, job, "--where", "json:ok") == ["json"]
     assert ids(run, job, "--where", "What is 2+2") == ["good-1"]
@@ -67,29 +67,29 @@ def test_a_query_is_the_one_of_the_dashboard(run: Run, job: str) -> None:
     assert ids(run, job, "--where", f"group:{key}") == ["bad"]
 
 
-def test_a_query_with_a_mistake_says_what_was_meant(run: Run, job: str) -> None:
+def test_a_mistake_in_a_query_gets_a_suggestion(run: Run, job: str) -> None:
     done = run("results", job, "--where", "outcome:faild")
     assert done.code == 2
-    assert "no outcome 'faild'" in done.err
+    assert "unknown outcome 'faild'" in done.err
     assert "hint: Did you mean outcome:failed?" in done.err
     done = run("export", job, "-o", "x.jsonl", "--where", "outcome:failed", "--outcome", "expired")
     assert done.code == 2
     assert "no outcome in common" in done.err
 
 
-def test_a_failed_row_says_why(run: Run, job: str) -> None:
+def test_a_failed_row_has_its_error(run: Run, job: str) -> None:
     (row,) = run("results", job, "--code", "429").rows
     assert row["http_status"] == 429
     assert row["error"]["retryable"] is True
     assert row["error"]["message"]
 
 
-def test_an_answer_that_is_json_is_parsed(run: Run, job: str) -> None:
+def test_a_json_answer_is_parsed(run: Run, job: str) -> None:
     (row,) = run("results", job, "--search", "colour").rows
     assert json.loads(row["text"]) == row["data"] == {"colour": "blue"}
 
 
-def test_hostile_answers_are_whole_and_harmless(run: Run, job: str) -> None:
+def test_hostile_answers_are_complete_and_escaped(run: Run, job: str) -> None:
     done = run("results", job, "--search", "[red]")
     (row,) = done.rows
     assert row["text"].startswith("[red]x\x1b[2J\x9b31m\u202e\u2028")
@@ -97,7 +97,7 @@ def test_hostile_answers_are_whole_and_harmless(run: Run, job: str) -> None:
     assert not any(mark in done.out for mark in "\x1b\x9b\u202e\u2028")
 
 
-def test_a_reader_that_leaves_is_not_told_off(
+def test_a_closed_pipe_prints_no_error(
     environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
     file = tmp_path / "many.jsonl"
@@ -163,6 +163,6 @@ def test_an_export_that_cannot_be_written_leaves_nothing(
     assert not new
 
 
-def test_rows_of_a_job_that_was_not_sent_are_pending(run: Run, requests: Path, home: Path) -> None:
+def test_rows_of_a_draft_are_pending(run: Run, requests: Path, home: Path) -> None:
     run("submit", requests, "--account", "openai")
     assert {row["outcome"] for row in run("results", "requests").rows} == {"pending"}

@@ -1,4 +1,4 @@
-"""``sandbox serve``: an address on the first line, a provider behind it, a quiet end."""
+"""``sandbox serve``: its URL on the first line, its answers, and how it stops."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Run, command
-from .schema import violations
+from tests.cli.conftest import Run, command
+from tests.cli.schema import violations
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_a_served_sandbox_is_a_provider(
+def test_a_served_sandbox_works_as_a_provider(
     server: subprocess.Popen[str], run: Run, requests: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = first_line(server)
@@ -49,7 +49,9 @@ def test_a_served_sandbox_is_a_provider(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_quietly(number: signal.Signals, server: subprocess.Popen[str]) -> None:
+def test_a_signal_stops_the_server_without_output(
+    number: signal.Signals, server: subprocess.Popen[str]
+) -> None:
     assert first_line(server)
     server.send_signal(number)
     assert server.wait(20) == 0
@@ -57,7 +59,7 @@ def test_a_signal_ends_it_quietly(number: signal.Signals, server: subprocess.Pop
     assert server.stderr.read() == ""
 
 
-def test_json_says_the_address_and_home_keeps_the_state(
+def test_json_has_the_url_and_home_stores_the_state(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "state"
@@ -89,4 +91,4 @@ def test_wrong_options_are_exit_code_2(run: Run) -> None:
         taken.listen()
         done = run("sandbox", "serve", "--port", str(taken.getsockname()[1]))
     assert done.code == 2
-    assert "cannot be used" in done.err
+    assert "cannot listen on" in done.err

@@ -1,4 +1,4 @@
-"""Sending a file: the quick start, faults, edits, fixes, and everything that is refused."""
+"""``submit``: the quick start, failed rows, edits, fixes, and what is rejected."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import REQUESTS, Run, request_line
-from .schema import violations
+from tests.cli.conftest import REQUESTS, Run, request_line
+from tests.cli.schema import violations
 
 
 def sent_bodies(home: Path, job_id: str) -> list[dict[str, Any]]:
@@ -17,7 +17,7 @@ def sent_bodies(home: Path, job_id: str) -> list[dict[str, Any]]:
     return [json.loads(line)["body"] for line in file.read_bytes().split(b"\n") if line]
 
 
-def test_the_quick_start_as_a_program(batchdeck: Run, requests: Path) -> None:
+def test_the_quick_start(batchdeck: Run, requests: Path) -> None:
     done = batchdeck("submit", requests, "--wait", "--json")
     assert done.code == 0, done.err
     document = done.document
@@ -33,7 +33,7 @@ def test_the_quick_start_as_a_program(batchdeck: Run, requests: Path) -> None:
     assert all(row["text"] for row in rows)
 
 
-def test_without_wait_the_job_is_on_its_way(run: Run, requests: Path) -> None:
+def test_without_wait_the_job_is_running(run: Run, requests: Path) -> None:
     done = run("submit", requests, "--json", "--name", "first")
     assert done.code == 0
     assert violations(done.document, "job") == []
@@ -42,7 +42,7 @@ def test_without_wait_the_job_is_on_its_way(run: Run, requests: Path) -> None:
     assert run("watch", "first", "--json").document["counts"]["succeeded"] == 3
 
 
-def test_a_person_reads_figures_and_no_json(run: Run, requests: Path) -> None:
+def test_text_output_has_figures_and_no_json(run: Run, requests: Path) -> None:
     done = run("submit", requests, "--wait")
     assert done.code == 0
     assert "rows      3: 3 succeeded" in done.out
@@ -84,7 +84,7 @@ def test_failed_rows_give_exit_code_1(run: Run, tmp_path: Path) -> None:
     }
 
 
-def test_edits_go_into_every_request(run: Run, requests: Path, home: Path) -> None:
+def test_edits_apply_to_every_request(run: Run, requests: Path, home: Path) -> None:
     done = run(
         "submit", requests, "--json",
         "--set", "max_tokens=5",
@@ -124,7 +124,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", list(BAD))
-def test_a_bad_file_is_refused_with_its_line(kind: str, run: Run, tmp_path: Path) -> None:
+def test_an_invalid_file_is_rejected_with_its_line(kind: str, run: Run, tmp_path: Path) -> None:
     raw, place = BAD[kind]
     file = tmp_path / "bad.jsonl"
     file.write_bytes(raw)
@@ -147,9 +147,7 @@ def test_a_bad_file_is_refused_with_its_line(kind: str, run: Run, tmp_path: Path
     ],
     ids=["bom", "crlf", "blank lines"],
 )
-def test_harmless_faults_are_mended_when_asked(
-    raw: bytes, run: Run, tmp_path: Path, home: Path
-) -> None:
+def test_fix_repairs_harmless_faults(raw: bytes, run: Run, tmp_path: Path, home: Path) -> None:
     file = tmp_path / "soft.jsonl"
     file.write_bytes(raw)
     refused = run("submit", file)
@@ -165,13 +163,13 @@ def test_harmless_faults_are_mended_when_asked(
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["gone.jsonl"], "there is no file gone.jsonl"),
-        (["folder/gone"], "there is no file folder/gone"),
+        (["gone.jsonl"], "no such file: gone.jsonl"),
+        (["folder/gone"], "no such file: folder/gone"),
         (["."], ". is a folder"),
-        (["nothing"], "there is no file, and there is no job 'nothing'"),
+        (["nothing"], "no such file, and"),
         (["{file}", "--account", "bogus"], "there is no account 'bogus'"),
         (["{file}", "--window", "7h"], "has no window '7h'"),
-        (["{file}", "--set", "model.x=1"], "'model.x' leads nowhere"),
+        (["{file}", "--set", "model.x=1"], "'model.x' does not exist"),
     ],
 )
 def test_a_wrong_submit_is_exit_code_2(
@@ -185,19 +183,19 @@ def test_a_wrong_submit_is_exit_code_2(
     assert run("list", "--json").document == []
 
 
-def test_a_job_that_was_sent_is_not_sent_again(run: Run, requests: Path) -> None:
+def test_a_submitted_job_is_not_submitted_again(run: Run, requests: Path) -> None:
     run("submit", requests)
     again = run("submit", "requests")
     assert again.code == 2
-    assert "sent already" in again.err
+    assert "already submitted" in again.err
     assert len(run("list", "--json").document) == 1
 
 
-def test_a_job_keeps_what_it_was_made_with(run: Run, requests: Path) -> None:
+def test_options_of_a_file_are_rejected_for_a_job(run: Run, requests: Path) -> None:
     run("submit", requests)
     done = run("submit", "requests", "--set", "max_tokens=1")
     assert done.code == 2
-    assert "keeps its account" in done.err
+    assert "has its account" in done.err
 
 
 def test_the_same_file_twice_is_two_jobs(run: Run, requests: Path) -> None:

@@ -1,4 +1,4 @@
-"""Jobs as wholes on the command line: summary, compare, and the formats of export."""
+"""``summary``, ``compare``, and the formats of ``export``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.conftest import Run, request_line
 
 
 def submitted(run: Run, folder: Path, name: str, answers: dict[str, str]) -> str:
-    """A job of which every row says what it is told to say."""
+    """A job in which every row gives the answer that is passed in."""
     file = folder / f"{name}.jsonl"
     file.write_text("".join(request_line(id, text) for id, text in answers.items()), "utf-8")
     done = run("submit", file, "--wait", "--json")
@@ -57,7 +57,7 @@ def test_a_summary_as_a_document(run: Run, jobs: tuple[str, str]) -> None:
     assert done.document["words"]["items"] == [{"value": "good", "count": 1}]
 
 
-def test_a_summary_to_read(run: Run, jobs: tuple[str, str]) -> None:
+def test_a_summary_as_text(run: Run, jobs: tuple[str, str]) -> None:
     done = run("summary", "left", "--field", "text")
     assert done.code == 0
     for words in ("output tokens", "FINISH REASON", "WORD", "stop", "plain"):
@@ -96,7 +96,7 @@ def test_a_comparison_as_a_document(run: Run, jobs: tuple[str, str]) -> None:
     assert [row["custom_id"] for row in done.document["rows"]] == ["a"]
 
 
-def test_a_comparison_to_read(run: Run, jobs: tuple[str, str]) -> None:
+def test_a_comparison_as_text(run: Run, jobs: tuple[str, str]) -> None:
     done = run("compare", "left", "right")
     assert done.code == 1
     for words in ("different", "only left", "JSON answers", "66.7%"):
@@ -104,7 +104,7 @@ def test_a_comparison_to_read(run: Run, jobs: tuple[str, str]) -> None:
     assert "\x1b" not in done.out
 
 
-def test_equal_jobs_end_with_zero(run: Run, tmp_path: Path) -> None:
+def test_equal_jobs_are_exit_code_0(run: Run, tmp_path: Path) -> None:
     for name in ("one", "two"):
         submitted(run, tmp_path, name, {"a": say({"n": 1})})
     assert run("compare", "one", "two").code == 0
@@ -142,7 +142,7 @@ def test_raw_lines_and_a_report(run: Run, jobs: tuple[str, str], tmp_path: Path)
 
 
 @pytest.mark.parametrize("more", [["--raw"], ["--expand", "--join"]])
-def test_options_that_cannot_be_met(
+def test_impossible_options_are_rejected(
     run: Run, jobs: tuple[str, str], tmp_path: Path, more: list[str]
 ) -> None:
     done = run("export", "left", "-o", tmp_path / "o.csv", *more)
@@ -150,7 +150,7 @@ def test_options_that_cannot_be_met(
     assert not (tmp_path / "o.csv").exists()
 
 
-def test_answers_are_held_against_the_schemas_of_their_requests(run: Run, tmp_path: Path) -> None:
+def test_answers_are_compared_by_the_schemas_of_their_requests(run: Run, tmp_path: Path) -> None:
     schema = {"type": "object", "required": ["label"]}
     form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
     for name, second in (("strict", {"label": "b"}), ("loose", {"other": 1})):
@@ -162,4 +162,4 @@ def test_answers_are_held_against_the_schemas_of_their_requests(run: Run, tmp_pa
     document = run("compare", "strict", "loose", "--json").document
     assert [document[side]["has_schema"] for side in ("left", "right")] == [True, True]
     assert [document[side]["pass_rate"] for side in ("left", "right")] == [1.0, 0.5]
-    assert "fit the schema" in run("compare", "strict", "loose").out
+    assert "match the schema" in run("compare", "strict", "loose").out

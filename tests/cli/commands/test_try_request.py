@@ -1,4 +1,4 @@
-"""``try``: one request, its answer beside the prompt, nothing kept."""
+"""``try``: one request and its answer; nothing is stored."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import join_all, sandbox
-
-from .conftest import Run, request_line
-from .test_terminal import Spawn, ended
-from .test_terminal import spawn as spawn
+from tests.cli.conftest import Run, request_line
+from tests.cli.test_terminal import Spawn, ended
+from tests.cli.test_terminal import spawn as spawn
+from tests.end_to_end.servers import join_all, sandbox
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def test_prompt_and_answer_are_shown(run: Run, file: Path) -> None:
     assert run("list", "--json").document == []
 
 
-def test_the_document_holds_both_sides(run: Run, file: Path) -> None:
+def test_the_document_has_request_and_answer(run: Run, file: Path) -> None:
     document = run("try", file, "--line", "2", "--json").document
     assert document["custom_id"] == "r2" and document["outcome"] == "succeeded"
     assert document["text"] == "it is \x1b[31mred"
@@ -39,7 +38,7 @@ def test_the_document_holds_both_sides(run: Run, file: Path) -> None:
     assert "\x1b" not in run("try", file, "--line", "2").out
 
 
-def test_trouble_has_its_exit_code(run: Run, file: Path) -> None:
+def test_errors_have_their_exit_codes(run: Run, file: Path) -> None:
     assert run("try", file, "--line", "3").code == 3
     assert run("try", file, "--line", "4").code == 2
     assert run("try", "gone.jsonl").code == 2
@@ -61,7 +60,7 @@ def test_scaledown_is_tried_too(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     join_all()
 
 
-def test_a_person_is_asked_before_it_costs(spawn: Spawn, run: Run, file: Path) -> None:
+def test_try_asks_before_it_costs(spawn: Spawn, run: Run, file: Path) -> None:
     run(
         "accounts", "add", "paid", "--provider", "tensorzero", "--base-url", "http://127.0.0.1:9/v1"
     )

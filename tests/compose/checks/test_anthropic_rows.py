@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.compose.check import check_file
-from tui.compose.explain import Explainer
-from tui.compose.limits import Limits
-from tui.compose.uniform import UniformRows
-from tui.engine.importer import limits_of
-from tui.providers.profile import find_profile
+from tui.compose.checks.line import LineChecker
+from tui.compose.checks.scan import check_file
+from tui.compose.checks.typed_decoder import UniformRows
+from tui.compose.requests.rules import RequestLimits
+from tui.engine.accounts import limits_of
+from tui.providers.profiles.load import find_profile
 
 URL = "/v1/chat/completions"
 MODEL = "claude-haiku-4-5"
@@ -60,8 +60,11 @@ def line_of(body: dict[str, Any], **more: Any) -> bytes:
     return msgspec.json.encode(row)
 
 
-def uniform(limits: Limits, *, loose: bool) -> UniformRows:
-    return UniformRows(ready_made=False, url=URL, model=MODEL, limits=limits, loose=loose)
+def uniform(limits: RequestLimits, *, loose: bool) -> UniformRows:
+    body = {"max_tokens": 9}
+    return UniformRows(
+        ready_made=False, url=URL, model=MODEL, body=body, limits=limits, loose=loose
+    )
 
 
 @given(messages, options, st.sampled_from(LIMITS), st.booleans(), st.booleans())
@@ -69,19 +72,19 @@ def uniform(limits: Limits, *, loose: bool) -> UniformRows:
 def test_what_is_taken_quickly_has_no_fault(
     turns: list[dict[str, Any]],
     changes: dict[str, Any],
-    limits: Limits,
+    limits: RequestLimits,
     loose: bool,
     with_length: bool,
 ) -> None:
     body = {"model": MODEL, "messages": turns} | ({"max_tokens": 9} if with_length else {})
     line = line_of(body | changes)
     if uniform(limits, loose=loose).decode([line]) is not None:
-        assert not Explainer(limits).explain(line, 1).problems
+        assert not LineChecker(limits).explain(line, 1).problems
 
 
 @pytest.mark.parametrize("limits", LIMITS)
 @pytest.mark.parametrize("loose", [False, True])
-def test_ordinary_rows_are_taken_quickly(limits: Limits, loose: bool) -> None:
+def test_ordinary_rows_are_taken_quickly(limits: RequestLimits, loose: bool) -> None:
     turns = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hi"}]
     body = {"model": MODEL, "messages": turns, "max_tokens": 9, "response_format": {"type": "text"}}
     assert uniform(limits, loose=loose).decode([line_of(body)] * 3) is not None

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from tui.compose.blocks import BLOCK
-from tui.compose.check import check_file
-from tui.compose.limits import Limits
-from tui.compose.report import SHOWN_PER_CODE, CheckReport, Problem
+from tests.compose.rows import chat, lines, without, written
+from tui.compose.checks.scan import check_file
+from tui.compose.requests.block_reader import BLOCK_BYTES
+from tui.compose.requests.report import SHOWN_PER_CODE, CheckReport, Problem
+from tui.compose.requests.rules import RequestLimits
 from tui.errors import InputError
-
-from .rows import chat, lines, without, written
+from tui.progress import Progress
 
 
 def checked(folder: Path, content: bytes, **limits: Any) -> CheckReport:
-    return check_file(written(folder, content), limits=Limits(**limits))
+    return check_file(written(folder, content), limits=RequestLimits(**limits))
 
 
 def only(report: CheckReport) -> Problem:
@@ -67,7 +67,7 @@ BAD_LINES: list[tuple[str, bytes, str, str]] = [
     ("surrogate", b'{"custom_id": "\\ud800", "method": "POST"}', "not_json", "not JSON"),
     ("a list", b"[1, 2]", "not_object", "an array"),
     ("null", b"null", "not_object", "null"),
-    ("a text", b'"x"', "not_object", "a text"),
+    ("a text", b'"x"', "not_object", "a string"),
     ("a number", b"17", "not_object", "a number"),
 ]
 
@@ -100,12 +100,12 @@ BAD_ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("no url", without(chat("b"), "url"), "no_url", "no"),
     ("empty url", chat("b") | {"url": ""}, "no_url", "empty"),
     ("no body", without(chat("b"), "body"), "no_body", "no"),
-    ("text body", chat("b") | {"body": "x"}, "no_body", "a text"),
+    ("text body", chat("b") | {"body": "x"}, "no_body", "a string"),
     ("no model", body_without("model"), "no_model", "no model"),
     ("number model", chat("b", model=5), "no_model", "a number"),
     ("no messages", body_without("messages"), "no_messages", "no"),
     ("empty messages", chat("b", messages=[]), "no_messages", "empty"),
-    ("text messages", chat("b", messages="hi"), "no_messages", "a text"),
+    ("text messages", chat("b", messages="hi"), "no_messages", "a string"),
     ("stream", chat("b", stream=True), "stream", "stream"),
 ]
 
@@ -204,7 +204,7 @@ def test_a_duplicate_names_both_lines(tmp_path: Path, apart: int) -> None:
     report = checked(tmp_path, lines(chat("x"), chat("a"), *between, chat("a"), chat("y")))
     problem = only(report)
     assert (problem.line, problem.code) == (2 + apart, "duplicate_custom_id")
-    assert problem.what == "custom_id 'a' is on line 2 already"
+    assert problem.what == "duplicate custom_id 'a', first used on line 2"
 
 
 def test_duplicates_are_counted_all_and_listed_to_a_limit(tmp_path: Path) -> None:
@@ -218,17 +218,17 @@ def test_duplicates_are_counted_all_and_listed_to_a_limit(tmp_path: Path) -> Non
 def test_the_first_duplicates_are_named_even_when_there_are_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.compose.check._VERIFIED", 3)
+    monkeypatch.setattr("tui.compose.checks.scan._VERIFIED", 3)
     ids = [f"r{n}" for n in range(700)]
     report = checked(tmp_path, lines(*(chat(custom_id) for custom_id in ids + ids)))
     assert report.found == {"duplicate_custom_id": 700} and report.stops == 700
     assert [p.line for p in report.problems] == [701, 702, 703]
-    assert report.problems[2].what == "custom_id 'r2' is on line 3 already"
+    assert report.problems[2].what == "duplicate custom_id 'r2', first used on line 3"
 
 
 def test_a_row_with_another_fault_still_counts_as_the_first_of_its_id(tmp_path: Path) -> None:
     report = checked(tmp_path, lines(without(chat("a"), "method"), chat("a")))
-    assert report.problems[1].what == "custom_id 'a' is on line 1 already"
+    assert report.problems[1].what == "duplicate custom_id 'a', first used on line 1"
 
 
 @pytest.mark.parametrize("filler", [1, 1000])
@@ -293,7 +293,9 @@ def test_long_lines_are_told_and_passed_over(tmp_path: Path) -> None:
     assert allowed.ok
 
 
-@pytest.mark.parametrize("size", [100, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK])
+@pytest.mark.parametrize(
+    "size", [100, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES]
+)
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 def test_the_line_limit_is_exact(tmp_path: Path, size: int, end: bytes) -> None:
     bare = len(json.dumps(chat("b", "")))
@@ -333,11 +335,11 @@ def test_too_many_rows_and_too_large(tmp_path: Path) -> None:
 
 def test_tokens_of_other_scripts(tmp_path: Path) -> None:
     text = "漢字かな" * 30
-    assert checked(tmp_path, lines(chat("a", text), chat("b", text))).input_tokens == 120
+    assert checked(tmp_path, lines(chat("a", text), chat("b", text))).input_tokens == 228
     escaped = json.dumps(chat("a", text)).encode() + b"\n"
-    assert checked(tmp_path, escaped).input_tokens == 60
+    assert checked(tmp_path, escaped).input_tokens == 114
     many = b"".join(json.dumps(chat(f"r{n}", text)).encode() + b"\n" for n in range(500))
-    assert checked(tmp_path, many).input_tokens == 500 * 60
+    assert checked(tmp_path, many).input_tokens == 500 * 114
 
 
 def test_hostile_text_is_made_visible(tmp_path: Path) -> None:
@@ -362,11 +364,11 @@ def test_numbers_that_no_float_holds_are_json(tmp_path: Path) -> None:
 
 def test_progress_and_stop(tmp_path: Path) -> None:
     path = written(tmp_path, lines(*(chat(f"r{n}", "x" * 500) for n in range(1000))))
-    told: list[tuple[int, int]] = []
-    check_file(path, progress=lambda done, total: told.append((done, total)))
+    told: list[tuple[int, int | None]] = []
+    check_file(path, progress=Progress(lambda done, total: told.append((done, total)), seconds=0))
     size = path.stat().st_size
     assert told[-1] == (size, size) and len(told) > 5
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     calls = iter([False, False, True])
-    with pytest.raises(InputError, match="not read to its end"):
-        check_file(path, stop=lambda: next(calls))
+    with pytest.raises(InputError, match=r"reading .* was stopped"):
+        check_file(path, progress=Progress(stop=lambda: next(calls)))

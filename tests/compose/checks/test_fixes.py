@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.compose.check import check_file
-from tui.compose.fixes import Fixes, apply_fixes
-from tui.compose.limits import Limits
+from tests.compose.rows import chat, lines, without, written
+from tui.compose.checks.fixes import Fixes, apply_fixes
+from tui.compose.checks.scan import check_file
+from tui.compose.requests.rules import RequestLimits
 from tui.errors import InputError, UsageError
-
-from .rows import chat, lines, without, written
 
 
 def fixed(path: Path, **fixes: Any) -> list[dict[str, Any]]:
@@ -37,9 +36,9 @@ def test_ids(tmp_path: Path) -> None:
     assert [row["custom_id"] for row in fixed(path, ids="bad")] == ["a", "a-2", "b-c", "row-4", "7"]
     assert [row["custom_id"] for row in fixed(path, ids="all")] == [f"row-{n}" for n in range(1, 6)]
     assert next(iter(fixed(path, ids="all")[3])) == "custom_id"
-    kept = fixed(path, ids="bad", drop_repeated=True)
+    kept = fixed(path, ids="bad", drop_duplicates=True)
     assert [row["custom_id"] for row in kept] == ["a", "b-c", "row-4", "7"]
-    report = apply_fixes(path, tmp_path / "o", Fixes(drop_repeated=True))
+    report = apply_fixes(path, tmp_path / "o", Fixes(drop_duplicates=True))
     assert (report.rows, report.repeated_dropped) == (4, 1)
 
 
@@ -51,12 +50,14 @@ def test_bodies(tmp_path: Path) -> None:
         chat("d"),
     ]
     path = written(tmp_path, lines(*rows))
-    made = fixed(path, max_tokens_least=10, max_tokens_most=100, model="n", settings={"x.y": 1})
+    made = fixed(
+        path, max_tokens_at_least=10, max_tokens_at_most=100, model="n", settings={"x.y": 1}
+    )
     assert [made[0]["body"]["max_tokens"], made[1]["body"]["max_completion_tokens"]] == [10, 100]
     assert made[2]["params"] == {"model": "n", "max_tokens": 50, "x": {"y": 1}}
     assert "max_tokens" not in made[3]["body"]
     assert made[0]["body"]["model"] == "n"
-    report = apply_fixes(path, tmp_path / "o", Fixes(max_tokens_least=10))
+    report = apply_fixes(path, tmp_path / "o", Fixes(max_tokens_at_least=10))
     assert report.bodies_changed == 1
 
 
@@ -72,8 +73,8 @@ def test_faults(tmp_path: Path) -> None:
         apply_fixes(path, path, Fixes(ids="all"))
     assert caught.value.line == 2
     assert path.read_bytes() == lines(chat("a")) + b"[1]\n"
-    with pytest.raises(UsageError, match="lifted above"):
-        apply_fixes(path, path, Fixes(max_tokens_least=5, max_tokens_most=4))
+    with pytest.raises(UsageError, match="minimum max_tokens is above"):
+        apply_fixes(path, path, Fixes(max_tokens_at_least=5, max_tokens_at_most=4))
     with pytest.raises(InputError, match="does not exist"):
         apply_fixes(tmp_path / "none", path, Fixes())
     assert list(tmp_path.iterdir()) == [path]
@@ -86,7 +87,7 @@ def test_mended_ids_pass_the_check(rows: list[tuple[str, bytes]]) -> None:
         path = Path(folder, "in.jsonl")
         path.write_bytes(b"".join(lines(chat(i))[:-1] + end for i, end in rows) or b"\n")
         apply_fixes(path, path, Fixes(ids="bad"))
-        report = check_file(path, limits=Limits(custom_id_pattern="[a-zA-Z0-9_-]{1,64}"))
+        report = check_file(path, limits=RequestLimits(custom_id_pattern="[a-zA-Z0-9_-]{1,64}"))
         assert report.rows == len(rows)
         assert report.ok or not rows
 
@@ -106,5 +107,5 @@ def test_fields_are_taken_out_and_empty_rows_left_out(tmp_path: Path) -> None:
     assert made[1]["params"]["metadata"] == {"y": 2}
     report = apply_fixes(path, tmp_path / "o", Fixes(drop_empty=True, unset=("temperature",)))
     assert (report.rows, report.empty_dropped, report.bodies_changed) == (2, 2, 1)
-    with pytest.raises(UsageError, match="names no field"):
+    with pytest.raises(UsageError, match="is not a valid path"):
         apply_fixes(path, tmp_path / "o", Fixes(unset=("a..b",)))

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tui.compose.check import check_file
-from tui.compose.limits import Limits
-from tui.compose.requests import CleanRequest, clean_requests
+from tests.compose.rows import chat, lines, without, written
+from tui.compose.checks.clean import CleanRequest, clean_requests
+from tui.compose.checks.scan import check_file
+from tui.compose.requests.rules import RequestLimits
 from tui.errors import InputError
-
-from .rows import chat, lines, without, written
 
 
 def test_lines_come_as_they_are(tmp_path: Path) -> None:
@@ -55,7 +54,7 @@ def test_a_late_crlf_is_named(tmp_path: Path) -> None:
 )
 def test_errors_stop_with_and_without_fix(tmp_path: Path, bad: bytes) -> None:
     path = written(tmp_path, lines(*(chat(f"r{n}") for n in range(900))) + bad)
-    limits = Limits(custom_id_pattern="[a-z0-9]+")
+    limits = RequestLimits(custom_id_pattern="[a-z0-9]+")
     for fix in (True, False):
         with pytest.raises(InputError) as caught:
             list(clean_requests(path, fix=fix, limits=limits))

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.compose.split import plan_split, split_file
+from tests.compose.rows import written
+from tui.compose.checks.split import plan_split, split_file
 from tui.errors import InputError
-
-from .rows import written
+from tui.progress import Progress
 
 ROWS = st.binary(min_size=1, max_size=30).filter(
     lambda row: bool(row.strip()) and b"\n" not in row and not row.startswith(b"\xef\xbb\xbf")
@@ -54,5 +54,5 @@ def test_nothing_is_left_when_it_is_stopped(tmp_path: Path) -> None:
     path = written(tmp_path, b"{1}\n{2}\n{3}\n")
     answers = iter([False, False, True])
     with pytest.raises(InputError, match="stopped"):
-        split_file(path, tmp_path / "parts", rows=1, stop=lambda: next(answers))
+        split_file(path, tmp_path / "parts", rows=1, progress=Progress(stop=lambda: next(answers)))
     assert list((tmp_path / "parts").iterdir()) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.compose.check import check_file
-from tui.compose.limits import Limits
-from tui.compose.report import CheckReport
-from tui.core.refusals import found_at, is_path, remove_at
-from tui.engine.importer import limits_of
+from tests.compose.rows import chat, lines, written
+from tui.compose.checks.scan import check_file
+from tui.compose.requests.report import CheckReport
+from tui.compose.requests.rules import ProviderRules, RequestLimits
+from tui.engine.accounts import limits_of
 from tui.errors import ConfigError, InputError
-from tui.providers.params import ParamsWriter
-from tui.providers.profile import find_profile, load_profiles
-from tui.providers.schema import Profile
-
-from .rows import chat, lines, written
+from tui.providers.dialects.anthropic import ParamsEncoder
+from tui.providers.profiles.load import find_profile, load_profiles
+from tui.providers.profiles.model import Profile
 
 NEW = {"anthropic": {"base": "anthropic", "messages": {"version": "2026-10-21"}}}
 
@@ -30,7 +27,7 @@ def profile(name: str, tables: dict[str, dict[str, Any]] | None = None) -> Profi
     return find_profile(name, tables)
 
 
-def checked(folder: Path, limits: Limits, *rows: dict[str, Any]) -> CheckReport:
+def checked(folder: Path, limits: RequestLimits, *rows: dict[str, Any]) -> CheckReport:
     return check_file(written(folder, lines(*rows)), limits=limits)
 
 
@@ -82,7 +79,7 @@ def test_anthropic(
         if problem.code != "mixed_models":
             assert (problem.line, problem.severity) == (place * 100 + 1, "error")
             assert problem.fix
-    writer = ParamsWriter(found.messages.version, found.limits.custom_id_pattern)
+    writer = ParamsEncoder(found.messages.version, found.limits.custom_id_pattern)
     line = msgspec.json.encode(rows[place * 100])
     if codes and "model" not in changes:
         # What the writer refuses at the submit is told by the check, and so beforehand.
@@ -108,7 +105,7 @@ def item(custom_id: str, body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("changes", "what"),
-    [({"n": 2}, "'bad' holds n"), ({"seed": 1}, "seed"), ({"temperature": 1.5}, "temperature")],
+    [({"n": 2}, "'bad' uses n"), ({"seed": 1}, "seed"), ({"temperature": 1.5}, "temperature")],
 )
 def test_what_cannot_be_translated_is_told_beforehand(
     changes: dict[str, Any], what: str, tmp_path: Path
@@ -171,7 +168,7 @@ def test_roles(url: str, message: Any, severity: str, what: str, tmp_path: Path)
     make = chat if url == "chat" else params
     rows = [make(f"r{n}") for n in range(200)]
     bad = make("bad", messages=[message, {"role": "user", "content": "Hi"}])
-    report = checked(tmp_path, Limits(), *rows, bad)
+    report = checked(tmp_path, RequestLimits(), *rows, bad)
     (problem,) = report.problems
     assert (problem.line, problem.code, problem.severity) == (201, "bad_role", severity)
     assert what in problem.what
@@ -182,21 +179,21 @@ def test_roles(url: str, message: Any, severity: str, what: str, tmp_path: Path)
 def test_an_empty_user_message_is_told(text: str | None, system: list[Any], tmp_path: Path) -> None:
     empty = [*system, {"role": "user", "content": text}]
     rows = [chat(f"r{n}") for n in range(200)]
-    report = checked(tmp_path, Limits(), *rows, chat("empty", messages=empty))
+    report = checked(tmp_path, RequestLimits(), *rows, chat("empty", messages=empty))
     assert [(p.line, p.code) for p in report.problems] == [(201, "empty_prompt")]
     assert report.ok
 
 
 def test_a_row_fifty_times_the_usual_is_told(tmp_path: Path) -> None:
     rows = [chat(f"r{n}", "word " * (60 + n % 20)) for n in range(5000)]
-    assert checked(tmp_path, Limits(), *rows).problems == ()
+    assert checked(tmp_path, RequestLimits(), *rows).problems == ()
     rows[1234] = chat("book", "word " * 40_000)
     rows[4000] = chat("library", "word " * 90_000)
-    report = checked(tmp_path, Limits(), *rows)
+    report = checked(tmp_path, RequestLimits(), *rows)
     assert [(p.line, p.code, p.severity) for p in report.problems] == [
         (1235, "odd_size", "warning"), (4001, "odd_size", "warning")
     ]  # fmt: skip
-    assert "times the usual" in report.problems[0].what and report.ok
+    assert "times the median" in report.problems[0].what and report.ok
 
 
 @settings(max_examples=150, deadline=None)
@@ -207,65 +204,29 @@ def test_a_row_fifty_times_the_usual_is_told(tmp_path: Path) -> None:
 def test_sizes_are_as_if_sorted(lengths: list[int], step: int) -> None:
     import statistics
 
-    from tui.compose import sizes as module
+    from tui.compose.checks import statistics as module
 
-    sizes = module.Sizes()
+    sizes = module.LineSizes()
     for start in range(0, len(lengths), step):
         sizes.add(lengths[start : start + step], start + 1)
-    median, count, listed = sizes.odd()
+    median, count, listed = sizes.outliers()
     if len(lengths) < 5:
         assert (median, count, listed) == (0, 0, [])
         return
     usual = statistics.median_low(lengths)
-    over = [(n, size) for n, size in enumerate(lengths, 1) if size > usual * module.ODD]
+    over = [(n, size) for n, size in enumerate(lengths, 1) if size > usual * module.OUTLIER_FACTOR]
     assert median == usual and count == len(over)
     assert len(listed) == min(len(over), 20) and set(listed) <= set(over)
 
 
 def test_many_different_sizes_take_little_memory() -> None:
-    from tui.compose.sizes import Sizes
+    from tui.compose.checks.statistics import LineSizes
 
-    sizes = Sizes()
+    sizes = LineSizes()
     for start in range(0, 400_000, 100):
         sizes.add([1000 + start + n for n in range(100)], start + 1)
     assert len(sizes._counts) < 6000
-    assert abs(sizes.odd()[0] / 201_000 - 1) < 0.03
-
-
-PATHS = ["a", "a.b", "a[k=v]", "a[k=v].b", "a.b[k=v].c"]
-
-
-def test_paths_are_followed_and_cut() -> None:
-    body: dict[str, Any] = {"a": [{"k": "v", "b": 1}, {"k": "w", "b": 2}], "c": {"b": 0}, "d": {}}
-    assert list(found_at(body, "a[k=v].b")) == [1]
-    assert list(found_at(body, "c.b")) == [0]
-    assert list(found_at(body, "d")) == [] and list(found_at(body, "a.b.c")) == []
-    remove_at(body, "a[k=w]")
-    remove_at(body, "c.b")
-    remove_at(body, "x.y.z")
-    remove_at(body, "a[k=v].b")
-    assert body == {"a": [{"k": "v"}], "c": {}, "d": {}}
-    assert all(map(is_path, PATHS))
-    assert not any(map(is_path, ["", ".", "a.", ".a", "a[", "a[k]", "a..b"]))
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["a", "b", "k", "c"]), inner, max_size=3)
-    ),
-    max_leaves=12,
-)
-
-
-@given(JSON, st.sampled_from(PATHS))
-def test_what_is_removed_is_not_found_again(body: Any, path: str) -> None:
-    before = json.dumps(body)
-    held = bool(list(found_at(body, path)))
-    remove_at(body, path)
-    assert not list(found_at(body, path))
-    assert held is False or json.dumps(body) != before
+    assert abs(sizes.outliers()[0] / 201_000 - 1) < 0.03
 
 
 @pytest.mark.parametrize(
@@ -276,3 +237,95 @@ def test_what_is_removed_is_not_found_again(body: Any, path: str) -> None:
 def test_a_rule_that_means_nothing_is_refused(rule: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         load_profiles({"mine": {"base": "openai", "refuses": [rule]}})["mine"]
+
+
+def warned(body: dict[str, Any], url: str = "/v1/chat/completions") -> list[str]:
+    limits = limits_of(load_profiles()["openai"])
+    found = ProviderRules(limits).violations(body, body.get("model"), url)
+    assert all(severity == "warning" for *_, severity in found)
+    return [what for _, what, *_ in ProviderRules(limits).violations(body, body.get("model"), url)]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"model": "gpt-5-mini", "max_tokens": 5}, '"max_tokens" is not supported by reasoning'),
+        ({"model": "o3", "temperature": 0}, '"temperature" is not supported'),
+        ({"model": "o4-mini-2025-04-16", "logprobs": True}, '"logprobs" is not supported'),
+        (
+            {"model": "gpt-4o", "response_format": {"type": "json_object"}, "messages": []},
+            "without the word JSON",
+        ),
+        (
+            {
+                "model": "gpt-4o",
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {
+                        "strict": True,
+                        "schema": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "properties": {"a": {"type": "object"}},
+                        },
+                    },
+                },
+            },
+            "at schema.properties.a",
+        ),
+    ],
+)
+def test_rules_of_model_families(body: dict[str, Any], said: str) -> None:
+    (what,) = warned(body)
+    assert said in what
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "gpt-5-mini", "max_completion_tokens": 5, "temperature": 1},
+        {"model": "gpt-5-chat-latest", "max_tokens": 5, "temperature": 0},
+        {"model": "gpt-4o", "max_tokens": 5, "temperature": 0},
+        {"model": "gpt-5.1", "temperature": 0.5},
+        {
+            "model": "gpt-4o",
+            "response_format": {"type": "json_object"},
+            "messages": [{"role": "user", "content": "As JSON, please."}],
+        },
+    ],
+)
+def test_bodies_that_the_provider_takes(body: dict[str, Any]) -> None:
+    assert warned(body) == []
+
+
+def test_fields_and_lengths_of_other_endpoints() -> None:
+    body = {"model": "gpt-4o", "response_format": {"type": "text"}, "max_tokens": 3}
+    assert len(warned(body, "/v1/responses")) == 2
+    long = {"model": "text-embedding-3-small", "input": ["short", "word " * 20_000]}
+    assert "the limit is 8,192" in warned(long, "/v1/embeddings")[0]
+
+
+@pytest.mark.parametrize(
+    ("account", "url", "severity", "said"),
+    [
+        ("openai", "/v1/messages", "error", "account of Anthropic"),
+        ("openai", "/chat/completions", "error", '"/v1/chat/completions"'),
+        ("groq", "/v1/embeddings", "error", "Endpoints:"),
+        ("openai-compatible", "/v1/rerank", "warning", "Endpoints:"),
+        ("azure-openai", "/chat/completions", None, ""),
+        ("openai", "/v1/embeddings", None, ""),
+    ],
+)
+def test_the_check_knows_the_endpoints_of_the_account(
+    tmp_path: Path, account: str, url: str, severity: str | None, said: str
+) -> None:
+    body = {"model": "m", "input": "x", "messages": [{"role": "user", "content": "x"}]}
+    rows = [
+        {"custom_id": str(n), "method": "POST", "url": url, "body": body | {"max_tokens": 1}}
+        for n in range(3)
+    ]
+    limits = limits_of(load_profiles()[account])
+    report = check_file(written(tmp_path, lines(*rows)), limits=limits)
+    found = [problem for problem in report.problems if problem.code == "unknown_endpoint"]
+    assert [problem.severity for problem in found] == ([severity] if severity else [])
+    assert all(said in problem.fix for problem in found)

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tui.compose.check import check_file
-from tui.compose.scaledown_items import (
+from tests.compose.rows import lines, written
+from tui.compose.checks.scan import check_file
+from tui.compose.requests.scaledown import (
     BatchInputItem,
     ClassifyItem,
     ExtractItem,
     Label,
     SummarizeItem,
-    request_of,
+    item_request,
 )
 from tui.errors import UsageError
-
-from .rows import lines, written
 
 LABELS = (Label("yes", "Is it?"), Label("no", "Is it not?"))
 
@@ -26,7 +25,7 @@ def test_items_become_requests_that_pass_the_check(tmp_path: Path) -> None:
         ExtractItem("b", "text", {"name": "who"}, "all"),
         ClassifyItem("c", "text", LABELS),
     ]
-    requests = [request_of(item) for item in items]
+    requests = [item_request(item) for item in items]
     assert [request["body"] for request in requests] == [
         {"model": "summarize", "text": "text", "instructions": "short", "max_tokens": 20048},
         {
@@ -59,5 +58,5 @@ def test_items_become_requests_that_pass_the_check(tmp_path: Path) -> None:
 )
 def test_items_that_the_models_do_not_take(item: BatchInputItem) -> None:
     with pytest.raises(UsageError) as caught:
-        request_of(item)
+        item_request(item)
     assert caught.value.hint

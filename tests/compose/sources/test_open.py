@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sqlite3
 import sys
 import zipfile
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.compose.sources import objects as objects_module
-from tui.compose.sources import open_source
+from tests.compose.rows import chat, lines, written
+from tui.compose.sources import json_rows as objects_module
+from tui.compose.sources.open import open_source
+from tui.compose.sources.spreadsheets.cell_formats import shown_value
 from tui.errors import InputError
-
-from .rows import chat, lines, written
 
 
 def rows_of(spec: object, **options: Any) -> list[dict[str, Any]]:
@@ -89,7 +91,7 @@ def test_texts(tmp_path: Path) -> None:
     ]
     (whole,) = rows_of(f"{path}::whole")
     assert whole["text"].startswith("one\n\ntwo a")
-    with pytest.raises(InputError, match="cannot be cut by 'pages'"):
+    with pytest.raises(InputError, match="cannot be split by 'pages'"):
         rows_of(f"{path}::pages")
 
 
@@ -103,7 +105,7 @@ def test_folders_and_patterns(tmp_path: Path) -> None:
     assert [row["text"] for row in rows_of(tmp_path)] == ["fürst", "second"]
     found = rows_of(tmp_path / "**" / "*.md")
     assert [row["file"] for row in found] == ["b.md", "d.md"]
-    with pytest.raises(InputError, match="no file fits"):
+    with pytest.raises(InputError, match="no file matches"):
         rows_of(tmp_path / "*.rst")
 
 
@@ -187,7 +189,7 @@ def test_builders_run_only_when_trusted(tmp_path: Path) -> None:
         ("x = 1", "no function requests()"),
         ("def build():\n    yield {}\n    raise KeyError('k')", "line 3 of 'b.py': KeyError"),
         ("import sys\nsys.exit(3)", "SystemExit"),
-        ("def build():\n    return []", "gives no rows"),
+        ("def build():\n    return []", "has no rows"),
         ("def build():\n    return 5", "TypeError"),
         ("def build():\n    yield 5", "row 1 is neither"),
     ],
@@ -238,7 +240,8 @@ def test_missing_sources(tmp_path: Path) -> None:
 def test_without_the_extra_it_is_named(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "polars", None)
+    for module in ("polars", "openpyxl"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(InputError, match="needs the extra 'tables'") as caught:
         open_source(str(written(tmp_path, b"x", name)))
     assert "batchdeck[tables]" in caught.value.hint
@@ -256,14 +259,112 @@ def test_parquet(tmp_path: Path) -> None:
 
 
 def test_excel(tmp_path: Path) -> None:
-    pytest.importorskip("polars")
-    pytest.importorskip("fastexcel")
+    pytest.importorskip("openpyxl")
+    pytest.importorskip("python_calamine")
     path = tmp_path / "t.xlsx"
     write_xlsx(path, [["name", "text"], ["a", "x"], ["b", "y"]])
     assert rows_of(path) == [{"name": "a", "text": "x"}, {"name": "b", "text": "y"}]
     assert rows_of(f"{path}::Sheet1")[1] == {"name": "b", "text": "y"}
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="has no sheet 'None'"):
         rows_of(f"{path}::None")
+
+
+def test_cells_of_a_spreadsheet_are_given_as_the_sheet_shows_them(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["Sales of the spring"])
+    sheet.append([])
+    sheet.append(["id", "score", "when", "zip", "share"])
+    for number in range(120):
+        sheet.append([number, number * 1.0, date(2024, 3, 5), 1234, 0.25])
+    sheet.append([120, "not given", "in May", "n/a", None])
+    sheet.append([121, 4.5, datetime(2024, 3, 5, 14, 30), True, 0.1 + 0.2])
+    for (cell,) in sheet["D4:D123"]:
+        cell.number_format = "00000"
+    for (cell,) in sheet["E4:E123"]:
+        cell.number_format = "0%"
+    path = tmp_path / "t.xlsx"
+    book.save(path)
+    source = open_source(str(path))
+    rows = list(source.rows())
+    assert source.columns == ("id", "score", "when", "zip", "share")
+    assert source.count == len(rows) == 122
+    assert list(rows[0].values()) == [0, 0, "2024-03-05", "01234", "25%"]
+    assert list(rows[120].values()) == [120, "not given", "in May", "n/a", None]
+    assert list(rows[121].values()) == [121, 4.5, "2024-03-05 14:30:00", "TRUE", 0.3]
+    assert source.doubts == ("1 line above the table skipped",)
+
+
+def test_of_several_sheets_one_must_be_named(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["name"])
+    book.active.append(["Anna"])
+    book.create_sheet("Empty")
+    book.create_sheet("Towns").append(["town"])
+    path = tmp_path / "t.xlsx"
+    book.save(path)
+    with pytest.raises(InputError, match="2 sheets with rows: 'Sheet', 'Towns'") as caught:
+        open_source(str(path))
+    assert "t.xlsx::Sheet" in caught.value.hint
+    del book["Towns"]
+    book.save(path)
+    assert rows_of(path) == [{"name": "Anna"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "shown"),
+    [
+        (1234.5, "#,##0.00", "1,234.50"),
+        (-5, '0.0"°C"', "-5.0°C"),
+        (-5, "0;(0)", "(5)"),
+        (0.1234, "0.0%", "12.3%"),
+        (2.5, "0", "3"),
+        (12, '"No. "0', "No. 12"),
+        (1e6, "0.0,,", "1.0"),
+        (3.0, "General", 3),
+        (date(2024, 3, 5), "dd/mm/yyyy", "05/03/2024"),
+        (datetime(2024, 3, 5, 9, 7), "d mmm yyyy h:mm AM/PM", "5 Mar 2024 9:07 AM"),
+        (date(2024, 3, 5), "mm-dd-yy", "2024-03-05"),
+        (time(9, 7), "hh:mm", "09:07"),
+        (timedelta(hours=30, minutes=5), "[h]:mm", "30:05:00"),
+    ],
+)
+def test_number_formats(value: object, code: str, shown: object) -> None:
+    assert shown_value(value, code) == shown
+
+
+def test_json_documents(tmp_path: Path) -> None:
+    at = written(tmp_path, b'{"meta": {"n": 2}, "data": [{"q": "a"}, null, {"q": NaN}]}', "a.json")
+    source = open_source(str(at))
+    assert list(source.rows()) == [{"q": "a"}, {"q": "NaN"}]
+    assert source.late_doubts() == ("1 null row skipped",)
+    assert source.notes == ("the rows at 'data'",)
+    by_id = written(tmp_path, b'{"r1": {"q": "a"},\n "r2": {"q": "b"}}', "b.json")
+    assert rows_of(by_id) == [{"key": "r1", "q": "a"}, {"key": "r2", "q": "b"}]
+    two = written(tmp_path, b'{"a": {"b": [{"q": 1}]}, "c": [{"q": 2}, {"q": 3}]}', "c.json")
+    with pytest.raises(InputError, match=r"'c' \(2\), 'a.b' \(1\)"):
+        open_source(str(two))
+    assert rows_of(f"{two}::a.b") == [{"q": 1}]
+    pretty = written(tmp_path, b'{\n "q": 1\n}\n{\n "q": 2\n}\n', "d.jsonl")
+    assert rows_of(pretty) == [{"q": 1}, {"q": 2}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252", "utf-8-sig"])
+def test_json_lines_in_other_encodings(tmp_path: Path, encoding: str) -> None:
+    text = '{"q": "blå"}\r\n{"q": "grün", "n": Infinity}\r\n'
+    path = written(tmp_path, text.encode(encoding), "a.jsonl")
+    assert rows_of(path) == [{"q": "blå"}, {"q": "grün", "n": "Infinity"}]
+
+
+def test_packed_files_and_pointers(tmp_path: Path) -> None:
+    packed = written(tmp_path, gzip.compress(b"a,b\n1,2\n"), "t.csv.gz")
+    assert rows_of(packed) == [{"a": "1", "b": "2"}]
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    with pytest.raises(InputError, match="Git LFS pointer") as caught:
+        open_source(str(written(tmp_path, pointer, "t.csv")))
+    assert "git lfs pull" in caught.value.hint
 
 
 def write_xlsx(path: Path, table: list[list[str]]) -> None:

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.compose.fields import FieldText, Syntax, UnknownFieldError, shown, unknown_column
+from tui.compose.templates.fields import (
+    FieldText,
+    Syntax,
+    UnknownFieldError,
+    unknown_column,
+)
+from tui.compose.templates.jinja import as_prompt_text
 from tui.errors import InputError
 
 
@@ -75,7 +81,7 @@ def test_an_unknown_column_is_named(text: str, name: str) -> None:
 
 def test_the_nearest_column_is_offered() -> None:
     error = unknown_column("titel", ["id", "title", "text"], 4, "the user message")
-    assert error.message == "row 4: there is no column 'titel', which the user message asks for"
+    assert error.message == "row 4: unknown column 'titel' in the user message"
     assert error.hint == "Did you mean 'title'? Columns: 'id', 'title', 'text'."
     assert error.line == 4
     assert "'NAME'" in unknown_column("name", ["NAME"], 1, "x").hint
@@ -146,4 +152,21 @@ def test_any_text_is_filled_in_or_refused(text: str) -> None:
 
 def test_values_as_they_are_shown() -> None:
     values = ["a", None, True, 3, 1.5, {"k": [1]}]
-    assert [shown(value) for value in values] == ["a", "", "true", "3", "1.5", '{"k":[1]}']
+    assert [as_prompt_text(value) for value in values] == ["a", "", "true", "3", "1.5", '{"k":[1]}']
+
+
+@pytest.mark.parametrize("value", [5, 2.5, True, None, ["a"], "text"])
+def test_one_column_of_any_type_is_inserted(value: object) -> None:
+    text = FieldText("Score {score}", where="the user message")
+    assert text.fill({"score": value}, 1) == f"Score {as_prompt_text(value)}"
+
+
+def test_a_column_of_any_name_is_a_field() -> None:
+    columns = ("2019", "Price (EUR), net", "Price", "text")
+    text = FieldText(
+        'In {2019}: {Price (EUR), net} not {Price}, {"a": {1}}', where="x", columns=columns
+    )
+    row = {"2019": 5, "Price (EUR), net": "7", "Price": "8", "text": ""}
+    assert text.fill(row, 1) == 'In 5: 7 not 8, {"a": {1}}'
+    with pytest.raises(InputError, match="cannot be rendered"):
+        FieldText("{{ n.b }}", where="x").fill({"n": None}, 1)

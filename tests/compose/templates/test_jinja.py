@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.compose.fields import FieldText, UnknownFieldError
+from tui.compose.templates.fields import FieldText, UnknownFieldError
 from tui.errors import InputError
 
 ROW = {"name": "Anna", "text": "word " * 200, "tags": ["a", "b"], "n": 7}

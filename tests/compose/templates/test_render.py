@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tui.compose.ids import IdMaker
-from tui.compose.renderer import Renderer
-from tui.compose.scaledown_items import Label
-from tui.compose.template import Kind, Template, adjusted
+from tui.compose.requests.custom_ids import IdMaker
+from tui.compose.requests.scaledown import Label
+from tui.compose.templates.model import Template, TemplateKind, with_overrides
+from tui.compose.templates.render import Renderer
 from tui.errors import InputError, UsageError
 
 PNG = b"\x89PNG\r\n\x1a\nrest"
@@ -69,7 +69,7 @@ def test_chat() -> None:
          "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}),
     ],
 )  # fmt: skip
-def test_other_conversations(kind: Kind, url: str, body: dict[str, Any]) -> None:
+def test_other_conversations(kind: TemplateKind, url: str, body: dict[str, Any]) -> None:
     template = Template(
         kind=kind, model="m", system="S", user="{text}", max_tokens=5, schema=SCHEMA
     )
@@ -99,7 +99,7 @@ def test_messages_have_a_length_always() -> None:
           {"name": "b", "rubric": "Is it b?"}], "system_prompt": "s"}),
     ],
 )  # fmt: skip
-def test_the_other_kinds(kind: Kind, changes: dict[str, Any], body: dict[str, Any]) -> None:
+def test_the_other_kinds(kind: TemplateKind, changes: dict[str, Any], body: dict[str, Any]) -> None:
     assert rendered(Template(kind=kind, user="{text}", **changes))["body"] == body
 
 
@@ -108,19 +108,19 @@ def test_the_other_kinds(kind: Kind, changes: dict[str, Any], body: dict[str, An
     [
         (Template(model="m"), "no prompt"),
         (Template(user="x"), "no model"),
-        (Template(kind="embeddings", model="m", user="x", max_tokens=3), "no place for max_tokens"),
-        (Template(kind="embeddings", model="m", user="x", images=("a",)), "no place for images"),
-        (Template(model="m", user="x", labels=(Label("a", "b"),)), "no place for labels"),
-        (Template(model="m", user="x", max_tokens=0), "below 1"),
-        (Template(kind="extract", user="x"), "no entities"),
+        (Template(kind="embeddings", model="m", user="x", max_tokens=3), "support max_tokens"),
+        (Template(kind="embeddings", model="m", user="x", images=("a",)), "do not support images"),
+        (Template(model="m", user="x", labels=(Label("a", "b"),)), "do not support labels"),
+        (Template(model="m", user="x", max_tokens=0), "at least 1"),
+        (Template(kind="extract", user="x"), "needs entities"),
         (Template(kind="extract", user="x", entities={"a": " "}), "no description"),
-        (Template(kind="classify", user="x", labels=(Label("a", "b"),)), "has 1 labels"),
-        (Template(kind="classify", user="x", labels=(Label("a", "b"),) * 2), "is there twice"),
+        (Template(kind="classify", user="x", labels=(Label("a", "b"),)), "2 to 26 labels, not 1"),
+        (Template(kind="classify", user="x", labels=(Label("a", "b"),) * 2), "duplicate label"),
         (Template(kind="classify", user="x", labels=tuple(Label(str(n), "q") for n in range(27))),
-         "has 27 labels"),
+         "2 to 26 labels, not 27"),
         (Template(kind="classify", user="x", labels=(Label("a", "q"), Label("b", ""))),
          "no rubric"),
-        (Template(model="m", user="x", settings={"messages.7.role": "x"}), "leads nowhere"),
+        (Template(model="m", user="x", settings={"messages.7.role": "x"}), "does not exist"),
     ],
 )  # fmt: skip
 def test_templates_that_cannot_be_used(template: Template, said: str) -> None:
@@ -135,7 +135,9 @@ def test_settings_reach_every_field() -> None:
         user="{text}",
         settings={"metadata.team": "ops", "messages.0.role": "developer", "stop": ["x"]},
     )
-    body = rendered(adjusted(template, model="n", settings={"stop": None, "top_p": 0.5}))["body"]
+    body = rendered(with_overrides(template, model="n", settings={"stop": None, "top_p": 0.5}))[
+        "body"
+    ]
     assert body == {
         "model": "n",
         "messages": [{"role": "developer", "content": "Hello"}],
@@ -155,16 +157,16 @@ def test_a_setting_may_replace_what_rows_fill_in() -> None:
 
 def test_ids() -> None:
     template = Template(model="m", user="{text}")
-    assert rendered(adjusted(template, id="text"))["custom_id"] == "Hello"
-    assert rendered(adjusted(template, id="{id}-{row_number}"))["custom_id"] == "r1-1"
+    assert rendered(with_overrides(template, id="text"))["custom_id"] == "Hello"
+    assert rendered(with_overrides(template, id="{id}-{row_number}"))["custom_id"] == "r1-1"
     by_content = rendered(template)["custom_id"]
     assert len(by_content) == 16
-    assert rendered(adjusted(template, model="other"))["custom_id"] == by_content
+    assert rendered(with_overrides(template, model="other"))["custom_id"] == by_content
     assert rendered(template, {"id": "x", "text": "Hullo"})["custom_id"] != by_content
-    with pytest.raises(InputError, match="no column 'texxt', which the id asks for") as caught:
-        rendered(adjusted(template, id="texxt"))
+    with pytest.raises(InputError, match="unknown column 'texxt' in the id") as caught:
+        rendered(with_overrides(template, id="texxt"))
     assert "'text'" in caught.value.hint
-    assert rendered(adjusted(template, id="id"), {"id": 17, "text": "x"})["custom_id"] == "17"
+    assert rendered(with_overrides(template, id="id"), {"id": 17, "text": "x"})["custom_id"] == "17"
 
 
 def test_a_row_without_a_column_is_named() -> None:
@@ -172,10 +174,10 @@ def test_a_row_without_a_column_is_named() -> None:
     ids = IdMaker(9)
     renderer.render({"id": "a", "text": "x"}, 1, ids)
     for row in ({"id": "b", "txt": "x"}, {"text": "x", "x": 1}):
-        with pytest.raises(InputError, match="row 2: there is no column") as caught:
+        with pytest.raises(InputError, match="row 2: unknown column") as caught:
             renderer.render(row, 2, ids)
         assert caught.value.line == 2
-    with pytest.raises(InputError, match="row 3: a text holds half"):
+    with pytest.raises(InputError, match="row 3: the request contains a lone surrogate"):
         renderer.render({"id": "c", "text": "\ud800"}, 3, ids)
 
 

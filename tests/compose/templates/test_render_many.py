@@ -12,15 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.compose.rows import written
 from tui.compose.build import build
-from tui.compose.fields import FieldText
-from tui.compose.slices import encoded, woven
-from tui.compose.sources import cells as cells_module
-from tui.compose.sources import open_source
-from tui.compose.template import Template
+from tui.compose.sources import table_format
+from tui.compose.sources.open import open_source
+from tui.compose.templates.fields import FieldText
+from tui.compose.templates.model import Template
+from tui.compose.templates.render_many import encode_strings, interleave
 from tui.errors import BatchdeckError
-
-from .rows import written
 
 COLUMNS = ["id", "title", "text", "row number"]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -67,7 +66,7 @@ def test_slices_make_what_rows_make(
 ) -> None:
     template = Template(model="m", user=user, system=system, id=id)
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells_module, "_PIECE", piece)
+        patch.setattr(table_format, "_PIECE", piece)
         table = Path(folder, "in.csv")
         with table.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([COLUMNS, *rows])
@@ -87,15 +86,15 @@ def test_slices_make_what_rows_make(
 
 @given(st.lists(CELLS, max_size=9))
 def test_texts_encoded_together_are_what_they_are_alone(texts: list[str]) -> None:
-    assert [b'"' + piece + b'"' for piece in encoded(texts)] == [
+    assert [b'"' + piece + b'"' for piece in encode_strings(texts)] == [
         msgspec.json.encode(text) for text in texts
     ]
 
 
 def test_strands_are_woven_row_by_row() -> None:
-    assert woven([b"(", [b"a", b"b"], b"", b"-", [b"1", b"2"], b")"], 2) == b"(a-1)(b-2)"
-    assert woven([b"x"], 3) == b"xxx"
-    assert woven([], 2) == b""
+    assert interleave([b"(", [b"a", b"b"], b"", b"-", [b"1", b"2"], b")"], 2) == b"(a-1)(b-2)"
+    assert interleave([b"x"], 3) == b"xxx"
+    assert interleave([], 2) == b""
 
 
 def test_rows_before_a_row_that_cannot_be_read_come_first(tmp_path: Path) -> None:
@@ -105,7 +104,7 @@ def test_rows_before_a_row_that_cannot_be_read_come_first(tmp_path: Path) -> Non
         for row in open_source(str(table)).rows():
             seen.append(tuple(row.values()))
     assert seen == [("1", "2"), ("3\n", "4"), ("5", ""), ("6", "7")]
-    assert caught.value.message == "row 5 of 't.csv' has 3 cells, the first row 2"
+    assert caught.value.message == "row 5 of 't.csv' has 3 cells; the first row has 2"
     assert getattr(caught.value, "line", None) == 8
 
 

@@ -9,13 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.compose.saved import find_template, list_templates, load_template, save_template
-from tui.compose.scaledown_items import Label
-from tui.compose.template import Template
-from tui.compose.toml import to_toml
+from tests.compose.rows import written
+from tui.compose.requests.scaledown import Label
+from tui.compose.templates.model import Template
+from tui.compose.templates.saved import (
+    find_template,
+    list_templates,
+    load_template,
+    save_template,
+    to_toml,
+)
 from tui.errors import InputError, UsageError
-
-from .rows import written
 
 FULL = Template(
     name="My Template: Ä",

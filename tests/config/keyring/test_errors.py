@@ -9,8 +9,8 @@ import keyring.errors
 import pytest
 from keyring.backend import KeyringBackend
 
-from tui.keys import (
-    KeyringTroubleError,
+from tui.config.api_keys import (
+    KeyringUnavailableError,
     find_key,
     remember_key,
     remove_key,
@@ -43,9 +43,9 @@ class Failing(KeyringBackend):
 TROUBLES = [
     (keyring.errors.NoKeyringError(KEY), "this machine has no keyring"),
     (keyring.errors.KeyringLocked(KEY), "the keyring is locked"),
-    (keyring.errors.InitError(KEY), "the keyring cannot be used (InitError)"),
-    (OSError(5, KEY), "the keyring cannot be used (OSError)"),
-    (RuntimeError(f"D-Bus said {KEY}"), "the keyring cannot be used (RuntimeError)"),
+    (keyring.errors.InitError(KEY), "the keyring failed (InitError)"),
+    (OSError(5, KEY), "the keyring failed (OSError)"),
+    (RuntimeError(f"D-Bus said {KEY}"), "the keyring failed (RuntimeError)"),
 ]
 
 
@@ -66,7 +66,7 @@ def test_every_way_of_asking_says_what_is_wrong(words: str) -> None:
         lambda: store_key("own", KEY),
         lambda: remove_key("own"),
     ):
-        with pytest.raises(KeyringTroubleError) as caught:
+        with pytest.raises(KeyringUnavailableError) as caught:
             ask()
         assert caught.value.message == words
         assert "BATCHDECK_KEY_OWN" in caught.value.hint

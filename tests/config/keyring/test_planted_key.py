@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.broken_providers import server_answering
 from tests.cli.conftest import request_line
-from tests.cli.wire import answering
-from tests.providers_loop.serving import Served, join_all, sandbox
-
-from .conftest import Done, Run
+from tests.config.keyring.conftest import Done, Run
+from tests.end_to_end.servers import Served, join_all, sandbox
+from tests.waiting import Patience
 
 KEY = "sk-planted-0b5e55ed1dea5fee1600d"
 PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "doubleword": "doubleword"}
@@ -120,7 +120,7 @@ def test_an_answer_that_repeats_the_key_does_not_spread_it(
 ) -> None:
     home = tmp_path / "home"
     secret = {"BATCHDECK_KEY_THERE": KEY}
-    with answering(status, body, kind) as url:
+    with server_answering(status, body, kind) as url:
         configure(home, "openai", url)
         done = [
             batchdeck("submit", str(file), "--account", "there", "--json", **secret),
@@ -146,14 +146,14 @@ def test_a_key_that_cannot_be_sent_is_not_shown(
 
 CRASH = """
 import sys
-import tui.providers.http as http
+import tui.providers.wire.client as http
 from tui.cli import main
 
 async def crash(self, *arguments, **options):
     key = getattr(self, "_key", None)
     raise RuntimeError("the transport crashed")
 
-http.Wire.ask = crash
+http.HttpClient.ask = crash
 main()
 """
 
@@ -196,17 +196,17 @@ def _command_lines(root: int) -> dict[int, bytes]:
     return found
 
 
-def _asked(server: Served, end: str) -> None:
-    give_up = time.monotonic() + 30
+def _asked(server: Served, end: str, pid: int) -> None:
+    patience = Patience(30, pid)
     while not server.count("POST", end):
-        assert time.monotonic() < give_up
+        assert not patience.is_over, f"it never asked, in {patience}"
         time.sleep(0.02)
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 def test_no_process_has_the_key_among_its_words(file: Path, tmp_path: Path, batchdeck: Run) -> None:
     home = tmp_path / "home"
-    with sandbox("openai", key=KEY, rows_per_second=1) as server:
+    with sandbox("openai", key=KEY, rows_per_second=0.1) as server:
         configure(home, "openai", server.url)
         running = subprocess.Popen(
             [sys.executable, "-m", "tui", "submit", str(file), "--account", "there", "--wait"],
@@ -216,13 +216,13 @@ def test_no_process_has_the_key_among_its_words(file: Path, tmp_path: Path, batc
             text=True,
         )
         try:
-            _asked(server, "/batches")
+            _asked(server, "/batches", running.pid)
             lines = _command_lines(running.pid)
             assert b"submit" in lines[running.pid]
             assert not any(traces(line) for line in lines.values())
         finally:
             running.terminate()
-            out, err = running.communicate(timeout=30)
+            out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert_nowhere(home, [Done(130, out, err)])
 

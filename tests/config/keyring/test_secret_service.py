@@ -13,9 +13,8 @@ import keyring
 import pytest
 from keyring.backends.SecretService import Keyring
 
-from tui.keys import find_key, remove_key, store_key, stored_key
-
-from .conftest import SECRET_SERVICE, Run, in_ci, missing_tools, session
+from tests.config.keyring.conftest import SECRET_SERVICE, Run, in_ci, missing_tools, session
+from tui.config.api_keys import find_key, remove_key, store_key, stored_key
 
 KEY = "sk-real-keyring-71c0ffee"
 
@@ -84,7 +83,7 @@ def test_the_program_stores_tells_and_removes(bus: str, batchdeck: Run, tmp_path
 
 
 def test_a_key_from_the_keyring_opens_the_provider(bus: str, batchdeck: Run) -> None:
-    from tests.providers_loop.serving import join_all, sandbox
+    from tests.end_to_end.servers import join_all, sandbox
 
     real = {"DBUS_SESSION_BUS_ADDRESS": bus, "PYTHON_KEYRING_BACKEND": SECRET_SERVICE}
     with sandbox("tensorzero", key=KEY) as server:
@@ -118,7 +117,7 @@ def test_a_locked_keyring_is_told_and_the_environment_still_works(
         assert batchdeck("keys", "set", "openai", stdin=KEY, **real).code == 0
         # Nobody can be asked for its password: the session has no screen.
         subprocess.run(
-            [sys.executable, "-c", LOCK], env={**os.environ, **real}, check=True, timeout=30
+            [sys.executable, "-c", LOCK], env={**os.environ, **real}, check=True, timeout=60
         )
         locked = batchdeck("keys", "status", "openai", "--json", **real)
         assert locked.code == 4

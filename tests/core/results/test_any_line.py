@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.readers import READERS
-from tui.core.results import UnreadableLineError
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import READERS
 from tui.core.rows import RowResult
 
 SCALARS = (

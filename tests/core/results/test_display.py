@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.answers import answer_blocks
-from tui.core.blocks import Block, text_or_json
-from tui.core.media import media_in, media_of_line, suffix_of
-from tui.core.scaledown import marks_of, scaledown_blocks
-from tui.core.vectors import vector_of
+from tui.core.results.blocks import Block, text_or_json
+from tui.core.results.display import answer_blocks
+from tui.core.results.media import file_suffix, find_media, find_media_in_line
+from tui.core.results.scaledown import locate_entities, scaledown_blocks
+from tui.core.results.vectors import decode_vector
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(20)).decode()
 
@@ -41,13 +41,13 @@ BODIES: list[tuple[dict[str, Any], list[str]]] = [
     (chat({"content": "A"}, {"content": "B"}), ["Choice 1 of 2", "A", "Choice 2 of 2", "B"]),
     (chat({"content": None, "refusal": "I cannot."}), ["refusal", "Refused", "I cannot."]),
     (chat({"content": "x", "reasoning_content": "because"}), ["thinking", "because", "x"]),
-    (chat({"content": None, "tool_calls": [CALL]}), ["Call of find", '"q"']),
-    (chat({"content": None, "tool_calls": [CALL, 7, {}]}), ["Call of find", "7"]),
-    (chat({"content": None, "function_call": CALL["function"]}), ["Call of find"]),
+    (chat({"content": None, "tool_calls": [CALL]}), ["Tool call: find", '"q"']),
+    (chat({"content": None, "tool_calls": [CALL, 7, {}]}), ["Tool call: find", "7"]),
+    (chat({"content": None, "function_call": CALL["function"]}), ["Tool call: find"]),
     (chat({"content": "x"}, logprobs={"content": [{}] * 3}), ["Log probabilities of 3 tokens"]),
     (
         chat({"content": "x", "audio": {"data": PNG, "transcript": "said"}}),
-        ["Transcript", "said", "audio of about", "i saves it"],
+        ["Transcript", "said", "audio, about", "i saves it"],
     ),
     (
         chat({"content": "x", "annotations": [{"url_citation": {"title": "T", "url": "http://u"}}]}),
@@ -68,8 +68,8 @@ BODIES: list[tuple[dict[str, Any], list[str]]] = [
             ],
             "incomplete_details": {"reason": "max_output_tokens"},
         },
-        ["thought", "is encrypted", "Web search call", "weather", "Call of find", "1+1", '"2"',
-         "done", "no", "Incomplete: max_output_tokens", "image of about"],
+        ["thought", "is encrypted", "Web search call", "weather", "Tool call: find", "1+1", '"2"',
+         "done", "no", "Incomplete: max_output_tokens", "image, about"],
     ),
     (
         {
@@ -81,7 +81,7 @@ BODIES: list[tuple[dict[str, Any], list[str]]] = [
                 {"type": "web_search_tool_result", "content": [{"url": "http://w"}]},
             ]
         },
-        ["thinking", "hmm", "Blue.", "Sources", "D", "Call of find", "http://w"],
+        ["thinking", "hmm", "Blue.", "Sources", "D", "Tool call: find", "http://w"],
     ),
     (
         {"data": [{"embedding": [3.0, 4.0], "index": 0}]},
@@ -92,8 +92,8 @@ BODIES: list[tuple[dict[str, Any], list[str]]] = [
         ["0 | 2 | 1.0000 | 0.6000  0.8000"],
     ),
     ({"data": [{"embedding": ["x"]}]}, ["not a vector"]),
-    ({"data": [{"b64_json": PNG, "revised_prompt": "a cat"}]}, ["image of about", "a cat"]),
-    ({"data": [{"url": "http://image"}]}, ["Addresses", "http://image"]),
+    ({"data": [{"b64_json": PNG, "revised_prompt": "a cat"}]}, ["image, about", "a cat"]),
+    ({"data": [{"url": "http://image"}]}, ["URLs", "http://image"]),
     (
         {"results": [{"flagged": True, "categories": {"hate": True, "x": False},
                       "category_scores": {"x": 0.1, "hate": 0.9}}]},
@@ -136,7 +136,7 @@ VALUES = st.recursive(
 def test_no_body_is_too_odd_to_be_shown(body: dict[str, Any]) -> None:
     blocks = answer_blocks(body)
     assert blocks is None or shown(blocks)
-    for medium in media_in(body):
+    for medium in find_media(body):
         medium.data()
     blocks = scaledown_blocks(body, "some text of a request")
     assert blocks is None or shown(blocks)
@@ -153,7 +153,7 @@ def test_json_that_is_too_odd_stays_a_text() -> None:
      ("AAAAAA==", [0.0]), ([10**400], [])],
 )  # fmt: skip
 def test_vectors_in_both_forms(value: Any, found: list[float] | None) -> None:
-    assert vector_of(value) == found
+    assert decode_vector(value) == found
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_vectors_in_both_forms(value: Any, found: list[float] | None) -> None:
      (b"RIFF0000WAVE", ".wav"), (b"ID3", ".mp3"), (b"<svg onload=x>", ".bin"), (b"", ".bin")],
 )  # fmt: skip
 def test_a_file_is_called_by_what_it_begins_with(start: bytes, suffix: str) -> None:
-    assert suffix_of(start) == suffix
+    assert file_suffix(start) == suffix
 
 
 def test_media_are_found_in_every_dialect() -> None:
@@ -178,10 +178,10 @@ def test_media_are_found_in_every_dialect() -> None:
     ]
     for body in bodies:
         line = json.dumps({"custom_id": "a", "response": {"status_code": 200, "body": body}})
-        (medium,) = media_of_line(line.encode())
+        (medium,) = find_media_in_line(line.encode())
         assert medium.data().startswith(b"\x89PNG")
         assert abs(medium.size - 28) <= 2
-    assert media_of_line(b"no line") == []
+    assert find_media_in_line(b"no line") == []
 
 
 TEXT = "Acme hired Ann. Acme liked Ann Lee."
@@ -208,16 +208,14 @@ def entity(text: Any, start: Any = None, end: Any = None, **more: Any) -> dict[s
 def test_entities_are_marked_where_they_stand(
     entities: list[Any], found: list[str], lost: int
 ) -> None:
-    marks, missing = marks_of(entities, TEXT)
+    marks, missing = locate_entities(entities, TEXT)
     assert [f"{TEXT[mark.start : mark.end]}@{mark.start}" for mark in marks] == found
     assert missing == lost
 
 
 def test_scaledown_answers_are_typed() -> None:
     summary = {"summary": "Acme hires.", "input_chars": 100, "output_chars": 11}
-    assert "100 characters became 11: 11% of the text, 9.1 to 1" in shown(
-        scaledown_blocks(summary, TEXT)
-    )
+    assert "100 characters reduced to 11 (11%, 9.1:1)" in shown(scaledown_blocks(summary, TEXT))
     both = {"entities": [{"type": "org", "value": "Acme", "score": 0.5}], "extra": 1}
     text = shown(scaledown_blocks(both, TEXT))
     assert "org | Acme | 0.50" in text and '"extra": 1' in text

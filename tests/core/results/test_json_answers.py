@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tui.core.entities import with_both_spellings
+from tui.core.results.json_answers import normalise_entities
 
 
 def test_the_other_spelling_is_read_as_the_usual_one() -> None:
     data = {"entities": [{"type": "city", "value": "Kiel", "score": 0.9}]}
-    assert with_both_spellings(data) == {
+    assert normalise_entities(data) == {
         "entities": [
             {"type": "city", "value": "Kiel", "score": 0.9, "text": "Kiel", "confidence": 0.9}
         ]
@@ -30,4 +30,4 @@ def test_the_other_spelling_is_read_as_the_usual_one() -> None:
     ],
 )
 def test_everything_else_stays_as_it_came(data: Any) -> None:
-    assert with_both_spellings(data) == data
+    assert normalise_entities(data) == data

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.providers.splitting import ArraySplitter
+from tui.core.results.json_stream import ArraySplitter
 
 
 def split(document: bytes, size: int, *keys: str) -> tuple[list[Any], ArraySplitter]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tui.core.outcome import Outcome
-from tui.core.results import UnreadableLineError, read_openai_line
-from tui.core.rows import RowResult, Usage
+from tui.core.results.openai_lines import UnreadableLineError, read_openai_line
+from tui.core.rows import Outcome, RowResult, Usage
+
+ANSWER = {"choices": [{"message": {"content": "x"}, "finish_reason": "stop"}]}
 
 
 def read(line: dict[str, Any]) -> RowResult:
@@ -42,13 +43,13 @@ def test_an_ordinary_answer() -> None:
 
 
 def test_azure_writes_no_id() -> None:
-    row = read({"custom_id": "a", "response": {"status_code": 200, "body": {"choices": []}}})
+    row = read({"custom_id": "a", "response": {"status_code": 200, "body": ANSWER}})
     assert row.outcome is Outcome.SUCCEEDED
 
 
 def test_more_keys_do_no_harm() -> None:
     assert chat({"content": "x", "annotations": [], "audio": None}, extra=1).text == "x"
-    assert answered({"choices": []}, batch_id="voyage").outcome is Outcome.SUCCEEDED
+    assert answered(ANSWER, batch_id="voyage").outcome is Outcome.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_doubleword_packs_json_into_the_message() -> None:
         assert row.error.retryable is False
 
 
-@pytest.mark.parametrize("status", [True, 10**400, -(10**30), 2**63, 1.5, "500", None, [500]])
+@pytest.mark.parametrize("status", [True, 10**400, -(10**30), 2**63, 1.5, "five", None, [500]])
 def test_a_packed_status_that_is_no_status_is_left_out(status: Any) -> None:
     packed = json.dumps({"type": "RetriableHttpStatus", "details": {"status": status, "body": "b"}})
     row = read({"custom_id": "a", "error": {"message": packed}})
@@ -136,7 +137,7 @@ def test_a_packed_status_that_is_no_status_is_left_out(status: Any) -> None:
 
 
 def test_a_message_that_only_looks_packed_stays_as_it_is() -> None:
-    for message in ("{not json", '{"no": "type"}', "{}", '{"type": 3}'):
+    for message in ("{not json", '{"no": "type"}', '{"type": 3}'):
         row = read({"custom_id": "a", "error": {"message": message}})
         assert row.error is not None
         assert row.error.message == message
@@ -146,7 +147,7 @@ def test_a_message_that_only_looks_packed_stays_as_it_is() -> None:
 def test_an_empty_error_is_none(error: Any) -> None:
     row = chat({"content": "fine"})
     assert row.outcome is Outcome.SUCCEEDED
-    assert answered({"choices": []}, error=error).outcome is Outcome.SUCCEEDED
+    assert answered(ANSWER, error=error).outcome is Outcome.SUCCEEDED
 
 
 def test_neither_answer_nor_error() -> None:
@@ -160,7 +161,7 @@ def test_neither_answer_nor_error() -> None:
 
 
 def test_an_error_beside_an_answer_is_an_error() -> None:
-    row = answered({"choices": []}, error={"message": "half"})
+    row = answered(ANSWER, error={"message": "half"})
     assert row.outcome is Outcome.FAILED
 
 
@@ -180,7 +181,7 @@ def test_a_cost_in_the_line() -> None:
 def test_a_cost_that_is_no_number_is_unknown() -> None:
     line = (
         b'{"custom_id":"a","response":{"status_code":200,"body":'
-        b'{"choices":[],"billing_cost":{"credits":1e999}}}}'
+        b'{"choices":[{"text":"x"}],"billing_cost":{"credits":1e999}}}}'
     )
     assert read_openai_line(line).cost is None
 
@@ -201,7 +202,7 @@ def test_no_content_at_all() -> None:
 
 def test_content_in_parts() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert chat({"content": parts}).text == "a\n\nb"
+    assert chat({"content": parts}).text == "ab"
 
 
 def test_several_choices_are_all_shown() -> None:
@@ -308,7 +309,7 @@ def test_an_answer_in_the_shape_of_anthropic() -> None:
     }
     row = answered(body)
     assert (row.outcome, row.text) == (Outcome.SUCCEEDED, 'Blue.\n\nlook({"q":1})')
-    assert row.usage == Usage(input_tokens=50, output_tokens=4, cached_tokens=7)
+    assert row.usage == Usage(50, 4, 7, cache_write_tokens=3, cache_write_1h_tokens=0)
     assert answered({**body, "stop_reason": "max_tokens"}).outcome is Outcome.TRUNCATED
     assert answered({**body, "stop_reason": "refusal"}).outcome is Outcome.REFUSED
 
@@ -348,9 +349,9 @@ def test_tokens_beyond_what_can_be_stored_are_unknown() -> None:
     assert row.usage == Usage(input_tokens=None, output_tokens=1, cached_tokens=big)
 
 
-def test_a_status_in_words_is_no_status() -> None:
-    row = answered({"choices": []}, "200")
-    assert (row.outcome, row.http_status) == (Outcome.SUCCEEDED, None)
+def test_a_status_in_digits_is_one_and_in_words_is_none() -> None:
+    assert answered(ANSWER, "200").http_status == 200
+    assert answered(ANSWER, "OK").http_status is None
 
 
 @pytest.mark.parametrize(
@@ -363,7 +364,8 @@ def test_a_status_in_words_is_no_status() -> None:
         b"1",
         b"{}",
         b'{"custom_id": null}',
-        b'{"custom_id": 7}',
+        b'{"custom_id": 7.5}',
+        b'{"custom_id": true}',
         b'{"custom_id": "a"',
         b"<html>",
         b"[" * 100_000,

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from tui.core.messages_results import read_messages_line
-from tui.core.outcome import Outcome
-from tui.core.results import UnreadableLineError
-from tui.core.rows import RowError, Usage
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import read_anthropic_line
+from tui.core.rows import Outcome, RowError, Usage
 
 
 def line(result: Any, **more: Any) -> bytes:
@@ -37,10 +36,10 @@ def message(**fields: Any) -> dict[str, Any]:
 
 
 def test_an_answer() -> None:
-    result = read_messages_line(line(message()))
+    result = read_anthropic_line(line(message()))
     assert (result.custom_id, result.outcome, result.text) == ("row-1", Outcome.SUCCEEDED, "Blue.")
     assert (result.model, result.finish_reason) == ("claude-haiku-4-5", "end_turn")
-    assert result.usage == Usage(input_tokens=50, output_tokens=7, cached_tokens=4)
+    assert result.usage == Usage(50, 7, 4, cache_write_tokens=5, cache_write_1h_tokens=0)
     assert result.error is None
 
 
@@ -50,9 +49,11 @@ def test_the_first_block_need_not_be_text() -> None:
         {"type": "text", "text": "One"},
         {"type": "text", "text": "Two", "citations": None},
     ]
-    assert read_messages_line(line(message(content=content))).text == "One\n\nTwo"
+    assert read_anthropic_line(line(message(content=content))).text == "OneTwo"
+    between = [content[1], {"type": "server_tool_use", "name": "web_search"}, content[2]]
+    assert read_anthropic_line(line(message(content=between))).text == "One\n\nTwo"
     tool = [{"type": "tool_use", "id": "t", "name": "look", "input": {"q": 1}}]
-    assert read_messages_line(line(message(content=tool))).text == 'look({"q":1})'
+    assert read_anthropic_line(line(message(content=tool))).text == 'look({"q":1})'
 
 
 @pytest.mark.parametrize(
@@ -60,14 +61,14 @@ def test_the_first_block_need_not_be_text() -> None:
     [
         ("end_turn", Outcome.SUCCEEDED),
         ("tool_use", Outcome.SUCCEEDED),
-        ("pause_turn", Outcome.SUCCEEDED),
+        ("pause_turn", Outcome.TRUNCATED),
         ("refusal", Outcome.REFUSED),
         ("max_tokens", Outcome.TRUNCATED),
         ("model_context_window_exceeded", Outcome.TRUNCATED),
     ],
 )
 def test_stop_reasons_can_be_found(reason: str, outcome: Outcome) -> None:
-    result = read_messages_line(line(message(stop_reason=reason)))
+    result = read_anthropic_line(line(message(stop_reason=reason)))
     assert (result.outcome, result.finish_reason) == (outcome, reason)
 
 
@@ -89,16 +90,16 @@ def test_stop_reasons_can_be_found(reason: str, outcome: Outcome) -> None:
 def test_the_kind_of_an_error_is_one_level_down(kind: str, again: bool | None) -> None:
     inner = {"type": kind, "message": "max_tokens: Field required"}
     outer = {"type": "error", "error": inner, "request_id": "req_1"}
-    result = read_messages_line(line({"type": "errored", "error": outer}))
+    result = read_anthropic_line(line({"type": "errored", "error": outer}))
     assert result.outcome is Outcome.FAILED
     assert result.error == RowError(code=kind, message=inner["message"], retryable=again)
-    flat = read_messages_line(line({"type": "errored", "error": inner}))
+    flat = read_anthropic_line(line({"type": "errored", "error": inner}))
     assert flat.error == result.error
 
 
 def test_profile_rules_win() -> None:
     error = {"type": "error", "error": {"type": "api_error", "message": "m"}}
-    result = read_messages_line(line({"type": "errored", "error": error}), {"api_error": False})
+    result = read_anthropic_line(line({"type": "errored", "error": error}), {"api_error": False})
     assert result.error is not None
     assert result.error.retryable is False
 
@@ -112,7 +113,7 @@ def test_profile_rules_win() -> None:
     ],
 )
 def test_rows_that_were_not_run(kind: str, outcome: Outcome) -> None:
-    result = read_messages_line(line({"type": kind}))
+    result = read_anthropic_line(line({"type": kind}))
     assert result.outcome is outcome
     assert result.error is not None
     assert result.error.retryable is True
@@ -120,9 +121,9 @@ def test_rows_that_were_not_run(kind: str, outcome: Outcome) -> None:
 
 def test_lines_of_a_helper_script() -> None:
     good = json.dumps({"custom_id": "a", "status": "succeeded", "response": "Blue."}).encode()
-    assert read_messages_line(good).text == "Blue."
+    assert read_anthropic_line(good).text == "Blue."
     bad = json.dumps({"custom_id": "a", "status": "errored", "error": "no"}).encode()
-    assert read_messages_line(bad).error == RowError(message="no")
+    assert read_anthropic_line(bad).error == RowError(message="no")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_lines_of_a_helper_script() -> None:
     ],
 )
 def test_results_without_an_answer_are_failures_with_words(result: Any) -> None:
-    found = read_messages_line(line(result))
+    found = read_anthropic_line(line(result))
     assert found.outcome is Outcome.FAILED
     assert found.error is not None
     assert found.error.message
@@ -146,13 +147,13 @@ def test_results_without_an_answer_are_failures_with_words(result: Any) -> None:
 
 def test_fields_of_an_unexpected_type_do_not_hide_the_answer() -> None:
     odd = message(usage={"input_tokens": "many"}, model=7)
-    result = read_messages_line(line(odd))
+    result = read_anthropic_line(line(odd))
     assert (result.outcome, result.text) == (Outcome.SUCCEEDED, "Blue.")
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{", b"[]", b'{"result": {}}', b'{"custom_id": 7}', b"[" * 9999]
+    "data", [b"", b"{", b"[]", b'{"result": {}}', b'{"custom_id": 7.5}', b"[" * 9999]
 )
 def test_lines_that_cannot_be_read(data: bytes) -> None:
     with pytest.raises(UnreadableLineError):
-        read_messages_line(data)
+        read_anthropic_line(data)

@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.data import json_in, parsed_answer
-from tui.core.outcome import Outcome
-from tui.core.schemas import MOST_BYTES, Schema, SchemaError
-from tui.core.verdicts import Judge, Verdict
+from tui.core.results.json_answers import extract_json, parse_answer
+from tui.core.results.schema import (
+    MAX_SCHEMA_BYTES,
+    AnswerChecker,
+    Schema,
+    SchemaError,
+    SchemaResult,
+)
+from tui.core.rows import Outcome
 
 STARS = {"type": "object", "properties": {"stars": {"type": "integer"}}, "required": ["stars"]}
 GOOD, BAD = '{"stars": 3}', '{"stars": "three"}'
@@ -43,12 +48,12 @@ def schema(value: Any) -> Schema:
     ],
 )
 def test_json_is_found_bare_and_in_a_fence(text: str, data: Any) -> None:
-    assert parsed_answer(text) == data
+    assert parse_answer(text) == data
 
 
 @given(st.text(alphabet='`json{}[]"\n a1', max_size=60))
 def test_what_is_found_can_be_read(text: str) -> None:
-    found = json_in(text)
+    found = extract_json(text)
     assert found is None or isinstance(json.loads(found), (dict, list))
 
 
@@ -74,21 +79,21 @@ def branching(levels: int) -> dict[str, Any]:
     ("source", "words"),
     [
         (b"{", "not JSON"),
-        (b"[1]", "is an object"),
-        (b'{"type": "nonsense"}', "cannot be used"),
-        (b'{"pattern": "(("}', "cannot be used"),
+        (b"[1]", "must be an object"),
+        (b'{"type": "nonsense"}', "invalid schema"),
+        (b'{"pattern": "(("}', "invalid schema"),
         (b'{"$ref": "http://127.0.0.1:1/x.json"}', "disabled"),
         (b'{"$ref": "file:///etc/passwd"}', "disabled"),
-        (json.dumps(branching(40)).encode(), "branches too often"),
+        (json.dumps(branching(40)).encode(), "too many branches"),
         (
             json.dumps(
                 {"properties": {"a": branching(40)}, "$defs": branching(40)["$defs"]}
             ).encode(),
-            "branches too often",
+            "too many branches",
         ),
         (b'{"properties":{"a":' * 200 + b"{}" + b"}}" * 200, "nested too deeply"),
         (b'{"properties":{"a":' * 5000 + b"{}" + b"}}" * 5000, "not JSON"),
-        (b'{"a":"' + b"x" * MOST_BYTES + b'"}', "too long"),
+        (b'{"a":"' + b"x" * MAX_SCHEMA_BYTES + b'"}', "too large"),
     ],
     ids=range(11),
 )
@@ -105,7 +110,7 @@ def test_a_schema_that_contains_itself_is_followed_as_deep_as_is_cheap() -> None
     value: Any = 1
     for _ in range(60):
         value = {"a": value}
-    assert costly.problems(value) == ["nested too deeply to be checked"]
+    assert costly.problems(value) == ["nested too deeply to check"]
     assert not costly.fits(value)
 
 
@@ -162,73 +167,75 @@ def text(value: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("request_", "result", "style", "verdict"),
     [
-        (CHAT, chat(GOOD), "openai", Verdict.FITS),
-        (CHAT, chat(BAD), "openai", Verdict.MISFITS),
-        (CHAT, chat(f"```json\n{GOOD}\n```"), "openai", Verdict.FITS),
-        (CHAT, chat("three stars"), "openai", Verdict.NOT_JSON),
-        (FLAT, chat(BAD), "openai", Verdict.MISFITS),
-        (OBJECT, chat(BAD), "openai", Verdict.FITS),
-        (OBJECT, chat("[1]"), "openai", Verdict.MISFITS),
-        (GUIDED, chat(BAD), "openai", Verdict.MISFITS),
-        (asked(messages=[]), chat(BAD), "openai", Verdict.NOTHING),
+        (CHAT, chat(GOOD), "openai", SchemaResult.FITS),
+        (CHAT, chat(BAD), "openai", SchemaResult.MISFITS),
+        (CHAT, chat(f"```json\n{GOOD}\n```"), "openai", SchemaResult.FITS),
+        (CHAT, chat("three stars"), "openai", SchemaResult.NOT_JSON),
+        (FLAT, chat(BAD), "openai", SchemaResult.MISFITS),
+        (OBJECT, chat(BAD), "openai", SchemaResult.FITS),
+        (OBJECT, chat("[1]"), "openai", SchemaResult.MISFITS),
+        (GUIDED, chat(BAD), "openai", SchemaResult.MISFITS),
+        (asked(messages=[]), chat(BAD), "openai", SchemaResult.NOTHING),
         (
             RESPONSES,
             responses({"type": "message", "content": [text(BAD)]}),
             "openai",
-            Verdict.MISFITS,
+            SchemaResult.MISFITS,
         ),
-        (MESSAGES, anthropic(text(GOOD)), "messages", Verdict.FITS),
-        (PARAMS, anthropic(text(BAD)), "messages", Verdict.MISFITS),
-        (CHAT_TOOL, chat_call(GOOD), "openai", Verdict.FITS),
-        (CHAT_TOOL, chat_call(BAD), "openai", Verdict.MISFITS),
-        (CHAT_TOOL, chat_call("{"), "openai", Verdict.NOT_JSON),
-        (CHAT_TOOL, chat_call(GOOD, "other"), "openai", Verdict.MISFITS),
-        (CHAT_TOOL, chat("no call"), "openai", Verdict.NOTHING),
+        (MESSAGES, anthropic(text(GOOD)), "messages", SchemaResult.FITS),
+        (PARAMS, anthropic(text(BAD)), "messages", SchemaResult.MISFITS),
+        (CHAT_TOOL, chat_call(GOOD), "openai", SchemaResult.FITS),
+        (CHAT_TOOL, chat_call(BAD), "openai", SchemaResult.MISFITS),
+        (CHAT_TOOL, chat_call("{"), "openai", SchemaResult.NOT_JSON),
+        (CHAT_TOOL, chat_call(GOOD, "other"), "openai", SchemaResult.MISFITS),
+        (CHAT_TOOL, chat("no call"), "openai", SchemaResult.NOTHING),
         (
             FLAT_TOOL,
             responses({"type": "function_call", "name": "t", "arguments": BAD}),
             "openai",
-            Verdict.MISFITS,
+            SchemaResult.MISFITS,
         ),
         (
             ANTHROPIC_TOOL,
             anthropic({"type": "tool_use", "name": "t", "input": {"stars": 1}}),
             "messages",
-            Verdict.FITS,
+            SchemaResult.FITS,
         ),
-        (BROKEN, chat(GOOD), "openai", Verdict.UNUSABLE),
-        (b"no request", chat(GOOD), "openai", Verdict.NOTHING),
-        (CHAT, b"no result", "openai", Verdict.NOTHING),
-        (CHAT, b"", "openai", Verdict.NOTHING),
-        (CHAT, chat(GOOD), "unknown", Verdict.NOTHING),
+        (BROKEN, chat(GOOD), "openai", SchemaResult.UNUSABLE),
+        (b"no request", chat(GOOD), "openai", SchemaResult.NOTHING),
+        (CHAT, b"no result", "openai", SchemaResult.NOTHING),
+        (CHAT, b"", "openai", SchemaResult.NOTHING),
+        (CHAT, chat(GOOD), "unknown", SchemaResult.NOTHING),
     ],
 )
 def test_answers_are_checked_by_their_own_schema(
-    request_: bytes, result: bytes, style: str, verdict: Verdict
+    request_: bytes, result: bytes, style: str, verdict: SchemaResult
 ) -> None:
-    judge = Judge()
+    judge = AnswerChecker()
     for _ in range(2):
         assert judge.verdict(Outcome.SUCCEEDED, request_, result, style) is verdict
     judgement = judge.judge(Outcome.TRUNCATED, request_, result, style)
     assert judgement.verdict is verdict
-    assert bool(judgement.problems) == (verdict.is_bad or verdict is Verdict.UNUSABLE)
+    assert bool(judgement.problems) == (verdict.is_bad or verdict is SchemaResult.UNUSABLE)
 
 
 def test_a_given_schema_comes_before_that_of_the_request() -> None:
-    judge = Judge(schema({"type": "array"}))
-    assert judge.verdict(Outcome.SUCCEEDED, CHAT, chat(GOOD), "openai") is Verdict.MISFITS
-    assert judge.verdict(Outcome.REFUSED, CHAT, chat(GOOD), "openai") is Verdict.NOTHING
-    assert judge.verdict(Outcome.FAILED, CHAT, chat(GOOD), "openai") is Verdict.NOTHING
+    judge = AnswerChecker(schema({"type": "array"}))
+    assert judge.verdict(Outcome.SUCCEEDED, CHAT, chat(GOOD), "openai") is SchemaResult.MISFITS
+    assert judge.verdict(Outcome.REFUSED, CHAT, chat(GOOD), "openai") is SchemaResult.NOTHING
+    assert judge.verdict(Outcome.FAILED, CHAT, chat(GOOD), "openai") is SchemaResult.NOTHING
 
 
 def test_a_schema_that_a_retry_took_away_is_not_asked_for() -> None:
-    judge = Judge()
+    judge = AnswerChecker()
     edits = {"response_format": None}
-    assert judge.verdict(Outcome.SUCCEEDED, CHAT, chat(BAD), "openai", edits) is Verdict.NOTHING
+    assert (
+        judge.verdict(Outcome.SUCCEEDED, CHAT, chat(BAD), "openai", edits) is SchemaResult.NOTHING
+    )
 
 
 def test_many_different_schemas_do_not_pile_up() -> None:
-    judge = Judge()
+    judge = AnswerChecker()
     for number in range(600):
         form = {"type": "json_schema", "schema": {"maximum": number}}
         judge.verdict(Outcome.SUCCEEDED, asked(response_format=form), chat(GOOD), "openai")

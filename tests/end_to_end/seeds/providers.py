@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any, ClassVar
 
-from .serving import Asked, Reply, Shop, form_of, jsonl
+from tests.end_to_end.seeds.servers import Asked, Reply, Shop, form_of, jsonl
 
 ISO = "2026-11-21T09:03:00Z"
 UNIX = 1_795_252_980

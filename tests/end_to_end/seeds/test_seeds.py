@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run, environment, home, run  # noqa: F401
-
-from .serving import Shop
-from .shops import Anthropic, Doubleword, Melious, ScaleDown, TensorZero
+from tests.end_to_end.seeds.providers import Anthropic, Doubleword, Melious, ScaleDown, TensorZero
+from tests.end_to_end.seeds.servers import Shop
 
 ROWS = 30
 FLAKY, BAD = 3, 2
@@ -64,7 +63,7 @@ def set_up(home: Path, provider: str, url: str) -> None:  # noqa: F811
     (home / "config.toml").write_text(
         f'default_account = "there"\n[accounts.there]\nprovider = "{provider}"\n'
         f'base_url = "{base}"\n[providers.{provider}.poll]\nmin_seconds = 0.02\n'
-        "max_seconds = 0.05\ngrace_404_seconds = 2\n",
+        "max_seconds = 0.05\ngrace_404_seconds = 2\nconfirm_seconds = 0.1\n",
         "utf-8",
     )
 
@@ -119,7 +118,7 @@ def test_the_whole_loop(
         assert strays == {"unknown": 0, "duplicate": 0, "unreadable": 0}
 
 
-def test_a_create_that_names_no_batch_is_not_made_again(
+def test_a_create_without_a_batch_id_is_not_repeated(
     run: Run,  # noqa: F811
     home: Path,  # noqa: F811
     tmp_path: Path,
@@ -132,7 +131,7 @@ def test_a_create_that_names_no_batch_is_not_made_again(
     with shop.open() as url:
         set_up(home, "scaledown", url)
         sent = run("submit", path)
-        assert sent.code == 3 and "not certain" in sent.err
+        assert sent.code == 3 and "may or may not" in sent.err
         (job,) = run("list", "--json").document
         assert job["batches"][0]["submission"] == "uncertain"
         assert run("submit", job["id"], "--yes").code == 3
@@ -145,7 +144,7 @@ def test_a_create_that_names_no_batch_is_not_made_again(
 @pytest.mark.parametrize(
     ("lists", "certain"), [("", False), ("bare", False), ("metadata", True), ("file", True)]
 )
-def test_the_list_tells_what_became_of_it_or_a_person_decides(
+def test_an_unconfirmed_create_is_found_in_the_list_or_left_to_the_user(
     lists: str,
     certain: bool,
     run: Run,  # noqa: F811
@@ -156,7 +155,7 @@ def test_the_list_tells_what_became_of_it_or_a_person_decides(
     shop = TensorZero()
     shop.nameless, shop.lists = True, lists
     monkeypatch.setenv("BATCHDECK_KEY_THERE", shop.key)
-    monkeypatch.setattr("tui.engine.recovery._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("tui.engine.batches.recovery._FIRST_LOOKS", (0.0, 0.0))
     path = written(tmp_path / "rows.jsonl", chat)
     with shop.open() as url:
         set_up(home, "tensorzero", url)
@@ -167,7 +166,7 @@ def test_the_list_tells_what_became_of_it_or_a_person_decides(
             assert sent.code == 1, sent.err
             assert job["counts"]["succeeded"] == ROWS - FLAKY - BAD
             return
-        assert sent.code == 3 and "not certain" in sent.err, sent.err
+        assert sent.code == 3 and "may or may not" in sent.err, sent.err
         assert job["batches"][0]["submission"] == "uncertain"
         assert run("submit", job["id"], "--yes").code == 3
         assert shop.count("POST", "/v1/batches") == 1

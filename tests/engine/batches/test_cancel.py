@@ -10,15 +10,19 @@ import pytest
 from tests.engine.bench import Bench, adds_up, outcomes
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
-from tui.config import Config
-from tui.core.counts import RemoteCounts
-from tui.core.outcome import Outcome
-from tui.core.remote import RemoteBatch
-from tui.core.status import BatchStatus, Submission
+from tui.config.settings import Config
+from tui.core.batches import RemoteBatch
+from tui.core.jobs import BatchStatus, RemoteCounts, Submission
+from tui.core.rows import Outcome
 from tui.engine.engine import Engine
-from tui.errors import BatchdeckError, RequestRefusedError, UnreachableError, UsageError
-from tui.providers.base import Capabilities
-from tui.store.batches import want_cancel
+from tui.errors import (
+    BatchdeckError,
+    RequestRejectedError,
+    UnconfirmedError,
+    UnreachableError,
+    UsageError,
+)
+from tui.providers.dialect import Capabilities
 
 
 def test_rows_that_are_done_stay(tmp_path: Path) -> None:
@@ -37,10 +41,10 @@ def test_rows_that_are_done_stay(tmp_path: Path) -> None:
             await engine.wait([job.id])
             gone = Outcome.CANCELLED
             assert outcomes(engine, job.id) == [Outcome.SUCCEEDED, gone, gone]
-            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
-            plan = await engine.plan_retry(job.id)
+            assert engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED
+            plan = await engine.retries.plan(job.id)
             assert list(plan.seqs) == [1, 2]
-            with pytest.raises(UsageError, match="nothing of this job"):
+            with pytest.raises(UsageError, match="this job is not running"):
                 await engine.cancel(job.id)
         assert bench.provider.calls["cancel"] == 1
 
@@ -88,7 +92,7 @@ def test_a_cancel_that_does_not_get_through_changes_nothing(tmp_path: Path) -> N
             bench.provider.fault("cancel", UnreachableError("down"))
             with pytest.raises(UnreachableError):
                 await engine.cancel(job.id)
-            assert engine.history.job(job.id).status is BatchStatus.IN_PROGRESS
+            assert engine.history.jobs.get(job.id).status is BatchStatus.IN_PROGRESS
             await engine.cancel(job.id)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).cancelled == 2
@@ -139,7 +143,7 @@ def test_a_cancel_during_the_upload_creates_nothing(tmp_path: Path, from_another
                 await sending
             await engine.wait([job.id])
             assert adds_up(engine, job.id).cancelled == 2
-            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+            assert engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED
         assert not bench.provider.batches
 
     run(test)
@@ -174,23 +178,30 @@ def test_a_cancel_during_the_create_reaches_the_provider(tmp_path: Path) -> None
     run(test)
 
 
-def test_what_is_uncertain_cannot_be_cancelled(tmp_path: Path) -> None:
+def test_a_cancel_of_an_unconfirmed_batch_is_noted(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop, Capabilities(lists=False))
+        bench.provider.ends_after = None
         bench.provider.fault("create", Lost())
         async with bench.engine() as engine:
             job = await bench.imported(engine)
             with pytest.raises(BatchdeckError):
                 await engine.submit(job.id)
-            with pytest.raises(UsageError, match="not certain"):
+            with pytest.raises(UnconfirmedError, match="may or may not"):
                 await engine.cancel(job.id)
-            assert engine.history.batches(job.id)[0].submission is Submission.UNCERTAIN
+            (batch,) = engine.history.batches.of_job(job.id)
+            assert batch.submission is Submission.UNCERTAIN
+            assert batch.cancel_wanted_at is not None
+            # As soon as somebody knows which batch it is, it is cancelled.
+            await engine.remote.attach(job.id, bench.provider.only().id)
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).cancelled == 2
 
     run(test)
 
 
 def test_a_batch_that_the_provider_does_not_know_any_more(tmp_path: Path) -> None:
-    """It is watched on, in case that it comes back; a person can end that."""
+    """Right after the create that proves nothing; the cancel is noted, and carried out later."""
 
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
@@ -200,15 +211,14 @@ def test_a_batch_that_the_provider_does_not_know_any_more(tmp_path: Path) -> Non
             await engine.submit(job.id)
             bench.provider.batches.clear()
             # Right after the create a provider may not know it yet.
-            with pytest.raises(RequestRefusedError):
+            with pytest.raises(RequestRejectedError):
                 await engine.cancel(job.id)
+            assert not engine.history.batches.of_job(job.id)[0].collected
             await asyncio.sleep(1000)
-            assert not engine.history.batches(job.id)[0].collected
-            await engine.cancel(job.id)
             assert adds_up(engine, job.id).missing == 2
-            assert engine.history.batches(job.id)[0].collected
+            assert engine.history.batches.of_job(job.id)[0].collected
             await engine.wait([job.id])
-            await engine.delete(job.id)
+            await engine.remote.delete(job.id)
 
     run(test)
 
@@ -244,7 +254,7 @@ def _die_at(engine: Engine, step: str) -> None:
             def dead(**_: bool) -> Any:
                 raise _Dead("it writes no more")
 
-            engine.history.database.write = dead  # type: ignore[method-assign,assignment]
+            engine.history._database.write = dead  # type: ignore[method-assign,assignment]
             raise _Dead(step)
 
     engine._context.reach = reach  # type: ignore[method-assign]
@@ -288,8 +298,8 @@ def test_a_cancel_outlives_a_crash_in_the_middle_of_a_create(tmp_path: Path) -> 
         with contextlib.suppress(_Dead):
             await engine.close()
         async with bench.engine() as second:
-            (batch,) = second.history.batches(job.id)
-            want_cancel(second.history.database, [batch.id], loop.clock())
+            (batch,) = second.history.batches.of_job(job.id)
+            second.history.batches.request_cancel([batch.id], loop.clock())
         async with bench.engine() as again:
             await again.wait([job.id])
             assert adds_up(again, job.id).cancelled == 2
@@ -298,19 +308,29 @@ def test_a_cancel_outlives_a_crash_in_the_middle_of_a_create(tmp_path: Path) -> 
     run(test)
 
 
-def test_a_cancel_that_was_refused_is_not_tried_behind_the_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (UnreachableError("down"), BatchStatus.CANCELLED),
+        (RequestRejectedError("not in this status", status=400), BatchStatus.IN_PROGRESS),
+    ],
+    ids=["unreachable", "refused"],
+)
+def test_a_cancel_is_asked_for_again_until_the_provider_answers(
+    tmp_path: Path, error: BatchdeckError, ends: BatchStatus
+) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
         async with bench.engine(watch=True) as engine:
             job = await bench.imported(engine)
             await engine.submit(job.id)
-            bench.provider.fault("cancel", UnreachableError("down"))
-            with pytest.raises(UnreachableError):
+            bench.provider.fault("cancel", error)
+            with pytest.raises(type(error)):
                 await engine.cancel(job.id)
             await asyncio.sleep(2000)
-            assert engine.history.job(job.id).status is BatchStatus.IN_PROGRESS
-            assert bench.provider.calls["cancel"] == 1
+            assert engine.history.jobs.get(job.id).status is ends
+            assert bench.provider.calls["cancel"] == (1 if ends is BatchStatus.IN_PROGRESS else 2)
 
     run(test)
 
@@ -323,7 +343,7 @@ def test_an_answer_that_is_older_than_the_cancel_does_not_undo_it(
         bench.provider.ends_after = None
         async with bench.engine() as engine:
             job, remote = await bench.sent(engine)
-            remote.counts = RemoteCounts(total=2, completed=1, failed=0)
+            remote.counts = RemoteCounts(total=2, completed=0, failed=0)
             retrieve = bench.dialect.retrieve
             seen: list[BatchStatus] = []
 
@@ -332,13 +352,15 @@ def test_an_answer_that_is_older_than_the_cancel_does_not_undo_it(
                 monkeypatch.undo()
                 # A person cancels while the answer of a poll is on its way.
                 seen.append((await engine.cancel(job.id)).status)
-                engine.events.subscribe(lambda _: seen.append(engine.history.job(job.id).status))
+                engine.events.subscribe(
+                    lambda _: seen.append(engine.history.jobs.get(job.id).status)
+                )
                 return answer
 
             monkeypatch.setattr(bench.dialect, "retrieve", slowly)
             await engine.wait([job.id])
             assert seen[0] is BatchStatus.CANCELLING
             assert BatchStatus.IN_PROGRESS not in seen
-            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+            assert engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED
 
     run(test)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.bench import Bench
 from tests.fakes.loop import JumpingLoop, run
-from tui.config import Config
+from tui.config.settings import Config
 from tui.errors import UsageError
 
 
@@ -18,15 +18,15 @@ def test_too_few_rows_are_refused_before_anything_is_sent(tmp_path: Path) -> Non
         config = Config(providers={"sandbox": {"limits": {"min_rows": 3}}})
         async with bench.engine(config) as engine:
             job = await bench.imported(engine, "a", "b")
-            with pytest.raises(UsageError, match="takes batches of 3 rows and more") as caught:
+            with pytest.raises(UsageError, match="requires at least 3 rows per batch") as caught:
                 await engine.submit(job.id)
             assert "one by one" in caught.value.hint
             assert not bench.provider.calls
             job = await bench.done(engine, "a", "fail", "c")
             assert job.counts.failed == 1
-            plan = await engine.plan_retry(job.id)
-            with pytest.raises(UsageError, match="and these are 1"):
+            plan = await engine.retries.plan(job.id)
+            with pytest.raises(UsageError, match="got 1"):
                 await engine.retry(plan)
-            assert engine.history.job(job.id).counts.failed == 1
+            assert engine.history.jobs.get(job.id).counts.failed == 1
 
     run(test)

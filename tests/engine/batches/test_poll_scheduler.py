@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import sqlite3
 from pathlib import Path
 
@@ -13,23 +11,24 @@ import pytest
 
 from tests.engine.bench import Bench, adds_up, outcomes, until
 from tests.fakes.loop import JumpingLoop, run
-from tui.config import Config, PollingConfig
-from tui.core.counts import RemoteCounts
-from tui.core.outcome import Outcome
-from tui.core.remote import BatchIssue, RemoteBatch
-from tui.core.status import BatchStatus, Submission
-from tui.engine.events import BatchEnded, JobEvent, StatusChanged, TroubleReported
+from tui.config.settings import Config, PollingConfig
+from tui.core.batches import BatchIssue, FileVerdict, RemoteBatch
+from tui.core.jobs import BatchStatus, RemoteCounts, Submission
+from tui.core.rows import Outcome
+from tui.engine.batches.poll_scheduler import LEASE_SECONDS
+from tui.engine.events import BatchEnded, JobEvent, StatusChanged, StepFailed
 from tui.errors import (
     BatchdeckError,
-    GarbledAnswerError,
     HistoryError,
-    KeyRefusedError,
+    KeyRejectedError,
     ProviderError,
     QuotaError,
-    RequestRefusedError,
+    RequestRejectedError,
+    StandstillError,
+    UnexpectedResponseError,
     UnreachableError,
 )
-from tui.store.deleting import delete_job
+from tui.processes import process_name
 
 
 @pytest.mark.parametrize(
@@ -37,8 +36,8 @@ from tui.store.deleting import delete_job
     [
         UnreachableError("down"),
         ProviderError("x", status=500),
-        GarbledAnswerError("html"),
-        RequestRefusedError("no", status=422),
+        UnexpectedResponseError("html"),
+        RequestRejectedError("no", status=422),
         RuntimeError("a bug"),
         sqlite3.OperationalError("locked"),
     ],
@@ -52,7 +51,7 @@ def test_trouble_of_a_poll_never_ends_the_watching(tmp_path: Path, trouble: Exce
             job = await bench.done(engine)
             assert adds_up(engine, job.id).succeeded == 2
             assert job.trouble == ""
-        told = [event for event in bench.events if isinstance(event, TroubleReported)]
+        told = [event for event in bench.events if isinstance(event, StepFailed)]
         assert len(told) == 12
         assert str(trouble) in told[0].message
         # The pauses grow, up to minutes.
@@ -107,7 +106,7 @@ def test_retry_after_outlives_being_woken(tmp_path: Path) -> None:
             await until(lambda: polls)
             await asyncio.sleep(1)
             # As when another program has written, or another batch of the account has ended.
-            engine._watcher.adopt(engine.history.batches(job.id))
+            engine._watcher.adopt(engine.history.batches.of_job(job.id))
             await engine.wait([job.id])
         assert polls[1] - polls[0] >= 90.0
 
@@ -124,12 +123,12 @@ def test_the_end_of_a_batch_makes_room_for_one_that_waits(tmp_path: Path) -> Non
             bench.provider.fault("create", *[QuotaError("queue is full")] * 100)
             bench.provider.when_called["create"] = lambda: creates.append(loop.time())
             second = await bench.imported(engine, name="second")
-            await engine.submit(second.id, patient=True)
+            await engine.submit(second.id, wait_if_busy=True)
             # The longer it waits, the more seldom it tries.
             await until(lambda: len(creates) > 1 and creates[-1] - creates[-2] > 60)
             bench.provider.faults["create"].clear()
             bench.provider.run(remote)
-            await until(lambda: engine.history.job(first.id).status is BatchStatus.COMPLETED)
+            await until(lambda: engine.history.jobs.get(first.id).status is BatchStatus.COMPLETED)
             ended = loop.time()
             await until(lambda: len(bench.provider.batches) == 2)
             assert creates[-1] - ended < 5
@@ -145,17 +144,17 @@ def test_a_batch_that_another_program_went_on_with_is_taken_back_when_that_one_i
         bench.provider.fault("create", *[QuotaError("queue is full")] * 3)
         async with bench.engine() as engine, asyncio.timeout(7200):
             job = await bench.imported(engine)
-            await engine.submit(job.id, patient=True)
+            await engine.submit(job.id, wait_if_busy=True)
             await until(lambda: engine._watcher._held)
-            other = f"{socket.gethostname()}:{os.getpid()}:other"
-            with engine.history.database.write() as connection:
+            other = process_name()
+            with engine.history._database.write() as connection:
                 connection.execute(
                     "UPDATE batches SET lease_owner=?, lease_until=?", (other, loop.clock() + 600)
                 )
             stolen = loop.time()
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
-            assert loop.time() - stolen > 600
+            assert loop.time() - stolen > LEASE_SECONDS
 
     run(test)
 
@@ -187,12 +186,12 @@ def test_a_refused_key_ends_the_waiting_and_not_the_watching(tmp_path: Path) -> 
         async with bench.engine() as engine:
             job = await bench.imported(engine)
             await engine.submit(job.id)
-            bench.provider.fault("retrieve", *([KeyRefusedError("no")] * 5))
-            with pytest.raises(KeyRefusedError):
+            bench.provider.fault("retrieve", *([KeyRejectedError("no")] * 5))
+            with pytest.raises(KeyRejectedError):
                 await engine.wait([job.id])
             assert 3 <= bench.provider.calls["retrieve"] <= 4
             # With a new key the watching goes on.
-            await until(lambda: engine.history.batches(job.id)[0].collected)
+            await until(lambda: engine.history.batches.of_job(job.id)[0].collected)
             assert adds_up(engine, job.id).succeeded == 2
 
     run(test)
@@ -210,7 +209,7 @@ def test_a_job_that_is_deleted_does_not_end_the_watching_of_others(tmp_path: Pat
                 await engine.submit(job.id)
             await asyncio.sleep(5)
             for job in jobs[:3]:
-                await asyncio.to_thread(delete_job, engine.history.database, bench.paths, job.id)
+                await asyncio.to_thread(engine.history.jobs.delete, job.id)
             await asyncio.sleep(60)
             bench.provider.ends_after = 0
             await engine.wait([job.id for job in jobs])
@@ -232,7 +231,7 @@ def test_a_job_that_is_deleted_while_it_is_polled(tmp_path: Path) -> None:
 
             def delete() -> None:
                 del bench.provider.when_called["retrieve"]
-                delete_job(engine.history.database, bench.paths, first.id)
+                engine.history.jobs.delete(first.id)
 
             bench.provider.when_called["retrieve"] = delete
             await asyncio.sleep(30)
@@ -253,7 +252,7 @@ def test_a_history_that_is_locked_for_a_while(
         async with bench.engine() as engine:
             job = await bench.imported(engine)
             await engine.submit(job.id)
-            real = type(engine.history.database).write
+            real = type(engine.history._database).write
             left = 20
 
             def broken(self: object, **options: bool) -> object:
@@ -263,7 +262,7 @@ def test_a_history_that_is_locked_for_a_while(
                     raise HistoryError("the history is full")
                 return real(self, **options)  # type: ignore[arg-type]
 
-            monkeypatch.setattr(type(engine.history.database), "write", broken)
+            monkeypatch.setattr(type(engine.history._database), "write", broken)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
 
@@ -284,7 +283,7 @@ def test_a_subscriber_that_fails_harms_nobody(tmp_path: Path) -> None:
             job = await bench.done(engine)
             assert adds_up(engine, job.id).succeeded == 2
             assert any(isinstance(event, BatchEnded) for event in seen)
-            assert engine.history.batches(job.id)[0].trouble == ""
+            assert engine.history.batches.of_job(job.id)[0].trouble == ""
 
     run(test)
 
@@ -297,7 +296,7 @@ def test_a_status_that_nobody_knows_is_watched_on(tmp_path: Path) -> None:
             job, remote = await bench.sent(engine)
             remote.status = BatchStatus.UNKNOWN
             await asyncio.sleep(30)
-            assert engine.history.job(job.id).status is BatchStatus.UNKNOWN
+            assert engine.history.jobs.get(job.id).status is BatchStatus.UNKNOWN
             bench.provider.run(remote)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
@@ -314,11 +313,11 @@ def test_a_batch_that_becomes_active_again_before_it_is_collected(tmp_path: Path
             remote.status = BatchStatus.COMPLETED
             remote.counts = RemoteCounts(total=2, completed=2, failed=0)
             await asyncio.sleep(0.4)
-            assert engine.history.job(job.id).status is BatchStatus.COMPLETED
-            assert not engine.history.batches(job.id)[0].collected
+            assert engine.history.jobs.get(job.id).status is BatchStatus.COMPLETED
+            assert not engine.history.batches.of_job(job.id)[0].collected
             remote.status = BatchStatus.IN_PROGRESS
             await asyncio.sleep(10)
-            assert engine.history.job(job.id).status is BatchStatus.IN_PROGRESS
+            assert engine.history.jobs.get(job.id).status is BatchStatus.IN_PROGRESS
             bench.provider.run(remote)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
@@ -346,7 +345,7 @@ def test_a_result_file_that_is_named_late(
             if not errors_first:
                 remote.errors = None
             await asyncio.sleep(0.7)
-            assert not engine.history.batches(job.id)[0].collected
+            assert not engine.history.batches.of_job(job.id)[0].collected
             remote.output, remote.errors = output, errors
             await engine.wait([job.id])
             good, bad = Outcome.SUCCEEDED, Outcome.FAILED
@@ -379,9 +378,10 @@ def test_a_result_file_that_is_never_named(tmp_path: Path) -> None:
             job, remote = await bench.sent(engine)
             bench.provider.run(remote)
             output, remote.output = remote.output, None
-            await engine.wait([job.id])
-            assert adds_up(engine, job.id).missing == 2
-            # Asked for by a person, it is looked at again.
+            with pytest.raises(StandstillError, match="has not named a result file"):
+                await engine.wait([job.id])
+            assert adds_up(engine, job.id).pending == 2
+            # Asked for by the user, it is looked at again.
             remote.output = output
             await engine.collect(job.id)
             assert adds_up(engine, job.id).succeeded == 2
@@ -402,12 +402,12 @@ def test_a_batch_that_failed_as_a_whole(tmp_path: Path) -> None:
             )
             await engine.wait([job.id])
             assert adds_up(engine, job.id).failed == 2
-            (group,) = engine.history.error_groups(job.id)
+            (group,) = engine.history.rows.error_groups(job.id)
             assert (group.code, group.message) == (
                 "invalid_json_line",
                 "line 2: Not JSON; Another",
             )
-            assert engine.history.job(job.id).status is BatchStatus.FAILED
+            assert engine.history.jobs.get(job.id).status is BatchStatus.FAILED
 
     run(test)
 
@@ -422,7 +422,7 @@ def test_a_batch_that_failed_for_one_line_blames_that_row(tmp_path: Path) -> Non
             remote.issues = (BatchIssue(code="model_mismatch", message="Other model", line=2),)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).failed == 3
-            groups = {group.code: group for group in engine.history.error_groups(job.id)}
+            groups = {group.code: group for group in engine.history.rows.error_groups(job.id)}
             assert (groups["model_mismatch"].count, groups["model_mismatch"].retryable) == (
                 1,
                 False,
@@ -430,7 +430,7 @@ def test_a_batch_that_failed_for_one_line_blames_that_row(tmp_path: Path) -> Non
             assert groups["model_mismatch"].example_custom_id == "r1"
             assert (groups["batch_failed"].count, groups["batch_failed"].retryable) == (2, True)
             assert "line 2: Other model" in groups["batch_failed"].message
-            plan = await engine.plan_retry(job.id)
+            plan = await engine.retries.plan(job.id)
             assert (plan.rows, plan.permanent) == (2, 1), "the good rows can go out alone"
 
     run(test)
@@ -439,12 +439,12 @@ def test_a_batch_that_failed_for_one_line_blames_that_row(tmp_path: Path) -> Non
 def test_a_404_right_after_the_create_is_no_trouble(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
-        not_yet = RequestRefusedError("not found", status=404)
+        not_yet = RequestRejectedError("not found", status=404)
         bench.provider.fault("retrieve", not_yet, not_yet)
         async with bench.engine() as engine:
             job = await bench.done(engine)
             assert adds_up(engine, job.id).succeeded == 2
-        assert not [event for event in bench.events if isinstance(event, TroubleReported)]
+        assert not [event for event in bench.events if isinstance(event, StepFailed)]
 
     run(test)
 
@@ -458,9 +458,9 @@ def test_a_404_later_says_how_to_end_it(tmp_path: Path) -> None:
             await engine.submit(job.id)
             await asyncio.sleep(600)
             bench.provider.batches.clear()
-            await until(lambda: any(isinstance(e, TroubleReported) for e in bench.events))
-            (told, *_) = [e for e in bench.events if isinstance(e, TroubleReported)]
-            assert "Cancel" in told.hint
+            await until(lambda: any(isinstance(e, StepFailed) for e in bench.events))
+            (told, *_) = [e for e in bench.events if isinstance(e, StepFailed)]
+            assert f"batchdeck cancel {job.id}" in told.hint
             await engine.cancel(job.id)
             assert adds_up(engine, job.id).missing == 2
 
@@ -477,8 +477,8 @@ def test_a_batch_that_failed_for_a_full_queue_is_sent_again(tmp_path: Path) -> N
             remote.issues = (BatchIssue(code="token_limit_exceeded", message="Enqueued"),)
             waited = asyncio.create_task(engine.wait([job.id]))
             waiting = Submission.WAITING
-            await until(lambda: engine.history.batches(job.id)[0].submission is waiting)
-            assert engine.history.batches(job.id)[0].remote_id is None
+            await until(lambda: engine.history.batches.of_job(job.id)[0].submission is waiting)
+            assert engine.history.batches.of_job(job.id)[0].remote_id is None
             assert adds_up(engine, job.id).pending == 2
             bench.provider.ends_after = 1
             await waited
@@ -503,7 +503,8 @@ def test_a_list_is_asked_in_place_of_many_batches(tmp_path: Path) -> None:
             await engine.wait([job.id for job in jobs])
             assert all(adds_up(engine, job.id).succeeded == 2 for job in jobs)
             assert bench.provider.calls["list"] >= 1
-            assert bench.provider.calls["retrieve"] <= 5
+            # Each end is confirmed by asking for the batch itself.
+            assert bench.provider.calls["retrieve"] <= 2 * 6
 
     run(test)
 
@@ -588,12 +589,12 @@ def test_a_long_download_does_not_hold_up_other_batches(tmp_path: Path) -> None:
             await engine.submit(first.id)
             original = engine._collector.fetch
 
-            async def slow(*arguments: object) -> None:
+            async def slow(*arguments: object) -> tuple[FileVerdict, ...]:
                 if arguments[1].job_id == first.id:  # type: ignore[attr-defined]
                     await go_on.wait()
-                await original(*arguments)  # type: ignore[arg-type]
+                return await original(*arguments)  # type: ignore[arg-type]
 
-            engine._collector.fetch = slow  # type: ignore[method-assign,assignment]
+            engine._collector.fetch = slow  # type: ignore[method-assign]
             await asyncio.sleep(5)
             second = await bench.imported(engine)
             await engine.submit(second.id)
@@ -611,7 +612,7 @@ def test_waiting_ends_when_the_batches_are_uncertain_or_drafts(tmp_path: Path) -
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await bench.imported(engine)
-            bench.provider.fault("upload", RequestRefusedError("bad", status=400))
+            bench.provider.fault("upload", RequestRejectedError("bad", status=400))
             with pytest.raises(BatchdeckError):
                 await engine.submit(job.id)
             await engine.wait([job.id])
@@ -631,10 +632,10 @@ def test_the_settings_bound_the_pauses(
         config = Config(polling=PollingConfig(fastest=fastest, slowest=slowest))
         async with bench.engine(config) as engine:
             job = await bench.done(engine)
-            (batch,) = engine.history.batches(job.id)
+            (batch,) = engine.history.batches.of_job(job.id)
             profile = engine.accounts.profile(job.account).poll
             poller = engine._watcher._poller
-            young = poller.shortest(batch)
+            young = poller.min_poll_seconds(batch)
             assert young >= max(profile.min_seconds, fastest or 0)
             remote = RemoteBatch(id="b", status=BatchStatus.IN_PROGRESS, raw_status="x")
             old = msgspec.structs.replace(batch, submitted_at=loop.clock() - 86_400)

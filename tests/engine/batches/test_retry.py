@@ -11,15 +11,15 @@ import pytest
 from tests.engine.bench import Bench, adds_up, outcomes
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost, failed_line, good_line
-from tui.core.filtering import RowFilter
-from tui.core.outcome import Outcome
-from tui.core.status import BatchStatus, Submission
+from tui.core.jobs import BatchStatus, Submission
+from tui.core.query import RowFilter
+from tui.core.rows import Outcome
 from tui.errors import (
-    AnswerLostError,
     BatchdeckError,
-    KeyRefusedError,
+    KeyRejectedError,
     QuotaError,
-    RequestRefusedError,
+    RequestRejectedError,
+    ResponseLostError,
     UnreachableError,
     UsageError,
 )
@@ -33,7 +33,7 @@ def test_failed_rows_are_sent_again_and_merged(tmp_path: Path) -> None:
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "flaky", "fail", "flaky")
             assert outcomes(engine, job.id) == [GOOD, BAD, BAD, BAD]
-            plan = await engine.plan_retry(job.id)
+            plan = await engine.retries.plan(job.id)
             assert (list(plan.seqs), plan.rows, plan.permanent) == ([1, 2, 3], 3, 0)
             job = await engine.retry(plan)
             assert job.status is BatchStatus.IN_PROGRESS
@@ -41,9 +41,9 @@ def test_failed_rows_are_sent_again_and_merged(tmp_path: Path) -> None:
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD, BAD, GOOD]
             assert adds_up(engine, job.id).total == 4
-            rows = engine.history.rows(job.id, range(4))
+            rows = engine.history.rows.page(job.id, range(4))
             assert [row.attempt for row in rows] == [1, 2, 2, 2]
-            assert len(engine.history.batches(job.id)) == 2
+            assert len(engine.history.batches.of_job(job.id)) == 2
             assert bench.provider.batches["batch-1"].ids == ["r1", "r2", "r3"]
 
     run(test)
@@ -54,18 +54,18 @@ def test_rows_that_cannot_succeed_unchanged_are_left_out(tmp_path: Path) -> None
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await bench.done(engine, "fail permanent", "fail", "good")
-            plan = await engine.plan_retry(job.id)
+            plan = await engine.retries.plan(job.id)
             assert (list(plan.seqs), plan.permanent) == ([1], 1)
-            with_edits = await engine.plan_retry(job.id, edits={"model": "n"})
+            with_edits = await engine.retries.plan(job.id, edits={"model": "n"})
             assert list(with_edits.seqs) == [0, 1]
-            all_of_them = await engine.plan_retry(job.id, permanent_too=True)
+            all_of_them = await engine.retries.plan(job.id, include_permanent=True)
             assert list(all_of_them.seqs) == [0, 1]
             with pytest.raises(UsageError, match="unchanged"):
-                await engine.plan_retry(job.id, [0])
-            named = await engine.plan_retry(job.id, [2, 1, 1, 99, 2])
+                await engine.retries.plan(job.id, [0])
+            named = await engine.retries.plan(job.id, [2, 1, 1, 99, 2])
             assert list(named.seqs) == [1, 2]
             with pytest.raises(UsageError):
-                await engine.plan_retry(job.id, RowFilter(code="none"))
+                await engine.retries.plan(job.id, RowFilter(code="none"))
 
     run(test)
 
@@ -76,7 +76,7 @@ def test_edits_reach_the_provider_and_nothing_else(tmp_path: Path) -> None:
         async with bench.engine() as engine:
             job = await bench.done(engine, "fail", "ok")
             before = (bench.paths.job_folder(job.id) / "requests.jsonl").read_bytes()
-            plan = await engine.plan_retry(job.id, edits={"model": "big", "max_tokens": 9})
+            plan = await engine.retries.plan(job.id, edits={"model": "big", "max_tokens": 9})
             assert plan.model == "big"
             await engine.retry(plan)
             await engine.wait([job.id])
@@ -90,7 +90,7 @@ def test_edits_reach_the_provider_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [RequestRefusedError("no", status=400), UnreachableError("down"), KeyRefusedError("key")],
+    [RequestRejectedError("no", status=400), UnreachableError("down"), KeyRejectedError("key")],
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("call", ["upload", "create"])
@@ -101,15 +101,15 @@ def test_a_retry_that_is_not_taken_gives_its_rows_back(
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "flaky")
-            before = engine.history.rows(job.id, range(2))
-            plan = await engine.plan_retry(job.id)
+            before = engine.history.rows.page(job.id, range(2))
+            plan = await engine.retries.plan(job.id)
             bench.provider.fault(call, error)
             with pytest.raises(type(error)):
                 await engine.retry(plan)
-            assert engine.history.rows(job.id, range(2)) == before
+            assert engine.history.rows.page(job.id, range(2)) == before
             assert adds_up(engine, job.id).pending == 0
-            assert engine.history.job(job.id).status is BatchStatus.COMPLETED
-            await engine.retry(await engine.plan_retry(job.id))
+            assert engine.history.jobs.get(job.id).status is BatchStatus.COMPLETED
+            await engine.retry(await engine.retries.plan(job.id))
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD]
 
@@ -122,23 +122,23 @@ def test_rows_that_an_edit_does_not_fit_are_left_out_and_counted(tmp_path: Path)
         async with bench.engine() as engine:
             job = await bench.done(engine, "fail", "fail", "fail")
             # From then on the second row has a text where the others have nothing.
-            plan = await engine.plan_retry(job.id, [1], edits={"tags": "x"})
+            plan = await engine.retries.plan(job.id, [1], edits={"tags": "x"})
             await engine.retry(plan)
             await engine.wait([job.id])
             edits = {"tags.a": 1}
-            plan = await engine.plan_retry(job.id, edits=edits, permanent_too=True)
+            plan = await engine.retries.plan(job.id, edits=edits, include_permanent=True)
             assert (plan.rows, plan.left_out) == (3, 0)
-            rehearsal = await engine.rehearse_retry(plan, edits)
+            rehearsal = await engine.retries.preview(plan, edits)
             assert (rehearsal.refused, rehearsal.problem) == (1, "")
             assert [bool(row.problem) for row in rehearsal.rows] == [False, True, False]
-            fitted = await engine.fit_retry(plan)
+            fitted = await engine.retries.fit(plan)
             assert (list(fitted.seqs), fitted.left_out) == ([0, 2], 1)
-            assert "leads nowhere" in fitted.why_left
-            assert await engine.fit_retry(fitted) is fitted
+            assert "does not exist" in fitted.left_out_reason
+            assert await engine.retries.fit(fitted) is fitted
             assert not fitted.changed({"top_p": 1}).fitted
             await engine.retry(plan)
             await engine.wait([job.id])
-            sent = [batch.rows for batch in engine.history.batches(job.id)]
+            sent = [batch.rows for batch in engine.history.batches.of_job(job.id)]
             assert sent == [3, 1, 2] and adds_up(engine, job.id).pending == 0
 
     run(test)
@@ -149,8 +149,8 @@ def test_an_edit_that_leads_nowhere_is_refused_and_changes_nothing(tmp_path: Pat
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "fail")
-            plan = await engine.plan_retry(job.id, edits={"messages.7.content": "x"})
-            with pytest.raises(UsageError, match="leads nowhere"):
+            plan = await engine.retries.plan(job.id, edits={"messages.7.content": "x"})
+            with pytest.raises(UsageError, match="does not exist"):
                 await engine.retry(plan)
             assert outcomes(engine, job.id) == [GOOD, BAD]
             assert adds_up(engine, job.id).pending == 0
@@ -166,7 +166,7 @@ def test_a_retry_whose_answer_is_lost_is_found(tmp_path: Path) -> None:
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "flaky")
             bench.provider.fault("create", Lost())
-            await engine.retry(await engine.plan_retry(job.id))
+            await engine.retry(await engine.retries.plan(job.id))
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD]
         assert len(bench.provider.batches) == 2
@@ -181,7 +181,7 @@ def test_a_retry_that_waits_for_room_keeps_its_rows(tmp_path: Path) -> None:
             job = await bench.done(engine, "a", "flaky")
             bench.provider.fault("create", QuotaError("full"), QuotaError("full"))
             with pytest.raises(QuotaError):
-                await engine.retry(await engine.plan_retry(job.id))
+                await engine.retry(await engine.retries.plan(job.id))
             assert adds_up(engine, job.id).pending == 1
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD]
@@ -194,10 +194,10 @@ def test_a_retry_that_waited_and_is_refused_in_the_end_gives_its_rows_back(tmp_p
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "flaky")
-            refused = RequestRefusedError("gone", status=400)
+            refused = RequestRejectedError("gone", status=400)
             bench.provider.fault("create", QuotaError("full"), refused)
             with pytest.raises(QuotaError):
-                await engine.retry(await engine.plan_retry(job.id))
+                await engine.retry(await engine.retries.plan(job.id))
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, BAD]
             assert adds_up(engine, job.id).pending == 0
@@ -210,7 +210,7 @@ def test_two_retries_of_the_same_rows_pay_once(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine, bench.engine() as other:
             job = await bench.done(engine, "a", "flaky", "flaky")
-            plans = [await each.plan_retry(job.id) for each in (engine, other, engine)]
+            plans = [await each.retries.plan(job.id) for each in (engine, other, engine)]
             results = await asyncio.gather(
                 engine.retry(plans[0]),
                 other.retry(plans[1]),
@@ -226,18 +226,18 @@ def test_two_retries_of_the_same_rows_pay_once(tmp_path: Path) -> None:
 
 
 def test_an_uncertain_retry_keeps_its_rows_waiting(tmp_path: Path) -> None:
-    from tui.providers.base import Capabilities
+    from tui.providers.dialect import Capabilities
 
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop, Capabilities(lists=False))
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "flaky")
             bench.provider.fault("create", Lost())
-            with pytest.raises(AnswerLostError):
-                await engine.retry(await engine.plan_retry(job.id))
+            with pytest.raises(ResponseLostError):
+                await engine.retry(await engine.retries.plan(job.id))
             assert adds_up(engine, job.id).pending == 1
-            assert engine.history.batches(job.id)[1].submission is Submission.UNCERTAIN
-            await engine.submit(job.id, resend_uncertain=True)
+            assert engine.history.batches.of_job(job.id)[1].submission is Submission.UNCERTAIN
+            await engine.submit(job.id, resend=True)
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD]
 
@@ -247,7 +247,7 @@ def test_an_uncertain_retry_keeps_its_rows_waiting(tmp_path: Path) -> None:
 def test_a_retry_is_split_like_a_first_sending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tui.config import Config
+    from tui.config.settings import Config
 
     config = Config(providers={"sandbox": {"limits": {"rows": 2}}})
 
@@ -257,15 +257,15 @@ def test_a_retry_is_split_like_a_first_sending(
             job = await bench.imported(engine, *["flaky"] * 5)
             await engine.submit(job.id)
             await engine.wait([job.id])
-            assert [batch.rows for batch in engine.history.batches(job.id)] == [2, 2, 1]
+            assert [batch.rows for batch in engine.history.batches.of_job(job.id)] == [2, 2, 1]
             assert adds_up(engine, job.id).failed == 5
-            bench.provider.fault("create", None, RequestRefusedError("no", status=400))
-            with pytest.raises(RequestRefusedError):
-                await engine.retry(await engine.plan_retry(job.id))
+            bench.provider.fault("create", None, RequestRejectedError("no", status=400))
+            with pytest.raises(RequestRejectedError):
+                await engine.retry(await engine.retries.plan(job.id))
             # The first part is on its way, the others are given back.
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD, BAD, BAD, BAD]
-            await engine.retry(await engine.plan_retry(job.id))
+            await engine.retry(await engine.retries.plan(job.id))
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 5
 
@@ -285,11 +285,28 @@ def test_attempts_that_answer_in_the_wrong_order(tmp_path: Path) -> None:
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "b")
             assert adds_up(engine, job.id).failed == 2
-            await engine.retry(await engine.plan_retry(job.id, [0]))
-            await engine.retry(await engine.plan_retry(job.id, [1]))
+            await engine.retry(await engine.retries.plan(job.id, [0]))
+            await engine.retry(await engine.retries.plan(job.id, [1]))
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD]
-            attempts = [batch.attempt for batch in engine.history.batches(job.id)]
+            attempts = [batch.attempt for batch in engine.history.batches.of_job(job.id)]
             assert attempts == [1, 2, 3]
+
+    run(test)
+
+
+def test_an_edit_that_changes_no_row_is_refused(tmp_path: Path) -> None:
+    """The same rows would be paid for again."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            job = await bench.done(engine, "fail", "flaky")
+            doubled = await engine.retries.plan(job.id, edits={"@max_tokens": "x2"})
+            with pytest.raises(UsageError, match="no max_tokens") as caught:
+                await engine.retries.fit(doubled)
+            assert "400" in caught.value.hint
+            plan = await engine.retries.plan(job.id, edits={"@max_tokens": 400})
+            assert (await engine.retries.fit(plan)).rows == plan.rows
 
     run(test)

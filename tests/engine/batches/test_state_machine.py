@@ -5,31 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.engine.bench import Bench, adds_up, request
+from tests.engine.bench import Bench, adds_up, home_in_memory, request
+from tests.engine.programs import Killed, is_dead, kill_at, stop_writing
 from tests.fakes.loop import JumpingLoop
 from tests.fakes.provider import Broken, FakeBatch, Lost
-from tui.config import Config
-from tui.core.outcome import ANSWERED, Outcome
-from tui.core.status import TERMINAL, BatchStatus, Submission
-from tui.engine.engine import Engine
+from tui.config.settings import Config
+from tui.core.jobs import TERMINAL, BatchStatus, Submission
+from tui.core.rows import ANSWERED, Outcome
 from tui.errors import (
-    AnswerLostError,
     BatchdeckError,
     ProviderError,
     QuotaError,
-    RequestRefusedError,
+    RequestRejectedError,
+    ResponseLostError,
     UnreachableError,
 )
-from tui.providers.base import Capabilities
+from tui.providers.dialect import Capabilities
 
 STEPS = (
     "planned", "confirmed", "uploading", "upload answered", "uploaded", "creating",
@@ -40,17 +38,13 @@ STEPS = (
 CONFIG = Config(providers={"sandbox": {"limits": {"rows": 3}}})
 
 
-class Killed(BaseException):
-    """The program is gone at this moment: nothing that it does afterwards has an effect."""
-
-
 def some_fault(name: str) -> Exception:
     return {
         "lost": Lost(),
-        "lost before": AnswerLostError("nobody knows"),
+        "lost before": ResponseLostError("nobody knows"),
         "down": UnreachableError("down"),
         "broken": ProviderError("oops", status=503),
-        "refused": RequestRefusedError("no", status=400),
+        "refused": RequestRejectedError("no", status=400),
         "full": QuotaError("queue is full"),
         "slow down": ProviderError("slow down", status=429, retry_after=30.0),
     }[name]
@@ -66,7 +60,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(partial=st.booleans(), by_lines=st.booleans())
     def begin(self, partial: bool, by_lines: bool) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="batchdeck-machine-"))
+        self.folder = home_in_memory("batchdeck-machine-")
         self.runner = asyncio.Runner(loop_factory=JumpingLoop)
         loop = self.runner.get_loop()
         assert isinstance(loop, JumpingLoop)
@@ -127,7 +121,7 @@ class Machine(RuleBasedStateMachine):
         file = self.folder / f"job-{self.count}.jsonl"
         lines = (request(f"j{self.count}-{n}", text) for n, text in enumerate(texts))
         file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-        job = self._run(self.engine.import_file(file))
+        job = self._run(self.engine.requests.import_file(file))
         return str(job.id)
 
     @rule(job=jobs)
@@ -137,7 +131,7 @@ class Machine(RuleBasedStateMachine):
     @rule(job=jobs)
     def retry(self, job: str) -> None:
         async def go() -> None:
-            await self.engine.retry(await self.engine.plan_retry(job))
+            await self.engine.retry(await self.engine.retries.plan(job))
 
         self._try(go)
 
@@ -186,27 +180,10 @@ class Machine(RuleBasedStateMachine):
         if step is None:
             self._start_again()
             return
-        wanted, _, time = step.partition(":")
-        left = int(time or 1)
-
-        def reach(passed: str) -> None:
-            nonlocal left
-            if passed == wanted:
-                left -= 1
-                if left == 0:
-                    self._stop_writing(self.engine)
-                    raise Killed(step)
-
-        self.engine._context.reach = reach  # type: ignore[method-assign]
-
-    def _stop_writing(self, engine: Engine) -> None:
-        def dead(**_: bool) -> Any:
-            raise Killed("it writes no more")
-
-        engine.history.database.write = dead  # type: ignore[method-assign,assignment]
+        kill_at(self.engine, step)
 
     def _start_again(self) -> None:
-        self._stop_writing(self.engine)
+        stop_writing(self.engine)
 
         async def kill() -> None:
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -217,10 +194,6 @@ class Machine(RuleBasedStateMachine):
 
         self._run(kill())
         self.engine = self._run(self.bench.open(CONFIG, watch=True))
-
-    @property
-    def _is_dead(self) -> bool:
-        return "write" in vars(self.engine.history.database)
 
     def _try(self, work: Callable[[], Awaitable[Any]]) -> None:
         try:
@@ -234,7 +207,7 @@ class Machine(RuleBasedStateMachine):
     def nothing_is_wrong(self) -> None:
         if not hasattr(self, "engine"):
             return
-        if self._is_dead:
+        if is_dead(self.engine):
             self._start_again()
         assert self.wrong == []
         self._run(self._compare())
@@ -242,7 +215,7 @@ class Machine(RuleBasedStateMachine):
     async def _compare(self) -> None:
         # Threads go on when the loop stands still, and two questions get two answers then.
         await self.bench.loop.stillness()
-        for job in self.engine.history.jobs():
+        for job in self.engine.history.jobs.list():
             adds_up(self.engine, job.id)
 
     def teardown(self) -> None:
@@ -261,18 +234,20 @@ class Machine(RuleBasedStateMachine):
         self._start_again()
         self.provider.ends_after = 0
         history = self.engine.history
-        for job in history.jobs():
-            if any(batch.submission is Submission.DRAFT for batch in history.batches(job.id)):
+        for job in history.jobs.list():
+            if any(
+                batch.submission is Submission.DRAFT for batch in history.batches.of_job(job.id)
+            ):
                 self._try(lambda job=job: self.engine.submit(job.id))  # type: ignore[misc]
-        self._run(self.engine.wait([job.id for job in history.jobs()]))
+        self._run(self.engine.wait([job.id for job in history.jobs.list()]))
         self.nothing_is_wrong()
         known = set()
-        for job in history.jobs():
-            batches = history.batches(job.id)
+        for job in history.jobs.list():
+            batches = history.batches.of_job(job.id)
             known |= {batch.remote_id for batch in batches if batch.remote_id}
             for batch in batches:
                 assert batch.submission is not Submission.UNCERTAIN
-            for row in history.rows(job.id, range(job.counts.total)):
+            for row in history.rows.page(job.id, range(job.counts.total)):
                 if batches:
                     assert row.outcome is not Outcome.PENDING
                 well = row.custom_id in self.answered_well

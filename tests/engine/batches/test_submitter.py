@@ -9,21 +9,23 @@ import pytest
 
 from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
 from tests.fakes.loop import JumpingLoop, run
-from tests.fakes.provider import Lost
-from tui.core.outcome import Outcome
-from tui.core.status import BatchStatus, Submission
-from tui.engine.events import SubmitPrepared
+from tests.fakes.provider import Late, Lost
+from tui.config.settings import Config
+from tui.core.jobs import BatchStatus, Submission
+from tui.core.rows import Outcome
+from tui.engine.events import SubmitFinished, SubmitStarted
 from tui.errors import (
-    AnswerLostError,
-    GarbledAnswerError,
-    KeyRefusedError,
+    KeyRejectedError,
     ProviderError,
     QuotaError,
-    RequestRefusedError,
+    RequestRejectedError,
+    ResponseLostError,
+    UnconfirmedError,
+    UnexpectedResponseError,
     UnreachableError,
     UsageError,
 )
-from tui.providers.base import Capabilities
+from tui.providers.dialect import Capabilities
 
 GOOD = Outcome.SUCCEEDED
 
@@ -40,11 +42,11 @@ def test_the_whole_way(tmp_path: Path) -> None:
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, Outcome.FAILED, GOOD]
             assert adds_up(engine, job.id).pending == 0
-            (batch,) = engine.history.batches(job.id)
+            (batch,) = engine.history.batches.of_job(job.id)
             assert bench.provider.only().intent == batch.id
             assert (batch.collected, batch.trouble) == (True, "")
-            assert engine.history.job(job.id).status is BatchStatus.COMPLETED
-            with pytest.raises(UsageError, match="sent already"):
+            assert engine.history.jobs.get(job.id).status is BatchStatus.COMPLETED
+            with pytest.raises(UsageError, match="already submitted"):
                 await engine.submit(job.id)
         assert bench.provider.calls["create"] == 1
 
@@ -59,15 +61,14 @@ def test_a_submit_is_told_of_before_it_is_on_the_wire_and_when_it_is_over(tmp_pa
             bench.events.clear()
             await engine.submit(job.id)
             told = [event for event in bench.events if event.job_id == job.id]
-            assert told[0] == SubmitPrepared(job.id, going=True)
-            assert told[-1] == SubmitPrepared(job.id, going=False)
+            assert told[0] == SubmitStarted(job.id)
+            assert told[-1] == SubmitFinished(job.id)
             bench.events.clear()
             with pytest.raises(UsageError):
                 await engine.submit(job.id)
-            assert bench.events == [
-                SubmitPrepared(job.id, going=True),
-                SubmitPrepared(job.id, going=False),
-            ]
+            # The watcher may poll meanwhile and publish what it has seen.
+            submits = [e for e in bench.events if isinstance(e, SubmitStarted | SubmitFinished)]
+            assert submits == [SubmitStarted(job.id), SubmitFinished(job.id)]
 
     run(test)
 
@@ -87,7 +88,7 @@ def test_a_create_without_an_answer_is_looked_up(
 
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop, can)
-        bench.provider.fault("create", fault or AnswerLostError("nobody knows"))
+        bench.provider.fault("create", fault or ResponseLostError("nobody knows"))
         async with bench.engine() as engine:
             job = await bench.done(engine, "a", "b")
             assert outcomes(engine, job.id) == [GOOD, GOOD]
@@ -102,8 +103,8 @@ def test_a_create_without_an_answer_is_looked_up(
     [
         ProviderError("oops", status=500),
         ProviderError("oops", status=503),
-        AnswerLostError("gateway", status=504),
-        GarbledAnswerError("html", status=200),
+        ResponseLostError("gateway", status=504),
+        UnexpectedResponseError("html", status=200),
     ],
     ids=str,
 )
@@ -118,7 +119,7 @@ def test_an_unclear_refusal_is_looked_up_before_a_second_try(
             with pytest.raises(ProviderError):
                 await engine.submit(job.id)
             assert bench.provider.calls["create"] == 2
-            (batch,) = engine.history.batches(job.id)
+            (batch,) = engine.history.batches.of_job(job.id)
             assert batch.submission is Submission.DRAFT
             assert batch.trouble == str(error)
             await engine.submit(job.id)
@@ -133,8 +134,8 @@ def test_an_unclear_refusal_is_looked_up_before_a_second_try(
 @pytest.mark.parametrize(
     "error",
     [
-        RequestRefusedError("bad", status=400),
-        KeyRefusedError("no"),
+        RequestRejectedError("bad", status=400),
+        KeyRejectedError("no"),
         UnreachableError("down"),
         ProviderError("slow down", status=429, retry_after=9.0),
     ],
@@ -151,17 +152,17 @@ def test_a_clear_refusal_leaves_a_draft(tmp_path: Path, error: Exception, call: 
                 await engine.submit(job.id)
             assert bench.provider.calls[call] == 1
             assert not bench.provider.batches
-            job = engine.history.job(job.id)
+            job = engine.history.jobs.get(job.id)
             assert (job.status, job.counts.pending) == (BatchStatus.DRAFT, 2)
             assert job.trouble == str(error)
             assert str(error) in timeline(engine, job.id)
             await engine.submit(job.id)
             await engine.wait([job.id])
-            assert engine.history.job(job.id).trouble == ""
+            assert engine.history.jobs.get(job.id).trouble == ""
             assert adds_up(engine, job.id).succeeded == 2
         assert len(bench.provider.batches) == 1
         # What was refused may be the file: it goes out anew. Else the old one will do.
-        uploads = 2 if call == "upload" or isinstance(error, RequestRefusedError) else 1
+        uploads = 2 if call == "upload" or isinstance(error, RequestRejectedError) else 1
         assert bench.provider.calls["upload"] == uploads
 
     run(test)
@@ -173,7 +174,7 @@ def test_a_lost_upload_costs_a_file_and_no_batch(tmp_path: Path) -> None:
         bench.provider.fault("upload", Lost())
         async with bench.engine() as engine:
             job = await bench.imported(engine)
-            with pytest.raises(AnswerLostError):
+            with pytest.raises(ResponseLostError):
                 await engine.submit(job.id)
             await engine.submit(job.id)
             await engine.wait([job.id])
@@ -194,7 +195,7 @@ def test_a_provider_that_cannot_be_asked_leaves_the_batch_unclear_and_asks_later
             job = await bench.imported(engine)
             with pytest.raises(UnreachableError):
                 await engine.submit(job.id)
-            (batch,) = engine.history.batches(job.id)
+            (batch,) = engine.history.batches.of_job(job.id)
             assert batch.submission is Submission.CREATING
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
@@ -232,12 +233,12 @@ def test_a_clock_that_is_off_does_not_pay_twice(tmp_path: Path, hours: int, name
         bench.provider.fault("create", Lost())
         async with bench.engine() as engine:
             job = await bench.imported(engine)
-            if named or hours > 0:
+            if named:
                 await engine.submit(job.id)
                 await engine.wait([job.id])
                 assert adds_up(engine, job.id).succeeded == 2
             else:
-                with pytest.raises(AnswerLostError, match="not certain"):
+                with pytest.raises(ResponseLostError, match="may or may not"):
                     await engine.submit(job.id)
         assert bench.provider.calls["create"] == 1
 
@@ -254,7 +255,7 @@ def test_a_clock_that_is_off_is_doubted_beside_newer_batches_too(tmp_path: Path)
             bench.provider.clock = lambda: loop.clock() - 13 * 3600
             bench.provider.fault("create", Lost())
             job = await bench.imported(engine)
-            with pytest.raises(AnswerLostError, match="not certain"):
+            with pytest.raises(ResponseLostError, match="may or may not"):
                 await engine.submit(job.id)
         assert bench.provider.calls["create"] == 2
 
@@ -268,13 +269,14 @@ def test_without_a_list_a_person_decides(tmp_path: Path) -> None:
         async with bench.engine() as engine:
             job = await bench.imported(engine)
             for _ in range(2):
-                with pytest.raises(AnswerLostError, match="not certain"):
+                with pytest.raises(ResponseLostError, match="may or may not"):
                     await engine.submit(job.id)
-                (batch,) = engine.history.batches(job.id)
+                (batch,) = engine.history.batches.of_job(job.id)
                 assert batch.submission is Submission.UNCERTAIN
-            await engine.wait([job.id])
+            with pytest.raises(UnconfirmedError):
+                await engine.wait([job.id])
             assert bench.provider.calls["create"] == 1
-            await engine.submit(job.id, resend_uncertain=True)
+            await engine.submit(job.id, resend=True)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
         # The person said so: two batches, as the provider had the first one.
@@ -283,7 +285,7 @@ def test_without_a_list_a_person_decides(tmp_path: Path) -> None:
     run(test)
 
 
-def test_without_metadata_and_files_a_batch_is_known_by_size_and_time(tmp_path: Path) -> None:
+def test_without_metadata_and_files_nothing_is_guessed_by_size_and_time(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop, Capabilities(uploads=False, metadata=False))
         bench.provider.ends_after = None
@@ -293,9 +295,14 @@ def test_without_metadata_and_files_a_batch_is_known_by_size_and_time(tmp_path: 
             await bench.imported(engine, "x", "y", "z")
             bench.provider.fault("create", Lost())
             second = await bench.imported(engine, "c", "d")
-            await engine.submit(second.id)
-            remote = [engine.history.batches(job.id)[0].remote_id for job in (first, second)]
-            assert remote == ["batch-0", "batch-1"]
+            with pytest.raises(UnconfirmedError) as unclear:
+                await engine.submit(second.id)
+            assert "of its size: batch-1." in unclear.value.hint
+            remote = [engine.history.batches.of_job(job.id)[0].remote_id for job in (first, second)]
+            assert remote == ["batch-0", None]
+            bench.provider.ends_after = 1
+            await engine.remote.attach(second.id, "batch-1")
+            await engine.wait([second.id])
         assert bench.provider.calls["create"] == 2
 
     run(test)
@@ -311,7 +318,7 @@ def test_two_that_look_alike_are_not_guessed_at(tmp_path: Path) -> None:
             bench.provider.fault("list", UnreachableError("down"))
             with pytest.raises(UnreachableError):
                 await engine.submit(one.id)
-            with pytest.raises(AnswerLostError, match="not certain"):
+            with pytest.raises(ResponseLostError, match="may or may not"):
                 await engine.submit(two.id)
         assert bench.provider.calls["create"] == 2
 
@@ -326,7 +333,7 @@ def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
             job = await bench.imported(engine)
             with pytest.raises(QuotaError):
                 await engine.submit(job.id)
-            (batch,) = engine.history.batches(job.id)
+            (batch,) = engine.history.batches.of_job(job.id)
             assert (batch.submission, batch.status) == (Submission.WAITING, BatchStatus.QUEUED)
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
@@ -337,7 +344,7 @@ def test_a_full_queue_is_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [UnreachableError("down"), KeyRefusedError("no"), ProviderError("x", status=429)]
+    "trouble", [UnreachableError("down"), KeyRejectedError("no"), ProviderError("x", status=429)]
 )
 @pytest.mark.parametrize("call", ["create", "upload"])
 def test_a_batch_that_waits_for_room_is_not_forgotten(
@@ -374,7 +381,7 @@ def test_two_submits_at_once_pay_once(tmp_path: Path) -> None:
             )
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 2
-            assert len(engine.history.batches(job.id)) == 1
+            assert len(engine.history.batches.of_job(job.id)) == 1
         assert bench.provider.calls["create"] == 1
         assert bench.provider.calls["upload"] == 1
 
@@ -408,7 +415,7 @@ def test_a_program_that_was_stopped_for_too_long_pays_nothing(tmp_path: Path, ca
             assert renewer is not None
             renewer.cancel()
             async with bench.engine(watch=True) as two:
-                await until(lambda: two.history.batches(job.id)[0].remote_id)
+                await until(lambda: two.history.batches.of_job(job.id)[0].remote_id)
                 assert loop.time() < 60
                 awake.set()
                 with pytest.raises(UsageError, match="another Batchdeck"):
@@ -436,10 +443,32 @@ def test_a_submit_that_nobody_waits_for_is_stored(tmp_path: Path) -> None:
         await engine.close()
         del bench.provider.when_called["create"]
         async with bench.engine() as again:
-            (batch,) = again.history.batches(job.id)
+            (batch,) = again.history.batches.of_job(job.id)
             assert batch.submission is Submission.RUNNING
             await again.wait([job.id])
             assert adds_up(again, job.id).succeeded == 2
         assert len(bench.provider.batches) == 1
+
+    run(test)
+
+
+def test_a_clock_that_is_set_does_not_shorten_the_look_for_a_batch(tmp_path: Path) -> None:
+    """A gateway acts 30 s later, and the list is 25 s behind; meanwhile the clock is set."""
+
+    async def test(loop: JumpingLoop) -> None:
+        config = Config(providers={"sandbox": {"poll": {"confirm_seconds": 60.0}}})
+        bench = Bench(tmp_path, loop)
+        bench.provider.list_lag = 25.0
+        bench.provider.fault("create", Late(30.0))
+        async with bench.engine(config) as engine:
+            job = await bench.imported(engine)
+            with pytest.raises(UnconfirmedError):
+                await engine.submit(job.id)
+        clock = loop.clock
+        loop.clock = lambda: clock() + 30 * 3600  # type: ignore[method-assign]
+        async with bench.engine(config, watch=True) as engine:
+            await engine.wait([job.id])
+            await asyncio.sleep(60)
+            assert engine.history.batches.of_job(job.id)[0].remote_id == bench.provider.only().id
 
     run(test)

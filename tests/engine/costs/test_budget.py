@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import Served, sandbox
-from tui.config import BudgetConfig, PriceConfig
+from tests.end_to_end.servers import Served, sandbox
+from tests.engine.conftest import Opener
+from tests.engine.rows import chats
+from tui.config.settings import BudgetConfig, PriceConfig
 from tui.engine.engine import Engine
 from tui.errors import BudgetError, UsageError
-
-from .conftest import Opener
-from .rows import chats
 
 DEAR = PriceConfig(input=0, output=1000)
 """A thousand answers of a thousand tokens cost a thousand."""
@@ -24,7 +23,7 @@ def nothing_was_sent(server: Served) -> bool:
 
 
 async def submitted(engine: Engine, path: Path, budget: float | None = None) -> None:
-    job = await engine.import_file(path)
+    job = await engine.requests.import_file(path)
     await engine.submit(job.id, budget=budget)
 
 
@@ -36,11 +35,11 @@ async def test_too_dear_is_stopped(by: str, opened: Opener, tmp_path: Path) -> N
         async with opened(
             "openai", server.url, budget=config, prices={"gpt-5-mini": DEAR}
         ) as engine:
-            job = await engine.import_file(path)
-            with pytest.raises(BudgetError, match=r"\$10\.00.*budget of a submit is \$9\.99"):
+            job = await engine.requests.import_file(path)
+            with pytest.raises(BudgetError, match=r"\$10\.00.*budget per submit of \$9\.99"):
                 await engine.submit(job.id, budget=9.99 if by == "call" else None)
             assert nothing_was_sent(server)
-            assert engine.history.job(job.id).submitted_at is None
+            assert engine.history.jobs.get(job.id).submitted_at is None
             if by == "call":
                 await engine.submit(job.id, budget=10)
                 assert not nothing_was_sent(server)
@@ -50,7 +49,7 @@ async def test_the_smaller_of_two_budgets_counts(opened: Opener, tmp_path: Path)
     path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
     prices = {"gpt-5-mini": DEAR}
     async with opened("openai", budget=BudgetConfig(per_submit=5), prices=prices) as engine:
-        with pytest.raises(BudgetError, match=r"is \$5\.00"):
+        with pytest.raises(BudgetError, match=r"of \$5\.00"):
             await submitted(engine, path, 1000)
 
 
@@ -65,7 +64,7 @@ async def test_an_unknown_cost_is_stopped(
     with sandbox("openai") as server:
         async with opened("openai", server.url) as engine:
             path = chats(tmp_path / "a.jsonl", 3, **body)
-            with pytest.raises(BudgetError, match="nobody knows") as caught:
+            with pytest.raises(BudgetError, match="cost unknown") as caught:
                 await submitted(engine, path, 1000)
             assert "config.toml" in caught.value.hint and caught.value.exit_code == 5
             assert nothing_was_sent(server)
@@ -84,19 +83,19 @@ async def test_what_is_free_keeps_a_budget_of_nothing(opened: Opener, tmp_path: 
 
 async def test_the_sandbox_is_never_stopped(engine: Engine, tmp_path: Path) -> None:
     await submitted(engine, chats(tmp_path / "a.jsonl", 3, model="made-up-1"), 0)
-    assert not engine.has_budget("sandbox", 0)
-    assert engine.spending().amount == 0 and engine.spending().unknown == 0
+    assert not engine.costs.has_budget("sandbox", 0)
+    assert engine.costs.spending().amount == 0 and engine.costs.spending().unknown == 0
 
 
 async def test_the_month_adds_up(opened: Opener, tmp_path: Path) -> None:
     budget = BudgetConfig(per_month=25)
     prices = {"gpt-5-mini": DEAR}
-    with sandbox("openai", rows_per_second=1) as server:
+    with sandbox("openai", rows_per_second=0.01) as server:
         async with opened("openai", server.url, budget=budget, prices=prices) as engine:
             await submitted(engine, chats(tmp_path / "a.jsonl", 10, max_tokens=1000))
             await submitted(engine, chats(tmp_path / "b.jsonl", 10, max_tokens=1000))
-            assert engine.spending().amount == pytest.approx(20)
-            with pytest.raises(BudgetError, match=r"\$20\.00 are spent this month"):
+            assert engine.costs.spending().amount == pytest.approx(20)
+            with pytest.raises(BudgetError, match=r"\$20\.00 of \$25\.00 is spent"):
                 await submitted(engine, chats(tmp_path / "c.jsonl", 10, max_tokens=1000))
             await submitted(engine, chats(tmp_path / "d.jsonl", 5, max_tokens=1000))
 
@@ -106,7 +105,7 @@ async def test_two_submits_at_once_do_not_both_take_what_is_left(
 ) -> None:
     budget = BudgetConfig(per_month=15)
     prices = {"gpt-5-mini": DEAR}
-    with sandbox("openai", rows_per_second=1) as server:
+    with sandbox("openai", rows_per_second=0.01) as server:
         async with opened("openai", server.url, budget=budget, prices=prices) as engine:
             ended = await asyncio.gather(
                 submitted(engine, chats(tmp_path / "a.jsonl", 10, max_tokens=1000)),
@@ -121,24 +120,24 @@ async def test_a_retry_keeps_to_the_budget(opened: Opener, tmp_path: Path) -> No
     path.write_text(path.read_text().replace("Tell me", "sandbox:flaky=500 Tell me"))
     with sandbox("openai") as server:
         async with opened("openai", server.url, prices={"gpt-5-mini": DEAR}) as engine:
-            job = await engine.import_file(path)
+            job = await engine.requests.import_file(path)
             await engine.submit(job.id, budget=4)
             await engine.wait([job.id])
-            assert engine.history.job(job.id).counts.failed == 4
-            plan = await engine.plan_retry(job.id)
+            assert engine.history.jobs.get(job.id).counts.failed == 4
+            plan = await engine.retries.plan(job.id)
             with pytest.raises(BudgetError):
                 await engine.retry(plan, budget=3.99)
-            assert engine.history.job(job.id).counts.failed == 4
+            assert engine.history.jobs.get(job.id).counts.failed == 4
             await engine.retry(plan, budget=4)
             await engine.wait([job.id])
-            assert engine.history.job(job.id).counts.succeeded == 4
+            assert engine.history.jobs.get(job.id).counts.succeeded == 4
 
 
 async def test_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> None:
     path = chats(tmp_path / "a.jsonl", 4, max_tokens=10)
     prices = {"gpt-5-mini": DEAR}
     async with opened("melious", prices=prices) as engine:
-        with pytest.raises(BudgetError, match="pays in EUR"):
+        with pytest.raises(BudgetError, match="billed in EUR"):
             await submitted(engine, path, 1000)
     euros = BudgetConfig(currency="EUR")
     with sandbox("melious") as server:
@@ -149,15 +148,15 @@ async def test_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> No
 @pytest.mark.parametrize("budget", [-1.0, float("nan"), float("inf")])
 async def test_a_budget_is_an_amount(budget: float, opened: Opener, tmp_path: Path) -> None:
     async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
-        with pytest.raises(UsageError, match="is no budget"):
+        with pytest.raises(UsageError, match="invalid budget"):
             await submitted(engine, chats(tmp_path / "a.jsonl", 1, max_tokens=1), budget)
 
 
 async def test_beforehand_it_says_the_same(opened: Opener, tmp_path: Path) -> None:
     path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
     async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
-        estimate = await engine.estimate(path)
-        engine.check_budget(estimate, budget=10)
+        estimate = await engine.costs.estimate(path)
+        engine.costs.check_budget(estimate, budget=10)
         with pytest.raises(BudgetError):
-            engine.check_budget(estimate, budget=9)
-        assert engine.has_budget(budget=9) and not engine.has_budget()
+            engine.costs.check_budget(estimate, budget=9)
+        assert engine.costs.has_budget(budget=9) and not engine.costs.has_budget()

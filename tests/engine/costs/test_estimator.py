@@ -6,46 +6,47 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import sandbox
-from tui.config import PriceConfig
-from tui.engine.budgeting import cost_range
+from tests.end_to_end.servers import sandbox
+from tests.engine.conftest import Opener
+from tests.engine.rows import chats
+from tui.config.settings import PriceConfig
+from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
 from tui.errors import InputError
-
-from .conftest import Opener
-from .rows import chats
+from tui.progress import Progress
 
 
 async def test_openai_models_have_a_price_and_made_up_ones_have_none(
     engine: Engine, tmp_path: Path
 ) -> None:
-    known = await engine.estimate(chats(tmp_path / "a.jsonl", 20, max_tokens=100), "openai")
+    known = await engine.costs.estimate(chats(tmp_path / "a.jsonl", 20, max_tokens=100), "openai")
     assert known.low is not None and known.high is not None
     # gpt-5-mini: 0.125 and 1 dollar a million in a batch.
-    assert known.high - known.low == pytest.approx(20 * 100 * 1.0 / 1e6)
-    assert known.low == pytest.approx(known.input_tokens * 0.125 / 1e6, rel=0.01)
+    assert known.input_tokens_high is not None
+    assert known.high == pytest.approx((known.input_tokens_high * 0.125 + 20 * 100) / 1e6, rel=0.01)
+    assert known.low == pytest.approx(known.input_tokens_low * 0.125 / 1e6, rel=0.01)
     assert known.currency == "USD" and known.rows == 20 and not known.calibrated
-    assert known.expected is None and known.figure == known.high
+    assert known.expected is None and known.expected_or_high == known.high
     path = chats(tmp_path / "b.jsonl", 20, model="made-up-1", max_tokens=100)
-    unknown = await engine.estimate(path, "openai")
-    assert unknown.low is None and unknown.high is None and unknown.figure is None
+    unknown = await engine.costs.estimate(path, "openai")
+    assert unknown.low is None and unknown.high is None and unknown.expected_or_high is None
     assert unknown.input_tokens == known.input_tokens
     assert "made-up-1" in unknown.notes[0]
-    assert cost_range(unknown) == "unknown"
+    assert cost_text(unknown) == "unknown"
 
 
 async def test_without_a_longest_answer_there_is_no_upper_bound(
     engine: Engine, tmp_path: Path
 ) -> None:
-    estimate = await engine.estimate(chats(tmp_path / "a.jsonl", 3), "openai")
-    assert estimate.low is not None and estimate.high is None and estimate.figure is None
-    assert cost_range(estimate) == "unknown, with no upper bound"
+    estimate = await engine.costs.estimate(chats(tmp_path / "a.jsonl", 3), "openai")
+    assert estimate.low is not None and estimate.high is None and estimate.expected_or_high is None
+    assert cost_text(estimate) == "unknown, with no upper bound"
 
 
 async def test_edits_are_counted(engine: Engine, tmp_path: Path) -> None:
     path = chats(tmp_path / "a.jsonl", 5, model="made-up-1")
     edits = {"model": "gpt-5-mini", "max_tokens": 10}
-    estimate = await engine.estimate(path, "openai", edits=edits)
+    estimate = await engine.costs.estimate(path, "openai", edits=edits)
     assert estimate.high is not None and estimate.output_tokens_high == 50
 
 
@@ -53,7 +54,7 @@ async def test_own_prices_win_and_may_have_a_discount(opened: Opener, tmp_path: 
     path = chats(tmp_path / "a.jsonl", 10, model="made-up-1", max_tokens=100)
     price = PriceConfig(input=0, output=4, batch_discount=0.5)
     async with opened("openai", prices={"made-up-1": price}) as engine:
-        estimate = await engine.estimate(path)
+        estimate = await engine.costs.estimate(path)
         assert estimate.low == 0 and estimate.high == pytest.approx(10 * 100 * 2 / 1e6)
         assert estimate.exact_prices and "your own price" in estimate.notes
 
@@ -62,8 +63,8 @@ async def test_a_window_may_have_its_own_price(engine: Engine, tmp_path: Path) -
     profile = engine.accounts.profile("doubleword")
     model, price = next((m, p) for m, p in profile.prices.overrides.items() if "1h" in p.windows)
     path = chats(tmp_path / "a.jsonl", 10, model=model, max_tokens=100)
-    day = await engine.estimate(path, "doubleword")
-    hour = await engine.estimate(path, "doubleword", window="1h")
+    day = await engine.costs.estimate(path, "doubleword")
+    hour = await engine.costs.estimate(path, "doubleword", window="1h")
     assert day.low is not None and hour.low is not None
     assert hour.low / day.low == pytest.approx(price.windows["1h"].input / price.input)
 
@@ -73,13 +74,13 @@ async def test_past_results_change_the_estimate(opened: Opener, tmp_path: Path) 
     again = chats(tmp_path / "again.jsonl", 40, start=100, max_tokens=5000)
     with sandbox("openai") as server:
         async with opened("openai", server.url) as engine:
-            before = await engine.estimate(again)
+            before = await engine.costs.estimate(again)
             assert before.expected is None
-            job = await engine.import_file(first)
+            job = await engine.requests.import_file(first)
             await engine.submit(job.id)
             await engine.wait([job.id])
-            after = await engine.estimate(again)
-            lines = list(engine.history.row_lines(job.id, await engine.select(job.id)))
+            after = await engine.costs.estimate(again)
+            lines = list(engine.history.rows.lines(job.id, await engine.results.select(job.id)))
             mean = sum(line.usage.output_tokens or 0 for line in lines) / len(lines)
             assert after.calibrated and after.output_tokens_low == pytest.approx(
                 40 * mean, rel=0.01
@@ -88,13 +89,15 @@ async def test_past_results_change_the_estimate(opened: Opener, tmp_path: Path) 
             assert after.input_tokens == pytest.approx(2 * measured, rel=0.02)
             assert before.high is not None and after.expected is not None
             assert after.expected < before.high / 10
-            assert after.figure == after.expected
-            new = await engine.import_file(again)
+            assert after.expected_or_high == after.expected
+            new = await engine.requests.import_file(again)
             assert new.cost.estimated == pytest.approx(after.expected)
-            other = await engine.estimate(again, "groq")
+            other = await engine.costs.estimate(again, "groq")
             assert not other.calibrated
 
 
 async def test_a_stop_ends_it(engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not read to its end"):
-        await engine.estimate(chats(tmp_path / "a.jsonl", 3000), "openai", stop=lambda: True)
+    with pytest.raises(InputError, match=r"reading .* was stopped"):
+        await engine.costs.estimate(
+            chats(tmp_path / "a.jsonl", 3000), "openai", progress=Progress(stop=lambda: True)
+        )

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import Served, sandbox
+from tests.end_to_end.servers import Served, sandbox
+from tests.engine.conftest import Opener
+from tests.engine.rows import chats
 from tui.engine.engine import Engine
 from tui.errors import BudgetError
 
-from .conftest import Opener
-from .rows import chats
-
 
 async def imported(engine: Engine, path: Path) -> str:
-    return (await engine.import_file(path)).id
+    return (await engine.requests.import_file(path)).id
 
 
 def creates(server: Served) -> int:
@@ -28,7 +27,7 @@ async def test_the_guess_of_the_provider_is_kept(opened: Opener, tmp_path: Path)
         async with opened("doubleword", server.url) as engine:
             job_id = await imported(engine, path)
             await engine.submit(job_id)
-            document = engine.history.document(job_id)
+            document = engine.history.jobs.document(job_id)
             told = document["batches"][0]["told_cost"]
             assert told > 0 and document["cost"]["told"] == told
             assert document["cost"]["estimated"] is None
@@ -41,11 +40,11 @@ async def test_it_is_what_a_budget_compares_where_nobody_else_knows(
     with sandbox("doubleword") as server:
         async with opened("doubleword", server.url) as engine:
             job_id = await imported(engine, path)
-            with pytest.raises(BudgetError, match="the provider expects"):
+            with pytest.raises(BudgetError, match="the provider quotes"):
                 await engine.submit(job_id, budget=0.000001)
             assert creates(server) == 0
             assert server.count("DELETE", "") == 1, "the upload is taken back"
-            (batch,) = engine.history.batches(job_id)
+            (batch,) = engine.history.batches.of_job(job_id)
             assert batch.is_unsent and batch.input_file_id is None
             await engine.submit(job_id, budget=10)
             assert creates(server) == 1
@@ -57,7 +56,7 @@ async def test_the_parts_of_a_job_add_up(opened: Opener, tmp_path: Path) -> None
         async with opened("doubleword", server.url, limits={"rows": 2}) as engine:
             job_id = await imported(engine, path)
             await engine.submit(job_id)
-            each = engine.history.batches(job_id)[0].told_cost
+            each = engine.history.batches.of_job(job_id)[0].told_cost
             assert each is not None
             again = await imported(engine, path)
             with pytest.raises(BudgetError):
@@ -73,7 +72,7 @@ async def test_without_a_word_of_the_provider_an_unknown_cost_stops(
     with sandbox("doubleword") as server:
         async with opened("doubleword", server.url, paths=paths) as engine:
             job_id = await imported(engine, path)
-            with pytest.raises(BudgetError, match="nobody knows"):
+            with pytest.raises(BudgetError, match="cost unknown"):
                 await engine.submit(job_id, budget=10)
             assert creates(server) == 0
             await engine.submit(job_id)

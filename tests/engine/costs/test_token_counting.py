@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import sandbox
-from tui.engine import counting
+from tests.end_to_end.servers import sandbox
+from tests.engine.conftest import Opener
+from tui.engine.costs import calibration
 from tui.engine.engine import Engine
-from tui.errors import InputError, KeyRefusedError, UsageError
-from tui.providers.messages import MessagesDialect
-
-from .conftest import Opener
+from tui.errors import InputError, KeyRejectedError, UsageError
+from tui.providers.dialects.anthropic import MessagesDialect
 
 
 def write(path: Path, rows: int, *, model: str = "claude-haiku-4-5") -> Path:
@@ -41,9 +40,9 @@ async def test_every_row_of_a_small_file_is_counted(
             dialect = await engine.accounts.dialect("there")
             expected = [await dialect.count_tokens(line) for line in path.read_bytes().splitlines()]
             before = server.count("POST", "/count_tokens")
-            estimate = await engine.estimate(path, exact=True)
+            estimate = await engine.costs.estimate(path, exact=True)
             assert server.count("POST", "/count_tokens") - before == 30
-            guessed = await engine.estimate(path)
+            guessed = await engine.costs.estimate(path)
     assert estimate.exact_tokens and not guessed.exact_tokens
     assert estimate.input_tokens == sum(expected) != guessed.input_tokens
     assert "counted the tokens of every row" in estimate.notes[0]
@@ -53,14 +52,14 @@ async def test_every_row_of_a_small_file_is_counted(
 async def test_a_large_file_is_measured_by_rows_that_are_spread_over_it(
     opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "COUNTED", 20)
+    monkeypatch.setattr(calibration, "MAX_COUNTED_ROWS", 20)
     path = write(tmp_path / "rows.jsonl", 700)
     with sandbox("anthropic") as server:
         async with opened("anthropic", server.url) as engine:
             dialect = await engine.accounts.dialect("there")
             lines = path.read_bytes().splitlines()[:7]
             expected = sum([await dialect.count_tokens(line) for line in lines]) * 100
-            estimate = await engine.estimate(path, exact=True)
+            estimate = await engine.costs.estimate(path, exact=True)
     assert not estimate.exact_tokens
     assert "20 of 700 rows" in estimate.notes[0]
     assert abs(estimate.input_tokens / expected - 1) < 0.1
@@ -68,12 +67,12 @@ async def test_a_large_file_is_measured_by_rows_that_are_spread_over_it(
 
 async def test_who_counts_nothing_says_so(engine: Engine, opened: Opener, tmp_path: Path) -> None:
     path = write(tmp_path / "rows.jsonl", 3)
-    with pytest.raises(UsageError, match="counts no tokens"):
-        await engine.estimate(path, exact=True)
+    with pytest.raises(UsageError, match="cannot count tokens"):
+        await engine.costs.estimate(path, exact=True)
     with sandbox("anthropic", key="another") as server:
         async with opened("anthropic", server.url) as there:
-            with pytest.raises(KeyRefusedError):
-                await there.estimate(path, exact=True)
+            with pytest.raises(KeyRejectedError):
+                await there.costs.estimate(path, exact=True)
             (tmp_path / "bad.jsonl").write_text("{}\n")
             with pytest.raises(InputError):
-                await there.estimate(tmp_path / "bad.jsonl", exact=True)
+                await there.costs.estimate(tmp_path / "bad.jsonl", exact=True)

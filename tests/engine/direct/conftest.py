@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import tui.providers.direct
-from tui.config import AccountConfig, Config
+import tui.providers.dialects.direct
+from tui.config.settings import AccountConfig, Config
 from tui.engine.engine import Engine
 from tui.paths import Paths
 
@@ -18,8 +18,8 @@ Opener = Callable[..., AbstractAsyncContextManager[Engine]]
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tui.providers.direct, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(tui.providers.direct, "_LONGEST_PAUSE", 0.02)
+    monkeypatch.setattr(tui.providers.dialects.direct, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(tui.providers.dialects.direct, "_LONGEST_PAUSE", 0.02)
 
 
 @pytest.fixture

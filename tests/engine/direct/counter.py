@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from tests.providers_loop.serving import Served, serving
+from tests.end_to_end.servers import Served, serving
 
 
 class ModelServer:
@@ -39,6 +39,8 @@ class ModelServer:
         self.key: str | None = None
         self.held = False
         """No answer is given while it is so; the test sets it from its own thread."""
+        self.held_after: int | None = None
+        """After so many answers none is given any more; the test sets it."""
         self.app = Starlette(
             routes=[
                 Route("/v1/chat/completions", self.chat, methods=["POST"]),
@@ -58,12 +60,17 @@ class ModelServer:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            while self.held:  # noqa: ASYNC110 - set by another thread
+            while self._is_held():  # noqa: ASYNC110 - set by another thread
                 await asyncio.sleep(0.01)
             await asyncio.sleep(self.seconds)
             return self._answer(text, body)
         finally:
             self.under_way -= 1
+
+    def _is_held(self) -> bool:
+        return self.held or (
+            self.held_after is not None and self.answered.total() >= self.held_after
+        )
 
     def _answer(self, text: str, body: dict[str, Any]) -> Response:
         first = self.sent[text] == 1

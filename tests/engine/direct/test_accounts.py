@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tui.compose.prices import rates_of
-from tui.config import AccountConfig, Config, PriceConfig, add_account, load_config
+from tui.compose.prices import find_rates
+from tui.config.settings import AccountConfig, Config, PriceConfig, add_account, load_config
 from tui.engine.accounts import Accounts
 from tui.errors import UsageError
 from tui.paths import Paths
@@ -41,15 +41,15 @@ def test_what_holds_for_batches_is_gone(accounts: Accounts) -> None:
 
 
 def test_nobody_promises_the_discount_of_a_batch(accounts: Accounts) -> None:
-    batch = rates_of("gpt-5-mini", accounts.price_source("ours"))
-    direct = rates_of("gpt-5-mini", accounts.price_source("ours+direct"))
+    batch = find_rates("gpt-5-mini", accounts.price_source("ours"))
+    direct = find_rates("gpt-5-mini", accounts.price_source("ours+direct"))
     assert batch is not None and direct is not None
     assert direct.tiers[0][1:] == tuple(2 * price for price in batch.tiers[0][1:])
     assert "batch" not in direct.note
-    own = rates_of("mine", accounts.price_source("ours+direct"))
+    own = find_rates("mine", accounts.price_source("ours+direct"))
     assert own is not None and own.tiers == ((0, 2, 8),)
     # The vendor's list is one of batch prices, which single requests do not have.
-    assert rates_of("openai/gpt-oss-20b", accounts.price_source("doubleword")) is not None
+    assert find_rates("openai/gpt-oss-20b", accounts.price_source("doubleword")) is not None
     assert "openai/gpt-oss-20b" not in accounts.price_source("lane").overrides
 
 

@@ -9,29 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.patience import Patience
-from tests.providers_loop.serving import sandbox
+from tests.end_to_end.servers import sandbox
+from tests.engine.direct.conftest import Opener
+from tests.engine.direct.counter import ModelServer, written
 from tests.stacks import stacks
-from tui.core.jobs import Job
-from tui.core.outcome import Outcome
-from tui.core.status import BatchStatus
+from tests.waiting import Patience
+from tui.core.jobs import BatchStatus, Job
+from tui.core.rows import Outcome
 from tui.engine.engine import Engine
-from tui.errors import KeyRefusedError
-
-from .conftest import Opener
-from .counter import ModelServer, written
+from tui.errors import KeyRejectedError
 
 
 async def sent(engine: Engine, path: Path, **options: str) -> Job:
-    job = await engine.import_file(path, **options)
+    job = await engine.requests.import_file(path, **options)
     return await engine.submit(job.id)
 
 
 async def ended(engine: Engine, job_id: str) -> Job:
     waiting = asyncio.create_task(engine.wait([job_id]))
-    await until(waiting.done, lambda: engine.history.document(job_id))
+    await until(waiting.done, lambda: engine.history.jobs.document(job_id))
     await waiting
-    return engine.history.job(job_id)
+    return engine.history.jobs.get(job_id)
 
 
 async def until(
@@ -59,23 +57,23 @@ async def test_every_row_gets_its_answer(opened: Opener, tmp_path: Path) -> None
             assert model.sent["twice 5"] == 5
             assert all(model.sent[text] == 1 for text in texts[6:])
             assert 1 < model.most_under_way <= 3
-            rows = engine.history.rows(job.id, range(6))
+            rows = engine.history.rows.page(job.id, range(6))
             codes = [row.error.code if row.error else None for row in rows]
             assert codes[:2] == [None, None]
             assert (codes[2], rows[2].error.retryable) == ("model_not_found", False)  # type: ignore[union-attr]
             assert codes[3] == "unreadable_answer"
             assert "teapot" in rows[4].error.message  # type: ignore[union-attr]
             assert rows[5].http_status == 500 and rows[5].error.retryable  # type: ignore[union-attr]
-            lines = list(engine.history.row_lines(job.id, await engine.select(job.id)))
+            lines = list(engine.history.rows.lines(job.id, await engine.results.select(job.id)))
             assert lines[10].text == "Answer to fine 10"
             assert lines[10].usage is not None and lines[10].usage.input_tokens == 5
 
-            plan = await engine.plan_retry(job.id)
+            plan = await engine.retries.plan(job.id)
             assert plan.rows == 3, "all but the wrong model"
             await engine.retry(plan)
             job = await ended(engine, job.id)
             assert job.counts.total == 40 and job.counts.pending == 0
-            assert engine.history.document(job.id)["batches"][1]["rows"] == 3
+            assert engine.history.jobs.document(job.id)["batches"][1]["rows"] == 3
 
 
 async def test_no_more_than_so_many_a_minute(opened: Opener, tmp_path: Path) -> None:
@@ -97,17 +95,18 @@ async def test_rows_are_shown_as_they_come_and_a_cancel_keeps_them(
     texts = [f"fine {number}" for number in range(10)]
     with model.running() as server:
         async with opened(server.url, concurrency=2) as engine:
-            model.seconds = 0.15
+            model.held_after = 2
             job = await sent(engine, written(tmp_path / "rows.jsonl", texts))
-            await until(lambda: engine.history.job(job.id).counts.succeeded)
-            running = engine.history.job(job.id)
+            await until(lambda: engine.history.jobs.get(job.id).counts.succeeded)
+            running = engine.history.jobs.get(job.id)
             assert running.counts.pending and running.status is BatchStatus.IN_PROGRESS
             await engine.cancel(job.id)
+            model.held_after = None
             job = await ended(engine, job.id)
             assert job.status is BatchStatus.CANCELLED
             assert job.counts.succeeded + job.counts.cancelled == 10
             assert job.counts.succeeded == sum(model.answered.values())
-            again = await engine.plan_retry(job.id)
+            again = await engine.retries.plan(job.id)
             assert again.rows == job.counts.cancelled
 
 
@@ -119,23 +118,23 @@ async def test_a_cancel_ends_what_nobody_sends(opened: Opener, tmp_path: Path) -
             job = await sent(engine, written(tmp_path / "rows.jsonl", list("abc")))
             await until(lambda: model.under_way)
             closing = asyncio.create_task(engine.close())
-            await asyncio.sleep(0.05)
+            await until(lambda: engine._runner._closing)
             model.held = False
             await closing
         assert sum(model.sent.values()) == 1, "an answer under way is kept, no row follows"
         async with opened(server.url) as engine:
-            assert engine.history.job(job.id).counts.succeeded == 1
+            assert engine.history.jobs.get(job.id).counts.succeeded == 1
             await engine.cancel(job.id)
-            counts = engine.history.job(job.id).counts
+            counts = engine.history.jobs.get(job.id).counts
             assert (counts.succeeded, counts.cancelled) == (1, 2)
-            assert engine.history.job(job.id).status is BatchStatus.CANCELLED
+            assert engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED
         assert sum(model.sent.values()) == 1
 
 
 async def test_a_cancel_does_not_wait_for_ever(
     opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.engine.direct._CANCEL_SECONDS", 0.05)
+    monkeypatch.setattr("tui.engine.batches.direct._CANCEL_SECONDS", 0.05)
     model = ModelServer()
     with model.running() as server:
         async with opened(server.url, concurrency=2) as engine:
@@ -151,13 +150,16 @@ async def test_a_cancel_does_not_wait_for_ever(
 
 
 async def test_another_program_can_stop_it(opened: Opener, tmp_path: Path) -> None:
-    model = ModelServer(seconds=0.1)
+    model = ModelServer()
+    model.held_after = 2
     texts = [f"fine {number}" for number in range(60)]
     with model.running() as server:
         async with opened(server.url, concurrency=2) as one, opened(server.url) as other:
             job = await sent(one, written(tmp_path / "rows.jsonl", texts))
-            await until(lambda: one.history.job(job.id).counts.succeeded)
+            await until(lambda: one.history.jobs.get(job.id).counts.succeeded)
             await other.cancel(job.id)
+            await until(lambda: all(run.stop.is_set() for run in one._runner._runs.values()))
+            model.held_after = None
             job = await ended(one, job.id)
             assert job.status is BatchStatus.CANCELLED
             assert job.counts.succeeded == sum(model.sent.values()) < 60
@@ -171,9 +173,9 @@ async def test_a_server_that_is_not_there_costs_no_row(opened: Opener, tmp_path:
     async with opened(f"http://127.0.0.1:{port}", concurrency=2) as engine:
         path = written(tmp_path / "rows.jsonl", list("abc"))
         job = await sent(engine, path)
-        await until(lambda: engine.history.job(job.id).trouble)
-        job = engine.history.job(job.id)
-        assert "could not be asked" in job.trouble
+        await until(lambda: engine.history.jobs.get(job.id).trouble)
+        job = engine.history.jobs.get(job.id)
+        assert "Cannot reach" in job.trouble
         assert job.counts.pending == 3 and not job.counts.failed
 
 
@@ -186,9 +188,9 @@ async def test_a_wrong_key_stops_the_lane(
     with model.running() as server:
         async with opened(server.url) as engine:
             job = await sent(engine, written(tmp_path / "rows.jsonl", [f"r{n}" for n in range(9)]))
-            with pytest.raises(KeyRefusedError):
+            with pytest.raises(KeyRejectedError):
                 await ended(engine, job.id)
-            assert engine.history.job(job.id).counts.pending == 9
+            assert engine.history.jobs.get(job.id).counts.pending == 9
             assert not model.sent
         monkeypatch.setenv("BATCHDECK_KEY_LOCAL", "right")
         async with opened(server.url) as engine:
@@ -216,11 +218,11 @@ async def test_failed_rows_of_a_batch_by_the_direct_lane(
             job = await ended(engine, job.id)
             assert (job.counts.succeeded, job.counts.failed) == (1, 3)
             creates = server.count("POST", "/batches")
-            plan = await engine.plan_retry(job.id, direct=True)
+            plan = await engine.retries.plan(job.id, direct=True)
             assert plan.account == "local+direct" and plan.rows == 2
             await engine.retry(plan)
             job = await ended(engine, job.id)
             assert (job.counts.succeeded, job.counts.failed) == (3, 1)
             assert server.count("POST", "/batches") == creates
-            second = engine.history.row(job.id, 1)
+            second = engine.history.rows.get(job.id, 1)
             assert second.row.outcome is Outcome.SUCCEEDED and second.row.attempt == 2

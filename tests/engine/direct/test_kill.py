@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.cli.conftest import Run, batchdeck, environment, home, run  # noqa: F401
+from tests.engine.direct.counter import ModelServer, written
 from tui.engine.context import KILL_VARIABLE
-
-from .counter import ModelServer, written
 
 ROWS = 60
 AT_ONCE = 4
@@ -32,7 +30,7 @@ def test_kill_and_go_on(
         )  # fmt: skip
         assert added.code == 0, added.err
         tested = batchdeck("accounts", "test", "local")
-        assert (tested.code, tested.out) == (0, "local answers; it lists 1 model.\n")
+        assert (tested.code, tested.out) == (0, "local works: 1 model available.\n")
         command = [sys.executable, "-m", "tui", "submit", str(path), "--account", "local", "--wait"]
         for kill_at in ("row written:10", "row written:25"):
             died = subprocess.run(
@@ -43,7 +41,9 @@ def test_kill_and_go_on(
                 check=False,
             )
             assert died.returncode == -9, died.stderr
-            job_id = json.loads(batchdeck("list", "--json").out)[0]["id"]
+            listed = batchdeck("list", "--json")
+            assert listed.code == 0, listed.err
+            job_id = listed.document[0]["id"]
             command = [sys.executable, "-m", "tui", "watch", job_id]
             # A kill may also leave a torn line; the next start takes it away.
             (output,) = home.rglob("*.output.jsonl")

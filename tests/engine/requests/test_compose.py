@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.providers_loop.serving import sandbox
+from tests.end_to_end.servers import sandbox
+from tests.engine.conftest import Opener
+from tui.compose.requests.scaledown import Label
 from tui.compose.samples import DOCUMENTS, MARKETING, PRODUCTS, SUMMARIZE
-from tui.compose.scaledown_items import Label
-from tui.compose.template import Template
+from tui.compose.templates.model import Template
 from tui.engine.engine import Engine
 from tui.errors import InputError
-
-from .conftest import Opener
 
 QUOTED = (
     '\ufeffid,review,stars\r\n1,"Good, but ""late"".\r\nTwo lines.",4\r\n'
@@ -78,14 +77,14 @@ INPUTS: dict[str, tuple[Callable[[Path], str], str, int, str]] = {
 
 async def sent_through(engine: Engine, path: Path) -> list[dict[str, Any]]:
     """Check, submit and collect a file; the bodies that were sent."""
-    report = await engine.check(path)
+    report = await engine.requests.check(path)
     assert report.ok, report.problems
-    job = await engine.import_file(path)
+    job = await engine.requests.import_file(path)
     await engine.submit(job.id)
     await engine.wait([job.id])
-    counts = engine.history.job(job.id).counts
-    assert counts.all_good and counts.total == report.rows
-    requests = engine.history.requests(job.id, range(counts.total))
+    counts = engine.history.jobs.get(job.id).counts
+    assert counts.all_succeeded and counts.total == report.rows
+    requests = engine.history.rows.requests(job.id, range(counts.total))
     return [json.loads(line)["body"] for _, line in requests]
 
 
@@ -95,7 +94,7 @@ async def test_a_real_input_is_composed_checked_and_run(
 ) -> None:
     make, prompt, rows, expected = INPUTS[kind]
     template = Template(user=prompt, model="gpt-5-mini", max_tokens=50)
-    report = await engine.compose(
+    report = await engine.requests.compose(
         make(tmp_path), template, tmp_path / "out.jsonl", trusted=kind == "program"
     )
     assert report.rows == rows
@@ -111,7 +110,7 @@ async def test_a_real_input_is_composed_checked_and_run(
 async def test_the_samples_run(
     source: str, template: Path, rows: int, engine: Engine, tmp_path: Path
 ) -> None:
-    report = await engine.compose(source, str(template), model="gpt-5-mini")
+    report = await engine.requests.compose(source, str(template), model="gpt-5-mini")
     path = Path(report.path)
     assert path.parent == engine.paths.data / "composed"
     assert len(await sent_through(engine, path)) == report.rows == rows
@@ -134,7 +133,7 @@ async def test_the_scaledown_forms_run(opened: Opener, tmp_path: Path) -> None:
         async with opened("scaledown", server.url) as engine:
             for form in FORMS:
                 path = tmp_path / f"{form.kind}.jsonl"
-                await engine.compose(source, form, path)
+                await engine.requests.compose(source, form, path)
                 bodies = await sent_through(engine, path)
                 assert [body["model"] for body in bodies] == [form.kind] * 2
                 assert bodies[0]["text"] == "The harbour of Elsinore froze."
@@ -145,7 +144,9 @@ async def test_ready_made_requests_need_no_template(engine: Engine, tmp_path: Pa
               "messages": [{"role": "user", "content": "Hi"}]}  # fmt: skip
     source = tmp_path / "ready.jsonl"
     source.write_text(json.dumps({"custom_id": "a b", "params": params}) + "\n")
-    report = await engine.compose(str(source), None, tmp_path / "o.jsonl", model="claude-opus-4-5")
+    report = await engine.requests.compose(
+        str(source), None, tmp_path / "o.jsonl", model="claude-opus-4-5"
+    )
     made = json.loads((tmp_path / "o.jsonl").read_text())
     assert made["url"] == "/v1/messages" and made["body"]["model"] == "claude-opus-4-5"
     assert made["custom_id"] == "a-b" and report.ids.illegal == 1
@@ -154,7 +155,7 @@ async def test_ready_made_requests_need_no_template(engine: Engine, tmp_path: Pa
 async def test_a_program_is_not_run_without_trust(engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "builder.py"
     path.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef requests(): yield {{}}\n")
-    for work in (engine.compose, engine.preview):
+    for work in (engine.requests.compose, engine.requests.preview):
         with pytest.raises(InputError, match="was not run"):
             await work(str(path), "{x}", model="m")
     assert not (tmp_path / "ran").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine_compose.rows import chats
-from tui.compose.single import line_at, put_line
-from tui.compose.sources.source import Row, Source
-from tui.compose.template import Template
+from tests.engine.rows import chats
+from tui.compose.checks.fixes import read_line_at, write_line
+from tui.compose.preview import Previewer
+from tui.compose.sources.base import Row, Source
+from tui.compose.templates.model import Template
 from tui.engine.engine import Engine
-from tui.engine.sketch import Sketchbook
 from tui.errors import InputError, UsageError
+from tui.progress import Progress
 
 Writer = Callable[..., Path]
 
@@ -40,9 +40,11 @@ class Counted:
 
 async def test_a_source_is_read_once_however_often_the_template_changes(engine: Engine) -> None:
     table = Counted(300)
-    book = Sketchbook(table.source(count=299), seed=1)
+    book = Previewer(table.source(count=299), seed=1)
     for text in ("A {text}", "B {text}", "C {id} {text}"):
-        sketch = await engine.draw(book, lambda t=text: Template(user=t, model="m"))  # type: ignore[misc]
+        sketch = await engine.requests.update_preview(
+            book, lambda t=text: Template(user=t, model="m")
+        )  # type: ignore[misc]
         said = [row.request["body"]["messages"][0]["content"] for row in sketch.rows]
         assert all(words.startswith(text[0]) for words in said)
     assert table.passes == 1
@@ -54,57 +56,59 @@ async def test_a_source_is_read_once_however_often_the_template_changes(engine: 
 
 async def test_a_sketch_is_that_of_a_preview(engine: Engine, written: Writer) -> None:
     path = written("t.csv", "id,text\n" + "".join(f"{n},text {n}\n" for n in range(900)))
-    source = await engine.open_source(str(path))
+    source = await engine.requests.open_source(str(path))
     template = Template(user="{text}", model="gpt-5-mini", max_tokens=9, id="id")
-    book = Sketchbook(source, seed=4)
-    drawn = await engine.draw(book, lambda: template, account="openai")
-    shown = await engine.preview(source, template, account="openai", seed=4)
+    book = Previewer(source, seed=4)
+    drawn = await engine.requests.update_preview(book, lambda: template, account="openai")
+    shown = await engine.requests.preview(source, template, account="openai", seed=4)
     assert drawn.rows == shown.rows and drawn.estimate == shown.estimate
 
 
 async def test_a_long_source_keeps_its_guess(engine: Engine) -> None:
-    book = Sketchbook(Counted(20_001).source(count=500_000))
-    sketch = await engine.draw(book, lambda: Template(user="{text}", model="m"))
+    book = Previewer(Counted(20_001).source(count=500_000))
+    sketch = await engine.requests.update_preview(book, lambda: Template(user="{text}", model="m"))
     assert (sketch.count, sketch.exact) == (500_000, False)
 
 
 async def test_a_wrong_template_is_told_and_the_book_stays_usable(engine: Engine) -> None:
-    book = Sketchbook(Counted(5).source())
-    with pytest.raises(InputError, match="row 1: there is no column 'txt'"):
-        await engine.draw(book, lambda: Template(user="{txt}", model="m"))
+    book = Previewer(Counted(5).source())
+    with pytest.raises(InputError, match="row 1: unknown column 'txt'"):
+        await engine.requests.update_preview(book, lambda: Template(user="{txt}", model="m"))
     with pytest.raises(UsageError, match="no prompt"):
-        await engine.draw(book, lambda: Template(model="m"))
-    assert (await engine.draw(book, lambda: Template(user="{text}", model="m"))).rows
+        await engine.requests.update_preview(book, lambda: Template(model="m"))
+    assert (
+        await engine.requests.update_preview(book, lambda: Template(user="{text}", model="m"))
+    ).rows
 
 
 async def test_a_look_that_was_stopped_can_be_taken_again() -> None:
     table = Counted(2000)
-    book = Sketchbook(table.source())
-    stop = threading.Event()
-    stop.set()
+    book = Previewer(table.source())
+    calls = iter([False, False, True])
     with pytest.raises(InputError, match="stopped"):
-        book.look(stop.is_set)
-    book.look()
-    assert book.count == 2000 and table.passes == 2
+        book.load(Progress(stop=lambda: next(calls)))
+    assert table.passes == 1 and not book.exact
+    book.load()
+    assert book.count == 2000 and table.passes == 1
 
 
 async def test_the_models_of_the_sandbox_are_listed(engine: Engine) -> None:
-    assert "sandbox-small" in await engine.models()
+    assert "sandbox-small" in await engine.accounts.models()
 
 
 async def test_a_line_is_replaced_in_a_copy(engine: Engine, tmp_path: Path) -> None:
     path = chats(tmp_path / "r.jsonl", 3)
     before = path.read_bytes()
-    out = engine.own_file("r edited")
-    assert await engine.put_line(path, out, b'{"custom_id":"new"}', 2) == 2
+    out = engine.requests.composed_path("r edited")
+    assert await engine.requests.write_line(path, out, b'{"custom_id":"new"}', 2) == 2
     lines = out.read_bytes().splitlines()
     assert json.loads(lines[1]) == {"custom_id": "new"}
     assert [lines[0], lines[2]] == [before.splitlines()[0], before.splitlines()[2]]
     assert path.read_bytes() == before
-    assert await engine.line_of(out, 2) == b'{"custom_id":"new"}'
-    assert await engine.put_line(out, out, b"{}") == 4
+    assert await engine.requests.read_line(out, 2) == b'{"custom_id":"new"}'
+    assert await engine.requests.write_line(out, out, b"{}") == 4
     with pytest.raises(InputError, match="no line 9"):
-        await engine.put_line(path, tmp_path / "x.jsonl", b"{}", 9)
+        await engine.requests.write_line(path, tmp_path / "x.jsonl", b"{}", 9)
     assert not (tmp_path / "x.jsonl").exists()
 
 
@@ -119,8 +123,8 @@ def test_what_was_put_is_what_is_found(
     path, out = folder / "a", folder / "b"
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     for number in [None, *range(1, len(lines) + 1)]:
-        put = put_line(path, out, new, number)
-        assert line_at(out, put) == new.removesuffix(b"\r")
+        put = write_line(path, out, new, number)
+        assert read_line_at(out, put) == new.removesuffix(b"\r")
         expected = [*lines, new] if number is None else [*lines]
         expected[put - 1] = new
         assert out.read_bytes() == b"".join(line + b"\n" for line in expected)

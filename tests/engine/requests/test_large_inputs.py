@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.compose.test_sources import write_xlsx
-from tests.providers_loop.serving import sandbox
-from tui.compose.template import Template
+from tests.compose.sources.test_open import write_xlsx
+from tests.end_to_end.servers import sandbox
+from tests.engine.conftest import Opener
+from tests.engine.requests.test_compose import REVIEW, sent_through
+from tui.compose.templates.model import Template
 from tui.engine.engine import Engine
-
-from .conftest import Opener
-from .test_inputs import REVIEW, sent_through
+from tui.progress import Progress
 
 TEMPLATE = Template(user=REVIEW, model="gpt-5-mini", max_tokens=20, id="id")
 
@@ -34,14 +34,14 @@ async def test_a_large_table_is_composed_and_checked(
 ) -> None:
     write_reviews(tmp_path / "reviews.csv", rows)
     told: list[tuple[int, int | None]] = []
-    report = await engine.compose(
+    report = await engine.requests.compose(
         str(tmp_path / "reviews.csv"),
         TEMPLATE,
         tmp_path / "out.jsonl",
-        progress=lambda done, total: told.append((done, total)),
+        progress=Progress(lambda done, total: told.append((done, total))),
     )
     assert report.rows == rows and report.ids.changed == 0 and told[-1] == (rows, rows)
-    check = await engine.check(tmp_path / "out.jsonl")
+    check = await engine.requests.check(tmp_path / "out.jsonl")
     assert check.ok and check.rows == rows and set(check.found) <= {"too_many_rows"}
     with (tmp_path / "out.jsonl").open("rb") as file:
         last = file.readlines()[-1]
@@ -51,13 +51,13 @@ async def test_a_large_table_is_composed_and_checked(
 
 async def test_parquet_and_excel_run(engine: Engine, tmp_path: Path) -> None:
     polars = pytest.importorskip("polars")
-    pytest.importorskip("fastexcel")
+    pytest.importorskip("openpyxl")
     frame = polars.DataFrame({"id": [1, 2], "review": ["warm", None]})
     frame.write_parquet(tmp_path / "t.parquet")
     write_xlsx(tmp_path / "t.xlsx", [["id", "review"], ["1", "warm"], ["2", "bad"]])
     for source in ("t.parquet", "t.xlsx", "t.xlsx::Sheet1"):
         out = tmp_path / "out.jsonl"
-        report = await engine.compose(str(tmp_path / source), TEMPLATE, out)
+        report = await engine.requests.compose(str(tmp_path / source), TEMPLATE, out)
         assert report.rows == 2
         bodies = await sent_through(engine, out)
         assert bodies[0]["messages"][0]["content"].endswith("warm")
@@ -68,7 +68,7 @@ async def test_a_pattern_of_texts_runs(engine: Engine, tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"This is {name}.\n")
     template = Template(user="Sum up: {text}", model="m", id="{name}")
     out = tmp_path / "out.jsonl"
-    assert (await engine.compose(str(tmp_path / "*.md"), template, out)).rows == 2
+    assert (await engine.requests.compose(str(tmp_path / "*.md"), template, out)).rows == 2
     bodies = await sent_through(engine, out)
     assert [body["messages"][0]["content"] for body in bodies] == [
         "Sum up: This is a.md.", "Sum up: This is b.md."
@@ -94,6 +94,6 @@ async def test_ready_made_requests_run(shape: str, opened: Opener, tmp_path: Pat
     source.write_text("".join(json.dumps({"custom_id": f"r{n}", **rest}) + "\n" for n in range(3)))
     with sandbox(provider) as server:
         async with opened(provider, server.url) as engine:
-            report = await engine.compose(str(source), None, out)
+            report = await engine.requests.compose(str(source), None, out)
             assert report.rows == 3 and report.ids.changed == 0
             assert len(await sent_through(engine, out)) == 3

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tui.compose.sources.source import Row, Source
+from tui.compose.sources.base import Row, Source
 from tui.engine.engine import Engine
 from tui.errors import InputError, UsageError
+from tui.progress import Progress
 
 Writer = Callable[..., Path]
 
@@ -17,7 +18,7 @@ Writer = Callable[..., Path]
 async def test_three_rows_and_the_figures_of_all(engine: Engine, written: Writer) -> None:
     rows = "".join(f"{n},{'long ' * (50 if n == 700 else 1)}\n" for n in range(1000))
     path = written("t.csv", "id,text\n" + rows)
-    sketch = await engine.preview(
+    sketch = await engine.requests.preview(
         str(path), "Sum up: {text}", account="openai", model="gpt-5-mini",
         settings={"max_tokens": 10}, seed=1,
     )  # fmt: skip
@@ -32,18 +33,18 @@ async def test_three_rows_and_the_figures_of_all(engine: Engine, written: Writer
 
 async def test_the_sandbox_has_tokens_and_no_price(engine: Engine, written: Writer) -> None:
     path = written("t.csv", "id,text\n1,a longer text\n2,another text\n")
-    sketch = await engine.preview(str(path), "{text}", model="gpt-5-mini")
+    sketch = await engine.requests.preview(str(path), "{text}", model="gpt-5-mini")
     assert sketch.estimate.low is None and sketch.estimate.high is None
     assert sketch.estimate.input_tokens > 0
 
 
 async def test_an_undefined_column_names_the_nearest(engine: Engine, written: Writer) -> None:
     path = written("t.csv", "id,text\n1,a\n")
-    with pytest.raises(InputError, match="row 1: there is no column 'txt'") as caught:
-        await engine.preview(str(path), "{txt}", model="m")
+    with pytest.raises(InputError, match="row 1: unknown column 'txt'") as caught:
+        await engine.requests.preview(str(path), "{txt}", model="m")
     assert "'text'" in caught.value.hint
     with pytest.raises(UsageError, match="no model"):
-        await engine.preview(str(path), "{text}")
+        await engine.requests.preview(str(path), "{text}")
 
 
 async def test_a_row_of_the_sample_that_cannot_be_rendered_is_told(
@@ -52,8 +53,8 @@ async def test_a_row_of_the_sample_that_cannot_be_rendered_is_told(
     objects = [f'{{"id": {n}, "text": "x{n}"}}' for n in range(1, 150)]
     objects[57] = '{"id": 58, "words": "y"}'
     path = written("t.jsonl", "\n".join(objects))
-    source = await engine.open_source(str(path))
-    sketch = await engine.preview(source, "{text}", model="m", seed=3)
+    source = await engine.requests.open_source(str(path))
+    sketch = await engine.requests.preview(source, "{text}", model="m", seed=3)
     assert "row 58" in sketch.trouble
     assert len(sketch.rows) == 3
 
@@ -79,9 +80,9 @@ async def test_a_cancel_ends_the_work_in_its_thread(
     seen, ended = threading.Event(), threading.Event()
     source = endless(seen, ended)
     work = (
-        engine.compose(source, "{text}", tmp_path / "o.jsonl", model="m")
+        engine.requests.compose(source, "{text}", tmp_path / "o.jsonl", model="m")
         if verb == "compose"
-        else engine.preview(source, "{text}", model="m")
+        else engine.requests.preview(source, "{text}", model="m")
     )
     task = asyncio.create_task(work)  # type: ignore[arg-type]
     assert await asyncio.to_thread(seen.wait, 5)
@@ -95,6 +96,10 @@ async def test_a_cancel_ends_the_work_in_its_thread(
 async def test_a_stop_ends_it_with_an_error(engine: Engine, tmp_path: Path) -> None:
     source = endless(threading.Event(), threading.Event())
     with pytest.raises(InputError, match="stopped"):
-        await engine.compose(source, "{text}", tmp_path / "o.jsonl", model="m", stop=lambda: True)
+        await engine.requests.compose(
+            source, "{text}", tmp_path / "o.jsonl", model="m", progress=Progress(stop=lambda: True)
+        )
     with pytest.raises(InputError, match="stopped"):
-        await engine.preview(source, "{text}", model="m", stop=lambda: True)
+        await engine.requests.preview(
+            source, "{text}", model="m", progress=Progress(stop=lambda: True)
+        )

@@ -7,35 +7,34 @@ from pathlib import Path
 
 import pytest
 
-from tests.providers_loop.serving import sandbox
-from tui.core.outcome import Outcome
+from tests.end_to_end.servers import sandbox
+from tests.engine.conftest import Opener
+from tests.engine.rows import chat, chats, file_of, flat, line
+from tui.core.rows import Outcome
 from tui.engine.engine import Engine
-from tui.errors import InputError, RequestRefusedError, UsageError
-
-from .conftest import Opener
-from .rows import chat, chats, file_of, flat, line
+from tui.errors import InputError, RequestRejectedError, UsageError
 
 
 async def test_the_sandbox_of_this_machine(engine: Engine, tmp_path: Path) -> None:
     rows = [chat("a", "Hello"), chat("b", "sandbox:say=just this")]
-    trial = await engine.try_row(file_of(tmp_path / "a.jsonl", *rows), 2)
+    trial = await engine.try_request(file_of(tmp_path / "a.jsonl", *rows), 2)
     assert trial.custom_id == "b" and trial.result.text == "just this"
     assert trial.result.usage.output_tokens is not None
     assert json.loads(trial.raw)["choices"][0]["message"]["content"] == "just this"
     assert json.loads(trial.request)["custom_id"] == "b"
-    assert engine.history.jobs() == []
+    assert engine.history.jobs.list() == []
 
 
 async def test_openai(opened: Opener) -> None:
     with sandbox("openai", key="sk-compose-4f1c0de5ba5e") as server:
         async with opened("openai", server.url) as engine:
             cut = chat("a", "sandbox:truncate Hello there", max_tokens=5)
-            trial = await engine.try_row(line(cut))
+            trial = await engine.try_request(line(cut))
             assert trial.result.outcome is Outcome.TRUNCATED
             assert [call.path for call in server.asked] == ["/v1/chat/completions"]
             vector = {"custom_id": "v", "method": "POST", "url": "/v1/embeddings",
                       "body": {"model": "e", "input": "x"}}  # fmt: skip
-            assert "1 vector" in (await engine.try_row(line(vector))).result.text
+            assert "1 vector" in (await engine.try_request(line(vector))).result.text
 
 
 @pytest.mark.parametrize("form", ["chat", "params"])
@@ -45,7 +44,7 @@ async def test_anthropic(form: str, opened: Opener, tmp_path: Path) -> None:
     row = chat("a", "", **body) if form == "chat" else {"custom_id": "a", "params": body}
     with sandbox("anthropic", key="sk-compose-4f1c0de5ba5e") as server:
         async with opened("anthropic", server.url) as engine:
-            trial = await engine.try_row(file_of(tmp_path / "a.jsonl", row))
+            trial = await engine.try_request(file_of(tmp_path / "a.jsonl", row))
             assert trial.result.text == "Bonjour" and trial.result.outcome is Outcome.SUCCEEDED
             assert [call.path for call in server.asked] == ["/v1/messages"]
 
@@ -61,12 +60,12 @@ async def test_scaledown(like: str, opened: Opener) -> None:
     with sandbox(like) as server:
         async with opened("scaledown", server.url) as engine:
             for key, row in rows.items():
-                assert key in json.loads((await engine.try_row(line(row))).result.text)
+                assert key in json.loads((await engine.try_request(line(row))).result.text)
 
 
 async def test_a_refusal_is_the_providers_own(engine: Engine) -> None:
-    with pytest.raises(RequestRefusedError) as caught:
-        await engine.try_row(line(chat("a", "sandbox:fail=400")))
+    with pytest.raises(RequestRejectedError) as caught:
+        await engine.try_request(line(chat("a", "sandbox:fail=400")))
     assert caught.value.status == 400 and not caught.value.retryable
 
 
@@ -75,24 +74,24 @@ async def test_only_endpoints_of_the_provider_are_asked(opened: Opener) -> None:
         async with opened("openai", server.url) as engine:
             for url in ("/v1/batches", "/v1/files", "@evil.example/v1/chat/completions", ""):
                 with pytest.raises(UsageError, match="has no endpoint"):
-                    await engine.try_row(line({**chat("a", "x"), "url": url}))
+                    await engine.try_request(line({**chat("a", "x"), "url": url}))
             assert server.asked == []
 
 
 async def test_a_provider_that_cannot_is_not_asked(opened: Opener) -> None:
     with sandbox("openai") as server:
         async with opened("azure-openai", server.url) as engine:
-            with pytest.raises(UsageError, match="answers no single requests"):
-                await engine.try_row(line(chat("a", "x")))
+            with pytest.raises(UsageError, match="does not accept single requests"):
+                await engine.try_request(line(chat("a", "x")))
             assert server.asked == []
 
 
 async def test_a_request_that_is_not_there(engine: Engine, tmp_path: Path) -> None:
     path = chats(tmp_path / "a.jsonl", 3)
     with pytest.raises(InputError, match="no request 4"):
-        await engine.try_row(path, 4)
+        await engine.try_request(path, 4)
     with pytest.raises(UsageError, match="no request 0"):
-        await engine.try_row(path, 0)
+        await engine.try_request(path, 0)
     for bad in (b"xx", b"[1]", b"{}"):
         with pytest.raises(InputError, match="cannot be read"):
-            await engine.try_row(bad)
+            await engine.try_request(bad)

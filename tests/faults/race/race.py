@@ -1,8 +1,9 @@
-"""Several programs on one history: ``python -m tests.race.race [--seconds 60] [--programs 2]``.
+"""Several programs on one history: ``python -m tests.faults.race.race [--seconds 60] [--programs
+2]``.
 
 The programs submit, watch, collect, retry and cancel the same jobs, against one sandbox on a
-port; with ``--kill`` one of them is killed now and then and started again. Afterwards the
-history must agree with itself, and the provider with the history: nothing was sent twice.
+port; with ``--kill`` one of them is killed and restarted at intervals. Afterwards the
+history must be consistent, and agree with the provider: nothing was sent twice.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.sandbox.conftest import running
-from tui.core.status import Submission
+from tests.waiting import within
+from tui.core.jobs import Submission
 from tui.engine.engine import Engine
-from tui.errors import BatchdeckError, UsageError
+from tui.errors import BatchdeckError, UnconfirmedError, UsageError
 from tui.paths import Paths
 from tui.sandbox.options import SandboxOptions
 
@@ -39,7 +41,7 @@ poll = {{ min_seconds = 0.1, max_seconds = 0.2, grace_404_seconds = 1 }}
 
 
 def account(url: str) -> str:
-    """A configuration whose only account is the sandbox at an address."""
+    """A configuration with one account, a sandbox at an address."""
     return ACCOUNT.format(url=url)
 
 
@@ -54,10 +56,10 @@ class Programs:
         self.wrong: list[str] = []
 
     def start(self) -> subprocess.Popen[str]:
-        """Start one more."""
+        """Start a program."""
         self._seed += 1
         left = max(self._until - time.monotonic(), 0.1)
-        words = [sys.executable, "-m", "tests.race.racer", self._home, left, self._seed]
+        words = [sys.executable, "-m", "tests.faults.race.racer", self._home, left, self._seed]
         return subprocess.Popen(
             [str(word) for word in words],
             stdout=subprocess.PIPE,
@@ -67,7 +69,7 @@ class Programs:
         )
 
     def end(self, process: subprocess.Popen[str]) -> None:
-        """Wait for one, and keep what it says."""
+        """Wait for a program, and store its report."""
         out, errors = process.communicate(timeout=120)
         if process.returncode != 0 or errors:
             self.wrong.append(f"exit {process.returncode}: {errors[-2000:]}")
@@ -75,7 +77,7 @@ class Programs:
             self.reports.append(json.loads(out))
 
     def race(self, number: int, kill_every: float | None) -> int:
-        """Run all to the end; the answer is how many were killed."""
+        """Run all programs to the end; returns how many were killed."""
         processes = [self.start() for _ in range(number)]
         killed = 0
         while kill_every is not None and self._until - time.monotonic() > kill_every:
@@ -94,7 +96,7 @@ class Programs:
 
 
 def race(seconds: float, number: int, kill_every: float | None, folder: Path) -> dict[str, Any]:
-    """Race, let everything end, and judge; ``wrong`` in the answer is to be empty."""
+    """Race, wait for the end, and check; ``wrong`` in the result must be empty."""
     home = folder / "home"
     paths = Paths.find(home).ensure()
     with running(SandboxOptions(home=folder / "provider", rows_per_second=0)) as url:
@@ -113,15 +115,16 @@ def race(seconds: float, number: int, kill_every: float | None, folder: Path) ->
 async def _judge(paths: Paths, url: str, wrong: list[str]) -> dict[str, Any]:
     engine = await Engine.open(paths)
     try:
-        jobs = engine.history.jobs()
+        jobs = engine.history.jobs.list()
         for job in jobs:
             try:
                 await engine.submit(job.id)
-            except UsageError:
+            except (UsageError, UnconfirmedError):
+                # An unconfirmed batch is looked for while the jobs are waited for.
                 pass
             except BatchdeckError as error:
                 wrong.append(f"{job.id} cannot be sent on: {error.message}")
-        async with asyncio.timeout(60):
+        async with within(60):
             await engine.wait([job.id for job in jobs])
         remote = await asyncio.to_thread(_remote_batches, url)
         _compare(engine, remote, wrong)
@@ -138,11 +141,13 @@ async def _judge(paths: Paths, url: str, wrong: list[str]) -> dict[str, Any]:
 
 
 def _compare(engine: Engine, remote: list[dict[str, Any]], wrong: list[str]) -> None:
-    """Every batch of the provider belongs to one of ours, and no two to the same."""
+    """Check that every batch of the provider belongs to one batch of the history."""
     made: defaultdict[str, list[str]] = defaultdict(list)
     for batch in remote:
         made[batch["metadata"]["batchdeck_batch"]].append(batch["id"])
-    ours = {b.id: b for job in engine.history.jobs() for b in engine.history.batches(job.id)}
+    ours = {
+        b.id: b for job in engine.history.jobs.list() for b in engine.history.batches.of_job(job.id)
+    }
     for intent, ids in made.items():
         if len(ids) > 1:
             wrong.append(f"batch {intent} was made {len(ids)} times")
@@ -156,19 +161,19 @@ def _compare(engine: Engine, remote: list[dict[str, Any]], wrong: list[str]) -> 
 
 
 def _consistent(engine: Engine, wrong: list[str]) -> None:
-    """The sums of the history are those of its rows, and its files are as it says."""
-    read = engine.history.database.read
+    """Check the counts of the history against its rows, and its files."""
+    read = engine.history._database.read
     counted = read.execute(
         "SELECT j.id, c.outcome, c.n FROM outcome_counts c JOIN jobs j ON j.pk=c.job WHERE c.n<>0"
         " EXCEPT SELECT j.id, r.outcome, count(*) FROM results r JOIN jobs j ON j.pk=r.job"
         " GROUP BY r.job, r.outcome"
     ).fetchall()
     wrong += [f"the counts of {job} are off: outcome {code} is {n}" for job, code, n in counted]
-    for job in engine.history.jobs():
-        strays = engine.history.strays(job.id)
+    for job in engine.history.jobs.list():
+        strays = engine.history.rows.orphan_lines(job.id)
         if strays.unknown or strays.duplicate or strays.unreadable:
             wrong.append(f"job {job.id} has {strays}")
-        parts = [(b.attempt, b.part) for b in engine.history.batches(job.id)]
+        parts = [(b.attempt, b.part) for b in engine.history.batches.of_job(job.id)]
         if parts.count((1, 1)) > 1:
             wrong.append(f"job {job.id} has its first part twice")
     for name, job_id, received, indexed, complete in read.execute(
@@ -184,20 +189,20 @@ def _consistent(engine: Engine, wrong: list[str]) -> None:
 
 
 def _story(engine: Engine, custom_id: str) -> str:
-    """What the history tells of the job of a row."""
-    (job_id,) = engine.history.database.read.execute(
+    """The timeline of the job of a row, for the report."""
+    (job_id,) = engine.history._database.read.execute(
         "SELECT j.id FROM requests q JOIN jobs j ON j.pk=q.job WHERE q.custom_id=?", (custom_id,)
     ).fetchone()
-    story = [f"{entry.batch_id} {entry.what}" for entry in engine.history.timeline(job_id)]
+    story = [f"{entry.batch_id} {entry.what}" for entry in engine.history.jobs.timeline(job_id)]
     return f"job {job_id}: " + " | ".join(story)
 
 
 def _cancelled(engine: Engine) -> set[str]:
-    """Ids, without their number, of jobs of which something was cancelled."""
+    """The ids, without their number, of jobs with cancelled rows."""
     return {
-        engine.history.rows(job.id, [0])[0].custom_id.rpartition("-")[0]
-        for job in engine.history.jobs()
-        if any("ancel" in entry.what for entry in engine.history.timeline(job.id))
+        engine.history.rows.page(job.id, [0])[0].custom_id.rpartition("-")[0]
+        for job in engine.history.jobs.list()
+        if any("ancel" in entry.what for entry in engine.history.jobs.timeline(job.id))
     }
 
 
@@ -226,7 +231,7 @@ def _ask(url: str) -> Any:
 
 
 def main() -> int:
-    """Race as the command line says; 1 when something is wrong."""
+    """Race with the options of the command line; returns 1 if something is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--programs", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Leases between tasks of one program, and between programs."""
+"""Leases among tasks of one program, and among programs."""
 
 from __future__ import annotations
 
@@ -11,38 +11,40 @@ from pathlib import Path
 import pytest
 
 from tests.store.bench import Desk
-from tui.engine import holding
+from tests.waiting import within
+from tui.engine.batches import poll_scheduler
 from tui.engine.engine import Engine
 from tui.errors import HistoryError
 from tui.paths import Paths
-from tui.store.database import Database
-from tui.store.leases import claim, release
 
 
-async def test_a_lease_that_is_given_back_and_taken_again_is_held(
+async def test_a_released_lease_can_be_acquired_again(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk(paths)
     batch = desk.batch(desk.job(["a"]))
     engine = await Engine.open(paths)
 
+    release = engine.history.leases.release
+
     def slowly(*args: object) -> None:
         time.sleep(0.05)
         release(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(holding, "release", slowly)
-    assert await engine._leases.take(batch.id)
-    giving = asyncio.create_task(engine._leases.give([batch.id]))
+    monkeypatch.setattr(engine.history.leases, "release", slowly)
+    assert await engine._leases.acquire(batch.id)
+    giving = asyncio.create_task(engine._leases.release([batch.id]))
     await asyncio.sleep(0)
-    assert await engine._leases.take(batch.id)
+    assert await engine._leases.acquire(batch.id)
     await giving
-    assert not claim(desk.database, batch.id, time.time(), 30.0), "another program got it too"
+    taken = desk.history.leases.claim(batch.id, time.time(), 30.0, time.monotonic())
+    assert not taken, "another program got it too"
     await engine.close()
-    assert claim(desk.database, batch.id, time.time(), 30.0)
+    assert desk.history.leases.claim(batch.id, time.time(), 30.0, time.monotonic())
     desk.history.close()
 
 
-async def test_a_history_that_cannot_be_written_for_a_while_does_not_end_the_renewing(
+async def test_renewal_survives_a_history_that_is_locked_for_a_while(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk = Desk(paths)
@@ -52,16 +54,17 @@ async def test_a_history_that_cannot_be_written_for_a_while_does_not_end_the_ren
     loop = asyncio.get_running_loop()
     calls = []
 
-    def renew(database: Database, batch_ids: object, until: float) -> None:
+    def renew(batch_ids: object, until: float) -> None:
         calls.append(until)
         if len(calls) == 1:
             raise HistoryError("the disk is full")
         loop.call_soon_threadsafe(renewed.set)
 
-    monkeypatch.setattr(holding, "renew", renew)
-    monkeypatch.setattr(holding, "_RENEW_SECONDS", 0.01)
-    assert await engine._leases.take(batch.id)
-    await asyncio.wait_for(renewed.wait(), 5)
+    monkeypatch.setattr(engine.history.leases, "renew", renew)
+    monkeypatch.setattr(poll_scheduler, "_RENEW_SECONDS", 0.01)
+    assert await engine._leases.acquire(batch.id)
+    async with within(5):
+        await renewed.wait()
     await engine.close()
     desk.history.close()
 
@@ -71,14 +74,13 @@ import sys, time
 from tui.paths import Paths
 from pathlib import Path
 from tui.store.history import History
-from tui.store.leases import claim
 history = History(Paths.find(Path(sys.argv[1])))
-print(claim(history.database, sys.argv[2], time.time(), 3600.0), flush=True)
+print(history.leases.claim(sys.argv[2], time.time(), 3600.0, time.monotonic()), flush=True)
 sys.stdin.read()
 """
 
 
-def test_the_lease_of_a_program_that_was_killed_is_taken_over(paths: Paths, tmp_path: Path) -> None:
+def test_the_lease_of_a_killed_program_is_taken_over(paths: Paths, tmp_path: Path) -> None:
     desk = Desk(paths)
     batch = desk.batch(desk.job(["a"]))
     with subprocess.Popen(
@@ -89,9 +91,9 @@ def test_the_lease_of_a_program_that_was_killed_is_taken_over(paths: Paths, tmp_
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "True\n"
-        assert not claim(desk.database, batch.id, time.time(), 30.0)
+        assert not desk.history.leases.claim(batch.id, time.time(), 30.0, time.monotonic())
         holder.kill()
         holder.wait()
     # It said an hour, but it is gone.
-    assert claim(desk.database, batch.id, time.time(), 30.0)
+    assert desk.history.leases.claim(batch.id, time.time(), 30.0, time.monotonic())
     desk.history.close()

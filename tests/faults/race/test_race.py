@@ -1,4 +1,4 @@
-"""A short race; a long one: ``python -m tests.race.race --seconds 60 --kill 5``."""
+"""A short race; a long one: ``python -m tests.faults.race.race --seconds 60 --kill 5``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.faults.race.race import account, race
+from tests.faults.race.racer import request
 from tests.sandbox.conftest import running
 from tui.paths import Paths
 from tui.sandbox.options import SandboxOptions
-
-from .race import account, race
-from .racer import request
 
 
 def test_two_programs_on_one_history_one_of_them_killed(tmp_path: Path) -> None:

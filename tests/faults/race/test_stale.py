@@ -1,17 +1,15 @@
-"""What was planned, or begun, before another program was faster."""
+"""Plans and reads that another program has overtaken."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.store.bench import Desk, line
-from tui.core.ids import new_batch_id
-from tui.core.jobs import Batch
-from tui.core.outcome import Outcome
+from tui.core.jobs import Batch, new_batch_id
+from tui.core.rows import Outcome
 from tui.errors import HistoryError, UsageError
 from tui.paths import Paths
-from tui.store.batches import begin_retry
-from tui.store.indexing import ResultIndexer
+from tui.store.indexing.indexer import ResultIndexer
 
 
 def retry(job: str, attempt: int = 2) -> Batch:
@@ -23,15 +21,15 @@ def test_a_plan_made_before_another_retry_ended_sends_nothing_twice(paths: Paths
     job = desk.job(["a", "b", "c"])
     desk.results(desk.batch(job), [line(i, Outcome.FAILED) for i in "abc"])
     faster, late = retry(job), retry(job)
-    begin_retry(desk.database, [(faster, [0, 1])], 1.0)
-    desk.results(desk.history.batch(faster.id), [line("a"), line("b", Outcome.FAILED)])
+    desk.history.batches.begin_retry([(faster, [0, 1])], 1.0)
+    desk.results(desk.history.batches.get(faster.id), [line("a"), line("b", Outcome.FAILED)])
     # Planned for all three when all had failed; a is good by now, b has just been tried.
-    begin_retry(desk.database, [(late, [0, 1, 2])], 1.0)
-    assert desk.history.rows_of(late.id) == [2]
-    with pytest.raises(UsageError, match="sent again already"):
-        begin_retry(desk.database, [(retry(job), [0, 1])], 1.0)
+    desk.history.batches.begin_retry([(late, [0, 1, 2])], 1.0)
+    assert desk.history.batches.rows_of(late.id) == [2]
+    with pytest.raises(UsageError, match="already been retried"):
+        desk.history.batches.begin_retry([(retry(job), [0, 1])], 1.0)
     # Planned after it, the same rows may be sent.
-    begin_retry(desk.database, [(retry(job, 3), [1])], 1.0)
+    desk.history.batches.begin_retry([(retry(job, 3), [1])], 1.0)
     desk.history.close()
 
 
@@ -44,7 +42,7 @@ def test_two_readers_of_one_file_count_its_lines_once(paths: Paths) -> None:
     assert ResultIndexer(desk.database, batch.id, file).run(complete=False) == 1
     with pytest.raises(HistoryError, match="at the same time"):
         slow.run(complete=False)
-    assert desk.history.strays(job).duplicate == 0
+    assert desk.history.rows.orphan_lines(job).duplicate == 0
     assert desk.file(batch).lines == 1
     assert desk.adds_up(job).succeeded == 1
     desk.history.close()

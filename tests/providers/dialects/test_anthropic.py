@@ -7,18 +7,18 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, dialect_to, raw
-from tui.core.counts import RemoteCounts
-from tui.core.remote import ResultSource
-from tui.core.status import BatchStatus
+from tui.core.batches import ResultSource
+from tui.core.jobs import BatchStatus, RemoteCounts
 from tui.errors import (
-    AnswerLostError,
     LimitError,
     ProviderError,
-    RequestRefusedError,
+    RequestRejectedError,
+    ResponseLostError,
     UsageError,
 )
-from tui.providers.base import BatchDraft
-from tui.providers.messages import MessagesDialect
+from tui.progress import Progress
+from tui.providers.dialect import BatchDraft
+from tui.providers.dialects.anthropic import MessagesDialect
 
 BATCHES = "/v1/messages/batches"
 ROW = b'{"custom_id":"%s","params":{"model":"m","max_tokens":1,"messages":[]}}\n'
@@ -74,7 +74,9 @@ async def test_a_create_streams_one_document_with_a_length(tmp_path: Path) -> No
     path.write_bytes(ROW % b"a" + ROW % b"b")
     script = Scripted({f"POST {BATCHES}": httpx.Response(200, json=batch())})
     told: list[tuple[int, int]] = []
-    made = await anthropic(script).create(draft(path), progress=lambda a, b: told.append((a, b)))
+    made = await anthropic(script).create(
+        draft(path), progress=Progress(lambda a, b: told.append((a, b)), seconds=0)
+    )
     assert made.id == "msgbatch_1"
     assert made.status is BatchStatus.IN_PROGRESS
     assert [row["custom_id"] for row in script.sent()["requests"]] == ["a", "b"]
@@ -177,7 +179,7 @@ async def test_a_404_right_after_the_create_or_the_end_passes() -> None:
     assert "range" not in script.requests[-1].headers
     assert script.requests[-1].headers["anthropic-version"] == "2023-06-01"
     unknown = Scripted({f"GET {BATCHES}/x": missing})
-    with pytest.raises(RequestRefusedError) as caught:
+    with pytest.raises(RequestRejectedError) as caught:
         await anthropic(unknown).retrieve("x")
     assert caught.value.status == 404
     assert len(unknown.requests) == 4
@@ -205,10 +207,14 @@ async def test_a_spend_limit_is_a_limit_and_no_pause(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "words"),
     [
-        (raw(413, b"<html>Too Large</html>", content_type="text/html"), RequestRefusedError, "web"),
+        (
+            raw(413, b"<html>Too Large</html>", content_type="text/html"),
+            RequestRejectedError,
+            "web",
+        ),
         (httpx.Response(409, json={"error": {"type": "conflict_error"}}), ProviderError, "409"),
         (httpx.Response(529, json={"error": {"type": "overloaded_error"}}), ProviderError, "529"),
-        (httpx.ReadTimeout(""), AnswerLostError, "silent"),
+        (httpx.ReadTimeout(""), ResponseLostError, "in time"),
     ],
 )
 async def test_troubles_of_a_create(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tui.errors import InputError
-from tui.providers.params import ParamsWriter
+from tui.providers.dialects.anthropic import ParamsEncoder
 
 PATTERN = "^[a-zA-Z0-9_-]{1,64}$"
 BODY = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "Hi"}]}
@@ -14,7 +14,7 @@ BODY = {"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": 
 
 def write(line: Any, version: str = "2023-06-01") -> Any:
     data = line if isinstance(line, bytes) else json.dumps(line).encode()
-    return json.loads(ParamsWriter(version, PATTERN).write(data))
+    return json.loads(ParamsEncoder(version, PATTERN).write(data))
 
 
 def request(custom_id: str = "a", **body: Any) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def test_chat_requests_are_translated() -> None:
 
 def test_lines_of_anthropic_stay_as_they_are() -> None:
     line = b'{"custom_id":"a","params":{"model":"m","max_tokens":1e2, "messages":[{"x":1.0}]}}'
-    out = ParamsWriter("2023-06-01", PATTERN).write(line)
+    out = ParamsEncoder("2023-06-01", PATTERN).write(line)
     assert b'{"model":"m","max_tokens":1e2, "messages":[{"x":1.0}]}' in out
     assert json.loads(out)["custom_id"] == "a"
 
@@ -54,7 +54,7 @@ def test_requests_for_messages_become_params() -> None:
         (request(max_tokens=0), "lacks max_tokens"),
         (request(model=None), "lacks model"),
         (request(stream=True), "stream"),
-        (request(seed=1), "holds seed"),
+        (request(seed=1), "uses seed"),
         ({**request(), "url": "/v1/embeddings"}, "/v1/embeddings"),
         ({"custom_id": "a", "params": {**BODY, "stream": True}}, "stream"),
         ({"custom_id": "a", "params": {**BODY, "fallbacks": ["x"]}}, "fallbacks"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tui.providers.translation import Untranslatable, chat_to_messages
+from tui.providers.dialects.anthropic_requests import Untranslatable, chat_to_messages
 
 USER = {"role": "user", "content": "Hi"}
 
@@ -188,7 +188,7 @@ def test_defaults_and_nulls_are_left_out() -> None:
         ({"reasoning_effort": "high"}, "reasoning_effort"),
         ({"metadata": {"a": "b"}}, "metadata"),
         ({"temperature": 1.5}, "temperature 1.5"),
-        ({"max_completion_tokens": 51}, "differently"),
+        ({"max_completion_tokens": 51}, "different values"),
         ({"response_format": {"type": "json_object"}}, "json_object"),
         (
             {"response_format": {"type": "json_schema",
@@ -196,10 +196,10 @@ def test_defaults_and_nulls_are_left_out() -> None:
             "description",
         ),
         ({"tools": [{"type": "custom", "custom": {}}]}, "not a function"),
-        ({"tool_choice": {"type": "allowed_tools"}}, "chooses a tool"),
+        ({"tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
         ({"messages": []}, "no messages"),
         ({"messages": "Hi"}, "no messages"),
-        ({"messages": ["Hi"]}, "no object"),
+        ({"messages": ["Hi"]}, "not an object"),
         ({"messages": [USER, {"role": "system", "content": "x"}]}, "after the first turn"),
         ({"messages": [{"role": "function", "content": "x"}]}, "'function'"),
         ({"messages": [{"role": "user", "content": "x", "name": "bob"}]}, "'name'"),
@@ -213,12 +213,12 @@ def test_defaults_and_nulls_are_left_out() -> None:
         (
             {"messages": [{"role": "user", "content": [
                 {"type": "image_url", "image_url": {"url": "file:///etc/passwd"}}]}]},
-            "neither an address",
+            "neither an HTTP URL",
         ),
         (
             {"messages": [{"role": "assistant", "tool_calls": [
                 {"id": "c", "function": {"name": "f", "arguments": "[1]"}}]}]},
-            "no JSON object",
+            "not a JSON object",
         ),
         ({"messages": [{"role": "assistant", "content": "x", "refusal": "no"}]}, "refusal"),
         (
@@ -231,3 +231,29 @@ def test_what_would_be_lost_is_refused_by_name(fields: dict[str, Any], words: st
     with pytest.raises(Untranslatable) as caught:
         chat_to_messages(chat(**fields))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "block"),
+    [
+        ({"file_id": "file_1"}, {"source": {"type": "file", "file_id": "file_1"}}),
+        (
+            {"file_data": "data:application/pdf;base64,JVBERg==", "filename": "a.pdf"},
+            {
+                "source": {"type": "base64", "media_type": "application/pdf", "data": "JVBERg=="},
+                "title": "a.pdf",
+            },
+        ),
+    ],
+)
+def test_files_become_documents(file: dict[str, Any], block: dict[str, Any]) -> None:
+    messages = [{"role": "user", "content": [{"type": "file", "file": file}]}]
+    made = chat_to_messages({"model": "m", "max_tokens": 5, "messages": messages})
+    assert made["messages"][0]["content"] == [{"type": "document", **block}]
+
+
+@pytest.mark.parametrize("file", [{}, {"file_data": "data:text/csv;base64,YQ=="}, None])
+def test_other_files_are_refused(file: Any) -> None:
+    messages = [{"role": "user", "content": [{"type": "file", "file": file}]}]
+    with pytest.raises(Untranslatable, match="neither a file_id nor a PDF"):
+        chat_to_messages({"model": "m", "max_tokens": 5, "messages": messages})

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from tests.providers.fakes import batch
-from tui.core.counts import RemoteCounts
-from tui.core.remote import BatchIssue, RemoteBatch, ResultSource
-from tui.core.status import BatchStatus
-from tui.providers.profile import Profile, find_profile
-from tui.providers.reading import issues_of, read_batch, unwrapped
+from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
+from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.providers.dialects.batch_responses import parse_issues, read_batch, unwrap_object
+from tui.providers.profiles.load import Profile, find_profile
 
 OPENAI = find_profile("openai")
 
@@ -196,7 +195,7 @@ def test_the_rest_of_a_cancelled_batch_where_no_count_says_it() -> None:
     ],
 )
 def test_complaints_in_all_shapes(value: Any, expected: tuple[BatchIssue, ...]) -> None:
-    assert issues_of(value) == expected
+    assert parse_issues(value) == expected
 
 
 @pytest.mark.parametrize(
@@ -210,8 +209,8 @@ def test_complaints_in_all_shapes(value: Any, expected: tuple[BatchIssue, ...]) 
     ],
 )
 def test_wrapped_answers(value: dict[str, Any], wrapper: str) -> None:
-    assert unwrapped(value, wrapper, "id")["id"] == "j"
+    assert unwrap_object(value, wrapper, "id")["id"] == "j"
 
 
 def test_an_answer_that_wraps_nothing_is_left_as_it_is() -> None:
-    assert unwrapped({"data": [1], "x": 1}, "", "id") == {"data": [1], "x": 1}
+    assert unwrap_object({"data": [1], "x": 1}, "", "id") == {"data": [1], "x": 1}

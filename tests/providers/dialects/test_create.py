@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tui.errors import InputError
-from tui.providers.base import BatchDraft
-from tui.providers.creating import create_body, hours_of
-from tui.providers.profile import find_profile
+from tui.providers.dialect import BatchDraft
+from tui.providers.dialects.requests import create_body, parse_hours
+from tui.providers.profiles.load import find_profile
 
 
 def draft(**fields: Any) -> BatchDraft:
@@ -90,7 +90,7 @@ def test_metadata_stays_within_the_limits_and_ours_comes_first() -> None:
 
 
 def test_windows() -> None:
-    assert [hours_of(text) for text in ("24h", "7d", "336H", "12", "soon", "")] == [
+    assert [parse_hours(text) for text in ("24h", "7d", "336H", "12", "soon", "")] == [
         24,
         168,
         336,

@@ -9,16 +9,17 @@ import httpx
 import pytest
 
 from tests.providers.fakes import Scripted, batch, dialect_to
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus
 from tui.errors import (
-    AnswerLostError,
-    GarbledAnswerError,
     InputError,
     ProviderError,
-    RequestRefusedError,
+    RequestRejectedError,
+    UnexpectedResponseError,
+    UnreachableError,
     UsageError,
 )
-from tui.providers.base import BatchDraft, Dialect
+from tui.progress import Progress
+from tui.providers.dialect import BatchDraft, Dialect
 
 ROWS = b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{}}\n' * 3
 
@@ -66,7 +67,9 @@ async def test_an_upload(path: Path) -> None:
     script = Scripted({"POST /v1/files": httpx.Response(201, json={"id": "file-9"})})
     told: list[tuple[int, int]] = []
     dialect = dialect_to(script)
-    sent = await dialect.upload(path, name="my job", progress=lambda a, b: told.append((a, b)))
+    sent = await dialect.upload(
+        path, name="my job", progress=Progress(lambda a, b: told.append((a, b)), seconds=0)
+    )
     assert sent == "file-9"
     assert form(script.bodies[0]) == [
         ("purpose", None, None, b"batch"),
@@ -82,7 +85,9 @@ async def test_a_large_upload_is_read_in_small_pieces(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 3_000_000)
     script = Scripted({"POST /v1/files": httpx.Response(200, json={"id": "f"})})
     told: list[int] = []
-    await dialect_to(script).upload(path, name="l", progress=lambda sent, _: told.append(sent))
+    await dialect_to(script).upload(
+        path, name="l", progress=Progress(lambda sent, _: told.append(sent), seconds=0)
+    )
     steps = [after - before for before, after in zip([0, *told], told, strict=False)]
     assert max(steps) <= 1 << 16
     assert told == sorted(told)
@@ -129,7 +134,7 @@ async def test_wrapped_upload_answers(path: Path, answer: Any) -> None:
 
 async def test_an_upload_answer_without_an_id(path: Path) -> None:
     script = Scripted({"POST /v1/files": httpx.Response(200, json={"code": 500, "data": None})})
-    with pytest.raises(GarbledAnswerError, match="names no file"):
+    with pytest.raises(UnexpectedResponseError, match="contains no file id"):
         await dialect_to(script).upload(path, name="x")
 
 
@@ -143,11 +148,42 @@ async def test_an_upload_is_sent_on_whole(path: Path) -> None:
 
 async def test_an_upload_that_is_lost_or_impossible(path: Path, tmp_path: Path) -> None:
     script = Scripted({"POST /v1/files": httpx.ReadError("cut")})
-    with pytest.raises(AnswerLostError):
+    with pytest.raises(UnreachableError):
         await dialect_to(script).upload(path, name="x")
-    assert len(script.requests) == 1
+    assert len(script.requests) == 4
     with pytest.raises(InputError, match="cannot be read"):
         await dialect_to(script).upload(tmp_path / "absent.jsonl", name="x")
+
+
+async def test_an_upload_is_repeated_whole(path: Path) -> None:
+    good = httpx.Response(200, json={"id": "f"})
+    page = httpx.Response(502, html="<html>")
+    script = Scripted({"POST /v1/files": [httpx.ReadError("cut"), page, good]})
+    assert await dialect_to(script).upload(path, name="x") == "f"
+    assert all(ROWS in body for body in script.bodies)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(404, "Input file not found"), (400, "No such File object: f"), (422, "f is processing")],
+)
+async def test_a_file_that_is_not_known_yet_is_waited_for(
+    path: Path, status: int, text: str, pauses: list[float]
+) -> None:
+    unknown = httpx.Response(status, json={"detail": text})
+    script = Scripted({
+        "POST /v1/files": httpx.Response(200, json={"id": "f"}),
+        "POST /v1/batches": [unknown, unknown, httpx.Response(200, json=batch())],
+    })  # fmt: skip
+    dialect = dialect_to(script)
+    await dialect.upload(path, name="x")
+    made = await dialect.create(draft(path, file_id="f"))
+    assert made.id and len(pauses) == 2
+    # A file that was not uploaded just now does not come by waiting.
+    script = Scripted({"POST /v1/batches": unknown})
+    with pytest.raises(RequestRejectedError):
+        await dialect_to(script).create(draft(path, file_id="f"))
+    assert len(script.requests) == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 202])
@@ -177,10 +213,10 @@ async def test_a_create_whose_answer_is_wrapped_and_counts_in_percent(path: Path
 
 
 async def test_a_create_answered_with_something_else_may_have_happened(path: Path) -> None:
-    from tui.providers.refusals import may_have_acted
+    from tui.providers.wire.errors import may_have_acted
 
     script = Scripted({"POST /v1/batches": httpx.Response(200, html="<html>")})
-    with pytest.raises(GarbledAnswerError) as caught:
+    with pytest.raises(UnexpectedResponseError) as caught:
         await dialect_to(script).create(draft(path))
     assert may_have_acted(caught.value)
     assert len(script.requests) == 1
@@ -210,15 +246,15 @@ async def test_a_file_that_must_be_looked_through_first(path: Path) -> None:
 async def test_a_file_that_the_provider_does_not_like(path: Path) -> None:
     bad = {"id": "file-1", "status": "error", "status_details": "line 3"}
     script = Scripted({"GET /v1/files/file-1": httpx.Response(200, json=bad)})
-    with pytest.raises(RequestRefusedError, match="line 3"):
+    with pytest.raises(RequestRejectedError, match="line 3"):
         await dialect_to(script, changes=WAITS).create(draft(path))
 
 
 async def test_a_file_that_never_gets_ready(path: Path) -> None:
-    stuck = httpx.Response(200, json={"id": "file-1", "status": "pending"})
-    script = Scripted({"GET /v1/files/file-1": stuck})
+    count_stuck = httpx.Response(200, json={"id": "file-1", "status": "pending"})
+    script = Scripted({"GET /v1/files/file-1": count_stuck})
     changes = {"upload": {"wait_status": ["processed"], "wait_seconds": 0}}
-    with pytest.raises(ProviderError, match="still says 'pending'"):
+    with pytest.raises(ProviderError, match="status is still 'pending'"):
         await dialect_to(script, changes=changes).create(draft(path))
 
 
@@ -226,7 +262,7 @@ async def test_retrieve(path: Path) -> None:
     script = Scripted({"GET /v1/batches/b%2F1": httpx.Response(200, json=batch(id="b/1"))})
     assert (await dialect_to(script).retrieve("b/1")).id == "b/1"
     nothing = Scripted({"GET /v1/batches/b": httpx.Response(200, json={"hello": 1})})
-    with pytest.raises(GarbledAnswerError, match="holds no batch"):
+    with pytest.raises(UnexpectedResponseError, match="contains no batch"):
         await dialect_to(nothing).retrieve("b")
     without = Scripted({"GET /v1/batches/b": httpx.Response(200, json={"status": "completed"})})
     assert (await dialect_to(without).retrieve("b")).id == "b"
@@ -258,7 +294,7 @@ async def test_a_cancel_that_comes_too_late() -> None:
     })  # fmt: skip
     dialect = dialect_to(script)
     assert (await dialect.cancel("b")).status is BatchStatus.COMPLETED
-    with pytest.raises(RequestRefusedError, match="it is done"):
+    with pytest.raises(RequestRejectedError, match="it is done"):
         await dialect.cancel("b")
 
 
@@ -281,12 +317,12 @@ async def test_what_a_provider_cannot_do_is_said() -> None:
         changes={"can": {"cancel": False, "list": False, "delete_file": False, "models": False}},
     )
     assert not dialect.capabilities.cancels
-    with pytest.raises(UsageError, match="no way to cancel"):
+    with pytest.raises(UsageError, match="does not support cancelling"):
         await dialect.cancel("b")
-    with pytest.raises(UsageError, match="no way to list"):
+    with pytest.raises(UsageError, match="does not support listing"):
         async for _ in dialect.list_batches():
             pass
-    with pytest.raises(UsageError, match="no way to delete a file"):
+    with pytest.raises(UsageError, match="does not support deleting files"):
         await dialect.delete_file("f")
     assert await dialect.models() == []
 

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from tests.providers.fakes import Scripted, batch, dialect_to, raw
-from tui.core.remote import ResultSource
-from tui.core.results import read_openai_line
-from tui.core.status import BatchStatus
-from tui.errors import GarbledAnswerError, UnreachableError, UsageError
-from tui.providers.base import BatchDraft, Dialect
+from tui.core.batches import ResultSource
+from tui.core.jobs import BatchStatus
+from tui.core.results.openai_lines import read_openai_line
+from tui.errors import UnexpectedResponseError, UnreachableError, UsageError
+from tui.providers.dialect import BatchDraft, Dialect
 
 SOURCE = ResultSource(kind="output", ref="b")
 LINES = [
@@ -133,7 +133,7 @@ async def test_lists_have_no_results_and_the_batch_itself_decides() -> None:
         return await lines(dialect)
 
     assert await ask("failed") == []
-    with pytest.raises(GarbledAnswerError, match="holds no results"):
+    with pytest.raises(UnexpectedResponseError, match="contains no results"):
         await ask("completed")
 
 
@@ -172,7 +172,7 @@ async def test_results_as_an_array(wrap: Any) -> None:
 async def test_results_that_break_off() -> None:
     text = json.dumps(finished(results=LINES))[:-40].encode()
     dialect = dialect_to(Scripted({"GET /v1/batches/b": raw(200, text)}), "openrouter")
-    with pytest.raises(UnreachableError, match="break off"):
+    with pytest.raises(UnreachableError, match="incomplete"):
         await lines(dialect)
 
 

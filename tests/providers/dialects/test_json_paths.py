@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tui.core.status import BatchStatus
-from tui.providers.places import as_number, as_time, at, number_at, text_at
-from tui.providers.words import status_of
+from tui.core.jobs import BatchStatus
+from tui.providers.dialects.batch_responses import as_number, as_time, number_at, text_at, value_at
+from tui.providers.profiles.model import normalise_status
 
 
 @pytest.mark.parametrize(
@@ -44,10 +44,10 @@ def test_times_in_every_form(value: Any, expected: float | None) -> None:
 
 def test_places_are_tried_in_turn() -> None:
     value = {"a": {"b": None, "c": [{"d": 5}]}, "e": "7", "f": 0}
-    assert at(value, ("a.b", "a.c.0.d")) == 5
-    assert at(value, "a.c.9.d") is None
-    assert at(value, "e.x") is None
-    assert at(value, "") is None
+    assert value_at(value, ("a.b", "a.c.0.d")) == 5
+    assert value_at(value, "a.c.9.d") is None
+    assert value_at(value, "e.x") is None
+    assert value_at(value, "") is None
     assert number_at(value, ("a.b", "e")) == 7
     assert number_at(value, "f") == 0
     assert number_at({"n": -1}, "n") is None
@@ -76,4 +76,4 @@ def test_places_are_tried_in_turn() -> None:
 )
 def test_status_words(word: str | None, status: BatchStatus) -> None:
     own = {"BAKED": BatchStatus.COMPLETED, "queued": BatchStatus.VALIDATING}
-    assert status_of(word, own) is status
+    assert normalise_status(word, own) is status

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tui.errors import InputError
-from tui.providers.rowform import RowWriter
-from tui.providers.wireform import RowForm
+from tui.providers.dialects.requests import LineEncoder
+from tui.providers.profiles.model import RowForm
 
 LINE = (
     b'{"custom_id": "a\\u00e9", "method": "POST", "url": "/v1/chat/completions", '
@@ -15,20 +15,22 @@ LINE = (
 
 
 def test_openai_rows_stay_as_they_are() -> None:
-    writer = RowWriter(RowForm(), "Corner")
+    writer = LineEncoder(RowForm(), "Corner")
     assert writer.is_identity
     assert writer.write(LINE) is LINE
 
 
 def test_body_rows_keep_the_body_byte_for_byte() -> None:
-    writer = RowWriter(RowForm(style="body"), "Corner")
+    writer = LineEncoder(RowForm(style="body"), "Corner")
     assert not writer.is_identity
     start = LINE.index(b'{"model"')
     assert writer.write(LINE) == b'{"custom_id":"a\\u00e9","body":' + LINE[start:-1] + b"}"
 
 
 def test_urls_are_renamed() -> None:
-    writer = RowWriter(RowForm(url_map={"/v1/chat/completions": "/v4/chat/completions"}), "Corner")
+    writer = LineEncoder(
+        RowForm(url_map={"/v1/chat/completions": "/v4/chat/completions"}), "Corner"
+    )
     row = json.loads(writer.write(LINE))
     assert row["url"] == "/v4/chat/completions"
     assert row["body"]["seed"] == 12345678901234567890
@@ -37,20 +39,20 @@ def test_urls_are_renamed() -> None:
 
 
 def test_the_model_can_leave_the_row() -> None:
-    row = json.loads(RowWriter(RowForm(style="body", model="batch"), "Corner").write(LINE))
+    row = json.loads(LineEncoder(RowForm(style="body", model="batch"), "Corner").write(LINE))
     assert "model" not in row["body"]
     assert row["body"]["seed"] == 12345678901234567890
 
 
 def test_what_would_be_lost_is_refused() -> None:
-    writer = RowWriter(RowForm(style="body", model="batch", keep=("input",)), "Corner")
+    writer = LineEncoder(RowForm(style="body", model="batch", keep=("input",)), "Corner")
     row = writer.write(b'{"custom_id":"a","body":{"model":"m","input":["x"]}}')
     assert json.loads(row) == {"custom_id": "a", "body": {"input": ["x"]}}
-    with pytest.raises(InputError, match="Corner takes 'input_type' only for a whole batch"):
+    with pytest.raises(InputError, match="Corner accepts 'input_type' only for the whole batch"):
         writer.write(b'{"custom_id":"a","body":{"input":["x"],"input_type":"query"}}')
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b'{"custom_id":"a"}', b"{" * 5000, b"\xff"])
 def test_lines_that_are_no_requests(line: bytes) -> None:
     with pytest.raises(InputError):
-        RowWriter(RowForm(style="body"), "Corner").write(line)
+        LineEncoder(RowForm(style="body"), "Corner").write(line)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.providers.fakes import Scripted, dialect_to
-from tui.core.outcome import Outcome
-from tui.core.readers import READERS
-from tui.core.results import UnreadableLineError
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import READERS
+from tui.core.rows import Outcome
 
 ABSENT = object()
 VALUES: tuple[Any, ...] = (

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.providers.fakes import Scripted, batch, dialect_to
-from tui.errors import GarbledAnswerError
+from tui.errors import UnexpectedResponseError
 
 
 async def ids(
@@ -81,7 +81,7 @@ async def test_a_list_that_never_ends_is_left() -> None:
 
 
 async def test_something_that_is_no_list() -> None:
-    with pytest.raises(GarbledAnswerError, match="holds no list"):
+    with pytest.raises(UnexpectedResponseError, match="contains no list"):
         await ids(Scripted({"GET /v1/batches": httpx.Response(200, json={"x": 1})}))
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.providers.fakes import KEY
-from tui.core.outcome import Outcome
-from tui.core.remote import RemoteBatch, ResultSource
-from tui.core.results import read_openai_line
-from tui.core.status import BatchStatus, is_terminal
-from tui.errors import AnswerLostError, KeyRefusedError, RequestRefusedError, UnreachableError
-from tui.providers.base import BatchDraft, Dialect
+from tests.waiting import within
+from tui.core.batches import RemoteBatch, ResultSource
+from tui.core.jobs import BatchStatus, is_terminal
+from tui.core.results.openai_lines import read_openai_line
+from tui.core.rows import Outcome
+from tui.errors import KeyRejectedError, RequestRejectedError, ResponseLostError, UnreachableError
 from tui.providers.connect import connect
-from tui.providers.profile import find_profile
+from tui.providers.dialect import BatchDraft, Dialect
+from tui.providers.profiles.load import find_profile
 from tui.sandbox import LocalSandbox, SandboxOptions
 
 WORDS = ["hello", "sandbox:fail=400", "sandbox:truncate", "sandbox:say=Grün\u2028 und weiter"]
@@ -83,7 +84,7 @@ async def submitted(dialect: Dialect, tmp_path: Path, texts: list[str], intent: 
 
 
 async def ended(dialect: Dialect, batch_id: str) -> RemoteBatch:
-    async with asyncio.timeout(20):
+    async with within(20):
         batch = await dialect.retrieve(batch_id)
         for pause in itertools.repeat(0.02):
             if is_terminal(batch.status):
@@ -172,15 +173,15 @@ async def test_models_files_and_refusals(dialect: Dialect, tmp_path: Path) -> No
     file_id = await dialect.upload(rows(tmp_path, ["a"]), name="rows.jsonl")
     await dialect.delete_file(file_id)
     await dialect.delete_file(file_id)
-    with pytest.raises(RequestRefusedError):
+    with pytest.raises(RequestRejectedError):
         await dialect.retrieve("batch_unknown")
-    with pytest.raises(RequestRefusedError):
+    with pytest.raises(RequestRejectedError):
         await dialect.create(draft(tmp_path / "x", "file-unknown", "b-x", 1))
 
 
 async def test_a_wrong_key(sandbox: LocalSandbox) -> None:
     stranger = dialect_for(sandbox, "sk-wrong-0123456789abcdef")
-    with pytest.raises(KeyRefusedError) as caught:
+    with pytest.raises(KeyRejectedError) as caught:
         await stranger.models()
     assert "sk-wrong" not in str(caught.value)
     await stranger.aclose()
@@ -191,7 +192,7 @@ async def test_lost_answers_leave_it_open_and_the_list_knows(tmp_path: Path) -> 
     started = await asyncio.to_thread(LocalSandbox.start, options)
     try:
         dialect = dialect_for(started, None)
-        with pytest.raises(AnswerLostError):
+        with pytest.raises(ResponseLostError):
             await submitted(dialect, tmp_path, ["a"], "b-lost")
         found = [batch async for batch in dialect.list_batches() if batch.intent == "b-lost"]
         assert len(found) == 1

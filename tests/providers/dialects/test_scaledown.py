@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, dialect_to, raw
-from tui.core.counts import RemoteCounts
-from tui.core.remote import ResultSource
-from tui.core.status import BatchStatus
-from tui.errors import AnswerLostError, ProviderError, RequestRefusedError, UsageError
-from tui.providers.base import BatchDraft, Dialect
+from tui.core.batches import ResultSource
+from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.errors import ProviderError, RequestRejectedError, ResponseLostError, UsageError
+from tui.providers.dialect import BatchDraft, Dialect
+from tui.providers.wire.errors import may_have_acted
 
 ROWS = (
     b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"classify"}}\n'
@@ -103,38 +103,28 @@ async def test_an_output_that_is_not_ready_is_asked_for_again() -> None:
     assert len(script.requests) == 3
 
 
-async def test_a_server_in_trouble_is_asked_again(draft: BatchDraft, pauses: list[float]) -> None:
-    answers = [
-        httpx.Response(502, text="bad"),
-        httpx.Response(503),
-        httpx.Response(200, json=FIRST),
-    ]
-    script = Scripted({"POST /v1/batches": answers})
-    assert (await scaledown(script).create(draft)).id == "b1"
-    assert script.bodies == [ROWS * 2] * 3
-    script = Scripted({"POST /v1/batches": httpx.Response(500, text="bad")})
-    with pytest.raises(ProviderError, match="500"):
-        await scaledown(script).create(draft)
-    assert len(script.requests) == 4
-    assert pauses == [2.0, 4.0, 2.0, 4.0, 8.0]
-
-
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (httpx.ReadTimeout(""), AnswerLostError),
-        (httpx.RemoteProtocolError("cut"), AnswerLostError),
-        (httpx.Response(400, text="51 rows"), RequestRefusedError),
+        (httpx.ReadTimeout(""), ResponseLostError),
+        (httpx.RemoteProtocolError("cut"), ResponseLostError),
+        (httpx.Response(400, text="51 rows"), RequestRejectedError),
         (httpx.Response(429, text="slow"), ProviderError),
+        (httpx.Response(500, text="bad"), ProviderError),
+        (httpx.Response(502, text="bad"), ResponseLostError),
+        (httpx.Response(503, headers={"Retry-After": "1"}), ProviderError),
     ],
 )
-async def test_a_lost_answer_and_a_refusal_are_not_repeated(
+async def test_a_create_is_sent_once_unless_it_was_put_off(
     draft: BatchDraft, answer: Any, kind: type[ProviderError]
 ) -> None:
     script = Scripted({"POST /v1/batches": answer})
-    with pytest.raises(kind):
+    with pytest.raises(kind) as raised:
         await scaledown(script).create(draft)
-    assert len(script.requests) == 1
+    acted = isinstance(answer, Exception) or answer.status_code >= 500
+    put_off = not acted and answer.status_code == 429
+    assert len(script.requests) == (4 if put_off else 1)
+    assert may_have_acted(raised.value) is acted
 
 
 async def test_what_scaledown_has_not() -> None:

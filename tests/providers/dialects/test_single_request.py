@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tui.errors import InputError, UsageError
-from tui.providers.asking import ask_call
-from tui.providers.profile import find_profile
+from tui.providers.dialects.requests import single_request_call
+from tui.providers.profiles.load import find_profile
 
 
 def row(url: str) -> bytes:
@@ -24,9 +24,9 @@ def row(url: str) -> bytes:
 def test_the_version_is_left_out_under_an_address_with_a_path(
     url: str, has_path: bool, path: str
 ) -> None:
-    call = ask_call(find_profile("openai"), row(url), has_path=has_path)
+    call = single_request_call(find_profile("openai"), row(url), has_path=has_path)
     assert (call.method, call.path, call.json) == ("POST", path, {"x": 1})
-    assert not call.repeatable
+    assert not call.idempotent
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def test_the_version_is_left_out_under_an_address_with_a_path(
 )
 def test_other_paths_are_refused(url: str) -> None:
     with pytest.raises(UsageError, match="has no endpoint"):
-        ask_call(find_profile("openai"), row(url), has_path=True)
+        single_request_call(find_profile("openai"), row(url), has_path=True)
 
 
 @pytest.mark.parametrize("line", [b"", b"[]", b'{"custom_id": "a"}', b'{"body": []}', b"\xff"])
 def test_what_is_no_request_is_refused(line: bytes) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        ask_call(find_profile("openai"), line, has_path=True)
+        single_request_call(find_profile("openai"), line, has_path=True)

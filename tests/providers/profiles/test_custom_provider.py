@@ -9,13 +9,12 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted
-from tui.core.counts import RemoteCounts
-from tui.core.retrying import retryable
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.retry_rules import retryable
 from tui.errors import QuotaError
-from tui.providers.base import BatchDraft
 from tui.providers.connect import connect
-from tui.providers.profile import find_profile
+from tui.providers.dialect import BatchDraft
+from tui.providers.profiles.load import find_profile
 
 CORNER = """
 [providers.corner]

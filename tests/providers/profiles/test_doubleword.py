@@ -9,13 +9,12 @@ import httpx
 import pytest
 
 from tests.providers.fakes import Scripted, dialect_to
-from tui.core.counts import RemoteCounts
-from tui.core.outcome import Outcome
-from tui.core.remote import ResultSource
-from tui.core.results import read_openai_line
-from tui.core.status import BatchStatus
-from tui.errors import LimitError, ProviderError, RequestRefusedError, UsageError
-from tui.providers.files import FilesDialect
+from tui.core.batches import ResultSource
+from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.results.openai_lines import read_openai_line
+from tui.core.rows import Outcome
+from tui.errors import LimitError, ProviderError, RequestRejectedError, UsageError
+from tui.providers.dialects.files import FilesDialect
 
 UUID = "5b2f0c1e-7d55-4c8e-9a77-0d6f1f0a9e01"
 
@@ -121,7 +120,7 @@ async def test_a_retry_in_place_brings_the_batch_back_and_files_begin_anew() -> 
 
 
 async def test_a_retry_in_place_elsewhere() -> None:
-    with pytest.raises(UsageError, match="again in place"):
+    with pytest.raises(UsageError, match="in place"):
         await doubleword(Scripted({}), "openai").retry("b")
 
 
@@ -145,7 +144,7 @@ async def test_an_estimate() -> None:
 
 async def test_errors_in_plain_text() -> None:
     answer = httpx.Response(400, text="Line 3: custom_id is missing")
-    with pytest.raises(RequestRefusedError, match="Line 3: custom_id is missing"):
+    with pytest.raises(RequestRejectedError, match="Line 3: custom_id is missing"):
         await doubleword(Scripted({f"GET {route()}": answer})).retrieve(UUID)
 
 

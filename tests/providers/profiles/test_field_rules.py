@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from tui.core.retrying import retryable
-from tui.core.rules import RetryRules
+from tui.core.retry_rules import RetryRules, retryable
 
 
 def test_families_of_codes() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus
 from tui.errors import ConfigError
-from tui.providers.profile import ProfileError, find_profile, load_profiles
+from tui.providers.profiles.load import ProfileError, find_profile, load_profiles
 
 
 def test_shipped_profiles_all_load_and_carry_their_file_name() -> None:
@@ -76,20 +76,20 @@ def test_lists_are_replaced_and_tables_merged() -> None:
 @pytest.mark.parametrize(
     ("table", "words", "hint"),
     [
-        ({"limitz": {}}, "limitz is not a key", "Did you mean 'limits'?"),
-        ({"limits": {"row": 1}}, "limits.row is not a key", "Did you mean 'rows'?"),
+        ({"limitz": {}}, "unknown key limitz", "Did you mean 'limits'?"),
+        ({"limits": {"row": 1}}, "unknown key limits.row", "Did you mean 'rows'?"),
         ({"limits": {"rows": "many"}}, "limits.rows: Expected `int`, got `str`", ""),
         ({"limits": {"rows": -1}}, "limits.rows: Expected `int` >= 0", ""),
         ({"create": {"window": {"kinds": "text"}}}, "create.window.kinds", "'kind'"),
         ({"batch": {"status_map": {"A": "compleet"}}}, "'compleet'", "'completed'"),
-        ({"dialect": "fles"}, "'fles' is not one of the words", "'files'"),
-        ({"base": "openay"}, "base names no provider: 'openay'", "'openai'"),
-        ({"base": 3}, "base names no provider", ""),
-        ({"paths": {"get": "/batches"}}, "paths.get has no {id} in it", ""),
-        ({"limits": {"custom_id_pattern": "["}}, "limits.custom_id_pattern is not a regular", ""),
-        ({"poll": {"max_seconds": 1}}, "poll.max_seconds is less", ""),
-        ({"base_url": "ftp://x"}, "base_url does not start with", ""),
-        ({"id": "x"}, "id is not a key", ""),
+        ({"dialect": "fles"}, "'fles' is not an allowed value", "'files'"),
+        ({"base": "openay"}, "unknown base 'openay'", "'openai'"),
+        ({"base": 3}, "unknown base 3", ""),
+        ({"paths": {"get": "/batches"}}, "paths.get must contain {id}", ""),
+        ({"limits": {"custom_id_pattern": "["}}, "limits.custom_id_pattern is not a valid", ""),
+        ({"poll": {"max_seconds": 1}}, "poll.max_seconds must not be less", ""),
+        ({"base_url": "ftp://x"}, "base_url must start with", ""),
+        ({"id": "x"}, "id cannot be set", ""),
         ({"retry_codes": {"a": 1}}, "a value of retry_codes: Expected `bool`", ""),
         ({"prices": {"batch_discount": 50}}, "prices.batch_discount", ""),
         (3, "is not a table", ""),
@@ -107,7 +107,7 @@ def test_a_bad_table_is_refused_with_place_key_and_reason(
 
 
 def test_bases_that_go_round_are_refused() -> None:
-    with pytest.raises(ProfileError, match="circle"):
+    with pytest.raises(ProfileError, match="circular `base`"):
         load_profiles({"a": {"base": "b"}, "b": {"base": "a"}})
 
 
@@ -117,7 +117,7 @@ def test_tables_are_read_from_a_file(tmp_path: Path) -> None:
     assert load_profiles(path)["mine"].name == "Mine"
     assert "mine" not in load_profiles(tmp_path / "absent.toml")
     path.write_text("[providers.mine]\nbase = \n")
-    with pytest.raises(ProfileError, match=r"config\.toml is not TOML"):
+    with pytest.raises(ProfileError, match=r"config\.toml is not valid TOML"):
         load_profiles(path)
     path.write_text("providers = 3\n")
     with pytest.raises(ProfileError, match="providers is not a table"):
@@ -125,7 +125,7 @@ def test_tables_are_read_from_a_file(tmp_path: Path) -> None:
 
 
 def test_an_unknown_provider_names_the_nearest_and_a_bad_one_does_not_matter_to_others() -> None:
-    with pytest.raises(ProfileError, match="No provider is called 'opnai'") as caught:
+    with pytest.raises(ProfileError, match="Unknown provider 'opnai'") as caught:
         find_profile("opnai")
     assert "openai" in caught.value.hint
     assert find_profile("openai", {"bad": {"limitz": 1}}).id == "openai"

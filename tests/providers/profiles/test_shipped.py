@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, batch, dialect_to
-from tui.core.counts import RemoteCounts
-from tui.core.retrying import retryable
-from tui.core.status import BatchStatus
-from tui.errors import ProviderError, RequestRefusedError
-from tui.providers.base import BatchDraft
-from tui.providers.profile import find_profile, load_profiles
-from tui.providers.refusals import may_have_acted
+from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.retry_rules import retryable
+from tui.errors import ProviderError, RequestRejectedError
+from tui.providers.dialect import BatchDraft
+from tui.providers.dialects.requests import create_body
+from tui.providers.profiles import load
+from tui.providers.profiles.load import find_profile, load_profiles
+from tui.providers.profiles.model import normalise_status
+from tui.providers.wire.errors import may_have_acted
+
+SHIPPED = Path(load.__file__).parent
 
 CORE = {"anthropic", "doubleword", "tensorzero", "melious", "scaledown"}
 OTHERS = {
@@ -38,6 +44,15 @@ OTHERS = {
     "litellm",
     "aibrix",
     "control-layer",
+    "xai",
+    "gemini",
+    "perplexity",
+    "cerebras",
+    "morph",
+    "llmgateway",
+    "orq",
+    "ovhcloud",
+    "inference-net",
     "openai-compatible",
     "sandbox",
 }
@@ -63,13 +78,17 @@ def test_all_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(load_profiles()))
-def test_each_can_be_used(name: str) -> None:
+def test_each_can_be_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     profile = find_profile(name)
+    if profile.store.access_key_env:
+        monkeypatch.setenv(profile.store.access_key_env, "an access key")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     address = re.sub(r"\{[a-z]+\}", "name", profile.base_url)
     assert re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[a-z0-9/.-]*)?", address)
     assert profile.env or not profile.needs_key
     assert profile.windows or profile.direct
-    uploads = profile.dialect == "files" and not profile.direct
+    uploads = profile.dialect in ("files", "gemini") and not profile.direct
     assert dialect_to(Scripted({}), name).capabilities.uploads == uploads
 
 
@@ -84,6 +103,12 @@ def test_each_can_be_used(name: str) -> None:
         ("nebius", 5_000_000, 10 << 30),
         ("siliconflow", 5_000, 1 << 30),
         ("together", 50_000, 100 << 20),
+        ("xai", 50_000, 200_000_000),
+        ("perplexity", 50_000, 200 << 20),
+        ("cerebras", 50_000, 200 << 20),
+        ("ovhcloud", 50_000, 200 << 20),
+        ("parasail", 50_000, 100_000_000),
+        ("moonshot", 0, 100 << 20),
     ],
 )
 def test_limits(name: str, rows: int, size: int) -> None:
@@ -114,7 +139,7 @@ async def test_melious_decides_by_code(status: int | None, code: str | None, aga
     with pytest.raises(ProviderError) as caught:
         await dialect.retrieve("b")
     assert caught.value.retryable is again
-    assert (type(caught.value) is RequestRefusedError) is not again
+    assert (type(caught.value) is RequestRejectedError) is not again
     assert len(script.requests) == (4 if again else 1)
 
 
@@ -310,9 +335,90 @@ async def test_tensorzero_says_nothing_clear_with_500() -> None:
     assert may_have_acted(caught.value)
     refused = {"error": {"message": "no", "type": "invalid_request_error", "code": 401}}
     script = Scripted({"POST /v1/batches": httpx.Response(400, json=refused)})
-    with pytest.raises(RequestRefusedError) as refusal:
+    with pytest.raises(RequestRejectedError) as refusal:
         await dialect_to(script, "tensorzero").create(draft())
     assert refusal.value.code == "invalid_request_error"
+
+
+OURS = ("poll.min_seconds", "poll.max_seconds", "http", "messages")
+"""What a profile chooses itself: how often it asks, how long it waits, which version it speaks."""
+
+FACTS_WITHOUT_SOURCE = {"base", "name", "docs", "notes", "dialect", "direct", "sources"}
+
+
+def leaves(table: dict[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key, value in table.items():
+        inner = leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+        found += inner
+    return found
+
+
+def covers(fact: str, key: str) -> bool:
+    return key == fact or key.startswith(f"{fact}.")
+
+
+@pytest.mark.parametrize("name", sorted(load_profiles()))
+def test_every_fact_of_a_shipped_profile_says_where_it_comes_from(name: str) -> None:
+    table = tomllib.loads((SHIPPED / f"{name}.toml").read_text("utf-8"))
+    keys = [key for key in leaves(table) if key.partition(".")[0] not in FACTS_WITHOUT_SOURCE]
+    facts = [fact for source in table["sources"] for fact in source["facts"]]
+    assert facts == list(dict.fromkeys(facts))
+    known = [*facts, *OURS]
+    assert [key for key in keys if not any(covers(fact, key) for fact in known)] == []
+    whole = set(leaves(msgspec.to_builtins(find_profile(name))))
+    for fact in facts:
+        assert any(covers(fact.replace("list", "listing", 1), key) for key in whole) or any(
+            covers(fact, key) for key in whole
+        ), fact
+    assert all(source.where for source in find_profile(name).sources)
+
+
+def test_profiles_of_hosts_that_speak_openai_differ_in_data_only() -> None:
+    assert find_profile("perplexity").create.idempotency_header == "Idempotency-Key"
+    assert find_profile("perplexity").upload.expires_style == "none"
+    cerebras = find_profile("cerebras")
+    assert cerebras.limits.min_rows == 10
+    assert normalise_status("queued", cerebras.batch.status_map) is BatchStatus.VALIDATING
+    assert find_profile("ovhcloud").windows == ("24h", "48h", "72h")
+    assert find_profile("ovhcloud").retention_days == 15
+    assert find_profile("groq").endpoints == ("/v1/chat/completions",)
+    assert find_profile("parasail").base_url == "https://api.saas.parasail.io/v1"
+
+
+async def test_perplexity_takes_a_repeated_create_for_the_same(tmp_path: Path) -> None:
+    script = Scripted({"POST /v1/batches": httpx.Response(200, json=batch())})
+    await dialect_to(script, "perplexity").create(draft(endpoint="/v1/responses"))
+    assert script.requests[0].headers["Idempotency-Key"] == "b-1"
+    assert "output_expires_after" not in script.sent()
+
+
+async def test_nebius_says_when_there_is_no_batch_api() -> None:
+    script = Scripted({"POST /v1/batches": httpx.Response(404, json={"detail": "Not Found"})})
+    with pytest.raises(RequestRejectedError) as caught:
+        await dialect_to(script, "nebius").create(draft())
+    assert "no batch API at this address" in caught.value.hint
+
+
+def test_openai_takes_eight_endpoints_and_an_expiry_of_results() -> None:
+    assert len(find_profile("openai").endpoints) == 8
+    table = {"x": {"base": "openai", "create": {"output_expires_seconds": 3600}}}
+    body = create_body(draft(), find_profile("x", table))
+    assert body["output_expires_after"] == {"anchor": "created_at", "seconds": 3600}
+
+
+async def test_the_long_answers_of_anthropic_need_a_header(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("{}\n")
+    answer = {"id": "msgbatch_1", "processing_status": "in_progress", "request_counts": {}}
+    script = Scripted({"POST /v1/messages/batches": httpx.Response(200, json=answer)})
+    changes = {"messages": {"beta": ["output-300k-2026-03-24"]}}
+    await dialect_to(script, "anthropic", changes).create(draft(path=tmp_path / "rows"))
+    assert script.requests[0].headers["anthropic-beta"] == "output-300k-2026-03-24"
+
+
+def test_openai_counts_its_queue_in_tokens_by_several_names() -> None:
+    words = find_profile("openai").quota.text
+    assert {"queued token limit", "queued-token limit", "enqueued token limit"} <= set(words)
 
 
 def test_price_tables_that_are_named_exist() -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tui.errors import ConfigError, RequestRefusedError
-from tui.providers.address import Address, address_of
+from tui.errors import ConfigError, RequestRejectedError
+from tui.providers.wire.address import Address, parse_base_url
 
 
 def address(text: str, *, allow_http: bool = False, **query: str) -> Address:
-    return address_of(text, provider="Corner", query=query, allow_http=allow_http)
+    return parse_base_url(text, provider="Corner", query=query, allow_http=allow_http)
 
 
 @pytest.mark.parametrize(
@@ -43,15 +43,15 @@ def test_plain_http_is_fine_on_this_machine(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "needs an address"),
+        ("", "needs a base URL"),
         ("https://{resource}.azure.com", "{resource}"),
-        ("api.example.com/v1", "is no web address"),
-        ("ftp://example.com", "is no web address"),
-        ("https://", "names no host"),
-        ("https://exa mple:port/", "is no web address"),
-        ("https://me:secret@example.com", "holds a password"),
-        ("http://example.com/v1", "in the clear"),
-        ("http://10.0.0.5:8000/v1", "in the clear"),
+        ("api.example.com/v1", "is not a valid URL"),
+        ("ftp://example.com", "is not a valid URL"),
+        ("https://", "has no host"),
+        ("https://exa mple:port/", "is not a valid URL"),
+        ("https://me:secret@example.com", "contains a password"),
+        ("http://example.com/v1", "unencrypted"),
+        ("http://10.0.0.5:8000/v1", "unencrypted"),
     ],
 )
 def test_addresses_that_cannot_be_used(text: str, words: str) -> None:
@@ -63,7 +63,7 @@ def test_addresses_that_cannot_be_used(text: str, words: str) -> None:
 
 
 def test_plain_http_elsewhere_only_when_allowed() -> None:
-    assert address("http://10.0.0.5/v1", allow_http=True).is_plain
+    assert address("http://10.0.0.5/v1", allow_http=True).is_unencrypted
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_plain_http_elsewhere_only_when_allowed() -> None:
     ["https://evil.example/v1/x", "http://a.example/x", "https://a.example:444/x"],
 )
 def test_another_origin_is_refused(other: str) -> None:
-    with pytest.raises(RequestRefusedError, match="another address"):
+    with pytest.raises(RequestRejectedError, match="another address"):
         address("https://a.example/v1").route(other)
-    with pytest.raises(RequestRefusedError):
+    with pytest.raises(RequestRejectedError):
         address("https://a.example/v1").check_origin(httpx.URL(other))

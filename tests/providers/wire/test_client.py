@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import traceback
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,21 +12,20 @@ import pytest
 
 from tests.providers.fakes import KEY, Scripted, raw, wire_to
 from tui.errors import (
-    AnswerLostError,
     BatchdeckError,
     ConfigError,
-    GarbledAnswerError,
-    KeyRefusedError,
+    KeyRejectedError,
     ProviderError,
-    RequestRefusedError,
+    RequestRejectedError,
+    ResponseLostError,
+    UnexpectedResponseError,
     UnreachableError,
 )
-from tui.providers.calls import Call
-from tui.providers.http import _pause
-from tui.providers.profile import find_profile
+from tui.providers.profiles.load import find_profile
+from tui.providers.wire.client import Call, _pause
 
 READ = Call("GET", "/batches/1", "read the batch")
-MAKE = Call("POST", "/batches", "make the batch", repeatable=False, json={"a": 1})
+MAKE = Call("POST", "/batches", "make the batch", idempotent=False, json={"a": 1})
 GOOD = httpx.Response(200, json={"id": "batch_1"})
 
 
@@ -64,7 +65,7 @@ async def test_a_read_follows_redirects_of_its_own_origin(status: int) -> None:
 )
 async def test_a_redirect_to_another_origin_is_refused_before_anything_is_sent(target: str) -> None:
     script = Scripted({"GET /v1/batches/1": httpx.Response(302, headers={"Location": target})})
-    with pytest.raises(RequestRefusedError, match="another address") as caught:
+    with pytest.raises(RequestRejectedError, match="another address") as caught:
         await wire_to(script).ask(READ)
     assert len(script.requests) == 1
     assert "base_url" in caught.value.hint
@@ -73,7 +74,7 @@ async def test_a_redirect_to_another_origin_is_refused_before_anything_is_sent(t
 async def test_redirects_that_go_round_end() -> None:
     loop = httpx.Response(302, headers={"Location": "/v1/batches/1"})
     script = Scripted({"GET /v1/batches/1": loop})
-    with pytest.raises(RequestRefusedError, match="circle"):
+    with pytest.raises(RequestRejectedError, match="redirect loop"):
         await wire_to(script).ask(READ)
     assert len(script.requests) == 6
 
@@ -93,7 +94,7 @@ async def test_a_create_is_sent_on_whole_where_the_server_says_that_it_did_nothi
 async def test_a_create_is_not_sent_on_otherwise(status: int) -> None:
     there = httpx.Response(status, headers={"Location": "/login"})
     script = Scripted({"POST /v1/batches": there, "GET /login": GOOD})
-    with pytest.raises(RequestRefusedError, match="redirects to /login"):
+    with pytest.raises(RequestRejectedError, match="redirects to /login"):
         await wire_to(script).ask(MAKE)
     assert len(script.requests) == 1
 
@@ -133,17 +134,52 @@ async def test_a_read_that_is_refused_is_not_repeated(status: int) -> None:
     "answer",
     [
         httpx.Response(500, text="oops"),
-        httpx.Response(429, text="slow"),
+        httpx.Response(503, text="busy", headers={"Retry-After": "1"}),
+        httpx.Response(529, text="overloaded"),
+        httpx.Response(409, text="conflict"),
         httpx.ReadTimeout("silence"),
         httpx.ConnectError("refused"),
         httpx.Response(502, text="gateway"),
     ],
 )
-async def test_a_create_is_never_repeated(answer: Any) -> None:
+async def test_a_create_that_may_have_acted_is_never_repeated(answer: Any) -> None:
     script = Scripted({"POST /v1/batches": answer})
     with pytest.raises(ProviderError):
         await wire_to(script).ask(MAKE)
     assert len(script.requests) == 1
+
+
+async def test_a_create_that_was_put_off_is_sent_again(pauses: list[float]) -> None:
+    later = httpx.Response(429, json={"error": "slow"}, headers={"Retry-After": "2"})
+    script = Scripted({"POST /v1/batches": [later, later, GOOD]})
+    assert (await wire_to(script).ask(MAKE)).table() == {"id": "batch_1"}
+    assert pauses == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 529])
+async def test_a_patient_call_waits_for_a_busy_server(status: int, pauses: list[float]) -> None:
+    script = Scripted({"GET /v1/batches/1": [httpx.Response(status)] * 7 + [GOOD]})
+    assert (await wire_to(script).ask(replace(READ, patient=True))).status == 200
+    assert len(pauses) == 7 and pauses[-1] >= 16
+    script = Scripted({"GET /v1/batches/1": httpx.ConnectError("refused")})
+    with pytest.raises(UnreachableError):
+        await wire_to(script).ask(replace(READ, patient=True))
+    assert len(script.requests) == 4
+
+
+async def test_what_a_server_repeats_of_the_key_is_masked() -> None:
+    body = {"id": f"b-{KEY}", "errors": {"data": [{"message": f"Incorrect key {KEY}"}]}}
+    parts = json.dumps(body).encode()
+    cut = parts.index(KEY.encode()) + 9
+    script = Scripted({"GET /v1/batches/1": raw(200, parts[:cut], parts[cut:])})
+    found = (await wire_to(script).ask(READ)).table()
+    assert KEY not in str(found) and "[key]" in found["id"]
+    assert len(json.dumps(found)) == len(json.dumps(body))
+    moved = httpx.Response(302, headers={"Location": f"/v1/{KEY}", "x-request-id": KEY})
+    script = Scripted({"POST /v1/batches": moved})
+    with pytest.raises(RequestRejectedError) as caught:
+        await wire_to(script).ask(MAKE)
+    assert KEY not in f"{caught.value} {caught.value.hint} {caught.value.request_id}"
 
 
 def test_how_long_a_repeat_waits() -> None:
@@ -152,17 +188,17 @@ def test_how_long_a_repeat_waits() -> None:
     assert _pause(ProviderError("m", retry_after=61.0)) is False
     assert _pause(ProviderError("m")) is True
     assert _pause(UnreachableError("m")) is True
-    assert _pause(GarbledAnswerError("m")) is False
-    assert _pause(RequestRefusedError("m", retry_after=1.0)) is False
-    assert _pause(KeyRefusedError("m")) is False
+    assert _pause(UnexpectedResponseError("m")) is False
+    assert _pause(RequestRejectedError("m", retry_after=1.0)) is False
+    assert _pause(KeyRejectedError("m")) is False
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (httpx.ConnectError("[Errno -2] Name or service not known"), "is not known"),
+        (httpx.ConnectError("[Errno -2] Name or service not known"), "cannot be resolved"),
         (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] x"), "certificate"),
-        (httpx.ConnectTimeout(""), "did not take the connection"),
+        (httpx.ConnectTimeout(""), "did not accept the connection"),
         (httpx.ProxyError("407 Proxy Authentication Required"), "407"),
         (OSError("broken"), "broken"),
     ],
@@ -171,7 +207,7 @@ async def test_no_connection(error: Exception, words: str) -> None:
     script = Scripted({"GET /v1/batches/1": error})
     with pytest.raises(UnreachableError) as caught:
         await wire_to(script).ask(READ)
-    assert not isinstance(caught.value, AnswerLostError)
+    assert not isinstance(caught.value, ResponseLostError)
     assert words in caught.value.message
     assert caught.value.hint
 
@@ -192,13 +228,13 @@ async def test_a_create_without_an_answer(error: Exception, lost: bool) -> None:
     script = Scripted({"POST /v1/batches": error})
     with pytest.raises(UnreachableError) as caught:
         await wire_to(script).ask(MAKE)
-    assert isinstance(caught.value, AnswerLostError) is lost
+    assert isinstance(caught.value, ResponseLostError) is lost
     assert "ReadError" not in caught.value.message or lost
 
 
 async def test_a_create_whose_answer_breaks_off_is_lost() -> None:
     broken = raw(200, b'{"id": "ba', httpx.ReadError("cut"), content_type="application/json")
-    with pytest.raises(AnswerLostError):
+    with pytest.raises(ResponseLostError):
         await wire_to(Scripted({"POST /v1/batches": broken})).ask(MAKE)
 
 
@@ -217,7 +253,7 @@ async def test_a_create_whose_answer_breaks_off_is_lost() -> None:
 async def test_an_answer_that_makes_no_sense(body: bytes, content_type: str, words: str) -> None:
     script = Scripted({"GET /v1/batches/1": raw(200, body, content_type=content_type)})
     reply = await wire_to(script).ask(READ)
-    with pytest.raises(GarbledAnswerError) as caught:
+    with pytest.raises(UnexpectedResponseError) as caught:
         reply.table()
     assert words in caught.value.message
     assert len(script.requests) == 1
@@ -235,13 +271,13 @@ async def test_packed_answers_are_unpacked_and_badly_packed_ones_named() -> None
     packed = raw(200, gzip.compress(b'{"id": 1}'), content_encoding="gzip")
     assert (await wire_to(Scripted({"GET /v1/batches/1": packed})).ask(READ)).table() == {"id": 1}
     bad = raw(200, b"this is not gzip", content_encoding="gzip")
-    with pytest.raises(GarbledAnswerError, match="cannot be unpacked"):
+    with pytest.raises(UnexpectedResponseError, match="cannot be decompressed"):
         await wire_to(Scripted({"GET /v1/batches/1": bad})).ask(READ)
 
 
 async def test_an_error_body_that_breaks_off_still_gives_the_status() -> None:
     broken = raw(400, b"bad li", httpx.ReadError("cut"))
-    with pytest.raises(RequestRefusedError, match="bad li"):
+    with pytest.raises(RequestRejectedError, match="bad li"):
         await wire_to(Scripted({"GET /v1/batches/1": broken})).ask(READ)
 
 
@@ -253,7 +289,7 @@ async def test_statuses_that_the_caller_wants_to_see_are_no_errors() -> None:
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "tab\tkey"])
 def test_a_key_that_can_be_none_is_refused_without_being_said(key: str) -> None:
-    with pytest.raises(KeyRefusedError) as caught:
+    with pytest.raises(KeyRejectedError) as caught:
         wire_to(Scripted({}), key=key)
     assert key not in f"{caught.value!r}"
 
@@ -285,14 +321,14 @@ async def test_the_key_is_nowhere_to_be_read(caplog: pytest.LogCaptureFixture) -
 def test_a_proxy_that_cannot_be_used_is_a_matter_of_configuration(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from tui.providers.address import address_of
-    from tui.providers.http import Wire
+    from tui.providers.wire.address import parse_base_url
+    from tui.providers.wire.client import HttpClient
 
     monkeypatch.setenv("ALL_PROXY", "gopher://user:secret99@proxy.example:70")
     profile = find_profile("openai")
-    address = address_of("https://api.example.com/v1", provider="x", query={})
+    address = parse_base_url("https://api.example.com/v1", provider="x", query={})
     with pytest.raises(ConfigError, match="proxy") as caught:
-        Wire(profile, address, KEY)
+        HttpClient(profile, address, KEY)
     assert "secret99" not in caught.value.message
-    local = address_of("http://127.0.0.1:9/v1", provider="x", query={})
-    assert repr(Wire(profile, local, KEY)) == "Wire(openai, http://127.0.0.1:9/v1)"
+    local = parse_base_url("http://127.0.0.1:9/v1", provider="x", query={})
+    assert repr(HttpClient(profile, local, KEY)) == "HttpClient(openai, http://127.0.0.1:9/v1)"

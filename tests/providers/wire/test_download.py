@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, dialect_to, raw
-from tui.core.remote import ResultSource
-from tui.errors import GarbledAnswerError, RequestRefusedError, UnreachableError
-from tui.providers.base import Dialect
+from tui.core.batches import ResultSource
+from tui.errors import (
+    ProviderError,
+    RequestRejectedError,
+    UnexpectedResponseError,
+    UnreachableError,
+)
+from tui.logs import LOGGER
+from tui.providers.dialect import Dialect
 
 OUTPUT = ResultSource(kind="output", ref="file-out")
 ROUTE = "GET /v1/files/file-out/content"
@@ -93,17 +100,17 @@ async def test_opening_is_tried_again_but_a_refusal_is_not() -> None:
     script = Scripted({ROUTE: [httpx.Response(502), httpx.ReadTimeout(""), raw(200, LINES)]})
     assert (await fetch(dialect_to(script)))[0] == LINES
     script = Scripted({ROUTE: httpx.Response(404, json={"error": {"message": "gone"}})})
-    with pytest.raises(RequestRefusedError, match="gone"):
+    with pytest.raises(RequestRejectedError, match="gone"):
         await fetch(dialect_to(script))
 
 
 @pytest.mark.parametrize(
     ("headers", "words"),
-    [({"content_type": "text/html"}, "web page"), ({"content_encoding": "br"}, "packed as br")],
+    [({"content_type": "text/html"}, "web page"), ({"content_encoding": "br"}, "encoding br")],
 )
 async def test_a_body_that_cannot_be_results(headers: dict[str, str], words: str) -> None:
     script = Scripted({ROUTE: raw(200, b"<html>", **headers)})
-    with pytest.raises(GarbledAnswerError, match=words):
+    with pytest.raises(UnexpectedResponseError, match=words):
         await fetch(dialect_to(script))
 
 
@@ -117,9 +124,66 @@ async def test_ids_are_escaped_and_addresses_taken_as_they_are() -> None:
     same = ResultSource(kind="output", ref="https://api.example.com/v1/results/7")
     assert (await fetch(dialect, same))[0] == b"2"
     assert script.requests[1].headers["authorization"] == f"Bearer {KEY}"
-    evil = ResultSource(kind="output", ref="https://evil.example/v1/results/7")
-    with pytest.raises(RequestRefusedError, match="another address"):
-        await fetch(dialect, evil)
+    other = ResultSource(kind="output", ref="https://store.example/v1/results/7?sig=s3cret")
+    assert (await fetch(dialect, other))[0] == b"2"
+    assert_without_key(script.requests[2])
+    for evil in ("http://store.example/x", "https://127.0.0.1/x", "https://localhost/x"):
+        with pytest.raises(RequestRejectedError, match="not fetched"):
+            await fetch(dialect, ResultSource(kind="output", ref=evil))
+    assert len(script.requests) == 3
+
+
+def assert_without_key(request: httpx.Request) -> None:
+    assert KEY not in str(request.url) + str(request.headers)
+    names = {"host", "accept", "accept-encoding", "connection", "user-agent", "range"}
+    assert set(request.headers) <= names
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_results_in_an_object_store_are_fetched_without_the_key(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    signed = "https://store.example/bucket/out.jsonl?signature=s3cret"
+    back = httpx.Response(307, headers={"Location": "https://api.example.com/v1/back"})
+    script = Scripted({
+        ROUTE: httpx.Response(status, headers={"Location": signed}),
+        "GET /bucket/out.jsonl": [raw(200, LINES), back],
+        "GET /v1/back": raw(200, b"x"),
+    })  # fmt: skip
+    dialect = dialect_to(script)
+    # The program's log does not pass messages on once it is written to a file.
+    LOGGER.addHandler(caplog.handler)
+    try:
+        with caplog.at_level(logging.INFO, LOGGER.name):
+            assert (await fetch(dialect))[0] == LINES
+    finally:
+        LOGGER.removeHandler(caplog.handler)
+    assert script.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert_without_key(script.requests[1])
+    assert "store.example/bucket/out.jsonl" in caplog.text and "s3cret" not in caplog.text
+    # The key is not sent any more, also where the store leads back to the provider.
+    assert (await fetch(dialect))[0] == b"x"
+    assert_without_key(script.requests[4])
+
+
+async def test_a_signed_address_that_has_expired_is_no_rejected_key() -> None:
+    script = Scripted({
+        ROUTE: httpx.Response(302, headers={"Location": "https://store.example/out"}),
+        "GET /out": httpx.Response(403, text="<Error><Code>AccessDenied</Code></Error>"),
+    })  # fmt: skip
+    with pytest.raises(ProviderError, match=r"refused by store\.example") as caught:
+        await fetch(dialect_to(script))
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("status", [400, 416, 500, 501, 503])
+async def test_a_server_that_takes_no_ranges_gives_the_whole_file(status: int) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status) if "range" in request.headers else raw(200, LINES)
+
+    script = Scripted({ROUTE: answer})
+    data, appends, _, _ = await fetch(dialect_to(script), have_bytes=18)
+    assert (data, appends) == (LINES, False)
     assert len(script.requests) == 2
 
 

@@ -6,19 +6,24 @@ from typing import Any
 import httpx
 import pytest
 
-from tui.core.rules import RetryRules
+from tui.core.retry_rules import RetryRules
 from tui.errors import (
-    AnswerLostError,
     BatchdeckError,
-    KeyRefusedError,
+    KeyRejectedError,
     LimitError,
     ProviderError,
     QuotaError,
-    RequestRefusedError,
+    RequestRejectedError,
+    ResponseLostError,
     UnreachableError,
 )
-from tui.providers.refusals import Answer, Reading, may_have_acted, refusal, words_of
-from tui.providers.schema import Quota
+from tui.providers.profiles.model import Quota
+from tui.providers.wire.errors import (
+    ErrorContext,
+    RawResponse,
+    may_have_acted,
+    parse_error_body,
+)
 
 KEY = "sk-test-0123456789abcdefghijkl"
 
@@ -27,33 +32,35 @@ def error_for(
     status: int,
     body: Any = "",
     *,
-    repeatable: bool = True,
+    idempotent: bool = True,
     rules: dict[str, bool] | None = None,
     quota: Quota | None = None,
     **headers: str,
 ) -> BatchdeckError:
     text = body if isinstance(body, str) else json.dumps(body)
     named = httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    reading = Reading("Corner", KEY, quota or Quota(), RetryRules(rules or {}), 0.0)
-    answer = Answer(status, named, text.encode())
-    return refusal(answer, reading, what="make the batch", repeatable=repeatable)
+    context = ErrorContext(
+        "Corner", "corner.example", KEY, quota or Quota(), RetryRules(rules or {}), lambda: 0.0
+    )
+    answer = RawResponse(status, named, text.encode())
+    return context.response_error(answer, "make the batch", idempotent=idempotent)
 
 
 @pytest.mark.parametrize(
     ("status", "kind", "retryable"),
     [
-        (400, RequestRefusedError, False),
-        (401, KeyRefusedError, False),
+        (400, RequestRejectedError, False),
+        (401, KeyRejectedError, False),
         (402, LimitError, False),
-        (403, KeyRefusedError, False),
-        (404, RequestRefusedError, False),
-        (405, RequestRefusedError, False),
+        (403, KeyRejectedError, False),
+        (404, RequestRejectedError, False),
+        (405, RequestRejectedError, False),
         (408, ProviderError, True),
-        (409, RequestRefusedError, False),
-        (410, RequestRefusedError, False),
-        (413, RequestRefusedError, False),
-        (418, RequestRefusedError, False),
-        (422, RequestRefusedError, False),
+        (409, RequestRejectedError, False),
+        (410, RequestRejectedError, False),
+        (413, RequestRejectedError, False),
+        (418, RequestRejectedError, False),
+        (422, RequestRejectedError, False),
         (425, ProviderError, True),
         (429, ProviderError, True),
         (500, ProviderError, True),
@@ -117,18 +124,18 @@ def test_what_the_provider_said_is_kept() -> None:
 )  # fmt: skip
 def test_error_bodies_in_all_shapes(body: Any, code: str | None, message: str) -> None:
     text = body if isinstance(body, str) else json.dumps(body)
-    assert words_of(text) == (code, message)
+    assert parse_error_body(text) == (code, message)
 
 
 def test_a_web_page_is_called_one() -> None:
     page = "<!DOCTYPE html><html><body>Bad gateway of somebody</body></html>"
     error = error_for(502, page, content_type="text/html; charset=utf-8")
-    assert "answered with a web page (status 502)" in error.message
+    assert "returned a web page (status 502)" in error.message
     assert "base_url" in error.hint
     assert error.retryable
-    assert isinstance(error_for(404, page), RequestRefusedError)
+    assert isinstance(error_for(404, page), RequestRejectedError)
     assert "split" in error_for(413, page).hint.lower()
-    assert isinstance(error_for(403, page), KeyRefusedError)
+    assert isinstance(error_for(403, page), KeyRejectedError)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +146,7 @@ def test_a_web_page_is_called_one() -> None:
     ],
 )
 def test_a_full_queue_is_a_quota_that_passes(status: int, body: Any) -> None:
-    error = error_for(status, body, repeatable=False)
+    error = error_for(status, body, idempotent=False)
     assert isinstance(error, QuotaError)
     assert error.retryable
 
@@ -156,7 +163,7 @@ def test_codes_decide_before_statuses() -> None:
     rules = {"INFERENCE_3103": True, "INFERENCE_3104": False, "SYSTEM_9*": True, "conflict": True}
     fits = {"error": {"code": "INFERENCE_3104", "message": "no provider fits"}}
     fails = {"error": {"code": "INFERENCE_3103", "message": "all failed"}}
-    assert type(error_for(503, fits, rules=rules)) is RequestRefusedError
+    assert type(error_for(503, fits, rules=rules)) is RequestRejectedError
     assert type(error_for(502, fails, rules=rules)) is ProviderError
     assert error_for(400, {"error": {"code": "SYSTEM_9001"}}, rules=rules).retryable
     assert error_for(409, {"error": {"code": "conflict"}}, rules=rules).retryable
@@ -164,19 +171,19 @@ def test_codes_decide_before_statuses() -> None:
 
 @pytest.mark.parametrize("status", [408, 499, 502, 504, 520, 524])
 def test_a_gateway_that_loses_a_create_leaves_it_open(status: int) -> None:
-    error = error_for(status, "upstream timed out", repeatable=False)
-    assert isinstance(error, AnswerLostError)
+    error = error_for(status, "upstream timed out", idempotent=False)
+    assert isinstance(error, ResponseLostError)
     assert error.status == status
     assert not isinstance(error_for(status, "upstream timed out"), UnreachableError)
 
 
 def test_when_a_create_may_have_happened() -> None:
-    assert may_have_acted(error_for(504, repeatable=False))
-    assert may_have_acted(error_for(500, repeatable=False))
-    assert may_have_acted(AnswerLostError("lost"))
-    assert not may_have_acted(error_for(400, repeatable=False))
-    assert not may_have_acted(error_for(429, repeatable=False))
-    assert not may_have_acted(error_for(402, repeatable=False))
+    assert may_have_acted(error_for(504, idempotent=False))
+    assert may_have_acted(error_for(500, idempotent=False))
+    assert may_have_acted(ResponseLostError("lost"))
+    assert not may_have_acted(error_for(400, idempotent=False))
+    assert not may_have_acted(error_for(429, idempotent=False))
+    assert not may_have_acted(error_for(402, idempotent=False))
     assert not may_have_acted(UnreachableError("no network"))
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.providers.redact import redact
+from tui.providers.wire.errors import redact
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tui.providers.pauses import asked_pause
+from tui.providers.wire.retry import parse_retry_after
 
 NOW = 1_795_000_000.0
 
@@ -35,4 +35,4 @@ NOW = 1_795_000_000.0
     ],
 )
 def test_retry_after_in_every_form(headers: dict[str, str], expected: float | None) -> None:
-    assert asked_pause(httpx.Headers(headers), NOW) == expected
+    assert parse_retry_after(httpx.Headers(headers), NOW) == expected

@@ -6,7 +6,7 @@ import uuid
 import httpx
 import pytest
 
-from .conftest import chat_line, jsonl, lines_of
+from tests.sandbox.conftest import chat_line, jsonl, lines_of
 
 
 class Side:

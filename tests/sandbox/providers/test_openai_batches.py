@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from .conftest import Clock, chat_line, jsonl
+from tests.sandbox.conftest import Clock, chat_line, jsonl
 
 KEYS = {
     "id", "object", "endpoint", "model", "errors", "input_file_id", "completion_window", "status",

@@ -4,7 +4,7 @@ import httpx
 import openai
 import pytest
 
-from .conftest import chat_line
+from tests.sandbox.conftest import chat_line
 
 
 def test_upload_list_read_delete(bench):

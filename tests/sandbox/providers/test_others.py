@@ -5,10 +5,9 @@ import json
 import httpx
 import pytest
 
+from tests.sandbox.conftest import chat_line, jsonl, lines_of, running
 from tui.sandbox import SandboxOptions
 from tui.sandbox.options import LIKES
-
-from .conftest import chat_line, jsonl, lines_of, running
 
 
 @pytest.fixture
@@ -50,9 +49,10 @@ def mixed():
 def test_every_profile_starts_and_lists_models(like):
     with running(SandboxOptions(like=like)) as url:
         head = {"anthropic-version": "2023-06-01"}
-        answer = httpx.get(f"{url}/v1/models", headers=head)
+        path, name = ("v1beta", "models") if like == "gemini" else ("v1", "data")
+        answer = httpx.get(f"{url}/{path}/models", headers=head)
         assert answer.status_code == 200
-        assert answer.json()["data"]
+        assert answer.json()[name]
 
 
 def test_melious(http, clock):

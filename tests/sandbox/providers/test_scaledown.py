@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from .conftest import jsonl, lines_of
+from tests.sandbox.conftest import jsonl, lines_of
 
 
 def line(custom_id, name, **body):

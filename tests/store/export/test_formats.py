@@ -18,14 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
-from tui.core.columns import ColumnsHead, columns_line
-from tui.core.grouping import ADVICE, ErrorClass
-from tui.core.outcome import Outcome
+from tui.core.retry_rules import ADVICE, ErrorClass
+from tui.core.rows import ColumnsHeader, Outcome, encode_columns
 from tui.errors import HistoryError, UsageError
 from tui.paths import Paths
-from tui.store.export import ExportOptions, export_rows, safe_cell
-from tui.store.export.fields import MOST_FIELDS, REST, Fields
-from tui.store.inputs import InputsWriter
+from tui.progress import Progress
+from tui.store.export.delimited import safe_cell
+from tui.store.export.options import ExportOptions
+from tui.store.export.rows import MOST_FIELDS, REST, AnswerFields
+from tui.store.rows.inputs import write_inputs
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&\x1b]0;x\x07\u202e =1+1"
 
@@ -34,7 +35,7 @@ def export(
     desk: Desk, job: str, path: Path, options: ExportOptions | None = None, **more: Any
 ) -> int | None:
     chosen = options or ExportOptions()
-    return export_rows(desk.history, job, desk.history.select(job), path, chosen, **more)
+    return desk.history.rows.export(job, desk.history.rows.select(job), path, chosen, **more)
 
 
 def table(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
@@ -50,12 +51,11 @@ def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:
 def keep_inputs(
     desk: Desk, job: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
 ) -> None:
-    head = ColumnsHead(columns=columns, rows=len(rows))
-    with InputsWriter(desk.paths.job_folder(job), head) as writer:
+    head = ColumnsHeader(columns=columns, rows=len(rows))
+    with write_inputs(desk.paths.job_folder(job), head) as writer:
         for row in rows:
             values = dict(zip(columns, row, strict=True))
-            writer.add(columns_line(values, columns).rstrip(b"\n"))
-        writer.finish()
+            writer(encode_columns(values, columns).rstrip(b"\n"))
 
 
 @pytest.fixture
@@ -118,6 +118,19 @@ def test_raw_lines_are_the_bytes_of_the_provider(desk: Desk, tmp_path: Path) -> 
     assert (tmp_path / "o.jsonl").read_bytes() == other + b"\n" + odd + b"\n"
 
 
+def test_raw_lines_of_a_whole_job_have_those_of_no_row(desk: Desk, tmp_path: Path) -> None:
+    job = desk.job(["a", "b"])
+    good, twin, foreign, broken = line("a"), line("a", text="two"), line("z"), b'{"custom_id": "b'
+    desk.results(desk.batch(job), [good, broken, foreign, twin])
+    count = export(desk, job, tmp_path / "o.jsonl", ExportOptions(raw=True))
+    written = (tmp_path / "o.jsonl").read_bytes().splitlines()
+    assert count == len(written) == 4
+    assert sorted(written) == sorted([good, broken, foreign, twin])
+    strays = list(desk.history.rows.stray_lines(job))
+    assert {stray.kind for stray in strays} == {"duplicate", "unreadable", "unknown"}
+    assert {stray.line for stray in strays} | {written[0]} == set(written)
+
+
 def test_attempts_each_have_a_line(desk: Desk, job: str, tmp_path: Path) -> None:
     assert export(desk, job, tmp_path / "o.jsonl", ExportOptions(attempts=True)) == 5
     rows = [json.loads(one) for one in (tmp_path / "o.jsonl").read_bytes().splitlines()]
@@ -144,8 +157,8 @@ def test_fields_of_answers_become_columns(desk: Desk, job: str, tmp_path: Path) 
 
 
 def test_fields_beyond_the_most_stand_together() -> None:
-    fields = Fields()
-    fields.look_at([{f"f{n}": n for n in range(MOST_FIELDS + 2)}, [1], None])
+    fields = AnswerFields()
+    fields.add([{f"f{n}": n for n in range(MOST_FIELDS + 2)}, [1], None])
     assert len(fields.names) == MOST_FIELDS + 1
     assert fields.names[-1] == REST
     last = f"data.f{MOST_FIELDS + 1}"
@@ -275,16 +288,16 @@ def test_a_report_says_what_helps_against_each_error(desk: Desk, tmp_path: Path)
 
 def test_a_report_of_some_rows_says_so(desk: Desk, job: str, tmp_path: Path) -> None:
     path = tmp_path / "o.html"
-    selection = desk.history.select(job)
+    selection = desk.history.rows.select(job)
     part = type(selection)(seqs=selection.seqs[:2], total=selection.total)
-    export_rows(desk.history, job, part, path)
+    desk.history.rows.export(job, part, path)
     assert "About 2 of 4 rows" in path.read_text()
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.csv", "o.sqlite", "o.html", "o.csv.gz"])
 def test_a_stop_leaves_nothing(desk: Desk, tmp_path: Path, name: str) -> None:
     job = desk.job([str(number) for number in range(2500)])
-    assert export(desk, job, tmp_path / name, stop=lambda: True) is None
+    assert export(desk, job, tmp_path / name, progress=Progress(stop=lambda: True)) is None
     assert [one.name for one in tmp_path.iterdir()] == ["home"]
 
 
@@ -308,7 +321,7 @@ def test_options_that_mean_nothing(
 
 @pytest.mark.parametrize("name", ["o.sqlite.gz", "o.html.gz", "gz", "o.gz"])
 def test_endings_that_mean_nothing(desk: Desk, job: str, tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="cannot tell the format"):
+    with pytest.raises(UsageError, match="unknown file extension"):
         export(desk, job, tmp_path / name)
 
 

@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from tests.store.bench import Desk, line
-from tui.core.filtering import RowFilter
-from tui.core.outcome import Outcome
+from tui.core.query import RowFilter
+from tui.core.rows import Outcome
 from tui.errors import UsageError
-from tui.store.export import CSV_COLUMNS, export_rows
-from tui.store.export.beside import beside
+from tui.files import temporary_path
+from tui.progress import Progress
+from tui.store.export.delimited import CSV_COLUMNS
+from tui.store.export.options import ExportOptions
+from tui.store.export.rows import PAGE_BYTES, ExportRows
+from tui.store.jobs import JobData
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -34,7 +38,7 @@ def job(desk: Desk) -> str:
 
 
 def everything(desk: Desk, job: str, path: Path, **more: Any) -> int | None:
-    return export_rows(desk.history, job, desk.history.select(job), path, **more)
+    return desk.history.rows.export(job, desk.history.rows.select(job), path, **more)
 
 
 def test_json_lines(desk: Desk, job: str, tmp_path: Path) -> None:
@@ -65,15 +69,15 @@ def test_csv_cells_are_no_formulas(desk: Desk, job: str, tmp_path: Path) -> None
 
 def test_only_the_selection_in_its_order(desk: Desk, job: str, tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    selection = desk.history.select(job, RowFilter(outcomes=frozenset({Outcome.FAILED})))
-    assert export_rows(desk.history, job, selection, path) == 1
+    selection = desk.history.rows.select(job, RowFilter(outcomes=frozenset({Outcome.FAILED})))
+    assert desk.history.rows.export(job, selection, path) == 1
     assert [row["custom_id"] for row in rows_of(path)] == ["c"]
 
 
 def test_nothing_to_export_is_an_empty_file(desk: Desk, job: str, tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    selection = desk.history.select(job, RowFilter(code="none"))
-    assert export_rows(desk.history, job, selection, path) == 0
+    selection = desk.history.rows.select(job, RowFilter(code="none"))
+    assert desk.history.rows.export(job, selection, path) == 0
     assert path.read_bytes() == b""
 
 
@@ -81,16 +85,13 @@ def test_a_stopped_export_leaves_the_old_file(desk: Desk, tmp_path: Path) -> Non
     job = desk.job([str(number) for number in range(2500)])
     path = tmp_path / "out.csv"
     path.write_text("old")
-    told: list[tuple[int, int]] = []
-
-    def progress(done: int, total: int) -> None:
-        told.append((done, total))
-
-    assert everything(desk, job, path, stop=lambda: bool(told), progress=progress) is None
+    told: list[tuple[int, int | None]] = []
+    progress = Progress(lambda done, total: told.append((done, total)), stop=lambda: bool(told))
+    assert everything(desk, job, path, progress=progress) is None
     assert path.read_text() == "old"
     assert list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part")) == []
     assert told == [(1000, 2500)]
-    assert everything(desk, job, path, stop=lambda: False) == 2500
+    assert everything(desk, job, path, progress=Progress()) == 2500
     assert len(path.read_bytes().splitlines()) == 2501
 
 
@@ -123,14 +124,14 @@ def test_places_that_cannot_be_written(desk: Desk, job: str, tmp_path: Path) -> 
 
 
 def test_an_unknown_ending(desk: Desk, job: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot tell the format"):
+    with pytest.raises(UsageError, match="unknown file extension"):
         everything(desk, job, tmp_path / "out.pdf")
 
 
 def test_what_a_killed_export_left_goes_with_the_next(desk: Desk, job: str, tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    ours = beside(tmp_path / "out.csv")
+    ours = temporary_path(tmp_path / "out.csv")
     name, machine, _, unique, part = ours.name.rsplit(".", 4)
     left = ours.with_name(f"{name}.{machine}.{ended.pid}.{unique}.{part}")
     journal = left.with_name(left.name + "-journal")
@@ -152,3 +153,20 @@ def test_a_long_name_can_be_written(desk: Desk, job: str, tmp_path: Path) -> Non
     path = tmp_path / ("\N{PILE OF POO}" * 62 + ".jsonl")
     assert everything(desk, job, path) == 4
     assert [file.name for file in tmp_path.glob(".*.part")] == []
+
+
+def test_long_rows_are_read_one_by_one(desk: Desk, tmp_path: Path) -> None:
+    names = [f"r{number}" for number in range(12)]
+    job = desk.job(names)
+    long = "x" * (PAGE_BYTES // 2)
+    answers = [line(name, Outcome.SUCCEEDED, long if name < "r3" else "short") for name in names]
+    desk.results(desk.batch(job), answers)
+    data = JobData(desk.history._database.read, desk.history.paths, job)
+    with ExportRows(data, desk.history.rows.select(job), ExportOptions()) as rows:
+        pages = [(done, [len(row.line.text) for row in page]) for done, page in rows.pages()]
+    assert [done for done, _ in pages][-1] == 12
+    assert sum(len(page) for _, page in pages) == 12
+    assert all(sum(page) <= PAGE_BYTES or len(page) == 1 for _, page in pages)
+    assert len(pages) > 3
+    everything(desk, job, tmp_path / "o.jsonl")
+    assert [row["custom_id"] for row in rows_of(tmp_path / "o.jsonl")] == names

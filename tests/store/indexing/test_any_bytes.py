@@ -11,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
-from tui.core.outcome import Outcome
-from tui.core.readers import READERS
-from tui.core.results import UnreadableLineError
-from tui.core.rows import RowResult
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import READERS
+from tui.core.rows import Outcome, RowResult
 from tui.paths import Paths
-from tui.store import indexing
+from tui.store.indexing import indexer as indexing
 
 GOOD = line("r0", text="caf\u00e9 \u2028 \x85")
 MESSAGES = (
@@ -93,7 +92,7 @@ def test_rows_in_are_rows_shown_and_rows_reported(
             indexer = indexing.ResultIndexer(desk.database, batch.id, file, reader=READERS[style])
             assert indexer.run(complete=True) == lines
             assert indexer.indexed == len(data)
-            strays = desk.history.strays(job)
+            strays = desk.history.rows.orphan_lines(job)
             counts = desk.adds_up(job)
             shown = counts.total - counts.get(Outcome.PENDING)
             assert shown + strays.unknown + strays.duplicate + strays.unreadable == lines
@@ -134,17 +133,17 @@ def test_a_file_that_grows_while_it_is_read(desk: Desk, monkeypatch: pytest.Monk
     batch = desk.batch(job)
     file = desk.write(batch, whole[: len(whole) // 2])
     indexer = indexing.ResultIndexer(desk.database, batch.id, file)
-    read = indexing.Slice.read
+    read = indexing.RowSlice.read
     slices: list[bool] = []
 
-    def read_and_grow(self: indexing.Slice, *values: Any) -> bool:
+    def read_and_grow(self: indexing.RowSlice, *values: Any) -> bool:
         found = read(self, *values)
         if not slices:
             desk.write(batch, whole[len(whole) // 2 :])
         slices.append(found)
         return found
 
-    monkeypatch.setattr(indexing.Slice, "read", read_and_grow)
+    monkeypatch.setattr(indexing.RowSlice, "read", read_and_grow)
     assert indexer.run(complete=False) == 3
     assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
-    assert desk.history.strays(job).unreadable == 0
+    assert desk.history.rows.orphan_lines(job).unreadable == 0

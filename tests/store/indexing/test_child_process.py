@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.store.bench import Desk, line
 from tui.core.jobs import Batch
-from tui.core.outcome import Outcome
+from tui.core.rows import Outcome
 from tui.errors import HistoryError
-from tui.store import aside
-from tui.store.aside import FileIndexer, Task
+from tui.store.indexing import child_process
+from tui.store.indexing.child_process import FileIndexer, Task
 
 ROWS = 40
 
 
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aside, "_LARGE", 1)
+    monkeypatch.setattr(child_process, "_LARGE_BYTES", 1)
 
 
 class Place:
@@ -60,7 +61,7 @@ def test_a_process_follows_a_file_that_grows(place: Place) -> None:
     desk = place.desk
     half = place.lines(20, 40)
     desk.write(place.batch, place.lines(0, 20) + half[:50])
-    place.indexer.expect(1000)
+    place.indexer.start_if_large(1000)
     assert place.indexer.run(complete=False) == 20
     assert place.indexer._process is not None
     assert place.indexer.indexed == desk.file(place.batch).indexed
@@ -70,12 +71,12 @@ def test_a_process_follows_a_file_that_grows(place: Place) -> None:
     assert place.indexer.lines == desk.file(place.batch).lines == 41
     counts = desk.adds_up(place.job)
     assert (counts.succeeded, counts.failed, counts.truncated) == (14, 13, 13)
-    assert desk.history.strays(place.job).unreadable == 1
+    assert desk.history.rows.orphan_lines(place.job).unreadable == 1
 
 
 def test_a_process_that_dies_is_stood_in_for(place: Place) -> None:
     place.desk.write(place.batch, place.lines(0, 10))
-    place.indexer.expect(1000)
+    place.indexer.start_if_large(1000)
     process = place.indexer._process
     assert process is not None
     place.indexer.run(complete=False)
@@ -89,7 +90,7 @@ def test_a_process_that_dies_is_stood_in_for(place: Place) -> None:
 def test_without_processes_it_is_done_here(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     place.desk.write(place.batch, place.lines(0, ROWS))
-    place.indexer.expect(1000)
+    place.indexer.start_if_large(1000)
     assert place.indexer._process is None
     assert place.indexer.run(complete=True) == ROWS
     assert place.desk.adds_up(place.job).pending == 0
@@ -97,13 +98,28 @@ def test_without_processes_it_is_done_here(place: Place, monkeypatch: pytest.Mon
 
 def test_trouble_in_the_process_is_told_here(place: Place) -> None:
     place.desk.write(place.batch, place.lines(0, 10))
-    place.indexer.expect(1000)
+    place.indexer.start_if_large(1000)
     place.indexer.run(complete=False)
     # Another program reads on in the same file.
     place.desk.write(place.batch, place.lines(10, 20))
     assert place.desk.index(place.batch) == 10
     place.desk.write(place.batch, place.lines(20, 30))
-    with pytest.raises(HistoryError, match="another program"):
+    with pytest.raises(HistoryError, match="another process"):
         place.indexer.run(complete=False)
     assert place.indexer.run(complete=True) == 20
     assert place.desk.adds_up(place.job).pending == 10
+
+
+def test_the_process_gets_no_variable_that_could_be_a_key(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUR_SECRET", "sk-secret")
+    monkeypatch.setenv("BATCHDECK_KEY_WORK", "sk-secret")
+    place.desk.file(place.batch).path.write_bytes(place.lines(0, 4))
+    place.indexer.start_if_large(100)
+    process = place.indexer._process
+    assert process is not None
+    environment = Path(f"/proc/{process.pid}/environ")
+    if environment.exists():
+        assert b"sk-secret" not in environment.read_bytes()
+    assert place.indexer.run(complete=True) == 4

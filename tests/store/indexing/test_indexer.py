@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
 from tui.core.jobs import Batch
-from tui.core.outcome import Outcome, rank
+from tui.core.rows import Outcome, outcome_rank
 from tui.paths import Paths
-from tui.store import indexing
-from tui.store.files import begin_anew
+from tui.store.indexing import indexer
 
 ROWS = 6
 SENT = [Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.REFUSED, Outcome.FAILED, Outcome.EXPIRED]
@@ -57,14 +56,14 @@ class Model:
         own = self.said.setdefault(row, {})
         if batch in own:
             self.duplicate += 1
-        if batch not in own or rank(outcome) > rank(own[batch]):
+        if batch not in own or outcome_rank(outcome) > outcome_rank(own[batch]):
             own[batch] = outcome
 
     def shown(self, row: int) -> tuple[Outcome, int]:
         said = self.said.get(row, {})
         if not said:
             return Outcome.PENDING, 1
-        best = max(said, key=lambda batch: (rank(said[batch]), self.attempt[batch], batch))
+        best = max(said, key=lambda batch: (outcome_rank(said[batch]), self.attempt[batch], batch))
         return said[best], self.attempt[best]
 
 
@@ -82,16 +81,16 @@ def compare(desk: Desk, job: str, model: Model) -> None:
     desk.adds_up(job)
     for row in desk.rows(job):
         assert (row.outcome, row.attempt) == model.shown(row.seq), row
-    strays = desk.history.strays(job)
+    strays = desk.history.rows.orphan_lines(job)
     assert (strays.unknown, strays.duplicate, strays.unreadable) == (
         model.unknown,
         model.duplicate,
         model.unreadable,
     )
     for row in desk.rows(job):
-        for attempt in desk.history.row(job, row.seq).attempts:
+        for attempt in desk.history.rows.get(job, row.seq).attempts:
             assert f'"custom_id": "r{row.seq}"'.encode() in attempt.line
-        assert len(desk.history.row(job, row.seq).attempts) == len(model.said.get(row.seq, {}))
+        assert len(desk.history.rows.get(job, row.seq).attempts) == len(model.said.get(row.seq, {}))
 
 
 @settings(max_examples=40)
@@ -99,7 +98,7 @@ def compare(desk: Desk, job: str, model: Model) -> None:
 def test_any_files_in_any_pieces(data: st.DataObject) -> None:
     """Files of several attempts grow piece by piece, in any order."""
     with pytest.MonkeyPatch.context() as patch, a_desk() as desk:
-        patch.setattr(indexing, "_SLICE_BYTES", data.draw(st.integers(1, 700), label="slice"))
+        patch.setattr(indexer, "_SLICE_BYTES", data.draw(st.integers(1, 700), label="slice"))
         job = desk.job([f"r{number}" for number in range(ROWS)])
         model = Model()
         batches: list[Batch] = []
@@ -155,9 +154,9 @@ def test_a_file_that_is_fetched_from_the_start_again(
         job = desk.job([f"r{number}" for number in range(ROWS)])
         batch = desk.batch(job)
         desk.results(batch, map(as_bytes, output))
-        begin_anew(desk.database, desk.file(batch))
+        desk.history.files.start_over(desk.file(batch))
         counts = desk.adds_up(job)
-        assert (counts.pending, desk.history.strays(job).duplicate) == (ROWS, 0)
+        assert (counts.pending, desk.history.rows.orphan_lines(job).duplicate) == (ROWS, 0)
         desk.file(batch).path.unlink()
         other = data.draw(st.permutations(output))
         desk.results(batch, map(as_bytes, other))
@@ -198,13 +197,13 @@ def test_a_file_cut_at_every_byte_gives_the_same_rows() -> None:
 def test_a_crash_between_slices_repeats_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, broken: int
 ) -> None:
-    monkeypatch.setattr(indexing, "_SLICE_BYTES", 300)
+    monkeypatch.setattr(indexer, "_SLICE_BYTES", 300)
     job = desk.job([f"r{number}" for number in range(ROWS)])
     batch = desk.batch(job)
     entries = [(number, Outcome.SUCCEEDED) for number in (0, 1, 2, 2, 3, 4, 5)]
     desk.write(batch, b"".join(as_bytes(entry) + b"\n" for entry in entries))
     slices = 0
-    store = indexing.ResultIndexer._store_rows
+    store = indexer.ResultIndexer._store_rows
 
     def crash(*arguments: object) -> None:
         nonlocal slices
@@ -213,11 +212,11 @@ def test_a_crash_between_slices_repeats_nothing(
         if slices == broken:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(indexing.ResultIndexer, "_store_rows", crash)
+    monkeypatch.setattr(indexer.ResultIndexer, "_store_rows", crash)
     with pytest.raises(KeyboardInterrupt):
         desk.index(batch, complete=True)
     desk.adds_up(job)
     desk.index(batch, complete=True)
     assert desk.adds_up(job).succeeded == ROWS
-    assert desk.history.strays(job).duplicate == 1
+    assert desk.history.rows.orphan_lines(job).duplicate == 1
     assert slices > broken

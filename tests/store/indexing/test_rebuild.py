@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.store.bench import Desk, line
-from tui.core.outcome import Outcome
-from tui.core.status import BatchStatus
-from tui.store import aside
-from tui.store.aside import FileIndexer
+from tui.core.jobs import BatchStatus
+from tui.core.rows import Outcome
+from tui.store.indexing import child_process as process
+from tui.store.indexing.child_process import FileIndexer
+from tui.store.indexing.rebuild import ReindexResult
 from tui.store.jobs import update_batch
-from tui.store.reindexing import Rebuilt, reindex_job
 
 ROWS = 30
 OUTCOMES = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TRUNCATED)
@@ -23,7 +23,7 @@ def aided(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     close = FileIndexer.close
 
     def noted(indexer: FileIndexer) -> None:
-        seen.append(indexer.is_aided)
+        seen.append(indexer.has_child)
         close(indexer)
 
     monkeypatch.setattr(FileIndexer, "close", noted)
@@ -41,8 +41,8 @@ def done_job(desk: Desk) -> str:
     return job
 
 
-def rebuilt(desk: Desk, job: str) -> Rebuilt:
-    return reindex_job(desk.history, job, rules_of=lambda _: {"server_error": True}, now=200.0)
+def rebuilt(desk: Desk, job: str) -> ReindexResult:
+    return desk.history.jobs.reindex(job, rules_of=lambda _: {"server_error": True}, now=200.0)
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
@@ -50,7 +50,7 @@ def test_records_are_built_anew(
     desk: Desk, aided: list[bool], monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
     if large:
-        monkeypatch.setattr(aside, "_LARGE", 1)
+        monkeypatch.setattr(process, "_LARGE_BYTES", 1)
     job = done_job(desk)
     before = desk.rows(job)[: ROWS - 1]
     with desk.database.write() as connection:
@@ -58,7 +58,7 @@ def test_records_are_built_anew(
         connection.execute("UPDATE results SET preview='damaged'")
     done = rebuilt(desk, job)
     assert aided == [large]
-    assert (done.lines, done.silent, done.missing) == (ROWS, 1, [])
+    assert (done.lines, done.without_result, done.missing) == (ROWS, 1, [])
     after = desk.rows(job)
     assert [(row.outcome, row.preview, row.length) for row in after[: ROWS - 1]] == [
         (row.outcome, row.preview, row.length) for row in before
@@ -66,5 +66,5 @@ def test_records_are_built_anew(
     assert after[-1].outcome is Outcome.MISSING
     # The rules of the account reach the process as well.
     assert {row.error.retryable for row in after if row.error and row.error.code} == {True}
-    assert desk.history.strays(job).unreadable == 1
+    assert desk.history.rows.orphan_lines(job).unreadable == 1
     desk.adds_up(job)

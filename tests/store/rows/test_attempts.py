@@ -7,18 +7,13 @@ import itertools
 import pytest
 
 from tests.store.bench import Desk, line
-from tui.core.ids import new_batch_id
-from tui.core.jobs import Batch
-from tui.core.outcome import Outcome, rank
-from tui.core.rows import RowError
-from tui.core.status import BatchStatus, Submission
+from tui.core.jobs import Batch, BatchStatus, Submission, new_batch_id
+from tui.core.rows import Outcome, RowError, outcome_rank
 from tui.errors import UsageError
-from tui.store.batches import abandon, begin_retry, give_up_rows, rows_of
-from tui.store.files import begin_anew
-from tui.store.indexing import ResultIndexer
+from tui.store.indexing.indexer import ResultIndexer
 from tui.store.jobs import update_batch
 
-GONE = RowError(code="missing", message="No result line speaks of this row", retryable=True)
+GONE = RowError(code="missing", message="No result line for this row", retryable=True)
 
 
 def retry(desk: Desk, job_id: str, seqs: list[int], attempt: int = 2) -> Batch:
@@ -30,8 +25,8 @@ def retry(desk: Desk, job_id: str, seqs: list[int], attempt: int = 2) -> Batch:
         rows=len(seqs),
         created_at=200.0,
     )
-    begin_retry(desk.database, [(batch, seqs)], 200.0)
-    return desk.history.batch(batch.id)
+    desk.history.batches.begin_retry([(batch, seqs)], 200.0)
+    return desk.history.batches.get(batch.id)
 
 
 @pytest.fixture
@@ -54,8 +49,8 @@ def test_a_retry_makes_its_rows_pending(desk: Desk, job: str) -> None:
         "d": Outcome.PENDING,
     }
     assert desk.adds_up(job).pending == 2
-    assert rows_of(desk.database.read, batch.id) == [1, 3]
-    detail = desk.history.row(job, 1)
+    assert desk.history.batches.rows_of(batch.id) == [1, 3]
+    detail = desk.history.rows.get(job, 1)
     assert [attempt.row.attempt for attempt in detail.attempts] == [1]
 
 
@@ -70,10 +65,10 @@ def test_the_better_answer_is_shown_and_the_newer_among_equals(
     batch = retry(desk, job, [seq])
     desk.results(batch, [line("abcd"[seq], second, "two")])
     row = desk.rows(job)[seq]
-    newer = rank(second) >= rank(first)
+    newer = outcome_rank(second) >= outcome_rank(first)
     assert (row.outcome, row.attempt) == ((second, 2) if newer else (first, 1))
     desk.adds_up(job)
-    attempts = desk.history.row(job, seq).attempts
+    attempts = desk.history.rows.get(job, seq).attempts
     assert sorted(attempt.row.attempt for attempt in attempts) == [1, 2]
     assert attempts[0].row == row
     assert all(attempt.line for attempt in attempts)
@@ -83,12 +78,12 @@ def test_rows_that_are_on_their_way_are_not_sent_twice(desk: Desk, job: str) -> 
     """A plan may be older than another retry of the same rows."""
     first = retry(desk, job, [1, 2])
     second = retry(desk, job, [2, 3], attempt=3)
-    assert rows_of(desk.database.read, first.id) == [1, 2]
-    assert rows_of(desk.database.read, second.id) == [3]
+    assert desk.history.batches.rows_of(first.id) == [1, 2]
+    assert desk.history.batches.rows_of(second.id) == [3]
     assert second.rows == 1
     with pytest.raises(UsageError):
         retry(desk, job, [1, 2, 3], attempt=4)
-    assert len(desk.history.batches(job)) == 3
+    assert len(desk.history.batches.of_job(job)) == 3
     desk.adds_up(job)
 
 
@@ -102,17 +97,17 @@ def test_rows_of_a_running_job_are_not_sent_twice(desk: Desk) -> None:
 def test_an_abandoned_retry_gives_its_rows_back(desk: Desk, job: str) -> None:
     before = desk.rows(job)
     batch = retry(desk, job, [1, 2, 3])
-    abandon(desk.database, batch.id, "refused", 300.0)
+    desk.history.batches.abandon_retry(batch.id, "refused", 300.0)
     assert desk.rows(job) == before
     desk.adds_up(job)
-    after = desk.history.batch(batch.id)
+    after = desk.history.batches.get(batch.id)
     assert (after.submission, after.collected) == (Submission.REFUSED, True)
-    assert desk.history.job(job).counts.pending == 0
+    assert desk.history.jobs.get(job).counts.pending == 0
 
 
 def test_an_abandoned_part_gives_back_its_own_rows_only(desk: Desk, job: str) -> None:
     one, _ = retry(desk, job, [1]), retry(desk, job, [2])
-    abandon(desk.database, one.id, "refused", 300.0)
+    desk.history.batches.abandon_retry(one.id, "refused", 300.0)
     assert desk.outcomes(job)["b"] is Outcome.FAILED
     assert desk.outcomes(job)["c"] is Outcome.PENDING
     desk.adds_up(job)
@@ -122,8 +117,8 @@ def test_rows_without_a_line_are_given_up(desk: Desk) -> None:
     job = desk.job(["a", "b", "c"])
     batch = desk.batch(job)
     desk.results(batch, [line("b")])
-    assert give_up_rows(desk.database, batch, Outcome.MISSING, GONE, GONE.message) == 2
-    assert give_up_rows(desk.database, batch, Outcome.MISSING, GONE, GONE.message) == 0
+    assert desk.history.batches.finish_remaining(batch, Outcome.MISSING, GONE, GONE.message) == 2
+    assert desk.history.batches.finish_remaining(batch, Outcome.MISSING, GONE, GONE.message) == 0
     assert desk.outcomes(job) == {
         "a": Outcome.MISSING,
         "b": Outcome.SUCCEEDED,
@@ -132,7 +127,7 @@ def test_rows_without_a_line_are_given_up(desk: Desk) -> None:
     assert desk.adds_up(job).missing == 2
     row = desk.rows(job)[0]
     assert row.error == GONE
-    (group,) = desk.history.error_groups(job)
+    (group,) = desk.history.rows.error_groups(job)
     assert (group.count, group.code, group.http_status, group.retryable) == (
         2,
         "missing",
@@ -144,17 +139,17 @@ def test_rows_without_a_line_are_given_up(desk: Desk) -> None:
 def test_a_line_that_comes_after_all_replaces_what_was_given_up(desk: Desk) -> None:
     job = desk.job(["a", "b"])
     batch = desk.batch(job)
-    give_up_rows(desk.database, batch, Outcome.MISSING, GONE, "")
+    desk.history.batches.finish_remaining(batch, Outcome.MISSING, GONE, "")
     desk.results(batch, [line("b", Outcome.FAILED), line("b"), line("a")])
     assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
     assert desk.adds_up(job).missing == 0
-    assert desk.history.strays(job).duplicate == 1
-    assert len(desk.history.row(job, 0).attempts) == 1
+    assert desk.history.rows.orphan_lines(job).duplicate == 1
+    assert len(desk.history.rows.get(job, 0).attempts) == 1
 
 
 def test_only_the_rows_of_a_retry_are_given_up(desk: Desk, job: str) -> None:
     batch = retry(desk, job, [1, 3])
-    assert give_up_rows(desk.database, batch, Outcome.EXPIRED, GONE, "") == 2
+    assert desk.history.batches.finish_remaining(batch, Outcome.EXPIRED, GONE, "") == 2
     # An expired attempt is as bad as a failed one and newer; a truncated answer is better.
     assert desk.outcomes(job) == {
         "a": Outcome.SUCCEEDED,
@@ -170,7 +165,9 @@ def test_only_the_part_of_a_job_is_given_up(desk: Desk) -> None:
     batch = desk.batch(job)
     with desk.database.write() as connection:
         connection.execute("UPDATE batches SET first_seq=1, last_seq=2")
-    give_up_rows(desk.database, desk.history.batch(batch.id), Outcome.MISSING, GONE, "")
+    desk.history.batches.finish_remaining(
+        desk.history.batches.get(batch.id), Outcome.MISSING, GONE, ""
+    )
     assert [row.outcome for row in desk.rows(job)] == [
         Outcome.PENDING,
         Outcome.MISSING,
@@ -187,7 +184,7 @@ def test_a_late_line_of_the_first_attempt_leaves_a_retried_row_waiting(desk: Des
     second = retry(desk, job, [0])
     desk.results(first, [line("a", Outcome.FAILED)], "errors")
     assert desk.outcomes(job) == {"a": Outcome.PENDING}
-    assert desk.history.strays(job).duplicate == 1
+    assert desk.history.rows.orphan_lines(job).duplicate == 1
     desk.results(second, [line("a")])
     assert desk.outcomes(job) == {"a": Outcome.SUCCEEDED}
     desk.adds_up(job)
@@ -198,14 +195,14 @@ def test_a_file_fetched_again_leaves_a_retried_row_waiting(desk: Desk) -> None:
     first = desk.batch(job)
     desk.results(first, [line("a", Outcome.FAILED), line("b")])
     second = retry(desk, job, [0])
-    begin_anew(desk.database, desk.file(first))
+    desk.history.files.start_over(desk.file(first))
     desk.file(first).path.unlink()
     assert desk.adds_up(job).pending == 2
     desk.results(first, [line("b"), line("a", Outcome.FAILED, "again")])
     assert desk.outcomes(job) == {"a": Outcome.PENDING, "b": Outcome.SUCCEEDED}
-    assert desk.history.strays(job).duplicate == 0
+    assert desk.history.rows.orphan_lines(job).duplicate == 0
     desk.results(second, [line("a", Outcome.FAILED, "two")])
-    attempts = desk.history.row(job, 0).attempts
+    attempts = desk.history.rows.get(job, 0).attempts
     assert [attempt.row.preview for attempt in attempts] == ["two", "again"]
     assert b"again" in attempts[1].line
     desk.adds_up(job)
@@ -219,7 +216,7 @@ def test_of_equal_lines_of_a_row_the_first_counts(desk: Desk) -> None:
     desk.results(batch, [line("a"), other, line("b", text="second")])
     row = desk.rows(job)[1]
     assert (row.preview, row.model) == ("first", "k")
-    assert desk.history.strays(job).duplicate == 1
+    assert desk.history.rows.orphan_lines(job).duplicate == 1
     desk.adds_up(job)
 
 
@@ -230,9 +227,9 @@ def test_a_file_that_repeats_rows_of_others_speaks_only_of_its_own(desk: Desk) -
     desk.results(desk.batch(job), first)
     second = retry(desk, job, [1])
     file = desk.write(second, line("a", text="repeated") + b"\n" + line("b") + b"\n")
-    only = frozenset(rows_of(desk.database.read, second.id))
+    only = frozenset(desk.history.batches.rows_of(second.id))
     ResultIndexer(desk.database, second.id, file, only=only).run(complete=True)
-    assert [len(desk.history.row(job, seq).attempts) for seq in (0, 1)] == [1, 2]
+    assert [len(desk.history.rows.get(job, seq).attempts) for seq in (0, 1)] == [1, 2]
     assert set(desk.outcomes(job).values()) == {Outcome.SUCCEEDED}
     desk.adds_up(job)
 
@@ -245,11 +242,11 @@ def test_a_row_that_moves_from_the_errors_to_the_output(desk: Desk) -> None:
     desk.results(batch, [line("a", Outcome.FAILED)], "errors")
     desk.results(batch, [line("a")])
     assert desk.outcomes(job) == {"a": Outcome.SUCCEEDED, "b": Outcome.SUCCEEDED}
-    begin_anew(desk.database, desk.file(batch, "errors"))
+    desk.history.files.start_over(desk.file(batch, "errors"))
     desk.file(batch, "errors").path.write_bytes(b"")
     desk.index(batch, "errors", complete=True)
     assert desk.outcomes(job) == {"a": Outcome.SUCCEEDED, "b": Outcome.SUCCEEDED}
-    assert desk.history.strays(job).duplicate == 0
+    assert desk.history.rows.orphan_lines(job).duplicate == 0
     desk.adds_up(job)
 
 
@@ -262,7 +259,7 @@ def test_three_attempts_in_any_order(desk: Desk, order: tuple[int, ...]) -> None
         desk.results(batches[number], [line("a", outcomes[number])])
         desk.adds_up(job)
     assert desk.rows(job)[0].attempt == 3
-    assert len(desk.history.row(job, 0).attempts) == 3
+    assert len(desk.history.rows.get(job, 0).attempts) == 3
 
 
 def test_the_status_of_a_job_follows_its_batches(desk: Desk) -> None:
@@ -273,10 +270,10 @@ def test_the_status_of_a_job_follows_its_batches(desk: Desk) -> None:
         with desk.database.write() as connection:
             update_batch(connection, batch.id, {"status": status, "ended_at": ended})
 
-    assert desk.history.job(job).status is BatchStatus.IN_PROGRESS
+    assert desk.history.jobs.get(job).status is BatchStatus.IN_PROGRESS
     set_to(one, BatchStatus.COMPLETED, 7.0)
-    assert desk.history.job(job).status is BatchStatus.IN_PROGRESS
-    assert desk.history.job(job).ended_at is None
+    assert desk.history.jobs.get(job).status is BatchStatus.IN_PROGRESS
+    assert desk.history.jobs.get(job).ended_at is None
     set_to(two, BatchStatus.FAILED, 9.0)
-    assert desk.history.job(job).status is BatchStatus.COMPLETED
-    assert desk.history.job(job).ended_at == 9.0
+    assert desk.history.jobs.get(job).status is BatchStatus.COMPLETED
+    assert desk.history.jobs.get(job).ended_at == 9.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 
-from tests.store.test_indexing_properties import a_desk
-from tests.store.test_selecting import ROWS, filled
-from tui.core.outcome import Outcome
-from tui.store.groups import _counted_by_range, _counted_by_row, _ranges
+from tests.store.indexing.test_indexer import a_desk
+from tests.store.search.test_selection import ROWS, filled
+from tui.core.rows import Outcome
+from tui.store.rows.error_groups import _counted_by_range, _counted_by_row, _ranges
 
 
 @settings(max_examples=40)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.store.bench import Desk, request
-from tui.core.counts import Counts
-from tui.core.jobs import Job
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus, Counts, Job
 from tui.errors import HistoryError, InputError
-from tui.store.importing import REQUESTS, Imported, import_requests
+from tui.progress import Progress
+from tui.store.files import REQUESTS
+from tui.store.rows.importer import ImportResult
 
 
 def record(job_id: str = "j1") -> Job:
@@ -37,24 +37,26 @@ def nothing_left(desk: Desk) -> bool:
 
 def test_a_job_is_its_file_and_its_places(desk: Desk) -> None:
     lines = [("a", request("a")), ("b\x00", b'{"x":"\xe2\x80\xa8"}'), ("c", b"")]
-    written = import_requests(desk.database, desk.paths, record(), lines)
+    written = desk.history.jobs.add(record(), lines)
     file = desk.paths.job_folder("j1") / REQUESTS
     whole = b"".join(line + b"\n" for _, line in lines)
-    assert written == Imported(3, len(whole))
+    assert written == ImportResult(3, len(whole))
     assert file.read_bytes() == whole
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
-    assert [entry.name for entry in file.parent.iterdir()] == [REQUESTS]
-    job = desk.history.job("j1")
+    assert sorted(entry.name for entry in file.parent.iterdir()) == ["job.json", REQUESTS]
+    job = desk.history.jobs.get("j1")
     assert (job.counts.total, job.counts.pending, job.size) == (3, 3, len(whole))
     assert [row.custom_id for row in desk.rows("j1")] == ["a", "b\x00", "c"]
-    assert [desk.history.row("j1", seq).request for seq in range(3)] == [one for _, one in lines]
-    assert [entry.what for entry in desk.history.timeline("j1")] == ["Imported 3 requests"]
+    assert [desk.history.rows.get("j1", seq).request for seq in range(3)] == [
+        one for _, one in lines
+    ]
+    assert [entry.what for entry in desk.history.jobs.timeline("j1")] == ["Imported 3 requests"]
 
 
 def test_two_requests_with_one_id(desk: Desk) -> None:
     with pytest.raises(InputError):
-        import_requests(desk.database, desk.paths, record(), [("a", b"1"), ("a", b"2")])
+        desk.history.jobs.add(record(), [("a", b"1"), ("a", b"2")])
     assert nothing_left(desk)
 
 
@@ -66,7 +68,7 @@ def test_a_source_that_breaks_leaves_nothing(desk: Desk, after: int) -> None:
         raise InputError("gone")
 
     with pytest.raises(InputError):
-        import_requests(desk.database, desk.paths, record(), breaks())
+        desk.history.jobs.add(record(), breaks())
     assert nothing_left(desk)
 
 
@@ -78,7 +80,7 @@ def test_a_stopped_import_leaves_nothing(desk: Desk) -> None:
         asked.append(1)
         return len(asked) == 2
 
-    assert import_requests(desk.database, desk.paths, record(), lines, stop=stop) is None
+    assert desk.history.jobs.add(record(), lines, progress=Progress(stop=stop)) is None
     assert nothing_left(desk)
     assert next(lines)[0] == "10000"
 
@@ -95,7 +97,7 @@ def test_a_commit_that_fails_leaves_nothing(desk: Desk) -> None:
         desk.database.path, isolation_level=None, factory=Full, check_same_thread=False
     )
     with pytest.raises(HistoryError):
-        import_requests(desk.database, desk.paths, record(), [("a", b"1")])
+        desk.history.jobs.add(record(), [("a", b"1")])
     desk.database._writer.close()
     desk.database._writer = writer
     assert nothing_left(desk)
@@ -107,7 +109,7 @@ def test_a_disk_that_fails_leaves_nothing(desk: Desk, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        import_requests(desk.database, desk.paths, record(), [("a", b"1")])
+        desk.history.jobs.add(record(), [("a", b"1")])
     assert nothing_left(desk)
     monkeypatch.undo()
-    assert import_requests(desk.database, desk.paths, record(), [("a", b"1")]) == Imported(1, 2)
+    assert desk.history.jobs.add(record(), [("a", b"1")]) == ImportResult(1, 2)

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store.test_indexing_properties import a_desk
-from tui.store import seqs
-from tui.store.seqs import SeqFinder
+from tests.store.indexing.test_indexer import a_desk
+from tui.store import database
+from tui.store.rows import lookup
+from tui.store.rows.lookup import RowLookup
 
 
 @settings(max_examples=40)
@@ -14,9 +15,9 @@ from tui.store.seqs import SeqFinder
 def test_the_finder_equals_the_index(data: st.DataObject) -> None:
     """Whatever order, repetition, unknown ids and wrong guess of the start."""
     with pytest.MonkeyPatch.context() as patch, a_desk() as desk:
-        patch.setattr(seqs, "_AHEAD", data.draw(st.integers(1, 8), label="ahead"))
-        patch.setattr(seqs, "_MOST", data.draw(st.integers(1, 20), label="held"))
-        patch.setattr(seqs, "_AT_ONCE", data.draw(st.integers(1, 5), label="at once"))
+        patch.setattr(lookup, "_AHEAD_ROWS", data.draw(st.integers(1, 8), label="ahead"))
+        patch.setattr(lookup, "_MAX_CACHED", data.draw(st.integers(1, 20), label="held"))
+        patch.setattr(database, "_VALUES_PER_QUERY", data.draw(st.integers(1, 5), label="at once"))
         count = data.draw(st.integers(0, 30), label="requests")
         job = desk.job([f"r{number}" for number in range(count)])
         (pk,) = desk.database.read.execute("SELECT pk FROM jobs WHERE id=?", (job,)).fetchone()
@@ -30,7 +31,7 @@ def test_the_finder_equals_the_index(data: st.DataObject) -> None:
             ),
             label="ids",
         )
-        finder = SeqFinder(pk, data.draw(st.integers(0, 40), label="start"))
+        finder = RowLookup(pk, data.draw(st.integers(0, 40), label="start"))
         size = data.draw(st.integers(1, 12), label="slice")
         for start in range(0, len(asked), size):
             part = asked[start : start + size]
@@ -41,7 +42,7 @@ def test_the_finder_equals_the_index(data: st.DataObject) -> None:
 def test_an_id_that_comes_again_later_is_found_again() -> None:
     with a_desk() as desk:
         desk.job(["a", "b"])
-        finder = SeqFinder(1, 0)
+        finder = RowLookup(1, 0)
         for _ in range(3):
             assert finder.find(desk.database.read, ["b"]) == {"b": 1}
         assert finder.find(desk.database.read, []) == {}

@@ -7,15 +7,11 @@ import json
 import pytest
 
 from tests.store.bench import Desk, request
-from tui.core.counts import Counts
-from tui.core.ids import new_job_id
-from tui.core.jobs import Job
-from tui.core.status import BatchStatus
-from tui.core.verdicts import Verdict
-from tui.store import forms, verdicts
-from tui.store.forms import may_ask_for_a_form
-from tui.store.importing import import_requests
-from tui.store.verdicts import schema_verdicts, verdict_file
+from tui.core.jobs import BatchStatus, Counts, Job, new_job_id
+from tui.core.results.schema import SchemaResult
+from tui.progress import Progress
+from tui.store.search import schema_results
+from tui.store.search.schema_results import any_request_has_schema, schema_cache_file
 
 
 def job_of(desk: Desk, lines: list[bytes]) -> str:
@@ -24,7 +20,7 @@ def job_of(desk: Desk, lines: list[bytes]) -> str:
         model="m", status=BatchStatus.DRAFT, counts=Counts(), created_at=1.0,
     )  # fmt: skip
     named = ((json.loads(line)["custom_id"], line) for line in lines)
-    assert import_requests(desk.database, desk.paths, job, named) is not None
+    assert desk.history.jobs.add(job, named) is not None
     return job.id
 
 
@@ -44,14 +40,14 @@ def test_a_form_is_seen_wherever_it_stands(
     lines.insert(3, json.dumps({"custom_id": "x", "body": body}).encode())
     job = job_of(desk, lines)
     for window in (7, 16, 61, 1 << 20):
-        monkeypatch.setattr(forms, "_WINDOW", window)
-        assert may_ask_for_a_form(desk.history, job)
+        monkeypatch.setattr(schema_results, "_WINDOW", window)
+        assert any_request_has_schema(desk.data(job))
 
 
 def test_words_in_a_prompt_are_no_form(desk: Desk) -> None:
     job = job_of(desk, [request("a", 'Give me "tools" and a response_format, as text.')])
-    assert not may_ask_for_a_form(desk.history, job)
-    assert may_ask_for_a_form(desk.history, job, stop=lambda: True)
+    assert not any_request_has_schema(desk.data(job))
+    assert any_request_has_schema(desk.data(job), Progress(stop=lambda: True))
 
 
 def test_a_form_may_come_with_a_retry(desk: Desk) -> None:
@@ -60,17 +56,17 @@ def test_a_form_may_come_with_a_retry(desk: Desk) -> None:
     with desk.database.write() as connection:
         edits = json.dumps({"response_format": {"type": "json_object"}})
         connection.execute("UPDATE batches SET edits=? WHERE id=?", (edits, batch.id))
-    assert may_ask_for_a_form(desk.history, job)
+    assert any_request_has_schema(desk.data(job))
 
 
 def test_nothing_is_read_where_nothing_is_asked_for(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_of(desk, [request("a"), request("b"), request("c")])
-    file = desk.paths.job_folder(job) / verdict_file(None)
-    slow = schema_verdicts(desk.history, job, range(3))
+    file = desk.paths.job_folder(job) / schema_cache_file(None)
+    slow = desk.history.rows.check_schemas(job, range(3))
     file.unlink()
-    monkeypatch.setattr(verdicts, "_MANY", 1)
-    assert schema_verdicts(desk.history, job, range(3)) == slow
-    assert slow.counts == {Verdict.NOTHING: 3}
+    monkeypatch.setattr(schema_results, "_MANY_ROWS", 1)
+    assert desk.history.rows.check_schemas(job, range(3)) == slow
+    assert slow.counts == {SchemaResult.NOTHING: 3}
     assert not file.exists()

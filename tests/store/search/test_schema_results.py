@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-import tui.store.verdicts as verdicts_module
+import tui.store.search.schema_results as verdicts_module
 from tests.engine.bench import Bench
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import good_line
-from tui.core.schemas import SchemaError
-from tui.core.verdicts import Judge, Verdict
+from tui.core.results.schema import AnswerChecker, SchemaError, SchemaResult
 from tui.engine.engine import Engine
 from tui.errors import InputError
-from tui.store.given import give_schema, given_schema
-from tui.store.verdicts import schema_verdicts, verdict_file
+from tui.progress import Progress
+from tui.store.files import schema_of, set_schema
+from tui.store.search.schema_results import schema_cache_file
 
 STARS = b'{"type": "object", "required": ["stars"]}'
 ANSWERS = {"good": '{"stars": 1}', "bad": '{"moons": 1}', "text": "three stars"}
@@ -41,40 +41,44 @@ def test_bad_answers_are_found_and_not_read_twice(
 ) -> None:
     judged: list[Any] = []
 
-    class Counting(Judge):
+    class Counting(AnswerChecker):
         def judge(self, *values: Any, **more: Any) -> Any:
             judged.append(values)
             return super().judge(*values, **more)
 
-    monkeypatch.setattr(verdicts_module, "Judge", Counting)
+    monkeypatch.setattr(verdicts_module, "AnswerChecker", Counting)
 
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await done(bench, engine, "good", "bad", "text", "good")
-            told: list[tuple[int, int]] = []
-            found = await engine.check_schema(
-                job, schema=STARS, progress=lambda done, total: told.append((done, total))
+            told: list[tuple[int, int | None]] = []
+            found = await engine.results.check_schema(
+                job, schema=STARS, progress=Progress(lambda *seen: told.append(seen))
             )
             assert list(found.bad) == [1, 2]
-            assert found.counts == {Verdict.FITS: 2, Verdict.MISFITS: 1, Verdict.NOT_JSON: 1}
+            assert found.counts == {
+                SchemaResult.FITS: 2,
+                SchemaResult.MISFITS: 1,
+                SchemaResult.NOT_JSON: 1,
+            }
             assert (found.checked, found.pass_rate, found.stopped) == (4, 0.5, False)
             assert told == [(4, 4)] and len(judged) == 4
-            again = await engine.check_schema(job, [2, 0], STARS)
+            again = await engine.results.check_schema(job, [2, 0], STARS)
             assert list(again.bad) == [2] and list(again.each) == [3, 1]
             assert len(judged) == 4
             # Another schema is another check.
-            assert (await engine.check_schema(job)).counts == {Verdict.NOTHING: 4}
+            assert (await engine.results.check_schema(job)).counts == {SchemaResult.NOTHING: 4}
             # A retried row has another answer.
-            await engine.retry(await engine.plan_retry(job, [1], {"messages.0.content": "good"}))
+            await engine.retry(await engine.retries.plan(job, [1], {"messages.0.content": "good"}))
             await engine.wait([job])
             judged.clear()
-            assert list((await engine.check_schema(job, schema=STARS)).bad) == [2]
+            assert list((await engine.results.check_schema(job, schema=STARS)).bad) == [2]
             assert len(judged) == 1
-            file = bench.paths.job_folder(job) / verdict_file(STARS)
+            file = bench.paths.job_folder(job) / schema_cache_file(STARS)
             assert file.stat().st_size == 4 * 8
             file.write_bytes(b"damaged")
-            assert list((await engine.check_schema(job, schema=STARS)).bad) == [2]
+            assert list((await engine.results.check_schema(job, schema=STARS)).bad) == [2]
 
     run(test)
 
@@ -84,7 +88,9 @@ def test_a_check_that_is_stopped_says_so(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await done(bench, engine, "good", "bad")
-            found = schema_verdicts(engine.history, job, range(2), STARS, stop=lambda: True)
+            found = engine.history.rows.check_schemas(
+                job, range(2), STARS, progress=Progress(stop=lambda: True)
+            )
             assert found.stopped and found.pass_rate is None and not found.each
 
     run(test)
@@ -95,20 +101,20 @@ def test_a_schema_is_given_to_a_job_and_taken_away(tmp_path: Path) -> None:
         bench = Bench(tmp_path, loop)
         async with bench.engine() as engine:
             job = await done(bench, engine, "good", "bad")
-            await engine.give_schema(job, STARS)
-            assert await engine.given_schema(job) == STARS
-            assert engine.history.row(job, 0).schema == STARS
-            assert list((await engine.check_schema(job)).bad) == [1]
-            assert list((await engine.check_schema(job, own=True)).bad) == []
+            await engine.results.set_schema(job, STARS)
+            assert await engine.results.schema_of(job) == STARS
+            assert engine.history.rows.get(job, 0).schema == STARS
+            assert list((await engine.results.check_schema(job)).bad) == [1]
+            assert list((await engine.results.check_schema(job, own=True)).bad) == []
             with pytest.raises(InputError, match="not JSON"):
-                await engine.give_schema(job, b"{")
-            assert given_schema(bench.paths, job) == STARS
-            give_schema(bench.paths, job, b"")
-            assert given_schema(bench.paths, job) == b""
+                await engine.results.set_schema(job, b"{")
+            assert schema_of(bench.paths, job) == STARS
+            set_schema(bench.paths, job, b"")
+            assert schema_of(bench.paths, job) == b""
             with pytest.raises(SchemaError):
-                give_schema(bench.paths, job, b"7")
+                set_schema(bench.paths, job, b"7")
             with pytest.raises(InputError):
-                await engine.check_schema(job, schema=b"7")
-            await engine.delete(job)
+                await engine.results.check_schema(job, schema=b"7")
+            await engine.remote.delete(job)
 
     run(test)

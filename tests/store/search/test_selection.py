@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
-from tests.store.test_indexing_properties import a_desk
-from tui.core.filtering import RowFilter, RowSort, SortColumn, Span
-from tui.core.outcome import ANSWERED, OUTCOME_CODES, Outcome
-from tui.core.rows import Row, RowError
+from tests.store.indexing.test_indexer import a_desk
+from tui.core.query import NumberRange, RowFilter, RowSort, SortColumn
+from tui.core.rows import ANSWERED, OUTCOME_CODES, Outcome, Row, RowError
 from tui.errors import UsageError
-from tui.store import conditions, searching, selecting
-from tui.store.batches import give_up_rows
-from tui.store.merging import set_aside
+from tui.progress import Progress
+from tui.store.rows import sql_conditions as conditions
+from tui.store.rows.attempts import archive_attempts
+from tui.store.search import text as searching
 
 ENDED = [outcome for outcome in Outcome if outcome not in (Outcome.PENDING, Outcome.MISSING)]
 ROWS = st.lists(
@@ -31,8 +31,8 @@ ROWS = st.lists(
     max_size=10,
     unique_by=lambda row: row[0],
 )
-SPANS = st.just(Span()) | st.builds(
-    Span, st.none() | st.integers(0, 9), st.none() | st.integers(0, 9)
+SPANS = st.just(NumberRange()) | st.builds(
+    NumberRange, st.none() | st.integers(0, 9), st.none() | st.integers(0, 9)
 )
 # The members of a group with an error are asked for by its id; those without by their outcome.
 GROUPS = st.sampled_from([frozenset[str](), frozenset({"truncated"}), frozenset({"refused"})])
@@ -80,8 +80,8 @@ def naive_id(wanted: str, custom_id: str) -> bool:
     return custom_id.startswith(wanted.rstrip("*"))
 
 
-def within(span: Span, number: float | None) -> bool:
-    if span == Span():
+def within(span: NumberRange, number: float | None) -> bool:
+    if span == NumberRange():
         return True
     if number is None:
         return False
@@ -139,10 +139,10 @@ def test_a_selection_equals_the_naive_one(
         job = filled(desk, rows)
         if data.draw(st.booleans(), label="given up"):
             error = RowError(code="missing", message="m", retryable=True)
-            batch = desk.history.batches(job)[0]
-            give_up_rows(desk.database, batch, Outcome.MISSING, error, "m")
+            batch = desk.history.batches.of_job(job)[0]
+            desk.history.batches.finish_remaining(batch, Outcome.MISSING, error, "m")
         everything = desk.rows(job)
-        groups = [group.id for group in desk.history.error_groups(job)]
+        groups = [group.id for group in desk.history.rows.error_groups(job)]
         for _ in range(6):
             condition = RowFilter(
                 outcomes=data.draw(st.frozensets(st.sampled_from(list(Outcome)), max_size=4)),
@@ -170,29 +170,31 @@ def test_a_selection_equals_the_naive_one(
                 # Rows that are alike keep the order of the input.
                 expected.sort(key=lambda row: row.seq)
                 expected.sort(key=naive_key(order.column), reverse=True)
-            selection = desk.history.select(job, condition, order)
+            selection = desk.history.rows.select(job, condition, order)
             assert list(selection.seqs) == [row.seq for row in expected], (condition, order)
             assert (len(selection), selection.total) == (len(expected), len(everything))
 
 
 def test_no_condition_costs_no_memory(desk: Desk) -> None:
     job = desk.job([str(number) for number in range(10)])
-    assert desk.history.select(job).seqs == range(10)
-    down = desk.history.select(job, order=RowSort(descending=True)).seqs
+    assert desk.history.rows.select(job).seqs == range(10)
+    down = desk.history.rows.select(job, order=RowSort(descending=True)).seqs
     assert list(down) == list(range(9, -1, -1))
 
 
 def test_an_error_group_is_found_through_its_index(desk: Desk) -> None:
     job = filled(desk, [("a", Outcome.FAILED, "m", 1)])
     (pk,) = desk.database.read.execute("SELECT pk FROM jobs WHERE id=?", (job,)).fetchone()
-    sql, values = conditions.query_of(desk.database.read, pk, RowFilter(error_group=1), RowSort())
+    sql, values = conditions.build_query(
+        desk.database.read, pk, RowFilter(error_group=1), RowSort()
+    )
     plan = desk.database.read.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
     assert any("results_to_look_at" in row[3] for row in plan), plan
 
 
 def test_a_stopped_search_gives_what_it_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(searching, "_FEW", -1)
-    monkeypatch.setattr(searching, "_ROWS", 2)
+    monkeypatch.setattr(searching, "_MIN_SHARE", -1)
+    monkeypatch.setattr(searching, "_PAGE", 2)
     job = desk.job([str(number) for number in range(10)], text="needle")
     asked: list[int] = []
 
@@ -200,7 +202,7 @@ def test_a_stopped_search_gives_what_it_found(desk: Desk, monkeypatch: pytest.Mo
         asked.append(1)
         return len(asked) > 2
 
-    found = desk.history.select(job, RowFilter(text="needle"), stop=stop)
+    found = desk.history.rows.select(job, RowFilter(text="needle"), progress=Progress(stop=stop))
     assert list(found.seqs) == [0, 1, 2, 3]
 
 
@@ -212,28 +214,28 @@ def test_a_group_is_found_by_its_key_in_any_history(desk: Desk) -> None:
         ("d", Outcome.TRUNCATED, "half an ans", 1),
     ]
     first, second = filled(desk, rows), filled(desk, rows[1:])
-    groups = {group.message: group for group in desk.history.error_groups(first)}
+    groups = {group.message: group for group in desk.history.rows.error_groups(first)}
     key = groups["limit 10 reached"].key
-    assert list(desk.history.select(first, RowFilter(groups=frozenset({key}))).seqs) == [0, 1]
-    assert list(desk.history.select(second, RowFilter(groups=frozenset({key}))).seqs) == [0]
-    cut = next(group for group in desk.history.error_groups(first) if group.id < 0)
+    assert list(desk.history.rows.select(first, RowFilter(groups=frozenset({key}))).seqs) == [0, 1]
+    assert list(desk.history.rows.select(second, RowFilter(groups=frozenset({key}))).seqs) == [0]
+    cut = next(group for group in desk.history.rows.error_groups(first) if group.id < 0)
     assert (cut.kind, cut.count, cut.code, cut.key) == ("truncated", 1, "length", "truncated")
-    assert list(desk.history.select(first, RowFilter(error_group=cut.id)).seqs) == [3]
+    assert list(desk.history.rows.select(first, RowFilter(error_group=cut.id)).seqs) == [3]
 
 
 def test_groups_tell_their_share_and_when_they_were_seen(desk: Desk) -> None:
     job = filled(desk, [("a", Outcome.FAILED, "m", 1), ("b", Outcome.SUCCEEDED, "m", 1)])
-    batch = desk.history.batches(job)[0]
+    batch = desk.history.batches.of_job(job)[0]
     with desk.database.write() as connection:
         connection.execute("UPDATE batches SET ended_at=500 WHERE id=?", (batch.id,))
-    (group,) = desk.history.error_groups(job)
+    (group,) = desk.history.rows.error_groups(job)
     assert (group.share, group.first_seen, group.last_seen) == (0.5, 500, 500)
     again = desk.batch(job, [0], attempt=2)
     with desk.database.write() as connection:
-        set_aside(connection, 1, [0])
+        archive_attempts(connection, 1, [0])
         connection.execute("UPDATE batches SET ended_at=900 WHERE id=?", (again.id,))
     desk.results(again, [line("a", Outcome.FAILED, "m")])
-    (group,) = desk.history.error_groups(job)
+    (group,) = desk.history.rows.error_groups(job)
     assert (group.count, group.first_seen, group.last_seen) == (1, 500, 900)
 
 
@@ -246,7 +248,7 @@ def test_answers_are_checked_for_json(desk: Desk) -> None:
             ("c", Outcome.FAILED, "{}", 1),
         ],
     )
-    select = desk.history.select
+    select = desk.history.rows.select
     assert list(select(job, RowFilter(checks=frozenset({"json:ok"}))).seqs) == [0]
     assert list(select(job, RowFilter(checks=frozenset({"json:bad"}))).seqs) == [1]
     both = RowFilter(checks=frozenset({"json:bad"}), text="b", texts=("label",))
@@ -261,24 +263,35 @@ def test_rows_that_wait_are_sorted_too(desk: Desk, column: SortColumn, descendin
     job = desk.job(["a", "b", "c", "d"])
     desk.results(desk.batch(job), [line("c", text="x"), line("a", Outcome.FAILED, "m")])
     order = RowSort(column=column, descending=descending)
-    assert sorted(desk.history.select(job, order=order).seqs) == [0, 1, 2, 3]
+    assert sorted(desk.history.rows.select(job, order=order).seqs) == [0, 1, 2, 3]
 
 
 def test_sorting_that_is_not_wanted_any_more_stops(desk: Desk) -> None:
     job = filled(desk, [(str(number), Outcome.SUCCEEDED, "m", 1) for number in range(3000)])
     order = RowSort(column="output_tokens", descending=True)
-    assert len(desk.history.select(job, order=order)) == 3000
-    assert len(desk.history.select(job, order=order, stop=lambda: True)) in (0, 3000)
+    assert len(desk.history.rows.select(job, order=order)) == 3000
+    assert len(
+        desk.history.rows.select(job, order=order, progress=Progress(stop=lambda: True))
+    ) in (0, 3000)
     # The connection is as good as before.
-    assert len(desk.history.select(job, order=order, stop=lambda: False)) == 3000
+    assert (
+        len(desk.history.rows.select(job, order=order, progress=Progress(stop=lambda: False)))
+        == 3000
+    )
 
 
 def test_a_sort_that_nobody_wants_any_more_ends(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selecting, "_STEPS", 10)
+    monkeypatch.setattr(conditions, "_STEPS_PER_STOP", 10)
     job = desk.job([str(number) for number in range(50)])
     order = RowSort(column="custom_id", descending=True)
-    assert list(desk.history.select(job, order=order, stop=lambda: True).seqs) == []
-    assert len(desk.history.select(job, order=order, stop=lambda: False).seqs) == 50
-    assert len(desk.history.select(job, order=order).seqs) == 50
+    assert (
+        list(desk.history.rows.select(job, order=order, progress=Progress(stop=lambda: True)).seqs)
+        == []
+    )
+    assert (
+        len(desk.history.rows.select(job, order=order, progress=Progress(stop=lambda: False)).seqs)
+        == 50
+    )
+    assert len(desk.history.rows.select(job, order=order).seqs) == 50

@@ -11,11 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
-from tui.core.filtering import RowFilter, RowSort
-from tui.core.outcome import Outcome
+from tui.core.query import RowFilter, RowSort
+from tui.core.rows import Outcome
 from tui.errors import UsageError
-from tui.store import searching, sweeping, wanted
-from tui.store.sweeping import lines_with
+from tui.progress import Progress
+from tui.store.search import matchers
+from tui.store.search import text as searching
+from tui.store.search import text as sweeping
+from tui.store.search.text import matching_lines
 
 TEXTS = st.text(st.sampled_from('abAB é É"\\/\u4f60\n<'), min_size=1, max_size=4)
 LINES = st.lists(st.text(st.sampled_from('abAB éÉ"\\/\u4f60\n<xyz'), max_size=30), max_size=8)
@@ -30,7 +33,7 @@ def test_every_line_that_holds_the_text_is_found_once(
     data = b"\n".join(lines) + (b"\n" if ended else b"")
     if not data:
         return
-    sought = wanted.Literal(text)
+    sought = matchers.LiteralMatcher(text)
     expected = []
     start = 0
     for one in lines:
@@ -38,17 +41,17 @@ def test_every_line_that_holds_the_text_is_found_once(
             expected.append(start)
         start += len(one) + 1
     with tempfile.TemporaryFile() as stream, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeping, "_WINDOW", window)
+        patch.setattr(sweeping, "_WINDOW_BYTES", window)
         stream.write(data)
         stream.flush()
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            places = [place for place in lines_with(mapped, len(data), sought) if place]
+            places = [place for place in matching_lines(mapped, len(data), sought) if place]
             found = [place[0] for place in places]
             # What stands in the JSON around the texts is found too.
             assert set(expected) <= set(found)
             assert found == sorted(set(found))
             for begin, end in places:
-                assert sought.is_in(mapped, begin, end)
+                assert sought.is_match(mapped, begin, end)
                 assert b"\n" not in mapped[begin:end]
                 assert end == len(data) or mapped[end : end + 1] == b"\n"
 
@@ -56,12 +59,12 @@ def test_every_line_that_holds_the_text_is_found_once(
 @pytest.fixture(params=["sweep", "look"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways through the files."""
-    monkeypatch.setattr(searching, "_FEW", 10**9 if request.param == "sweep" else -1)
+    monkeypatch.setattr(searching, "_MIN_SHARE", 10**9 if request.param == "sweep" else -1)
     return str(request.param)
 
 
 def search(desk: Desk, job: str, text: str, **more: object) -> list[int]:
-    return list(desk.history.select(job, RowFilter(text=text, **more)).seqs)  # type: ignore[arg-type]
+    return list(desk.history.rows.select(job, RowFilter(text=text, **more)).seqs)  # type: ignore[arg-type]
 
 
 def test_only_the_shown_answer_of_a_row_counts(desk: Desk, way: str) -> None:
@@ -93,13 +96,15 @@ def test_results_out_of_order_and_in_many_files(desk: Desk, way: str) -> None:
     desk.results(batch, answers[40:], "errors")
     assert search(desk, job, "needle") == list(range(0, 50, 3))
     order = RowSort(column="custom_id", descending=True)
-    found = desk.history.select(job, RowFilter(text="needle"), order)
+    found = desk.history.rows.select(job, RowFilter(text="needle"), order)
     assert [ids[seq] for seq in found.seqs] == sorted(ids[::3], reverse=True)
 
 
 def test_a_stopped_search_gives_what_it_has(desk: Desk, way: str) -> None:
     job = desk.job([f"r{number}" for number in range(5)])
-    found = desk.history.select(job, RowFilter(text="hello"), stop=lambda: True)
+    found = desk.history.rows.select(
+        job, RowFilter(text="hello"), progress=Progress(stop=lambda: True)
+    )
     assert set(found.seqs) <= set(range(5))
     if way == "look":
         assert not len(found.seqs)
@@ -129,12 +134,12 @@ def test_a_pattern_is_tried_on_texts_as_they_are_meant(desk: Desk) -> None:
 
 def test_what_is_no_pattern_is_told(desk: Desk) -> None:
     job = desk.job(["a"])
-    with pytest.raises(UsageError, match="is not a pattern"):
+    with pytest.raises(UsageError, match="is not a valid regular expression"):
         search(desk, job, "re:(")
 
 
 def test_a_pattern_without_end_gives_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wanted, "_SECONDS", 0.02)
+    monkeypatch.setattr(matchers, "_TIMEOUT_SECONDS", 0.02)
     job = desk.job(["r1"], text="a" * 60 + "!")
     with pytest.raises(UsageError, match="takes too long"):
         search(desk, job, r"re:(a|aa)+$")

@@ -5,15 +5,15 @@ import json
 import pytest
 
 from tests.store.bench import Desk
-from tui.core.filtering import RowFilter, RowSort
-from tui.core.outcome import Outcome
-from tui.store import searching, selecting
-from tui.store.files import begin_anew
-from tui.store.searching import TextSearch
+from tui.core.query import RowFilter, RowSort
+from tui.core.rows import Outcome
+from tui.store.search import selection
+from tui.store.search import text as searching
+from tui.store.search.text import TextSearch
 
 
 def search(desk: Desk, job: str, text: str) -> list[int]:
-    return list(desk.history.select(job, RowFilter(text=text)).seqs)
+    return list(desk.history.rows.select(job, RowFilter(text=text)).seqs)
 
 
 def answer(custom_id: str, text: str, *, escaped: str | None = None) -> bytes:
@@ -83,9 +83,9 @@ def test_case_is_folded_beyond_ascii(desk: Desk, job: str) -> None:
 def test_order_and_other_conditions_hold(desk: Desk, job: str) -> None:
     desk.results(desk.batch(job), [answer("beta", "x"), answer("gamma", "x")])
     order = RowSort(column="custom_id", descending=True)
-    assert list(desk.history.select(job, RowFilter(text="hello"), order).seqs) == [2, 1, 0]
+    assert list(desk.history.rows.select(job, RowFilter(text="hello"), order).seqs) == [2, 1, 0]
     good = RowFilter(text="hello", outcomes=frozenset({Outcome.SUCCEEDED}))
-    assert list(desk.history.select(job, good).seqs) == [1, 2]
+    assert list(desk.history.rows.select(job, good).seqs) == [1, 2]
 
 
 def test_one_row_does_not_find_its_neighbour(desk: Desk, job: str) -> None:
@@ -109,15 +109,14 @@ def test_lone_surrogates_in_what_is_typed_do_no_harm(desk: Desk, job: str) -> No
 
 def test_a_file_that_begins_anew_does_not_kill_a_search(desk: Desk, job: str) -> None:
     """A mapped file that shrinks would kill the whole program (SIGBUS)."""
-    from tui.engine.growing import GrowingFile
+    from tui.engine.batches.collector import ResultWriter
 
     batch = desk.batch(job)
     desk.results(batch, [answer("beta", "x" * 100_000)])
-    (pk,) = desk.database.read.execute("SELECT pk FROM jobs WHERE id=?", (job,)).fetchone()
-    with TextSearch(desk.database.read, desk.paths, (pk, job), "xxx") as matches:
-        assert list(matches.among([0, 1, 2], 3)) == [1]
-        begin_anew(desk.database, desk.file(batch))
-        file = GrowingFile(desk.file(batch).path, 0)
+    with TextSearch(desk.data(job), "xxx") as matches:
+        assert list(matches.among([0, 1, 2])) == [1]
+        desk.history.files.start_over(desk.file(batch))
+        file = ResultWriter(desk.file(batch).path, 0)
         mapped = next(m for number, m in matches._maps.items() if number and m is not None)
         assert mapped[-2:] == b"}\n"
         file.close(bytearray())
@@ -126,11 +125,11 @@ def test_a_file_that_begins_anew_does_not_kill_a_search(desk: Desk, job: str) ->
 def test_what_was_found_so_far_is_told_while_the_search_goes_on(
     desk: Desk, job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "_LINES", 1)
-    monkeypatch.setattr(selecting, "_PARTIAL_SECONDS", 0.0)
-    monkeypatch.setattr(selecting, "_PARTIAL_SHARE", 0)
+    monkeypatch.setattr(searching, "_LINES_PER_QUERY", 1)
+    monkeypatch.setattr(selection, "_PARTIAL_SECONDS", 0.0)
+    monkeypatch.setattr(selection, "_PARTIAL_SHARE", 0)
     told: list[list[int]] = []
-    found = desk.history.select(
+    found = desk.history.rows.select(
         job, RowFilter(text="hello"), partial=lambda part: told.append(list(part.seqs))
     )
     assert list(found.seqs) == [0, 1, 2]

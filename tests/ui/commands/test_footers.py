@@ -10,16 +10,16 @@ from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
 from tests.ui.conftest import BatchdeckPilot, fake_app, real_app, running, screen_text, until
-from tests.ui.wholes import ReadingEngine, two_jobs
+from tests.ui.jobs_with_answers import ReadingEngine, two_jobs
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.filters import FiltersDialog
+from tui.ui.dialogs.saved import FiltersDialog
+from tui.ui.panes.compose.check import CheckStep
+from tui.ui.panes.compose.template import TemplateStep
 from tui.ui.screens.compare import CompareScreen
-from tui.ui.screens.compose.check import CheckStep
-from tui.ui.screens.compose.template import TemplateStep
 from tui.ui.screens.summary import SummaryScreen
-from tui.ui.state import RowsAsked
-from tui.ui.widgets.query_line import QueryLine
+from tui.ui.state import RowViewState
+from tui.ui.widgets.filter_line import QueryLine
 
 
 async def fits(app: BatchdeckApp, pilot: BatchdeckPilot) -> None:
@@ -86,7 +86,7 @@ async def test_the_keys_of_a_filter_are_told_while_it_is_typed(reading: ReadingE
     async with running(app) as pilot:
         await until(pilot, lambda: app.main.batches.job)
         await pilot.press("slash")
-        await until(pilot, lambda: ("enter", "Keep") in told())
+        await until(pilot, lambda: ("enter", "Apply") in told())
         await fits(app, pilot)
         assert ("escape", "Clear") in told() and ("f1", "Help") in told()
         await pilot.press("escape", "enter", "slash")
@@ -104,7 +104,7 @@ async def test_earlier_queries_are_recalled(reading: ReadingEngine) -> None:
         await until(pilot, lambda: app.main.batches.job)
         await pilot.press("enter")
         line = app.main.results.query_one(QueryLine)
-        app.state.rows = {"a": RowsAsked("code:429"), "b": RowsAsked("tokens:>5")}
+        app.session.state.rows = {"a": RowViewState("code:429"), "b": RowViewState("tokens:>5")}
         await until(pilot, lambda: app.main.results.rows_table.has_focus)
         await pilot.press("slash", *"lost")
         for key, query in (

@@ -7,8 +7,7 @@ import pytest
 from tests.ui.conftest import fake_app, notes, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
 from tui.errors import BatchdeckError, ProviderError
-from tui.ui.dialogs.error import ErrorDialog
-from tui.ui.messages import JobRequested
+from tui.ui.dialogs.text import ErrorDialog
 
 
 async def test_an_error_shows_message_hint_and_the_words_of_the_provider(
@@ -41,7 +40,7 @@ async def test_an_error_shows_message_hint_and_the_words_of_the_provider(
     ("error", "words"),
     [
         (BatchdeckError("the queue is full", "Wait a little."), "the queue is full"),
-        (ZeroDivisionError("oops"), "fault of Batchdeck"),
+        (ZeroDivisionError("oops"), "bug in Batchdeck"),
     ],
 )
 async def test_work_that_fails_is_shown_and_ends_nothing(
@@ -55,7 +54,7 @@ async def test_work_that_fails_is_shown_and_ends_nothing(
     monkeypatch.setattr(engine, "collect", fail, raising=False)
     app = fake_app(engine)
     async with running(app) as pilot:
-        app.post_message(JobRequested("collect", "job0000001"))
+        app.session.tasks.collect("job0000001")
         await until(pilot, lambda: isinstance(app.screen, ErrorDialog))
         assert words in screen_text(app)
         await pilot.press("enter")

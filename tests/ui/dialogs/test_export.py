@@ -12,10 +12,10 @@ import pytest
 from textual.widgets import Checkbox, Input, RadioSet
 
 from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
-from tests.ui.wholes import files_of, gate, two_jobs
+from tests.ui.jobs_with_answers import files_of, gate, two_jobs
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.progress import ProgressDialog
+from tui.ui.dialogs.export import ProgressDialog
 
 
 async def opened(app: BatchdeckApp, pilot: BatchdeckPilot, path: Path) -> None:
@@ -72,14 +72,14 @@ async def test_marked_shown_or_all(paths: Paths, tmp_path: Path) -> None:
         await until(pilot, lambda: app.main.results.rows_table.row_count == 1)
         await pilot.press("enter", "space")
         await opened(app, pilot, tmp_path / "o.jsonl")
-        for words in ("the marked rows: 1", "the rows shown: 1", "all rows: 40"):
+        for words in ("marked rows: 1", "filtered rows: 1", "all rows: 40"):
             assert words in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: notes(app))
         assert [json.loads(one)["custom_id"] for one in (tmp_path / "o.jsonl").open()] == ["r0002"]
 
         await opened(app, pilot, tmp_path / "all.jsonl")
-        radios = app.screen.query_one(RadioSet)
+        radios = app.screen.query_one("#export-rows", RadioSet)
         radios.focus()
         await pilot.press("down", "down", "space")
         await until(pilot, lambda: radios.pressed_index == 2)
@@ -95,7 +95,7 @@ async def test_what_is_there_is_asked_about(paths: Paths, tmp_path: Path) -> Non
     async with running(app) as pilot:
         await opened(app, pilot, tmp_path / "o.html")
         await pilot.press("enter")
-        await until(pilot, lambda: "is there already" in screen_text(app))
+        await until(pilot, lambda: "already exists" in screen_text(app))
         assert (tmp_path / "o.html").read_text() == "old"
         await pilot.press("enter")
         await until(pilot, lambda: notes(app))
@@ -106,15 +106,15 @@ async def test_writing_can_be_stopped(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_jobs(paths, 1500)
-    _, begun = gate(monkeypatch, "tui.engine.insight.export_rows")
+    _, begun = gate(monkeypatch, "tui.store.export.writer.export_rows")
     app = real_app(paths)
     async with running(app) as pilot:
         await opened(app, pilot, tmp_path / "o.jsonl")
         await pilot.press("enter")
         await until(pilot, lambda: begun and isinstance(app.screen, ProgressDialog))
-        assert "esc stops" in screen_text(app)
+        assert "esc stop" in screen_text(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
         await until(pilot, lambda: notes(app))
-        assert notes(app) == ["Stopped: nothing was written"]
+        assert notes(app) == ["Stopped: no file was written"]
     assert files_of(tmp_path) == []

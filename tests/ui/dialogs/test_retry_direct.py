@@ -11,8 +11,7 @@ from tests.ui.conftest import fake_app, real_app, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
 from tui.paths import Paths
 from tui.ui.dialogs.confirm import ConfirmDialog
-from tui.ui.dialogs.retry import RetryDialog
-from tui.ui.dialogs.retry_edit import RetryEditDialog
+from tui.ui.dialogs.retry import RetryDialog, RetryEditDialog
 
 
 @pytest.mark.usefixtures("at_once")
@@ -27,33 +26,33 @@ async def test_failed_rows_are_sent_again_one_by_one(
     async with running(app) as pilot:
         engine = app.engine
         assert engine is not None
-        job = await engine.import_file(file)
+        job = await engine.requests.import_file(file)
         await engine.submit(job.id)
         await engine.wait([job.id])
-        assert engine.history.job(job.id).counts.failed == 2
+        assert engine.history.jobs.get(job.id).counts.failed == 2
         await until(pilot, lambda: app.main.batches.job is not None)
         app.main.open_job(job.id)
         await until(pilot, lambda: app.main.results.job_id == job.id)
         await pilot.press("R" if edited else "r")
         await until(pilot, lambda: isinstance(app.screen, RetryDialog | RetryEditDialog))
-        assert "○ one by one (direct), as long as Batchdeck runs" in screen_text(app)
+        assert "○ send now, one by one, while Batchdeck is open" in screen_text(app)
         if edited:
             await pilot.press(*"big")
-            await pilot.click(".retry-d")
+            await pilot.click("#switch-d")
             await until(pilot, lambda: "+ model  big" in screen_text(app))
         else:
             await pilot.press("d")
-        await until(pilot, lambda: "● one by one" in screen_text(app))
+        await until(pilot, lambda: "● send now" in screen_text(app))
         await until(pilot, lambda: "cost free" in " ".join(screen_text(app).split()))
         if edited:
             await pilot.press("ctrl+s")
             await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
-            assert "way one by one (direct)" in " ".join(screen_text(app).split())
+            assert "mode send now, one by one" in " ".join(screen_text(app).split())
         await pilot.press("y")
-        await until(pilot, lambda: engine.history.job(job.id).counts.succeeded == 3)
-        accounts = [batch.account for batch in engine.history.batches(job.id)]
+        await until(pilot, lambda: engine.history.jobs.get(job.id).counts.succeeded == 3)
+        accounts = [batch.account for batch in engine.history.batches.of_job(job.id)]
         assert accounts == ["sandbox", "sandbox+direct"]
-        assert engine.history.row(job.id, 1).row.model == ("big" if edited else "m")
+        assert engine.history.rows.get(job.id, 1).row.model == ("big" if edited else "m")
 
 
 async def test_a_provider_without_single_requests_offers_none(

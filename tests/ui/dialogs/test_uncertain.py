@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tui.core.jobs import Batch
-from tui.core.status import BatchStatus, Submission
+from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
+from tests.ui.fakes import NOW, FakeEngine, a_job
+from tui.core.jobs import Batch, BatchStatus, Submission
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.uncertain import UncertainDialog
-
-from .conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
-from .fakes import NOW, FakeEngine, a_job
 
 SIZES = [(80, 24), (120, 36)]
 
@@ -49,11 +47,11 @@ async def test_the_strip_says_what_to_do(unsure: FakeEngine, size: tuple[int, in
     app = fake_app(unsure)
     async with running(app, size) as pilot:
         await until(pilot, lambda: "unclear whether the provider has it" in screen_text(app))
-        assert "S decides" in screen_text(app)
+        assert "S resolve" in screen_text(app)
         await opened(app, pilot)
         text = screen_text(app)
         assert "attempt 1, 500 rows, and 1 more after it" in text
-        assert "Send again  ctrl+s" in text and "Leave it  esc" in text
+        assert "Resend  ctrl+s" in text and "Decide later  esc" in text
 
 
 async def test_its_id_is_given_batch_by_batch(unsure: FakeEngine) -> None:
@@ -61,7 +59,7 @@ async def test_its_id_is_given_batch_by_batch(unsure: FakeEngine) -> None:
     async with running(app) as pilot:
         await opened(app, pilot)
         await pilot.press("enter")
-        assert "Type the id" in screen_text(app)
+        assert "Enter the batch id" in screen_text(app)
         await pilot.press(*"wrong", "enter")
         await until(pilot, lambda: "there is no batch" in screen_text(app))
         await pilot.press("ctrl+u", *"one", "enter")
@@ -72,7 +70,7 @@ async def test_its_id_is_given_batch_by_batch(unsure: FakeEngine) -> None:
             ("attach", "job0000001", "one"),
             ("attach", "job0000001", "two"),
         ]
-        assert any("is watched" in note for note in notes(app))
+        assert any("attached to the provider's batch" in note for note in notes(app))
         assert not any(asked[0] == "submit" for asked in unsure.asked)
 
 
@@ -82,7 +80,7 @@ async def test_sending_again_is_asked_twice_and_says_what_it_may_cost(unsure: Fa
         await opened(app, pilot)
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
-        assert "both are paid" in screen_text(app)
+        assert "you pay for both" in screen_text(app)
         assert app.focused is not None and app.focused.id == "no"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, UncertainDialog))

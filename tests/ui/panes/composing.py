@@ -12,8 +12,8 @@ from textual.events import Paste
 from tests.ui.conftest import BatchdeckPilot, screen_text, until
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.submit import SubmitDialog
-from tui.ui.screens.compose.template import TemplateStep
+from tui.ui.dialogs.confirm import SubmitDialog
+from tui.ui.panes.compose.template import TemplateStep
 
 SAVED = """
 name = "Feeling"
@@ -100,5 +100,5 @@ def job_rows(app: BatchdeckApp) -> list[dict[str, Any]]:
     """The requests of the job in the list."""
     job = app.main.batches.job
     assert job is not None
-    file = app.paths.job_folder(job.id) / "requests.jsonl"
+    file = app.session.paths.job_folder(job.id) / "requests.jsonl"
     return [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]

@@ -8,9 +8,7 @@ from textual.events import DescendantFocus
 
 from tests.ui.conftest import fake_app, notes, running, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
-from tui.core.counts import Counts, RemoteCounts
-from tui.core.jobs import Batch
-from tui.core.status import BatchStatus, Submission
+from tui.core.jobs import Batch, BatchStatus, Counts, RemoteCounts, Submission
 from tui.engine.events import (
     BatchEnded,
     BatchSubmitted,
@@ -18,13 +16,14 @@ from tui.engine.events import (
     JobChanged,
     JobDeleted,
     JobImported,
-    SubmitPrepared,
+    SubmitFinished,
+    SubmitStarted,
     UploadProgressed,
 )
-from tui.ui.bridge import EngineBridge
-from tui.ui.dialogs.confirm import ConfirmDialog
-from tui.ui.dialogs.delete import DeleteDialog
-from tui.ui.journal import Journal
+from tui.ui.activity_log import ActivityLog
+from tui.ui.dialogs.confirm import ConfirmDialog, DeleteDialog
+from tui.ui.engine_updates import EngineUpdates
+from tui.ui.screens import main
 
 
 def live(number: int = 1, done: int = 0, **changes: object) -> tuple[object, Batch]:
@@ -53,7 +52,7 @@ async def test_without_jobs_it_says_which_keys_begin(engine: FakeEngine) -> None
     app = fake_app(engine)
     async with running(app):
         text = screen_text(app)
-        assert "Nothing here yet" in text
+        assert "No jobs yet" in text
         assert "import a file" in text
         assert "sandbox" in text
 
@@ -98,12 +97,12 @@ async def test_a_draft_that_is_being_sent_does_not_ask_to_be_sent(engine: FakeEn
     engine.history.add(a_job(1, status=BatchStatus.DRAFT))
     app = fake_app(engine)
     async with running(app, (120, 36)) as pilot:
-        await until(pilot, lambda: "Not sent yet" in screen_text(app))
-        engine.events.publish(SubmitPrepared("job0000001", going=True))
+        await until(pilot, lambda: "Not submitted" in screen_text(app))
+        engine.events.publish(SubmitStarted("job0000001"))
         await until(pilot, lambda: "preparing to send" in screen_text(app))
-        assert "Not sent yet" not in screen_text(app)
-        engine.events.publish(SubmitPrepared("job0000001", going=False))
-        await until(pilot, lambda: "Not sent yet" in screen_text(app))
+        assert "Not submitted" not in screen_text(app)
+        engine.events.publish(SubmitFinished("job0000001"))
+        await until(pilot, lambda: "Not submitted" in screen_text(app))
 
 
 async def test_another_program_may_change_anything(engine: FakeEngine) -> None:
@@ -125,14 +124,13 @@ async def test_a_thousand_events_are_four_looks_a_second(engine: FakeEngine) -> 
         count.append(1)
         told.set()
 
-    bridge = EngineBridge(tell, Journal(None), str)
+    bridge = EngineUpdates(tell, ActivityLog(None), str)
     for _ in range(1000):
         bridge.receive(CountsChanged("job0000001", "b1"))
-    async with asyncio.timeout(5):
-        await told.wait()
+    await told.wait()
     assert count == [1]
-    assert bridge.take().jobs == {"job0000001"}
-    assert not bridge.take()
+    assert bridge.drain().jobs == {"job0000001"}
+    assert not bridge.drain()
     bridge.close()
 
 
@@ -144,12 +142,12 @@ async def test_the_log_names_jobs_as_people_do(engine: FakeEngine) -> None:
             engine.events.publish(BatchEnded(job_id, "b", BatchStatus.COMPLETED))
         engine.history.add(a_job(4, name="just begun"))
         engine.events.publish(BatchSubmitted("job0000004", "b", "remote-1"))
-        told = [entry.text for entry in app.journal.entries]
+        told = [entry.text for entry in app.session.log.entries]
     assert told == [
         "weekly: ended, completed",
         "twice (job0000002): ended, completed",
         "gone: ended, completed",
-        "just begun: the provider took the batch as remote-1",
+        "just begun: accepted by the provider: remote-1",
     ]
 
 
@@ -219,7 +217,7 @@ async def test_the_end_of_a_job_is_told_once(engine: FakeEngine) -> None:
         for _ in range(5):
             engine.events.publish(BatchEnded("job0000001", "b1", BatchStatus.COMPLETED))
         await until(pilot, lambda: notes(app))
-        assert notes(app) == ["reviews 1: 980 of 1,000 answered, 20 not"]
+        assert notes(app) == ["reviews 1: 980 of 1,000 answered, 20 failed"]
 
 
 async def test_trouble_of_a_running_job_is_on_the_screen(engine: FakeEngine) -> None:
@@ -243,6 +241,19 @@ async def test_wide_screens_show_the_rows_beside_the_list(engine: FakeEngine) ->
         assert "Answer number 0" in screen_text(app)
 
 
+async def test_whoever_goes_on_at_once_sees_the_rows_of_the_job_under_the_cursor(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.history.add(a_job(1), a_job(2))
+    app = fake_app(engine)
+    async with running(app, (160, 45)) as pilot:
+        await until(pilot, lambda: app.main.results.job_id == "job0000001")
+        monkeypatch.setattr(main, "FOLLOW_DELAY", 3600.0)
+        await pilot.press("j", "3")
+        await until(pilot, lambda: app.main.pane == "results")
+        assert app.main.results.job_id == "job0000002"
+
+
 async def test_an_opened_job_is_not_replaced_by_the_one_that_was_passed(
     engine: FakeEngine,
 ) -> None:
@@ -260,7 +271,7 @@ async def test_small_screens_say_so_kindly(engine: FakeEngine) -> None:
     engine.history.add(a_job(1))
     app = fake_app(engine)
     async with running(app, (50, 12)) as pilot:
-        assert "A little more room" in screen_text(app)
+        assert "Window too small" in screen_text(app)
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "reviews 1" in screen_text(app))
 
@@ -305,10 +316,9 @@ async def test_two_jobs_are_marked_to_be_compared(
         await pilot.press("space", "j")
         assert table.marked == 1 and "1 marked: mark another to compare" in screen_text(app)
         await pilot.press("space")
-        assert "2 marked: = compares them" in screen_text(app)
-        assert "takes the marks away" in screen_text(app) or size[0] < 100
-        # The footer has no room for it, and a third one is not taken.
-        assert "Mark" not in screen_text(app).splitlines()[-1]
+        assert "2 marked: = compare" in screen_text(app)
+        assert "clear marks" in screen_text(app) or size[0] < 100
+        # A third one is not taken.
         await pilot.press("space", "A", "I", "M")
         assert table.marked == 2
         assert any("Two jobs are marked" in note for note in notes(app))
@@ -342,7 +352,7 @@ async def test_after_too_little_room_the_keys_work_again(engine: FakeEngine) -> 
         await until(pilot, lambda: app.main.batches.jobs_table.has_focus)
         await pilot.press("j")
         await pilot.resize_terminal(40, 12)
-        await until(pilot, lambda: "A little more room" in screen_text(app))
+        await until(pilot, lambda: "Window too small" in screen_text(app))
         await pilot.resize_terminal(160, 40)
         await until(pilot, lambda: app.main.batches.jobs_table.has_focus)
         await until(pilot, lambda: "Filter" in screen_text(app))
@@ -368,8 +378,8 @@ async def test_what_nobody_thought_of_is_told_and_logged(
         await until(pilot, lambda: app.main.results.rows_table.row_count)
         await pilot.press("e")
         await until(pilot, lambda: any("no such [/ thing" in note for note in notes(app)))
-        assert any("LookupError" in entry.text for entry in app.journal.entries)
-        assert "LookupError" in app.paths.log_file.read_text("utf-8")
+        assert any("LookupError" in entry.text for entry in app.session.log.entries)
+        assert "LookupError" in app.session.paths.log_file.read_text("utf-8")
         # The search is over: esc leaves, and does not stop it for ever.
         await pilot.press("escape", "escape")
         await until(pilot, lambda: app.main.pane == "batches")

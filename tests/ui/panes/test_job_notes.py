@@ -8,13 +8,11 @@ from textual.widgets import Input, OptionList
 
 from tests.ui.conftest import BatchdeckPilot, fake_app, running, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
-from tui.core.counts import Counts
-from tui.core.jobs import Batch, Cost, Job
-from tui.core.status import BatchStatus, Submission
+from tui.core.jobs import Batch, BatchStatus, Cost, Counts, Job, Submission
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.ask import AskDialog
 from tui.ui.dialogs.choose import ChooseDialog
-from tui.ui.dialogs.details import DetailsDialog
+from tui.ui.dialogs.input import InputDialog
+from tui.ui.dialogs.text import DetailsDialog
 from tui.ui.state import State
 
 
@@ -28,7 +26,7 @@ def names(app: BatchdeckApp) -> list[str]:
 
 async def ask(app: BatchdeckApp, pilot: BatchdeckPilot, key: str, text: str) -> None:
     await pilot.press(key)
-    await until(pilot, lambda: isinstance(app.screen, AskDialog))
+    await until(pilot, lambda: isinstance(app.screen, InputDialog))
     app.screen.query_one(Input).value = text
     await pilot.press("enter")
     await until(pilot, lambda: app.screen is app.main)
@@ -42,7 +40,7 @@ async def test_tags_and_notes_are_written_shown_and_found(engine: FakeEngine) ->
         await until(pilot, lambda: "#weekly #nl" in screen_text(app))
         await ask(app, pilot, "N", "the [bold]second[/] prompt")
         await until(pilot, lambda: "the [bold]second[/] prompt" in screen_text(app))
-        assert engine.history.job("job0000001").tags == ("weekly", "nl")
+        assert engine.history.jobs.get("job0000001").tags == ("weekly", "nl")
         for text in ("#nl", "weekly", "second"):
             await pilot.press("slash", *text, "enter")
             await until(pilot, lambda: names(app) == ["reviews 1"])
@@ -55,11 +53,11 @@ async def test_leaving_the_question_changes_nothing(engine: FakeEngine) -> None:
     app = fake_app(engine)
     async with running(app) as pilot:
         await pilot.press("t")
-        await until(pilot, lambda: isinstance(app.screen, AskDialog))
+        await until(pilot, lambda: isinstance(app.screen, InputDialog))
         assert app.screen.query_one(Input).value == "#kept"
         await pilot.press("x", "escape")
         await until(pilot, lambda: app.screen is app.main)
-        assert engine.history.job("job0000001").tags == ("kept",)
+        assert engine.history.jobs.get("job0000001").tags == ("kept",)
 
 
 async def test_details_hold_every_fact_and_can_be_copied(engine: FakeEngine) -> None:
@@ -69,7 +67,14 @@ async def test_details_hold_every_fact_and_can_be_copied(engine: FakeEngine) -> 
         await pilot.press("i")
         await until(pilot, lambda: isinstance(app.screen, DetailsDialog))
         text = screen_text(app)
-        for fact in ("job0000001", "batch_1", "$1.50", "#a", "429 rate_limit_exceeded", "Imported"):
+        for fact in (
+            "job0000001",
+            "batch_1",
+            "$1.50",
+            "#a",
+            "429 rate_limit_exceeded",
+            "ImportResult",
+        ):
             assert fact in text, fact
         assert "(10 min ago)" in text or "ago)" in text
         await pilot.press("y")
@@ -155,7 +160,7 @@ async def test_filter_order_and_account_are_found_again(engine: FakeEngine) -> N
         await until(pilot, lambda: len(names(again)) == 4)
 
 
-def stuck(number: int, **changes: object) -> tuple[Job, Batch]:
+def count_stuck(number: int, **changes: object) -> tuple[Job, Batch]:
     counts = Counts(total=1000, pending=1000)
     job = a_job(number, status=BatchStatus.VALIDATING, counts=counts, ended_at=None)
     batch = Batch(
@@ -174,14 +179,14 @@ def stuck(number: int, **changes: object) -> tuple[Job, Batch]:
 async def test_what_hangs_is_flagged_in_list_strip_and_top(
     engine: FakeEngine, size: tuple[int, int]
 ) -> None:
-    job, batch = stuck(1)
+    job, batch = count_stuck(1)
     engine.history.add(job)
     engine.history.batch_lists[job.id] = [batch]
     app = fake_app(engine)
     async with running(app, size) as pilot:
         await until(pilot, lambda: "validating for 40 min" in screen_text(app))
         assert "! stuck" in screen_text(app)
-        assert "! 1 to look at" in screen_text(app)
+        assert "! 1 needs attention" in screen_text(app)
 
 
 async def test_ten_thousand_jobs_are_listed_searched_and_sorted(engine: FakeEngine) -> None:

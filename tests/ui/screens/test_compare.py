@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.ui.conftest import notes, real_app, running, screen_text, until
-from tests.ui.wholes import gate, two_jobs
-from tui.core.comparing import Kind
+from tests.ui.jobs_with_answers import gate, two_jobs
+from tui.core.comparison import RowComparison
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.screens.compare import CompareScreen
@@ -28,9 +28,9 @@ async def test_two_jobs_side_by_side(paths: Paths) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: getattr(app.screen, "difference", None) is not None)
         screen = compared(app)
-        found = screen.made
+        found = screen.reader.report
         assert found is not None
-        assert [found.count(kind) for kind in Kind] == [37, 1, 1, 1, 1]
+        assert [found.count(kind) for kind in RowComparison] == [37, 1, 1, 1, 1]
         shown = screen_text(app)
         for words in ("41 ids", "37 same", "1 different", "r0002", "angry", "positive"):
             assert words in shown, words
@@ -44,7 +44,7 @@ async def test_two_jobs_side_by_side(paths: Paths) -> None:
         await until(pilot, lambda: "r0003" in screen_text(app))
         await until(pilot, lambda: "rate limit" in screen_text(app))
         await pilot.press("4")
-        await until(pilot, lambda: "This job does not have the row." in screen_text(app))
+        await until(pilot, lambda: "This job has no row with this id." in screen_text(app))
         assert "plain words" in screen_text(app)
         await pilot.press("0")
         await until(pilot, lambda: screen.query_one("#compare-rows").row_count == 41)  # type: ignore[attr-defined]
@@ -60,7 +60,9 @@ async def test_marked_jobs_are_compared_at_once_the_older_one_left(
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press(*keys, "equals_sign")
-        await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
+        await until(
+            pilot, lambda: isinstance(app.screen, CompareScreen) and app.screen.reader.report
+        )
         left, right = screen_text(app).splitlines()[1:3]
         assert "small model" in left and "large model" in right
 
@@ -72,31 +74,33 @@ async def test_what_counts_as_a_difference_can_be_changed(paths: Paths) -> None:
         await pilot.press("equals_sign")
         await until(pilot, lambda: app.screen.query("#choose-list"))
         await pilot.press("enter")
-        await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
-        assert "JSON as data" in screen_text(app)
+        await until(
+            pilot, lambda: isinstance(app.screen, CompareScreen) and app.screen.reader.report
+        )
+        assert "compared as JSON" in screen_text(app)
         await pilot.press("d", "w")
-        await until(pilot, lambda: "white space ignored" in screen_text(app))
-        assert "JSON as data" not in screen_text(app)
+        await until(pilot, lambda: "whitespace ignored" in screen_text(app))
+        assert "compared as JSON" not in screen_text(app)
 
 
 async def test_a_comparison_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     two_jobs(paths, 1500)
-    _, begun = gate(monkeypatch, "tui.engine.insight.compare_jobs")
+    _, begun = gate(monkeypatch, "tui.store.history.compare_jobs")
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press("equals_sign")
         await until(pilot, lambda: app.screen.query("#choose-list"))
         await pilot.press("enter")
-        await until(pilot, lambda: begun and "esc stops" in screen_text(app))
+        await until(pilot, lambda: begun and "esc stop" in screen_text(app))
         await pilot.press("escape")
-        await until(pilot, lambda: "so far: stopped" in screen_text(app))
+        await until(pilot, lambda: "so far (stopped)" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
 
 
 async def test_one_job_alone_says_why_not(paths: Paths) -> None:
     from tests.store.bench import Desk
-    from tests.ui.wholes import add_job
+    from tests.ui.jobs_with_answers import add_job
 
     desk = Desk(paths)
     add_job(desk, "alone", {"a": "b"})

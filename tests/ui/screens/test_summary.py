@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.ui.conftest import real_app, running, screen_text, until
-from tests.ui.wholes import gate, two_jobs
+from tests.ui.jobs_with_answers import gate, two_jobs
 from tui.paths import Paths
-from tui.store import summarizing
+from tui.store.rows import summary
 from tui.ui.screens.summary import SummaryScreen
 
 
@@ -22,6 +22,7 @@ async def test_from_batches_to_the_words_of_a_field(paths: Paths) -> None:
         await until(pilot, lambda: "Values of data.label" in screen_text(app))
         screen = app.screen
         assert isinstance(screen, SummaryScreen)
+        reader = screen.reader
         shown = screen_text(app)
         for words in ("large model", "positive", "Length of answers", "median", "took", "1m"):
             assert words in shown, words
@@ -32,10 +33,13 @@ async def test_from_batches_to_the_words_of_a_field(paths: Paths) -> None:
         await pilot.press(*"data.why", "enter")
         await until(pilot, lambda: "Words in data.why" in screen_text(app))
         assert "delivery" in screen_text(app)
-        assert screen.made is not None and "the" in dict(screen.made.words.items)
+        assert reader.report is not None and "the" in dict(reader.report.words.items)
 
         await pilot.press("w")
-        await until(pilot, lambda: screen.made and "the" not in dict(screen.made.words.items))
+        await until(
+            pilot,
+            lambda: reader.report and "the" not in dict(reader.report.words.items),
+        )
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
 
@@ -59,14 +63,14 @@ async def test_from_results(paths: Paths) -> None:
 
 async def test_reading_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     two_jobs(paths, 1500)
-    _, begun = gate(monkeypatch, "tui.engine.summary.summarize")
+    _, begun = gate(monkeypatch, "tui.store.history.summarize")
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press("u")
-        await until(pilot, lambda: begun and "esc stops" in screen_text(app))
+        await until(pilot, lambda: begun and "esc stop" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: "stopped" in screen_text(app))
-        assert "of the first 500 of 1,500 rows" in screen_text(app)
+        assert "first 500 of 1,500 rows" in screen_text(app)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
 
@@ -76,18 +80,19 @@ async def test_the_first_rows_are_shown_while_the_others_are_read(
 ) -> None:
     two_jobs(paths, 1500)
     for name in ("_FIRST_SECONDS", "_PARTIAL_SECONDS", "_PARTIAL_SHARE"):
-        monkeypatch.setattr(summarizing, name, 0)
+        monkeypatch.setattr(summary, name, 0)
     go = threading.Event()
-    pages = summarizing.islice
     read: list[int] = []
 
-    def held(*values: Any) -> Any:
-        # The third page waits until it is let go.
-        read.append(1)
-        assert len(read) < 3 or go.wait(20)
-        return pages(*values)
+    class Held(summary.RowReader):
+        """The third page waits until it is let go."""
 
-    monkeypatch.setattr(summarizing, "islice", held)
+        def lines(self, *values: Any, **named: Any) -> Any:
+            read.append(1)
+            assert len(read) < 3 or go.wait(20)
+            return super().lines(*values, **named)
+
+    monkeypatch.setattr(summary, "RowReader", Held)
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press("u")
@@ -95,12 +100,13 @@ async def test_the_first_rows_are_shown_while_the_others_are_read(
         await until(pilot, lambda: "reading 1,000 of 1,500 rows" in screen_text(app))
         screen = app.screen
         assert isinstance(screen, SummaryScreen)
-        await until(pilot, lambda: screen.made is not None and screen.made.rows == 1000)
+        reader = screen.reader
+        await until(pilot, lambda: reader.report is not None and reader.report.rows == 1000)
         cards = list(screen.query("Card"))
         await pilot.press("j", "j")
         await until(pilot, lambda: screen.query_one("CardColumns").scroll_offset.y)
         go.set()
-        await until(pilot, lambda: screen.made is not None and screen.made.is_whole)
+        await until(pilot, lambda: reader.report is not None and reader.report.is_whole)
         await until(pilot, lambda: "1,500 rows · 1,500 answers" in screen_text(app))
         # Nothing jumps: the same plots, where they were scrolled to.
         assert list(screen.query("Card")) == cards
@@ -113,13 +119,15 @@ async def test_it_is_read_once_while_the_job_stays_as_it_is(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_jobs(paths)
-    let_go, begun = gate(monkeypatch, "tui.engine.summary.summarize")
+    let_go, begun = gate(monkeypatch, "tui.store.history.summarize")
     let_go()
     app = real_app(paths)
     async with running(app) as pilot:
         for _ in range(2):
             await pilot.press("u")
-            await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
+            await until(
+                pilot, lambda: isinstance(app.screen, SummaryScreen) and app.screen.reader.report
+            )
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is app.main)
     assert begun == [1]
@@ -137,7 +145,8 @@ async def test_a_damaged_file_is_told(paths: Paths) -> None:
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press("u")
-        await until(pilot, lambda: "is not what it was" in screen_text(app))
+        # The toast is narrow: the end of the sentence is on its second line.
+        await until(pilot, lambda: "was changed or" in screen_text(app))
         await until(pilot, lambda: app.screen is app.main)
 
 
@@ -147,7 +156,9 @@ async def test_nothing_is_cut_at_any_size(paths: Paths, size: tuple[int, int]) -
     app = real_app(paths)
     async with running(app, size) as pilot:
         await pilot.press("u")
-        await until(pilot, lambda: getattr(app.screen, "made", None) is not None)
+        await until(
+            pilot, lambda: isinstance(app.screen, SummaryScreen) and app.screen.reader.report
+        )
         await until(pilot, lambda: app.screen.query("Card"))
         for card in app.screen.query("Card"):
             lines = card.render()

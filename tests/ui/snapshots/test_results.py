@@ -9,8 +9,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
+from tests.ui.all_answer_kinds import IDS, make_zoo, zoo_app
 from tests.ui.conftest import BatchdeckPilot, running, screen_text, until
-from tests.ui.zoo import IDS, make_zoo, zoo_app
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.widgets.error_groups import ErrorGroups
@@ -39,7 +39,7 @@ async def tables(app: BatchdeckApp, pilot: BatchdeckPilot) -> AsyncIterator[str]
 
     async def shows(count: int) -> None:
         await until(pilot, lambda: rows.row_count == count)
-        await until(pilot, lambda: not selecting(app) and settled(app))
+        await until(pilot, lambda: not selecting(app) and wait_until_shown(app))
 
     await shows(len(IDS))
     yield "table"
@@ -82,7 +82,7 @@ async def rows_read(app: BatchdeckApp, pilot: BatchdeckPilot) -> AsyncIterator[s
     for place, id in enumerate(IDS):
         if id in READ:
             await until(pilot, lambda id=id: shows(id))
-            await view.settled()
+            await view.wait_until_shown()
             await until(pilot, lambda place=place: f"{place + 1} of {len(IDS)}" in screen_text(app))
             yield f"row {id}"
         await pilot.press("n")
@@ -94,7 +94,7 @@ def selecting(app: BatchdeckApp) -> bool:
     return any(worker.group == "select" and worker.is_running for worker in app.workers)
 
 
-def settled(app: BatchdeckApp) -> bool:
+def wait_until_shown(app: BatchdeckApp) -> bool:
     """Is the row beside the table that of the cursor, where one is shown?"""
     results = app.main.results
     detail = results.view.detail

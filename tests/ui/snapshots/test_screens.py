@@ -11,14 +11,12 @@ from textual.pilot import Pilot
 
 from tests.ui.conftest import fake_app, real_app, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
-from tui.config import Config
-from tui.core.counts import Counts, RemoteCounts
-from tui.core.jobs import Batch, Cost
-from tui.core.status import BatchStatus, Submission
+from tui.config.settings import Config
+from tui.core.jobs import Batch, BatchStatus, Cost, Counts, RemoteCounts, Submission
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.screens.compose.template import TemplateStep
-from tui.ui.widgets.compose_text import PlainArea
+from tui.ui.panes.compose.template import TemplateStep
+from tui.ui.widgets.compose_inputs import PlainTextArea
 from tui.ui.widgets.error_groups import ErrorGroups
 
 SIZES = [(80, 24), (120, 36)]
@@ -62,7 +60,7 @@ def filled(engine: FakeEngine) -> FakeEngine:
 
 
 async def ready(app: BatchdeckApp, pilot: Pilot[int]) -> None:
-    await until(pilot, lambda: app.deck is not None)
+    await until(pilot, lambda: app.session.ready.is_set())
     await until(pilot, lambda: app.main.batches.job is not None or not len_of(app))
 
 
@@ -143,7 +141,7 @@ def test_compose(engine: FakeEngine, snap_compare: Any) -> None:
     app = fake_app(engine, open_file=Path("/data/reviews.jsonl"))
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: app.main.compose_pane.why_not("submit") == "")
+        await until(pilot, lambda: app.main.compose_pane.why_disabled("submit") == "")
         await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")
         await pilot.pause()
 
@@ -197,7 +195,7 @@ def test_retry_with_changes(filled: FakeEngine, snap_compare: Any, size: tuple[i
         await steps_of("R", job="job0000002")(pilot)
         await until(pilot, lambda: "cost free" in screen_text(pilot.app))
         await pilot.press(*"big")
-        await until(pilot, lambda: "stay out" in screen_text(pilot.app))
+        await until(pilot, lambda: "are skipped" in screen_text(pilot.app))
         await pilot.pause()
 
     assert snap_compare(fake_app(filled), terminal_size=size, run_before=steps)
@@ -224,7 +222,7 @@ def test_an_uncertain_batch(engine: FakeEngine, snap_compare: Any, size: tuple[i
 
 def test_export_dialog(filled: FakeEngine, snap_compare: Any) -> None:
     async def steps(pilot: Pilot[Any]) -> None:
-        pilot.app.state.export_folder = "/"
+        pilot.app.session.state.export_folder = "/"
         await steps_of("x", job="job0000002")(pilot)
         await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
         await pilot.pause()
@@ -245,12 +243,12 @@ def test_a_template(
     app = real_app(paths)
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: app.deck is not None)
+        await until(pilot, lambda: app.session.ready.is_set())
         app.main.action_show("compose")
         pane = app.main.compose_pane
         pane.open_source("reviews.csv")
         await until(pilot, lambda: isinstance(pane.step, TemplateStep))
-        await until(pilot, lambda: isinstance(app.focused, PlainArea))
+        await until(pilot, lambda: isinstance(app.focused, PlainTextArea))
         await pilot.press(*"Sum up {text}".replace(" ", "_"))
         await until(pilot, lambda: "Sum_up_The lamp works" in screen_text(app))
         # A cursor blinks in a text.

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.ui.conftest import fake_app, until
-from tests.ui.wholes import ReadingEngine, two_jobs
+from tests.ui.jobs_with_answers import ReadingEngine, two_jobs
 from tui.paths import Paths
 
 SIZES = [(80, 24), (140, 40)]
@@ -30,7 +30,7 @@ def test_a_summary(
     app = fake_app(reading)
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: app.deck is not None and app.main.batches.job)
+        await until(pilot, lambda: app.session.ready.is_set() and app.main.batches.job)
         await pilot.press("u")
         await until(pilot, lambda: app.screen.query("Card"))
 
@@ -44,7 +44,7 @@ def test_a_comparison(
     app = fake_app(reading)
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: app.deck is not None and app.main.batches.job)
+        await until(pilot, lambda: app.session.ready.is_set() and app.main.batches.job)
         await pilot.press("equals_sign")
         await until(pilot, lambda: app.screen.query("#choose-list"))
         await pilot.press("enter")

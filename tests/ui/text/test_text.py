@@ -11,33 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ui.fakes import FakeHistory, a_job, made_up_row
-from tui.compose.report import CheckReport, Problem
-from tui.core.counts import Counts, RemoteCounts
-from tui.core.differences import word_diff
-from tui.core.grouping import ErrorClass
-from tui.core.jobs import Batch, ErrorGroup, Strays
-from tui.core.outcome import UNANSWERED, Outcome
-from tui.core.rows import Attempt, Row
-from tui.core.status import BatchStatus
-from tui.ui import formatting
-from tui.ui.board import Board, Pace
-from tui.ui.differences import pinpointed
-from tui.ui.endings import describe_jobs, ended_jobs
-from tui.ui.rowquery import RowQuery
-from tui.ui.rowtext import CAP, read_attempt, read_request
-from tui.ui.sample import ROWS, write_sample
-from tui.ui.status import (
-    OUTCOME_LOOKS,
-    STATUS_LOOKS,
-    bar_parts,
-    counts_parts,
-    folded_counts_parts,
-    strays_parts,
-)
-from tui.ui.tones import plain
-from tui.ui.widgets.group_source import summary_parts
-from tui.ui.widgets.path_list import choices, completed, expand, shown
-from tui.ui.widgets.problem_source import ProblemSource
+from tui.compose.requests.report import CheckReport, Problem
+from tui.core import formatting
+from tui.core.comparison import word_diff
+from tui.core.jobs import Batch, BatchStatus, Counts, ErrorGroup, OrphanLines, RemoteCounts
+from tui.core.retry_rules import ErrorClass
+from tui.core.rows import UNANSWERED, Attempt, Outcome, Row
+from tui.core.status_words import OUTCOME_SIGNS, STATUS_SIGNS
+from tui.ui.dialogs.pick_file import choices, completed, expand_path, shown
+from tui.ui.models.job_list import JobList, Throughput, created_range
+from tui.ui.models.row_search import RowQuery
+from tui.ui.notifications import describe_ended_jobs, ended_jobs
+from tui.ui.panes.compose.check import ProblemSource
+from tui.ui.tasks.requests import ROWS, write_sample
+from tui.ui.text.differences import narrow_changes
+from tui.ui.text.rows import CAP, read_attempt, read_request
+from tui.ui.text.status import bar_parts, compact_counts_parts, counts_parts, orphan_parts
+from tui.ui.text.tones import plain
+from tui.ui.widgets.error_groups import folded_parts
 
 
 @pytest.mark.parametrize(
@@ -74,10 +65,10 @@ def test_a_share_is_whole_only_when_it_is(part: int, whole: int, text: str) -> N
 
 
 def test_every_status_and_outcome_has_a_look_of_its_own() -> None:
-    assert set(STATUS_LOOKS) == set(BatchStatus)
-    assert set(OUTCOME_LOOKS) == set(Outcome)
-    for looks in (STATUS_LOOKS, OUTCOME_LOOKS):
-        glyphs = [look[0] for look in looks.values()]
+    assert set(STATUS_SIGNS) == set(BatchStatus)
+    assert set(OUTCOME_SIGNS) == set(Outcome)
+    for looks in (STATUS_SIGNS, OUTCOME_SIGNS):
+        glyphs = [look.glyph for look in looks.values()]
         assert len(set(glyphs)) == len(glyphs)
 
 
@@ -112,20 +103,20 @@ def test_counts_fold_where_there_is_little_room() -> None:
         total=60_000, succeeded=48_000, truncated=1_200, refused=12, failed=900, expired=80,
         missing=8, pending=9_800,
     )  # fmt: skip
-    assert plain(folded_counts_parts(counts)) == (
-        "✓ 48,000 succeeded  ◐ 1,212 cut or refused  ✗ 988 unanswered  · 9,800 pending"
+    assert plain(compact_counts_parts(counts)) == (
+        "✓ 48,000 succeeded  ◐ 1,212 truncated/refused  ✗ 988 failed  · 9,800 pending"
     )
-    assert plain(folded_counts_parts(counts, 51_000)).endswith(
-        "◕ 800 not here yet  · 9,000 pending"
+    assert plain(compact_counts_parts(counts, 51_000)).endswith(
+        "◕ 800 not downloaded  · 9,000 pending"
     )
 
 
 def test_stray_lines_are_counted_and_told_apart() -> None:
-    assert strays_parts(Strays()) == ()
-    strays = Strays(unknown=2, unreadable=1)
-    assert plain(strays_parts(strays)) == "3 stray lines: 2 with an unknown id, 1 unreadable"
-    assert plain(strays_parts(strays, short=True)) == "3 stray lines"
-    assert plain(strays_parts(Strays(duplicate=1), short=True)) == "1 stray line"
+    assert orphan_parts(OrphanLines()) == ()
+    strays = OrphanLines(unknown=2, unreadable=1)
+    assert plain(orphan_parts(strays)) == "3 stray lines: 2 with an unknown id, 1 unreadable"
+    assert plain(orphan_parts(strays, short=True)) == "3 stray lines"
+    assert plain(orphan_parts(OrphanLines(duplicate=1), short=True)) == "1 stray line"
 
 
 def test_groups_on_one_line_are_whole_or_counted() -> None:
@@ -138,7 +129,7 @@ def test_groups_on_one_line_are_whole_or_counted() -> None:
         for number in range(9)
     ]  # fmt: skip
     for width in (30, 60, 75, 120, 300):
-        text = plain(summary_parts(groups, width))
+        text = plain(folded_parts(groups, width))
         told = text.count("rate_limit_exceeded")
         assert text.count("×") == told >= 1
         assert len(text) <= max(width, 60)
@@ -149,7 +140,7 @@ def test_groups_on_one_line_are_whole_or_counted() -> None:
 def test_what_differs_is_pinpointed_and_nothing_is_lost(left: str, right: str) -> None:
     found = word_diff(left, right)
     assert found is not None
-    pieces = list(pinpointed(found))
+    pieces = list(narrow_changes(found))
     for side, text in (("removed", left), ("added", right)):
         assert "".join(words for which, words in pieces if which in ("same", side)) == text
 
@@ -157,21 +148,21 @@ def test_what_differs_is_pinpointed_and_nothing_is_lost(left: str, right: str) -
 def test_white_space_quotes_and_commas_are_no_difference() -> None:
     found = word_diff('{"label": "angry", "n": 1}', '{"label": "glad", "n": 1}')
     assert found is not None
-    changed = [piece for piece in pinpointed(found) if piece[0] != "same"]
+    changed = [piece for piece in narrow_changes(found) if piece[0] != "same"]
     assert changed == [("removed", "angry"), ("added", "glad")]
 
 
 def test_the_pace_is_that_of_the_last_minute() -> None:
-    pace = Pace()
+    pace = Throughput()
     assert pace.rate(0) is None
-    pace.see(0, 0)
-    pace.see(10, 100)
+    pace.add_sample(0, 0)
+    pace.add_sample(10, 100)
     assert pace.rate(10) == 10
     assert pace.rate(100) == 1
     for second in range(20, 400, 10):
-        pace.see(second, 100)
+        pace.add_sample(second, 100)
     assert pace.rate(390) == 0
-    pace.see(400, 50)
+    pace.add_sample(400, 50)
     assert pace.rate(400) is None
 
 
@@ -195,7 +186,7 @@ def test_the_board_counts_what_the_provider_is_done_with() -> None:
         ]
 
     progress(0, 300)
-    board = Board(history, lambda: 10.0)
+    board = JobList(history, lambda: 10.0)
     board.reload()
     view = board.view(job.id)
     assert view is not None and view.done == 400 and view.seconds_left is None
@@ -213,12 +204,12 @@ def test_endings_are_one_note() -> None:
     history.add(a_job(1), a_job(2))
 
     def note(*ids: str) -> tuple[str, bool] | None:
-        return describe_jobs(ended_jobs(history, dict.fromkeys(ids, "completed")))
+        return describe_ended_jobs(ended_jobs(history, dict.fromkeys(ids, "completed")))
 
     assert note() is None
     assert note("gone") is None
-    assert note("job0000001") == ("reviews 1: 980 of 1,000 answered, 20 not", False)
-    both = ("2 jobs ended, 40 rows without an answer", False)
+    assert note("job0000001") == ("reviews 1: 980 of 1,000 answered, 20 failed", False)
+    both = ("2 jobs ended, 40 rows failed", False)
     assert note("job0000001", "job0000002") == both
 
 
@@ -231,14 +222,18 @@ def test_a_query_is_changed_by_keys() -> None:
     assert errors.errors_only and errors.where == "outcome:unanswered"
     assert query.toggled_group("ab12").toggled_group("ab12") == query
     assert query.toggled_group("ab12").toggled_group("cd34").group == "cd34"
-    assert query.asking("outcome:failed code:400 x").toggled_group("ab12").where == "group:ab12 x"
-    text = query.asking("x")
+    assert (
+        query.with_where("outcome:failed code:400 x").toggled_group("ab12").where == "group:ab12 x"
+    )
+    text = query.with_where("x")
     assert text.unanswered.outcomes == UNANSWERED and text.unanswered.text == "x"
-    assert query.asking("json:bad").unanswered == query.asking("json:bad").rows
-    assert errors.asking("outcome:failed tokens:>5 x y").without(1).where == "outcome:failed x y"
+    assert query.with_where("json:bad").unanswered == query.with_where("json:bad").rows
+    assert (
+        errors.with_where("outcome:failed tokens:>5 x y").without(1).where == "outcome:failed x y"
+    )
     down = query.sorted_by("seq")
     assert down.sort.descending and not down.is_plain
-    assert down.asking("x").unfiltered() == down
+    assert down.with_where("x").unfiltered() == down
 
 
 def request(body: dict[str, Any]) -> bytes:
@@ -291,7 +286,7 @@ def test_a_row_without_a_line_says_what_that_means() -> None:
     assert "No answer yet" in read_attempt(pending, as_json=False).shown.plain
     assert "No answer yet" in read_attempt(None, as_json=True).shown.plain
     missing = Attempt(row=Row(seq=0, custom_id="a", outcome=Outcome.MISSING))
-    assert "do not speak of this row" in read_attempt(missing, as_json=False).shown.plain
+    assert "No result for this row" in read_attempt(missing, as_json=False).shown.plain
 
 
 def test_paths_are_completed_as_far_as_they_agree(tmp_path: Path) -> None:
@@ -309,8 +304,8 @@ def test_paths_are_completed_as_far_as_they_agree(tmp_path: Path) -> None:
 
 
 def test_typing_two_slashes_starts_anew() -> None:
-    assert expand("/a/b//tmp/x") == Path("/tmp/x")
-    assert expand("/a/b/~/x") == Path.home() / "x"
+    assert expand_path("/a/b//tmp/x") == Path("/tmp/x")
+    assert expand_path("/a/b/~/x") == Path.home() / "x"
     assert shown(choices(str(Path.home()) + "/")[0]).startswith("~/") if choices("~/") else True
 
 
@@ -338,3 +333,22 @@ def test_the_sample_has_as_many_rows_as_it_says(tmp_path: Path) -> None:
     lines = write_sample(tmp_path).read_text("utf-8").splitlines()
     assert len(lines) == ROWS
     assert len({json.loads(line)["custom_id"] for line in lines}) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("word", "days", "is_shown"),
+    [
+        ("since:7d", 6, True), ("since:7d", 8, False), ("since:3w", 20, True),
+        ("since:12h", 1, False), ("before:7d", 8, True), ("before:7d", 6, False),
+        ("since:2020-02-03", 0, True), ("before:2020-02-03", 0, False),
+    ],
+)  # fmt: skip
+def test_jobs_are_found_by_when_they_were_created(word: str, days: int, is_shown: bool) -> None:
+    now = 1_800_000_000.0
+    first, end = created_range(word, now) or (0.0, 0.0)
+    assert (first <= now - days * 86_400 < end) is is_shown
+
+
+@pytest.mark.parametrize("word", ["since:", "since:20", "since:2020-1", "before:x", "until:7d"])
+def test_half_a_date_is_a_word_like_any_other(word: str) -> None:
+    assert created_range(word, 0.0) is None

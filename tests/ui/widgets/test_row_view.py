@@ -14,10 +14,10 @@ import pytest
 from tests.hostile.corpus import raw_in
 from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
 from tests.ui.fakes import FakeEngine, FakeHistory, a_job
-from tui.core.outcome import Outcome
-from tui.core.rows import Attempt, RowDetail
+from tui.core.rows import Attempt, Outcome, RowDetail
 from tui.ui.app import BatchdeckApp
-from tui.ui.widgets.row_page import Page
+from tui.ui.panes.results import pane
+from tui.ui.widgets.text_page import Page
 
 
 class OneAnswer(FakeHistory):
@@ -32,11 +32,11 @@ class OneAnswer(FakeHistory):
     gate: threading.Event | None = None
     asked = 0
 
-    def row(self, job_id: str, seq: int) -> RowDetail:
+    def _row(self, job_id: str, seq: int) -> RowDetail:
         self.asked += 1
         if self.gate is not None:
             assert self.gate.wait(20)
-        row = super().row(job_id, seq).row
+        row = super()._row(job_id, seq).row
         row = msgspec.structs.replace(row, outcome=self.outcome, error=None)
         line = self.lines[seq] if self.lines else self.line
         attempt = Attempt(row=row, line=line, edits=self.edits)
@@ -72,7 +72,7 @@ async def reading(app: BatchdeckApp, pilot: BatchdeckPilot) -> str:
     await pilot.press("enter")
     await until(pilot, lambda: app.main.results.is_reading)
     await until(pilot, lambda: app.main.results.view.detail is not None)
-    await app.main.results.view.settled()
+    await app.main.results.view.wait_until_shown()
     await pilot.pause()
     return screen_text(app)
 
@@ -114,7 +114,7 @@ async def test_no_line_is_too_hostile_to_be_read(engine: FakeEngine) -> None:
             assert words in text, name
             assert raw_in(text) == [], name
             await pilot.press("w")
-            await view.settled()
+            await view.wait_until_shown()
             await pilot.press("G")
             await pilot.pause()
             assert raw_in(screen_text(app)) == [], name
@@ -130,9 +130,10 @@ async def test_the_cursor_never_waits_for_a_row(engine: FakeEngine) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: app.main.results.is_reading)
         view = app.main.results.view
-        for _ in range(6):
+        await until(pilot, lambda: engine.history.asked == 1)  # type: ignore[attr-defined]
+        for place in range(2, 8):
             await pilot.press("n")
-            await pilot.pause(0.08)
+            await until(pilot, lambda place=place: f" {place} of " in screen_text(app))
         assert app.main.results.rows_table.cursor_id == 6
         assert view.detail is None
         asked = engine.history.asked  # type: ignore[attr-defined]
@@ -141,6 +142,20 @@ async def test_the_cursor_never_waits_for_a_row(engine: FakeEngine) -> None:
         await until(pilot, lambda: view.detail is not None and view.detail.row.seq == 6)
         # Of the rows that were passed meanwhile only the last one is read.
         assert engine.history.asked <= 3  # type: ignore[attr-defined]
+
+
+async def test_what_is_saved_is_of_the_row_under_the_cursor(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_with(engine, said("hello"))
+    async with running(app) as pilot:
+        await reading(app, pilot)
+        # The key comes before the next row is read.
+        monkeypatch.setattr(pane, "READ_DELAY", 3600.0)
+        await pilot.press("n")
+        app.main.results.action_save_media()
+        view = app.main.results.view
+        await until(pilot, lambda: view.detail is not None and view.detail.row.seq == 1)
 
 
 async def test_a_long_answer_is_shown_part_by_part(engine: FakeEngine) -> None:
@@ -206,7 +221,7 @@ async def test_an_answer_that_misses_the_schema_says_where(engine: FakeEngine) -
     app = app_with(engine, said('{"a": 1}'), schema=b'{"required": ["b"]}')
     async with running(app) as pilot:
         text = await reading(app, pilot)
-        assert "misses the schema" in text
+        assert "violates schema" in text
         assert '$: "b" is a required property' in text
 
 
@@ -218,9 +233,9 @@ async def test_images_are_saved_and_never_drawn(engine: FakeEngine, tmp_path: Pa
     async with running(app) as pilot:
         text = await reading(app, pilot)
         assert "i saves all 2" in text and encoded[:40] not in text
-        app.state.export_folder = str(tmp_path)
+        app.session.state.export_folder = str(tmp_path)
         await pilot.press("i")
-        await until(pilot, lambda: "2 images of this answer" in screen_text(app))
+        await until(pilot, lambda: "2 images in this answer" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: notes(app))
         assert (tmp_path / "row-0000000-1.png").read_bytes() == b"mine"
@@ -259,7 +274,7 @@ async def test_the_place_among_the_rows_shown_is_told(engine: FakeEngine) -> Non
         await pilot.press("escape", "e")
         await until(pilot, lambda: app.main.results.rows_table.row_count == 20)
         await pilot.press("enter", "n")
-        await until(pilot, lambda: "2 of 20, 1,000 in all" in screen_text(app))
+        await until(pilot, lambda: "2 of 20, 1,000 in total" in screen_text(app))
         # A long id leaves room for what became of the row.
         assert "✗ failed" in screen_text(app)
 
@@ -271,11 +286,11 @@ async def test_what_is_said_of_an_answer_is_not_copied_with_it(engine: FakeEngin
     copied: list[str] = []
     async with running(app) as pilot:
         app.copy_to_clipboard = copied.append  # type: ignore[method-assign]
-        assert "Not what was asked for" in await reading(app, pilot)
+        assert "Does not match the schema" in await reading(app, pilot)
         await pilot.press("y")
         await until(pilot, lambda: copied)
         assert copied == ["no JSON at all"]
-        assert "Not what was asked for" in await app.main.results.view.whole_text()
+        assert "Does not match the schema" in await app.main.results.view.whole_text()
 
 
 @pytest.mark.parametrize(("width", "beside"), [(140, False), (179, False), (180, True)])
@@ -299,4 +314,4 @@ async def test_a_row_has_the_room_of_both_panes_where_that_is_needed(
 async def test_an_answer_that_was_cut_says_what_helps(engine: FakeEngine) -> None:
     app = app_with(engine, said("half an ans"), outcome=Outcome.TRUNCATED)
     async with running(app) as pilot:
-        assert "cut off: R asks for more tokens" in await reading(app, pilot)
+        assert "cut off: R retries with more tokens" in await reading(app, pilot)

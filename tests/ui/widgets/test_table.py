@@ -7,9 +7,9 @@ from collections.abc import Hashable, Sequence
 import pytest
 from textual.app import App, ComposeResult
 
-from tui.ui.widgets.table_model import PAGE_ROWS, PAGES_KEPT, Cells, Column, Marks, lay_out
-from tui.ui.widgets.table_painter import column_at
-from tui.ui.widgets.virtual_table import VirtualTable
+from tui.ui.widgets.table.model import PAGE_ROWS, PAGES_KEPT, Cells, Column, Marks, fit_columns
+from tui.ui.widgets.table.painter import column_at
+from tui.ui.widgets.table.table import VirtualTable
 
 COLUMNS = (
     Column("id", "Id", 8, sortable=True),
@@ -209,15 +209,15 @@ async def test_wide_characters_are_cut_at_cells() -> None:
 
 
 def test_columns_are_dropped_by_their_number() -> None:
-    wide = lay_out(COLUMNS, 40, 2)
+    wide = fit_columns(COLUMNS, 40, 2)
     assert [column.key for _, column, _ in wide] == ["id", "text", "count"]
     assert sum(cells for _, _, cells in wide) + 4 == 40
-    narrow = lay_out(COLUMNS, 22, 2)
+    narrow = fit_columns(COLUMNS, 22, 2)
     assert [column.key for _, column, _ in narrow] == ["id", "text"]
 
 
 def test_a_place_on_the_screen_belongs_to_a_column() -> None:
-    layout = lay_out(COLUMNS, 40, 2)
+    layout = fit_columns(COLUMNS, 40, 2)
     first, last = column_at(layout, 3), column_at(layout, 39)
     assert first is not None and first.key == "id"
     assert last is not None and last.key == "count"

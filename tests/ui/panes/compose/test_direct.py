@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Select
 
-from tests.ui.composing import asked, form_of, loaded, save, write_reviews
 from tests.ui.conftest import running, screen_text, until
-from tui.config import AccountConfig, Config
+from tests.ui.panes.composing import asked, form_of, loaded, save, write_reviews
+from tui.config.settings import AccountConfig, Config
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp

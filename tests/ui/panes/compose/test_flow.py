@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from textual.events import Paste
 from textual.widgets import Input
 
-from tests.ui.composing import (
+from tests.ui.conftest import notes, real_app, running, screen_text, until
+from tests.ui.panes.composing import (
     SAVED,
     asked,
     drawn,
@@ -26,18 +28,17 @@ from tests.ui.composing import (
     template_step,
     write_reviews,
 )
-from tests.ui.conftest import notes, real_app, running, screen_text, until
-from tui.compose.sources.source import Row, Source
-from tui.config import BudgetConfig, Config, PriceConfig
+from tui.compose.sources.base import Row, Source
+from tui.config.settings import BudgetConfig, Config, PriceConfig
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.confirm import ConfirmDialog
-from tui.ui.dialogs.submit import SubmitDialog
-from tui.ui.screens.compose.pane import ComposePane
-from tui.ui.screens.compose.template import TemplateStep
-from tui.ui.widgets.compose_pairs import PairRows
-from tui.ui.widgets.compose_text import PASTE_CAP, PlainArea
+from tui.ui.dialogs.choose import ChooseDialog
+from tui.ui.dialogs.confirm import ConfirmDialog, SubmitDialog
+from tui.ui.panes.compose.pane import ComposePane
+from tui.ui.panes.compose.template import TemplateStep
+from tui.ui.widgets.compose_inputs import MAX_TEXT_LENGTH, PlainTextArea
+from tui.ui.widgets.template_form import PairRows
 
 pytestmark = pytest.mark.usefixtures("at_once")
 
@@ -77,7 +78,7 @@ async def test_from_a_path_to_a_job_in_under_ten_keys(paths: Paths, reviews: Pat
         assert [row["custom_id"] for row in rows] == [f"r{n}" for n in range(60)]
         assert rows[59]["body"]["messages"][1]["content"].endswith("feel? Two\nlines")
         assert app.main.batches.job is not None and app.main.batches.job.name == "reviews"
-        assert app.state.sources == [str(reviews)]
+        assert app.session.state.sources == [str(reviews)]
 
 
 @pytest.mark.parametrize(("down", "rows", "word"), [(1, 5, "library"), (2, 10, "Harbour Lamp")])
@@ -104,14 +105,14 @@ async def test_an_undefined_column_names_row_and_nearest(paths: Paths, reviews: 
     async with running(app) as pilot:
         app.main.action_show("compose")
         app.main.compose_pane.open_source(str(reviews))
-        await until(pilot, lambda: "Prompt is empty" in screen_text(app))
-        assert isinstance(app.focused, PlainArea)
+        await until(pilot, lambda: "prompt is empty" in screen_text(app))
+        assert isinstance(app.focused, PlainTextArea)
         # Letters are text here, and keys with ctrl or a number act.
         await pilot.press(*"Sum", "space", *"{txt}")
-        await until(pilot, lambda: "no column 'txt'" in screen_text(app))
+        await until(pilot, lambda: "unknown column 'txt'" in screen_text(app))
         assert "row 1" in screen_text(app) and "Did you mean 'text'?" in screen_text(app)
         await pilot.press("f8")
-        await until(pilot, lambda: any("cannot be used yet" in note for note in notes(app)))
+        await until(pilot, lambda: any("not valid yet" in note for note in notes(app)))
         await pilot.press("left", "left", "left", "e")
         await until(pilot, lambda: drawn(app))
         assert template_step(app).text.user == "Sum {text}"
@@ -123,9 +124,9 @@ async def test_columns_are_put_in_by_keys_and_mouse(paths: Paths, tmp_path: Path
     app = real_app(paths, open_file=file)
     async with running(app, (120, 36)) as pilot:
         await form_of(pilot, app)
-        await until(pilot, lambda: isinstance(app.focused, PlainArea))
+        await until(pilot, lambda: isinstance(app.focused, PlainTextArea))
         await pilot.press(*"Say:", "tab", "enter")
-        area = template_step(app).query_one("#field-user", PlainArea)
+        area = template_step(app).query_one("#field-user", PlainTextArea)
         await until(pilot, lambda: area.text == "Say:{name}")
         await pilot.press("tab", "down", "enter")
         # A column that braces cannot name takes Jinja, and the others go along.
@@ -195,23 +196,23 @@ def priced_app(paths: Paths, budget: BudgetConfig) -> BatchdeckApp:
 
 async def test_a_budget_stops_before_anything_is_sent(paths: Paths, reviews: Path) -> None:
     save(paths, SAVED.replace("sandbox-small", "m"))
-    app = priced_app(paths, BudgetConfig(per_submit=0.2))
+    app = priced_app(paths, BudgetConfig(per_submit=0.3))
     async with running(app, (120, 36)) as pilot:
         await loaded(pilot, app, reviews)
         assert "$0." in screen_text(app)
         await asked(pilot, app)
-        await until(pilot, lambda: "Stopped by the budget" in screen_text(app))
+        await until(pilot, lambda: "Over budget" in screen_text(app))
         await pilot.press("y")
         assert isinstance(app.screen, SubmitDialog)
         # Twenty of the sixty rows are cheap enough.
         await pilot.press("s")
         await until(pilot, lambda: "20 of 60" in screen_text(app))
-        assert "Stopped by the budget" not in screen_text(app)
+        assert "Over budget" not in screen_text(app)
         await pilot.press("s")
-        await until(pilot, lambda: "Stopped by the budget" in screen_text(app))
+        await until(pilot, lambda: "Over budget" in screen_text(app))
         await pilot.press("escape")
-        await until(pilot, lambda: "over the budget" in screen_text(app))
-        assert app.engine is not None and not app.engine.history.jobs()
+        await until(pilot, lambda: "over budget" in screen_text(app))
+        assert app.engine is not None and not app.engine.history.jobs.list()
 
 
 def told_of_input(app: BatchdeckApp) -> str:
@@ -224,7 +225,7 @@ async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: 
     async with running(app, (120, 36)) as pilot:
         await loaded(pilot, app, reviews)
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         await pilot.click("#do-sample_first")
         await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
         assert "20 of 60" in screen_text(app)
@@ -237,8 +238,8 @@ async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: 
         await pilot.press("y")
         assert app.engine is not None
         history = app.engine.history
-        await until(pilot, lambda: [j.counts.succeeded for j in history.jobs()].count(20) == 1)
-        by_name = {job.name: job for job in history.jobs()}
+        await until(pilot, lambda: [j.counts.succeeded for j in history.jobs.list()].count(20) == 1)
+        by_name = {job.name: job for job in history.jobs.list()}
         assert by_name["reviews-sample"].counts.succeeded == 20
         assert by_name["reviews"].counts.pending == 40 and by_name["reviews"].status == "draft"
 
@@ -255,7 +256,7 @@ async def test_a_row_is_tried_beside_its_prompt(paths: Paths, reviews: Path) -> 
         await pilot.press("ctrl+g", "ctrl+g")
         await until(pilot, lambda: "▸ longest" in screen_text(app))
         assert "succeeded" not in screen_text(app)
-        assert app.engine is not None and not app.engine.history.jobs()
+        assert app.engine is not None and not app.engine.history.jobs.list()
 
 
 async def test_a_program_runs_only_after_a_yes_to_its_path(paths: Paths, tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ async def test_a_program_runs_only_after_a_yes_to_its_path(paths: Paths, tmp_pat
         app.main.compose_pane.open_source(str(file))
         await until(pilot, lambda: isinstance(app.screen, ConfirmDialog))
         await pilot.press("y")
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         assert mark.exists()
 
 
@@ -308,7 +309,7 @@ async def test_all_kinds_of_sources_open(paths: Paths, tmp_path: Path) -> None:
                 lambda c=column: isinstance(pane.step, TemplateStep) and c in pane.step.columns,  # type: ignore[misc]
             )
         pane.open_source(str(tmp_path / "flat.json"))
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         pane.open_source(str(tmp_path / "none.csv"))
         await until(pilot, lambda: "does not exist" in " ".join(screen_text(app).split()))
         await until(pilot, lambda: pane.step is None and "Start with a" in screen_text(app))
@@ -320,7 +321,7 @@ async def test_escape_goes_back_one_level_at_a_time(paths: Paths, reviews: Path)
     async with running(app) as pilot:
         await pasted(pilot, app, str(reviews))
         pane: ComposePane = app.main.compose_pane
-        await until(pilot, lambda: isinstance(app.focused, PlainArea))
+        await until(pilot, lambda: isinstance(app.focused, PlainTextArea))
         await pilot.press("f2")
         await until(pilot, lambda: "Feeling" in screen_text(app))
         await pilot.press("enter")
@@ -369,8 +370,10 @@ async def test_hostile_text_is_only_shown(paths: Paths, tmp_path: Path) -> None:
     app = real_app(paths, open_file=file)
     async with running(app, (120, 36)) as pilot:
         await form_of(pilot, app)
-        await until(pilot, lambda: "Prompt is empty" in screen_text(app))
-        template_step(app).query_one("#field-user", PlainArea).text = "\x1b[2J {[red]x[/} \u202e"
+        await until(pilot, lambda: "prompt is empty" in screen_text(app))
+        template_step(app).query_one(
+            "#field-user", PlainTextArea
+        ).text = "\x1b[2J {[red]x[/} \u202e"
         template_step(app).query_one("#field-model", Input).value = "[/"
         await until(pilot, lambda: drawn(app))
         assert "\x1b" not in screen_text(app) and "\u202e" not in screen_text(app)
@@ -382,10 +385,10 @@ async def test_hostile_text_is_only_shown(paths: Paths, tmp_path: Path) -> None:
 async def test_a_huge_paste_is_cut_and_said(paths: Paths, reviews: Path) -> None:
     app = real_app(paths, open_file=reviews)
     async with running(app) as pilot:
-        await until(pilot, lambda: isinstance(app.focused, PlainArea))
+        await until(pilot, lambda: isinstance(app.focused, PlainTextArea))
         app.post_message(Paste("word " * 200_000))
-        await until(pilot, lambda: any("Cut at" in note for note in notes(app)))
-        assert len(template_step(app).text.user) == PASTE_CAP
+        await until(pilot, lambda: any("Truncated to" in note for note in notes(app)))
+        assert len(template_step(app).text.user) == MAX_TEXT_LENGTH
 
 
 class Slow:
@@ -423,10 +426,10 @@ async def test_keys_are_taken_while_a_huge_table_is_read(
         async def open_source(spec: str, **_: Any) -> Source:
             return slow.source()
 
-        monkeypatch.setattr(app.engine, "open_source", open_source)
+        monkeypatch.setattr(app.engine.requests, "open_source", open_source)
         app.main.action_show("compose")
         app.main.compose_pane.open_source("slow.csv")
-        await until(pilot, lambda: isinstance(app.focused, PlainArea))
+        await until(pilot, lambda: isinstance(app.focused, PlainTextArea))
         await until(pilot, slow.began.is_set)
         # The reading hangs: every key arrives all the same, and none waits for it.
         template_step(app).query_one("#field-model", Input).value = "m"
@@ -441,3 +444,21 @@ async def test_keys_are_taken_while_a_huge_table_is_read(
         message = sketch.rows[0].request["body"]["messages"][0]["content"]
         assert message == "Sum_up_row 0"
         assert len(slow.threads) == 1 and "MainThread" not in slow.threads
+
+
+async def test_a_file_with_several_tables_asks_which(paths: Paths, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "name,text\n1,x\n")
+        archive.writestr("b.csv", "title,text\n2,y\n")
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        app.main.compose_pane.open_source(str(tmp_path / "two.zip"))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
+        assert "a.csv" in screen_text(app) and "b.csv" in screen_text(app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "title" in screen_text(app))
+        app.main.compose_pane.open_source(str(tmp_path / "two.zip"))
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.composing import drawn, kind_chosen, loaded, save, write_reviews
 from tests.ui.conftest import real_app, running, until
-from tui.compose.sources import Source
+from tests.ui.panes.composing import drawn, kind_chosen, loaded, save, write_reviews
+from tui.compose.sources.base import Source
 from tui.paths import Paths
-from tui.ui.kindtexts import KindTexts, Texts, text_in
-from tui.ui.screens.compose.opening import first_text
-from tui.ui.screens.compose.step import Desk
-from tui.ui.widgets.compose_text import PlainArea
+from tui.ui.models.template_form import FormTexts, PromptTexts, text_placeholders
+from tui.ui.panes.compose.open_file import initial_text
+from tui.ui.widgets.compose_inputs import PlainTextArea
 
 REVIEW = ["id", "text", "stars"]
 
@@ -33,16 +32,16 @@ REVIEW = ["id", "text", "stars"]
     ],
 )  # fmt: skip
 def test_of_a_prompt_the_columns_are_the_text(prompt: str, columns: list[str], text: str) -> None:
-    assert text_in(prompt, columns) == text
+    assert text_placeholders(prompt, columns) == text
 
 
 def test_texts_come_back_with_their_kind() -> None:
-    kinds = KindTexts()
-    chat = Texts("Feel? {text}", "One word.")
+    kinds = PromptTexts()
+    chat = FormTexts("Feel? {text}", "One word.")
     assert kinds.changed("chat", "messages", chat, REVIEW) == chat
     bare = kinds.changed("messages", "summarize", chat, REVIEW)
-    assert bare == Texts("{text}", "")
-    mine = Texts("{id} {text}", "Be short.")
+    assert bare == FormTexts("{text}", "")
+    mine = FormTexts("{id} {text}", "Be short.")
     assert kinds.changed("summarize", "classify", mine, REVIEW) == mine
     assert kinds.changed("classify", "embeddings", mine, REVIEW) == mine
     assert kinds.changed("embeddings", "chat", mine, REVIEW) == chat
@@ -66,7 +65,7 @@ async def test_a_chat_prompt_is_no_text_for_scaledown(paths: Paths, tmp_path: Pa
         )
         assert step.sketch is not None
         assert step.sketch.rows[0].request["body"]["text"] == "Review 0, it works"
-        step.query_one("#field-system", PlainArea).text = "In French."
+        step.query_one("#field-system", PlainTextArea).text = "In French."
         await kind_chosen(pilot, step, "chat")
         assert (step.text.user, step.text.system) == (chat.user, chat.system)
         await until(pilot, lambda: drawn(app))
@@ -86,4 +85,4 @@ async def test_a_chat_prompt_is_no_text_for_scaledown(paths: Paths, tmp_path: Pa
 )
 def test_a_column_that_is_called_so_is_the_id(columns: tuple[str, ...], id: str) -> None:
     source = Source("t.csv", "table", columns, lambda: iter([]))
-    assert first_text(source, None, None, Desk()).id == id
+    assert initial_text(source, None, None, "").id == id

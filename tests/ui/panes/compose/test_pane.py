@@ -12,7 +12,6 @@ from tests.ui.conftest import fake_app, notes, real_app, running, screen_text, u
 from tests.ui.fakes import FakeEngine
 from tui.paths import Paths
 from tui.ui.dialogs.pick_file import PickFileDialog
-from tui.ui.messages import ExternalRequested
 
 GOOD = (
     '{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions",'
@@ -25,15 +24,15 @@ async def test_a_bad_file_shows_its_lines_and_what_to_do(paths: Paths, tmp_path:
     file.write_text(f"{GOOD}\nnot json\n{GOOD}\n", "utf-8")
     app = real_app(paths, open_file=file)
     async with running(app, (120, 36)) as pilot:
-        await until(pilot, lambda: "must be mended" in screen_text(app))
+        await until(pilot, lambda: "to fix in the file" in screen_text(app))
         text = screen_text(app)
         assert "not JSON" in text
-        assert "custom_id 'a' is on line 1 already" in text
+        assert "duplicate custom_id 'a', first used on line 1" in text
         marked = [line for line in text.splitlines() if "✗ error" in line]
         assert [re.findall(r"(\d) +✗", line) for line in marked] == [["2"], ["3"]]
         await pilot.press("S")
         await until(pilot, lambda: notes(app))
-        assert "must be mended in the file first" in notes(app)[0]
+        assert "in the file first" in notes(app)[0]
         assert app.screen is app.main
 
 
@@ -45,12 +44,29 @@ async def test_fixes_are_offered_and_leave_the_file_alone(paths: Paths, tmp_path
     async with running(app, (120, 36)) as pilot:
         await until(pilot, lambda: "can be fixed" in screen_text(app))
         await pilot.press("F")
-        await until(pilot, lambda: "your file stays as it is" in screen_text(app))
+        await until(pilot, lambda: "your file is not changed" in screen_text(app))
         await pilot.press("S")
         await until(pilot, lambda: app.screen is not app.main)
         await pilot.press("y")
         await until(pilot, lambda: app.main.batches.job)
         assert file.read_bytes() == raw
+
+
+async def test_a_file_without_problems_does_not_offer_to_fix_them(
+    paths: Paths, tmp_path: Path
+) -> None:
+    file = tmp_path / "clean.jsonl"
+    file.write_text(f"{GOOD}\n")
+    app = real_app(paths, open_file=file)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
+        await until(pilot, lambda: "S Submit" in screen_text(app).splitlines()[-1])
+        assert "Fix" not in screen_text(app).splitlines()[-1]
+        assert app.screen.query_one("#do-fix").disabled
+        assert not app.screen.query_one("#do-submit").disabled
+        await pilot.press("F")
+        await until(pilot, lambda: notes(app))
+        assert "nothing to fix" in notes(app)[0]
 
 
 async def test_a_file_that_is_gone_is_said_in_words(paths: Paths, tmp_path: Path) -> None:
@@ -66,7 +82,7 @@ async def test_new_lets_a_file_be_chosen_by_typing(engine: FakeEngine, tmp_path:
     for name in ("reviews-1.jsonl", "reviews-2.jsonl", "notes.txt"):
         (folder / name).write_text(GOOD, "utf-8")
     app = fake_app(engine)
-    app.state.folder = str(tmp_path)
+    app.session.state.folder = str(tmp_path)
     async with running(app) as pilot:
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, PickFileDialog))
@@ -76,16 +92,16 @@ async def test_new_lets_a_file_be_chosen_by_typing(engine: FakeEngine, tmp_path:
         text = screen_text(app)
         assert text.index("reviews-1.jsonl") < text.index("notes.txt")
         await pilot.press("r", "tab", "2", "enter")
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         assert app.main.compose_pane.path == folder / "reviews-2.jsonl"
-        assert app.state.folder == str(folder)
+        assert app.session.state.folder == str(folder)
 
 
 async def test_the_list_of_files_can_be_walked(engine: FakeEngine, tmp_path: Path) -> None:
     for name in ("a.jsonl", "b.jsonl"):
         (tmp_path / name).write_text(GOOD, "utf-8")
     app = fake_app(engine)
-    app.state.folder = str(tmp_path)
+    app.session.state.folder = str(tmp_path)
     async with running(app) as pilot:
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, PickFileDialog))
@@ -116,14 +132,17 @@ async def test_editor_and_pager_get_the_file(
     key: str,
     program: str,
 ) -> None:
-    seen: list[ExternalRequested] = []
-    monkeypatch.setattr("tui.ui.work.show_outside", lambda app, asked: seen.append(asked))
+    seen: list[tuple[str, Path]] = []
+    monkeypatch.setattr(
+        "tui.ui.panes.compose.check.show_file",
+        lambda session, program, file: seen.append((program, file)),
+    )
     app = fake_app(engine, open_file=tmp_path / "x.jsonl")
     async with running(app) as pilot:
         await until(pilot, lambda: "Ready" in screen_text(app))
         await pilot.press(key)
         await until(pilot, lambda: seen)
-        assert seen == [ExternalRequested(program, path=tmp_path / "x.jsonl")]
+        assert seen == [(program, tmp_path / "x.jsonl")]
 
 
 @pytest.mark.parametrize("name", ["[red].jsonl", "a\x1b[31m.jsonl"])
@@ -132,9 +151,9 @@ async def test_odd_file_names_are_only_shown(paths: Paths, tmp_path: Path, name:
     file.write_text(json.dumps(json.loads(GOOD)) + "\n", "utf-8")
     app = real_app(paths, open_file=file)
     async with running(app) as pilot:
-        await until(pilot, lambda: "Ready to send" in screen_text(app))
+        await until(pilot, lambda: "Ready to submit" in screen_text(app))
         assert "\x1b" not in screen_text(app)
-        app.state.folder = str(tmp_path)
+        app.session.state.folder = str(tmp_path)
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, PickFileDialog))
         assert "\x1b" not in screen_text(app)

@@ -13,14 +13,13 @@ from textual.widgets import Input
 
 from tests.engine.bench import write_requests
 from tests.ui.conftest import real_app, running, screen_text, until
-from tui.compose.report import CheckReport
-from tui.compose.sources.source import Source
+from tui.compose.checks.scan import Scan
+from tui.compose.sources.base import Source
 from tui.engine.events import JobDeleted, JobImported
 from tui.paths import Paths
-from tui.ui.screens.compose import opening
-from tui.ui.screens.compose.check import CheckStep
-from tui.ui.screens.compose.template import TemplateStep
-from tui.ui.signals import EngineChanged
+from tui.ui.panes.compose import open_file
+from tui.ui.panes.compose.check import CheckStep
+from tui.ui.panes.compose.template import TemplateStep
 
 
 async def test_a_form_that_is_left_while_it_is_built_ends_quietly(
@@ -28,10 +27,10 @@ async def test_a_form_that_is_left_while_it_is_built_ends_quietly(
 ) -> None:
     source = Source("t.csv", "table", ("text",), lambda: iter([{"text": "a"}]), count=1)
 
-    async def at_once(app: Any, engine: Any, spec: str) -> opening.Opened:
-        return opening.Opened(spec, "t", source=source)
+    async def at_once(app: Any, engine: Any, spec: str) -> open_file.OpenedSource:
+        return open_file.OpenedSource(spec, "t", source=source)
 
-    monkeypatch.setattr(opening, "open_spec", at_once)
+    monkeypatch.setattr(open_file, "open_path", at_once)
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press("1")
@@ -45,21 +44,20 @@ async def test_a_form_that_is_left_while_it_is_built_ends_quietly(
             pane.clear()
         pane.open_source("last.csv")
         await until(pilot, lambda: isinstance(pane.step, TemplateStep))
-        await until(pilot, lambda: "Prompt is empty" in screen_text(app))
+        await until(pilot, lambda: "prompt is empty" in screen_text(app))
         await until(pilot, lambda: len(pane.query(TemplateStep)) == 1)
 
 
 async def test_what_is_told_after_the_engine_closed_is_not_looked_up(paths: Paths) -> None:
     app = real_app(paths)
     async with running(app) as pilot:
-        assert app.engine is not None
+        assert app.engine is not None and app.updates is not None
         await app.engine.close()
         # What was on its way while it closed arrives afterwards.
-        app.bridge.receive(JobImported("job-of-which-nothing-is-known"))
-        app.bridge.receive(JobDeleted("another"))
-        app.post_message(EngineChanged())
+        app.updates.receive(JobImported("job-of-which-nothing-is-known"))
+        app.updates.receive(JobDeleted("another"))
         await pilot.pause()
-        app.take_changes()
+        app.apply_changes()
         assert "Batches" in screen_text(app)
 
 
@@ -78,6 +76,21 @@ async def test_a_path_that_comes_in_one_breath_is_typed_whole(paths: Paths) -> N
         await until(pilot, lambda: "does not exist" in " ".join(screen_text(app).split()))
 
 
+async def test_a_path_that_is_typed_letter_by_letter_keeps_its_first_one(paths: Paths) -> None:
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "start-list")
+        source = app.main.compose_pane.query_one("#compose-source", Input)
+        for number, character in enumerate("/tmp", 1):
+            await pilot.press(_character_to_key(character))
+            await until(pilot, lambda n=number: source.value == "/tmp"[:n] and source.has_focus)
+        # Later, the field selects what is in it again.
+        app.screen.set_focus(None)
+        source.focus()
+        await until(pilot, lambda: source.selected_text == "/tmp")
+
+
 async def test_a_check_that_ends_at_once_leaves_the_keys_at_submit(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,12 +101,12 @@ async def test_a_check_that_ends_at_once_leaves_the_keys_at_submit(
         await until(pilot, lambda: app.focused is not None and app.focused.id == "do-submit")
         step = pane.step
         assert isinstance(step, CheckStep) and app.engine is not None
-        report = await app.engine.check(file)
+        found = await app.engine.requests.scan(file)
 
-        async def check(*_: Any, **__: Any) -> CheckReport:
-            return report
+        async def scan(*_: Any, **__: Any) -> Scan:
+            return found
 
-        monkeypatch.setattr(app.engine, "check", check)
+        monkeypatch.setattr(app.engine.requests, "scan", scan)
         app.screen.set_focus(pane)
         step.do_check()
         step.focus_first()

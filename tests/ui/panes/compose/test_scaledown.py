@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.ui.composing import asked, kind_chosen
 from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
-from tui.core.filtering import RowFilter
+from tests.ui.panes.composing import asked, kind_chosen
+from tui.core.query import RowFilter
 from tui.core.rows import RowLine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.screens.compose.template import TemplateStep
-from tui.ui.widgets.compose_pairs import PairRow, PairRows
-from tui.ui.widgets.compose_text import PlainArea
+from tui.ui.panes.compose.template import TemplateStep
+from tui.ui.widgets.compose_inputs import PlainTextArea
+from tui.ui.widgets.template_form import PairRow, PairRows
 
 FORMS: list[tuple[str, int, str, dict[str, str], str]] = [
     ("summarize", 1, "{text}", {}, "Summary"),
@@ -47,7 +47,7 @@ def grown(rows: PairRows, count: int) -> Callable[[], bool]:
 
 async def fill(pilot: BatchdeckPilot, step: TemplateStep, text: str, pairs: dict[str, str]) -> None:
     """Write the text, and the labels or entities with their meanings."""
-    step.query_one("#field-user", PlainArea).text = text
+    step.query_one("#field-user", PlainTextArea).text = text
     rows = next(
         (rows for rows in step.query(PairRows) if rows.parent and rows.parent.display), None
     )
@@ -83,7 +83,7 @@ async def test_a_form_gives_typed_results_of_a_sample(
         await until(pilot, lambda: jobs.job and jobs.job.counts.succeeded == count)
         assert app.engine is not None and jobs.job is not None
         history = app.engine.history
-        lines = list(history.row_lines(jobs.job.id, history.select(jobs.job.id, RowFilter())))
+        lines = list(history.rows.lines(jobs.job.id, history.rows.select(jobs.job.id, RowFilter())))
         for line in lines:
             check(kind, line, pairs)
         await pilot.press("enter")

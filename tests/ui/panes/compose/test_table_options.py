@@ -12,15 +12,14 @@ from textual.widgets import Input, Select
 from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.screens.compose.template import TemplateStep
-from tui.ui.widgets.compose_table import TableOptions
-from tui.ui.widgets.compose_text import PlainArea
+from tui.ui.panes.compose.template import TemplateStep
+from tui.ui.widgets.compose_inputs import PlainTextArea, TableOptions
 
 
 async def opened(app: BatchdeckApp, pilot: BatchdeckPilot) -> TemplateStep:
     pane = app.main.compose_pane
     await until(pilot, lambda: isinstance(pane.step, TemplateStep))
-    await until(pilot, lambda: "Prompt is empty" in screen_text(app))
+    await until(pilot, lambda: "prompt is empty" in screen_text(app))
     assert isinstance(pane.step, TemplateStep)
     return pane.step
 
@@ -35,10 +34,10 @@ async def test_a_table_is_read_as_a_person_says(paths: Paths, tmp_path: Path) ->
         options.query_one("#table-delimiter", Select).value = "|"
         options.query_one("#table-header", Select).value = False
         await until(pilot, lambda: step.columns == ("column_1", "column_2"))
-        await until(pilot, lambda: "bar between cells · no header" in screen_text(app))
+        await until(pilot, lambda: "bar-separated · no header" in screen_text(app))
         assert "column_2" in screen_text(app)
         step.query_one("#field-model", Input).value = "m"
-        step.query_one("#field-user", PlainArea).text = "{column_1}: {column_2}"
+        step.query_one("#field-user", PlainTextArea).text = "{column_1}: {column_2}"
         await until(pilot, lambda: step.sketch is not None)
         assert step.sketch is not None and step.sketch.count == 2
         encoding = options.query_one("#table-encoding", Input)
@@ -46,7 +45,7 @@ async def test_a_table_is_read_as_a_person_says(paths: Paths, tmp_path: Path) ->
         await pilot.press(*"no-such", "enter")
         await until(pilot, lambda: "no-such" in screen_text(app) and step.sketch is None)
         await pilot.press("f8")
-        await until(pilot, lambda: any("cannot be used yet" in note for note in notes(app)))
+        await until(pilot, lambda: any("not valid yet" in note for note in notes(app)))
         encoding.value = "cp1252"
         encoding.focus()
         await pilot.press("enter")
@@ -70,7 +69,7 @@ async def test_a_click_puts_a_column_in(paths: Paths, tmp_path: Path) -> None:
         step = await opened(app, pilot)
         await pilot.press(*"For:")
         await pilot.click("#form-columns", offset=(2, 1))
-        area = step.query_one("#field-user", PlainArea)
+        area = step.query_one("#field-user", PlainTextArea)
         await until(pilot, lambda: area.text == "For:{price}")
         assert app.focused is area
 
@@ -92,9 +91,9 @@ async def test_a_prompt_is_written_in_the_editor(
         monkeypatch.setattr(app, "suspend", contextlib.nullcontext)
         await pilot.press(*"Old")
         await pilot.press("ctrl+o")
-        area = step.query_one("#field-user", PlainArea)
+        area = step.query_one("#field-user", PlainTextArea)
         await until(pilot, lambda: area.text == "Sum up {text}")
         assert seen.read_text("utf-8") == "Old"
         step.query_one("#do-submit").focus()
         await pilot.press("ctrl+o")
-        await until(pilot, lambda: any("Go into a text first" in note for note in notes(app)))
+        await until(pilot, lambda: any("Focus a text field first" in note for note in notes(app)))

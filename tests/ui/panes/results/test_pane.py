@@ -9,14 +9,12 @@ import pytest
 
 from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job, with_counts
-from tui.core.counts import Counts
-from tui.core.outcome import UNANSWERED
-from tui.core.status import BatchStatus
+from tui.core.jobs import BatchStatus, Counts
+from tui.core.rows import UNANSWERED
 from tui.engine.events import RowsCollected
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.confirm import ConfirmDialog
-from tui.ui.dialogs.retry import RetryDialog
-from tui.ui.dialogs.retry_edit import RetryEditDialog
+from tui.ui.dialogs.retry import RetryDialog, RetryEditDialog
 
 
 async def opened(app: BatchdeckApp, pilot: BatchdeckPilot) -> Any:
@@ -48,7 +46,7 @@ async def test_rows_that_are_done_at_the_provider_are_not_called_pending(
         await pilot.press("enter")
         await until(pilot, lambda: app.main.pane == "results")
         app.main.results.show_done(400)
-        await until(pilot, lambda: "400 done, not here yet" in screen_text(app))
+        await until(pilot, lambda: "400 done, not downloaded yet" in screen_text(app))
         assert "600 pending" in screen_text(app)
 
 
@@ -213,9 +211,9 @@ async def test_rows_that_cannot_succeed_stay_out_unless_asked(engine: FakeEngine
         await opened(app, pilot)
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RetryDialog))
-        assert "10 rows will fail again unchanged and stay out" in screen_text(app)
+        assert "10 rows would fail again and are skipped" in screen_text(app)
         await pilot.press("a")
-        await until(pilot, lambda: "and go along" in screen_text(app))
+        await until(pilot, lambda: "and are included" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.main)
         assert ("retry", "job0000001") not in engine.asked
@@ -267,15 +265,17 @@ async def test_rows_that_cannot_be_changed_are_counted_before_and_after(
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, RetryEditDialog))
         await pilot.press(*"big")
-        await until(pilot, lambda: "3 rows cannot be changed so and stay out" in screen_text(app))
+        await until(
+            pilot, lambda: "3 rows cannot take this change and are skipped" in screen_text(app)
+        )
         await until(
             pilot, lambda: "17 rows" in screen_text(app) and "+ model  big" in screen_text(app)
         )
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "Send 17 rows again?" in screen_text(app))
-        assert "17, 3 stay out" in screen_text(app)
+        await until(pilot, lambda: "Retry 17 rows?" in screen_text(app))
+        assert "17, 3 skipped" in screen_text(app)
         await pilot.press("y")
-        await until(pilot, lambda: any("3 could not be changed so" in note for note in notes(app)))
+        await until(pilot, lambda: any("3 cannot take this change" in note for note in notes(app)))
 
 
 async def test_changes_that_make_no_sense_cannot_be_sent(engine: FakeEngine) -> None:
@@ -290,7 +290,7 @@ async def test_changes_that_make_no_sense_cannot_be_sent(engine: FakeEngine) -> 
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, RetryEditDialog)
         await pilot.press("ctrl+u", "tab", "tab", "tab", *"model.deep=1")
-        await until(pilot, lambda: "leads nowhere" in screen_text(app))
+        await until(pilot, lambda: "does not exist" in screen_text(app))
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, RetryEditDialog)
         await pilot.press("escape")
@@ -333,9 +333,10 @@ async def test_the_pager_gets_the_whole_answer(
     engine.history.add(a_job())
     engine.history.answer = "long " * 40_000
     seen: list[str] = []
-    monkeypatch.setattr("tui.ui.external.command_for", lambda program: ["cat"])
+    monkeypatch.setattr("tui.ui.external_programs.command_for", lambda program: ["cat"])
     monkeypatch.setattr(
-        "tui.ui.external.run_on", lambda command, path: seen.append(path.read_text("utf-8"))
+        "tui.ui.external_programs.run_command",
+        lambda command, path: seen.append(path.read_text("utf-8")),
     )
     import contextlib
 
@@ -356,4 +357,4 @@ async def test_without_suspend_the_pager_says_so(engine: FakeEngine) -> None:
         await opened(app, pilot)
         await pilot.press("v")
         await until(pilot, lambda: notes(app))
-        assert notes(app) == ["Another program cannot be shown here"]
+        assert notes(app) == ["Cannot run another program in this terminal"]

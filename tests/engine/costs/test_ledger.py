@@ -1,0 +1,161 @@
+"""What was committed stays committed: over deletes, programs at once, lost answers and kills."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.servers import sandbox
+from tests.engine.conftest import Opener
+from tests.engine.rows import chats
+from tui.client import AsyncBatchClient
+from tui.config.settings import AccountConfig, BudgetConfig, Config, PriceConfig
+from tui.core.jobs import BatchStatus, Submission
+from tui.engine.engine import Engine
+from tui.errors import BatchdeckError, BudgetError
+
+PRICES = {"gpt-5-mini": PriceConfig(input=0, output=1000)}
+"""A thousand answers of a thousand tokens cost a thousand."""
+
+MONTH = BudgetConfig(per_month=15)
+
+
+async def submit(engine: Engine, path: Path, rows: int = 10) -> str:
+    job = await engine.requests.import_file(chats(path, rows, max_tokens=1000))
+    await engine.submit(job.id)
+    return job.id
+
+
+async def test_a_deleted_job_stays_spent(opened: Opener, tmp_path: Path) -> None:
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
+            job_id = await submit(engine, tmp_path / "a.jsonl")
+            await engine.wait([job_id])
+            billed = engine.history.jobs.get(job_id).cost.actual
+            assert billed is not None
+            await engine.remote.delete(job_id)
+            assert engine.costs.spending().amount == pytest.approx(billed)
+            left = engine.costs.left_this_month()
+            assert left == pytest.approx(15 - billed)
+
+
+async def test_programs_that_check_at_once_do_not_both_reserve(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sandbox("openai", rows_per_second=0.01) as server:
+        async with (
+            opened("openai", server.url, budget=MONTH, prices=PRICES) as one,
+            opened("openai", server.url, budget=MONTH, prices=PRICES) as other,
+        ):
+            both = threading.Barrier(2, timeout=30)
+            for engine in (one, other):
+                reserve = engine.history.ledger.reserve
+
+                def at_once(*values, reserve=reserve, **named):  # type: ignore[no-untyped-def]
+                    both.wait()
+                    return reserve(*values, **named)
+
+                monkeypatch.setattr(engine.history.ledger, "reserve", at_once)
+            ended = await asyncio.gather(
+                submit(one, tmp_path / "a.jsonl"),
+                submit(other, tmp_path / "b.jsonl"),
+                return_exceptions=True,
+            )
+            assert sum(isinstance(error, BudgetError) for error in ended) == 1
+            assert server.count("POST", "/batches") == 1
+
+
+async def test_what_was_not_created_gives_the_money_back(opened: Opener, tmp_path: Path) -> None:
+    with sandbox("openai", key="another") as server:
+        async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
+            for name in ("a", "b", "c"):
+                with pytest.raises(BatchdeckError) as caught:
+                    await submit(engine, tmp_path / f"{name}.jsonl")
+                assert not isinstance(caught.value, BudgetError)
+            assert engine.costs.spending().amount == 0
+
+
+async def test_a_batch_that_may_exist_keeps_its_reservation(opened: Opener, tmp_path: Path) -> None:
+    async with opened("openai", budget=MONTH, prices=PRICES) as engine:
+        job = await engine.requests.import_file(chats(tmp_path / "a", 10, max_tokens=1000))
+        with pytest.raises(BatchdeckError):
+            await engine.submit(job.id)
+        [batch] = engine.history.batches.of_job(job.id)
+        assert engine.costs.spending().amount == 0
+        reserve = await engine.costs.within_budget(engine.history.jobs.get(job.id), None)
+        await reserve([batch])
+        engine.history.batches.update(
+            batch.id,
+            {"submission": Submission.UNCERTAIN, "status": BatchStatus.SUBMITTING},
+            engine._context.clock(),
+        )
+        engine.costs.budgets.release_unsent([batch])
+        assert engine.costs.spending().amount == pytest.approx(10)
+
+
+async def test_a_retry_is_added_to_what_the_job_was_billed(opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", "sandbox:flaky=500 Tell me"))
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            before = engine.costs.spending().amount
+            await engine.retry(await engine.retries.plan(job.id))
+            assert engine.costs.spending().amount == pytest.approx(before + 4)
+            await engine.wait([job.id])
+            actual = engine.history.jobs.get(job.id).cost.actual
+            newest = engine.history.ledger.spending(0, "USD").amount
+            assert actual is not None and newest >= actual
+
+
+async def test_a_client_that_keeps_nothing_is_remembered(tmp_path: Path) -> None:
+    with sandbox("openai") as server:
+        config = Config(
+            default_account="there",
+            accounts={"there": AccountConfig(provider="openai", base_url=server.url)},
+            providers={"openai": {"poll": {"min_seconds": 0.05, "max_seconds": 0.2}}},
+            budget=MONTH,
+            prices=PRICES,
+        )
+        rows = [
+            {
+                "custom_id": f"r{number}",
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": {
+                    "model": "gpt-5-mini",
+                    "max_tokens": 1000,
+                    "messages": [{"role": "user", "content": "sandbox:slow hello"}],
+                },
+            }
+            for number in range(10)
+        ]
+        ended = []
+        for _ in range(2):
+            async with AsyncBatchClient(
+                home=tmp_path / "home", config=config, api_key="sk-1", keep=False
+            ) as client:
+                try:
+                    await client.submit(rows)
+                    ended.append("sent")
+                except BudgetError:
+                    ended.append("over")
+        assert ended == ["sent", "over"] and server.count("POST", "/batches") == 1
+
+
+async def test_an_unattended_send_keeps_to_the_month(opened: Opener, tmp_path: Path) -> None:
+    async with opened("openai", budget=MONTH, prices=PRICES) as engine:
+        job = await engine.requests.import_file(chats(tmp_path / "a", 10, max_tokens=1000))
+        with pytest.raises(BatchdeckError):
+            await engine.submit(job.id)
+        [batch] = engine.history.batches.of_job(job.id)
+        await asyncio.to_thread(engine.costs.budgets.check_quote_budget, batch)
+        assert engine.costs.spending().amount == 0, "a draft holds nothing"
+        engine.costs.budgets.config = BudgetConfig(per_month=1)
+        with pytest.raises(BudgetError, match="per month"):
+            await asyncio.to_thread(engine.costs.budgets.check_quote_budget, batch)

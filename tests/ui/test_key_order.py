@@ -1,0 +1,98 @@
+"""Keys that arrive in one read do what they do when they are typed one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from textual import events
+from textual.app import App
+from textual.widgets import Input
+
+from tests.ui.conftest import fake_app, running, screen_text, until
+from tests.ui.fakes import FakeEngine, a_job
+from tui.ui import key_order
+from tui.ui.dialogs.confirm import DeleteDialog
+from tui.ui.dialogs.input import InputDialog
+from tui.ui.dialogs.pick_file import PickFileDialog
+
+
+def type_at_once(app: App[Any], *keys: str) -> None:
+    """Post keys before the app can handle the first."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_letters_after_a_key_that_clears_the_field_stay(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        dialog = InputDialog("Note", "hint", "before")
+        app.push_screen(dialog)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        type_at_once(app, "ctrl+u", "a", "b", "ctrl+a", "c")
+        app.post_message(events.Paste("def"))
+        await until(pilot, lambda: dialog.query_one(Input).value == "cdefab")
+
+
+async def test_letters_after_a_slash_are_the_filter(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "1 of 1" in screen_text(app))
+        type_at_once(app, "slash", "t", "D", "q")
+        app.post_message(events.Paste("x"))
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        field = app.focused
+        assert isinstance(field, Input)
+        await until(pilot, lambda: field.value.endswith("tDqx"))
+
+
+async def test_a_key_after_the_one_that_opens_a_dialog_goes_to_the_dialog(
+    engine: FakeEngine,
+) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.session.ready.is_set())
+        type_at_once(app, "n", "x", "y", "z")
+        await until(pilot, lambda: isinstance(app.screen, PickFileDialog))
+        await until(pilot, lambda: app.screen.query_one(Input).value.endswith("xyz"))
+
+
+async def test_n_after_D_answers_the_question(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "1 of 1" in screen_text(app))
+        asked: list[str] = []
+        push = app.push_screen
+
+        def pushed(screen: Any, *args: Any, **options: Any) -> Any:
+            asked.append(type(screen).__name__)
+            return push(screen, *args, **options)
+
+        app.push_screen = pushed  # type: ignore[method-assign]
+        type_at_once(app, "D", "n")
+        await until(pilot, lambda: asked == [DeleteDialog.__name__] and app.screen is app.main)
+
+
+async def test_a_handler_that_never_ends_does_not_block_the_keyboard(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_order, "KEY_SECONDS", 0.05)
+    app = fake_app(engine)
+    forever = asyncio.Event()
+    async with running(app) as pilot:
+        dialog = InputDialog("Note", "hint")
+        app.push_screen(dialog)
+        await until(pilot, lambda: isinstance(app.focused, Input))
+
+        async def hangs(event: events.Key) -> None:
+            if event.key == "a":
+                await forever.wait()
+
+        # Of the screen, so that the field itself can still be typed in.
+        dialog._on_key = hangs  # type: ignore[method-assign]
+        type_at_once(app, "a", "b")
+        await until(pilot, lambda: dialog.query_one(Input).value == "ab")
+        forever.set()
