@@ -76,7 +76,7 @@ def limits_of(profile: Profile) -> RequestLimits:
 
         check_line = ParamsEncoder(version, profile.limits.custom_id_pattern).write
     elif profile.dialect == "gemini":
-        from tui.providers.dialects.gemini import GeminiEncoder
+        from tui.providers.dialects.google.gemini import GeminiEncoder
 
         check_line = GeminiEncoder(profile.gemini.rows).write
     return RequestLimits(

@@ -15,7 +15,7 @@ from tui.providers.dialect import Dialect
 from tui.providers.dialects.anthropic import MessagesDialect
 from tui.providers.dialects.direct import DirectDialect, DirectSettings
 from tui.providers.dialects.files import FilesDialect
-from tui.providers.dialects.gemini import GeminiDialect
+from tui.providers.dialects.google.gemini import GeminiDialect
 from tui.providers.dialects.inline import InlineDialect
 from tui.providers.dialects.scaledown import ScaledownDialect
 from tui.providers.profiles.load import Profile

@@ -13,7 +13,7 @@ from tui.compose.checks.scan import check_file
 from tui.compose.requests.amounts import request_amount
 from tui.compose.requests.prompts import AnswerLength, answer_length
 from tui.engine.accounts import limits_of
-from tui.providers.dialects.gemini_requests import chat_to_gemini
+from tui.providers.dialects.google.gemini_requests import chat_to_gemini
 from tui.providers.profiles.load import find_profile
 
 GEMINI = limits_of(find_profile("gemini"))

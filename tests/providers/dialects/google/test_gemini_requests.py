@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tui.providers.dialects.gemini_requests import chat_to_gemini, embedding_to_gemini
+from tui.providers.dialects.google.gemini_requests import chat_to_gemini, embedding_to_gemini
 from tui.providers.dialects.requests import Untranslatable
 
 USER = {"role": "user", "content": "Hi"}

@@ -23,7 +23,7 @@ from tui.errors import (
     UsageError,
 )
 from tui.providers.dialect import BatchDraft
-from tui.providers.dialects.gemini import GeminiEncoder
+from tui.providers.dialects.google.gemini import GeminiEncoder
 
 BASE = "https://api.example.com/v1beta"
 CREATE = "POST /v1beta/models/gemini-3.5-flash:batchGenerateContent"

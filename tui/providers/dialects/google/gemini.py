@@ -24,9 +24,9 @@ from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
 from tui.providers.dialects.batch_responses import name_of, number_at, text_at, value_at
 from tui.providers.dialects.files import FilesDialect
-from tui.providers.dialects.gemini_requests import chat_to_gemini, embedding_to_gemini
+from tui.providers.dialects.google.gemini_requests import chat_to_gemini, embedding_to_gemini
+from tui.providers.dialects.google.resumable_upload import ResumableUpload
 from tui.providers.dialects.requests import ANSWER_REQUEST, Untranslatable
-from tui.providers.dialects.resumable_upload import ResumableUpload
 from tui.providers.profiles.model import GeminiRows
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.download import RETURN_RESULTS, Download

@@ -9,7 +9,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.providers.dialects.test_gemini import BASE, CREATE, GET, operation, started, stored
+from tests.providers.dialects.google.test_gemini import (
+    BASE,
+    CREATE,
+    GET,
+    operation,
+    started,
+    stored,
+)
 from tests.providers.fakes import KEY, Scripted, dialect_to
 from tui.providers.dialect import BatchDraft
 

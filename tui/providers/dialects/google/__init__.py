@@ -1,0 +1,1 @@
+"""The batch APIs of Google: Gemini, and what it shares with Vertex AI."""
