@@ -26,7 +26,7 @@ from tui.providers.dialects.openai_like import BatchDialect, CostEstimate, is_ol
 from tui.providers.dialects.requests import create_body
 from tui.providers.dialects.result_pages import ResultPager
 from tui.providers.profiles.model import Store, Upload, fold
-from tui.providers.stores.s3 import S3Store
+from tui.providers.stores.store import Store as Bucket
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.download import Download
 from tui.providers.wire.hints import hint_for
@@ -49,7 +49,7 @@ class FilesDialect(BatchDialect):
 
     uploads = True
 
-    def __init__(self, client: HttpClient, store: S3Store | None = None) -> None:
+    def __init__(self, client: HttpClient, store: Bucket | None = None) -> None:
         super().__init__(client)
         self._store = store
         self._uploaded_at: dict[str, float] = {}

@@ -97,7 +97,7 @@ class Store(Section, frozen=True):
     is empty, the credentials are those of AWS: environment, profiles, SSO, roles.
     """
 
-    kind: Literal["", "s3"] = ""
+    kind: Literal["", "s3", "gcs"] = ""
     endpoint_url: str = "https://s3.{region}.amazonaws.com"
     region: str = ""
     prefix: str = "batchdeck/"

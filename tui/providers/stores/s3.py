@@ -24,6 +24,7 @@ from tui.errors import (
     UnexpectedResponseError,
 )
 from tui.progress import NO_PROGRESS, Progress
+from tui.providers.stores.store import StoredObject, time_in
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.download import Download, Downloader
 from tui.providers.wire.upload import FileBody, size_of
@@ -70,6 +71,11 @@ class S3Store:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+
+    @property
+    def prefix(self) -> str:
+        """The start of the keys of the account's files."""
+        return self._bucket.prefix
 
     def uri(self, key: str) -> str:
         """How the provider is told of an object."""
@@ -169,6 +175,15 @@ class S3Store:
         Raises:
             BatchdeckError: They cannot be listed.
         """
+        async for item in self.objects(folder):
+            yield item.key
+
+    async def objects(self, folder: str) -> AsyncIterator[StoredObject]:
+        """Yield all objects whose keys start with ``folder``, by key.
+
+        Raises:
+            BatchdeckError: They cannot be listed.
+        """
         token = ""
         while True:
             params = {"list-type": "2", "prefix": folder}
@@ -178,8 +193,8 @@ class S3Store:
             with _explained(self._bucket, "list"):
                 reply = await self._client.ask(call)
             found, token = _listed(reply.body)
-            for key in found:
-                yield key
+            for item in found:
+                yield item
             if not token:
                 return
 
@@ -187,16 +202,25 @@ class S3Store:
         return f"/{self._bucket.name}/{quote(key, safe=_SAFE)}"
 
 
-def _listed(body: bytes) -> tuple[list[str], str]:
-    """The keys of a page of a list, and the token of the next page."""
+def _listed(body: bytes) -> tuple[list[StoredObject], str]:
+    """The objects of a page of a list, and the token of the next page."""
     try:
         tree = ElementTree.fromstring(body)
     except ElementTree.ParseError as error:
         raise UnexpectedResponseError(
             f"the store's list of files cannot be read: {error}", "Try again later."
         ) from None
-    keys = [node.text or "" for node in tree.iterfind("{*}Contents/{*}Key")]
-    return keys, (tree.findtext("{*}NextContinuationToken") or "")
+    found = [_object(node) for node in tree.iterfind("{*}Contents")]
+    return found, (tree.findtext("{*}NextContinuationToken") or "")
+
+
+def _object(node: ElementTree.Element) -> StoredObject:
+    size = node.findtext("{*}Size") or ""
+    return StoredObject(
+        key=node.findtext("{*}Key") or "",
+        size=int(size) if size.isdigit() else 0,
+        created_at=time_in(node.findtext("{*}LastModified") or ""),
+    )
 
 
 _RIGHTS = {

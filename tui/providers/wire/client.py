@@ -380,8 +380,10 @@ class HttpClient:
                 raise await self._response_error(response, call)
             await response.aclose()
             url = self._next(call, url, response)
+        # Without the query, which may be a key of its own.
         raise errors.RequestRejectedError(
-            f"redirect loop at {self.profile.name}, last to {url}", "Check base_url."
+            f"redirect loop at {self.profile.name}, last to {url.copy_with(query=None)}",
+            "Check base_url.",
         )
 
     def _first_url(self, call: Call) -> httpx.URL:

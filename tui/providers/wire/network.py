@@ -11,7 +11,8 @@ import os
 import re
 import ssl
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
@@ -136,7 +137,7 @@ def http_client(
     verify = _certificates(route) if url.scheme == "https" else False
     if transport is None and uds is not None:
         transport = httpx.AsyncHTTPTransport(uds=uds, verify=verify, limits=limits)
-    try:
+    with _usable_proxy(route):
         return httpx.AsyncClient(
             transport=transport,
             verify=verify,
@@ -145,6 +146,20 @@ def http_client(
             trust_env=False,
             headers=dict(headers),
         )
+
+
+def blocking_http_client(url: httpx.URL) -> httpx.Client:
+    """An HTTP client for a server, for use in a thread; see ``http_client``."""
+    route = route_to(url)
+    verify = _certificates(route) if url.scheme == "https" else False
+    with _usable_proxy(route):
+        return httpx.Client(verify=verify, proxy=route.proxy, trust_env=False)
+
+
+@contextmanager
+def _usable_proxy(route: Route) -> Iterator[None]:
+    try:
+        yield
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         raise ConfigError(
             f"The proxy in {route.proxy_variable} is unusable: {redact(str(error))}",

@@ -1,0 +1,75 @@
+"""The ``Store`` protocol: what a dialect needs of a bucket of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from tui.core.batches import ResultSource
+from tui.progress import NO_PROGRESS, Progress
+from tui.providers.wire.download import Download
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object of a bucket, as a list shows it.
+
+    Attributes:
+        key: Its key, without the bucket.
+        size: Its size in bytes.
+        created_at: When its bytes were written, in Unix seconds.
+    """
+
+    key: str
+    size: int
+    created_at: float
+
+
+def time_in(text: str) -> float:
+    """The Unix seconds of a time of a list (RFC 3339); 0 if it is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+class Store(Protocol):
+    """The bucket of one account. Raises the errors of ``tui.errors``."""
+
+    @property
+    def prefix(self) -> str:
+        """The start of the keys of the account's files."""
+
+    def uri(self, key: str) -> str:
+        """How the provider is told of an object."""
+
+    def key_of(self, uri: str) -> str:
+        """The key of an object of this bucket, from any address of it.
+
+        Raises:
+            RequestRejectedError: It is the address of something else.
+        """
+
+    async def check(self) -> str:
+        """Write, list, read and delete a small object; returns the place of the files."""
+
+    async def put(self, path: Path, name: str, *, progress: Progress = NO_PROGRESS) -> str:
+        """Store a file and return its address; an object of that name is replaced."""
+
+    def open(
+        self, source: ResultSource, *, have_bytes: int = 0
+    ) -> AbstractAsyncContextManager[Download]:
+        """Open an object by its address; see ``Dialect.download``."""
+
+    def objects(self, folder: str) -> AsyncIterator[StoredObject]:
+        """Yield all objects whose keys start with ``folder``, by key."""
+
+    async def delete(self, uri: str) -> None:
+        """Delete an object; one that is gone counts as deleted."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
