@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +12,50 @@ import pytest
 
 BUCKET = "answers"
 REGION = "eu-west-1"
+
+
+class BotoObjects:
+    """The buckets that a client of boto3 reaches, for a provider of the sandbox.
+
+    Args:
+        client: The client, such as the fixture `boto`.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def region(self, bucket: str) -> str:
+        """The region of a bucket."""
+        with _as_plain_errors():
+            answer = self._client.get_bucket_location(Bucket=bucket)
+        return answer["LocationConstraint"] or "us-east-1"
+
+    def read(self, bucket: str, key: str, target: Path) -> None:
+        """Copy an object into a file."""
+        with _as_plain_errors():
+            self._client.download_file(bucket, key, str(target))
+
+    def write(self, bucket: str, key: str, chunks: Iterable[bytes]) -> None:
+        """Create or replace an object."""
+        with tempfile.TemporaryFile() as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.seek(0)
+            with _as_plain_errors():
+                self._client.put_object(Bucket=bucket, Key=key, Body=file)
+
+
+@contextmanager
+def _as_plain_errors() -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in ("403", "AccessDenied"):
+            raise PermissionError(code) from error
+        raise LookupError(code) from error
 
 
 @pytest.fixture(scope="session")

@@ -153,6 +153,7 @@ def _is_signed(scope: Scope) -> bool:
 
 
 _DIALECTS = {
+    "bedrock": "bedrock.jobs.DIALECT",
     "doubleword-old": "doubleword.DIALECT",
     "gemini": "gemini.batches.DIALECT",
     "scaledown-2": "scaledown.SECOND",
@@ -191,7 +192,10 @@ def create_app(options: SandboxOptions | None = None) -> Starlette:
         exception_handlers={ApiError: refused, HTTPException: refused},
         middleware=[
             Middleware(
-                AuthMiddleware, key=options.key, answer=dialect.error, id_header=dialect.id_header
+                AuthMiddleware,
+                key=None if dialect.checks_key else options.key,
+                answer=dialect.error,
+                id_header=dialect.id_header,
             )
         ],
         lifespan=lifespan,

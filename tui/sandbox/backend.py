@@ -282,12 +282,14 @@ class Dialect:
         parts: Its groups of routes; each is made for a backend.
         error: Builds its error responses.
         id_header: The response header with the request id.
+        checks_key: Whether its routes check the key themselves, as where requests are signed.
     """
 
     row_format: RowFormat
     parts: tuple[type[Endpoints], ...]
     error: Callable[[ApiError], Response] = openai_error
     id_header: str = "x-request-id"
+    checks_key: bool = False
 
 
 _LOCK = ".in-use"

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.sandbox.objects import ObjectStore
+
 LIKES = (
     "openai",
     "anthropic",
+    "bedrock",
     "doubleword",
     "doubleword-old",
     "gemini",
@@ -25,6 +28,9 @@ LIKES = (
 )
 """The profiles that can be simulated."""
 
+BUCKETS = frozenset({"bedrock"})
+"""The profiles whose files are in buckets of the user."""
+
 ROUTES = ("upload", "create", "retrieve", "list", "cancel", "content", "content-half", "delete")
 """The routes whose response can be dropped; `content-half` drops it inside the body."""
 
@@ -37,6 +43,9 @@ QUIRKS = (
     "503-no-route",
     "502-all-failed",
     "queue-full",
+    "role-without-trust",
+    "no-pass-role",
+    "no-counts",
 )
 """Faults of single dialects that can be enabled; see the module of the dialect."""
 
@@ -61,6 +70,8 @@ class SandboxOptions:
         signed_results: Results are a redirect to a signed address of another origin, which
             refuses a request with a key.
         unknown_word: The status of ended batches, in place of the usual word.
+        objects: The buckets of the user, for the profiles in `BUCKETS`.
+        region: The region of the provider, for those that have regions.
         clock: Returns Unix seconds; the progress of batches is derived from it.
     """
 
@@ -77,6 +88,8 @@ class SandboxOptions:
     stale_list: bool = False
     signed_results: bool = False
     unknown_word: str = ""
+    objects: ObjectStore | None = None
+    region: str = "us-east-1"
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -87,6 +100,9 @@ class SandboxOptions:
         """
         if self.like not in LIKES:
             raise ValueError(f"unknown profile {self.like!r}; choose from {', '.join(LIKES)}")
+        if self.like in BUCKETS and self.objects is None:
+            text = "keeps its files in buckets, which only a program can hand in: `objects`"
+            raise ValueError(f"{self.like} {text}")
         if self.rows_per_second < 0:
             raise ValueError("rows per second must be 0 or more")
         if self.late_file < 0:

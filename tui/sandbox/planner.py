@@ -109,6 +109,9 @@ def plan(
         time.sleep(0.0005)
     if not planned.rows:
         planned.add_problem("empty_file", "The input file is empty.")
+    elif planned.rows < row_format.min_rows:
+        text = f"The batch has {planned.rows} requests, fewer than {row_format.min_rows}."
+        planned.add_problem("too_few_tasks", text)
     if planned.problems:
         state.forget_sends(batch.id)
     else:

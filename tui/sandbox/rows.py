@@ -123,6 +123,7 @@ class RowFormat:
         unrun_rows_fail: Whether a row that never runs fails, for providers without expiry.
         runs_after_window: Whether rows continue to run after the window is over.
         max_rows: The maximum number of lines of a batch.
+        min_rows: The minimum number of lines.
     """
 
     render: Callable[[Row], Rendered]
@@ -136,6 +137,7 @@ class RowFormat:
     unrun_rows_fail: bool = False
     runs_after_window: bool = False
     max_rows: int = 50_000
+    min_rows: int = 1
 
     def id_of(self, entry: dict[str, Any]) -> Any:
         """The id of a decoded line; anything but a text is rejected."""

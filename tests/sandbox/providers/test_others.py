@@ -7,7 +7,7 @@ import pytest
 
 from tests.sandbox.conftest import chat_line, jsonl, lines_of, running
 from tui.sandbox import SandboxOptions
-from tui.sandbox.options import LIKES
+from tui.sandbox.options import BUCKETS, LIKES
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def mixed():
     ]
 
 
-@pytest.mark.parametrize("like", LIKES)
+@pytest.mark.parametrize("like", [like for like in LIKES if like not in BUCKETS])
 def test_every_profile_starts_and_lists_models(like):
     with running(SandboxOptions(like=like)) as url:
         head = {"anthropic-version": "2023-06-01"}
@@ -53,6 +53,12 @@ def test_every_profile_starts_and_lists_models(like):
         answer = httpx.get(f"{url}/{path}/models", headers=head)
         assert answer.status_code == 200
         assert answer.json()[name]
+
+
+@pytest.mark.parametrize("like", sorted(BUCKETS))
+def test_a_profile_with_buckets_needs_them(like):
+    with pytest.raises(ValueError, match="keeps its files in buckets"):
+        SandboxOptions(like=like)
 
 
 def test_melious(http, clock):
