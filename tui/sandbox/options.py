@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.sandbox.objects import ObjectStore
+from tui.sandbox.clouds.objects import ObjectStore
 
 LIKES = (
     "openai",

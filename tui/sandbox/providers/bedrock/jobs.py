@@ -47,11 +47,11 @@ from starlette.routing import Route
 
 from tui.sandbox.app import in_thread, json_body, route
 from tui.sandbox.backend import Backend, Dialect, Endpoints
+from tui.sandbox.clouds.objects import GrowingObjects, split_address
+from tui.sandbox.clouds.signatures import check_signature
 from tui.sandbox.errors import ApiError, no_key
-from tui.sandbox.objects import GrowingObjects, split_address
 from tui.sandbox.providers.bedrock.rows import ROW_FORMAT
 from tui.sandbox.results import iso_time, number_of
-from tui.sandbox.signatures import check_signature
 from tui.sandbox.state import BatchView, StoredBatch
 
 _ACCOUNT = "111122223333"
