@@ -6,7 +6,7 @@ import pytest
 
 from tui.core.jobs import BatchStatus
 from tui.providers.dialects.batch_responses import as_number, as_time, number_at, text_at, value_at
-from tui.providers.profiles.model import normalise_status
+from tui.providers.profiles.statuses import normalise_status
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tui.providers.dialect import BatchDraft
 from tui.providers.dialects.requests import create_body
 from tui.providers.profiles import load
 from tui.providers.profiles.load import find_profile, load_profiles
-from tui.providers.profiles.model import normalise_status
+from tui.providers.profiles.statuses import normalise_status
 from tui.providers.wire.errors import may_have_acted
 
 SHIPPED = Path(load.__file__).parent

@@ -25,7 +25,8 @@ from tui.providers.dialects.batch_responses import id_at, text_at, time_at, unwr
 from tui.providers.dialects.openai_like import BatchDialect, CostEstimate, is_older, read_estimate
 from tui.providers.dialects.requests import create_body
 from tui.providers.dialects.result_pages import ResultPager
-from tui.providers.profiles.model import Store, Upload, fold
+from tui.providers.profiles.model import Store, Upload
+from tui.providers.profiles.statuses import fold
 from tui.providers.stores.store import Store as Bucket
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.download import Download

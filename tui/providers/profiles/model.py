@@ -511,71 +511,8 @@ def find_invalid_key(profile: Profile) -> tuple[str, str] | None:
     return None
 
 
-_PREFIXES = (
-    "job_state_", "batch_state_", "batch_status_", "state_", "status_",
-    "batchstatus.", "jobstatus.", "jobstate.", "status.",
-)  # fmt: skip
-
-_COMMON = {
-    "created": BatchStatus.VALIDATING,
-    "unspecified": BatchStatus.VALIDATING,
-    "submitted": BatchStatus.VALIDATING,
-    "validating": BatchStatus.VALIDATING,
-    "queued": BatchStatus.QUEUED,
-    "in_queue": BatchStatus.QUEUED,
-    "pending": BatchStatus.QUEUED,
-    "scheduled": BatchStatus.QUEUED,
-    "scheduling": BatchStatus.QUEUED,
-    "in_progress": BatchStatus.IN_PROGRESS,
-    "inprogress": BatchStatus.IN_PROGRESS,
-    "processing": BatchStatus.IN_PROGRESS,
-    "running": BatchStatus.IN_PROGRESS,
-    "progress": BatchStatus.IN_PROGRESS,
-    "updating": BatchStatus.IN_PROGRESS,
-    "finalizing": BatchStatus.FINALIZING,
-    "finalising": BatchStatus.FINALIZING,
-    "completed": BatchStatus.COMPLETED,
-    "succeeded": BatchStatus.COMPLETED,
-    "success": BatchStatus.COMPLETED,
-    "partially_succeeded": BatchStatus.COMPLETED,
-    "failed": BatchStatus.FAILED,
-    "expired": BatchStatus.EXPIRED,
-    "timeout_exceeded": BatchStatus.EXPIRED,
-    "cancelling": BatchStatus.CANCELLING,
-    "canceling": BatchStatus.CANCELLING,
-    "cancellation_requested": BatchStatus.CANCELLING,
-    "stopping": BatchStatus.CANCELLING,
-    "cancelled": BatchStatus.CANCELLED,
-    "canceled": BatchStatus.CANCELLED,
-    "stopped": BatchStatus.CANCELLED,
-}
-"""Statuses that mean the same at every known provider."""
-
-
-def normalise_status(word: str | None, mapping: Mapping[str, BatchStatus]) -> BatchStatus:
-    """Normalise a status; ``unknown`` for one that is not mapped.
-
-    Case is ignored, and spaces and hyphens equal underscores. The profile's ``mapping`` takes
-    precedence over the common statuses.
-    """
-    if not word:
-        return BatchStatus.UNKNOWN
-    folded = fold(word)
-    own = {fold(key): status for key, status in mapping.items()}
-    if folded in own:
-        return own[folded]
-    for prefix in _PREFIXES:
-        folded = folded.removeprefix(prefix)
-    return own.get(folded) or _COMMON.get(folded, BatchStatus.UNKNOWN)
-
-
 def fill_in(text: str, params: Mapping[str, str]) -> str:
     """Replace the ``{placeholders}`` of a text by an account's values; others stay."""
     for name, value in params.items():
         text = text.replace(f"{{{name}}}", value)
     return text
-
-
-def fold(word: str) -> str:
-    """Fold a word for comparison: lower case, with underscores for spaces and hyphens."""
-    return word.strip().casefold().replace("-", "_").replace(" ", "_")
