@@ -249,7 +249,7 @@ def test_a_folder_that_cannot_be_written_is_read_as_it_is(
         raise sqlite3.OperationalError("attempt to write a readonly database")
 
     monkeypatch.setattr(Database, "_open", refused)
-    monkeypatch.setattr("tui.store.database._is_unwritable", lambda path: True)
+    monkeypatch.setattr("tui.store.database.is_unwritable", lambda path: True)
     reading = Database(file)
     assert reading.is_read_only
     assert reading.read.execute("SELECT value FROM probe").fetchone() == (1,)

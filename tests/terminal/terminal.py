@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pexpect
@@ -29,6 +29,7 @@ class Terminal:
         size: Columns and lines.
         shell: Start the program from a shell, as users do.
         redirect: A redirection for the shell, such as ``2>&-``.
+        prefix: A command that starts the program, such as ``unshare``.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Terminal:
         size: tuple[int, int] = (100, 30),
         shell: bool = False,
         redirect: str = "",
+        prefix: Sequence[str] = (),
     ) -> None:
         columns, lines = size
         self.screen = pyte.Screen(columns, lines)
@@ -52,7 +54,7 @@ class Terminal:
             "PYTHONPATH": os.pathsep.join(sys.path),
             **(more or {}),
         }
-        command = [sys.executable, "-m", "tui", *arguments]
+        command = [*prefix, sys.executable, "-m", "tui", *arguments]
         if shell or redirect:
             command = ["sh", "-c", f"{shlex.join(command)} {redirect}; exit $?"]
         self.child = pexpect.spawn(

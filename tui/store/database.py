@@ -121,7 +121,7 @@ class Database:
         try:
             self._open()
         except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            if not _is_unwritable(path):
+            if not is_unwritable(path):
                 raise history_error(error, path) from error
             try:
                 self._open_read_only()
@@ -143,21 +143,11 @@ class Database:
     def _open_read_only(self) -> None:
         """Read a history whose folder cannot be written, by this user or on this disk.
 
-        SQLite needs to write beside a database in WAL mode. Without a log nothing can change in
-        it, so that it may be opened as immutable; with one, a copy is read.
-
         Raises:
             HistoryError: Another version of Batchdeck has written it.
         """
         self.is_read_only = True
-        wal = self.path.with_name(f"{self.path.name}-wal")
-        if wal.exists() and wal.stat().st_size:
-            self._copy = tempfile.TemporaryDirectory(prefix="batchdeck-history-")
-            for file in (self.path, wal):
-                shutil.copyfile(file, Path(self._copy.name, file.name))
-            self._source = Path(self._copy.name, self.path.name).as_uri()
-        else:
-            self._source += "?mode=ro&immutable=1"
+        self._source, self._copy = unwritable_source(self.path)
         self._writer = self._connect()
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
         if version != len(MIGRATIONS):
@@ -268,13 +258,31 @@ class Database:
                 self._copy.cleanup()
 
 
-def _is_unwritable(path: Path) -> bool:
-    """Whether a history exists in a folder that cannot be written."""
+def is_unwritable(path: Path) -> bool:
+    """Whether a history exists and can be read, in a folder that cannot be written."""
     if not path.is_file():
         return False
     if not os.access(path.parent, os.W_OK) or not os.access(path, os.W_OK):
         return os.access(path, os.R_OK)
     return False
+
+
+def unwritable_source(path: Path) -> tuple[str, tempfile.TemporaryDirectory[str] | None]:
+    """The URI by which SQLite opens a history that cannot be written.
+
+    SQLite needs to write beside a database in WAL mode. Without a log nothing can change in it,
+    so that it may be opened as immutable; with one, a copy is read.
+
+    Returns:
+        The URI, and the folder of the copy, if there is one: clean it up after closing.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    if not wal.exists() or not wal.stat().st_size:
+        return f"{path.absolute().as_uri()}?mode=ro&immutable=1", None
+    copy = tempfile.TemporaryDirectory(prefix="batchdeck-history-")
+    for file in (path, wal):
+        shutil.copyfile(file, Path(copy.name, file.name))
+    return Path(copy.name, path.name).as_uri(), copy
 
 
 def history_error(error: Exception, path: Path) -> HistoryError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui.paths import Paths
+from tui.store.database import is_unwritable, unwritable_source
 from tui.store.files import REQUESTS
 from tui.store.migrations import MIGRATIONS
 
@@ -27,6 +28,7 @@ class IntegrityReport:
         integrity: ``ok``, or SQLite's first error; empty if there is no database.
         jobs, batches: Number of records.
         problems: One sentence per problem.
+        is_read_only: Whether the history can be read, but its folder cannot be written.
         sqlite: Version of the SQLite library.
     """
 
@@ -35,6 +37,7 @@ class IntegrityReport:
     jobs: int = 0
     batches: int = 0
     problems: list[str] = field(default_factory=list)
+    is_read_only: bool = False
     sqlite: str = sqlite3.sqlite_version
 
 
@@ -48,8 +51,9 @@ def check_integrity(paths: Paths) -> IntegrityReport:
     if not paths.history_db.exists():
         found.problems += [f"folder {name} belongs to no job" for name in sorted(folders)]
         return found
+    found.is_read_only = is_unwritable(paths.history_db)
     try:
-        with contextlib.closing(_open(paths.history_db)) as connection:
+        with _opened(paths.history_db) as connection:
             _check_database(connection, found)
             if found.schema is not None and found.schema <= len(MIGRATIONS):
                 _check_jobs(connection, paths, folders, found)
@@ -64,10 +68,10 @@ def find_open_permissions(paths: Paths) -> Iterator[tuple[Path, int]]:
 
     The configuration file is not checked: it is the user's own and holds no secrets.
     """
-    for place in (paths.data, paths.logs, paths.jobs, paths.sandbox):
+    places = (paths.data, paths.logs, paths.jobs, paths.sandbox, paths.history_db, paths.log_file)
+    # With BATCHDECK_HOME several of them are one folder.
+    for place in dict.fromkeys(places):
         yield from _if_open_to_others(place)
-    for file in (paths.history_db, paths.log_file):
-        yield from _if_open_to_others(file)
     if paths.jobs.is_dir():
         for folder in paths.jobs.iterdir():
             yield from _if_open_to_others(folder)
@@ -92,8 +96,17 @@ def _folders(paths: Paths) -> set[str]:
         return set()
 
 
-def _open(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    source, copy = f"{file.absolute().as_uri()}?mode=ro", None
+    if is_unwritable(file):
+        source, copy = unwritable_source(file)
+    try:
+        with contextlib.closing(sqlite3.connect(source, uri=True, timeout=5)) as connection:
+            yield connection
+    finally:
+        if copy is not None:
+            copy.cleanup()
 
 
 def _check_database(connection: sqlite3.Connection, found: IntegrityReport) -> None:

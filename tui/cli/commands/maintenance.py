@@ -41,6 +41,11 @@ def doctor(settings: Settings) -> int:
     config = _config(settings, problems)
     checkup = check_integrity(paths)
     problems += checkup.problems
+    if checkup.is_read_only:
+        problems.append(
+            f"{_shareable(paths.data)} cannot be written:"
+            " jobs can be read, but not submitted or changed"
+        )
     problems += [
         f"{_shareable(path)} is readable by other users (mode {mode:04o})"
         for path, mode in find_open_permissions(paths)
@@ -68,7 +73,7 @@ def doctor(settings: Settings) -> int:
         raise HistoryError(
             f"{counted(len(problems), 'problem')} found",
             "`batchdeck reindex` rebuilds a damaged index from the files."
-            if checkup.problems
+            if checkup.problems and not checkup.is_read_only
             else "Fix the problems listed in the report.",
         )
     return EXIT_OK
