@@ -155,6 +155,7 @@ def _is_signed(scope: Scope) -> bool:
 _DIALECTS = {
     "bedrock": "bedrock.jobs.DIALECT",
     "doubleword-old": "doubleword.DIALECT",
+    "fireworks": "fireworks.jobs.DIALECT",
     "gemini": "gemini.batches.DIALECT",
     "scaledown-2": "scaledown.SECOND",
 }

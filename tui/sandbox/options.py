@@ -15,6 +15,7 @@ LIKES = (
     "bedrock",
     "doubleword",
     "doubleword-old",
+    "fireworks",
     "gemini",
     "groq",
     "melious",

@@ -49,7 +49,10 @@ def mixed():
 def test_every_profile_starts_and_lists_models(like):
     with running(SandboxOptions(like=like)) as url:
         head = {"anthropic-version": "2023-06-01"}
-        path, name = ("v1beta", "models") if like == "gemini" else ("v1", "data")
+        path, name = {
+            "fireworks": ("v1/accounts/fireworks", "models"),
+            "gemini": ("v1beta", "models"),
+        }.get(like, ("v1", "data"))
         answer = httpx.get(f"{url}/{path}/models", headers=head)
         assert answer.status_code == 200
         assert answer.json()[name]

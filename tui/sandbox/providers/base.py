@@ -20,6 +20,7 @@ from starlette.routing import Route
 from tui.sandbox.app import in_thread, json_body, route
 from tui.sandbox.backend import DAY, Backend, Endpoints
 from tui.sandbox.bodies import OPENAI
+from tui.sandbox.clouds.signed_addresses import other_origin
 from tui.sandbox.errors import ApiError
 from tui.sandbox.json_stream import InlineParser, parse_inline
 from tui.sandbox.results import Item, ResultFile, limit_of, list_object, page, read_file, send_bytes
@@ -342,11 +343,9 @@ class Files(_Resource):
             return self.content(request)
         file_id = request.path_params["id"]
         self.find(file_id)
-        # This machine under its other name is another origin.
-        other = "localhost" if request.url.hostname != "localhost" else "127.0.0.1"
         query = f"signature={self._signature(file_id)}"
-        target = request.url.replace(hostname=other, path=f"/storage/{file_id}", query=query)
-        return Response(status_code=307, headers={"Location": str(target)})
+        target = other_origin(request, f"/storage/{file_id}", query)
+        return Response(status_code=307, headers={"Location": target})
 
     def signed_content(self, request: Request) -> Response:
         """Send the content of one file by its signed address, as an object store does."""

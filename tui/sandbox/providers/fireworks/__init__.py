@@ -1,0 +1,1 @@
+"""Fireworks: batch inference jobs over datasets, whose content moves by signed addresses."""
