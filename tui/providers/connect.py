@@ -15,6 +15,7 @@ from tui.providers.dialect import Dialect
 from tui.providers.dialects.anthropic import MessagesDialect
 from tui.providers.dialects.direct import DirectDialect, DirectSettings
 from tui.providers.dialects.files import FilesDialect
+from tui.providers.dialects.fireworks import FireworksDialect
 from tui.providers.dialects.google.gemini import GeminiDialect
 from tui.providers.dialects.inline import InlineDialect
 from tui.providers.dialects.scaledown import ScaledownDialect
@@ -32,6 +33,7 @@ _DIALECTS: dict[DialectName, Callable[[HttpClient], _WireDialect]] = {
     "scaledown": ScaledownDialect,
     "inline": InlineDialect,
     "gemini": GeminiDialect,
+    "fireworks": FireworksDialect,
 }
 
 
@@ -76,8 +78,9 @@ def connect(
             if names
             else "Store one with 'batchdeck keys set'.",
         )
+    default = fill_in(profile.base_url, params or {})
     address = parse_base_url(
-        _with_default_path(base_url, profile.base_url) if base_url else profile.base_url,
+        _with_default_path(base_url, default) if base_url else default,
         provider=profile.name,
         query=profile.query,
         allow_http=allow_http or uds is not None,

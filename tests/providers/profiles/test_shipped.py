@@ -84,7 +84,7 @@ def test_each_can_be_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(profile.store.access_key_env, "an access key")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    address = re.sub(r"\{[a-z]+\}", "name", profile.base_url)
+    address = re.sub(r"\{[a-z_]+\}", "name", profile.base_url)
     assert re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[a-z0-9/.-]*)?", address)
     assert profile.env or not profile.needs_key
     assert profile.windows or profile.direct

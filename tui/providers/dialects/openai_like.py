@@ -158,7 +158,8 @@ class BatchDialect:
             fresh = [batch for batch in found if not is_older(batch.created_at, created_after)]
             for batch in fresh:
                 yield batch
-            if found and not fresh and not _is_ascending(found):
+            is_past = found and not fresh and not _is_ascending(found)
+            if is_past and self._profile.listing.newest_first:
                 return
 
     def pages(

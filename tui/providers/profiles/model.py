@@ -237,7 +237,7 @@ class Listing(Section, frozen=True):
     ``cursor_param`` is set to the last id (``after``), to the value at ``next`` (``cursor`` and
     ``token``), or to a page number counted from ``first_page`` (``page``). With ``limit`` 0 no
     limit is sent. ``items`` may be ``""`` for a bare array; a bare array and ``value`` are also
-    recognised otherwise.
+    recognised otherwise. Without ``newest_first`` every page is read, whatever is looked for.
     """
 
     items: str = "data"
@@ -247,6 +247,7 @@ class Listing(Section, frozen=True):
     cursor_param: str = "after"
     next: JsonPaths = ""
     first_page: Count = 0
+    newest_first: bool = True
 
 
 class Content(Section, frozen=True):
@@ -277,7 +278,7 @@ class ResultPages(Section, frozen=True):
     message: JsonPaths = ""
 
 
-DialectName = Literal["files", "messages", "scaledown", "inline", "gemini"]
+DialectName = Literal["files", "messages", "scaledown", "inline", "gemini", "fireworks"]
 
 
 class Poll(Section, frozen=True):
@@ -339,13 +340,15 @@ class Can(Section, frozen=True):
     """The optional features of the provider.
 
     ``guard_cancel``: check the status before a cancel, because the provider would also cancel a
-    batch that has ended. ``ask``: the row's own path answers single requests synchronously.
+    batch that has ended. ``delete_stops``: deleting a batch that runs stops it. ``ask``: the row's
+    own path answers single requests synchronously.
     """
 
     cancel: bool = True
     guard_cancel: bool = False
     delete_file: bool = True
     delete_batch: bool = False
+    delete_stops: bool = False
     partial_results: bool = False
     list: bool = True
     native_retry: bool = False
@@ -405,6 +408,18 @@ class Gemini(Section, frozen=True):
     rows: GeminiRows = "native"
 
 
+class Fireworks(Section, frozen=True):
+    """Datasets and jobs; for the ``fireworks`` dialect only.
+
+    Files of more than ``form_bytes`` are sent to a signed address instead of as a form. With
+    ``output = "ours"`` the create names the dataset of the results, which is then known by the
+    batch's id; with ``theirs`` the provider names it.
+    """
+
+    form_bytes: Count = 150_000_000
+    output: Literal["ours", "theirs"] = "ours"
+
+
 class Profile(
     msgspec.Struct,
     frozen=True,
@@ -455,6 +470,7 @@ class Profile(
     http: Http = Http()
     messages: Messages = Messages()
     gemini: Gemini = Gemini()
+    fireworks: Fireworks = Fireworks()
     models: tuple[str, ...] = ()
     refuses: tuple[RejectedFields, ...] = ()
     needs: tuple[RequiredField, ...] = ()

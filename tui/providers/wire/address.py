@@ -63,14 +63,18 @@ class Address:
                 "Set base_url to that address if you trust it.",
             )
 
-    def check_storage(self, url: httpx.URL) -> None:
-        """Check that results may be fetched from another origin, without the key.
+    def check_storage(self, url: httpx.URL, what: str = "the results") -> None:
+        """Check that a file may be exchanged with another origin, without the key.
 
-        Providers keep results in object stores and refer to them with signed addresses. Only
-        https is followed, and never to this machine unless the account itself is on it.
+        Providers keep files in object stores and refer to them with signed addresses. Only https
+        is followed, and never to this machine unless the account itself is on it.
+
+        Args:
+            url: The address.
+            what: What is fetched from there or sent to it, for the error.
 
         Raises:
-            RequestRejectedError: They may not be fetched from there.
+            RequestRejectedError: The address may not be used.
         """
         local = is_loopback(url.host)
         if url.scheme not in ("https", "http") or (url.scheme == "http" and not local):
@@ -80,8 +84,8 @@ class Address:
         else:
             return
         raise RequestRejectedError(
-            f"The provider refers to {origin_text(url)} for the results, {problem};"
-            " they are not fetched from there",
+            f"The provider refers to {origin_text(url)} for {what}, {problem};"
+            " the address is not used",
             "Ask the provider why it does.",
         )
 

@@ -46,8 +46,9 @@ class Call:
     has statuses outside 2xx that the caller handles. ``read_timeout`` is in seconds; ``None`` uses
     the profile's. With ``retry_404`` a 404 may only mean "not yet" and is retried like a temporary
     error. With ``leaves_origin`` it may lead to another origin, where it is sent without the key.
-    ``patient`` waits longer for a server that is busy or behind a gateway in trouble. A
-    ``keyless`` call is to an address of the account's origin that is a right of its own.
+    ``storage_headers`` names those of its headers that are sent there too, besides what says which
+    bytes are wanted. ``patient`` waits longer for a server that is busy or behind a gateway in
+    trouble. A ``keyless`` call is to an address that is a right of its own.
     """
 
     method: str
@@ -62,6 +63,7 @@ class Call:
     accept: frozenset[int] = frozenset()
     retry_404: bool = False
     leaves_origin: bool = False
+    storage_headers: frozenset[str] = frozenset()
     patient: bool = False
     keyless: bool = False
 
@@ -390,16 +392,18 @@ class HttpClient:
         if call.leaves_origin and call.path.lower().startswith(("http://", "https://")):
             url = httpx.URL(call.path)
             if self._is_elsewhere(url):
-                self._check_storage(url)
+                self._check_storage(url, call)
                 return url
         return self.address.route(call.path, call.params)
 
-    def _check_storage(self, url: httpx.URL) -> None:
-        self.address.check_storage(url)
+    def _check_storage(self, url: httpx.URL, call: Call) -> None:
+        fetches = call.method in ("GET", "HEAD")
+        self.address.check_storage(url, "the results" if fetches else "the upload")
         # Without the query, which is a key of its own.
         LOGGER.info(
-            "%s: results are fetched from %s without the key",
+            "%s: %s %s without the key",
             self.profile.name,
+            "results are fetched from" if fetches else "a file is sent to",
             self.redacted(str(url.copy_with(query=None, fragment=None, userinfo=b""))),
         )
 
@@ -427,7 +431,7 @@ class HttpClient:
                 status=response.status_code,
             )
         if call.leaves_origin and self._is_elsewhere(target):
-            self._check_storage(target)
+            self._check_storage(target, call)
         else:
             self.address.check_origin(target)
         return target
@@ -438,7 +442,8 @@ class HttpClient:
         headers = {**self.profile.headers, **call.headers, **credentials}
         client = self._client
         if left:
-            headers = {name: text for name, text in call.headers.items() if name in _PLAIN_HEADERS}
+            taken = _PLAIN_HEADERS | call.storage_headers
+            headers = {name: text for name, text in call.headers.items() if name in taken}
             client = self._storage(url)
         if call.json is not None:
             arguments["content"] = msgspec.json.encode(call.json)

@@ -67,11 +67,12 @@ class Downloader:
         have_lines: int = 0,
         retry_404: bool = False,
         headers: Mapping[str, str] | None = None,
+        keyless: bool = False,
     ) -> AsyncIterator[Download]:
-        """Open the file at a route; see ``Dialect.download`` and ``Call.retry_404``."""
+        """Open the file at a route; see ``Dialect.download``, and ``Call`` for the rest."""
         resume = self._content.resume
         if resume == "range" and have_bytes > 0:
-            async with self._resume_at_byte(source, path, have_bytes) as download:
+            async with self._resume_at_byte(source, path, have_bytes, keyless) as download:
                 if download is not None:
                     yield download
                     return
@@ -87,6 +88,7 @@ class Downloader:
             headers={**_HEADERS, **(headers or {})},
             retry_404=retry_404,
             leaves_origin=True,
+            keyless=keyless,
         )
         async with self._client.open(call) as response:
             check_readable(self._client, response)
@@ -97,7 +99,7 @@ class Downloader:
 
     @asynccontextmanager
     async def _resume_at_byte(
-        self, source: ResultSource, path: str, have: int
+        self, source: ResultSource, path: str, have: int, keyless: bool
     ) -> AsyncIterator[Download | None]:
         # A range counts the bytes as transferred, so the body must not be compressed.
         headers = {**_HEADERS, "Accept-Encoding": "identity", "Range": f"bytes={have}-"}
@@ -108,6 +110,7 @@ class Downloader:
             headers=headers,
             accept=_RANGE_REFUSED,
             leaves_origin=True,
+            keyless=keyless,
         )
         async with self._client.open(call) as response:
             status = response.status_code
