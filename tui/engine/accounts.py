@@ -386,7 +386,7 @@ class Accounts:
             direct_settings=_lane(table),
             clock=self._clock,
             traffic=traffic,
-            params=table.params,
+            params=_params(profile, table),
         )
 
     def _connect_sandbox(self, profile: Profile, table: AccountConfig) -> Dialect:
@@ -463,7 +463,14 @@ def _lane(table: AccountConfig) -> DirectSettings:
 
 def _base_url(profile: Profile, table: AccountConfig) -> str:
     """The account's base URL, with ``{placeholders}`` filled from its ``params``."""
-    return fill_in(table.base_url or profile.base_url, table.params)
+    return fill_in(table.base_url or profile.base_url, _params(profile, table))
+
+
+def _params(profile: Profile, table: AccountConfig) -> dict[str, str]:
+    """The account's own values, and those that only the environment has."""
+    variables = profile.auth.params_env.items()
+    found = {name: text for name, variable in variables if (text := os.environ.get(variable))}
+    return {**found, **table.params}
 
 
 def sandbox_rate() -> float:

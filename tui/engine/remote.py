@@ -16,7 +16,7 @@ from tui.core.formatting import counted
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.results.readers import READERS
 from tui.core.text import BOM, split_lines
-from tui.engine.batches.cancel import delete_remote
+from tui.engine.batches.cancel import delete_remote, stop_hint
 from tui.engine.batches.poll_scheduler import PollScheduler
 from tui.engine.batches.spare_uploads import left_behind
 from tui.engine.batches.submitter import BatchSubmitter
@@ -149,12 +149,24 @@ class Remote:
             "The results of {many} at {provider} are not downloaded yet.",
         )
         if remote:
+            add(
+                [b for b in batches if self._stops_when_deleted(b)],
+                "Deleting {many} at {provider} stops what still runs there: the rows that are done"
+                " are paid, and their answers are lost.",
+            )
             known = self._context.history.batches.has_rows_without_result
             add(
                 [b for b in batches if b.remote_id and b.collected and known(b.id)],
                 "Rows of {many} have no result here; their files are still at {provider}.",
             )
         return losses
+
+    def _stops_when_deleted(self, batch: jobs.Batch) -> bool:
+        """Whether a batch still runs at a provider that stops it when it is deleted there."""
+        if batch.remote_id is None or jobs.is_terminal(batch.status):
+            return False
+        can = self._context.accounts.profile(batch.account).can
+        return can.delete_batch and can.delete_stops
 
     async def delete(self, job_id: str, *, remote: bool = False, forget: bool = False) -> list[str]:
         """Delete a job and its files from the history.
@@ -168,7 +180,8 @@ class Remote:
             What may be left at the provider all the same, one sentence each.
 
         Raises:
-            UsageError: A batch of the job is still running, or something would be lost.
+            UsageError: A batch of the job is still running, and deleting it does not stop it; or
+                something would be lost.
         """
         context = self._context
         history = context.history
@@ -176,8 +189,11 @@ class Remote:
         active = (
             b for b in batches if b.is_active and b.submission is not jobs.Submission.CREATING
         )
-        if any(not jobs.is_terminal(batch.status) for batch in active):
-            raise UsageError("a batch of this job is still running", "Cancel it first.")
+        running = [batch for batch in active if not jobs.is_terminal(batch.status)]
+        if running and not (remote and all(map(self._stops_when_deleted, running))):
+            can = [context.accounts.profile(batch.account).can for batch in running]
+            hint = stop_hint(job_id) if any(each.delete_stops for each in can) else ""
+            raise UsageError("a batch of this job is still running", hint or "Cancel it first.")
         losses = await asyncio.to_thread(self.losses, job_id, remote=remote)
         if losses and not forget:
             raise UsageError(

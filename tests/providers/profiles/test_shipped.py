@@ -28,6 +28,7 @@ CORE = {"anthropic", "doubleword", "tensorzero", "melious", "scaledown"}
 OTHERS = {
     "openai",
     "azure-openai",
+    "fireworks",
     "groq",
     "mistral",
     "together",
@@ -88,8 +89,9 @@ def test_each_can_be_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[a-z0-9/.-]*)?", address)
     assert profile.env or not profile.needs_key
     assert profile.windows or profile.direct
-    uploads = profile.dialect in ("files", "gemini") and not profile.direct
-    assert dialect_to(Scripted({}), name).capabilities.uploads == uploads
+    uploads = profile.dialect in ("files", "gemini", "fireworks") and not profile.direct
+    dialect = dialect_to(Scripted({}), name, base_url=address.replace("http:", "https:"))
+    assert dialect.capabilities.uploads == uploads
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,7 @@ def test_each_can_be_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ("siliconflow", 5_000, 1 << 30),
         ("together", 50_000, 100 << 20),
         ("xai", 50_000, 200_000_000),
+        ("fireworks", 0, 500_000_000),
         ("perplexity", 50_000, 200 << 20),
         ("cerebras", 50_000, 200 << 20),
         ("ovhcloud", 50_000, 200 << 20),

@@ -92,6 +92,14 @@ async def cancel_batch(context: Context, submitter: BatchSubmitter, batch: Batch
     await _cancel_at_provider(context, batch, batch.remote_id)
 
 
+def stop_hint(job_id: str) -> str:
+    """How to stop a batch of a provider that has no cancel, and what it costs."""
+    return (
+        f"It stops when it is deleted there: `batchdeck delete {job_id} --remote --forget`. The"
+        " rows that are done are paid, and their answers are lost."
+    )
+
+
 def is_our_cancel(context: Context, batch: Batch) -> bool:
     """Whether the program that watches a batch must carry out a cancel now.
 
@@ -139,7 +147,9 @@ async def _cancel_locally(context: Context, batch: Batch) -> bool:
 async def _cancel_at_provider(context: Context, batch: Batch, remote_id: str) -> None:
     dialect = await context.accounts.dialect(batch.account)
     if not dialect.capabilities.cancels:
-        raise UsageError("this provider cannot cancel batches", "The batch will run to its end.")
+        can = context.accounts.profile(batch.account).can
+        hint = stop_hint(batch.job_id) if can.delete_stops else "The batch will run to its end."
+        raise UsageError("this provider cannot cancel batches", hint)
     # Some servers turn a finished batch into a cancelled one: check its status first.
     try:
         remote = believed_status(await dialect.retrieve(remote_id))
@@ -247,17 +257,27 @@ async def delete_remote(context: Context, batch: Batch) -> list[str]:
         return []
     deleted: list[str] = []
     context.reach("deleting there")
+    files = await _files_of(dialect, batch) if can.deletes_files else []
+    own = [batch.remote_id] if can.deletes_batches and batch.remote_id is not None else []
+    # A batch that runs uses its files.
+    first, last = ([], own) if is_terminal(batch.status) else (own, [])
+    for batch_id in first:
+        deleted.append(await _delete_batch(context, dialect, batch_id))
+    for file_id in files:
+        await dialect.delete_file(file_id)
+        deleted.append(file_id)
+        context.reach("file deleted there")
     if can.deletes_files:
-        for file_id in await _files_of(dialect, batch):
-            await dialect.delete_file(file_id)
-            deleted.append(file_id)
-            context.reach("file deleted there")
         deleted += await delete_spares(context, dialect, batch, batch.input_file_id)
-    if can.deletes_batches and batch.remote_id is not None:
-        await dialect.delete_batch(batch.remote_id)
-        deleted.append(batch.remote_id)
-        context.reach("batch deleted there")
+    for batch_id in last:
+        deleted.append(await _delete_batch(context, dialect, batch_id))
     return deleted
+
+
+async def _delete_batch(context: Context, dialect: Dialect, batch_id: str) -> str:
+    await dialect.delete_batch(batch_id)
+    context.reach("batch deleted there")
+    return batch_id
 
 
 async def _files_of(dialect: Dialect, batch: Batch) -> list[str]:

@@ -233,9 +233,7 @@ class FireworksDialect(FilesDialect):
         if draft.file_id is None:
             raise ValueError("the fireworks dialect needs draft.file_id")
         if not draft.model:
-            raise InputError(
-                "the requests name no model", "Set it: --model, or --set model=NAME."
-            )
+            raise InputError("the requests name no model", "Set it: --model, or --set model=NAME.")
         named = replace(draft, file_id=self._resource(draft.file_id))
         body = create_body(named, self._profile)
         job_id = name_of(draft.intent)
@@ -382,7 +380,8 @@ class FireworksDialect(FilesDialect):
         return f"{origin}{prefix}{route}"
 
     def _read(self, value: Mapping[str, Any], now: float | None = None) -> RemoteBatch | None:
-        job_id = _bare(text_at(value, "name"), _JOB)
+        name = text_at(value, "name") or ""
+        job_id = _bare(name, _JOB)
         if job_id is None:
             return None
         plain = {
@@ -396,7 +395,7 @@ class FireworksDialect(FilesDialect):
         batch = super()._read(plain, now)
         if batch is None:
             return None
-        counts = _counts(value, self._rows.get(job_id), batch.status)
+        counts = _counts(value, self._rows.get(name), batch.status)
         if batch.status is not BatchStatus.COMPLETED and not counts.ended:
             # The dataset of a job of which nothing ran may never have been made.
             self._may_be_absent |= {source.ref for source in batch.results}

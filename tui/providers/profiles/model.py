@@ -27,13 +27,15 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Auth(Section, frozen=True):
     """How the key is sent: ``header: scheme key``, or ``header: key`` without a scheme.
 
-    ``env`` lists environment variables for the key. If ``required`` is false, an account works
+    ``env`` lists environment variables for the key, ``params_env`` those of values of an account's
+    ``params``, for accounts that do not set them. If ``required`` is false, an account works
     without a key and sends one if it has one.
     """
 
     header: str = "Authorization"
     scheme: str = "Bearer"
     env: tuple[str, ...] = ()
+    params_env: dict[str, str] = {}
     required: bool = True
 
 

@@ -110,7 +110,7 @@ def parse_base_url(
     if placeholder := re.search(r"\{([^}]*)\}", text):
         raise ConfigError(
             f"The base URL of {provider} has a placeholder: {{{placeholder[1]}}}",
-            "Set base_url in the account, with your own value instead.",
+            f"Add the account with `--param {placeholder[1]}=…`, or set base_url in it.",
         )
     if not re.match(r"(?i)https?://", text):
         raise ConfigError(
