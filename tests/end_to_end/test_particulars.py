@@ -17,6 +17,7 @@ from tests.fakes.server import SteppingClock
 from tests.waiting import within
 from tui.core.jobs import BatchStatus, Submission
 from tui.core.rows import Outcome
+from tui.engine.batches.spare_uploads import upload_name
 from tui.engine.engine import Engine
 from tui.engine.events import BatchEnded, RowsCollected
 from tui.errors import QuotaError, UsageError
@@ -205,6 +206,26 @@ async def test_nothing_is_left_at_the_provider(
             assert sum("/batches/" in path for path in gone) == batches
             if batches:
                 assert await engine.remote.sync() == []
+
+
+@pytest.mark.parametrize("like", ["openai", "xai", "gemini"])
+async def test_the_file_of_a_lost_upload_is_found_by_its_name_and_deleted(
+    like: str, tmp_path: Path, opened: Opener
+) -> None:
+    path = written(tmp_path / "rows.jsonl", chat, 20)
+    with sandbox(like, key=KEY) as server:
+        async with opened(like, server.url) as engine:
+            job = await ended(engine, await submitted(engine, path))
+            (batch,) = engine.history.batches.of_job(job.id)
+            dialect = await engine.accounts.dialect("there")
+            spare = await dialect.upload(path, name=upload_name(batch))
+            await dialect.upload(path, name="another.jsonl")
+            named = await dialect.files_named(upload_name(batch), created_after=batch.created_at)
+            assert named is not None
+            assert set(named) == {spare, batch.input_file_id}
+            assert await engine.remote.delete(job.id, remote=True) == []
+            assert await dialect.files_named(upload_name(batch), created_after=0.0) == []
+            assert await dialect.files_named("another.jsonl", created_after=0.0) != []
 
 
 async def test_delete_without_support_is_an_error(tmp_path: Path, opened: Opener) -> None:

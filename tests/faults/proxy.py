@@ -15,12 +15,14 @@ _MOVED = "/moved"
 """A path of the proxy itself: what lies behind it is the provider's own path."""
 
 _ROUTES = (
-    ("upload", r"POST /v1/files"),
+    ("upload", r"POST (/v1|/upload/v1beta)/files"),
     ("create", r"POST /v1/(messages/batches|batches|batch/jobs)/?"),
+    ("create", r"POST /v1beta/models/[^/]+:batchGenerateContent"),
     ("content", r"GET /v1/files/[^/]+/content"),
-    ("content", r"GET /v1/messages/batches/[^/]+/results"),
-    ("poll", r"GET /v1/(messages/batches|batches|batch/jobs)/[^/]+"),
-    ("list", r"GET /v1/(messages/batches|batches|batch/jobs)/?"),
+    ("content", r"GET /v1/(messages/)?batches/[^/]+/results"),
+    ("content", r"GET /download/v1beta/files/[^/]+:download"),
+    ("poll", r"GET /v1(beta)?/(messages/batches|batches|batch/jobs)/[^/]+"),
+    ("list", r"GET /v1(beta)?/(messages/batches|batches|batch/jobs)/?"),
 )
 
 

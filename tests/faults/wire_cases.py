@@ -22,7 +22,8 @@ ANSWER_PLACES = (
     "all but one byte",
 )
 LIKES = (
-    "openai", "anthropic", "doubleword", "tensorzero", "mistral", "melious", "scaledown",
+    "openai", "anthropic", "doubleword", "tensorzero", "mistral", "melious", "scaledown", "xai",
+    "gemini",
 )  # fmt: skip
 INLINE = ("anthropic", "scaledown")
 """Those to which no file is sent before the create."""

@@ -147,6 +147,33 @@ def draft(**fields: Any) -> BatchDraft:
     return BatchDraft(**{**given, **fields})
 
 
+async def test_a_batch_without_counts_has_as_many_rows_as_were_sent() -> None:
+    bare = httpx.Response(200, json=operation(metadata={"batchStats": None}))
+    dialect = gemini(Scripted({CREATE: bare, GET: bare}))
+    assert (await dialect.create(draft())).counts == RemoteCounts(total=3)
+    assert (await dialect.retrieve("q8")).counts == RemoteCounts(total=3)
+
+
+async def test_files_are_found_by_the_name_of_their_upload() -> None:
+    files = [
+        {"name": "files/k1", "displayName": "b1"},
+        {"name": "files/k2", "displayName": "another"},
+        {"name": "files/k3"},
+    ]
+    pages = [
+        httpx.Response(200, json={"files": files, "nextPageToken": "2"}),
+        httpx.Response(200, json={"files": [{"name": "files/k4", "displayName": "b1"}]}),
+    ]
+    script = Scripted({"GET /v1beta/files": pages})
+    found = await gemini(script).files_named("b1.jsonl", created_after=0.0)
+    assert found == ["files/k1", "files/k4"]
+    assert script.requests[1].url.params["pageToken"] == "2"
+    none = Scripted({"GET /v1beta/files": httpx.Response(200, json={})})
+    assert await gemini(none).files_named("b1.jsonl", created_after=0.0) == []
+    unlisted = Scripted({"GET /v1beta/files": httpx.Response(404)})
+    assert await gemini(unlisted).files_named("b1.jsonl", created_after=0.0) is None
+
+
 async def test_a_create_names_the_model_in_its_route_and_the_intent_as_name() -> None:
     script = Scripted({CREATE: httpx.Response(200, json=operation("BATCH_STATE_PENDING"))})
     made = await gemini(script).create(draft())

@@ -19,7 +19,7 @@ import msgspec
 from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
 from tui.core.retry_rules import status_name
-from tui.errors import InputError
+from tui.errors import InputError, RequestRejectedError, UnexpectedResponseError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
 from tui.providers.dialects.batch_responses import name_of, number_at, text_at, value_at
@@ -156,7 +156,7 @@ class GeminiDialect(FilesDialect):
             self._outside("upload", "/files"),
             path,
             content_type=self._profile.upload.content_type,
-            name=name.removesuffix(".jsonl"),
+            name=_display_name(name),
             progress=progress,
         )
         reply = await upload.run()
@@ -217,6 +217,25 @@ class GeminiDialect(FilesDialect):
             raise self.unsupported("deleting result files")
         name = _bare(file_id, _FILES)
         await self._delete(self.build_call("file_delete", name, "delete the file", method="DELETE"))
+
+    async def files_named(self, name: str, *, created_after: float) -> list[str] | None:
+        """The ids of the input files of an upload; see ``Dialect.files_named``.
+
+        The order of the list is not promised, so all of it is read.
+        """
+        listing = msgspec.structs.replace(self._profile.listing, items="files")
+        found: list[str] = []
+        try:
+            async for items in self.pages(self._profile.paths.file_list, "list files", listing):
+                found += [
+                    file_id
+                    for item in items
+                    if text_at(item, "displayName") == _display_name(name)
+                    and (file_id := text_at(item, "name"))
+                ]
+        except (RequestRejectedError, UnexpectedResponseError):
+            return None
+        return list(dict.fromkeys(found))
 
     async def models(self) -> list[str]:
         """List the models that take batches, or do not say whether they do."""
@@ -298,7 +317,7 @@ class GeminiDialect(FilesDialect):
             return None
         status = _final_status(value, batch.status)
         results = _results(value, batch_id) if is_terminal(status) else ()
-        counts = _counts(value, batch.counts, self._rows.get(batch_id), status)
+        counts = _counts(value, batch.counts, self._rows.get(name), status)
         if status in _NOTHING_KEPT and not results:
             # What it had answered is lost with it.
             counts = RemoteCounts(total=counts.total, completed=0, failed=0)
@@ -312,6 +331,11 @@ class GeminiDialect(FilesDialect):
             ended_at=batch.ended_at if is_terminal(status) else None,
             raw=slim,
         )
+
+
+def _display_name(name: str) -> str:
+    """The name of an uploaded file, which its id does not show."""
+    return name.removesuffix(".jsonl")
 
 
 def _bare(name: str, prefix: str) -> str:
