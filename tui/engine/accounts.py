@@ -21,7 +21,7 @@ from tui.paths import Paths
 from tui.providers.dialect import Dialect
 from tui.providers.dialects.direct import DEFAULT_CONCURRENCY, DirectSettings, direct_profile
 from tui.providers.profiles.load import Profile, load_profiles, shipped_ids
-from tui.providers.profiles.model import fill_in
+from tui.providers.profiles.model import base_url_of, fill_in
 from tui.providers.wire.client import RequestCounter
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ def limits_of(profile: Profile) -> RequestLimits:
         from tui.providers.dialects.google.gemini import GeminiEncoder
 
         check_line = GeminiEncoder(profile.gemini.rows).write
+    elif profile.dialect == "vertex":
+        from tui.providers.dialects.google.vertex_requests import VertexEncoder
+
+        check_line = VertexEncoder(profile.vertex).write
     return RequestLimits(
         **msgspec.structs.asdict(profile.limits),
         splits=True,
@@ -463,7 +467,8 @@ def _lane(table: AccountConfig) -> DirectSettings:
 
 def _base_url(profile: Profile, table: AccountConfig) -> str:
     """The account's base URL, with ``{placeholders}`` filled from its ``params``."""
-    return fill_in(table.base_url or profile.base_url, _params(profile, table))
+    params = _params(profile, table)
+    return fill_in(table.base_url, params) if table.base_url else base_url_of(profile, params)
 
 
 def _params(profile: Profile, table: AccountConfig) -> dict[str, str]:

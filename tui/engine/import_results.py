@@ -17,6 +17,7 @@ from tui.compose.sources.base import normalize_request
 from tui.core import jobs
 from tui.core.batches import FileState, ResultSource
 from tui.core.formatting import counted
+from tui.core.results.google.identity import id_in
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.rows import Outcome, RowError
 from tui.core.text import BOM, quoted, split_lines
@@ -156,6 +157,7 @@ def _common_request(line: bytes, number: int, ids: Ids) -> dict[str, Any] | None
     if not isinstance(body, dict):
         return None
     custom_id = row.get("recordId") or row.get("key") or row.get("custom_id")
+    custom_id = custom_id or id_in(body.get("labels"))
     custom_id = custom_id if isinstance(custom_id, str) else f"row-{number}"
     ids.setdefault(_canonical(body), []).append(custom_id)
     request = normalize_request(row) or {"body": body}
@@ -172,8 +174,12 @@ def _common_result(line: bytes, form: str, ids: Ids) -> bytes:
         if isinstance(failed, dict):
             failed = {"code": failed.get("errorCode"), "message": failed.get("errorMessage")}
     else:
-        same = ids.get(_canonical(row.get("request")), [])
-        custom_id = row.get("custom_id") or row.get("key") or (same.pop(0) if same else None)
+        request = row.get("request")
+        same = ids.get(_canonical(request), [])
+        custom_id = row.get("custom_id") or row.get("key")
+        if not custom_id and isinstance(request, dict):
+            custom_id = id_in(request.get("labels"))
+        custom_id = custom_id or (same.pop(0) if same else None)
         body, status = row.get("response") or None, row.get("status")
         failed = {"message": status} if isinstance(status, str) and status else None
     if not isinstance(custom_id, str):

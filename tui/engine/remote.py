@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tui.compose.requests.prompts import own_row
 from tui.core import jobs
 from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.formatting import counted
@@ -379,13 +380,16 @@ def _read_requests(
     """
     seen: set[str] = set()
     with path.open("rb") as stream:
-        for _, line in split_lines(stream):
+        for number, (_, line) in enumerate(split_lines(stream), 1):
             if not line.strip():
                 continue
             try:
                 value: Any = decode_lenient(line.removeprefix(BOM))
             except UnreadableLineError:
                 continue
+            own = own_row(value, number) if isinstance(value, dict) else None
+            if own is not None:
+                value = {"custom_id": own.custom_id, "url": own.url, "body": own.body}
             custom_id = value.get("custom_id") if isinstance(value, dict) else None
             if not isinstance(custom_id, str) or custom_id in seen:
                 continue

@@ -17,10 +17,12 @@ from tui.providers.dialects.direct import DirectDialect, DirectSettings
 from tui.providers.dialects.files import FilesDialect
 from tui.providers.dialects.fireworks import FireworksDialect
 from tui.providers.dialects.google.gemini import GeminiDialect
+from tui.providers.dialects.google.vertex import VertexDialect
 from tui.providers.dialects.inline import InlineDialect
 from tui.providers.dialects.scaledown import ScaledownDialect
 from tui.providers.profiles.load import Profile
-from tui.providers.profiles.model import DialectName, fill_in
+from tui.providers.profiles.model import DialectName, base_url_of, fill_in
+from tui.providers.stores.google import GoogleSigner, google_credentials
 from tui.providers.stores.open import open_store
 from tui.providers.wire.address import parse_base_url
 from tui.providers.wire.client import HttpClient, RequestCounter
@@ -78,15 +80,24 @@ def connect(
             if names
             else "Store one with 'batchdeck keys set'.",
         )
-    default = fill_in(profile.base_url, params or {})
+    own_url = base_url_of(profile, params or {})
+    text = _with_default_path(base_url, own_url) if base_url else own_url
+    if left := re.search(r"\{(\w+)\}", text):
+        raise ConfigError(
+            f"The base URL of {profile.name} has a placeholder: {left[0]}",
+            f"Add the account again with `--param {left[1]}=…`, or set base_url in the account.",
+        )
     address = parse_base_url(
-        _with_default_path(base_url, default) if base_url else default,
+        text,
         provider=profile.name,
         query=profile.query,
         allow_http=allow_http or uds is not None,
     )
     direct_settings = direct_settings or DirectSettings()
     profile = _with_params(profile, params or {})
+    signer = None
+    if profile.auth.sign_in == "google" and not (key or "").strip():
+        signer = GoogleSigner(google_credentials())
     client = HttpClient(
         profile,
         address,
@@ -96,10 +107,17 @@ def connect(
         connections=max(16, direct_settings.concurrency + 4),
         clock=clock,
         traffic=traffic,
+        signer=signer,
     )
     if profile.store.kind:
-        store = open_store(profile, params or {}, secret=key, transport=transport, clock=clock)
-        return FilesDialect(client, store)
+        store = open_store(
+            profile, params or {}, secret=key, transport=transport, clock=clock, signer=signer
+        )
+        return (
+            VertexDialect(client, store)
+            if profile.dialect == "vertex"
+            else FilesDialect(client, store)
+        )
     dialect = _DIALECTS[profile.dialect](client)
     return DirectDialect(dialect, direct_settings, clock) if profile.direct else dialect
 
@@ -129,5 +147,5 @@ def _with_default_path(base_url: str, default: str) -> str:
     """Add the path of the profile's base URL to a URL that has none."""
     base_url = base_url.strip()
     own = re.fullmatch(r"(?i)(https?://[^/?#]+)/*(\?[^#]*)?", base_url)
-    match = re.match(r"(?i)https?://[^/]+(/[^?#{}]*)", default)
+    match = re.match(r"(?i)https?://[^/]+(/[^?#]*)", default)
     return f"{own[1]}{match[1]}{own[2] or ''}" if own and match else base_url

@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from tui.core.batches import RemoteBatch, ResultSource
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.wire.download import Download
 
-ResultStyle = Literal["openai", "messages"]
+ResultStyle = Literal["openai", "messages", "vertex"]
 """The format of result lines; ``tui.core.results.openai_lines`` has a reader for each."""
 
 
@@ -156,3 +156,11 @@ class Dialect(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class FindsBatches(Protocol):
+    """A dialect whose provider can search for a batch by our id."""
+
+    async def batches_of(self, intent: str) -> list[RemoteBatch]:
+        """The provider's batches that carry our id of a batch."""

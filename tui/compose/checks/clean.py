@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tui.compose.checks.scan import Block, Scanner, ids_of
-from tui.compose.requests.prompts import MESSAGES_URL, own_gemini_row
+from tui.compose.requests.prompts import MESSAGES_URL, own_row
 from tui.compose.requests.report import Problem
 from tui.compose.requests.rules import RequestLimits
 from tui.core.text import BOM
@@ -19,8 +19,9 @@ from tui.errors import InputError
 class CleanRequest(msgspec.Struct, frozen=True, gc=False):
     r"""One request: its id, its line without ``\n``, and the line's number from 1.
 
-    A ``{"custom_id", "params"}`` row in Anthropic's form, or a ``{"key", "request"}`` row in
-    Gemini's, is converted to ``custom_id``, ``method``, ``url`` and ``body``.
+    A ``{"custom_id", "params"}`` row in Anthropic's form, or a ``{"key", "request"}`` or
+    ``{"request"}`` row in Gemini's or Vertex AI's, is converted to ``custom_id``, ``method``,
+    ``url`` and ``body``.
     """
 
     custom_id: str
@@ -72,7 +73,9 @@ def clean_requests(
             if custom_id is not None:
                 empty = False
                 yield CleanRequest(
-                    custom_id, _clean(line) if needs_cleaning else line.rstrip(b"\n"), number
+                    custom_id,
+                    _clean(line, number) if needs_cleaning else line.rstrip(b"\n"),
+                    number,
                 )
     if empty:
         raise InputError("the file contains no requests", "Write one request per line.", path=path)
@@ -97,15 +100,14 @@ def _input_error(path: Path, problem: Problem) -> InputError:
     )
 
 
-def _clean(line: bytes) -> bytes:
+def _clean(line: bytes, number: int) -> bytes:
     r"""Return the line without byte order mark and ``\r``, other forms converted."""
     line = line.removeprefix(BOM).strip()
     if b'"request"' in line:
         given = _decode(line)
-        if (own := own_gemini_row(given)) is not None:
-            url, request = own
+        if (own := own_row(given, number)) is not None:
             return msgspec.json.encode(
-                {"custom_id": given["key"], "method": "POST", "url": url, "body": request}
+                {"custom_id": own.custom_id, "method": "POST", "url": own.url, "body": own.body}
             )
     if b'"params"' not in line:
         return line

@@ -11,12 +11,13 @@ import msgspec
 from tui.compose.requests.prompts import (
     MESSAGES_URL,
     Endpoint,
+    OwnRow,
     ReportProblem,
     check_prompt,
     endpoint_of,
     is_translated,
     json_type,
-    own_gemini_row,
+    own_row,
 )
 from tui.compose.requests.report import Problem, ProblemCode, Severity
 from tui.compose.requests.rules import ProviderRules, RequestLimits
@@ -100,9 +101,9 @@ class LineChecker:
                 'Write {"custom_id": …, "method": "POST", "url": …, "body": {…}} on one line.',
             )
             return CheckedLine(problems)
-        own = own_gemini_row(row)
+        own = own_row(row, number)
         if own is not None:
-            return self._own_row(row, own, line, problems, add_problem)
+            return self._own_row(own, line, problems, add_problem)
         custom_id = self._custom_id(row, add_problem)
         ready_made = "params" in row and row.get("body") is None
         url = MESSAGES_URL if ready_made else _route(row, add_problem)
@@ -120,15 +121,14 @@ class LineChecker:
 
     def _own_row(
         self,
-        row: dict[str, Any],
-        own: tuple[str, dict[str, Any]],
+        own: OwnRow,
         line: bytes,
         problems: list[Problem],
         add_problem: ReportProblem,
     ) -> CheckedLine:
-        """Check a row of Gemini's own form, ``key`` and ``request``."""
-        url, body = own
-        custom_id = self._custom_id({"custom_id": row["key"]}, add_problem)
+        """Check a row of Gemini's or Vertex AI's own form."""
+        url, body = own.url, own.body
+        custom_id = self._custom_id({"custom_id": own.custom_id}, add_problem)
         model = self._check_body(body, url, endpoint_of(url), line, problems, add_problem)
         return CheckedLine(problems, custom_id, url, model, body, ready_made=True)
 

@@ -302,8 +302,8 @@ def scan_file(
         report = _not_requests(path, found)
         if report is not None:
             return Scan(report, CostInputs())
-    if found.form == "gemini" and limits.endpoints and limits.check_line is None:
-        # Only an account of Gemini translates rows, or takes these.
+    if found.form in ("gemini", "vertex") and limits.endpoints and limits.check_line is None:
+        # Only accounts of Gemini and Vertex AI translate rows, or take these.
         what = f"{found.what}, which {limits.provider_name} does not take"
         return Scan(_other_form(path, found._replace(kind="foreign", what=what)), CostInputs())
     scanner = Scanner(limits)

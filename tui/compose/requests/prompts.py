@@ -9,6 +9,7 @@ import msgspec
 
 from tui.compose.requests.scaledown import Label, check_entities, check_labels
 from tui.core.requests import LIMIT_FIELDS
+from tui.core.results.google.identity import id_in
 from tui.core.text import quoted
 from tui.errors import UsageError
 
@@ -19,7 +20,7 @@ MESSAGES_URL = "/v1/messages"
 
 GEMINI_URL = "/v1beta/models:generateContent"
 GEMINI_EMBEDDING_URL = "/v1beta/models:embedContent"
-"""The endpoints of ``{key, request}`` rows (Gemini); the model is in the body."""
+"""The endpoints of ``request`` rows (Gemini, Vertex AI); the model is in the body."""
 
 ENDPOINTS_WITHOUT_OUTPUT = ("/embeddings", "/moderations", ":embedContent")
 """Endings of endpoints whose answers have no output tokens."""
@@ -59,19 +60,60 @@ def endpoint_of(url: str) -> Endpoint:
     return _UNKNOWN
 
 
-def own_gemini_row(row: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """The endpoint and the body of a ``{key, request}`` row; ``None`` if it is no such row.
+class OwnRow(NamedTuple):
+    """A row in the form of Gemini's or Vertex AI's batches, in the parts of a request.
 
-    The body is the request, whose model is named without ``models/``.
+    Attributes:
+        custom_id: Its id, as it is written; a row without one is named by its line.
+        url: The endpoint.
+        body: The request.
+    """
+
+    custom_id: Any
+    url: str
+    body: dict[str, Any]
+
+
+def own_row(row: Mapping[str, Any], number: int = 0) -> OwnRow | None:
+    """Read ``{key, request}`` (Gemini), ``{request}`` or ``{custom_id, request}`` (Vertex AI).
+
+    Args:
+        row: A row of a file.
+        number: The number of its line, which names a row without an id.
+
+    Returns:
+        The row, whose model is named without ``models/``; ``None`` if it has another form.
     """
     request = row.get("request")
-    if "custom_id" in row or "key" not in row or not isinstance(request, dict):
+    if not isinstance(request, dict) or any(name in row for name in _OTHER_FORMS):
         return None
-    url = GEMINI_EMBEDDING_URL if "content" in request else GEMINI_URL
+    if "custom_id" in row:
+        custom_id, url = row["custom_id"], _own_url(request)
+        if not isinstance(request.get("messages"), list) and not _is_gemini(request):
+            return None
+    elif "key" in row:
+        custom_id, url = row["key"], GEMINI_EMBEDDING_URL if "content" in request else GEMINI_URL
+    elif _is_gemini(request):
+        custom_id, url = id_in(request.get("labels")) or f"row-{number}", _own_url(request)
+    else:
+        return None
     model = request.get("model")
     if isinstance(model, str) and model.startswith("models/"):
         request = {**request, "model": model.removeprefix("models/")}
-    return url, request
+    return OwnRow(custom_id, url, request)
+
+
+_OTHER_FORMS = ("body", "params", "response", "status")
+
+
+def _is_gemini(request: Mapping[str, Any]) -> bool:
+    return "contents" in request or "content" in request
+
+
+def _own_url(request: Mapping[str, Any]) -> str:
+    if _is_gemini(request):
+        return GEMINI_EMBEDDING_URL if "content" in request else GEMINI_URL
+    return MESSAGES_URL
 
 
 def is_translated(url: str | None) -> bool:

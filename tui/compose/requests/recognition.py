@@ -96,10 +96,10 @@ _FORMS: dict[str, _Form] = {
         f"No account here sends this form; {_AS_TABLE}",
     ),
     "vertex": _Form(
-        "foreign",
+        "requests",
         "Vertex AI batch requests of Gemini (request)",
-        f"No account here sends this form; {_CONVERT} to chat requests if they are texts only;"
-        f" {_AS_TABLE}",
+        "An account of Vertex AI sends them as they are; `batchdeck compose {file} -m MODEL"
+        " -o NEW.jsonl` makes chat requests of texts",
     ),
     "bedrock": _Form(
         "foreign",
@@ -471,8 +471,11 @@ def _form_with_custom_id(row: Mapping[str, Any]) -> str:
         return "batchdeck-results"
     if isinstance(row.get("result"), dict) and "type" in row["result"]:
         return "anthropic-results"
+    request = row.get("request")
     if "body" not in row and ("response" in row or "error" in row):
-        return "openai-results"
+        return "vertex-results" if isinstance(request, dict) else "openai-results"
+    if isinstance(request, dict) and isinstance(request.get("messages"), list):
+        return "vertex"
     if isinstance(row.get("params"), dict) and not isinstance(row.get("body"), dict):
         return "anthropic"
     if isinstance(row.get("body"), dict):

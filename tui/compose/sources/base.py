@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tui.compose.requests.other_formats import chat_of_gemini, messages_of_bedrock
-from tui.compose.requests.prompts import MESSAGES_URL, SCALEDOWN_MODELS, own_gemini_row
+from tui.compose.requests.prompts import MESSAGES_URL, SCALEDOWN_MODELS, own_row
 from tui.compose.requests.recognition import by_form, form_of
 from tui.core.text import one_line, quoted
 from tui.errors import InputError
@@ -178,11 +178,13 @@ def normalize_request(row: Mapping[str, Any]) -> dict[str, Any] | None:
     if form == "bodies":
         return _post(custom_id, CHAT_URL, row)
     if form in ("gemini", "vertex"):
+        if "messages" in row["request"]:
+            return _post(custom_id, MESSAGES_URL, row["request"])
         chat = chat_of_gemini(row["request"])
         if chat is not None:
             return _post(row.get("key"), CHAT_URL, chat)
-        own = own_gemini_row(row)
-        return None if own is None else _post(row["key"], *own)
+        own = own_row(row) if "key" in row else None
+        return None if own is None else _post(*own)
     if form == "bedrock":
         message = messages_of_bedrock(row["modelInput"])
         return None if message is None else _post(row["recordId"], MESSAGES_URL, message)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tui.core.results.error_words import is_error
-from tui.core.results.gemini import chat_of_gemini, is_gemini
+from tui.core.results.google.gemini import chat_of_gemini, is_gemini
 
 _WRAPPERS = (
     "response", "body", "result", "message", "data", "output", "completion", "modelOutput",

@@ -15,6 +15,7 @@ import msgspec
 
 from tui.core.results.bodies import ResponseBody, holds_answer, read_answer
 from tui.core.results.error_words import encoded, read_error
+from tui.core.results.google.vertex import read_vertex_line
 from tui.core.results.line_shapes import has_answer, normalised
 from tui.core.results.openai_lines import (
     answered_row,
@@ -106,5 +107,9 @@ def _answered_leniently(
 Reader = Callable[[bytes, Mapping[str, bool] | None], RowResult]
 """Reads a line, given the profile's retry codes; raises ``UnreadableLineError``."""
 
-READERS: dict[str, Reader] = {"openai": read_openai_line, "messages": read_anthropic_line}
+READERS: dict[str, Reader] = {
+    "openai": read_openai_line,
+    "messages": read_anthropic_line,
+    "vertex": read_vertex_line,
+}
 """Readers by the style of the result lines, as named by the dialect."""

@@ -19,7 +19,7 @@ from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch
 from tui.engine.context import Context
 from tui.errors import RequestRejectedError
-from tui.providers.dialect import Capabilities, Dialect
+from tui.providers.dialect import Capabilities, Dialect, FindsBatches
 
 _FIRST_LOOKS = (0.0, 1.0, 3.0)
 """Seconds before each look right after a create: most lists show the batch by then."""
@@ -150,11 +150,20 @@ class _Listing:
         self.newest: float | None = None
 
     async def read(self, dialect: Dialect, since: float | None) -> None:
-        """Read the list, back to ``since`` (Unix seconds of the provider), or whole."""
+        """Read the list, back to ``since`` (Unix seconds of the provider), or whole.
+
+        Where the provider can search, what it finds is enough; that it finds nothing is not.
+        """
+        batches = self._context.history.batches
+        if isinstance(dialect, FindsBatches):
+            for remote in await dialect.batches_of(self._batch.id):
+                if batches.job_of_remote(self._batch.account, remote.id) is None:
+                    self._ours.append(remote)
+        if self._ours:
+            return
         async for remote in dialect.list_batches(created_after=since):
             if remote.created_at is not None:
                 self.newest = max(remote.created_at, self.newest or remote.created_at)
-            batches = self._context.history.batches
             if batches.job_of_remote(self._batch.account, remote.id) is not None:
                 # The history knows this batch, so it is not the one that is looked for; but it
                 # shows that this server's list has batches in it.

@@ -29,7 +29,8 @@ class Auth(Section, frozen=True):
 
     ``env`` lists environment variables for the key, ``params_env`` those of values of an account's
     ``params``, for accounts that do not set them. If ``required`` is false, an account works
-    without a key and sends one if it has one.
+    without a key and sends one if it has one. With ``sign_in = "google"`` an account without a key
+    uses Google's default credentials, whose tokens are sent in its place.
     """
 
     header: str = "Authorization"
@@ -37,6 +38,7 @@ class Auth(Section, frozen=True):
     env: tuple[str, ...] = ()
     params_env: dict[str, str] = {}
     required: bool = True
+    sign_in: Literal["", "google"] = ""
 
 
 class Paths(Section, frozen=True):
@@ -280,7 +282,7 @@ class ResultPages(Section, frozen=True):
     message: JsonPaths = ""
 
 
-DialectName = Literal["files", "messages", "scaledown", "inline", "gemini", "fireworks"]
+DialectName = Literal["files", "messages", "scaledown", "inline", "gemini", "fireworks", "vertex"]
 
 
 class Poll(Section, frozen=True):
@@ -422,6 +424,23 @@ class Fireworks(Section, frozen=True):
     output: Literal["ours", "theirs"] = "ours"
 
 
+class Vertex(Section, frozen=True):
+    """The jobs of Vertex AI; for the ``vertex`` dialect only.
+
+    ``publishers`` names the publisher of models that are written without one, by how their names
+    begin. ``suffix`` is how the names of result files end. A job that waits in the queue expires
+    after ``queue_hours``; one that runs ends after ``run_hours``, with the rows that are done.
+    ``regions`` has the addresses of locations that are not regions, by name.
+    """
+
+    publishers: dict[str, str] = {}
+    anthropic_version: str = "vertex-2023-10-16"
+    suffix: str = ".jsonl"
+    queue_hours: Count = 72
+    run_hours: Count = 24
+    regions: dict[str, str] = {}
+
+
 class Profile(
     msgspec.Struct,
     frozen=True,
@@ -473,6 +492,7 @@ class Profile(
     messages: Messages = Messages()
     gemini: Gemini = Gemini()
     fireworks: Fireworks = Fireworks()
+    vertex: Vertex = Vertex()
     models: tuple[str, ...] = ()
     refuses: tuple[RejectedFields, ...] = ()
     needs: tuple[RequiredField, ...] = ()
@@ -527,6 +547,12 @@ def find_invalid_key(profile: Profile) -> tuple[str, str] | None:
     if not profile.auth.header:
         return "auth.header", "must not be empty"
     return None
+
+
+def base_url_of(profile: Profile, params: Mapping[str, str]) -> str:
+    """The base URL of a profile for an account's values; what has no value stays in braces."""
+    own = profile.vertex.regions.get(params.get("region", ""), profile.base_url)
+    return fill_in(own, params)
 
 
 def fill_in(text: str, params: Mapping[str, str]) -> str:

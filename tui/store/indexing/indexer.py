@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
+from tui.core.results.google.identity import is_repeated
 from tui.core.results.openai_lines import read_openai_line
 from tui.core.results.readers import Reader
 from tui.core.rows import OUTCOME_CODES, OUTCOMES, outcome_rank
 from tui.errors import HistoryError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import Database, chunked
-from tui.store.files import ResultFile
+from tui.store.files import REQUESTS, ResultFile
 from tui.store.indexing.parse import (
     LENGTH,
     OFFSET,
@@ -24,6 +25,7 @@ from tui.store.indexing.parse import (
     RowSlice,
     Values,
 )
+from tui.store.indexing.repeated_requests import RepeatedRequests
 from tui.store.jobs import add_counts, batch_pk
 from tui.store.rows.attempts import select_best
 from tui.store.rows.error_groups import Groups
@@ -208,6 +210,9 @@ class ResultIndexer:
             "SELECT attempt, first_seq FROM batches WHERE pk=?", (self._batch,)
         ).fetchone()
         self._seqs = RowLookup(self._job, (first or 0) + file.lines)
+        folder = file.path.parent
+        sent = (folder / f"{batch_id}.input.jsonl", folder / REQUESTS)
+        self._repeated = RepeatedRequests(self._job, self._batch, sent)
         self._head = (
             f"INTO {{table}} (job, attempt, batch, file, {VALUE_COLUMNS},"
             f" {', '.join(RowShape._fields)})"
@@ -256,6 +261,7 @@ class ResultIndexer:
         except BaseException:
             # The cache may hold strings whose transaction was rolled back.
             self._terms = InternedStrings()
+            self._repeated.forget_given()
             raise
         self.indexed = part.end
         self.lines = count
@@ -274,6 +280,7 @@ class ResultIndexer:
 
     def _store_rows(self, connection: sqlite3.Connection, part: RowSlice) -> None:
         seqs = self._seqs.find(connection, part.ids())
+        self._name_repeated(connection, part, seqs)
         shapes = self._with_row_numbers(connection, part, seqs)
         if self._attempt > 1 or not self._store_in_bulk(connection, shapes):
             ids = {seq: custom_id for custom_id, seq in seqs.items()}
@@ -283,6 +290,17 @@ class ResultIndexer:
             marks = self._values.format(shape=_placeholders(len(RowShape._fields)))
             insert = f"{{verb}} {self._head}{marks}"
             join_rows(connection, self._job, self._batch, self._file.pk, rows, ids, insert)
+
+    def _name_repeated(
+        self, connection: sqlite3.Connection, part: RowSlice, seqs: dict[str, int]
+    ) -> None:
+        """Give lines that only repeat their request the id of its row, where there is one."""
+        for row in part.rows():
+            if row[0] in seqs or not is_repeated(row[0]):
+                continue
+            found = self._repeated.row_of(connection, row[0])
+            if found is not None:
+                row[0], seqs[found[0]] = found
 
     def _with_row_numbers(
         self, connection: sqlite3.Connection, part: RowSlice, seqs: Mapping[str, int]

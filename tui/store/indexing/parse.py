@@ -6,7 +6,7 @@ grouped by these values, so only the values that differ are kept for each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from tui.core.results.openai_lines import UnreadableLineError
@@ -60,13 +60,16 @@ class RowSlice:
         answered = sum(len(rows) for rows in self.answered.values())
         return answered + len(self.failed) + len(self.strays)
 
+    def rows(self) -> Iterator[Values]:
+        """The values of each row."""
+        for rows in self.answered.values():
+            yield from rows
+        for _, _, row in self.failed:
+            yield row
+
     def ids(self) -> Iterable[str]:
         """The ``custom_id`` of each row."""
-        for rows in self.answered.values():
-            for row in rows:
-                yield row[0]
-        for _, _, row in self.failed:
-            yield row[0]
+        return (row[0] for row in self.rows())
 
     def read(
         self,

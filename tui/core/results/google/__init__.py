@@ -1,0 +1,1 @@
+"""Answers and result lines of the batch APIs of Google."""
