@@ -7,7 +7,7 @@ import platform
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,45 @@ class GcsServer:
     def delete(self, key: str, bucket: str = GCS_BUCKET) -> None:
         """Delete an object."""
         self._client.delete(f"/storage/v1/b/{bucket}/o/{_quoted(key)}").raise_for_status()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+class GcsObjects:
+    """The buckets of a running server, for a provider of the sandbox.
+
+    Args:
+        server: The server, such as the fixture `gcs`.
+    """
+
+    def __init__(self, server: GcsServer) -> None:
+        self._client = httpx.Client(base_url=server.url, trust_env=False)
+
+    def region(self, bucket: str) -> str:
+        """The location of a bucket."""
+        found: dict[str, Any] = self._asked("GET", f"/storage/v1/b/{bucket}").json()
+        return str(found["location"])
+
+    def read(self, bucket: str, key: str, target: Path) -> None:
+        """Copy an object into a file."""
+        path = f"/storage/v1/b/{bucket}/o/{_quoted(key)}"
+        target.write_bytes(self._asked("GET", path, params={"alt": "media"}).content)
+
+    def write(self, bucket: str, key: str, chunks: Iterable[bytes]) -> None:
+        """Create or replace an object."""
+        path = f"/upload/storage/v1/b/{bucket}/o"
+        query = {"uploadType": "media", "name": key}
+        self._asked("POST", path, params=query, content=b"".join(chunks))
+
+    def _asked(self, method: str, path: str, **values: Any) -> httpx.Response:
+        answer = self._client.request(method, path, **values)
+        if answer.status_code == 403:
+            raise PermissionError(path)
+        if answer.status_code == 404:
+            raise LookupError(path)
+        return answer.raise_for_status()
 
     def close(self) -> None:
         """Close the connections."""

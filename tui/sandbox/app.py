@@ -158,6 +158,7 @@ _DIALECTS = {
     "fireworks": "fireworks.jobs.DIALECT",
     "gemini": "gemini.batches.DIALECT",
     "scaledown-2": "scaledown.SECOND",
+    "vertex": "vertex.jobs.DIALECT",
 }
 """Where the dialects are that have no module of their own."""
 

@@ -25,11 +25,12 @@ LIKES = (
     "scaledown-2",
     "tensorzero",
     "together",
+    "vertex",
     "xai",
 )
 """The profiles that can be simulated."""
 
-BUCKETS = frozenset({"bedrock"})
+BUCKETS = frozenset({"bedrock", "vertex"})
 """The profiles whose files are in buckets of the user."""
 
 ROUTES = ("upload", "create", "retrieve", "list", "cancel", "content", "content-half", "delete")
@@ -47,6 +48,9 @@ QUIRKS = (
     "role-without-trust",
     "no-pass-role",
     "no-counts",
+    "several-files",
+    "incremental-predictions",
+    "numeric-labels",
 )
 """Faults of single dialects that can be enabled; see the module of the dialect."""
 
