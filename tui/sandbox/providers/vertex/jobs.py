@@ -123,7 +123,8 @@ def error(failure: ApiError) -> Response:
                 "domain": "googleapis.com",
             }
         ]
-    inner["status"] = failure.code or _WORDS.get(failure.status, "UNKNOWN")
+    named = failure.code if failure.code == "FAILED_PRECONDITION" else None
+    inner["status"] = named or _WORDS.get(failure.status, "UNKNOWN")
     return JSONResponse({"error": inner}, failure.status, failure.headers)
 
 
