@@ -34,6 +34,7 @@ def _all_servers_end() -> Iterator[None]:
 def opened(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> Opener:
     """``opened(provider, url)``: an engine with the account ``there``, and a key for it."""
     monkeypatch.setenv("BATCHDECK_KEY_THERE", KEY)
+    monkeypatch.setenv("FIREWORKS_ACCOUNT_ID", "acme")
 
     @asynccontextmanager
     async def open_engine(

@@ -10,7 +10,7 @@ from tests.end_to_end.conftest import KEY, Opener
 from tests.end_to_end.rows import ROWS, chat, expected, written
 from tests.end_to_end.test_full_loop import ended, submitted
 from tests.end_to_end.test_particulars import seen
-from tests.fakes.fireworks import ACCOUNT, ROOT, fireworks
+from tests.fakes.fireworks import ACCOUNT, MODEL, ROOT, fireworks
 from tests.fakes.server import SteppingClock
 from tui.core.jobs import BatchStatus
 from tui.engine.account_setup import check_account
@@ -105,7 +105,7 @@ async def test_a_foreign_batch_is_adopted_with_its_rows_and_its_model(
             assert (entry.remote.id, entry.job_id) == (remote_id, None)
             job = await ended(engine, (await engine.remote.adopt(remote_id)).id)
             assert job.counts == made.counts
-            assert job.model == "sandbox-small"
+            assert job.model == MODEL
             assert b"Say number" in engine.history.rows.get(job.id, 0).request
             await engine.retry(await engine.retries.plan(job.id))
             job = await ended(engine, job.id)

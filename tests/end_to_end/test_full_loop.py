@@ -25,6 +25,10 @@ GEMINI = ":batchGenerateContent"
 """The end of the path of a create call of Gemini."""
 
 
+FIREWORKS = "/batchInferenceJobs"
+"""The end of the path of a create call of Fireworks."""
+
+
 @dataclass(frozen=True)
 class System:
     """One of the core systems and the expected result for 300 rows.
@@ -69,6 +73,7 @@ SYSTEMS = {
     ),
     "tensorzero": System("tensorzero", "tensorzero", chat),
     "xai": System("xai", "xai", chat),
+    "fireworks": System("fireworks", "fireworks", chat, create=FIREWORKS),
     "gemini": System("gemini", "gemini", chat, create=GEMINI),
     "gemini, own rows": System("gemini", "gemini", contents, create=GEMINI),
     "gemini, rows of OpenAI": System(

@@ -123,6 +123,7 @@ async def test_cancel_without_support_is_an_error(tmp_path: Path, opened: Opener
         ("tensorzero", "tensorzero", chat, True),
         ("xai", "xai", chat, True),
         ("gemini", "gemini", chat, False),
+        ("fireworks", "fireworks", chat, True),
         ("anthropic", "anthropic", params, False),
         ("scaledown-2", "scaledown", own_models, False),
     ],
@@ -260,7 +261,7 @@ async def test_a_full_queue_delays_the_submit(tmp_path: Path, opened: Opener) ->
             assert server.count("POST", CREATE, good=False) == 3
 
 
-@pytest.mark.parametrize(("like", "make"), [("xai", chat), ("gemini", chat)])
+@pytest.mark.parametrize(("like", "make"), [("xai", chat), ("gemini", chat), ("fireworks", chat)])
 @pytest.mark.parametrize("step", ["upload", "create"])
 async def test_a_lost_answer_makes_no_second_batch(
     like: str, make: Maker, step: str, tmp_path: Path, opened: Opener

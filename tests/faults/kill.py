@@ -73,6 +73,7 @@ class Program:
             **{name: value for name, value in os.environ.items() if "_API_KEY" not in name},
             "BATCHDECK_HOME": str(self.home),
             "BATCHDECK_KEY_FAR": "none",
+            "FIREWORKS_ACCOUNT_ID": "acme",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             KILL_VARIABLE: kill_at,
         }

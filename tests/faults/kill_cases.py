@@ -50,6 +50,7 @@ SYSTEMS = (
     System("tensorzero", "tensorzero"),
     System("xai", "xai"),
     System("gemini", "gemini"),
+    System("fireworks", "fireworks", cancels=False),
 )
 
 
@@ -129,6 +130,7 @@ SHORT = tuple(
         "delete-tensorzero-file deleted there",
         "submit-xai-create answered",
         "retry-gemini-create answered",
+        "split-fireworks-create answered:2",
     )
 )
 """What runs in the ordinary tests."""

@@ -14,9 +14,11 @@ from tests.end_to_end.servers import join_all, serving
 from tui.sandbox.options import SandboxOptions
 from tui.sandbox.serve import configure
 
-_CREATE = re.compile(r"/(?:batches|batch/jobs)$|:(?:batchGenerateContent|asyncBatchEmbedContent)$")
-_UPLOAD = re.compile(r"/files\b")
-_ONE = re.compile(r"/(?:files|batches)/([^/]+)$")
+_CREATE = re.compile(
+    r"/(?:batches|batch/jobs|batchInferenceJobs)$|:(?:batchGenerateContent|asyncBatchEmbedContent)$"
+)
+_UPLOAD = re.compile(r"/files\b|/datasets$")
+_ONE = re.compile(r"/(?:files|batches|datasets|batchInferenceJobs)/([^/]+)$")
 _CANCEL = re.compile(r"/(?:batches|jobs)/([^/]+)[/:]cancel$")
 
 
@@ -74,13 +76,14 @@ class _Recorder:
     def _keep(self, path: str, body: bytes) -> None:
         if _CREATE.search(path):
             made = json.loads(body)
-            # Gemini's ids are the end of a name: batches/ID.
+            # Google's ids are the end of a name: batches/ID.
             name = made.get("id") or made.get("batch_id") or made["name"].rpartition("/")[2]
             self._truth.created.append(name)
         elif _UPLOAD.search(path) and body.strip():
             # The first of two calls of an upload has no file yet.
             made = json.loads(body)
-            if name := made.get("id") or made.get("file", {}).get("name", "").rpartition("/")[2]:
+            full = made.get("file", made).get("name", "")
+            if name := made.get("id") or full.rpartition("/")[2]:
                 self._truth.uploaded.append(name)
         elif found := _CANCEL.search(path):
             self._truth.cancelled.add(found[1])

@@ -121,7 +121,8 @@ def config(like: str, url: str, seconds: float = 20.0, confirm_seconds: float = 
         },
         "http": {"attempts": 3, "read_seconds": seconds, "send_seconds": seconds},
     }
-    account = AccountConfig(provider="wire", base_url=url, allow_http=True)
+    params = {"account_id": "acme"}
+    account = AccountConfig(provider="wire", base_url=url, allow_http=True, params=params)
     return Config(accounts={"far": account}, default_account="far", providers={"wire": table})
 
 

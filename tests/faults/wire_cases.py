@@ -23,7 +23,7 @@ ANSWER_PLACES = (
 )
 LIKES = (
     "openai", "anthropic", "doubleword", "tensorzero", "mistral", "melious", "scaledown", "xai",
-    "gemini",
+    "gemini", "fireworks",
 )  # fmt: skip
 INLINE = ("anthropic", "scaledown")
 """Those to which no file is sent before the create."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,10 +23,15 @@ from tui.errors import (
     UsageError,
 )
 from tui.paths import Paths
-from tui.providers.profiles.load import find_profile, load_profiles
+from tui.providers.profiles.load import Profile, find_profile, load_profiles
+from tui.providers.profiles.model import SignIn
 
 if TYPE_CHECKING:
     from tui.providers.wire.network import Route
+
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_OWN_HOST = re.compile(r"https?://\{\w+\}(?:[:/]|$)")
 
 
 @dataclass(frozen=True)
@@ -32,27 +40,69 @@ class ProviderChoice:
 
     Attributes:
         base_url: Its own base URL; empty if each account has one. It may have ``{placeholders}``.
+        ways: The ways to sign in, the usual one first.
+        variables: The environment variables that may hold the key.
+        params: The names of the account's own values that it needs, such as its bucket.
+        address_params: Those among them that only its own base URL needs.
     """
 
     id: str
     name: str
     base_url: str
     needs_key: bool
+    ways: tuple[SignIn, ...] = ("key",)
+    variables: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    address_params: tuple[str, ...] = ()
 
     @property
     def needs_address(self) -> bool:
-        """Whether an account has to say its base URL."""
-        return not self.base_url or "{" in self.base_url
+        """Whether an account has to say its base URL, because the server is the user's own."""
+        return not self.base_url or _OWN_HOST.match(self.base_url) is not None
+
+    @property
+    def set_variable(self) -> str:
+        """The variable of the environment that holds the key now; empty if none does."""
+        return next((name for name in self.variables if os.environ.get(name)), "")
+
+    def lacks(self, params: Mapping[str, str], address: str = "") -> list[str]:
+        """The names of the values that an account with these, and its own address, lacks."""
+        unused = self.address_params if address else ()
+        return [name for name in self.params if not params.get(name) and name not in unused]
 
 
 def provider_choices(config: Config) -> list[ProviderChoice]:
     """The providers that an account can be added for, by name."""
     found = [
-        ProviderChoice(each.id, each.name, each.base_url, each.needs_key)
-        for each in load_profiles(config.providers).values()
-        if each.id != SANDBOX
+        _choice_of(each) for each in load_profiles(config.providers).values() if each.id != SANDBOX
     ]
     return sorted(found, key=lambda choice: choice.name.casefold())
+
+
+def _choice_of(profile: Profile) -> ProviderChoice:
+    """What a provider needs of an account; values that the environment has are not among it."""
+    given = {name for name, value in profile.auth.params_env.items() if os.environ.get(value)}
+    given |= {"model"} | ({"region"} if profile.store.region else set())
+    texts = list(profile.create.headers.values())
+    if profile.store.kind:
+        texts += [profile.store.endpoint_url, "{bucket}"]
+    own = _placeholders(texts)
+    base_url = "" if _OWN_HOST.match(profile.base_url) else profile.base_url
+    names = [name for name in _placeholders([base_url, *texts]) if name not in given]
+    return ProviderChoice(
+        id=profile.id,
+        name=profile.name,
+        base_url=profile.base_url,
+        needs_key=profile.needs_key,
+        ways=profile.auth.ways,
+        variables=profile.env,
+        params=tuple(names),
+        address_params=tuple(name for name in names if name not in own),
+    )
+
+
+def _placeholders(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name for text in texts for name in _PLACEHOLDER.findall(text)))
 
 
 def store_account(paths: Paths, name: str, account: AccountConfig) -> Config:

@@ -96,7 +96,7 @@ def connect(
     direct_settings = direct_settings or DirectSettings()
     profile = _with_params(profile, params or {})
     signer = None
-    if profile.auth.sign_in == "google" and not (key or "").strip():
+    if "google" in profile.auth.ways and not (key or "").strip():
         signer = GoogleSigner(google_credentials())
     client = HttpClient(
         profile,

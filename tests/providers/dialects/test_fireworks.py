@@ -217,6 +217,17 @@ async def test_rows_have_no_model_and_the_create_has_it(tmp_path: Path) -> None:
     assert made.input_file_id == f"{JOB}-00ff"
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [("llama", "accounts/fireworks/models/llama"), ("accounts/a/deployments/d",) * 2],
+)
+async def test_a_name_alone_is_a_model_of_fireworks(given: str, sent: str, tmp_path: Path) -> None:
+    created = httpx.Response(200, json=job())
+    script = Scripted({f"POST {ROOT}/batchInferenceJobs": created})
+    await scripted(script).create(draft(tmp_path / "x", "d", model=given))
+    assert script.sent()["model"] == sent
+
+
 async def test_the_provider_may_name_the_results(tmp_path: Path) -> None:
     output = "accounts/acme/datasets/bij-n17"
     answer = httpx.Response(200, json=job("COMPLETED", outputDatasetId=output))

@@ -20,7 +20,7 @@ from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.sandbox import SandboxOptions
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.account import AccountDialog
+from tui.ui.dialogs.account import AccountDialog, NewAccount
 from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.input import KeyDialog
 from tui.ui.panes.compose.header import ADD_ACCOUNT
@@ -60,7 +60,7 @@ async def test_an_account_is_added_tested_and_selected(
             assert header.query_one("#compose-account", Select).value == "sandbox"
             dialog = app.screen
             assert "Choose a provider" in screen_text(app)
-            dialog.query_one(Select).value = "openai-compatible"
+            dialog.query_one("#account-provider", Select).value = "openai-compatible"
             await until(pilot, lambda: "Enter the address" in screen_text(app))
             assert dialog.query_one("#account-name", Input).value == "openai-compatible"
             await until(pilot, lambda: app.focused is dialog.query_one("#account-address"))
@@ -85,7 +85,7 @@ async def test_what_is_missing_or_wrong_is_said(paths: Paths) -> None:
         dialog = AccountDialog(provider_choices(Config()), {"taken"})
         app.push_screen(dialog)
         await until(pilot, lambda: dialog.is_mounted)
-        dialog.query_one(Select).value = "openai"
+        dialog.query_one("#account-provider", Select).value = "openai"
         await until(pilot, lambda: app.focused is dialog.query_one("#account-key"))
         for field, typed, words in (
             ("name", "taken", "an account taken already"),
@@ -102,6 +102,70 @@ async def test_what_is_missing_or_wrong_is_said(paths: Paths) -> None:
         assert app.screen is dialog
         await pilot.press("escape")
     assert not paths.config_file.exists()
+
+
+async def test_the_ways_to_sign_in_are_those_of_the_profile(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FIREWORKS_API_KEY", raising=False)
+    monkeypatch.delenv("FIREWORKS_ACCOUNT_ID", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    auth = {"ways": ["aws", "google", "key"], "required": False, "env": ["CLOUD_KEY"]}
+    config = Config(providers={"cloud": {"base": "openai", "auth": auth}})
+    app = new_app(paths)
+    answers: list[NewAccount | None] = []
+    async with running(app, (80, 24)) as pilot:
+        await until(pilot, lambda: app.session.ready.is_set())
+        dialog = AccountDialog(provider_choices(config), set())
+        app.push_screen(dialog, answers.append)
+        await until(pilot, lambda: dialog.is_mounted)
+        provider = dialog.query_one("#account-provider", Select)
+        way = dialog.query_one("#account-way", Select)
+        key = dialog.query_one("#account-key", Input)
+        provider.value = "cloud"
+        await until(pilot, lambda: way.value == "aws")
+        assert "the AWS credentials of this machine" in screen_text(app)
+        await until(pilot, lambda: key.disabled)
+        way.value = "key"
+        await until(pilot, lambda: not key.disabled)
+        provider.value = "openai"
+        await until(pilot, lambda: way.value == "environment")
+        assert "the variable OPENAI_API_KEY (set)" in screen_text(app)
+        provider.value = "fireworks"
+        await until(pilot, lambda: way.value == "key")
+        await until(pilot, lambda: app.focused is dialog.query_one("#account-values"))
+        assert "Fireworks needs: account_id." in screen_text(app)
+        values = dialog.query_one("#account-values", Input)
+        values.value = "account"
+        await until(pilot, lambda: "write name=value" in screen_text(app))
+        values.value = "account_id=acme region=eu"
+        await until(pilot, lambda: "tests the account" in screen_text(app))
+        key.value = KEY
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: bool(answers))
+    assert answers == [
+        NewAccount("fireworks", "fireworks", "", KEY, {"account_id": "acme", "region": "eu"})
+    ]
+
+
+def test_what_an_account_has_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = ("FIREWORKS_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
+    for name in ("FIREWORKS_ACCOUNT_ID", *variables):
+        monkeypatch.delenv(name, raising=False)
+    found = {choice.id: choice for choice in provider_choices(Config())}
+    assert found["fireworks"].params == ("account_id",)
+    assert found["fireworks"].lacks({}) == ["account_id"]
+    assert found["fireworks"].lacks({}, "https://own.example/v1/accounts/acme") == []
+    bedrock = found["bedrock-openai"]
+    assert bedrock.lacks({"region": "eu-west-1"}) == ["role_arn", "bucket"]
+    assert "region" in bedrock.lacks({}, "https://own.example/v1")
+    assert found["scaleway"].params == ("bucket",)
+    assert found["vertex"].ways == ("google", "key")
+    assert found["vertex"].lacks({"project": "p", "region": "r"}) == ["bucket"]
+    assert found["openai"].params == ()
+    monkeypatch.setenv("FIREWORKS_ACCOUNT_ID", "acme")
+    found = {choice.id: choice for choice in provider_choices(Config())}
+    assert found["fireworks"].params == ()
 
 
 async def test_a_missing_key_leads_to_another_account(paths: Paths, tmp_path: Path) -> None:

@@ -234,7 +234,8 @@ class FireworksDialect(FilesDialect):
             raise ValueError("the fireworks dialect needs draft.file_id")
         if not draft.model:
             raise InputError("the requests name no model", "Set it: --model, or --set model=NAME.")
-        named = replace(draft, file_id=self._resource(draft.file_id))
+        file_id = self._resource(draft.file_id)
+        named = replace(draft, file_id=file_id, model=_full_model(draft.model))
         body = create_body(named, self._profile)
         job_id = name_of(draft.intent)
         if self._profile.fireworks.output == "ours":
@@ -370,7 +371,8 @@ class FireworksDialect(FilesDialect):
         base = self._client.address.base
         prefix = base.path.partition("/v1/accounts")[0].rstrip("/")
         origin = str(base.copy_with(raw_path=b"/")).rstrip("/")
-        return replace(call, path=f"{origin}{prefix}{_INFERENCE}{call.path}")
+        body = {**call.json, "model": _full_model(str(call.json.get("model") or ""))}
+        return replace(call, path=f"{origin}{prefix}{_INFERENCE}{call.path}", json=body)
 
     def _at_origin(self, route: str) -> str:
         """The address of a route of another account, at the account's own origin."""
@@ -429,6 +431,11 @@ def _stem(name: str) -> str:
     """The start of the ids of what belongs to a file: lower-case letters, digits and hyphens."""
     stem = name_of(name.removesuffix(".jsonl")).lower()
     return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:50]
+
+
+def _full_model(model: str) -> str:
+    """The full name of a model; a name alone is one of Fireworks' own, as in its first SDK."""
+    return model if "/" in model or not model else f"{_SHARED_MODELS.lstrip('/')}/{model}"
 
 
 def _bare(name: str | None, kind: re.Pattern[str]) -> str | None:

@@ -24,21 +24,27 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A table of a profile; unknown keys are errors, which catches typing mistakes."""
 
 
+SignIn = Literal["key", "aws", "google"]
+"""A way to sign in: an API key, or the credentials of AWS or of Google on this machine."""
+
+
 class Auth(Section, frozen=True):
     """How the key is sent: ``header: scheme key``, or ``header: key`` without a scheme.
 
+    ``ways`` are the ways to sign in, the usual one first. Where there are several, an account
+    that has a key uses it; without one, requests are signed with the credentials of AWS, or sent
+    with a token of Google's default credentials.
     ``env`` lists environment variables for the key, ``params_env`` those of values of an account's
     ``params``, for accounts that do not set them. If ``required`` is false, an account works
-    without a key and sends one if it has one. With ``sign_in = "google"`` an account without a key
-    uses Google's default credentials, whose tokens are sent in its place.
+    without a key and sends one if it has one.
     """
 
     header: str = "Authorization"
     scheme: str = "Bearer"
     env: tuple[str, ...] = ()
+    ways: tuple[SignIn, ...] = ("key",)
     params_env: dict[str, str] = {}
     required: bool = True
-    sign_in: Literal["", "google"] = ""
 
 
 class Paths(Section, frozen=True):

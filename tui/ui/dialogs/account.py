@@ -1,8 +1,8 @@
-"""The form that adds an account: provider, name, address and key."""
+"""The form that adds an account: provider, name, address, values, the way to sign in, and key."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -24,17 +24,45 @@ class NewAccount:
 
     Attributes:
         address: The base URL; empty for the provider's own.
-        key: The API key; empty for none.
+        key: The API key; empty for none, or if another way to sign in was chosen.
+        params: The account's own values, such as its bucket.
     """
 
     provider: str
     name: str
     address: str
     key: str = field(repr=False)
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+_ENVIRONMENT = "environment"
+_NOTHING = "nothing"
+_CREDENTIALS = {
+    "aws": "the AWS credentials of this machine",
+    "google": "the Google credentials of this machine",
+}
+
+
+def ways_of(provider: ProviderChoice) -> list[tuple[str, str]]:
+    """The ways to sign in at a provider: label and name, the one to propose first."""
+    ways: list[tuple[str, str]] = []
+    for way in provider.ways:
+        if way != "key":
+            ways.append((_CREDENTIALS[way], way))
+            continue
+        ways.append(("an API key, saved in the keyring of your system", way))
+        if provider.variables:
+            variable = provider.set_variable or provider.variables[0]
+            state = "set" if provider.set_variable else "not set"
+            found = (f"the variable {variable} ({state})", _ENVIRONMENT)
+            ways.insert(0 if provider.set_variable else len(ways), found)
+    if not provider.needs_key and provider.ways == ("key",):
+        ways.append(("without a key", _NOTHING))
+    return ways
 
 
 class AccountDialog(FormDialog[NewAccount]):
-    """Provider, name, address where one is needed, and key.
+    """Provider, name, address and values where they are needed, the way to sign in, and key.
 
     Args:
         providers: The providers to choose from.
@@ -44,7 +72,7 @@ class AccountDialog(FormDialog[NewAccount]):
     DEFAULT_CSS = """
     AccountDialog > .dialog { width: 72; }
     AccountDialog Grid {
-        grid-size: 2; grid-columns: 10 1fr; grid-rows: 1; height: 4; margin-bottom: 1;
+        grid-size: 2; grid-columns: 10 1fr; grid-rows: 1; height: 6; margin-bottom: 1;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,30 +99,46 @@ class AccountDialog(FormDialog[NewAccount]):
             yield Input(compact=True, id="account-name")
             yield Label("Address")
             yield Input(compact=True, id="account-address")
+            yield Label("Values")
+            yield Input(compact=True, id="account-values")
+            yield Label("Sign in")
+            yield Select[str]([], prompt="choose a provider", compact=True, id="account-way")
             yield Label("API key")
-            yield Input(
-                password=True,
-                placeholder="saved in the keyring of your system",
-                compact=True,
-                id="account-key",
-            )
+            yield Input(password=True, compact=True, id="account-key")
         yield self.note()
         yield from self.buttons("Add and test  ctrl+s")
 
     def on_mount(self) -> None:
         """Focus the list of providers."""
-        self.query_one(Select).focus()
+        self.query_one("#account-provider", Select).focus()
         self._explain()
 
     @property
     def _provider(self) -> ProviderChoice | None:
-        chosen = self.query_one(Select).value
+        chosen = self.query_one("#account-provider", Select).value
         return self._providers.get(chosen) if isinstance(chosen, str) else None
+
+    @property
+    def _way(self) -> str:
+        chosen = self.query_one("#account-way", Select).value
+        return chosen if isinstance(chosen, str) else ""
+
+    @property
+    def _params(self) -> dict[str, str]:
+        """The values as typed: ``name=value``, with blanks between them."""
+        pairs = (each.partition("=") for each in self._text("values").split())
+        return {name: value for name, _, value in pairs}
 
     def _text(self, name: str) -> str:
         return self.query_one(f"#account-{name}", Input).value.strip()
 
-    @on(Select.Changed)
+    @on(Select.Changed, "#account-way")
+    def _way_chosen(self, event: Select.Changed) -> None:
+        event.stop()
+        self.query_one("#account-key", Input).disabled = self._way != "key"
+        self._explain()
+
+    @on(Select.Changed, "#account-provider")
     def _chosen(self, event: Select.Changed) -> None:
         event.stop()
         provider = self._provider
@@ -105,10 +149,22 @@ class AccountDialog(FormDialog[NewAccount]):
             self._proposed = name.value = self._free_name(provider.id)
         example = visible(provider.base_url) or "https://host.example/v1"
         self.query_one("#account-address", Input).placeholder = example
+        values = self.query_one("#account-values", Input)
+        values.placeholder = " ".join(f"{each}=…" for each in provider.params) or "none needed"
+        ways = ways_of(provider)
+        way = self.query_one("#account-way", Select)
+        way.set_options([(one_line(label, 56), name) for label, name in ways])
+        way.value = ways[0][1]
         self._explain()
-        # The next thing to fill in.
-        where = "address" if provider.needs_address else "key" if provider.needs_key else "name"
-        self.query_one(f"#account-{where}", Input).focus()
+        self.query_one(f"#account-{self._next_field(provider)}", Input).focus()
+
+    def _next_field(self, provider: ProviderChoice) -> str:
+        """The next thing to fill in."""
+        if provider.needs_address:
+            return "address"
+        if provider.params:
+            return "values"
+        return "key" if provider.needs_key and self._way == "key" else "name"
 
     def _free_name(self, wanted: str) -> str:
         name, number = wanted, 2
@@ -144,6 +200,12 @@ class AccountDialog(FormDialog[NewAccount]):
             return "The address must start with https:// or http://."
         if "{" in address:
             return "Replace the part of the address in braces with your own."
+        if bad := next((each for each in self._text("values").split() if "=" not in each), ""):
+            return f"{one_line(bad, 30)} is not a value: write name=value."
+        if lacking := provider.lacks(self._params, address):
+            return (
+                f"Enter the values that {one_line(provider.name, 30)} needs: {' '.join(lacking)}."
+            )
         return ""
 
     def entered(self) -> None:
@@ -159,6 +221,7 @@ class AccountDialog(FormDialog[NewAccount]):
         if provider is None or self._problem:
             self.app.bell()
             return
+        key = self._text("key") if self._way == "key" else ""
         self.dismiss(
-            NewAccount(provider.id, self._text("name"), self._text("address"), self._text("key"))
+            NewAccount(provider.id, self._text("name"), self._text("address"), key, self._params)
         )

@@ -20,7 +20,11 @@ async def add_account(context: TaskContext) -> None:
     answer = await context.ask(AccountDialog(provider_choices(session.config), taken))
     if answer is None:
         return
-    table = AccountConfig(provider=answer.provider, base_url=answer.address or None)
+    table = AccountConfig(
+        provider=answer.provider,
+        base_url=answer.address or None,
+        params=dict(answer.params),
+    )
     session.set_config(await asyncio.to_thread(store_account, session.paths, answer.name, table))
     if answer.key:
         await context.use_key(answer.name, KeyAnswer(answer.key, keep=True))
