@@ -303,6 +303,16 @@ class Accounts:
             own=not self._sharing(name),
         )
 
+    def credentials(self, name: str) -> dict[str, str]:
+        """What this machine has of the cloud credentials that an account can use. Blocking."""
+        from tui.providers.stores.sign_ins import found_credentials
+
+        return (
+            {}
+            if self._table(name).base_url == SANDBOX_URL
+            else found_credentials(self.profile(name))
+        )
+
     def _sharing(self, name: str) -> list[str]:
         return sharing(base_account(name), self._config.accounts)
 

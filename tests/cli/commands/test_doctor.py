@@ -215,3 +215,36 @@ def test_an_account_on_the_sandbox_needs_no_key(run: Run) -> None:
     keys = {key["account"]: key for key in run("doctor", "--json").document["keys"]}
     assert not keys["dry"]["needed"]
     assert "not needed" in run("accounts", "list").out.split("dry", 1)[1].splitlines()[0]
+
+
+def test_the_cloud_credentials_of_this_machine_are_told_without_secrets(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "CLOUDSDK_CONFIG"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    for name, provider in (("cloud", "vertex"), ("bucket", "bedrock-openai"), ("plain", "openai")):
+        assert run("accounts", "add", name, "--provider", provider).code == 0
+
+    def told() -> dict[str, Any]:
+        keys = run("doctor", "--json").document["keys"]
+        return {key["account"]: key["credentials"] for key in keys}
+
+    found = told()
+    assert found["cloud"] == {"google": "none found"}
+    assert found["bucket"] == {"aws": "none found"}
+    assert found["plain"] == found["sandbox"] == {}
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    file = tmp_path / "service.json"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    assert told()["cloud"]["google"] == "GOOGLE_APPLICATION_CREDENTIALS names no file"
+    file.write_text(json.dumps({"private_key": SECRET}))
+    found = told()
+    assert found["cloud"]["google"] == "GOOGLE_APPLICATION_CREDENTIALS"
+    assert found["bucket"]["aws"] == "env"
+    report = run("doctor").out
+    assert "AWS credentials for bucket" in report
+    assert SECRET not in report

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tui.paths import Paths
 
 
+_CLOUDS = {"aws": "AWS credentials", "google": "Google credentials"}
 _PACKAGES = ("textual", "httpx", "msgspec", "keyring", "starlette", "uvicorn")
 
 
@@ -125,7 +126,7 @@ def _keyring() -> str:
 
 
 def _keys(paths: Paths, config: Config, problems: list[str]) -> list[dict[str, Any]]:
-    """Where the key of each account comes from; never the key itself."""
+    """Where the key of each account comes from, and its cloud credentials; never these."""
     from tui.engine.accounts import Accounts
 
     accounts = Accounts(paths, config)
@@ -152,6 +153,7 @@ def _keys(paths: Paths, config: Config, problems: list[str]) -> list[dict[str, A
                 "needed": info.needs_key,
                 "source": source,
                 "trouble": problem,
+                "credentials": accounts.credentials(name),
             }
         )
     return documents
@@ -167,6 +169,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
         state = key["source"] or ("missing" if key["needed"] else "not needed")
         problem = f" ({key['trouble']})" if key["trouble"] else ""
         facts[f"key for {key['account']}"] = state + problem
+        for way, where in key["credentials"].items():
+            facts[f"{_CLOUDS[way]} for {key['account']}"] = where
     problems = [f"- {problem}" for problem in document["problems"]]
     return [*pairs(facts), "", *(problems or ["No problems found."])]
 
