@@ -295,6 +295,13 @@ async def test_the_demo_history(paths: Paths) -> None:
     await seed_demo(paths)
     async with local(paths) as engine:
         jobs = engine.history.jobs.list()
-        assert len(jobs) == 8
+        assert len(jobs) == 10
         for job in jobs:
             adds_up(engine, job.id)
+        names = {job.name: job for job in jobs}
+        for name in ("mail-replies", "headlines"):
+            job = names[name]
+            assert job.status is BatchStatus.COMPLETED
+            assert job.counts.succeeded > 0
+            (batch,) = engine.history.batches.of_job(job.id)
+            assert batch.remote_id

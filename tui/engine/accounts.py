@@ -101,7 +101,10 @@ SANDBOX = "sandbox"
 """The account that needs no key and no configuration."""
 
 SANDBOX_URL = "sandbox:"
-"""A base URL that points an account of the OpenAI dialect to the sandbox, for practice."""
+"""A base URL that points an account to the sandbox, for practice."""
+
+_OWN_DIALECT = frozenset({"anthropic", "gemini", "xai"})
+"""Providers for which the sandbox speaks their own dialect then; for others it is OpenAI's."""
 
 SANDBOX_RATE_VARIABLE = "BATCHDECK_SANDBOX_ROWS_PER_SECOND"
 _SANDBOX_RATE = 2000.0
@@ -181,7 +184,7 @@ class Accounts:
         self._dialects: dict[str, Dialect] = {}
         self.traffic: dict[str, RequestCounter] = {}
         self._locks: dict[str, asyncio.Lock] = {}
-        self._sandbox: LocalSandbox | None = None
+        self._sandboxes: dict[str, LocalSandbox] = {}
         self._sandbox_lock = threading.Lock()
 
     def apply_config(self, config: Config) -> None:
@@ -366,9 +369,9 @@ class Accounts:
         """Close all accounts and the sandbox."""
         for name in list(self._dialects):
             await self.forget(name)
-        if self._sandbox is not None:
-            await asyncio.to_thread(self._sandbox.stop)
-            self._sandbox = None
+        while self._sandboxes:
+            _, sandbox = self._sandboxes.popitem()
+            await asyncio.to_thread(sandbox.stop)
 
     async def _open(self, name: str) -> Dialect:
         profile = self.profile(name)
@@ -406,7 +409,7 @@ class Accounts:
     def _connect_sandbox(self, profile: Profile, table: AccountConfig) -> Dialect:
         from tui.providers.connect import connect
 
-        sandbox = self._start_sandbox()
+        sandbox = self._start_sandbox(profile.id if profile.id in _OWN_DIALECT else "openai")
         return connect(
             profile,
             base_url=sandbox.base_url,
@@ -417,19 +420,22 @@ class Accounts:
             clock=self._clock,
         )
 
-    def _start_sandbox(self) -> LocalSandbox:
+    def _start_sandbox(self, like: str) -> LocalSandbox:
         from tui.sandbox.options import SandboxOptions
         from tui.sandbox.serve import LocalSandbox
 
         # Several accounts may point to the sandbox and be opened concurrently.
         with self._sandbox_lock:
-            if self._sandbox is None:
+            if like not in self._sandboxes:
                 rate = sandbox_rate() if self._sandbox_rate is None else self._sandbox_rate
                 home = self._paths.sandbox
-                self._sandbox = LocalSandbox.start(
-                    SandboxOptions(home=home, rows_per_second=rate, clock=self._clock)
+                if like != "openai":
+                    home /= like
+                    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._sandboxes[like] = LocalSandbox.start(
+                    SandboxOptions(home=home, like=like, rows_per_second=rate, clock=self._clock)
                 )
-            return self._sandbox
+            return self._sandboxes[like]
 
     def route(self, name: str) -> Route:
         """The proxy and the certificates with which the server of an account is reached."""

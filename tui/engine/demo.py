@@ -102,16 +102,31 @@ def _translation(number: int) -> dict[str, Any]:
     return _chat("gpt-5-mini", "You translate shop pages.", text)
 
 
+def _answer(number: int) -> dict[str, Any]:
+    says = _OPINIONS[number % len(_OPINIONS)]
+    word = {11: " sandbox:flaky=500", 23: " sandbox:refuse"}.get(number % 50, "")
+    text = f"Mail {number}: my {_PRODUCTS[number % len(_PRODUCTS)]} {says}.{word}"
+    return _chat("gemini-3.5-flash", "Draft a friendly reply of three sentences.", text)
+
+
+def _headline(number: int) -> dict[str, Any]:
+    text = f"Three headlines for part {number} of {_TOPICS[number % len(_TOPICS)]}."
+    return _chat("grok-4.3", "You write for a city magazine.", text)
+
+
 def _vector(number: int) -> dict[str, Any]:
     text = f"{_PRODUCTS[number % len(_PRODUCTS)]}, catalogue no. {number}"
     return {"model": "text-embedding-3-small", "input": text}
 
 
 OPENAI, DOUBLEWORD = "shop-openai", "night-doubleword"
+GEMINI, XAI = "mail-gemini", "press-xai"
 
 DEMO_ACCOUNTS = {
     OPENAI: AccountConfig(provider="openai", base_url=SANDBOX_URL),
     DOUBLEWORD: AccountConfig(provider="doubleword", base_url=SANDBOX_URL),
+    GEMINI: AccountConfig(provider="gemini", base_url=SANDBOX_URL),
+    XAI: AccountConfig(provider="xai", base_url=SANDBOX_URL),
 }
 """Accounts of paid providers that are served by the sandbox: offline, but with prices."""
 
@@ -123,6 +138,13 @@ _DEMO_JOBS = (
     _DemoJob(
         "catalogue-vectors", "text-embedding-3-small", 240, 4.1 * _DAY, _vector,
         url="/v1/embeddings", account=OPENAI, tags=("search",),
+    ),
+    _DemoJob(
+        "headlines", "grok-4.3", 90, 3.6 * _DAY, _headline, account=XAI, tags=("press",),
+    ),
+    _DemoJob(
+        "mail-replies", "gemini-3.5-flash", 300, 1.7 * _DAY, _answer, account=GEMINI,
+        tags=("mail",),
     ),
     _DemoJob("city-summaries", "glm-4.7", 120, 2.3 * _DAY, _summary, note="For the June issue"),
     _DemoJob(
