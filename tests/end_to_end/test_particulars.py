@@ -209,6 +209,17 @@ async def test_nothing_is_left_at_the_provider(
                 assert await engine.remote.sync() == []
 
 
+@pytest.mark.parametrize("like", ["openai", "gemini"])
+async def test_after_an_upload_that_was_answered_no_files_are_listed(
+    like: str, tmp_path: Path, opened: Opener
+) -> None:
+    path = written(tmp_path / "rows.jsonl", chat, 20)
+    with sandbox(like, key=KEY) as server:
+        async with opened(like, server.url) as engine:
+            await ended(engine, await submitted(engine, path))
+            assert server.count("GET", "/files") == 0
+
+
 @pytest.mark.parametrize("like", ["openai", "xai", "gemini"])
 async def test_the_file_of_a_lost_upload_is_found_by_its_name_and_deleted(
     like: str, tmp_path: Path, opened: Opener

@@ -288,8 +288,10 @@ class BatchSubmitter:
 
     async def _upload(self, dialect: Dialect, batch: Batch, path: Path) -> Batch:
         context = self._context
-        interrupted = batch.submission is Submission.UPLOADING
-        await self._begin_step(batch, SubmitEvent.UPLOAD_BEGINS)
+        # A batch that is only confirmed is in the same state, but nothing has been sent of it.
+        began = batch.progressed_at is not None
+        interrupted = batch.submission is Submission.UPLOADING and began
+        await self._begin_step(batch, SubmitEvent.UPLOAD_BEGINS, {"progressed_at": context.clock()})
         context.reach("uploading")
         file_id, tries = await self._upload_file(dialect, batch, path)
         if context.history.batches.shares_input_file(batch.id, batch.account, file_id):
