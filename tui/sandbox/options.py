@@ -106,7 +106,9 @@ class SandboxOptions:
         if self.like not in LIKES:
             raise ValueError(f"unknown profile {self.like!r}; choose from {', '.join(LIKES)}")
         if self.like in BUCKETS and self.objects is None:
-            text = "keeps its files in buckets, which only a program can hand in: `objects`"
+            text = (
+                "keeps its files in buckets; start it from Python, with SandboxOptions(objects=…)"
+            )
             raise ValueError(f"{self.like} {text}")
         if self.rows_per_second < 0:
             raise ValueError("rows per second must be 0 or more")
