@@ -330,6 +330,7 @@ def test_the_list_has_filters_and_pages(bedrock, boto, clock):
         {"timeoutDurationInHours": 25.5},
         {"modelInvocationType": "Chat"},
         {"modelId": None},
+        {"modelId": "anthropic.claude-does-not-exist"},
     ],
 )
 def test_a_create_that_the_service_model_refuses(start, boto, change):
@@ -342,7 +343,8 @@ def test_a_create_that_the_service_model_refuses(start, boto, change):
     answer = httpx.post(url, content=data, headers=dict(request.headers))
     assert answer.status_code == 400
     assert answer.headers["x-amzn-errortype"] == "ValidationException"
-    assert "1 validation error detected" in answer.json()["message"]
+    words = ("1 validation error detected", "The provided model identifier is invalid.")
+    assert answer.json()["message"].startswith(words)
 
 
 def test_an_unknown_job(bedrock):

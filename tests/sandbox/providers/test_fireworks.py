@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import fireworks
@@ -147,6 +148,19 @@ def test_the_id_of_a_job_is_taken_once(client, clock):
     with pytest.raises(fireworks.ConflictError):
         upload(client, clock, rows(2), "bd-1-in")
     assert len(client.batch_inference_jobs.list().batch_inference_jobs) == 1
+
+
+def test_creates_at_once_make_one_job(client, http, clock):
+    source = upload(client, clock, rows(2))
+    body = {"model": MODEL, "inputDatasetId": source}
+
+    def post(_):
+        path = "/batchInferenceJobs?batchInferenceJobId=bd"
+        return httpx.post(f"{http.base_url}{path[1:]}", json=body, headers=http.headers).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(post, range(8)))
+    assert sorted(codes) == [200] + [409] * 7
 
 
 def test_a_lost_answer_of_a_create_is_a_conflict_the_second_time(start, clock):

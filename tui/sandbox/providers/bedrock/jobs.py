@@ -23,6 +23,7 @@ To make it fail:
   Failed, with a message;
 - quirk `role-without-trust`: so does every job, as Bedrock cannot assume its role;
 - quirk `no-pass-role`: a create is refused with 403, since the caller may not pass the role;
+- a model whose id ends with `does-not-exist`: a create is refused with ValidationException;
 - quirk `queue-full`: a create is refused with ServiceQuotaExceededException;
 - quirk `no-counts`: jobs have no counts of records;
 - `late_file`: the last results and the manifest are put into the bucket later than the end.
@@ -205,12 +206,15 @@ class InvocationJobs(Endpoints):
             raise _invalid("modelInvocationType", kind, constraint)
         quirks = self.backend.quirks
         with self._creating:
-            for known in self.backend.batches():
+            batches = self.backend.batches()
+            for known in batches:
                 if known.extra["token"] == token:
                     return {"jobArn": self._arn(known)}
-                if known.extra["name"] == name:
-                    text = f"The job name {name} is in use by {self._arn(known)}."
-                    raise ApiError(400, text, code="ConflictException")
+            if model.endswith("does-not-exist"):
+                raise ApiError(400, "The provided model identifier is invalid.")
+            if any(known.extra["name"] == name for known in batches):
+                text = f"The job name {name} is in use by another job."
+                raise ApiError(400, text, code="ConflictException")
             if quirks.use("queue-full"):
                 text = "You have reached the quota for batch inference jobs in progress."
                 raise ApiError(400, text, code="ServiceQuotaExceededException")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -98,6 +99,12 @@ class Dataset:
 class Datasets(Endpoints):
     """The dataset routes, and the object store behind their signed addresses."""
 
+    def __init__(self, backend: Backend) -> None:
+        """Serve what `backend` stores."""
+        super().__init__(backend)
+        # Two creates under one id make one dataset.
+        self._creating = threading.Lock()
+
     def routes(self) -> list[Route]:
         """The routes of datasets and of the object store."""
         backend, all_of = self.backend, f"{ACCOUNT}/datasets"
@@ -126,7 +133,11 @@ class Datasets(Endpoints):
             raise ApiError(400, "example_count is required for uploaded datasets")
         account = request.path_params["account"]
         made = Dataset(account, name, str(count), str(dataset.get("displayName") or ""))
-        return JSONResponse(await in_thread(self._create, made))
+        return JSONResponse(await in_thread(self._create_once, made))
+
+    def _create_once(self, made: Dataset) -> dict[str, Any]:
+        with self._creating:
+            return self._create(made)
 
     def _create(self, made: Dataset) -> dict[str, Any]:
         if find_dataset(self.backend, made.account, made.name) or self._results_of(

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from typing import Any
 
 import msgspec
@@ -39,7 +40,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tui.sandbox.app import in_thread, json_body, route
-from tui.sandbox.backend import Dialect, Endpoints
+from tui.sandbox.backend import Backend, Dialect, Endpoints
 from tui.sandbox.clouds.google_lists import matches, page_of
 from tui.sandbox.errors import ApiError
 from tui.sandbox.providers.fireworks.datasets import (
@@ -93,6 +94,12 @@ def error(failure: ApiError) -> Response:
 class InferenceJobs(Endpoints):
     """The job routes, and the lists of accounts and models."""
 
+    def __init__(self, backend: Backend) -> None:
+        """Serve what `backend` stores."""
+        super().__init__(backend)
+        # Two creates under one id make one job.
+        self._creating = threading.Lock()
+
     def routes(self) -> list[Route]:
         """The four routes of jobs, and two lists."""
         backend, all_of = self.backend, f"{ACCOUNT}/batchInferenceJobs"
@@ -112,8 +119,12 @@ class InferenceJobs(Endpoints):
         check_id(name, "batch inference job id")
         if self.backend.quirks.use("queue-full"):
             raise ApiError(429, "quota exceeded for batch inference jobs")
-        made = await in_thread(self._create, request.path_params["account"], name, body)
-        return JSONResponse(made)
+        account = request.path_params["account"]
+        return JSONResponse(await in_thread(self._create_once, account, name, body))
+
+    def _create_once(self, account: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        with self._creating:
+            return self._create(account, name, body)
 
     def _create(self, account: str, name: str, body: dict[str, Any]) -> dict[str, Any]:
         backend = self.backend
