@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import botocore.session
 import httpx
@@ -109,10 +110,16 @@ def refusal(work):
     return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def valid(operation, answer, service="bedrock"):
-    """Whether an answer has the form of the service model, types and required members included."""
+@cache
+def shape_of(service, operation):
+    """The form of an answer, by the service model of AWS's own client."""
     model = botocore.session.get_session().get_service_model(service)
-    shape = model.operation_model(operation).output_shape
+    return model.operation_model(operation).output_shape
+
+
+def valid(operation, answer, service="bedrock"):
+    """Whether an answer has its form, types and required members included."""
+    shape = shape_of(service, operation)
     body = {name: value for name, value in answer.items() if name in shape.members}
     report = ParamValidator().validate(body, shape)
     return not report.has_errors(), report.generate_report()
