@@ -90,7 +90,7 @@ class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     ``results`` are the sources that can be read now; empty if there are none yet. ``intent``
     is our batch id, which we put in the metadata on creation. ``cost`` is the billed amount,
-    in the account's currency.
+    in the account's currency. The tokens are those of all rows.
     """
 
     id: str
@@ -107,6 +107,9 @@ class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float | None = None
     expires_at: float | None = None
     cost: float | None = None
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
     raw: dict[str, Any] = {}
 
 

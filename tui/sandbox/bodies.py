@@ -262,6 +262,40 @@ def message(row: Row) -> BuiltBody:
     return reply, prompt_tokens, answer_tokens
 
 
+_PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJg"
+    "gg=="
+)
+"""A PNG of one pixel."""
+
+
+def image(row: Row) -> BuiltBody:
+    """Build generated or edited images, each of one pixel."""
+    _, size = answers.prompt(row.body)
+    number = row.body.get("n")
+    images = number if isinstance(number, int) and 1 <= number <= 10 else 1
+    spent, made = answers.tokens(size), 100 * images
+    usage = {"input_tokens": spent, "output_tokens": made, "total_tokens": spent + made}
+    data = [{"b64_json": _PIXEL}] * images
+    return {"created": row.when, "data": data, "output_format": "png", "usage": usage}, spent, made
+
+
+def video(row: Row) -> BuiltBody:
+    """Build a video job: the video itself is fetched later, outside of the batch."""
+    _, size = answers.prompt(row.body)
+    reply = {
+        "id": "video_" + row.mark,
+        "object": "video",
+        "model": row.body.get("model"),
+        "status": "queued",
+        "progress": 0,
+        "created_at": row.when,
+        "seconds": str(row.body.get("seconds", "4")),
+        "size": row.body.get("size", "720x1280"),
+    }
+    return reply, answers.tokens(size), 0
+
+
 BODY_BUILDERS: dict[str, Callable[[Row], BuiltBody]] = {
     "/v1/chat/completions": chat,
     "/v1/completions": completion,
@@ -269,6 +303,9 @@ BODY_BUILDERS: dict[str, Callable[[Row], BuiltBody]] = {
     "/v1/embeddings": embeddings,
     "/v1/moderations": moderation,
     "/v1/messages": message,
+    "/v1/images/generations": image,
+    "/v1/images/edits": image,
+    "/v1/videos": video,
 }
 """The body builder of each endpoint."""
 
@@ -278,5 +315,8 @@ def build(row: Row) -> BuiltBody:
     return BODY_BUILDERS[row.url](row)
 
 
-OPENAI = tuple(name for name in BODY_BUILDERS if name != "/v1/messages")
-"""OpenAI's endpoints."""
+MEDIA = ("/v1/images/generations", "/v1/images/edits", "/v1/videos")
+"""OpenAI's endpoints of images and videos, which the likes of it do not have."""
+
+OPENAI = tuple(name for name in BODY_BUILDERS if name not in ("/v1/messages", *MEDIA))
+"""The endpoints of OpenAI that the likes of it have."""

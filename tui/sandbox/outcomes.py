@@ -162,6 +162,9 @@ _NEEDED = {
     "/v1/completions": "prompt",
     "/v1/moderations": "input",
     "/v1/messages": "messages",
+    "/v1/images/generations": "prompt",
+    "/v1/images/edits": "prompt",
+    "/v1/videos": "prompt",
 }
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from tui.sandbox import outcomes
 from tui.sandbox.app import in_thread, json_body, route
 from tui.sandbox.backend import Backend, Endpoints
-from tui.sandbox.bodies import OPENAI, build
+from tui.sandbox.bodies import MEDIA, OPENAI, build
 from tui.sandbox.errors import ApiError
 from tui.sandbox.outcomes import RowOutcome
 from tui.sandbox.rows import BodyCheck, Row, openai_fault
@@ -31,7 +31,7 @@ class SyncEndpoints(Endpoints):
         """One route for each endpoint, and two for the models."""
         backend = self.backend
         return [
-            *(route(backend, "POST", path, self.answer, path) for path in OPENAI),
+            *(route(backend, "POST", path, self.answer, path) for path in (*OPENAI, *MEDIA)),
             route(backend, "GET", "/v1/models", self.models, "models"),
             route(backend, "GET", "/v1/models/{id:path}", self.model, "model"),
         ]

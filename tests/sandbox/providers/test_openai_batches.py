@@ -219,6 +219,9 @@ def test_pages_of_batches(bench):
         ("/v1/responses", {"input": "x"}, lambda r: r["output"][0]["content"][0]["text"]),
         ("/v1/completions", {"prompt": "x"}, lambda r: r["choices"][0]["text"]),
         ("/v1/moderations", {"input": "x"}, lambda r: r["results"][0]["flagged"] is False),
+        ("/v1/images/generations", {"prompt": "x", "n": 2}, lambda r: len(r["data"]) == 2),
+        ("/v1/images/edits", {"prompt": "x", "images": []}, lambda r: r["data"][0]["b64_json"]),
+        ("/v1/videos", {"prompt": "x"}, lambda r: r["object"] == "video"),
     ],
 )
 def test_other_endpoints(bench, endpoint, body, check):

@@ -208,6 +208,9 @@ def read_batch(
         ended_at=_ended_at(value, paths, status) if shows_end else None,
         expires_at=time_at(value, paths.expires) or _expiry(created, profile),
         cost=None if cost is None else cost * paths.cost_scale,
+        model=text_at(value, paths.model),
+        input_tokens=number_at(value, paths.input_tokens),
+        output_tokens=number_at(value, paths.output_tokens),
         raw=dict(value),
     )
 

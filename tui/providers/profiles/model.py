@@ -236,6 +236,9 @@ class BatchPaths(Section, frozen=True):
         "ended_at",
     )
     expires: JsonPaths = "expires_at"
+    model: JsonPaths = "model"
+    input_tokens: JsonPaths = "usage.input_tokens"
+    output_tokens: JsonPaths = "usage.output_tokens"
     cost: JsonPaths = "usage.cost"
     cost_scale: float = 1.0
     status_map: dict[str, BatchStatus] = {}

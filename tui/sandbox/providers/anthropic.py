@@ -43,6 +43,11 @@ _ERRORS = {
 }
 
 
+_LONG_BETA = "output-300k-2026-03-24"
+_OUTPUT, _LONG_OUTPUT = 128_000, 300_000
+"""The most output tokens of a row, and those with the beta that only batches have."""
+
+
 def fault(url: str, body: Any, extra: dict[str, Any]) -> str:
     """Describe what is wrong with `params`, or return ""; rows of a batch are checked when run."""
     if not isinstance(body, dict):
@@ -56,6 +61,12 @@ def fault(url: str, body: Any, extra: dict[str, Any]) -> str:
         return "messages: at least one message is required"
     if body.get("stream"):
         return "stream: Streaming is not supported in batches"
+    most = _LONG_OUTPUT if _LONG_BETA in extra.get("beta", "") else _OUTPUT
+    if body["max_tokens"] > most:
+        return (
+            f"max_tokens: {body['max_tokens']} > {most}, which is the maximum allowed number of"
+            f" output tokens for {body['model']}"
+        )
     if extra.get("version") == STRICT_VERSION:
         for name in ("temperature", "top_p", "top_k"):
             if name in body:
@@ -192,11 +203,11 @@ class MessageBatches(Endpoints):
         if self.backend.quirks.use("413-html"):
             raise ApiError(413, "too large", code="html")
         accepted = partial(accept, set())
-        make = partial(self._create, version)
+        make = partial(self._create, version, request.headers.get("anthropic-beta", ""))
         batch = await create_inline(request, self.backend, accepted, make, _MAX_BYTES)
         return JSONResponse(self.show(request, batch, self.backend.view(batch, fresh=True)))
 
-    def _create(self, version: str, draft: Path, parser: InlineParser) -> StoredBatch:
+    def _create(self, version: str, beta: str, draft: Path, parser: InlineParser) -> StoredBatch:
         if "requests" not in parser.order:
             raise ApiError(400, "requests: Field required")
         if not 1 <= parser.rows <= ROW_FORMAT.max_rows:
@@ -206,7 +217,7 @@ class MessageBatches(Endpoints):
             draft,
             batch_id=f"msgbatch_{self.backend.token()[:24]}",
             endpoint="/v1/messages",
-            extra={"version": version},
+            extra={"version": version, "beta": beta},
         )
 
     def list_batches(self, request: Request) -> Response:

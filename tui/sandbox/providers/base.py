@@ -117,8 +117,13 @@ class Batches(_Resource):
             window=window,
             seconds=self.windows[window],
             metadata=metadata,
+            extra=self.extra(body),
         )
         return self.show_created(batch)
+
+    def extra(self, body: dict[str, Any]) -> dict[str, Any]:
+        """What else of a create body is kept with the batch."""
+        return {}
 
     def missing(self, item_id: str) -> ApiError:
         """The error for an unknown batch id."""
@@ -516,7 +521,7 @@ class Files(_Resource):
             purpose="batch_output",
             bytes=result.size,
             created=ended,
-            expires=ended + 30 * DAY,
+            expires=ended + batch.extra.get("output_life", 30 * DAY),
         )
         return made, result
 

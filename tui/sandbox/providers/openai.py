@@ -9,7 +9,8 @@ import msgspec
 
 from tui.sandbox import answers, outcomes
 from tui.sandbox.backend import Dialect
-from tui.sandbox.bodies import build
+from tui.sandbox.bodies import MEDIA, OPENAI, build
+from tui.sandbox.errors import ApiError
 from tui.sandbox.providers.base import Batches, Files
 from tui.sandbox.rows import Problem, Rendered, Row, RowFormat, openai_fault
 from tui.sandbox.sync import SyncEndpoints
@@ -75,6 +76,32 @@ ROW_FORMAT = RowFormat(render=render, not_run=not_run, check=check)
 """OpenAI's row format, for its own models."""
 
 
+_LIFE = (3600, 2_592_000)
+"""The least and the most seconds for which result files are kept."""
+
+
+class OpenAIBatches(Batches):
+    """Batches of all eight endpoints, and result files that expire when the create says so."""
+
+    endpoints = (*OPENAI, *MEDIA)
+
+    def extra(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The life of the result files, from `output_expires_after`."""
+        given = body.get("output_expires_after")
+        if given is None:
+            return {}
+        table = given if isinstance(given, dict) else {}
+        seconds = table.get("seconds")
+        if table.get("anchor") != "created_at" or type(seconds) is not int:
+            name = "output_expires_after"
+            raise ApiError(400, f"Invalid '{name}'.", param=name, code="invalid_value")
+        if not _LIFE[0] <= seconds <= _LIFE[1]:
+            name = "output_expires_after.seconds"
+            text = f"Invalid '{name}': expected between {_LIFE[0]} and {_LIFE[1]}."
+            raise ApiError(400, text, param=name, code="invalid_value")
+        return {"output_life": seconds}
+
+
 def _fault(url: str, body: Any, extra: dict[str, Any]) -> str:
     return _flat_fault(url, body) if _is_flat(url, body) else openai_fault(url, body, extra)
 
@@ -93,6 +120,6 @@ def _flat_fault(url: str, body: Any) -> str:
 
 
 DIALECT = Dialect(
-    replace(ROW_FORMAT, render=_render, fault=_fault), (Files, Batches, SyncEndpoints)
+    replace(ROW_FORMAT, render=_render, fault=_fault), (Files, OpenAIBatches, SyncEndpoints)
 )
 """OpenAI, with ScaleDown's models under their names."""
