@@ -94,7 +94,11 @@ class Dialect(Protocol):
         """Upload a file of rows, streamed, and return its id. Requires ``uploads``."""
 
     async def create(self, draft: BatchDraft, *, progress: Progress = NO_PROGRESS) -> RemoteBatch:
-        """Create a batch. Costs money: an intent is never resent without checking for it first."""
+        """Create a batch. Costs money: an intent is never resent without checking for it first.
+
+        Where a provider makes one batch of an intent however often it is asked to, the dialect
+        sends it again itself.
+        """
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
         """Fetch the current state of a batch."""
