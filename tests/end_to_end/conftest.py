@@ -11,11 +11,15 @@ import pytest
 
 from tests.end_to_end.servers import join_all
 from tests.fakes.bucket import boto, moto_url
+from tests.fakes.gcs import gcs, gcs_process
+from tests.fakes.google_sign_in import google_key, sign_in
 from tui.config.settings import AccountConfig, Config
 from tui.engine.engine import Engine
 from tui.paths import Paths
 
-__all__ = ["KEY", "QUICK", "Opener", "boto", "moto_url"]
+__all__ = [
+    "KEY", "QUICK", "Opener", "boto", "gcs", "gcs_process", "google_key", "moto_url", "sign_in",
+]  # fmt: skip
 
 KEY = "sk-loop-4f1c0de5ba5eba11"
 QUICK = {"poll": {"min_seconds": 0.05, "max_seconds": 0.2, "grace_404_seconds": 2}}

@@ -24,6 +24,7 @@ from tui.core.results.bodies import (
     simple_text,
 )
 from tui.core.results.error_words import encoded, is_error, read_error, status_of
+from tui.core.results.google.identity import id_of_line
 from tui.core.results.line_shapes import find_body, has_answer, text_of_unknown
 from tui.core.retry_rules import retryable, status_name
 from tui.core.rows import Outcome, RowError, RowResult
@@ -56,7 +57,10 @@ _LARGEST_ID = 1e18
 _RESULT_KEYS = ("response", "error", "result", "status", "modelOutput")
 _ID_PLACES = ("request", "response", "result", "metadata")
 _OTHER_IDS = ("recordId", "key")
-"""What the APIs of Bedrock and Gemini call the ``custom_id``; gateways pass it on."""
+"""What the APIs of Bedrock and Gemini call the ``custom_id``; gateways pass it on.
+
+Lines of Vertex AI may have none at all, but repeat their request; see ``id_of_line``.
+"""
 
 _LINE_KEYS = frozenset({"custom_id", "customId", "id", "response", "error", "metadata", "request"})
 
@@ -198,7 +202,8 @@ def identity_of(value: Mapping[str, Any]) -> str | None:
         for name in ("custom_id", "customId"):
             if (found := _as_id(place.get(name))) is not None:
                 return found
-    return next((found for name in _OTHER_IDS if (found := _as_id(value.get(name)))), None)
+    other = next((found for name in _OTHER_IDS if (found := _as_id(value.get(name)))), None)
+    return other if other is not None else id_of_line(value)
 
 
 def _as_id(value: Any) -> str | None:

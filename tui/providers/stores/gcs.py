@@ -390,6 +390,10 @@ _RIGHTS = {
 }
 
 
+_OF_BUCKET = frozenset({"write", "list", "describe"})
+"""What is asked of the bucket itself, so that a 404 means that there is none."""
+
+
 @contextmanager
 def _explained(bucket: GcsBucket, act: str) -> Iterator[None]:
     """Name the setting that is wrong, beside the store's own words.
@@ -412,7 +416,8 @@ def _explanation(error: BatchdeckError, bucket: GcsBucket, act: str) -> Batchdec
     told = parse_error_body(error.body)[1]
     if error.status == 401:
         return KeyRejectedError("the sign-in of the Google credentials has ended", SIGN_IN)
-    if error.status == 404 and "bucket does not exist" in told.lower():
+    of_bucket = act in _OF_BUCKET or "bucket does not exist" in told.lower()
+    if error.status == 404 and of_bucket:
         return ConfigError(
             f"the bucket {bucket.name} does not exist", "Check params.bucket of the account."
         )

@@ -10,6 +10,7 @@ from itertools import compress
 
 import msgspec
 
+from tui.core.results.google.identity import is_repeated
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, identity_of
 from tui.core.results.readers import READERS, Reader
 from tui.progress import NO_PROGRESS, Progress
@@ -245,6 +246,7 @@ class TextSearch:
             seqs = finder.find(self._connection, names)
         if file == 0:
             return list(seqs.values())
+        repeated = [offset for name, offset in lines if is_repeated(name)]
         places = {(seqs.get(name), offset) for name, offset in lines}
         found: list[int] = []
         for marks, part in chunked(seqs.values()):
@@ -253,6 +255,13 @@ class TextSearch:
                 (self._data.pk, *part, file),
             )
             found += (place[0] for place in shown if place in places)
+        for marks, part in chunked(repeated):
+            # Their row is known by the place of the line alone.
+            shown = self._connection.execute(
+                f"SELECT seq FROM results WHERE job=? AND file=? AND offset IN ({marks})",
+                (self._data.pk, file, *part),
+            )
+            found += (seq for (seq,) in shown)
         return found
 
     def _reader(self, file: int) -> Reader:
