@@ -14,8 +14,9 @@ from tests.end_to_end.conftest import QUICK
 from tests.end_to_end.rows import ROWS, Maker, chat, contents, expected, written
 from tests.end_to_end.test_full_loop import ended, submitted
 from tests.end_to_end.vertex_server import REGION, VertexServer, vertex_server
-from tests.fakes.gcs import GCS_BUCKET, GcsServer
+from tests.fakes.gcs import GCS_BUCKET, GCS_REGION, GcsObjects, GcsServer
 from tests.fakes.google_sign_in import PROJECT, SignIn
+from tests.threads import in_thread
 from tests.waiting import within
 from tui.config.settings import AccountConfig, Config
 from tui.core.jobs import BatchStatus
@@ -24,6 +25,8 @@ from tui.engine.account_setup import check_account
 from tui.engine.engine import Engine
 from tui.errors import ConfigError, KeyRejectedError, UsageError
 from tui.paths import Paths
+from tui.sandbox.options import SandboxOptions
+from tui.sandbox.serve import configure
 
 Opened = Callable[..., AbstractAsyncContextManager[Engine]]
 
@@ -48,6 +51,10 @@ def odd_ids(number: int, text: str) -> dict[str, Any]:
 def without_ids(number: int, text: str) -> dict[str, Any]:
     """A row as Vertex AI's own pages show it: a request, and nothing that says which."""
     return {"request": contents(number, text)["request"]}
+
+
+def numbers(number: int, text: str) -> dict[str, Any]:
+    return {**gemini(number, text), "custom_id": f"{number:04}"}
 
 
 def with_model(row: dict[str, Any], model: str) -> dict[str, Any]:
@@ -137,6 +144,99 @@ async def test_the_whole_loop(
         await engine.remote.delete(job_id, remote=True)
     assert gcs.keys() == ["others/1"]
     assert server.jobs == {}
+
+
+TOKEN = "ya29.token"
+
+
+@asynccontextmanager
+async def at_the_sandbox(
+    gcs: GcsServer, paths: Paths, monkeypatch: pytest.MonkeyPatch, **options: Any
+) -> AsyncIterator[Engine]:
+    """An engine with an account at the sandbox's Vertex AI, with a token of its own as the key."""
+    monkeypatch.setenv("BATCHDECK_KEY_THERE", TOKEN)
+    objects = GcsObjects(gcs)
+    sandbox = SandboxOptions(
+        **{"like": "vertex", "objects": objects, "key": TOKEN, "rows_per_second": 0, **options}
+    )
+    params = {
+        "project": PROJECT,
+        "region": GCS_REGION,
+        "bucket": GCS_BUCKET,
+        "endpoint_url": gcs.url,
+    }
+    with in_thread(configure(sandbox)) as url:
+        table = AccountConfig(provider="vertex", base_url=url, params=params)
+        poll = {**QUICK["poll"], "confirm_seconds": 2}
+        config = Config(
+            default_account="there",
+            accounts={"there": table},
+            providers={"vertex": {"poll": poll, "http": {"first_pause": 0.01}}},
+        )
+        engine = await Engine.open(paths, config)
+        try:
+            yield engine
+        finally:
+            await engine.close()
+    objects.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (gemini, {}),
+        (numbers, {"quirks": ("numeric-labels",)}),
+        (gemini, {"quirks": ("several-files",)}),
+        (odd_ids, {"quirks": ("incremental-predictions", "several-files"), "rows_per_second": 900}),
+        (contents, {}),
+        (without_ids, {}),
+        (claude, {}),
+        (llama, {"quirks": ("several-files",)}),
+        (gemini, {"late_file": 0.5}),
+        (gemini, {"lose_answer": ("create:1",)}),
+    ],
+    ids=[
+        "gemini", "labels that come back as numbers", "several files",
+        "parts of results while it runs", "rows of Gemini", "rows of Vertex AI", "claude",
+        "open model", "results that come late", "a create whose response is lost",
+    ],
+)  # fmt: skip
+async def test_the_whole_loop_at_the_sandbox(
+    make: Maker,
+    options: dict[str, Any],
+    gcs: GcsServer,
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = written(tmp_path / "rows.jsonl", make)
+    words = expected()
+    flaky, bad = words["sandbox:flaky=500"] + words["sandbox:flaky=429"], words["sandbox:fail=400"]
+    async with at_the_sandbox(gcs, paths, monkeypatch, **options) as engine:
+        job_id = await submitted(engine, path)
+        job = await ended(engine, job_id)
+        assert job.counts.failed == flaky + bad
+        assert job.counts.truncated == words["sandbox:truncate"]
+        assert job.counts.refused == words["sandbox:refuse"]
+        await engine.retry(await engine.retries.plan(job_id))
+        job = await ended(engine, job_id)
+        assert (job.counts.total, job.counts.failed) == (ROWS, bad)
+        assert job.counts.pending == job.counts.missing == 0
+        await engine.remote.delete(job_id, remote=True)
+    assert gcs.keys() == []
+
+
+async def test_a_bucket_in_another_region_is_named_by_the_job(
+    gcs: GcsServer, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "rows.jsonl", gemini, 20)
+    monkeypatch.setattr(GcsObjects, "region", lambda self, bucket: "us-central1")
+    async with at_the_sandbox(gcs, paths, monkeypatch) as engine:
+        job = await ended(engine, await submitted(engine, path))
+        assert (job.status, job.counts.failed) == (BatchStatus.FAILED, 20)
+        (group,) = engine.history.rows.error_groups(job.id)
+        assert "us-central1" in group.message
+        assert "params.bucket" in group.message
 
 
 async def test_an_account_is_tested_with_its_bucket(there: Opened, gcs: GcsServer) -> None:

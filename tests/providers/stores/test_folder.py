@@ -101,6 +101,14 @@ async def test_all_of_a_folder_is_deleted(gcs: GcsServer, store: GcsStore) -> No
     assert gcs.keys() == ["bd/out/prediction-2/a"]
 
 
+async def test_parts_are_read_only_without_the_final_files(gcs: GcsServer, store: GcsStore) -> None:
+    reader = FolderReader(store, ".jsonl", parts="incremental_predictions")
+    gcs.put("bd/out/prediction-1/incremental_predictions/1.jsonl", b"1\n")
+    assert (await read(reader))[0].split() == [b"1"]
+    gcs.put("bd/out/prediction-1/predictions.jsonl", b"1\n2\n")
+    assert (await read(reader, 3))[0].split() == [b"1", b"2"]
+
+
 class StaleStore:
     """A bucket whose list says less than what its object has by now."""
 

@@ -437,14 +437,18 @@ class Vertex(Section, frozen=True):
     """The jobs of Vertex AI; for the ``vertex`` dialect only.
 
     ``publishers`` names the publisher of models that are written without one, by how their names
-    begin. ``suffix`` is how the names of result files end. A job that waits in the queue expires
-    after ``queue_hours``; one that runs ends after ``run_hours``, with the rows that are done.
-    ``regions`` has the addresses of locations that are not regions, by name.
+    begin. ``suffix`` is how the names of result files end, ``parts`` the folder with copies of
+    them that were written before the end. With ``table`` rows of Gemini are checked for what the
+    table that they are imported into cannot hold, because one such row fails the job. A job that
+    waits in the queue expires after ``queue_hours``; one that runs ends after ``run_hours``, with
+    the rows that are done. ``regions`` has the addresses of locations that are not regions.
     """
 
     publishers: dict[str, str] = {}
     anthropic_version: str = "vertex-2023-10-16"
     suffix: str = ".jsonl"
+    parts: str = "incremental_predictions"
+    table: bool = True
     queue_hours: Count = 72
     run_hours: Count = 24
     regions: dict[str, str] = {}

@@ -2,7 +2,8 @@
 
 Files are read in the order in which they were written, so that one that appears later is added at
 the end, and a reading that broke off can go on where it stopped. After each file comes a line end,
-because its last line may have none.
+because its last line may have none. Parts that were written before the end stay in a folder of
+their own beside the final files, which have the same lines: they are read only without those.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ class FolderReader:
     Args:
         store: The bucket.
         suffix: How the names of result files end.
+        parts: The name of the folder with parts of the results; empty if there is none.
     """
 
-    def __init__(self, store: Store, suffix: str) -> None:
+    def __init__(self, store: Store, suffix: str, parts: str = "") -> None:
         self._store = store
         self._suffix = suffix
+        self._parts = f"/{parts}/" if parts else ""
         self._read: dict[str, tuple[StoredObject, ...]] = {}
         self._changed: set[str] = set()
 
@@ -79,7 +82,8 @@ class FolderReader:
             raise RequestRejectedError(
                 f"there is no file *{self._suffix} in {folder} yet", status=404
             )
-        return tuple(sorted(found, key=lambda item: (item.created_at, item.key)))
+        final = [item for item in found if not self._parts or self._parts not in item.key]
+        return tuple(sorted(final or found, key=lambda item: (item.created_at, item.key)))
 
     def _key_of(self, folder: str) -> str:
         """The start of the keys of a folder, with the slash that ends its name."""

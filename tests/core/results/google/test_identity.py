@@ -30,12 +30,20 @@ def test_every_id_comes_back_from_its_labels(custom_id: str) -> None:
     assert len(labels) <= 60
     for name, value in labels.items():
         assert _LABEL.fullmatch(name) and name[0].isalpha()
-        assert _LABEL.fullmatch(value) and value
+        assert _LABEL.fullmatch(value) and value[0].isalpha()
 
 
 def test_a_short_id_stays_as_it_is() -> None:
     assert labels_of("row-17_b") == {"bd": "row-17_b"}
-    assert labels_of("Row 17") == {"bd_raw": "kjxxoibrg4"}
+    assert labels_of("Row 17") == {"bd_raw": "xkjxxoibrg4"}
+
+
+@pytest.mark.parametrize("custom_id", ["17", "0017", "1e5", "2026-01-01", "true", "nan", "-1"])
+def test_no_label_looks_like_another_type(custom_id: str) -> None:
+    """Rows pass through a table, which gives a text of digits back as a number."""
+    labels = labels_of(custom_id)
+    assert list(labels) == ["bd_raw"]
+    assert id_in(labels) == custom_id
 
 
 def test_an_id_that_fits_no_labels_is_refused() -> None:
@@ -48,11 +56,14 @@ def test_labels_of_others_are_read_and_kept() -> None:
     assert id_in({"litellm_custom_id": "r-1"}) == "r-1"
     assert id_in({"litellm_custom_id_raw": "kjxxoibrg4"}) == "Row 17"
     assert id_in({"bd": "x", "team": "a"}) == "x"
+    assert id_in({"litellm_custom_id": 17}) == "17"
     own = {"bd": "x", "bd_raw": "y", "bd_raw_1": "z", "bdx": "1"}
     assert without_own_labels(own) == {"bdx": "1"}
 
 
-@pytest.mark.parametrize("labels", [None, [], {"bd": ""}, {"bd_raw": "!"}, {"bd_raw": "77"}])
+@pytest.mark.parametrize(
+    "labels", [None, [], {"bd": ""}, {"bd_raw": "x!"}, {"bd_raw": "x77"}, {"bd": 1.5}]
+)
 def test_labels_that_hold_no_id(labels: object) -> None:
     assert id_in(labels) is None
 

@@ -40,7 +40,7 @@ RICH = chat(
         {
             "role": "assistant",
             "tool_calls": [
-                {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+                {"id": "c1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
             ],
         },
         {"role": "tool", "tool_call_id": "c1", "content": "5"},
@@ -65,7 +65,7 @@ def test_a_chat_request_becomes_a_request_of_gemini(body: dict[str, Any]) -> Non
     assert set(row) == {"request"}
     assert mistakes(row["request"], GENERATE) == []
     assert id_of_line(row) == "Row 1"
-    assert row["request"]["labels"] == {"bd_raw": "kjxxoibr"}
+    assert row["request"]["labels"] == {"bd_raw": "xkjxxoibr"}
 
 
 def test_the_description_finds_mistakes() -> None:
@@ -124,6 +124,32 @@ def test_rows_of_open_models_are_those_of_openai(model: str, named: str) -> None
 def test_embeddings_have_a_key() -> None:
     row = written({"model": "gemini-embedding-001", "input": "hi"}, "/v1/embeddings")
     assert row == {"key": "Row 1", "request": {"content": {"parts": [{"text": "hi"}]}}}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"tools": [{"googleSearch": {}}]}, "empty object at request.tools.googleSearch"),
+        (
+            {"generationConfig": {"responseJsonSchema": {"$defs": {"a": 1}}}},
+            r"'\$defs' at request.generationConfig.responseJsonSchema",
+        ),
+        (
+            {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": {"j": {"k": {"l": {"m": {
+                "n": {"o": 1}}}}}}}}}}}}}}},
+            "more than 15 levels",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_table_cannot_hold_is_refused_before_it_fails_the_job(
+    more: dict[str, Any], words: str
+) -> None:
+    request = {"contents": [{"role": "user", "parts": [{"text": "hi"}]}], **more}
+    with pytest.raises(InputError, match=words):
+        written(request, "/v1beta/models:generateContent")
+    loose = find_profile("v", {"v": {"base": "vertex", "vertex": {"table": False}}}).vertex
+    line = {"custom_id": "r", "url": "/v1beta/models:generateContent", "body": request}
+    assert VertexEncoder(loose).write(json.dumps(line).encode())
 
 
 def own_line(line: dict[str, Any]) -> Any:

@@ -3,7 +3,8 @@
 Rows of Gemini have no id at Vertex AI, and results come in any order, but each line repeats its
 request with its ``labels``. The id of a row goes there: as it is if a label can hold it, else in
 base 32, in as many labels as it takes (LiteLLM does the same under names of its own; PyPI litellm
-1.110.2, ``llms/vertex_ai/batches``). A line whose labels are lost is known by its request.
+1.110.2, ``llms/vertex_ai/batches``). No value looks like a number, a date or a truth value: rows
+may pass through a table that guesses types. A line whose labels are lost is known by its request.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ import msgspec
 _LABEL = "bd"
 _PIECES = "bd_raw"
 _OWN = re.compile(rf"{_LABEL}|{_PIECES}(?:_\d+)?")
-_OTHERS = (("litellm_custom_id", "litellm_custom_id_raw"),)
-_VALUE = re.compile(r"[a-z0-9_-]{1,63}")
-"""What a value of a label may be (``aiplatform.v1``: lowercase letters, digits, ``_``, ``-``)."""
+_OTHERS = (("litellm_custom_id", "litellm_custom_id_raw", ""),)
+_VALUE = re.compile(r"(?!(?:true|false|null|none|nan|inf|infinity)$)[a-z][a-z0-9_-]{0,62}")
+"""An id that a label can hold: lowercase letters, digits, ``_`` and ``-``, at most 63
+(``aiplatform.v1``), and no other type of a table."""
 
-_PIECE = 63
+_MARK = "x"
+_PIECE = 62
 _MOST_PIECES = 60
 _REPEATED = "request:"
 
@@ -41,7 +44,7 @@ def labels_of(custom_id: str) -> dict[str, str]:
     pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
     if len(pieces) > _MOST_PIECES:
         raise ValueError(f"{len(custom_id):,} characters")
-    return {_numbered(_PIECES, number): piece for number, piece in enumerate(pieces)}
+    return {_numbered(_PIECES, number): f"{_MARK}{piece}" for number, piece in enumerate(pieces)}
 
 
 def without_own_labels(labels: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,11 +56,12 @@ def id_in(labels: Any) -> str | None:
     """The id that labels hold; ``None`` if they hold none."""
     if not isinstance(labels, Mapping):
         return None
-    for plain, pieces in ((_LABEL, _PIECES), *_OTHERS):
-        if (found := _joined(labels, pieces)) is not None:
+    for plain, pieces, mark in ((_LABEL, _PIECES, _MARK), *_OTHERS):
+        if (found := _joined(labels, pieces, mark)) is not None:
             return found
-        if isinstance(labels.get(plain), str) and labels[plain]:
-            return str(labels[plain])
+        value = labels.get(plain)
+        if (isinstance(value, str) and value) or type(value) is int:
+            return str(value)
     return None
 
 
@@ -72,7 +76,7 @@ def id_of_line(value: Mapping[str, Any]) -> str | None:
         repeat its request either.
     """
     for name in ("custom_id", "key"):
-        if isinstance(value.get(name), str):
+        if isinstance(value.get(name), str) or type(value.get(name)) is int:
             return str(value[name])
     request = request_of(value)
     if request is None:
@@ -134,11 +138,13 @@ def _numbered(name: str, number: int) -> str:
     return f"{name}_{number}" if number else name
 
 
-def _joined(labels: Mapping[str, Any], name: str) -> str | None:
+def _joined(labels: Mapping[str, Any], name: str, mark: str) -> str | None:
     """The id in the pieces of base 32; ``None`` if they are not there or not whole."""
     pieces: list[str] = []
     while isinstance(piece := labels.get(_numbered(name, len(pieces))), str):
-        pieces.append(piece)
+        if not piece.startswith(mark):
+            return None
+        pieces.append(piece.removeprefix(mark))
     if not pieces:
         return None
     text = "".join(pieces).upper()

@@ -34,6 +34,10 @@ _LABEL = "batchdeck"
 _JOBS = "/batchPredictionJobs/"
 _QUEUED = frozenset({BatchStatus.QUEUED, BatchStatus.VALIDATING})
 _HOUR = 3600.0
+_BUCKET_HINT = (
+    "Check params.bucket of the account: the bucket must be in the region of params.region, and the"
+    " service agent of Vertex AI must be allowed to read and write it."
+)
 
 
 class VertexDialect(FilesDialect):
@@ -48,7 +52,8 @@ class VertexDialect(FilesDialect):
         super().__init__(client, store)
         self._bucket = store
         self._lines = VertexEncoder(client.profile.vertex)
-        self._folders = FolderReader(store, client.profile.vertex.suffix)
+        vertex = client.profile.vertex
+        self._folders = FolderReader(store, vertex.suffix, vertex.parts)
 
     @property
     def result_style(self) -> ResultStyle:
@@ -158,11 +163,17 @@ class VertexDialect(FilesDialect):
         if batch is None:
             return None
         intent = batch.intent or text_at(value, f"labels.{_LABEL}")
+        counts = _counts(value, self._rows.get(name))
+        results: tuple[ResultSource, ...] = ()
+        if is_terminal(batch.status):
+            # A job that failed as a whole has written nothing.
+            wrote = batch.status is BatchStatus.COMPLETED or bool(counts.ended)
+            results = _results(value, intent if wrote else None)
         return msgspec.structs.replace(
             batch,
             intent=intent,
-            counts=_counts(value, self._rows.get(name)),
-            results=_results(value, intent) if is_terminal(batch.status) else (),
+            counts=counts,
+            results=results,
             issues=tuple(map(_named_issue, batch.issues)),
             ended_at=batch.ended_at if is_terminal(batch.status) else None,
             expires_at=self._expires_at(value, batch.status),
@@ -205,10 +216,7 @@ def _hint_for(error: BatchdeckError) -> str:
     if not isinstance(error, RequestRejectedError):
         return ""
     if "bucket" in words or "gs://" in words:
-        return (
-            "Check params.bucket of the account: the bucket must be in the region of params.region,"
-            " and the service agent of Vertex AI must be allowed to read and write it."
-        )
+        return _BUCKET_HINT
     if "model" in words or "location" in words or "region" in words:
         return "Check the model and params.region of the account: regions have different models."
     return ""
@@ -218,7 +226,7 @@ def _results(job: Mapping[str, Any], intent: str | None) -> tuple[ResultSource, 
     """The folder of the results of a job.
 
     A job that says no folder may have written below the prefix that it was given, which is known
-    to hold nothing else only if it was ours.
+    to hold nothing else only if it was ours: with our id, ``intent``.
     """
     folder = text_at(job, "outputInfo.gcsOutputDirectory")
     if folder is None and intent is not None:
@@ -243,4 +251,10 @@ def _counts(job: Mapping[str, Any], rows: int | None) -> RemoteCounts:
 
 
 def _named_issue(issue: BatchIssue) -> BatchIssue:
-    return msgspec.structs.replace(issue, code=status_name(issue.code) or issue.code)
+    """An error of a job with the name of its code, and the setting that it is about."""
+    message = issue.message
+    if "bucket" in message.lower() or "gs://" in message:
+        message = f"{message.rstrip('. ')}. {_BUCKET_HINT}"
+    return msgspec.structs.replace(
+        issue, code=status_name(issue.code) or issue.code, message=message
+    )

@@ -187,6 +187,8 @@ class VertexEncoder:
 
     def _gemini_row(self, custom_id: str, line: bytes) -> dict[str, Any]:
         _, request = self._gemini.read(line)
+        if self._vertex.table:
+            _check_table(request)
         if "content" in request:
             return {"key": custom_id, "request": request}
         labels = request.get("labels")
@@ -208,3 +210,30 @@ class VertexEncoder:
             "url": url,
             "body": {**body, "model": model.name},
         }
+
+
+_MOST_LEVELS = 15
+_NOT_IN_NAMES = frozenset('!"$()*,./;?@[\\]^`{}~')
+_SWITCH = "(vertex.table = false in the profile sends it all the same)"
+
+
+def _check_table(value: Any, path: str = "request", level: int = 2) -> None:
+    """Check for what a table cannot hold that rows are imported into before the job runs.
+
+    Raises:
+        Untranslatable: The row would fail the whole job.
+    """
+    if isinstance(value, list):
+        for item in value:
+            _check_table(item, path, level)
+        return
+    if not isinstance(value, dict):
+        return
+    if not value:
+        raise Untranslatable(f"has an empty object at {path}, which fails the job {_SWITCH}")
+    if level > _MOST_LEVELS:
+        raise Untranslatable(f"has more than {_MOST_LEVELS} levels, which fails the job {_SWITCH}")
+    for name, item in value.items():
+        if not name or not _NOT_IN_NAMES.isdisjoint(name):
+            raise Untranslatable(f"has the name {name!r} at {path}, which fails the job {_SWITCH}")
+        _check_table(item, f"{path}.{name}", level + 1)

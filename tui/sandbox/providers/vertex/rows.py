@@ -138,7 +138,7 @@ class VertexRows(RowFormat):
         if not isinstance(request, dict):
             # `check` says what is missing.
             return "-"
-        if "anthropic_version" in request or "body" in entry:
+        if "anthropic_version" in request or "request" not in entry:
             return entry.get("custom_id")
         content = {name: value for name, value in request.items() if name != "labels"}
         return hashlib.blake2b(_encode(content), digest_size=12).hexdigest()
