@@ -195,8 +195,12 @@ async def test_results_of_a_job_that_ended_are_a_folder(state: str) -> None:
     batch = await read(state=f"JOB_STATE_{state}", outputInfo={"gcsOutputDirectory": FOLDER})
     assert batch.results == (ResultSource(kind="output", ref=f"{FOLDER}/", deletable=True),)
     # Without a name of the folder everything below our own prefix is the job's.
-    (own,) = (await read(state=f"JOB_STATE_{state}")).results
+    stats = {"successfulCount": "1", "incompleteCount": "1"}
+    (own,) = (await read(state=f"JOB_STATE_{state}", completionStats=stats)).results
     assert own.ref == f"gs://answers/batchdeck/{INTENT}/out/"
+    # Nothing was written by a job of which no row ran.
+    unwritten = await read(state=f"JOB_STATE_{state}")
+    assert bool(unwritten.results) == (state == "SUCCEEDED")
 
 
 async def test_the_folder_of_another_program_is_read_and_never_deleted() -> None:

@@ -168,7 +168,7 @@ class VertexDialect(FilesDialect):
         if is_terminal(batch.status):
             # A job that failed as a whole has written nothing.
             wrote = batch.status is BatchStatus.COMPLETED or bool(counts.ended)
-            results = _results(value, intent if wrote else None)
+            results = _results(value, is_ours=intent is not None, wrote=wrote)
         return msgspec.structs.replace(
             batch,
             intent=intent,
@@ -222,19 +222,18 @@ def _hint_for(error: BatchdeckError) -> str:
     return ""
 
 
-def _results(job: Mapping[str, Any], intent: str | None) -> tuple[ResultSource, ...]:
+def _results(job: Mapping[str, Any], *, is_ours: bool, wrote: bool) -> tuple[ResultSource, ...]:
     """The folder of the results of a job.
 
     A job that says no folder may have written below the prefix that it was given, which is known
-    to hold nothing else only if it was ours: with our id, ``intent``.
+    to hold nothing else only if it was ours.
     """
     folder = text_at(job, "outputInfo.gcsOutputDirectory")
-    if folder is None and intent is not None:
+    if folder is None and is_ours and wrote:
         folder = text_at(job, "outputConfig.gcsDestination.outputUriPrefix")
     if folder is None or not folder.startswith("gs://"):
         return ()
-    ref = f"{folder.rstrip('/')}/"
-    return (ResultSource(kind="output", ref=ref, deletable=intent is not None),)
+    return (ResultSource(kind="output", ref=f"{folder.rstrip('/')}/", deletable=is_ours),)
 
 
 def _counts(job: Mapping[str, Any], rows: int | None) -> RemoteCounts:
