@@ -73,9 +73,9 @@ async def test_one_sandbox_for_all_accounts_that_lead_to_it(accounts: Accounts) 
         *(accounts.dialect(name) for name in ("box", "sandbox", "box", "sandbox"))
     )
     assert dialects[0] is dialects[2]
-    assert accounts._sandbox is not None
-    assert accounts._sandbox.uds is not None
-    folder = accounts._sandbox.uds.parent
+    (sandbox,) = accounts._sandboxes.values()
+    assert sandbox.uds is not None
+    folder = sandbox.uds.parent
     assert [await each.models() for each in dialects[:2]]
     await accounts.aclose()
     assert not folder.exists()
@@ -100,23 +100,33 @@ def test_no_speed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         sandbox_rate()
 
 
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai", "gpt-5-mini"),
+        ("anthropic", "claude-haiku-4-5"),
+        ("gemini", "gemini-2.5-flash"),
+        ("xai", "grok-4.3"),
+    ],
+)
 async def test_any_account_can_be_rehearsed_with_the_sandbox(
-    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    provider: str, model: str, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-person")
-    body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Hello"}]}
+    messages = [{"role": "user", "content": "Hello"}]
+    body = {"model": model, "messages": messages, "max_tokens": 50}
     line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
     file = tmp_path / "one.jsonl"
     file.write_bytes(msgspec.json.encode(line) + b"\n")
-    account = AccountConfig(provider="openai", base_url=SANDBOX_URL)
+    account = AccountConfig(provider=provider, base_url=SANDBOX_URL)
     engine = await Engine.open(paths, Config(accounts={"rehearsal": account}))
     try:
         job = await engine.requests.import_file(file, account="rehearsal")
         await engine.submit(job.id)
         await engine.wait([job.id])
         job = engine.history.jobs.get(job.id)
-        assert (job.provider, job.counts.succeeded) == ("openai", 1)
+        assert (job.provider, job.counts.succeeded) == (provider, 1)
         # With the prices of the provider: that is what it is for.
         assert job.cost.actual is not None and job.cost.actual > 0
     finally:
