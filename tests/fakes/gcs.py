@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,13 @@ def binary() -> Path:
 @pytest.fixture(scope="session")
 def gcs_process() -> Iterator[GcsServer]:
     """The server, with what earlier tests left in it."""
+    with gcs_server() as server:
+        yield server
+
+
+@contextmanager
+def gcs_server() -> Iterator[GcsServer]:
+    """Run the server while the block runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.rows import chat, own_models, params
+from tests.fakes.gcs import GCS_BUCKET, GCS_REGION
 from tests.faults.kill_cases import CASES, PART, ROWS, SHORT, Case
 from tests.faults.kill_server import ProviderRecord, served
 from tui.engine.context import KILL_VARIABLE
@@ -39,7 +40,22 @@ provider = "{provider}"
 base_url = "{url}"
 """
 
-BODY_BUILDERS = {"scaledown": own_models, "anthropic": params}
+BUCKET = """
+[accounts.far.params]
+project = "our-project"
+region = "{region}"
+bucket = "{bucket}"
+endpoint_url = "{url}"
+"""
+
+
+def gemini(number: int, text: str) -> dict[str, Any]:
+    """A chat request for a model of Google's."""
+    row = chat(number, text)
+    return {**row, "body": {**row["body"], "model": "gemini-3.5-flash"}}
+
+
+BODY_BUILDERS = {"scaledown": own_models, "anthropic": params, "vertex": gemini}
 
 
 @dataclass
@@ -105,7 +121,7 @@ def run_case(case: Case, folder: Path) -> Found:
     # What is cancelled must still run then.
     rate = 1.0 if case.doing == "cancel" else 0.0
     with served(case.system.like, folder / "far", rate) as truth:
-        _configure(program.home, case, truth.url)
+        _configure(program.home, case, truth)
         file = _requests(folder / "job.jsonl", case)
         submit = ["submit", str(file), "--account", "far", "--yes"]
         found = Found()
@@ -138,10 +154,12 @@ def run_case(case: Case, folder: Path) -> Found:
     return found
 
 
-def _configure(home: Path, case: Case, url: str) -> None:
+def _configure(home: Path, case: Case, truth: ProviderRecord) -> None:
     home.mkdir(mode=0o700)
     rows = PART if case.parts > 1 else 1000
-    text = CONFIG.format(provider=case.system.provider, rows=rows, url=url)
+    text = CONFIG.format(provider=case.system.provider, rows=rows, url=truth.url)
+    if truth.gcs is not None:
+        text += BUCKET.format(region=GCS_REGION, bucket=GCS_BUCKET, url=truth.gcs.url)
     (home / "config.toml").write_text(text, "utf-8")
 
 

@@ -51,6 +51,7 @@ SYSTEMS = (
     System("xai", "xai"),
     System("gemini", "gemini"),
     System("fireworks", "fireworks", cancels=False),
+    System("vertex", "vertex"),
 )
 
 
@@ -131,6 +132,7 @@ SHORT = tuple(
         "submit-xai-create answered",
         "retry-gemini-create answered",
         "split-fireworks-create answered:2",
+        "retry-vertex-create answered",
     )
 )
 """What runs in the ordinary tests."""

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.servers import join_all, serving
+from tests.fakes.gcs import GcsObjects, GcsServer, gcs_server
 from tui.sandbox.options import SandboxOptions
 from tui.sandbox.serve import configure
 
 _CREATE = re.compile(
-    r"/(?:batches|batch/jobs|batchInferenceJobs)$|:(?:batchGenerateContent|asyncBatchEmbedContent)$"
+    r"/(?:batches|batch/jobs|batchInferenceJobs|batchPredictionJobs)$|:(?:batchGenerateContent|asyncBatchEmbedContent)$"
 )
 _UPLOAD = re.compile(r"/files\b|/datasets$")
-_ONE = re.compile(r"/(?:files|batches|datasets|batchInferenceJobs)/([^/]+)$")
-_CANCEL = re.compile(r"/(?:batches|jobs)/([^/]+)[/:]cancel$")
+_ONE = re.compile(r"/(?:files|batches|datasets|batchInferenceJobs|batchPredictionJobs)/([^/]+)$")
+_CANCEL = re.compile(r"/(?:batches|jobs|batchPredictionJobs)/([^/]+)[/:]cancel$")
 
 
 @dataclass
@@ -31,9 +32,11 @@ class ProviderRecord:
         cancelled: The ids of the cancelled batches.
         uploaded: The ids of the uploaded files.
         deleted: The ids of the deleted files and batches.
+        gcs: The server of the buckets, for providers whose files are there.
     """
 
     url: str = ""
+    gcs: GcsServer | None = None
     created: list[str] = field(default_factory=list)
     cancelled: set[str] = field(default_factory=set)
     uploaded: list[str] = field(default_factory=list)
@@ -41,7 +44,8 @@ class ProviderRecord:
 
     def kept(self) -> list[str]:
         """The files, or without files the batches, that were not deleted."""
-        return [one for one in self.uploaded or self.created if one not in self.deleted]
+        objects = [] if self.gcs is None else self.gcs.keys()
+        return [*objects, *(x for x in self.uploaded or self.created if x not in self.deleted)]
 
 
 class _Recorder:
@@ -95,10 +99,23 @@ def served(
 ) -> Iterator[ProviderRecord]:
     """A sandbox on TCP in a thread of this process, and its record."""
     truth = ProviderRecord()
-    options = SandboxOptions(like=like, home=home, rows_per_second=rows_per_second, key=key or None)
-    config = configure(options)
-    config.app = _Recorder(config.app, truth)
-    with serving(config) as server:
-        truth.url = server.url
-        yield truth
-    join_all()
+    with ExitStack() as opened:
+        objects = None
+        if like == "vertex":
+            truth.gcs = opened.enter_context(gcs_server())
+            truth.gcs.make()
+            objects = GcsObjects(truth.gcs)
+            opened.callback(objects.close)
+        options = SandboxOptions(
+            like=like,
+            home=home,
+            rows_per_second=rows_per_second,
+            key=key or None,
+            objects=objects,
+        )
+        config = configure(options)
+        config.app = _Recorder(config.app, truth)
+        with serving(config) as server:
+            truth.url = server.url
+            yield truth
+        join_all()
