@@ -166,6 +166,11 @@ def test_rows_that_are_vertex_ais_own_go_in_as_they_are() -> None:
     assert own_line({"custom_id": "g", **gemini}) == gemini
 
 
+def test_an_error_of_a_row_without_an_id_has_a_subject() -> None:
+    with pytest.raises(InputError, match=r"^The request has an empty object at request\.tools"):
+        own_line({"request": {"contents": [{"parts": [{"text": "a"}]}], "tools": [{"x": {}}]}})
+
+
 @pytest.mark.parametrize(
     ("body", "url", "words"),
     [

@@ -128,7 +128,7 @@ class VertexEncoder:
                 return _encode(self._open_row(row, body))
             return _encode(self._gemini_row(row.custom_id or row.key, line))
         except Untranslatable as error:
-            raise InputError(f"Request {row.custom_id!r} {error}", _HINT) from None
+            raise InputError(f"{_named(row)} {error}", _HINT) from None
 
     def single(self, line: bytes) -> tuple[Model, dict[str, Any], bool]:
         """The model of a request line, its request in the model's own shape, and whether it embeds.
@@ -146,7 +146,7 @@ class VertexEncoder:
                 return model, {**body, "model": model.name}, False
             _, request = self._gemini.read(line)
         except Untranslatable as error:
-            raise InputError(f"Request {row.custom_id!r} {error}", _HINT) from None
+            raise InputError(f"{_named(row)} {error}", _HINT) from None
         return model, request, "content" in request
 
     def messages(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class VertexEncoder:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"A request cannot be read: {error}", "Check the file.") from None
         if body is None:
-            raise InputError(f"Request {row.custom_id!r} has no body", "Check the file.")
+            raise InputError(f"{_named(row)} has no body", "Check the file.")
         return row, body
 
     def _family(self, row: _Row, body: dict[str, Any]) -> Family:
@@ -210,6 +210,12 @@ class VertexEncoder:
             "url": url,
             "body": {**body, "model": model.name},
         }
+
+
+def _named(row: _Row) -> str:
+    """The subject of a sentence about a row, which may have no id."""
+    custom_id = row.custom_id or row.key
+    return f"Request {custom_id!r}" if custom_id else "The request"
 
 
 _MOST_LEVELS = 15
