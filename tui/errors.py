@@ -138,6 +138,8 @@ class KeyRejectedError(AccountKeyError):
     """The provider rejected the key (401) or its permissions (403)."""
 
     title = "API key rejected"
+    code: str | None = None
+    """The provider's code of the error, if it gave one."""
 
 
 class LimitError(BatchdeckError):

@@ -58,22 +58,35 @@ def _as_plain_errors() -> Iterator[None]:
         raise LookupError(code) from error
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    """The address of moto's S3, an object store that others wrote."""
+KEY_PAIR = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+"""The variables of the credentials of that store."""
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """Serve moto's AWS while the block runs; gives its address."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
 
 
-@pytest.fixture
-def boto(moto_url: str) -> Iterator[Any]:
-    """AWS's own client of that store, with one empty bucket."""
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """The address of moto's S3, an object store that others wrote."""
+    with moto_server() as url:
+        yield url
+
+
+@contextmanager
+def one_bucket(moto_url: str) -> Iterator[Any]:
+    """AWS's own client of that store, with one empty bucket, while the block runs."""
     import boto3
 
     client = boto3.client(
@@ -86,3 +99,10 @@ def boto(moto_url: str) -> Iterator[Any]:
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     yield client
     httpx.post(f"{moto_url}/moto-api/reset")
+
+
+@pytest.fixture
+def boto(moto_url: str) -> Iterator[Any]:
+    """AWS's own client of that store, with one empty bucket."""
+    with one_bucket(moto_url) as client:
+        yield client

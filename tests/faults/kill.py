@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.rows import chat, own_models, params
+from tests.fakes.bucket import BUCKET, KEY_PAIR, REGION
 from tests.fakes.gcs import GCS_BUCKET, GCS_REGION
-from tests.faults.kill_cases import CASES, PART, ROWS, SHORT, Case
+from tests.faults.kill_cases import CASES, SHORT, Case
 from tests.faults.kill_server import ProviderRecord, served
 from tui.engine.context import KILL_VARIABLE
 
@@ -40,12 +41,22 @@ provider = "{provider}"
 base_url = "{url}"
 """
 
-BUCKET = """
+GOOGLE_BUCKET = """
 [accounts.far.params]
 project = "our-project"
 region = "{region}"
 bucket = "{bucket}"
 endpoint_url = "{url}"
+"""
+
+AWS_BUCKET = """
+[accounts.far.params]
+region = "{region}"
+bucket = "{bucket}"
+endpoint_url = "{url}"
+role_arn = "arn:aws:iam::111122223333:role/bd"
+[providers.bedrock.auth]
+ways = ["aws"]
 """
 
 
@@ -90,6 +101,7 @@ class Program:
             "BATCHDECK_HOME": str(self.home),
             "BATCHDECK_KEY_FAR": "none",
             "FIREWORKS_ACCOUNT_ID": "acme",
+            **KEY_PAIR,
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             KILL_VARIABLE: kill_at,
         }
@@ -142,9 +154,9 @@ def run_case(case: Case, folder: Path) -> Found:
             program.run(*verb, kill_at=case.step)
             if case.doing == "export":
                 if target.exists():
-                    found.expect("lines", len(target.read_bytes().splitlines()), ROWS)
+                    found.expect("lines", len(target.read_bytes().splitlines()), case.system.rows)
                 program.run(*verb)
-                found.expect("lines", len(target.read_bytes().splitlines()), ROWS)
+                found.expect("lines", len(target.read_bytes().splitlines()), case.system.rows)
                 found.expect("left beside it", list(target.parent.glob(".*.part*")), [])
             elif case.doing == "delete" and program.run("list"):
                 program.run(*verb)
@@ -156,17 +168,19 @@ def run_case(case: Case, folder: Path) -> Found:
 
 def _configure(home: Path, case: Case, truth: ProviderRecord) -> None:
     home.mkdir(mode=0o700)
-    rows = PART if case.parts > 1 else 1000
+    rows = case.system.part if case.parts > 1 else 1000
     text = CONFIG.format(provider=case.system.provider, rows=rows, url=truth.url)
     if truth.gcs is not None:
-        text += BUCKET.format(region=GCS_REGION, bucket=GCS_BUCKET, url=truth.gcs.url)
+        text += GOOGLE_BUCKET.format(region=GCS_REGION, bucket=GCS_BUCKET, url=truth.gcs.url)
+    if truth.store_url:
+        text += AWS_BUCKET.format(region=REGION, bucket=BUCKET, url=truth.store_url)
     (home / "config.toml").write_text(text, "utf-8")
 
 
 def _requests(file: Path, case: Case) -> Path:
     make = BODY_BUILDERS.get(case.system.like, chat)
     with file.open("w", encoding="utf-8") as stream:
-        for number in range(ROWS):
+        for number in range(case.system.rows):
             word = " sandbox:flaky=500" if case.doing == "retry" and number % 4 == 0 else ""
             stream.write(json.dumps(make(number, f"Say {number}{word}")) + "\n")
     return file
@@ -216,10 +230,10 @@ def _check(program: Program, case: Case, truth: ProviderRecord, found: Found) ->
     (job,) = jobs
     intents = {batch["remote_id"] for batch in job["batches"] if batch["remote_id"]}
     found.expect("batches known here", intents, set(truth.created))
-    rows = program.run("results", "job", "--limit", str(ROWS + 1))
+    rows = program.run("results", "job", "--limit", str(case.system.rows + 1))
     outcomes = Counter(row["outcome"] for row in rows)
     found.rows = len(rows)
-    found.expect("rows", found.rows, ROWS)
+    found.expect("rows", found.rows, case.system.rows)
     counts = {name: n for name, n in job["counts"].items() if n and name != "total"}
     found.expect("counts", counts, dict(outcomes))
     found.expect("strays", sum(job["strays"].values()), 0)
@@ -228,7 +242,7 @@ def _check(program: Program, case: Case, truth: ProviderRecord, found: Found) ->
         found.expect("pending", outcomes["pending"], 0)
         found.expect("asked to stop", truth.cancelled, set(truth.created))
     else:
-        found.expect("outcomes", dict(outcomes), {"succeeded": ROWS})
+        found.expect("outcomes", dict(outcomes), {"succeeded": case.system.rows})
 
 
 def main() -> int:

@@ -25,6 +25,8 @@ class System:
         cancels: Whether a batch can be cancelled.
         deletes: Whether files or batches can be deleted.
         in_place: Whether it retries failed rows in the same batch.
+        rows: The rows of a job.
+        part: The rows of a batch where a job is split.
     """
 
     like: str
@@ -34,6 +36,8 @@ class System:
     cancels: bool = True
     deletes: bool = True
     in_place: bool = False
+    rows: int = ROWS
+    part: int = PART
 
     @property
     def sending(self) -> tuple[str, ...]:
@@ -52,6 +56,8 @@ SYSTEMS = (
     System("gemini", "gemini"),
     System("fireworks", "fireworks", cancels=False),
     System("vertex", "vertex"),
+    # Its batches have 100 rows at least, also those of a retry.
+    System("bedrock", "bedrock", rows=480, part=300),
 )
 
 
@@ -133,6 +139,7 @@ SHORT = tuple(
         "retry-gemini-create answered",
         "split-fireworks-create answered:2",
         "retry-vertex-create answered",
+        "submit-bedrock-create answered",
     )
 )
 """What runs in the ordinary tests."""

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.servers import join_all, serving
+from tests.fakes.bucket import BUCKET, REGION, BotoObjects, moto_server, one_bucket
 from tests.fakes.gcs import GcsObjects, GcsServer, gcs_server
 from tui.sandbox.options import SandboxOptions
 from tui.sandbox.serve import configure
 
 _CREATE = re.compile(
-    r"/(?:batches|batch/jobs|batchInferenceJobs|batchPredictionJobs)$|:(?:batchGenerateContent|asyncBatchEmbedContent)$"
+    r"/(?:batches|batch/jobs|batchInferenceJobs|batchPredictionJobs|model-invocation-job)$"
+    r"|:(?:batchGenerateContent|asyncBatchEmbedContent)$"
 )
 _UPLOAD = re.compile(r"/files\b|/datasets$")
 _ONE = re.compile(r"/(?:files|batches|datasets|batchInferenceJobs|batchPredictionJobs)/([^/]+)$")
-_CANCEL = re.compile(r"/(?:batches|jobs|batchPredictionJobs)/([^/]+)[/:]cancel$")
+_CANCEL = re.compile(
+    r"/(?:batches|jobs|batchPredictionJobs|model-invocation-job)/([^/]+)[/:](?:cancel|stop)$"
+)
 
 
 @dataclass
@@ -33,10 +37,14 @@ class ProviderRecord:
         uploaded: The ids of the uploaded files.
         deleted: The ids of the deleted files and batches.
         gcs: The server of the buckets, for providers whose files are there.
+        store_url: The address of the store of a provider that keeps files in S3.
+        store: AWS's own client of it.
     """
 
     url: str = ""
     gcs: GcsServer | None = None
+    store_url: str = ""
+    store: Any = None
     created: list[str] = field(default_factory=list)
     cancelled: set[str] = field(default_factory=set)
     uploaded: list[str] = field(default_factory=list)
@@ -44,6 +52,9 @@ class ProviderRecord:
 
     def kept(self) -> list[str]:
         """The files, or without files the batches, that were not deleted."""
+        if self.store is not None:
+            found = self.store.list_objects_v2(Bucket=BUCKET).get("Contents", ())
+            return [item["Key"] for item in found]
         objects = [] if self.gcs is None else self.gcs.keys()
         return [*objects, *(x for x in self.uploaded or self.created if x not in self.deleted)]
 
@@ -81,8 +92,11 @@ class _Recorder:
         if _CREATE.search(path):
             made = json.loads(body)
             # Google's ids are the end of a name: batches/ID.
-            name = made.get("id") or made.get("batch_id") or made["name"].rpartition("/")[2]
-            self._truth.created.append(name)
+            name = made.get("id") or made.get("batch_id")
+            name = name or (made.get("name") or made["jobArn"]).rpartition("/")[2]
+            # A create with a token is repeated, and answered with the job that is there.
+            if name not in self._truth.created:
+                self._truth.created.append(name)
         elif _UPLOAD.search(path) and body.strip():
             # The first of two calls of an upload has no file yet.
             made = json.loads(body)
@@ -100,18 +114,24 @@ def served(
     """A sandbox on TCP in a thread of this process, and its record."""
     truth = ProviderRecord()
     with ExitStack() as opened:
-        objects = None
+        objects: Any = None
+        more: dict[str, Any] = {}
         if like == "vertex":
             truth.gcs = opened.enter_context(gcs_server())
             truth.gcs.make()
             objects = GcsObjects(truth.gcs)
             opened.callback(objects.close)
+        if like == "bedrock":
+            truth.store_url = opened.enter_context(moto_server())
+            truth.store = opened.enter_context(one_bucket(truth.store_url))
+            objects, more = BotoObjects(truth.store), {"region": REGION}
         options = SandboxOptions(
             like=like,
             home=home,
             rows_per_second=rows_per_second,
             key=key or None,
             objects=objects,
+            **more,
         )
         config = configure(options)
         config.app = _Recorder(config.app, truth)

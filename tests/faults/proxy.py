@@ -16,6 +16,11 @@ _MOVED = "/moved"
 
 _ROUTES = (
     ("upload", r"POST (/v1|/upload/v1beta)/files"),
+    ("upload", r"PUT /answers/.+"),
+    ("create", r"POST /model-invocation-job"),
+    ("content", r"GET /answers/.+\.jsonl\.out"),
+    ("poll", r"GET /model-invocation-job/[^/]+"),
+    ("list", r"GET /model-invocation-jobs"),
     ("create", r"POST /v1/(messages/batches|batches|batch/jobs)/?"),
     ("create", r"POST /v1beta/models/[^/]+:batchGenerateContent"),
     ("upload", r"POST /v1/accounts/acme/datasets(/[^/]+:upload)?"),
@@ -91,7 +96,7 @@ class Exchange:
         head = re.sub(rb"(?im)^connection:.*\r\n", b"", self.head)
         head = head.replace(_MOVED.encode() + b"/", b"/", 1)
         head = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.proxy.behind)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.proxy.port_for(self.line))
         try:
             writer.write(head + body)
             return await reader.read()
@@ -133,9 +138,11 @@ class Proxy:
 
     Args:
         behind: The provider's port.
+        places: Ports of other servers, by the start of the paths that lead there.
     """
 
     behind: int
+    places: dict[str, int] = field(default_factory=dict)
     port: int = 0
     asked: Counter[str] = field(default_factory=Counter)
     armed: dict[str, deque[Act]] = field(default_factory=dict)
@@ -156,6 +163,12 @@ class Proxy:
     def _fault(self, route: str) -> Act | None:
         waiting = self.armed.get(route)
         return waiting.popleft() if waiting else None
+
+    def port_for(self, line: str) -> int:
+        """The port of the server for a request line."""
+        path = line.split(" ")[1]
+        found = (port for start, port in self.places.items() if path.startswith(start))
+        return next(found, self.behind)
 
     @property
     def url(self) -> str:

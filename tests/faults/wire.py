@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.faults.wire_bench import Case, Verdict, run_case
 from tests.faults.wire_cases import GROUPS
 from tests.faults.wire_places import listening
+from tui.sandbox.options import BUCKETS
 
 SHORT = 4
 """Of so many cases the short selection takes one."""
@@ -32,8 +33,19 @@ def cases(words: list[str], *, short: bool = False) -> Iterator[tuple[str, Case]
                 yield group, case
 
 
+_ONE_BUCKET = asyncio.Lock()
+"""All of moto's servers in a process share their buckets."""
+
+
 async def run(case: Case) -> Verdict:
     """Run a case in a folder that is removed."""
+    if case.like in BUCKETS:
+        async with _ONE_BUCKET:
+            return await _run(case)
+    return await _run(case)
+
+
+async def _run(case: Case) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="batchdeck-wire-") as folder:
         async with listening(case, Path(folder)) as placed:
             return await run_case(placed, Path(folder))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.bucket import BUCKET, KEY_PAIR, REGION
 from tests.faults.kill_server import ProviderRecord, served
 from tests.faults.proxy import Act, Proxy, proxy_to, trap
 from tests.waiting import Patience, within
@@ -74,6 +75,11 @@ class Case:
     waits: tuple[float, float] | None = None
     real_pauses: bool = False
 
+    @property
+    def rows(self) -> int:
+        """The rows of the job; some providers require more than others."""
+        return 100 if self.like == "bedrock" else ROWS
+
 
 @dataclass
 class Verdict:
@@ -122,6 +128,9 @@ def config(like: str, url: str, seconds: float = 20.0, confirm_seconds: float = 
         "http": {"attempts": 3, "read_seconds": seconds, "send_seconds": seconds},
     }
     params = {"account_id": "acme"}
+    if like == "bedrock":
+        role = "arn:aws:iam::111122223333:role/bd"
+        params = {"region": REGION, "bucket": BUCKET, "endpoint_url": url, "role_arn": role}
     account = AccountConfig(provider="wire", base_url=url, allow_http=True, params=params)
     return Config(accounts={"far": account}, default_account="far", providers={"wire": table})
 
@@ -143,8 +152,12 @@ async def run_case(case: Case, folder: Path) -> Verdict:
         ):
             if not case.real_pauses:
                 patch.setattr(retry, "sleep", at_once)
+            for name, value in KEY_PAIR.items():
+                patch.setenv(name, value)
             port = int(truth.url.rpartition(":")[2])
             async with proxy_to(port) as proxy, trap() as (elsewhere, got):
+                if truth.store_url:
+                    proxy.places[f"/{BUCKET}"] = int(truth.store_url.rpartition(":")[2])
                 surroundings = Surroundings(Clock(), elsewhere)
                 proxy.arm(case.route, case.act(surroundings), case.times)
                 job = await _run(case, folder, proxy, surroundings, truth, verdict)
@@ -160,8 +173,8 @@ async def run_case(case: Case, folder: Path) -> Verdict:
             os.environ["BATCHDECK_KEY_FAR"] = before
     if verdict.batches != 1:
         verdict.wrong.append(f"{verdict.batches} batches at the provider")
-    if job is not None and job.counts.succeeded != ROWS:
-        verdict.wrong.append(f"{job.counts.succeeded} of {ROWS} rows: {job.counts}")
+    if job is not None and job.counts.succeeded != case.rows:
+        verdict.wrong.append(f"{job.counts.succeeded} of {case.rows} rows: {job.counts}")
     if case.errors is not None and case.errors != bool(verdict.said):
         verdict.wrong.append(f"submit said {verdict.said!r}")
     verdict.wrong += leaks(folder)
@@ -188,7 +201,7 @@ async def _run(
         engine._context.sleep = short_sleep
         try:
             if not job_id:
-                file = await asyncio.to_thread(requests_file, folder, like=case.like)
+                file = await asyncio.to_thread(requests_file, folder, case.rows, case.like)
                 job_id = (await engine.requests.import_file(file)).id
             if not await _submitted(engine, job_id, verdict, tries=1 if case.address else 3):
                 continue

@@ -23,7 +23,7 @@ ANSWER_PLACES = (
 )
 LIKES = (
     "openai", "anthropic", "doubleword", "tensorzero", "mistral", "melious", "scaledown", "xai",
-    "gemini", "fireworks",
+    "gemini", "fireworks", "bedrock",
 )  # fmt: skip
 INLINE = ("anthropic", "scaledown")
 """Those to which no file is sent before the create."""
@@ -55,6 +55,9 @@ def cuts() -> Iterator[Case]:
             act = acts.cut_answer(place, gently=True)
             yield Case(f"answer ends after {place}", route, fixed(act))
         yield Case("answers lost 5 times", route, fixed(acts.cut_answer("nothing")), times=5)
+    for times in (1, 3, 5):
+        act = acts.cut_answer("nothing")
+        yield Case(f"answer lost, {times} times", "create", fixed(act), times=times, like="bedrock")
     yield Case("content reset at half, 4 times", "content", fixed(acts.cut_answer("half")), times=4)
     for times in (1, 3):
         yield Case("connection reset", "connect", fixed(acts.refuse_connection()), times=times)
@@ -74,6 +77,9 @@ def statuses() -> Iterator[Case]:
         yield Case("storm of 500", route, fixed(acts.answer(500)), times=4)
         page = acts.answer(502, acts.PAGE, "text/html")
         yield Case("storm of 502 pages", route, fixed(page), times=4)
+    for status in (403, 500, 502, 503):
+        act = acts.acted_but(status, '{"message": "made up"}')
+        yield Case(f"{status} after acting", "create", fixed(act), like="bedrock")
     yield Case("401 in the middle, twice", "poll", fixed(acts.answer(401)), times=2)
     yield Case("401 in the middle of the fetching", "content", fixed(acts.answer(401)), times=2)
     yield Case("413 before the body was read", "upload", fixed(acts.early(413)), errors=True)

@@ -102,7 +102,11 @@ def dialect_to(
         base_url=base_url,
         key=KEY,
         transport=httpx.MockTransport(script),
-        params={"bucket": "answers", "region": "eu-west-1", "role_arn": "arn"},
+        params={
+            "bucket": "answers",
+            "region": "eu-west-1",
+            "role_arn": "arn:aws:iam::111122223333:role/bd",
+        },
     )
 
 

@@ -86,6 +86,8 @@ def _choice_of(profile: Profile) -> ProviderChoice:
     texts = list(profile.create.headers.values())
     if profile.store.kind:
         texts += [profile.store.endpoint_url, "{bucket}"]
+    if profile.dialect == "bedrock":
+        texts.append("{role_arn}")
     own = _placeholders(texts)
     base_url = "" if _OWN_HOST.match(profile.base_url) else profile.base_url
     names = [name for name in _placeholders([base_url, *texts]) if name not in given]
@@ -105,16 +107,42 @@ def _placeholders(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for text in texts for name in _PLACEHOLDER.findall(text)))
 
 
+def missing_params(profile: Profile, account: AccountConfig) -> list[str]:
+    """The values that an account of a provider with a bucket must have, and does not.
+
+    Args:
+        profile: The provider.
+        account: The account; one whose rows are sent one by one needs no bucket.
+
+    Returns:
+        The names of ``params``, in the order in which they are asked for.
+    """
+    if not profile.store.kind:
+        return []
+    lacking = _choice_of(profile).lacks(account.params, account.base_url or "")
+    if account.kind != "direct":
+        return lacking
+    return [name for name in lacking if name in _placeholders([profile.base_url])]
+
+
 def store_account(paths: Paths, name: str, account: AccountConfig) -> Config:
     """Add an account to ``config.toml``; returns the new settings.
 
     Raises:
-        UsageError: The name is invalid, taken, or would share its environment variable.
+        UsageError: The name is invalid, taken, or would share its environment variable; or the
+            account lacks a value that its provider needs.
         ProfileError: There is no such provider.
         ConfigError: The file is invalid or cannot be written.
     """
     before = load_config(paths)
     profile = find_profile(account.provider, before.providers)
+    if missing := missing_params(profile, account):
+        given = " ".join(f"--param {each}=…" for each in missing)
+        raise UsageError(
+            f"{profile.name} needs {' and '.join(missing)}",
+            f"`batchdeck accounts add {name} --provider {profile.id} {given}`; `batchdeck"
+            f" providers {profile.id}` says what they are.",
+        )
     if shared_with := sharing(name, before.accounts):
         raise UsageError(
             f"{name} and {shared_with[0]} would share the variable {account_variable(name)}",
@@ -132,11 +160,13 @@ class AccountTest:
         models: The models that the provider lists; empty if it has no list.
         was_asked: Whether the provider has a free request that could be sent.
         storage: The bucket that was checked; ``None`` if the account has none.
+        facts: What else was found, such as who is signed in; one sentence each.
     """
 
     models: list[str]
     was_asked: bool
     storage: str | None
+    facts: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -155,6 +185,7 @@ async def check_account(accounts: Accounts, name: str) -> AccountTest:
     """
     dialect = await accounts.dialect(name)
     try:
+        facts = await accounts.check_identity(name)
         try:
             models = await dialect.models()
         except RequestRejectedError as error:
@@ -170,15 +201,16 @@ async def check_account(accounts: Accounts, name: str) -> AccountTest:
     except BatchdeckError as error:
         await _explain(accounts, name, error)
         raise
-    return AccountTest(models, was_asked, storage)
+    return AccountTest(models, was_asked, storage, facts)
 
 
 async def _explain(accounts: Accounts, name: str, error: BatchdeckError) -> None:
     """Prefix the error with what is wrong with the account, and add a hint."""
     address = accounts.info(name).base_url
     if isinstance(error, KeyRejectedError):
+        if not error.hint:
+            error.message = f"the key is wrong: {error.message}"
         await accounts.refused(name, error)
-        error.message = f"the key is wrong: {error.message}"
     elif isinstance(error, UnreachableError):
         error.message = f"cannot reach {address}: {error.message}"
         hint = error.hint or "Check the address and the network."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 
 from tui.compose.prices import PriceSource, TokenPrice
-from tui.compose.requests.rules import RequestLimits
+from tui.compose.requests.rules import LineValidator, RequestLimits
 from tui.config.api_keys import FoundKey, account_variable, find_key, sharing
 from tui.config.settings import AccountConfig, Config, PriceConfig
 from tui.errors import ConfigError, KeyMissingError, KeyRejectedError, UsageError
@@ -70,7 +70,7 @@ def price_source(profile: Profile, own: Mapping[str, PriceConfig], window: str =
 def limits_of(profile: Profile) -> RequestLimits:
     """The limits of a provider, as a check needs them."""
     version = profile.messages.version
-    check_line = None
+    check_line: LineValidator | None = None
     if profile.dialect == "messages":
         from tui.providers.dialects.anthropic import ParamsEncoder
 
@@ -83,6 +83,10 @@ def limits_of(profile: Profile) -> RequestLimits:
         from tui.providers.dialects.google.vertex_requests import VertexEncoder
 
         check_line = VertexEncoder(profile.vertex).write
+    elif profile.dialect == "bedrock":
+        from tui.providers.dialects.bedrock.rows import BedrockEncoder
+
+        check_line = BedrockEncoder(profile.bedrock).write
     return RequestLimits(
         **msgspec.structs.asdict(profile.limits),
         splits=True,
@@ -90,6 +94,7 @@ def limits_of(profile: Profile) -> RequestLimits:
         refuses=tuple(rule for rule in profile.refuses if rule.since <= version),
         needs=profile.needs,
         check_line=check_line,
+        checks_messages=profile.dialect == "bedrock",
         provider_name=profile.name,
         endpoints=profile.endpoints,
         endpoints_known=profile.endpoints_known and profile.id in shipped_ids(),
@@ -151,6 +156,14 @@ class KeepsFiles(Protocol):
 
     async def check_storage(self) -> str | None:
         """Check the bucket; ``None`` if there is none."""
+
+
+@runtime_checkable
+class ChecksIdentity(Protocol):
+    """A dialect that can say who is signed in, where that is not the key alone."""
+
+    async def check_identity(self) -> tuple[str, ...]:
+        """What was found, one sentence each; raises what is wrong."""
 
 
 class Accounts:
@@ -343,6 +356,15 @@ class Accounts:
         """
         dialect = await self.dialect(account)
         return await dialect.check_storage() if isinstance(dialect, KeepsFiles) else None
+
+    async def check_identity(self, account: str) -> tuple[str, ...]:
+        """Check who is signed in; returns what was found, one sentence each.
+
+        Raises:
+            BatchdeckError: The sign-in has ended, or what it needs besides is not right.
+        """
+        dialect = await self.dialect(account)
+        return await dialect.check_identity() if isinstance(dialect, ChecksIdentity) else ()
 
     async def dialect(self, name: str) -> Dialect:
         """The open connection of an account.

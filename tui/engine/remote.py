@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tui.compose.requests.prompts import own_row
+from tui.compose.requests.prompts import CONVERSE_URL, INVOKE_URL, own_row
 from tui.core import jobs
 from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.formatting import counted
@@ -327,7 +327,8 @@ def _import(
     sent: ExistingBatch,
 ) -> None:
     info = context.accounts.info(account)
-    endpoint = remote.endpoint or next(iter(info.endpoints), "/v1/chat/completions")
+    usual = next(iter(info.endpoints), "/v1/chat/completions")
+    endpoint = remote.endpoint or _own_endpoint(lines) or usual
     job = jobs.Job(
         id=sent.batch.job_id,
         name=name
@@ -337,7 +338,7 @@ def _import(
         account=account,
         provider=info.provider,
         endpoint=endpoint,
-        model=str(remote.raw.get("model") or ""),
+        model=str(remote.raw.get("model") or remote.raw.get("modelId") or ""),
         status=jobs.BatchStatus.DRAFT,
         counts=jobs.Counts(),
         window=str(remote.raw.get("completion_window") or "24h"),
@@ -360,19 +361,34 @@ def store_existing(context: Context, job: jobs.Job, lines: Path, sent: ExistingB
         UsageError: No row has an id.
     """
     models: dict[str, int] = {}
-    context.history.jobs.add(job, _read_requests(lines, job.endpoint, models), sent=sent)
+    requests = _read_requests(lines, job.endpoint, job.model, models)
+    context.history.jobs.add(job, requests, sent=sent)
     if models and not job.model:
         context.history.jobs.set_model(job.id, max(models, key=lambda model: models[model]))
 
 
+def _own_endpoint(path: Path) -> str:
+    """The endpoint of the first request, if it has the form of its provider's own, else ``""``."""
+    with path.open("rb") as stream:
+        for _, line in split_lines(stream):
+            try:
+                value: Any = decode_lenient(line.removeprefix(BOM))
+            except UnreadableLineError:
+                continue
+            own = own_row(value) if isinstance(value, dict) else None
+            return "" if own is None else own.url
+    return ""
+
+
 def _read_requests(
-    path: Path, endpoint: str, models: dict[str, int]
+    path: Path, endpoint: str, model_of_job: str, models: dict[str, int]
 ) -> Iterator[tuple[str, bytes]]:
     """Request lines in the common format; repeated ids are skipped, as their results are.
 
     Args:
         path: The file.
         endpoint: The endpoint of rows that name none.
+        model_of_job: The model of rows of a provider's own form that name none.
         models: Filled with the number of rows by model.
 
     Raises:
@@ -389,7 +405,10 @@ def _read_requests(
                 continue
             own = own_row(value, number) if isinstance(value, dict) else None
             if own is not None:
-                value = {"custom_id": own.custom_id, "url": own.url, "body": own.body}
+                # A job of Bedrock has one model, which its rows do not name.
+                alone = model_of_job and own.url in (INVOKE_URL, CONVERSE_URL)
+                named = {"model": model_of_job} if alone else {}
+                value = {**own._asdict(), "body": {**named, **own.body}}
             custom_id = value.get("custom_id") if isinstance(value, dict) else None
             if not isinstance(custom_id, str) or custom_id in seen:
                 continue

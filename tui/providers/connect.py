@@ -13,6 +13,8 @@ import msgspec
 from tui.errors import ConfigError, KeyMissingError
 from tui.providers.dialect import Dialect
 from tui.providers.dialects.anthropic import MessagesDialect
+from tui.providers.dialects.bedrock.open import open_bedrock
+from tui.providers.dialects.bedrock.runtime import BedrockRuntime
 from tui.providers.dialects.direct import DirectDialect, DirectSettings
 from tui.providers.dialects.files import FilesDialect
 from tui.providers.dialects.fireworks import FireworksDialect
@@ -95,6 +97,20 @@ def connect(
     )
     direct_settings = direct_settings or DirectSettings()
     profile = _with_params(profile, params or {})
+    if profile.dialect == "bedrock":
+        opened = open_bedrock(
+            profile,
+            address,
+            key,
+            params or {},
+            transport=transport,
+            connections=max(16, direct_settings.concurrency + 4),
+            clock=clock,
+            traffic=traffic,
+        )
+        if isinstance(opened, BedrockRuntime):
+            return DirectDialect(opened, direct_settings, clock)
+        return opened
     signer = None
     if "google" in profile.auth.ways and not (key or "").strip():
         signer = GoogleSigner(google_credentials())

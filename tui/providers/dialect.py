@@ -60,6 +60,8 @@ class Capabilities:
     answers_single_requests: bool = True
     counts_tokens: bool = False
     estimates_cost: bool = False
+    creates_once: bool = False
+    """A create with the same intent is carried out once, so that it may be sent again."""
     runs_locally: bool = False
     """The engine sends the rows one by one; see ``tui.providers.dialects.direct``."""
 

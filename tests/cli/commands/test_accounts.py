@@ -71,6 +71,28 @@ def test_placeholders_of_a_base_url_are_filled_in(run: Run) -> None:
     assert "host" in Path(run("locate", "--json").document["config"]).read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (("bedrock",), ["region", "bucket", "role_arn"]),
+        (("bedrock", "--param", "region=eu-west-1", "--param", "bucket=b"), ["role_arn"]),
+        (("bedrock", "--direct"), ["region"]),
+        (("bedrock", "--direct", "--param", "region=eu-west-1"), []),
+        (("bedrock-openai", "--param", "region=eu-west-1"), ["role_arn", "bucket"]),
+        (("scaleway",), ["bucket"]),
+        (("openai",), []),
+    ],
+)
+def test_an_account_is_added_with_all_that_its_bucket_needs(
+    arguments: tuple[str, ...], missing: list[str], run: Run
+) -> None:
+    done = run("accounts", "add", "own", "--provider", *arguments)
+    assert done.code == (2 if missing else 0), done.err
+    if missing:
+        assert f"needs {' and '.join(missing)}" in done.err
+        assert all(f"--param {name}=" in done.err for name in missing)
+
+
 def test_accounts_test_sets_the_exit_code(run: Run, home: Path) -> None:
     no_retry_delays(home, "tensorzero")
     done = run("accounts", "test", "sandbox", "--json")

@@ -89,7 +89,8 @@ def test_each_can_be_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?(/[a-z0-9/.-]*)?", address)
     assert profile.env or not profile.needs_key
     assert profile.windows or profile.direct
-    uploads = profile.dialect in ("files", "gemini", "fireworks", "vertex") and not profile.direct
+    uploading = ("files", "gemini", "fireworks", "vertex", "bedrock")
+    uploads = profile.dialect in uploading and not profile.direct
     dialect = dialect_to(Scripted({}), name, base_url=address.replace("http:", "https:"))
     assert dialect.capabilities.uploads == uploads
 

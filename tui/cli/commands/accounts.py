@@ -92,7 +92,7 @@ def _document(engine: Engine, name: str) -> dict[str, Any]:
 @click.option("--allow-http", is_flag=True,
               help="Allow sending the key to another machine over unencrypted http.")  # fmt: skip
 @click.option("--param", "params", multiple=True, callback=parse_pairs, metavar="KEY=VALUE",
-              help="Value of a placeholder in the provider's base URL.")  # fmt: skip
+              help="A value that the provider needs, such as bucket or region.")  # fmt: skip
 @click.option("--clean-up", is_flag=True,
               help="Delete files at the provider after all results are downloaded.")  # fmt: skip
 @click.option("--default", is_flag=True, help="Make this the default account.")
@@ -117,7 +117,8 @@ def add(
     --base-url http://127.0.0.1:11434/v1
     """
     from tui.config.settings import AccountConfig, set_option
-    from tui.engine.account_setup import store_account
+    from tui.engine.account_setup import missing_params, store_account
+    from tui.providers.profiles.load import find_profile
 
     account = AccountConfig(
         provider=provider,
@@ -130,6 +131,10 @@ def add(
         clean_up=clean_up,
         params=dict(params),
     )
+    if output.is_terminal(sys.stdin):
+        profile = find_profile(provider, settings.load_config().providers)
+        for each in missing_params(profile, account):
+            account.params[each] = click.prompt(each, err=True).strip()
     store_account(settings.paths, name, account)
     if default:
         set_option(settings.paths, "default_account", name)
@@ -191,8 +196,9 @@ def test(settings: Settings, name: str) -> None:
             "proxy": route.shown_proxy or None,
             "certificates": route.certificates or None,
             "storage": tested.storage,
+            "facts": list(tested.facts),
         }
-        lines = [f"{name} {tested.words}.", *route_lines(route)]
+        lines = [f"{name} {tested.words}.", *tested.facts, *route_lines(route)]
         if tested.storage:
             lines.append(f"Files can be written, read, listed and deleted in {tested.storage}.")
         output.print_result(settings, lambda: document, lambda: lines)

@@ -19,9 +19,8 @@ from tui.errors import InputError
 class CleanRequest(msgspec.Struct, frozen=True, gc=False):
     r"""One request: its id, its line without ``\n``, and the line's number from 1.
 
-    A ``{"custom_id", "params"}`` row in Anthropic's form, or a ``{"key", "request"}`` or
-    ``{"request"}`` row in Gemini's or Vertex AI's, is converted to ``custom_id``, ``method``,
-    ``url`` and ``body``.
+    A ``{"custom_id", "params"}`` row in Anthropic's form, or a row in the own form of Gemini,
+    Vertex AI or Bedrock, is converted to ``custom_id``, ``method``, ``url`` and ``body``.
     """
 
     custom_id: str
@@ -103,7 +102,7 @@ def _input_error(path: Path, problem: Problem) -> InputError:
 def _clean(line: bytes, number: int) -> bytes:
     r"""Return the line without byte order mark and ``\r``, other forms converted."""
     line = line.removeprefix(BOM).strip()
-    if b'"request"' in line:
+    if b'"request"' in line or b'"modelInput"' in line:
         given = _decode(line)
         if (own := own_row(given, number)) is not None:
             return msgspec.json.encode(

@@ -126,7 +126,7 @@ class LineChecker:
         problems: list[Problem],
         add_problem: ReportProblem,
     ) -> CheckedLine:
-        """Check a row of Gemini's or Vertex AI's own form."""
+        """Check a row of the own form of Gemini, Vertex AI or Bedrock."""
         url, body = own.url, own.body
         custom_id = self._custom_id({"custom_id": own.custom_id}, add_problem)
         model = self._check_body(body, url, endpoint_of(url), line, problems, add_problem)
@@ -153,7 +153,8 @@ class LineChecker:
                 'Remove "stream" from the body.',
             )
         validate = self._limits.check_line
-        if validate is not None and is_translated(url) and not has_errors(problems):
+        checks = self._limits.checks_messages or is_translated(url)
+        if validate is not None and checks and not has_errors(problems):
             try:
                 validate(line)
             except InputError as error:

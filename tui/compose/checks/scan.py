@@ -23,6 +23,7 @@ from tui.compose.requests.block_reader import (
     split_block,
 )
 from tui.compose.requests.duplicates import DuplicateFinder
+from tui.compose.requests.prompts import CONVERSE_URL, INVOKE_URL
 from tui.compose.requests.recognition import Recognition, recognize
 from tui.compose.requests.report import SHOWN_PER_CODE, CheckReport, Problem, ProblemCode
 from tui.compose.requests.rules import MAX_LINE_BYTES, RequestLimits
@@ -306,6 +307,9 @@ def scan_file(
         # Only accounts of Gemini and Vertex AI translate rows, or take these.
         what = f"{found.what}, which {limits.provider_name} does not take"
         return Scan(_other_form(path, found._replace(kind="foreign", what=what)), CostInputs())
+    if found.form == "bedrock" and limits.endpoints and INVOKE_URL not in limits.endpoints:
+        what = f"{found.what}, which {limits.provider_name} does not take"
+        return Scan(_other_form(path, found._replace(kind="foreign", what=what)), CostInputs())
     scanner = Scanner(limits)
     log = _ProblemLog()
     crlf_line = crlf_count = 0
@@ -486,6 +490,17 @@ def _check_whole_file(scanner: Scanner, limits: RequestLimits, log: _ProblemLog)
                 fix="Write one request per line.",
             )
         )
+    if 0 < rows < limits.min_rows:
+        log.add(
+            Problem(
+                line=None,
+                code="too_few_rows",
+                severity="error",
+                what=f"{counted(rows, 'row')}; {limits.provider_name or 'the provider'} requires at"
+                f" least {limits.min_rows:,} in a batch",
+                fix="Send them one by one instead: account NAME+direct.",
+            )
+        )
     if limits.rows and rows > limits.rows:
         log.add(_over_limit("too_many_rows", f"{rows:,} rows", rows, limits.rows, limits.splits))
     if limits.bytes and size > limits.bytes:
@@ -523,6 +538,8 @@ _OWNERS = (
     ("/messages", "Anthropic"),
     (":generateContent", "Gemini"),
     (":embedContent", "Gemini"),
+    (INVOKE_URL, "Bedrock"),
+    (CONVERSE_URL, "Bedrock"),
 )
 """Whose endpoint a path is, where only one provider has it."""
 

@@ -131,7 +131,8 @@ class UniformRows:
         self._models = limits.models
         self._limits = limits
         self._texts: list[str] = []
-        self._translate = limits.check_line if prompts.is_translated(url) else None
+        checks = limits.checks_messages or prompts.is_translated(url)
+        self._translate = limits.check_line if checks else None
         self._translatable: set[tuple[Any, ...]] = set()
         self._instructions = next(
             (name for end, name in _INSTRUCTIONS.items() if url.endswith(end)), None

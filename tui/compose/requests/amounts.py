@@ -15,7 +15,8 @@ from tui.compose.requests.media import (
     is_hosted_tool,
     tokens_of_image_part,
 )
-from tui.compose.requests.other_formats import counted_view, is_gemini
+from tui.compose.requests.other_formats import converse_view, counted_view, is_gemini
+from tui.compose.requests.prompts import is_converse
 from tui.compose.requests.tokens import (
     MESSAGE_TOKENS,
     NO_TOKENS,
@@ -94,6 +95,11 @@ def request_amount(body: Mapping[str, Any], model: str) -> Amount:
     """The input of one request: prompt, instructions, tools, schemas, images and files."""
     if is_gemini(body):
         body = counted_view(body)
+    elif is_converse(body):
+        body = converse_view(body)
+    elif isinstance(body.get("inputText"), str):
+        # Titan's own form.
+        body = {**body, "prompt": body["inputText"]}
     prompt = next((body[name] for name in PROMPT_FIELDS if body.get(name) is not None), None)
     collected = _Collected(model)
     for part in (prompt, body.get("system"), body.get("instructions")):

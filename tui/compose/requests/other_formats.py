@@ -1,4 +1,4 @@
-"""Requests of providers that no dialect speaks, translated to chat or Messages requests.
+"""Requests in the forms of Gemini and Bedrock, translated to chat or Messages requests or counted.
 
 Only what can be said without loss is translated: Gemini's texts and sampling options (Gemini API
 and Vertex AI, reference ``GenerateContentRequest``), and Anthropic's bodies inside Bedrock's rows.
@@ -121,6 +121,46 @@ def _counted_part(part: Any) -> Any:
     if data or "fileData" in part or "file_data" in part:
         return {"type": "file"}
     return {"type": "text", "input": dict(part)}
+
+
+def converse_view(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be counted of a Converse request of Bedrock, in the fields of a chat request."""
+    messages = body.get("messages")
+    turns = [_table(turn).get("content") for turn in messages] if isinstance(messages, list) else []
+    system = body.get("system")
+    tools = _table(body.get("toolConfig")).get("tools")
+    return {
+        "messages": [
+            {"role": "user", "content": [_counted_block(block) for block in _parts_of(turn)]}
+            for turn in (turns if system is None else [system, *turns])
+        ],
+        "tools": [
+            {"type": "function", "function": _table(tool).get("toolSpec", tool)}
+            for tool in (tools if isinstance(tools, list) else ())
+        ]
+        or None,
+        "response_format": _table(body.get("outputConfig")).get("textFormat"),
+    }
+
+
+def _counted_block(block: Any) -> Any:
+    if not isinstance(block, Mapping):
+        return block
+    if isinstance(block.get("text"), str):
+        return {"type": "text", "text": block["text"]}
+    image = _table(block.get("image"))
+    if image:
+        data = _table(image.get("source")).get("bytes")
+        url = f"data:image/{image.get('format')};base64,{data}"
+        return {"type": "image_url", "image_url": {"url": url}}
+    if "document" in block:
+        return {"type": "file"}
+    if "video" in block or "audio" in block:
+        return {"type": "input_audio"}
+    results = _table(block.get("toolResult")).get("content")
+    if isinstance(results, list):
+        return {"type": "text", "content": [_counted_block(each) for each in results]}
+    return {"type": "text", "input": dict(block)}
 
 
 def messages_of_bedrock(body: Mapping[str, Any]) -> dict[str, Any] | None:

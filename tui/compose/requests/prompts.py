@@ -22,6 +22,10 @@ GEMINI_URL = "/v1beta/models:generateContent"
 GEMINI_EMBEDDING_URL = "/v1beta/models:embedContent"
 """The endpoints of ``request`` rows (Gemini, Vertex AI); the model is in the body."""
 
+INVOKE_URL = "/model/invoke"
+CONVERSE_URL = "/model/converse"
+"""The endpoints of ``{recordId, modelInput}`` rows (Bedrock), by the form of their inputs."""
+
 ENDPOINTS_WITHOUT_OUTPUT = ("/embeddings", "/moderations", ":embedContent")
 """Endings of endpoints whose answers have no output tokens."""
 
@@ -61,7 +65,7 @@ def endpoint_of(url: str) -> Endpoint:
 
 
 class OwnRow(NamedTuple):
-    """A row in the form of Gemini's or Vertex AI's batches, in the parts of a request.
+    """A row in the own form of Gemini, Vertex AI or Bedrock, in the parts of a request.
 
     Attributes:
         custom_id: Its id, as it is written; a row without one is named by its line.
@@ -77,6 +81,8 @@ class OwnRow(NamedTuple):
 def own_row(row: Mapping[str, Any], number: int = 0) -> OwnRow | None:
     """Read ``{key, request}`` (Gemini), ``{request}`` or ``{custom_id, request}`` (Vertex AI).
 
+    And ``{recordId, modelInput}`` (Bedrock), where the id may be left out.
+
     Args:
         row: A row of a file.
         number: The number of its line, which names a row without an id.
@@ -84,6 +90,8 @@ def own_row(row: Mapping[str, Any], number: int = 0) -> OwnRow | None:
     Returns:
         The row, whose model is named without ``models/``; ``None`` if it has another form.
     """
+    if "modelInput" in row:
+        return _bedrock_row(row, number)
     request = row.get("request")
     if not isinstance(request, dict) or any(name in row for name in _OTHER_FORMS):
         return None
@@ -114,6 +122,47 @@ def _own_url(request: Mapping[str, Any]) -> str:
     if _is_gemini(request):
         return GEMINI_EMBEDDING_URL if "content" in request else GEMINI_URL
     return MESSAGES_URL
+
+
+_CONVERSE_FIELDS = frozenset(
+    {"messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "outputConfig",
+     "additionalModelRequestFields", "additionalModelResponseFieldPaths", "performanceConfig",
+     "promptVariables", "requestMetadata", "serviceTier"}
+)  # fmt: skip
+
+
+def is_converse(body: Mapping[str, Any]) -> bool:
+    """Whether a ``modelInput`` has the form of Bedrock's Converse, which all models share.
+
+    Its content blocks have no type: a block's only key says what it is. Nova's own form looks the
+    same, and may be sent as either, unless it has fields of its own.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list) or set(body) - _CONVERSE_FIELDS - {"model"}:
+        return False
+    config = body.get("inferenceConfig")
+    if isinstance(config, dict) and "topK" in config:
+        return False
+    contents = [each.get("content") for each in messages if isinstance(each, dict)]
+    return bool(contents) and all(
+        isinstance(content, list)
+        and all(isinstance(block, dict) and "type" not in block for block in content)
+        for content in contents
+    )
+
+
+def _bedrock_row(row: Mapping[str, Any], number: int) -> OwnRow | None:
+    """Read ``{recordId, modelInput}``; ``None`` if it has another form.
+
+    A ``modelId`` beside them, which Bedrock ignores, becomes the model of the body.
+    """
+    body = row["modelInput"]
+    if "custom_id" in row or not isinstance(body, dict) or "modelOutput" in row:
+        return None
+    url = CONVERSE_URL if is_converse(body) else INVOKE_URL
+    model = row.get("modelId")
+    named = {"model": model, **body} if isinstance(model, str) and model else body
+    return OwnRow(row.get("recordId", f"row-{number}"), url, named)
 
 
 def is_translated(url: str | None) -> bool:
@@ -170,8 +219,21 @@ def answer_length(url: str, get: Callable[[str], Any]) -> AnswerLength:
             choices if type(choices) is int and choices > 0 else 1,
         )
     limit = next((value for value in map(get, LIMIT_FIELDS) if type(value) is int), None)
+    if limit is None and url.endswith((INVOKE_URL, CONVERSE_URL)):
+        limit = _limit_at_bedrock(get)
     choices = get("n")
     return AnswerLength(limit, choices if type(choices) is int and choices > 0 else 1)
+
+
+def _limit_at_bedrock(get: Callable[[str], Any]) -> int | None:
+    """The longest answer in the words of Converse and Nova, Titan, and Llama."""
+    places = (("inferenceConfig", "maxTokens"), ("textGenerationConfig", "maxTokenCount"))
+    for name, inner in places:
+        config = get(name)
+        if isinstance(config, dict) and type(config.get(inner)) is int:
+            return int(config[inner])
+    longest = get("max_gen_len")
+    return longest if type(longest) is int else None
 
 
 ReportProblem = Callable[..., None]

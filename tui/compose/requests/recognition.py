@@ -102,9 +102,10 @@ _FORMS: dict[str, _Form] = {
         " -o NEW.jsonl` makes chat requests of texts",
     ),
     "bedrock": _Form(
-        "foreign",
+        "requests",
         "Amazon Bedrock batch requests (recordId, modelInput)",
-        f"No account here sends this form; {_CONVERT} if they are Anthropic's; {_AS_TABLE}",
+        "An account of Bedrock sends them as they are; `batchdeck compose {file} -m MODEL"
+        " -o NEW.jsonl` makes Messages requests of Anthropic's",
     ),
     "openai-results": _Form(
         "results", "results of an OpenAI-style batch (custom_id, response, error)", _RESULTS
@@ -452,7 +453,7 @@ def form_of(rows: Sequence[Any]) -> str:
 def _form_of_row(row: Mapping[str, Any]) -> str:
     """The form of one row; empty for an object of another kind."""
     has = row.__contains__
-    if has("recordId") and (has("modelInput") or has("modelOutput")):
+    if has("modelInput") or (has("recordId") and has("modelOutput")):
         return "bedrock-results" if has("modelOutput") or has("error") else "bedrock"
     if has("custom_id"):
         return _form_with_custom_id(row)

@@ -37,6 +37,7 @@ ProblemCode = Literal[
     "missing_field",
     "untranslatable",
     "odd_size",
+    "too_few_rows",
     "too_many_rows",
     "too_large",
     "line_too_long",

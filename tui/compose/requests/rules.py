@@ -28,8 +28,9 @@ class RequestLimits(Limits, frozen=True, kw_only=True):
     rejected. ``models`` lists all models of the provider, if known; ``refuses`` and ``needs``
     are its rules for the fields of a body. ``check_line`` raises InputError for a line that
     cannot be translated for the provider; it is called only for rows that need translation,
-    those for an endpoint other than ``/messages``. ``endpoints`` are those of ``provider_name``;
-    if ``endpoints_known``, there are no others. ``checks`` names rules for the inside of bodies.
+    those for an endpoint other than ``/messages``, or for all with ``checks_messages``.
+    ``endpoints`` are those of ``provider_name``; if ``endpoints_known``, there are no others.
+    ``checks`` names rules for the inside of bodies.
     """
 
     splits: bool = False
@@ -37,6 +38,7 @@ class RequestLimits(Limits, frozen=True, kw_only=True):
     refuses: tuple[RejectedFields, ...] = ()
     needs: tuple[RequiredField, ...] = ()
     check_line: LineValidator | None = None
+    checks_messages: bool = False
     provider_name: str = ""
     endpoints: tuple[str, ...] = ()
     endpoints_known: bool = False

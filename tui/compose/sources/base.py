@@ -187,7 +187,10 @@ def normalize_request(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return None if own is None else _post(*own)
     if form == "bedrock":
         message = messages_of_bedrock(row["modelInput"])
-        return None if message is None else _post(row["recordId"], MESSAGES_URL, message)
+        if message is not None:
+            return _post(row["recordId"], MESSAGES_URL, message)
+        own = own_row(row)
+        return None if own is None else _post(*own)
     return None
 
 

@@ -26,8 +26,11 @@ _INNER = (
     "error", "errors", "message", "detail", "details", "body", "metadata", "raw", "innererror",
     "inner_error", "cause", "response", "result", "data", "choices",
 )  # fmt: skip
-_MESSAGES = ("message", "detail", "msg", "error_description", "error_message", "title", "reason")
-_CODES = ("code", "error_code")
+_MESSAGES = (
+    "message", "detail", "msg", "error_description", "error_message", "errorMessage", "title",
+    "reason",
+)  # fmt: skip
+_CODES = ("code", "error_code", "errorCode")
 _KINDS = ("type", "error_type")
 _STATUSES = ("status_code", "statusCode", "http_status", "status", *_CODES)
 

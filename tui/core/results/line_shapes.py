@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from tui.core.results.bedrock import chat_of_bedrock, is_bedrock
 from tui.core.results.error_words import is_error
 from tui.core.results.google.gemini import chat_of_gemini, is_gemini
 
@@ -100,6 +101,8 @@ def normalised(body: dict[str, Any]) -> dict[str, Any]:
     """A body with its contents and arguments in the documented types; a changed copy if needed."""
     if is_gemini(body):
         return chat_of_gemini(body)
+    if is_bedrock(body):
+        return chat_of_bedrock(body)
     changed = dict(body)
     if isinstance(body.get("choices"), list):
         changed["choices"] = [_choice(choice) for choice in body["choices"]]
@@ -147,7 +150,7 @@ def _decoded(value: Any) -> Any:
 
 def _is_answer(value: dict[str, Any]) -> bool:
     """Whether an object is the documented answer of an endpoint."""
-    if is_gemini(value):
+    if is_gemini(value) or is_bedrock(value):
         return True
     if isinstance(value.get("choices"), list):
         return bool(value["choices"])
@@ -202,7 +205,12 @@ def _choice(choice: Any) -> Any:
     message = choice.get("message") or choice.get("delta")
     if isinstance(message, str):
         message = {"content": message}
-    return {**choice, "message": _message(message)} if isinstance(message, dict) else choice
+    if isinstance(message, dict):
+        choice = {**choice, "message": _message(message)}
+    if choice.get("finish_reason") is None and isinstance(choice.get("stop_reason"), str):
+        # Mistral's answers at Bedrock.
+        choice = {**choice, "finish_reason": choice["stop_reason"]}
+    return choice
 
 
 def _message(message: dict[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,8 @@ class Recovery:
             # Such a batch exists only in the history: no create was sent.
             return Look(RecoveryOutcome.ABSENT)
         if not dialect.capabilities.lists:
+            if dialect.capabilities.creates_once:
+                return Look(RecoveryOutcome.ABSENT)
             return Look(RecoveryOutcome.CANNOT_TELL)
         found = Look(RecoveryOutcome.NOT_YET)
         for pause in _FIRST_LOOKS if right_after else (0.0,):
@@ -95,6 +97,9 @@ class Recovery:
             listing = _Listing(self._context, batch, dialect.capabilities)
             # What a list does not show is as old as the beginning of the call.
             settled = self._is_settled(batch)
+            # A create that may be sent again is believed to be absent only by a later look: this
+            # one may follow on a create that was sent again and is lost as well.
+            settled = settled and not (right_after and dialect.capabilities.creates_once)
             try:
                 await listing.read(dialect, self._newest.get(batch.id))
             except RequestRejectedError as error:
@@ -140,6 +145,7 @@ class _Listing:
         self._context = context
         self._batch = batch
         self._is_identifiable = can.metadata or can.uploads
+        self._creates_once = can.creates_once
         batches = context.history.batches
         self._file_is_ours = batch.input_file_id is not None and not batches.shares_input_file(
             batch.id, batch.account, batch.input_file_id
@@ -188,6 +194,9 @@ class _Listing:
             return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
         if not settled:
             return Look(RecoveryOutcome.NOT_YET)
+        if self._creates_once:
+            # If the list is wrong, the same create again returns the batch that is there.
+            return Look(RecoveryOutcome.ABSENT)
         if candidates or not self._shows_batches:
             return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
         return Look(RecoveryOutcome.ABSENT)

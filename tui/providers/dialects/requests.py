@@ -46,6 +46,8 @@ def create_body(draft: BatchDraft, profile: Profile) -> dict[str, Any]:
         body[create.metadata.field] = pairs
     if create.name_field and draft.intent:
         body[create.name_field] = name_of(draft.intent)
+    if create.token_field and draft.intent:
+        body[create.token_field] = name_of(draft.intent)
     if create.output_expires_seconds:
         body["output_expires_after"] = {
             "anchor": "created_at",

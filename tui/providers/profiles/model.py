@@ -174,7 +174,8 @@ class Create(Section, frozen=True):
     model. ``key_order`` lists keys that come first; ``requests_field`` of an inline batch is
     always the last key. ``output_expires_seconds`` above 0 is sent as ``output_expires_after``.
     ``headers`` are sent with the create; ``{model}`` in them is the batch's model, any other
-    placeholder a value of the account's ``params``.
+    placeholder a value of the account's ``params``. ``token_field`` is set to the same name: a
+    create with a token is carried out once, so that it may be sent again.
     """
 
     input: InputField = InputField()
@@ -185,6 +186,7 @@ class Create(Section, frozen=True):
     window: WindowField = WindowField()
     metadata: MetadataField = MetadataField()
     name_field: str = ""
+    token_field: str = ""
     requests_field: str = "requests"
     output_expires_seconds: Count = 0
     idempotency_header: str = ""
@@ -291,7 +293,9 @@ class ResultPages(Section, frozen=True):
     message: JsonPaths = ""
 
 
-DialectName = Literal["files", "messages", "scaledown", "inline", "gemini", "fireworks", "vertex"]
+DialectName = Literal[
+    "files", "messages", "scaledown", "inline", "gemini", "fireworks", "vertex", "bedrock"
+]
 
 
 class Poll(Section, frozen=True):
@@ -454,6 +458,26 @@ class Vertex(Section, frozen=True):
     regions: dict[str, str] = {}
 
 
+BedrockRows = Literal["model", "messages", "chat", "converse"]
+
+
+class Bedrock(Section, frozen=True):
+    """The form of rows, and the services beside the jobs; for the ``bedrock`` dialect only.
+
+    ``rows`` is the form of the rows of a batch. ``model`` chooses it by the model's name:
+    ``messages`` for Anthropic's, ``chat`` for the open-weight models of OpenAI, ``converse`` for
+    all others. Rows with a ``modelInput`` keep their form. The addresses are those of single
+    requests, and of the services that ``accounts test`` asks who is signed in and whom the role
+    trusts.
+    """
+
+    rows: BedrockRows = "model"
+    anthropic_version: str = "bedrock-2023-05-31"
+    runtime_url: str = "https://bedrock-runtime.{region}.amazonaws.com"
+    sts_url: str = "https://sts.{region}.amazonaws.com"
+    iam_url: str = "https://iam.amazonaws.com"
+
+
 class Profile(
     msgspec.Struct,
     frozen=True,
@@ -506,6 +530,7 @@ class Profile(
     gemini: Gemini = Gemini()
     fireworks: Fireworks = Fireworks()
     vertex: Vertex = Vertex()
+    bedrock: Bedrock = Bedrock()
     models: tuple[str, ...] = ()
     refuses: tuple[RejectedFields, ...] = ()
     needs: tuple[RequiredField, ...] = ()

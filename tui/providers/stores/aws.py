@@ -35,7 +35,7 @@ def aws_credentials(access_key: str = "", secret: str = "") -> Any:
     """
     try:
         from botocore.credentials import Credentials
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import Session
     except ImportError:
         raise ConfigError(
@@ -45,7 +45,7 @@ def aws_credentials(access_key: str = "", secret: str = "") -> Any:
         return Credentials(access_key, secret)
     try:
         found = Session().get_credentials()
-    except BotoCoreError as error:
+    except (BotoCoreError, ClientError) as error:
         raise ConfigError(f"the AWS credentials cannot be used: {error}") from error
     if found is None:
         raise KeyMissingError(
@@ -58,8 +58,8 @@ def aws_credentials(access_key: str = "", secret: str = "") -> Any:
 class AwsSigner(httpx.Auth):
     """Signs each request with Signature Version 4.
 
-    The body is not part of the signature, so a file can be streamed; over https its transport
-    is protected all the same.
+    For ``s3`` the body is not part of the signature, so a file can be streamed; over https its
+    transport is protected all the same. Other services require that it is.
 
     Args:
         credentials: See ``aws_credentials``.
@@ -81,22 +81,25 @@ class AwsSigner(httpx.Auth):
             for name, value in request.headers.items()
             if name.lower() not in _NOT_SIGNED and name.lower() not in _SIGNED_BY_US
         }
+        body = b"" if self._service == "s3" else await request.aread()
         # Credentials that have ended are fetched anew, from a server perhaps.
-        signed = await asyncio.to_thread(self.sign, request.method, str(request.url), headers)
+        signed = await asyncio.to_thread(self.sign, request.method, str(request.url), headers, body)
         for name in _SIGNED_BY_US:
             request.headers.pop(name, None)
         request.headers.update(signed)
         yield request
 
-    def sign(self, method: str, url: str, headers: dict[str, str]) -> dict[str, str]:
+    def sign(
+        self, method: str, url: str, headers: dict[str, str], body: bytes = b""
+    ) -> dict[str, str]:
         """The headers of the signature of a request; blocking.
 
         Raises:
             KeyMissingError: The credentials have ended and cannot be renewed.
         """
-        from botocore.auth import S3SigV4Auth
+        from botocore.auth import S3SigV4Auth, SigV4Auth
         from botocore.awsrequest import AWSRequest
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         class Streaming(S3SigV4Auth):  # type: ignore[misc]
             def payload(self, request: Any) -> str:
@@ -104,9 +107,10 @@ class AwsSigner(httpx.Auth):
 
         try:
             frozen = self._credentials.get_frozen_credentials()
-            request = AWSRequest(method=method, url=url, headers=headers)
-            Streaming(frozen, self._service, self._region).add_auth(request)
-        except BotoCoreError as error:
+            request = AWSRequest(method=method, url=url, headers=headers, data=body)
+            kind = Streaming if self._service == "s3" else SigV4Auth
+            kind(frozen, self._service, self._region).add_auth(request)
+        except (BotoCoreError, ClientError) as error:
             raise KeyMissingError(
                 f"the AWS credentials cannot be renewed: {error}",
                 "Sign in again, for example with `aws sso login`.",

@@ -67,6 +67,7 @@ class S3Store:
         self._client = client
         self._bucket = bucket
         self._downloader = Downloader(client)
+        self._versions: dict[str, str] = {}
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -81,6 +82,11 @@ class S3Store:
         """How the provider is told of an object."""
         bucket = self._bucket
         return bucket.uri.format(bucket=bucket.name, region=bucket.region, key=key)
+
+    @property
+    def bucket(self) -> Bucket:
+        """Where the files are."""
+        return self._bucket
 
     def key_of(self, uri: str) -> str:
         """The key of an object of this bucket, from any address of it.
@@ -146,16 +152,51 @@ class S3Store:
         return self.uri(key)
 
     @asynccontextmanager
-    async def open(self, source: ResultSource, *, have_bytes: int = 0) -> AsyncIterator[Download]:
+    async def open(
+        self, source: ResultSource, *, have_bytes: int = 0, rewritten: bool = False
+    ) -> AsyncIterator[Download]:
         """Open an object by its address; see ``Dialect.download``.
+
+        Args:
+            source: The object.
+            have_bytes: How much of it is here.
+            rewritten: The object is written anew while the batch runs: it is resumed only if it
+                is known to be the one of which the bytes are.
 
         Raises:
             BatchdeckError: It cannot be read.
         """
         path = self._path(self.key_of(source.ref))
+        version = self._versions.get(source.ref, "")
+        if rewritten and not version:
+            have_bytes = 0
         with _explained(self._bucket, "read"):
-            async with self._downloader.open(source, path, have_bytes=have_bytes) as download:
+            async with self._downloader.open(
+                source, path, have_bytes=have_bytes, etag=version
+            ) as download:
+                self._versions[source.ref] = download.etag
                 yield download
+
+    async def read(self, uri: str) -> bytes | None:
+        """The content of a small object; ``None`` if there is none.
+
+        Raises:
+            BatchdeckError: It cannot be read.
+        """
+        call = Call("GET", self._path(self.key_of(uri)), "read the file", accept=frozenset({404}))
+        with _explained(self._bucket, "read"):
+            reply = await self._client.ask(call)
+        return None if reply.status == 404 else reply.body
+
+    async def has(self, uri: str) -> bool:
+        """Whether there is an object at an address.
+
+        Raises:
+            BatchdeckError: That cannot be told; without the right to list, of none that is missing.
+        """
+        call = Call("HEAD", self._path(self.key_of(uri)), "read the file", accept=frozenset({404}))
+        with _explained(self._bucket, "read"):
+            return (await self._client.ask(call)).status != 404
 
     async def delete(self, uri: str) -> None:
         """Delete an object; one that is gone counts as deleted.
@@ -223,6 +264,7 @@ def _object(node: ElementTree.Element) -> StoredObject:
     )
 
 
+_UNLISTED = " Without s3:ListBucket, S3 says the same of a file that does not exist."
 _RIGHTS = {
     "write": "s3:PutObject",
     "read": "s3:GetObject",
@@ -245,6 +287,7 @@ def _explained(bucket: Bucket, act: str) -> Iterator[None]:
         better = _explanation(error, bucket, act)
         if better is None:
             raise
+        better.status, better.body = error.status, error.body
         raise better from error
 
 
@@ -279,6 +322,6 @@ def _explanation(error: BatchdeckError, bucket: Bucket, act: str) -> BatchdeckEr
     if error.status == 403:
         return ConfigError(
             f"the credentials may not {act} in s3://{bucket.name}/{bucket.prefix}",
-            f"They need {_RIGHTS[act]} there.",
+            f"They need {_RIGHTS[act]} there.{_UNLISTED if act == 'read' else ''}",
         )
     return None

@@ -258,6 +258,11 @@ class HttpClient:
     def __repr__(self) -> str:
         return f"HttpClient({self.profile.id}, {self.address.base})"
 
+    @property
+    def has_key(self) -> bool:
+        """Whether requests are sent with a key, not signed or without credentials."""
+        return self._key is not None
+
     async def aclose(self) -> None:
         """Close the connections."""
         for client in (self._client, *self._storages.values()):

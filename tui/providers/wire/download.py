@@ -25,13 +25,14 @@ class Download:
     ``chunks`` yields the body. With ``appends`` the bytes continue the local file, because the
     server honoured the start position; otherwise they replace it. ``growing`` means that the
     server will add more lines later. ``total`` is the length of the body in bytes, ``None`` when
-    unknown.
+    unknown. ``etag`` names the version of the file, if the server does.
     """
 
     chunks: AsyncIterator[bytes]
     appends: bool
     growing: bool
     total: int | None
+    etag: str = ""
 
 
 _SUPPORTED_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
@@ -68,11 +69,17 @@ class Downloader:
         retry_404: bool = False,
         headers: Mapping[str, str] | None = None,
         keyless: bool = False,
+        etag: str = "",
     ) -> AsyncIterator[Download]:
-        """Open the file at a route; see ``Dialect.download``, and ``Call`` for the rest."""
+        """Open the file at a route; see ``Dialect.download``, and ``Call`` for the rest.
+
+        With an ``etag`` only that version of the file is resumed, any other fetched whole.
+        """
         resume = self._content.resume
         if resume == "range" and have_bytes > 0:
-            async with self._resume_at_byte(source, path, have_bytes, keyless) as download:
+            async with self._resume_at_byte(
+                source, path, have_bytes, keyless=keyless, etag=etag
+            ) as download:
                 if download is not None:
                     yield download
                     return
@@ -99,10 +106,12 @@ class Downloader:
 
     @asynccontextmanager
     async def _resume_at_byte(
-        self, source: ResultSource, path: str, have: int, keyless: bool
+        self, source: ResultSource, path: str, have: int, *, keyless: bool, etag: str
     ) -> AsyncIterator[Download | None]:
         # A range counts the bytes as transferred, so the body must not be compressed.
         headers = {**_HEADERS, "Accept-Encoding": "identity", "Range": f"bytes={have}-"}
+        if etag:
+            headers["If-Match"] = etag
         call = Call(
             "GET",
             path,
@@ -185,7 +194,8 @@ def _download(
 ) -> Download:
     incomplete = response.headers.get("x-incomplete")
     growing = source.growing if incomplete is None else incomplete.strip().lower() == "true"
-    return Download(chunks, appends, growing, content_length(response))
+    etag = response.headers.get("etag", "")
+    return Download(chunks, appends, growing, content_length(response), etag)
 
 
 def check_readable(client: HttpClient, response: httpx.Response) -> None:

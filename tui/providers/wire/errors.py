@@ -226,6 +226,7 @@ class ErrorContext:
         status, page = answer.status, answer.is_html
         body = redact(answer.head[:MAX_ERROR_BYTES].decode("utf-8", "replace"), self.key)
         code, message = (None, "") if page else parse_error_body(body)
+        code = code or _aws_code(answer.headers.get("x-amzn-errortype", ""))
         detail = _shortened(message) or f"HTTP status {status}"
         text = f"{self.provider} failed to {what} ({status}): {detail}"
         if (limit := self._limit_error(status, code, body, text)) is not None:
@@ -243,7 +244,7 @@ class ErrorContext:
                 denial = _DENIED.get(status, _DENIED[401])
                 text = f"{self.provider} {denial} ({status}): {detail}"
             denied = KeyRejectedError(text, hint)
-            denied.status, denied.body = status, body
+            denied.status, denied.body, denied.code = status, body, code
             return denied
         kind: type[ProviderError] = RequestRejectedError
         advice = hint_for(what, status, detail, windows=self.windows)
@@ -358,16 +359,23 @@ def _code(value: dict[str, Any]) -> str | None:
             continue
         if isinstance(found, (str, int)):
             return str(found)
+    if isinstance(value.get("__type"), str):
+        return _aws_code(value["__type"])
     status = value.get("status")
     # Google's errors repeat the HTTP status as code, and name the error in `status`.
     return status if isinstance(status, str) and _GOOGLE_STATUS.fullmatch(status) else None
+
+
+def _aws_code(text: str) -> str | None:
+    """The code in ``NAMESPACE#CODE:ADDRESS``, as AWS writes it in a header or ``__type``."""
+    return text.partition(":")[0].rpartition("#")[2].strip() or None
 
 
 _GOOGLE_STATUS = re.compile(r"[A-Z]{2,}(_[A-Z]+)*")
 
 
 def _message(value: dict[str, Any]) -> str:
-    for name in ("message", "msg", "detail", "error_description", "title"):
+    for name in ("message", "Message", "msg", "detail", "error_description", "title"):
         found = value.get(name)
         if isinstance(found, str) and found:
             where = value.get("loc")
