@@ -10,7 +10,7 @@ import msgspec
 from tui.compose.checks.statistics import CostInputs, CostKey
 from tui.compose.prices import PriceSource, Rates, find_rates
 from tui.compose.requests.amounts import NOTHING_UNCOUNTED, Amount
-from tui.compose.requests.tokens import NO_TOKENS, Tokens
+from tui.compose.requests.tokens import NO_TOKENS, Tokens, counter_of, family_of
 
 
 class ModelCost(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,7 +150,8 @@ class _Sums:
         limit, choices = key.answer
         shortest = rows * choices * (usual if limit is None else min(usual, limit))
         longest = rows * choices * (limit or 0)
-        tokens = amount.tokens
+        # What short prompts have besides their texts is a part of the bounds alone.
+        tokens = amount.tokens._replace(usual=max(amount.tokens.usual, amount.tokens.low))
         self.rows += rows
         self.unbounded += rows if limit is None else 0
         self.uncounted = self.uncounted.plus(amount.uncounted)
@@ -193,7 +194,7 @@ _MEASURED = (0.75, 1.35)
 def _scaled_amount(amount: Amount, model: str, scales: Mapping[str, float], exact: bool) -> Amount:
     """The input corrected by what was measured: counted by the provider, or in past jobs."""
     scale = scales.get(model, scales.get(""))
-    if scale is None:
+    if scale is None or (not exact and counter_of(family_of(model)) is not None):
         return amount
     usual = amount.tokens.usual * scale
     if exact:
