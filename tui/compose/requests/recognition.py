@@ -57,6 +57,11 @@ class Recognition(NamedTuple):
         """One line that says what the file is and what can be done."""
         return f"{self.what}. {self.can}".rstrip(". ") + "."
 
+    @property
+    def alternatives(self) -> str:
+        """What can be done with it besides taking it as a table."""
+        return "; ".join(way for way in self.can.split("; ") if "-t TEMPLATE" not in way)
+
 
 class _Form(NamedTuple):
     kind: FileKind

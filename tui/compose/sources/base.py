@@ -35,6 +35,8 @@ class Source:
         notes: What was detected, such as the encoding of a table.
         doubts: What was read but is not certain or not complete, with its place: bytes that
             were replaced, short rows, marks that quote nothing. Each is a sentence.
+        alternatives: What else can be done with a file that is no table, such as results of a
+            batch: a sentence with a command.
         exact: Whether ``count`` is exact.
         late_doubts: The same as ``doubts``, found by the last pass over the rows.
         delimited: Whether it is a delimited table, so that delimiter, encoding and header can
@@ -52,6 +54,7 @@ class Source:
     base: Path = Path()
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    alternatives: str = ""
     exact: bool = False
     late_doubts: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
     delimited: bool = False

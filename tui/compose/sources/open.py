@@ -138,6 +138,8 @@ def open_source(
     if named and kind != named and {kind, named} != {"lines", "array"}:
         doubt = f"it is {_SAID[kind]}, whatever its name ends with"
         source = replace(source, doubts=(*source.doubts, doubt))
+    if source.kind != "requests" and found.kind in ("results", "training", "foreign"):
+        source = replace(source, alternatives=found.alternatives)
     return source
 
 

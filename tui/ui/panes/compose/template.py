@@ -157,6 +157,9 @@ class TemplateStep(Step):
     def compose(self) -> ComposeResult:
         """The figures, the form, the preview and the buttons."""
         yield self._figures
+        if alternatives := self._reading.source.alternatives:
+            said = content([(f"{alternatives}.", "muted")])
+            yield Static(said, classes="step-line", id="alternatives", markup=False)
         with Container(id="template-body"):
             with Vertical(id="template-form"):
                 yield self._form
