@@ -46,6 +46,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
+        self._drawn: set[str] = set()
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -84,6 +85,13 @@ class Terminal:
     def see(self, *words: str) -> None:
         """Read until all these words are on the screen."""
         self.until(lambda text: all(word in text for word in words))
+
+    def told(self, *words: str) -> None:
+        """Read until each of these words was on a line of the screen, now or before.
+
+        For toasts, which a busy machine may be too late to see beside what comes after them.
+        """
+        self.until(lambda _: all(any(word in line for line in self._drawn) for word in words))
 
     def press(self, keys: str | bytes) -> None:
         """Type; all of it arrives in one read."""
@@ -161,3 +169,4 @@ class Terminal:
         for known in (b"\x1b[>25u", b"\x1b[<u", b"\x1b[?25u"):
             chunk = chunk.replace(known, b"")
         self._stream.feed(chunk)
+        self._drawn.update(self.screen.display)

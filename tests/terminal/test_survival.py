@@ -105,12 +105,13 @@ def test_a_job_that_is_deleted_elsewhere_leaves_list_and_results(tmp_path: Path)
     try:
         terminal.see("first", "second", "third")
         batchdeck(tmp_path, "delete", "third", "-y")
-        terminal.see("third was deleted elsewhere")
+        terminal.told("third was deleted elsewhere")
         terminal.until(lambda text: "completed    third" not in text)
         terminal.press("\r")
         terminal.see("All rows", "Outcome")
         batchdeck(tmp_path, "delete", "second", "-y")
-        terminal.see("second was deleted elsewhere", "Progress")
+        terminal.told("second was deleted elsewhere")
+        terminal.see("Progress")
         answers(terminal)
         leaves(terminal)
     finally:
@@ -229,7 +230,8 @@ def test_what_was_typed_in_compose_outlives_a_kill(tmp_path: Path, table: Path) 
         again.press("1")
         again.see("draft of")
         again.press("\x1b[B" * 5 + "\r")
-        again.see("A long prompt about {text}", "is here again")
+        again.see("A long prompt about {text}")
+        again.told("is here again")
     finally:
         again.kill()
 
@@ -250,7 +252,7 @@ def test_a_dropped_file_opens_in_every_form(tmp_path: Path, table: Path, form: s
         terminal.press(f"\x1b[200~{text}\x1b[201~")
         terminal.see("2 rows", "header row")
         if form == "two":
-            terminal.see("2 files were dropped")
+            terminal.told("2 files were dropped")
     finally:
         terminal.kill()
 
@@ -279,7 +281,7 @@ def test_a_keyring_that_never_answers_is_named_and_the_program_can_be_left(tmp_p
         terminal.press("y")
         terminal.see("the keyring does not answer", "BATCHDECK_KEY_WORK")
         terminal.press(ESCAPE)
-        terminal.see("Submitting stopped")
+        terminal.told("Submitting stopped")
         terminal.until(lambda text: "API key needed" not in text)
         terminal.press("q")
         terminal.press("q")
