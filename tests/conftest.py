@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -16,6 +17,17 @@ from tui.paths import Paths
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "batchdeck-hypothesis")
 hypothesis.settings.register_profile("batchdeck", deadline=None, database=None)
 hypothesis.settings.load_profile("batchdeck")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector the modules and the tests.
+
+    An app of Textual makes some hundred thousand objects that refer to each other; with the usual
+    thresholds more than a quarter of the time of the UI tests is spent on looking for garbage.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

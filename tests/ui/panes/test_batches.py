@@ -300,8 +300,8 @@ async def test_a_late_word_of_an_old_focus_changes_no_pane(engine: FakeEngine) -
         app.main.post_message(DescendantFocus(button))
         await pilot.pause()
         assert app.main.pane == "batches"
-        await pilot.pause()
-        assert app.focused is app.main.batches.jobs_table
+        await until(pilot, lambda: app.focused is app.main.batches.jobs_table)
+        assert app.main.pane == "batches"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
@@ -314,9 +314,10 @@ async def test_two_jobs_are_marked_to_be_compared(
         table = app.main.batches.jobs_table
         await until(pilot, lambda: app.main.batches.job)
         await pilot.press("space", "j")
-        assert table.marked == 1 and "1 marked: mark another to compare" in screen_text(app)
+        assert table.marked == 1
+        await until(pilot, lambda: "1 marked: mark another to compare" in screen_text(app))
         await pilot.press("space")
-        assert "2 marked: = compare" in screen_text(app)
+        await until(pilot, lambda: "2 marked: = compare" in screen_text(app))
         assert "clear marks" in screen_text(app) or size[0] < 100
         # A third one is not taken.
         await pilot.press("space", "A", "I", "M")

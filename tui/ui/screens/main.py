@@ -232,6 +232,11 @@ class MainScreen(Screen[None]):
             self.results.show_job(self._follow_id)
             self._update_done()
         self._show_pane()
+        self._focus_pane()
+        # A focus that was asked for before is given only now, also to a widget that is hidden.
+        self.app.call_later(self._focus_pane)
+
+    def _focus_pane(self) -> None:
         if self.pane in self._panes and not self._active.has_focus_within:
             self._active.focus_rows()
 
