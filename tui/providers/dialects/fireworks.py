@@ -33,7 +33,7 @@ from tui.errors import (
     UnexpectedResponseError,
 )
 from tui.progress import NO_PROGRESS, Progress
-from tui.providers.dialect import BatchDraft
+from tui.providers.dialect import BatchDraft, Capabilities
 from tui.providers.dialects.batch_responses import name_of, number_at, text_at, value_at
 from tui.providers.dialects.files import FilesDialect
 from tui.providers.dialects.requests import create_body
@@ -87,6 +87,11 @@ class FireworksDialect(FilesDialect):
         self._account = match[1]
         self._listed: dict[str, list[str]] = {}
         self._may_be_absent: set[str] = set()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """As the profile says; a create with the same id is carried out once."""
+        return replace(super().capabilities, creates_once=True)
 
     async def upload(self, path: Path, *, name: str, progress: Progress = NO_PROGRESS) -> str:
         """Make a dataset of a file of rows, wait until it is ready, and return its id.
