@@ -157,7 +157,8 @@ class TableOptions(Horizontal):
 
     DEFAULT_CSS = """
     TableOptions { height: 1; width: 1fr; }
-    TableOptions > Select { width: 1fr; margin-right: 1; }
+    TableOptions > Select { width: 1fr; height: 1; margin-right: 1; }
+    TableOptions SelectCurrent Static { text-wrap: nowrap; text-overflow: ellipsis; }
     TableOptions > Input { width: 1fr; }
     """
 

@@ -26,8 +26,8 @@ GROUP_COLUMNS = (
     Column("status", "HTTP", 4),
     Column("code", "Code", 18, flex=1, drop=1),
     Column("message", "Message", 14, flex=4),
-    Column("advice", "Suggested fix", 34, flex=2, drop=3),
-    Column("seen", "Seen", 13, drop=4),
+    Column("advice", "Suggested fix", 34, flex=2, drop=3, from_width=140),
+    Column("seen", "Seen", 13, drop=4, from_width=140),
 )
 
 _TONES: dict[ErrorClass, Tone] = {
@@ -109,6 +109,12 @@ def folded_parts(groups: Sequence[ErrorGroup], width: int) -> Parts:
 MAX_HEIGHT = 5
 """Maximum height in lines; further groups can be scrolled to."""
 
+BESIDE_ROWS_HEIGHT = 3
+"""Maximum height in lines without the focus, on a screen lower than ``ROOMY_HEIGHT``."""
+
+ROOMY_HEIGHT = 45
+"""Screen height in lines from which the groups take no room from the rows."""
+
 UNFOLDED_HEIGHT = 30
 """Screen height in lines from which the groups are never folded."""
 
@@ -116,7 +122,8 @@ UNFOLDED_HEIGHT = 30
 class ErrorGroups(VirtualTable):
     """One line per group of errors; opening one filters the rows to it.
 
-    On a small screen the groups are folded into one line until they have the focus.
+    On a small screen the groups are folded into one line until they have the focus; on a medium
+    one the largest are shown.
     """
 
     DEFAULT_CSS = """
@@ -183,9 +190,11 @@ class ErrorGroups(VirtualTable):
         self._fold()
 
     def _fold(self) -> None:
-        small = self.app.size.height < UNFOLDED_HEIGHT
-        self._folded = small and not self.has_focus and len(self._groups) > 1
-        height = 1 if self._folded else min(len(self._groups), MAX_HEIGHT)
+        lines = self.app.size.height
+        self._folded = lines < UNFOLDED_HEIGHT and not self.has_focus and len(self._groups) > 1
+        roomy = self.has_focus or lines >= ROOMY_HEIGHT
+        most = MAX_HEIGHT if roomy else BESIDE_ROWS_HEIGHT
+        height = 1 if self._folded else min(len(self._groups), most)
         if self.styles.height is None or self.styles.height.value != height:
             self.styles.height = height
         self.styles.overflow_y = "hidden" if self._folded else "auto"

@@ -158,17 +158,13 @@ class TemplateForm(VerticalScroll):
     TemplateForm .form-pair { height: auto; layout: horizontal; }
     TemplateForm .form-pair > LabelledField { margin-right: 1; }
     TemplateForm LabelledField { margin-bottom: 0; }
-    TemplateForm #form-user { height: 5; }
-    TemplateForm #form-user > PlainTextArea { height: 5; }
+    TemplateForm #form-user { height: 1fr; min-height: 5; }
+    TemplateForm #form-user > PlainTextArea { height: 100%; }
     TemplateForm #form-columns {
-        height: 5; border: none; padding: 0; margin-left: 1;
+        height: 100%; border: none; padding: 0; margin-left: 1;
     }
-    TemplateForm.-tall #form-user, TemplateForm.-tall #form-user > PlainTextArea,
-    TemplateForm.-tall #form-columns { height: 9; }
     TemplateForm.-tall LabelledField { margin-bottom: 1; }
-    TemplateForm.-taller #form-user, TemplateForm.-taller #form-user > PlainTextArea,
-    TemplateForm.-taller #form-columns { height: 18; }
-    TemplateForm.-taller #field-system { height: 6; }
+    TemplateForm.-taller #field-system { height: 8; }
     """
 
     class Changed(Message):

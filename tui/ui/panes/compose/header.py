@@ -30,7 +30,7 @@ class ComposeHeader(Grid):
 
     DEFAULT_CSS = """
     ComposeHeader {
-        grid-size: 4; grid-columns: 9 1fr 8 1fr; grid-rows: 1; grid-gutter: 0 1; height: 3;
+        grid-size: 4; grid-columns: 9 1fr 8 20; grid-rows: 1; grid-gutter: 0 1; height: 3;
     }
     ComposeHeader #compose-source, ComposeHeader #compose-name { column-span: 3; }
     ComposeHeader.-no-window #compose-account { column-span: 3; }

@@ -101,8 +101,9 @@ PREVIEW_DELAY = 0.15
 SIDE_BY_SIDE_WIDTH = 108
 """Width in cells from which form and preview are side by side."""
 
-TALL, TALLER = 26, 46
-"""Height of the step in lines from which the prompt is taller."""
+TALL, TALLER = 30, 46
+"""Height of the step in lines from which the fields have lines between them, and from which the
+system prompt is taller; the prompt takes what is left."""
 
 
 class TemplateStep(Step):

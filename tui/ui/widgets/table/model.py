@@ -31,6 +31,8 @@ class Column:
 
     ``width`` is in cells; a column with ``flex`` gets a share of the remaining width. When the
     table is too narrow, columns with the highest ``drop`` are hidden first; 0 is never hidden.
+    A column with ``from_width`` is hidden in tables that are narrower, so that the flexible ones
+    keep room for their text.
     """
 
     key: str
@@ -40,6 +42,7 @@ class Column:
     align: Literal["left", "right"] = "left"
     drop: int = 0
     sortable: bool = False
+    from_width: int = 0
 
 
 MIN_COLUMN_WIDTH, MAX_COLUMN_WIDTH = 3, 200
@@ -176,7 +179,7 @@ def fit_columns(columns: Sequence[Column], width: int, gap: int) -> list[tuple[i
 
     Columns are hidden by their ``drop``; the remaining width goes to the flexible ones.
     """
-    kept = list(enumerate(columns))
+    kept = [(index, column) for index, column in enumerate(columns) if column.from_width <= width]
 
     def needed() -> int:
         return sum(column.width + gap for _, column in kept) - gap if kept else 0

@@ -88,6 +88,8 @@ class VirtualTable(TableView):
             return False
         if action == "open_row" and not self._openable:
             return False
+        if not self.row_count and (action == "open_row" or "mark" in action):
+            return False
         if (
             action in ("sort", "column")
             and not self.resizable

@@ -274,6 +274,9 @@ class TableView(ScrollView, can_focus=True):
     def _post_cursor(self) -> None:
         row_id = self._source.row_id(self.cursor) if self.row_count else None
         if row_id != self._cursor_id:
+            if row_id is None or self._cursor_id is None:
+                # Without rows there is nothing to open or mark.
+                self.refresh_bindings()
             self._cursor_id = row_id
             self.post_message(self.CursorMoved(self, row_id))
 
