@@ -195,7 +195,7 @@ def test_standard_error_may_be_elsewhere(tmp_path: Path, redirect: str) -> None:
 def test_a_terminal_that_is_no_utf_8_is_named_before_the_screen(tmp_path: Path) -> None:
     terminal = start(tmp_path, PYTHONIOENCODING="latin-1")
     try:
-        terminal.see("UTF-8", "LANG=C.UTF-8")
+        terminal.see("UTF-8", "LC_ALL=C.UTF-8")
         assert terminal.end() == 2
         assert b"\x1b[?1049h" not in terminal.raw
     finally:

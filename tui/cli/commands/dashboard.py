@@ -70,7 +70,7 @@ def _check_encoding() -> None:
     if not encoding.replace("-", "").startswith("utf8"):
         raise UsageError(
             f"the dashboard needs a terminal with UTF-8, and the locale is {encoding}",
-            "Start it with LANG=C.UTF-8, or PYTHONUTF8=1.",
+            "Start it with LC_ALL=C.UTF-8, or PYTHONUTF8=1.",
         )
 
 

@@ -37,7 +37,7 @@ def print_job(engine: Engine, job: Job, settings: Settings) -> None:
 @click.option("--search", default="", metavar="TEXT",
               help="Only jobs with TEXT in name, id, model, account, tags or note.")  # fmt: skip
 @click.option("--tag", metavar="TAG", help="Only jobs with this tag.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the newest N jobs.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N jobs.")
 @shared
 def list_jobs(
     settings: Settings,

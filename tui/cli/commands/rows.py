@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _FORMATS = """\
 \b
 The extension of FILE sets the format:
-  .jsonl           one JSON object per line; with --raw the provider's own lines
+  .jsonl           one JSON object per line; with --raw the provider's result lines
   .csv  .tsv       a table; cells that look like formulas are prefixed with a quote
   .sqlite  .db     tables rows, errors, meta (and attempts, inputs); works with Datasette
   .parquet         needs the extra `tables`
@@ -141,7 +141,7 @@ def results(
       re:refund.*              a regular expression
 
     With --strays each line has a kind (unreadable, unknown, duplicate), custom_id, batch_id, file,
-    offset, and the line as it came.
+    offset, and the raw line.
 
     With --schema each line has the field "schema": {"fits": true, false or null, "problems"}.
     """  # noqa: D301 - the backspace stops click from wrapping the lines
