@@ -131,9 +131,9 @@ def import_results(
 ) -> None:
     """Import REQUESTS and RESULTS of a batch that ran elsewhere as a job; nothing is sent.
 
-    RESULTS are the output file and, if there is one, the error file, in the format of OpenAI, Azure,
-    Mistral, ScaleDown, Anthropic, Gemini, Vertex AI or Bedrock. The job can be browsed, searched,
-    exported and retried like any other.
+    RESULTS are the output file and, if there is one, the error file, in the format of OpenAI,
+    Azure, Mistral, ScaleDown, Anthropic, Gemini, Vertex AI or Bedrock. The job can be browsed,
+    searched, exported and retried like any other.
     """
 
     async def work(engine: Engine) -> None:
