@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
+import pytest
 from textual.events import Click
 from textual.widgets import Input, OptionList
 
@@ -15,7 +17,7 @@ from tui.core.query import RowFilter, RowSort
 from tui.core.rows import UNANSWERED, Outcome
 from tui.engine.events import RowsCollected
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.retry import RetryDialog
+from tui.ui.dialogs.retry import RetryDialog, RetryEditDialog
 from tui.ui.dialogs.saved import FiltersDialog
 from tui.ui.dialogs.settings import ColumnsDialog
 from tui.ui.state import MAX_REMEMBERED_JOBS, RowViewState, State, TableLayout
@@ -398,6 +400,37 @@ async def test_marks_are_sent_whatever_is_shown(engine: FakeEngine) -> None:
         await until(pilot, lambda: isinstance(app.screen, RetryDialog))
         planned = [asked for asked in engine.asked if asked[0] == "plan_retry"][-1]
         assert len(planned[2]) == 20
+
+
+@pytest.mark.parametrize("key", ["r", "R"])
+async def test_a_row_that_is_read_is_the_one_that_is_retried(engine: FakeEngine, key: str) -> None:
+    async with looking(engine) as (app, pilot, rows):
+        await pilot.press("e")
+        await until(pilot, lambda: rows.row_count == 20)
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: app.main.results.is_reading)
+        seq = rows.cursor_id
+        await until(pilot, lambda: app.main.results.why_disabled("retry") == "")
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, RetryDialog | RetryEditDialog))
+        planned = [asked for asked in engine.asked if asked[0] == "plan_retry"][-1]
+        assert list(planned[2]) == [seq] and "this row" in screen_text(app)
+
+
+async def test_a_row_that_waits_for_its_answer_cannot_be_retried(engine: FakeEngine) -> None:
+    engine.history.add(with_counts(a_job(), succeeded=980, truncated=20))
+    app = fake_app(engine)
+    async with running(app, WIDE) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.pane == "results")
+        await pilot.press("enter")
+        results = app.main.results
+        await until(pilot, lambda: results.is_reading and results.why_disabled("retry") == "")
+        detail = results._view.detail
+        assert detail is not None
+        waiting = msgspec.structs.replace(detail.row, outcome=Outcome.PENDING)
+        results._view._detail = msgspec.structs.replace(detail, row=waiting)
+        assert results.why_disabled("retry") == "Every row has an answer."
 
 
 async def test_what_is_filtered_by_text_keeps_to_rows_without_an_answer(

@@ -15,6 +15,7 @@ from textual.timer import Timer
 
 from tui.core.jobs import Job, OrphanLines
 from tui.core.query import RowFilter
+from tui.core.rows import Outcome
 from tui.errors import BatchdeckError
 from tui.ui.commands.command_table import Scope, bindings
 from tui.ui.commands.dispatch import CommandTarget
@@ -402,7 +403,7 @@ class ResultsPane(CommandTarget, Vertical):
         if self.job is None:
             return "No job is open. Choose one in Batches (2)."
         chosen = self._rows.marked or self._groups.has_focus or self._rows.asked.selects_rows
-        if chosen and command_id in ("retry", "retry_edit"):
+        if command_id in ("retry", "retry_edit") and (chosen or self._row_read is not None):
             return ""
         if command_id == "groups" and not self._groups.row_count:
             return "This job has no errors."
@@ -436,7 +437,7 @@ class ResultsPane(CommandTarget, Vertical):
         self.screen.set_focus(self._groups)
 
     def action_retry(self) -> None:
-        """Retry the marked rows, else the filtered rows, else all failed rows."""
+        """Retry the marked rows, else the row that is read, else those of the filter, or failed."""
         self._retry(edit=False)
 
     def action_retry_edit(self) -> None:
@@ -453,11 +454,21 @@ class ResultsPane(CommandTarget, Vertical):
             self._retry_rows(rows, edit, f"the rows with {group_label(group)}")
         elif self._rows.marked:
             self._retry_marked(edit)
+        elif (seq := self._row_read) is not None:
+            self._retry_rows([seq], edit, "this row")
         elif asked.is_filtered:
             subject = "the rows shown" if asked.selects_rows else "the failed rows shown"
             self._retry_rows(asked.unanswered, edit, subject)
         else:
             self._actions.run("retry_edit" if edit else "retry")
+
+    @property
+    def _row_read(self) -> int | None:
+        """The number of the row that fills the pane, if it has ended."""
+        detail = self._view.detail
+        if not self.is_reading or detail is None or detail.row.outcome is Outcome.PENDING:
+            return None
+        return detail.row.seq
 
     @work(group="marks", exit_on_error=False)
     async def _retry_marked(self, edit: bool) -> None:
