@@ -225,8 +225,15 @@ def test_the_cloud_credentials_of_this_machine_are_told_without_secrets(
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "CLOUDSDK_CONFIG"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
-    for name, provider in (("cloud", "vertex"), ("bucket", "bedrock-openai"), ("plain", "openai")):
-        assert run("accounts", "add", name, "--provider", provider).code == 0
+    role = "role_arn=arn:aws:iam::111122223333:role/bd"
+    for name, provider, params in (
+        ("cloud", "vertex", ("region=global", "project=p", "bucket=b")),
+        ("bucket", "bedrock-openai", ("region=us-east-1", "bucket=b", role)),
+        ("plain", "openai", ()),
+    ):
+        options = [word for param in params for word in ("--param", param)]
+        added = run("accounts", "add", name, "--provider", provider, *options)
+        assert added.code == 0, added.err
 
     def told() -> dict[str, Any]:
         keys = run("doctor", "--json").document["keys"]

@@ -9,7 +9,7 @@ import pytest
 from tests.engine.bench import Bench
 from tests.fakes.loop import JumpingLoop, run
 from tui.config.settings import Config
-from tui.errors import UsageError
+from tui.errors import InputError, UsageError
 
 
 def test_too_few_rows_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
@@ -17,10 +17,8 @@ def test_too_few_rows_are_refused_before_anything_is_sent(tmp_path: Path) -> Non
         bench = Bench(tmp_path, loop)
         config = Config(providers={"sandbox": {"limits": {"min_rows": 3}}})
         async with bench.engine(config) as engine:
-            job = await bench.imported(engine, "a", "b")
-            with pytest.raises(UsageError, match="requires at least 3 rows per batch") as caught:
-                await engine.submit(job.id)
-            assert "one by one" in caught.value.hint
+            with pytest.raises(InputError, match="requires at least 3 in a batch"):
+                await bench.imported(engine, "a", "b")
             assert not bench.provider.calls
             job = await bench.done(engine, "a", "fail", "c")
             assert job.counts.failed == 1

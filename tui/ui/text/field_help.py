@@ -285,6 +285,18 @@ FIELDS: dict[str, FieldHelp] = {
         " has it.",
         _DIALOG,
     ),
+    "account-values": FieldHelp(
+        "Values",
+        "What this provider needs besides a key, as name=value with spaces between: a region, a"
+        " bucket, a project, the ARN of a role. The empty field names them.",
+        _DIALOG,
+    ),
+    "account-way": FieldHelp(
+        "Sign in",
+        "How the account proves who it is: with a key of its own, or with the sign-in of AWS's or"
+        " Google's tools that this machine has (a profile, a role, `gcloud auth`).",
+        _SELECT,
+    ),
     "path": FieldHelp("Path", "The path of a file or folder.", (_COMPLETE,)),
     "ask": FieldHelp("Text", "The text is saved with enter, and unchanged after esc."),
 }

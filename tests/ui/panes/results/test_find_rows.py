@@ -358,7 +358,7 @@ async def test_groups_take_one_line_on_a_low_screen_until_they_have_the_keys(
 async def test_one_key_shows_a_group_and_one_sends_it_again(engine: FakeEngine) -> None:
     async with looking(engine, WIDE) as (app, pilot, _):
         text = screen_text(app)
-        assert "transient" in text and "Temporary: retry these rows" in text and "1%" in text
+        assert "transient" in text and "Rate limit reached" in text and "1%" in text
         await pilot.press("E", "r")
         await until(pilot, lambda: isinstance(app.screen, RetryDialog))
         assert engine.asked[-1][0] == "plan_retry"
