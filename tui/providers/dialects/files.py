@@ -183,14 +183,38 @@ class FilesDialect(BatchDialect):
             return []
         if not self._profile.paths.file_list:
             return None
+
+        def id_of(item: Mapping[str, Any]) -> str | None:
+            named = text_at(item, _FILE_NAMES) == name
+            return text_at(item, ("id", "file_id")) if named else None
+
+        return await self.listed_files(id_of, created_after=created_after)
+
+    async def listed_files(
+        self,
+        id_of: Callable[[Mapping[str, Any]], str | None],
+        *,
+        items: str = "",
+        created_after: float | None = None,
+    ) -> list[str] | None:
+        """The ids of some of the provider's files; ``None`` if they cannot be listed.
+
+        Args:
+            id_of: The id of a listed file, if it is wanted.
+            items: Where a page has its files, if not where the profile's lists have their items.
+            created_after: Files older than this (Unix seconds) are not looked at, where the newest
+                come first.
+        """
+        listing = self._profile.listing
+        if items:
+            listing = msgspec.structs.replace(listing, items=items)
         found: list[str] = []
         try:
-            async for items in self.pages(self._profile.paths.file_list, "list files"):
-                for item in items:
-                    file_id = text_at(item, ("id", "file_id"))
-                    if file_id and text_at(item, _FILE_NAMES) == name:
-                        found.append(file_id)
-                if all(is_older(time_at(item, "created_at"), created_after) for item in items):
+            async for page in self.pages(self._profile.paths.file_list, "list files", listing):
+                found += [file_id for item in page if (file_id := id_of(item))]
+                if created_after is not None and all(
+                    is_older(time_at(item, "created_at"), created_after) for item in page
+                ):
                     break
         except (RequestRejectedError, UnexpectedResponseError):
             return None

@@ -351,21 +351,18 @@ class FireworksDialect(FilesDialect):
         if not self._profile.paths.file_list:
             return None
         stem = f"{_stem(name)}-"
-        found: list[str] = []
-        listing = msgspec.structs.replace(self._profile.listing, items="datasets")
-        try:
-            async for items in self.pages(self._profile.paths.file_list, "list files", listing):
-                names = [_bare(text_at(item, "name"), _DATASET) for item in items]
-                found += [each for each in names if each and each.startswith(stem)]
-        except (RequestRejectedError, UnexpectedResponseError):
-            return None
-        return list(dict.fromkeys(found))
+
+        def id_of(item: Mapping[str, Any]) -> str | None:
+            found = _bare(text_at(item, "name"), _DATASET)
+            return found if found and found.startswith(stem) else None
+
+        return await self.listed_files(id_of, items="datasets")
 
     async def models(self) -> list[str]:
         """List the models of Fireworks and those of the account, by their full names."""
         found: list[str] = []
         listing = msgspec.structs.replace(self._profile.listing, items="models")
-        for path in (self._at_origin(_SHARED_MODELS), self._profile.paths.models):
+        for path in (f"{self._above_account}{_SHARED_MODELS}", self._profile.paths.models):
             async for items in self.pages(path, "list models", listing):
                 found += [name for item in items if (name := text_at(item, "name"))]
         return list(dict.fromkeys(found))
@@ -373,18 +370,16 @@ class FireworksDialect(FilesDialect):
     def single_request(self, request: bytes) -> Call:
         """Build the call for one request, which has a path beside that of the accounts."""
         call = super().single_request(request)
-        base = self._client.address.base
-        prefix = base.path.partition("/v1/accounts")[0].rstrip("/")
-        origin = str(base.copy_with(raw_path=b"/")).rstrip("/")
         body = {**call.json, "model": _full_model(str(call.json.get("model") or ""))}
-        return replace(call, path=f"{origin}{prefix}{_INFERENCE}{call.path}", json=body)
+        path = f"{self._above_account.removesuffix('/v1')}{_INFERENCE}{call.path}"
+        return replace(call, path=path, json=body)
 
-    def _at_origin(self, route: str) -> str:
-        """The address of a route of another account, at the account's own origin."""
+    @property
+    def _above_account(self) -> str:
+        """The account's base URL without the account: ``https://api.fireworks.ai/v1``."""
         base = self._client.address.base
-        prefix = _ACCOUNT.sub("", base.path)
         origin = str(base.copy_with(raw_path=b"/")).rstrip("/")
-        return f"{origin}{prefix}{route}"
+        return f"{origin}{_ACCOUNT.sub('', base.path)}"
 
     def _read(self, value: Mapping[str, Any], now: float | None = None) -> RemoteBatch | None:
         name = text_at(value, "name") or ""

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tui.errors import ConfigError, KeyMissingError
+from tui.errors import ConfigError, KeyMissingError, KeyRejectedError
 
 _SIGNED_BY_US = ("authorization", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256")
 _NOT_SIGNED = frozenset({"accept", "accept-encoding", "connection", "user-agent", "content-length"})
@@ -53,6 +53,14 @@ def aws_credentials(access_key: str = "", secret: str = "") -> Any:
             "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         )
     return found
+
+
+def sign_in_ended() -> KeyRejectedError:
+    """The error for temporary credentials whose time is over."""
+    return KeyRejectedError(
+        "the sign-in of the AWS credentials has ended",
+        "Sign in again, for example with `aws sso login`.",
+    )
 
 
 class AwsSigner(httpx.Auth):

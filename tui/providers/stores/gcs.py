@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from tui.core.batches import ResultSource
 from tui.errors import (
@@ -25,10 +25,10 @@ from tui.errors import (
 )
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.stores.google import SIGN_IN
-from tui.providers.stores.store import StoredObject, time_in
+from tui.providers.stores.store import StoredObject, key_at, time_in
 from tui.providers.wire.client import Call, HttpClient, Reply
 from tui.providers.wire.download import Download, Downloader
-from tui.providers.wire.errors import parse_error_body
+from tui.providers.wire.errors import explaining, parse_error_body
 from tui.providers.wire.retry import with_retries
 from tui.providers.wire.upload import FileBody, size_of
 
@@ -98,13 +98,7 @@ class GcsStore:
             rf"https://storage\.(?:googleapis|cloud\.google)\.com/{name}/(.+)",
             rf"https://{name}\.storage\.googleapis\.com/(.+)",
         )
-        for pattern in patterns:
-            if match := re.fullmatch(pattern, bare):
-                return unquote(match[1])
-        raise RequestRejectedError(
-            f"{bare} is not in the bucket {self._bucket.name}",
-            "Check params.bucket of the account.",
-        )
+        return key_at(bare, patterns, self._bucket.name)
 
     async def check(self) -> str:
         """Write, list, read and delete a small object; returns the place of the files.
@@ -394,22 +388,9 @@ _OF_BUCKET = frozenset({"write", "list", "describe"})
 """What is asked of the bucket itself, so that a 404 means that there is none."""
 
 
-@contextmanager
-def _explained(bucket: GcsBucket, act: str) -> Iterator[None]:
-    """Name the setting that is wrong, beside the store's own words.
-
-    Args:
-        bucket: The bucket.
-        act: What is tried; a key of ``_RIGHTS``.
-    """
-    try:
-        yield
-    except BatchdeckError as error:
-        better = _explanation(error, bucket, act)
-        if better is None:
-            raise
-        better.status, better.body = error.status, error.body
-        raise better from error
+def _explained(bucket: GcsBucket, act: str) -> AbstractContextManager[None]:
+    """Name the setting that is wrong when something is tried: a key of ``_RIGHTS``."""
+    return explaining(lambda error: _explanation(error, bucket, act))
 
 
 def _explanation(error: BatchdeckError, bucket: GcsBucket, act: str) -> BatchdeckError | None:

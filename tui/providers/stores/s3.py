@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from tui.core.batches import ResultSource
@@ -24,9 +24,11 @@ from tui.errors import (
     UnexpectedResponseError,
 )
 from tui.progress import NO_PROGRESS, Progress
-from tui.providers.stores.store import StoredObject, time_in
+from tui.providers.stores.aws import sign_in_ended
+from tui.providers.stores.store import StoredObject, key_at, time_in
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.download import Download, Downloader
+from tui.providers.wire.errors import explaining
 from tui.providers.wire.upload import FileBody, size_of
 
 _LARGEST_PUT = 5 << 30
@@ -101,13 +103,7 @@ class S3Store:
             rf"https?://{name}\.[^/]+/(.+)",
             rf"https?://[^/]+/{name}/(.+)",
         )
-        for pattern in patterns:
-            if match := re.fullmatch(pattern, bare):
-                return unquote(match[1])
-        raise RequestRejectedError(
-            f"{bare} is not in the bucket {self._bucket.name}",
-            "Check params.bucket of the account.",
-        )
+        return key_at(bare, patterns, self._bucket.name)
 
     async def check(self) -> str:
         """Write, list, read and delete a small object; returns the place of the files.
@@ -273,22 +269,9 @@ _RIGHTS = {
 }
 
 
-@contextmanager
-def _explained(bucket: Bucket, act: str) -> Iterator[None]:
-    """Name the setting that is wrong, instead of the store's XML.
-
-    Args:
-        bucket: The bucket.
-        act: What is tried: ``write``, ``read``, ``delete`` or ``list``.
-    """
-    try:
-        yield
-    except BatchdeckError as error:
-        better = _explanation(error, bucket, act)
-        if better is None:
-            raise
-        better.status, better.body = error.status, error.body
-        raise better from error
+def _explained(bucket: Bucket, act: str) -> AbstractContextManager[None]:
+    """Name the setting that is wrong when something is tried: a key of ``_RIGHTS``."""
+    return explaining(lambda error: _explanation(error, bucket, act))
 
 
 def _explanation(error: BatchdeckError, bucket: Bucket, act: str) -> BatchdeckError | None:
@@ -311,10 +294,7 @@ def _explanation(error: BatchdeckError, bucket: Bucket, act: str) -> BatchdeckEr
             "the clock of this machine is wrong by more than 15 minutes", "Set it, then try again."
         )
     if code in _ENDED_ERRORS:
-        return KeyRejectedError(
-            "the sign-in of the AWS credentials has ended",
-            "Sign in again, for example with `aws sso login`.",
-        )
+        return sign_in_ended()
     if code in _KEY_ERRORS:
         return KeyRejectedError(
             f"the store rejected the access key ({code})", "Check the access key and its secret."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 
 from tui.core.batches import ResultSource
+from tui.errors import RequestRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.wire.download import Download
 
@@ -35,6 +38,25 @@ def time_in(text: str) -> float:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         return 0.0
+
+
+def key_at(address: str, patterns: Iterable[str], bucket: str) -> str:
+    """The key of an object by its address.
+
+    Args:
+        address: The address, without a query.
+        patterns: The forms of addresses of the bucket, whose first group is the quoted key.
+        bucket: The name of the bucket.
+
+    Raises:
+        RequestRejectedError: It is the address of something else.
+    """
+    for pattern in patterns:
+        if match := re.fullmatch(pattern, address):
+            return unquote(match[1])
+    raise RequestRejectedError(
+        f"{address} is not in the bucket {bucket}", "Check params.bucket of the account."
+    )
 
 
 class Store(Protocol):

@@ -287,6 +287,24 @@ class ErrorContext:
         return answer.status != 409 and retryable(answer.status, None) is True
 
 
+@contextmanager
+def explaining(explain: Callable[[BatchdeckError], BatchdeckError | None]) -> Iterator[None]:
+    """Name the setting that is wrong, in place of the server's own words.
+
+    Args:
+        explain: A better error for one that was raised, which gets its status and body; ``None``
+            if there is none.
+    """
+    try:
+        yield
+    except BatchdeckError as error:
+        better = explain(error)
+        if better is None:
+            raise
+        better.status, better.body = error.status, error.body
+        raise better from error
+
+
 def may_have_acted(error: BatchdeckError) -> bool:
     """Whether a create or an upload may have been carried out despite this error.
 

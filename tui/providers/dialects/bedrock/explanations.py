@@ -7,8 +7,8 @@ of docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from tui.errors import (
     BatchdeckError,
@@ -18,6 +18,8 @@ from tui.errors import (
     RequestRejectedError,
     UnreachableError,
 )
+from tui.providers.stores.aws import sign_in_ended
+from tui.providers.wire.errors import explaining
 
 _ENDED = frozenset({"ExpiredTokenException", "ExpiredToken", "TokenRefreshRequired"})
 _UNKNOWN_KEY = frozenset(
@@ -42,22 +44,14 @@ ROLE_HINT = (
 )
 
 
-@contextmanager
-def explained(params: Mapping[str, str], *, with_key: bool) -> Iterator[None]:
+def explained(params: Mapping[str, str], *, with_key: bool) -> AbstractContextManager[None]:
     """Name the setting that is wrong, in place of the words of AWS.
 
     Args:
         params: The account's own values.
         with_key: Whether the account signs in with a Bedrock API key.
     """
-    try:
-        yield
-    except BatchdeckError as error:
-        better = _explanation(error, params, with_key=with_key)
-        if better is None:
-            raise
-        better.status, better.body = error.status, error.body
-        raise better from error
+    return explaining(lambda error: _explanation(error, params, with_key=with_key))
 
 
 def role_hint(message: str, params: Mapping[str, str]) -> str:
@@ -79,10 +73,7 @@ def _explanation(
     code = error.code if isinstance(error, (ProviderError, KeyRejectedError)) else None
     text = f"{error.message} {error.body}"
     if code in _ENDED:
-        return KeyRejectedError(
-            "the sign-in of the AWS credentials has ended",
-            "Sign in again, for example with `aws sso login`.",
-        )
+        return sign_in_ended()
     if _CLOCK.search(text) and (code in _SIGNATURE or error.status in (400, 401, 403)):
         return ConfigError(
             "the clock of this machine is wrong by more than 5 minutes, so AWS refuses the"

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlencode
 from xml.etree import ElementTree
 
 from tui.errors import BatchdeckError, ConfigError, KeyRejectedError
+from tui.providers.stores.aws import sign_in_ended
 from tui.providers.wire.client import Call, HttpClient
 
 SERVICE = "bedrock.amazonaws.com"
@@ -98,10 +99,7 @@ class IdentityCheck:
             reply = await client.ask(call)
         except KeyRejectedError as error:
             if _ENDED.search(error.body):
-                raise KeyRejectedError(
-                    "the sign-in of the AWS credentials has ended",
-                    "Sign in again, for example with `aws sso login`.",
-                ) from error
+                raise sign_in_ended() from error
             raise
         try:
             return ElementTree.fromstring(reply.body)

@@ -120,7 +120,7 @@ class BedrockDialect(FilesDialect):
                 f"Request {row.record_id!r} names no model",
                 "Set it for all rows: `--set model=NAME`, or params.model of the account.",
             )
-        return msgspec.json.encode({"recordId": row.record_id, "modelInput": row.body})
+        return row.line
 
     async def create(self, draft: BatchDraft, *, progress: Progress = NO_PROGRESS) -> RemoteBatch:
         """Create a job. One whose response was lost is sent again with the same token.

@@ -65,6 +65,11 @@ class BedrockRow(NamedTuple):
     invocation: Invocation
     body: dict[str, Any]
 
+    @property
+    def line(self) -> bytes:
+        """The row as a line of the file of a job."""
+        return _encode({"recordId": self.record_id, "modelInput": self.body})
+
 
 def invocation_of(model: str, endpoint: str, rows: BedrockRows) -> Invocation:
     """How the rows of a job are invoked, by its model and the endpoint of its requests."""
@@ -101,8 +106,7 @@ class BedrockEncoder:
         Raises:
             InputError: The line is not a request, or cannot be translated without loss.
         """
-        row = self.read(line)
-        return _encode({"recordId": row.record_id, "modelInput": row.body})
+        return self.read(line).line
 
     def read(self, line: bytes) -> BedrockRow:
         """Read one request line; a ``modelInput`` of its own is kept byte for byte.
@@ -132,8 +136,7 @@ class BedrockEncoder:
     ) -> BedrockRow:
         url = found.url.rstrip("/")
         own = bool(found.model_input) or url.endswith((INVOKE_URL, CONVERSE_URL))
-        body = _decode_table(given)
-        model = body.get("model")
+        model = msgspec.json.decode(table["model"]) if "model" in table else None
         name = model if isinstance(model, str) else ""
         if own:
             # The model is that of the whole job.
@@ -142,6 +145,7 @@ class BedrockEncoder:
             return BedrockRow(record_id, name, "Converse" if converse else "InvokeModel", parts)
         if not name:
             raise Untranslatable("names no model")
+        body = _decode_table(given)
         if found.params or url.endswith("/messages"):
             return BedrockRow(record_id, name, "InvokeModel", self._messages(body, name))
         if not url.endswith("/chat/completions"):

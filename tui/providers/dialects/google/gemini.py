@@ -19,13 +19,14 @@ import msgspec
 from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
 from tui.core.retry_rules import status_name
-from tui.errors import InputError, RequestRejectedError, UnexpectedResponseError
+from tui.errors import InputError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
 from tui.providers.dialects.batch_responses import name_of, number_at, text_at, value_at
 from tui.providers.dialects.files import FilesDialect
 from tui.providers.dialects.google.gemini_requests import chat_to_gemini, embedding_to_gemini
 from tui.providers.dialects.google.resumable_upload import ResumableUpload
+from tui.providers.dialects.google.rows import RequestRow, read_row
 from tui.providers.dialects.requests import ANSWER_REQUEST, Untranslatable
 from tui.providers.profiles.model import GeminiRows
 from tui.providers.wire.client import Call, HttpClient
@@ -44,16 +45,6 @@ _READY = ("ACTIVE", "STATE_UNSPECIFIED")
 _NOTHING_KEPT = frozenset({BatchStatus.CANCELLED, BatchStatus.EXPIRED, BatchStatus.FAILED})
 
 
-class _Request(msgspec.Struct):
-    custom_id: str = ""
-    url: str = ""
-    body: msgspec.Raw = msgspec.Raw()
-    key: str = ""
-    request: msgspec.Raw = msgspec.Raw()
-
-
-_decode = msgspec.json.Decoder(_Request).decode
-_decode_table = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -84,26 +75,23 @@ class GeminiEncoder:
         Raises:
             InputError: The line is not a request, or cannot be translated without loss.
         """
+        row, body = read_row(line)
         try:
-            found = _decode(line)
-            given = found.request or found.body
-            body = _decode_table(given) if given else None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise InputError(f"A request cannot be read: {error}", "Check the file.") from None
-        custom_id = found.custom_id or found.key
-        if body is None:
-            raise InputError(f"Request {custom_id!r} has no body", "Check the file.")
-        try:
-            return custom_id, self._translated(found, body)
+            return row.id, self.translated(row, body)
         except Untranslatable as error:
             raise InputError(
-                f"Request {custom_id!r} {error}",
+                f"{row.subject} {error}",
                 "Change the request, or write the line as key and request.",
             ) from None
 
-    def _translated(self, found: _Request, body: dict[str, Any]) -> dict[str, Any]:
-        url = found.url.rstrip("/")
-        if found.request or _GENERATE.search(url) or (_EMBED.search(url) and "content" in body):
+    def translated(self, row: RequestRow, body: dict[str, Any]) -> dict[str, Any]:
+        """The request of a line in Gemini's own shape.
+
+        Raises:
+            Untranslatable: Something would be lost.
+        """
+        url = row.url.rstrip("/")
+        if row.request or _GENERATE.search(url) or (_EMBED.search(url) and "content" in body):
             if self._rows == "openai":
                 raise Untranslatable("has Gemini's own shape, but gemini.rows is openai")
             return _checked_own(body)
@@ -111,7 +99,7 @@ class GeminiEncoder:
             return embedding_to_gemini(body)
         if url.endswith("/chat/completions"):
             return chat_to_gemini(body)
-        raise Untranslatable(f"has the url {found.url!r}, which Gemini does not support")
+        raise Untranslatable(f"has the url {row.url!r}, which Gemini does not support")
 
 
 def _checked_own(body: dict[str, Any]) -> dict[str, Any]:
@@ -223,19 +211,12 @@ class GeminiDialect(FilesDialect):
 
         The order of the list is not promised, so all of it is read.
         """
-        listing = msgspec.structs.replace(self._profile.listing, items="files")
-        found: list[str] = []
-        try:
-            async for items in self.pages(self._profile.paths.file_list, "list files", listing):
-                found += [
-                    file_id
-                    for item in items
-                    if text_at(item, "displayName") == _display_name(name)
-                    and (file_id := text_at(item, "name"))
-                ]
-        except (RequestRejectedError, UnexpectedResponseError):
-            return None
-        return list(dict.fromkeys(found))
+
+        def id_of(item: Mapping[str, Any]) -> str | None:
+            named = text_at(item, "displayName") == _display_name(name)
+            return text_at(item, "name") if named else None
+
+        return await self.listed_files(id_of, items="files")
 
     async def models(self) -> list[str]:
         """List the models that take batches, or do not say whether they do."""
@@ -291,8 +272,7 @@ class GeminiDialect(FilesDialect):
     def _single(self, request: bytes) -> tuple[str, dict[str, Any], bool]:
         """The model of a request line, its request, and whether it is for embeddings."""
         _, body = GeminiEncoder("native").read(request)
-        found = _decode(request)
-        model = _decode_table(found.request or found.body).get("model")
+        model = read_row(request)[1].get("model")
         if not isinstance(model, str) or not model:
             raise InputError("the request names no model", 'Set "model" in its body.')
         return model, body, "content" in body

@@ -23,6 +23,7 @@ from tui.core.results.google.identity import labels_of, without_own_labels
 from tui.errors import InputError
 from tui.providers.dialects.anthropic_requests import chat_to_messages
 from tui.providers.dialects.google.gemini import GeminiEncoder
+from tui.providers.dialects.google.rows import RequestRow, read_row
 from tui.providers.dialects.requests import Untranslatable
 from tui.providers.profiles.model import Vertex
 
@@ -47,17 +48,6 @@ class Model(NamedTuple):
     name: str
 
 
-class _Row(msgspec.Struct):
-    custom_id: str = ""
-    method: str = "POST"
-    url: str = ""
-    body: msgspec.Raw = msgspec.Raw()
-    key: str = ""
-    request: msgspec.Raw = msgspec.Raw()
-
-
-_decode = msgspec.json.Decoder(_Row).decode
-_decode_table = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -118,7 +108,7 @@ class VertexEncoder:
         Raises:
             InputError: The line is not a request, or cannot be translated without loss.
         """
-        row, body = self._read(line)
+        row, body = read_row(line)
         family = self._family(row, body)
         try:
             if family == "claude":
@@ -126,9 +116,9 @@ class VertexEncoder:
                 return _encode({"custom_id": row.custom_id, "request": request})
             if family == "open":
                 return _encode(self._open_row(row, body))
-            return _encode(self._gemini_row(row.custom_id or row.key, line))
+            return _encode(self._gemini_row(row, body))
         except Untranslatable as error:
-            raise InputError(f"{_named(row)} {error}", _HINT) from None
+            raise InputError(f"{row.subject} {error}", _HINT) from None
 
     def single(self, line: bytes) -> tuple[Model, dict[str, Any], bool]:
         """The model of a request line, its request in the model's own shape, and whether it embeds.
@@ -136,7 +126,7 @@ class VertexEncoder:
         Raises:
             InputError: The line is not a request, or cannot be translated without loss.
         """
-        row, body = self._read(line)
+        row, body = read_row(line)
         named = body.get("model")
         model = model_of(named if isinstance(named, str) else "", self._vertex.publishers)
         try:
@@ -144,9 +134,9 @@ class VertexEncoder:
                 return model, self.messages(row.url, body), False
             if model.family == "open":
                 return model, {**body, "model": model.name}, False
-            _, request = self._gemini.read(line)
+            request = self._gemini.translated(row, body)
         except Untranslatable as error:
-            raise InputError(f"{_named(row)} {error}", _HINT) from None
+            raise InputError(f"{row.subject} {error}", _HINT) from None
         return model, request, "content" in request
 
     def messages(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -165,18 +155,7 @@ class VertexEncoder:
             raise Untranslatable("sets stream, which batches do not support")
         return {"anthropic_version": self._vertex.anthropic_version, **params}
 
-    def _read(self, line: bytes) -> tuple[_Row, dict[str, Any]]:
-        try:
-            row = _decode(line)
-            given = row.request or row.body
-            body = _decode_table(given) if given else None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise InputError(f"A request cannot be read: {error}", "Check the file.") from None
-        if body is None:
-            raise InputError(f"{_named(row)} has no body", "Check the file.")
-        return row, body
-
-    def _family(self, row: _Row, body: dict[str, Any]) -> Family:
+    def _family(self, row: RequestRow, body: dict[str, Any]) -> Family:
         """The family of a row: by its own shape, else by its model."""
         if row.url.rstrip("/").endswith("/messages") or (row.request and "messages" in body):
             return "claude"
@@ -185,21 +164,21 @@ class VertexEncoder:
         named = body.get("model")
         return model_of(named if isinstance(named, str) else "", self._vertex.publishers).family
 
-    def _gemini_row(self, custom_id: str, line: bytes) -> dict[str, Any]:
-        _, request = self._gemini.read(line)
+    def _gemini_row(self, row: RequestRow, body: dict[str, Any]) -> dict[str, Any]:
+        request = self._gemini.translated(row, body)
         if self._vertex.table:
             _check_table(request)
         if "content" in request:
-            return {"key": custom_id, "request": request}
+            return {"key": row.id, "request": request}
         labels = request.get("labels")
         try:
-            own = labels_of(custom_id)
+            own = labels_of(row.id)
         except ValueError as error:
             raise Untranslatable(f"has an id too long for labels ({error})") from None
         kept = without_own_labels(labels if isinstance(labels, dict) else {})
         return {"request": {**request, "labels": {**kept, **own}}}
 
-    def _open_row(self, row: _Row, body: dict[str, Any]) -> dict[str, Any]:
+    def _open_row(self, row: RequestRow, body: dict[str, Any]) -> dict[str, Any]:
         url = row.url or "/v1/chat/completions"
         if not url.rstrip("/").endswith(("/chat/completions", "/completions", "/embeddings")):
             raise Untranslatable(f"has the url {url!r}, which open models do not support")
@@ -210,12 +189,6 @@ class VertexEncoder:
             "url": url,
             "body": {**body, "model": model.name},
         }
-
-
-def _named(row: _Row) -> str:
-    """The subject of a sentence about a row, which may have no id."""
-    custom_id = row.custom_id or row.key
-    return f"Request {custom_id!r}" if custom_id else "The request"
 
 
 _MOST_LEVELS = 15
