@@ -89,27 +89,16 @@ def _sampling(chat: Table) -> Table:
 
 def _conversation(messages: Any) -> tuple[Any, list[Table]]:
     """Split messages into the system prompt, ``None`` if there is none, and the turns."""
-    if not isinstance(messages, list) or not messages:
-        raise Untranslatable("has no messages")
-    system: list[Any] = []
+    system, asked = _READER.conversation(messages)
     turns: list[Table] = []
-    for message in messages:
-        if not isinstance(message, dict):
-            raise Untranslatable("has a message that is not an object")
-        role = message.get("role")
-        if role in ("system", "developer"):
-            if turns:
-                raise Untranslatable("has a system message after the first turn")
-            system.append(_require_only(message, "role", "content").get("content"))
-        elif role == "user":
+    for message in asked:
+        if message["role"] == "user":
             content = _require_only(message, "role", "content").get("content")
             turns.append({"role": "user", "content": _content(content, images=True)})
-        elif role == "assistant":
+        elif message["role"] == "assistant":
             turns.append(_assistant(message))
-        elif role == "tool":
-            _add_tool_result(turns, message)
         else:
-            raise Untranslatable(f"has a message with the unsupported role {role!r}")
+            _add_tool_result(turns, message)
     if not system:
         return None, turns
     if len(system) == 1 and isinstance(system[0], str):

@@ -72,6 +72,36 @@ class ChatRequests:
                 raise Untranslatable(f"has {name!r}, which {self._provider} does not support there")
         return table
 
+    def conversation(self, messages: Any) -> tuple[list[Any], list[Table]]:
+        """Split messages into the contents of the system prompt and the turns.
+
+        Returns:
+            The contents of the leading system and developer messages, and the other messages, each
+            with the role ``user``, ``assistant`` or ``tool``.
+
+        Raises:
+            Untranslatable: There are none, or one has another form or another place.
+        """
+        if not isinstance(messages, list) or not messages:
+            raise Untranslatable("has no messages")
+        system: list[Any] = []
+        turns: list[Table] = []
+        for message in messages:
+            if not isinstance(message, dict):
+                raise Untranslatable("has a message that is not an object")
+            role = message.get("role")
+            if role in ("system", "developer"):
+                if turns:
+                    raise Untranslatable("has a system message after the first turn")
+                system.append(self.require_only(message, "role", "content").get("content"))
+            elif role in ("user", "assistant", "tool"):
+                turns.append(message)
+            else:
+                raise Untranslatable(
+                    f"has a message with the role {role!r}, which {self._provider} does not support"
+                )
+        return system, turns
+
     def schema(self, form: Any) -> Table | None:
         """The JSON schema of a ``response_format``; ``None`` if it is of another type.
 
@@ -105,6 +135,18 @@ def stop_sequences(chat: Table) -> list[Any]:
     """The sequences of ``stop``, which may be a single one."""
     stop = chat["stop"]
     return [stop] if isinstance(stop, str) else stop
+
+
+def function_call(call: Any) -> tuple[Any, str, Table]:
+    """The id, the name and the arguments of a tool call.
+
+    Raises:
+        Untranslatable: It is not the call of a function, or its arguments are not an object.
+    """
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise Untranslatable("has a tool call that is not a function call")
+    return call.get("id"), function["name"], call_arguments(function.get("arguments"))
 
 
 def call_arguments(text: Any) -> Table:

@@ -33,7 +33,7 @@ import msgspec
 from tui.providers.dialects.chat_requests import (
     ChatRequests,
     Table,
-    call_arguments,
+    function_call,
     longest_answer,
     stop_sequences,
 )
@@ -123,26 +123,16 @@ def _output_format(form: Any) -> Table | None:
 
 def _conversation(messages: Any) -> tuple[list[Table], list[Table]]:
     """Split messages into the blocks of the system prompt and the turns."""
-    if not isinstance(messages, list) or not messages:
-        raise Untranslatable("has no messages")
-    system: list[Table] = []
+    prompts, asked = _READER.conversation(messages)
+    system = [block for content in prompts for block in _blocks(content, texts=True)]
     turns: list[Table] = []
-    for message in messages:
-        if not isinstance(message, dict):
-            raise Untranslatable("has a message that is not an object")
-        role = message.get("role")
-        if role in ("system", "developer"):
-            if turns:
-                raise Untranslatable("has a system message after the first turn")
-            system += _blocks(_require_only(message, "role", "content").get("content"), texts=True)
-        elif role == "user":
+    for message in asked:
+        if message["role"] == "user":
             _add(turns, "user", _blocks(_require_only(message, "role", "content").get("content")))
-        elif role == "assistant":
+        elif message["role"] == "assistant":
             _add(turns, "assistant", _answer(message))
-        elif role == "tool":
-            _add(turns, "user", [_tool_result(message)])
         else:
-            raise Untranslatable(f"has a message with the role {role!r}")
+            _add(turns, "user", [_tool_result(message)])
     if not turns:
         raise Untranslatable("has no message besides the system prompt")
     if turns[0]["role"] != "user":
@@ -163,14 +153,8 @@ def _answer(message: Table) -> list[Table]:
     content, calls = checked.get("content"), checked.get("tool_calls") or []
     blocks = _blocks(content, texts=True) if content or not calls else []
     for call in calls:
-        function = call.get("function") if isinstance(call, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise Untranslatable("has a tool call that is not a function call")
-        made = {
-            "toolUseId": _call_id(call.get("id")),
-            "name": function["name"],
-            "input": call_arguments(function.get("arguments")),
-        }
+        call_id, name, arguments = function_call(call)
+        made = {"toolUseId": _call_id(call_id), "name": name, "input": arguments}
         blocks.append({"toolUse": made})
     return blocks
 

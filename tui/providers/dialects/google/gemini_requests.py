@@ -33,7 +33,7 @@ import msgspec
 from tui.providers.dialects.chat_requests import (
     ChatRequests,
     Table,
-    call_arguments,
+    function_call,
     longest_answer,
     stop_sequences,
 )
@@ -156,28 +156,18 @@ def _output_format(form: Any) -> Table:
 
 def _conversation(messages: Any) -> tuple[list[Table], list[Table]]:
     """Split messages into the parts of the system prompt and the contents."""
-    if not isinstance(messages, list) or not messages:
-        raise Untranslatable("has no messages")
-    system: list[Table] = []
+    prompts, turns = _READER.conversation(messages)
+    system = [part for content in prompts for part in _parts(content, texts=True)]
     contents: list[Table] = []
     names: dict[str, str] = {}
-    for message in messages:
-        if not isinstance(message, dict):
-            raise Untranslatable("has a message that is not an object")
-        role = message.get("role")
-        if role in ("system", "developer"):
-            if contents:
-                raise Untranslatable("has a system message after the first turn")
-            system += _parts(_require_only(message, "role", "content").get("content"), texts=True)
-        elif role == "user":
+    for message in turns:
+        if message["role"] == "user":
             parts = _parts(_require_only(message, "role", "content").get("content"))
             contents.append({"role": "user", "parts": parts})
-        elif role == "assistant":
+        elif message["role"] == "assistant":
             contents.append({"role": "model", "parts": _answer_parts(message, names)})
-        elif role == "tool":
-            _add_tool_result(contents, message, names)
         else:
-            raise Untranslatable(f"has a message with the role {role!r}")
+            _add_tool_result(contents, message, names)
     if not contents:
         raise Untranslatable("has no message besides the system prompt")
     return system, contents
@@ -188,13 +178,11 @@ def _answer_parts(message: Table, names: dict[str, str]) -> list[Table]:
     content, calls = checked.get("content"), checked.get("tool_calls") or []
     parts = _parts(content, texts=True) if content or not calls else []
     for call in calls:
-        function = call.get("function") if isinstance(call, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise Untranslatable("has a tool call that is not a function call")
-        made: Table = {"name": function["name"], "args": call_arguments(function.get("arguments"))}
-        if isinstance(call.get("id"), str):
-            names[call["id"]] = function["name"]
-            made = {"id": call["id"], **made}
+        call_id, name, arguments = function_call(call)
+        made: Table = {"name": name, "args": arguments}
+        if isinstance(call_id, str):
+            names[call_id] = name
+            made = {"id": call_id, **made}
         parts.append({"functionCall": made})
     return parts
 
