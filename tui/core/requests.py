@@ -9,6 +9,10 @@ import msgspec
 
 from tui.core.json_path import is_path, remove, set_value
 
+INVOKE_URL = "/model/invoke"
+CONVERSE_URL = "/model/converse"
+"""The endpoints of ``{recordId, modelInput}`` rows (Bedrock), by the form of their inputs."""
+
 _SCALEDOWN = {
     "summarize": "instructions",
     "extract": "instruction",

@@ -23,11 +23,11 @@ from tui.compose.requests.block_reader import (
     split_block,
 )
 from tui.compose.requests.duplicates import DuplicateFinder
-from tui.compose.requests.prompts import CONVERSE_URL, INVOKE_URL
 from tui.compose.requests.recognition import Recognition, recognize
 from tui.compose.requests.report import SHOWN_PER_CODE, CheckReport, Problem, ProblemCode
 from tui.compose.requests.rules import MAX_LINE_BYTES, RequestLimits
 from tui.core.formatting import counted
+from tui.core.requests import CONVERSE_URL, INVOKE_URL
 from tui.core.text import quoted
 from tui.errors import InputError
 from tui.progress import NO_PROGRESS, Progress

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from tui.compose.requests.scaledown import Label, check_entities, check_labels
-from tui.core.requests import LIMIT_FIELDS
+from tui.core.requests import CONVERSE_URL, INVOKE_URL, LIMIT_FIELDS
 from tui.core.results.google.identity import id_in
 from tui.core.text import quoted
 from tui.errors import UsageError
@@ -21,10 +21,6 @@ MESSAGES_URL = "/v1/messages"
 GEMINI_URL = "/v1beta/models:generateContent"
 GEMINI_EMBEDDING_URL = "/v1beta/models:embedContent"
 """The endpoints of ``request`` rows (Gemini, Vertex AI); the model is in the body."""
-
-INVOKE_URL = "/model/invoke"
-CONVERSE_URL = "/model/converse"
-"""The endpoints of ``{recordId, modelInput}`` rows (Bedrock), by the form of their inputs."""
 
 ENDPOINTS_WITHOUT_OUTPUT = ("/embeddings", "/moderations", ":embedContent")
 """Endings of endpoints whose answers have no output tokens."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from tui.core import json_path
+from tui.core.requests import CONVERSE_URL, INVOKE_URL
 from tui.errors import InputError
 from tui.providers.dialects.anthropic_requests import chat_to_messages
 from tui.providers.dialects.bedrock.converse_requests import chat_to_converse
@@ -20,10 +21,6 @@ from tui.providers.dialects.requests import Untranslatable
 from tui.providers.profiles.model import Bedrock, BedrockRows
 
 Invocation = Literal["InvokeModel", "Converse"]
-
-INVOKE_URL = "/model/invoke"
-CONVERSE_URL = "/model/converse"
-"""The endpoints of rows whose body is a ``modelInput`` already."""
 
 _PREFIX = r"(?:[a-z][a-z0-9-]*\.)?"
 _ANTHROPIC = re.compile(rf"{_PREFIX}anthropic\.")
