@@ -1,0 +1,1 @@
+"""Answers as data: columns, facets, and what is computed from them."""
