@@ -178,7 +178,7 @@ def test_what_is_not_here_is_flagged(left: float, flag: str) -> None:
     ("created", "hours", "after", "words"),
     [
         (1000.0, 48, 23 * HOUR, ""),
-        (1000.0, 48, 25 * HOUR, "not done after 1 day: in 23 h, at 48 hours"),
+        (1000.0, 48, 25 * HOUR, "not done after 1 day 1 h: in 23 h, at 48 hours"),
         (1000.0, 48, 49 * HOUR, "soon, at 48 hours, it ends without any result"),
         (1000.0, 0, 99 * HOUR, ""),
         (None, 48, 99 * HOUR, ""),
@@ -189,3 +189,15 @@ def test_a_batch_that_will_end_without_results(
 ) -> None:
     found = expiry_warning(created, hours, 1000.0 + after)
     assert words in found and bool(words) is bool(found)
+
+
+def test_a_batch_that_waits_or_runs_for_long() -> None:
+    assert expiry_warning(0.0, 72, 35 * HOUR, of="queue") == ""
+    assert expiry_warning(0.0, 72, 40 * HOUR, of="queue") == (
+        "not begun after 1 day 16 h: in 1 day 8 h, at 72 hours, it expires without any result."
+        " To send it in smaller parts, set limits.rows of the provider, cancel, and retry"
+    )
+    assert expiry_warning(0.0, 24, 11 * HOUR, of="run") == ""
+    assert "not done after 13 h of running: in 11 h, at 24 hours, it ends, and" in expiry_warning(
+        0.0, 24, 13 * HOUR, of="run"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.end_to_end.conftest import QUICK
 from tests.end_to_end.rows import ROWS, Maker, chat, contents, expected, written
 from tests.end_to_end.test_full_loop import ended, submitted
+from tests.end_to_end.test_particulars import seen
 from tests.end_to_end.vertex_server import REGION, VertexServer, vertex_server
 from tests.fakes.gcs import GCS_BUCKET, GCS_REGION, GcsObjects, GcsServer
 from tests.fakes.google_sign_in import PROJECT, SignIn
@@ -224,6 +226,36 @@ async def test_the_whole_loop_at_the_sandbox(
         assert job.counts.pending == job.counts.missing == 0
         await engine.remote.delete(job_id, remote=True)
     assert gcs.keys() == []
+
+
+@pytest.mark.parametrize(
+    ("age", "steps", "hours", "words"),
+    [
+        (40.0, 0.0, 72, "at 72 hours, it expires without any result"),
+        (15.0, 60.0, 24, "at 24 hours, it ends, and the rows that are not done expire"),
+    ],
+    ids=["in the queue", "running"],
+)
+async def test_a_job_that_may_end_before_it_is_done_is_flagged(
+    age: float,
+    steps: float,
+    hours: int,
+    words: str,
+    gcs: GcsServer,
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = written(tmp_path / "rows.jsonl", gemini, 20)
+    now = time.time() - age * 3600
+    options = {"rows_per_second": 0.01, "clock": lambda: now}
+    async with at_the_sandbox(gcs, paths, monkeypatch, **options) as engine:
+        job_id = await submitted(engine, path)
+        now += steps
+        await seen(engine, lambda: words in engine.history.jobs.get(job_id).trouble)
+        (batch,) = engine.history.batches.of_job(job_id)
+        assert "smaller parts" in batch.trouble
+        assert batch.expires_at == pytest.approx(now + hours * 3600, abs=70)
 
 
 async def test_a_bucket_in_another_region_is_named_by_the_job(

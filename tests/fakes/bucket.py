@@ -97,8 +97,10 @@ def one_bucket(moto_url: str) -> Iterator[Any]:
         aws_secret_access_key="secret",
     )
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    yield client
-    httpx.post(f"{moto_url}/moto-api/reset")
+    try:
+        yield client
+    finally:
+        httpx.post(f"{moto_url}/moto-api/reset")
 
 
 @pytest.fixture

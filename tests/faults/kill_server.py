@@ -109,7 +109,11 @@ class _Recorder:
 
 @contextmanager
 def served(
-    like: str, home: Path, rows_per_second: float = 0, key: str = ""
+    like: str,
+    home: Path,
+    rows_per_second: float = 0,
+    key: str = "",
+    quirks: tuple[str, ...] = (),
 ) -> Iterator[ProviderRecord]:
     """A sandbox on TCP in a thread of this process, and its record."""
     truth = ProviderRecord()
@@ -130,6 +134,7 @@ def served(
             home=home,
             rows_per_second=rows_per_second,
             key=key or None,
+            quirks=quirks,
             objects=objects,
             **more,
         )

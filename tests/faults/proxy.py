@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 _MOVED = "/moved"
 """A path of the proxy itself: what lies behind it is the provider's own path."""
 
+_SESSION = "upload_id="
+"""What the address of a resumable upload has, which takes the bytes."""
+
 _ROUTES = (
     ("upload", r"POST (/v1|/upload/v1beta)/files"),
     ("upload", r"PUT /answers/.+"),
@@ -25,7 +28,12 @@ _ROUTES = (
     ("create", r"POST /v1beta/models/[^/]+:batchGenerateContent"),
     ("upload", r"POST /v1/accounts/acme/datasets(/[^/]+:upload)?"),
     ("create", r"POST /v1/accounts/acme/batchInferenceJobs"),
+    ("upload", r"POST /upload/storage/v1/b/answers/o"),
+    ("files", r"GET /storage/v1/b/answers/o"),
     ("content", r"GET /storage/.*"),
+    ("create", r"POST /v1/projects/[^/]+/locations/[^/]+/batchPredictionJobs"),
+    ("poll", r"GET /v1/projects/[^/]+/locations/[^/]+/batchPredictionJobs/[^/]+"),
+    ("list", r"GET /v1/projects/[^/]+/locations/[^/]+/batchPredictionJobs"),
     ("poll", r"GET /v1/accounts/acme/batchInferenceJobs/[^/]+"),
     ("list", r"GET /v1/accounts/acme/batchInferenceJobs"),
     ("content", r"GET /v1/files/[^/]+/content"),
@@ -39,11 +47,16 @@ _ROUTES = (
 def route_of(line: str) -> str:
     """The route of a request line."""
     method, target, *_ = line.split(" ")
-    path = target.partition("?")[0].removeprefix(_MOVED)
+    path, _, query = target.removeprefix(_MOVED).partition("?")
+    if _SESSION in query and method in ("POST", "PUT"):
+        return "send"
     for name, pattern in _ROUTES:
         if re.fullmatch(pattern, f"{method} {path}"):
             return name
     return "other"
+
+
+Change = Callable[[bytes, bytes], tuple[bytes, bytes]]
 
 
 @dataclass
@@ -90,16 +103,26 @@ class Exchange:
             self.sent += await self.reader.readexactly(want)
         return self.sent
 
-    async def act(self) -> bytes:
-        """Send the request to the provider; returns the whole answer, head and body."""
+    async def act(self, change: Change | None = None) -> bytes:
+        """Send the request to the provider; returns the whole answer, head and body.
+
+        Args:
+            change: Makes another head and body of those of the request.
+        """
         body = await self.body()
         head = re.sub(rb"(?im)^connection:.*\r\n", b"", self.head)
+        if change is not None:
+            head, body = change(head, body)
         head = head.replace(_MOVED.encode() + b"/", b"/", 1)
         head = head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.proxy.port_for(self.line))
+        port = self.proxy.port_for(self.line)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             writer.write(head + body)
-            return await reader.read()
+            head, blank, content = (await reader.read()).partition(b"\r\n\r\n")
+            # A server that names an address of its own means the one by which it was asked.
+            own = f"http://127.0.0.1:{port}".encode()
+            return head.replace(own, self.proxy.url.encode()) + blank + content
         finally:
             writer.close()
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 from tests.faults.proxy import Act, Exchange
 
 PAGE = "<!doctype html><html><body><h1>Sign in to Corp\x1b[31m Guest WLAN</h1></body></html>"
+
+_SPAN = re.compile(rb"(?i)content-range: *bytes (\d+)-\d+/(\d+)")
+"""The bytes of a resumable upload that a request has."""
 
 
 def cut_request(upto: float) -> Act:
@@ -204,6 +209,54 @@ def loris(seconds: float = 0.1) -> Act:
             await asyncio.sleep(seconds)
 
     return act
+
+
+def stored_in_part(part: float, *, answers: bool = False) -> Act:
+    """A part of a resumable upload arrives, then the connection breaks or the store says so."""
+
+    def change(head: bytes, body: bytes) -> tuple[bytes, bytes]:
+        found = _SPAN.search(head)
+        assert found is not None, head
+        start, size = int(found[1]), int(found[2])
+        kept = body[: int(len(body) * part)]
+        span = f"bytes {start}-{start + len(kept) - 1}/{size}"
+        head = re.sub(rb"(?i)\r\ncontent-length: *\d+", b"\r\nContent-Length: %d" % len(kept), head)
+        return _SPAN.sub(b"content-range: " + span.encode(), head), kept
+
+    async def act(x: Exchange) -> None:
+        if not _SPAN.search(x.head):
+            await x.pass_on()
+            return
+        answer = await x.act(change)
+        if answers:
+            await x.give(answer)
+        else:
+            x.reset()
+
+    return act
+
+
+def changed_json(change: Callable[[Any], Any]) -> Act:
+    """The provider's answer with another JSON value in place of its own."""
+
+    def rewrite(head: bytes, body: bytes) -> bytes:
+        value = change(json.loads(dechunked(head, body) or b"null"))
+        raw = json.dumps(value).encode()
+        length = f"\r\nContent-Length: {len(raw)}\r\n\r\n"
+        return without_length(head) + length.encode() + raw
+
+    return rewritten(rewrite)
+
+
+def part_of_it(keep: float) -> Act:
+    """A file that is not written to its end: a part of it, as a whole answer."""
+
+    def rewrite(head: bytes, body: bytes) -> bytes:
+        raw = dechunked(head, body)
+        raw = raw[: int(len(raw) * keep)]
+        return without_length(head) + f"\r\nContent-Length: {len(raw)}\r\n\r\n".encode() + raw
+
+    return rewritten(rewrite)
 
 
 def redirect(status: int, target: str = "", *, acted: bool = False) -> Act:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.bucket import BUCKET, KEY_PAIR, REGION
+from tests.fakes.gcs import GCS_BUCKET, GCS_REGION
 from tests.faults.kill_server import ProviderRecord, served
 from tests.faults.proxy import Act, Proxy, proxy_to, trap
 from tests.waiting import Patience, within
@@ -26,6 +27,7 @@ from tui.providers.wire import retry
 KEY = "sk-planted-4711-do-not-leak"
 ROWS = 30
 WAIT = 20.0
+MODELS = {"vertex": "gemini-3.5-flash"}
 
 
 class Clock:
@@ -60,7 +62,8 @@ class Case:
     report it (``None``: it may). ``seconds`` is the program's timeout. ``reopens``:
     the program is restarted if waiting does not help (it was asked to wait long).
     ``address`` is the first address of the account. ``waits`` bounds the pause that the
-    program made before it tried again, in seconds.
+    program made before it tried again, in seconds. ``quirks`` are those of the sandbox.
+    ``also`` has the faults of other routes: the route, how, and how often.
     """
 
     name: str
@@ -74,6 +77,8 @@ class Case:
     address: str = ""
     waits: tuple[float, float] | None = None
     real_pauses: bool = False
+    quirks: tuple[str, ...] = ()
+    also: tuple[tuple[str, Make, int], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -103,7 +108,7 @@ def requests_file(folder: Path, rows: int = ROWS, like: str = "openai") -> Path:
             body: dict[str, object] = {"model": "summarize", "text": text}
             if like != "scaledown":
                 messages = [{"role": "user", "content": text}]
-                body = {"model": "gpt-4", "max_tokens": 100, "messages": messages}
+                body = {"model": MODELS.get(like, "gpt-4"), "max_tokens": 100, "messages": messages}
             request = {
                 "custom_id": f"row-{n}",
                 "method": "POST",
@@ -131,6 +136,9 @@ def config(like: str, url: str, seconds: float = 20.0, confirm_seconds: float = 
     if like == "bedrock":
         role = "arn:aws:iam::111122223333:role/bd"
         params = {"region": REGION, "bucket": BUCKET, "endpoint_url": url, "role_arn": role}
+    if like == "vertex":
+        params = {"project": "our-project", "region": GCS_REGION, "bucket": GCS_BUCKET}
+        params["endpoint_url"] = url
     account = AccountConfig(provider="wire", base_url=url, allow_http=True, params=params)
     return Config(accounts={"far": account}, default_account="far", providers={"wire": table})
 
@@ -147,7 +155,7 @@ async def run_case(case: Case, folder: Path) -> Verdict:
     os.environ["BATCHDECK_KEY_FAR"] = KEY
     try:
         with (
-            served(case.like, folder / "provider", key=KEY) as truth,
+            served(case.like, folder / "provider", key=KEY, quirks=case.quirks) as truth,
             pytest.MonkeyPatch.context() as patch,
         ):
             if not case.real_pauses:
@@ -158,12 +166,19 @@ async def run_case(case: Case, folder: Path) -> Verdict:
             async with proxy_to(port) as proxy, trap() as (elsewhere, got):
                 if truth.store_url:
                     proxy.places[f"/{BUCKET}"] = int(truth.store_url.rpartition(":")[2])
+                if truth.gcs is not None:
+                    port_of_gcs = int(truth.gcs.url.rpartition(":")[2])
+                    proxy.places |= {"/storage/v1": port_of_gcs, "/upload/storage": port_of_gcs}
                 surroundings = Surroundings(Clock(), elsewhere)
-                proxy.arm(case.route, case.act(surroundings), case.times)
+                for route, make, times in ((case.route, case.act, case.times), *case.also):
+                    proxy.arm(route, make(surroundings), times)
                 job = await _run(case, folder, proxy, surroundings, truth, verdict)
                 verdict.asked = dict(proxy.asked)
                 verdict.wrong += [f"the proxy: {error!r}" for error in proxy.troubles]
-                verdict.wrong += ["the key went elsewhere"] * any(KEY.encode() in g for g in got)
+                secrets = (KEY.encode(), b"AWS4-HMAC-SHA256")
+                verdict.wrong += ["the key went elsewhere"] * any(
+                    secret in data for data in got for secret in secrets
+                )
                 _judge_pause(case, proxy, verdict)
             verdict.batches = len(truth.created)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from email.utils import formatdate
+from typing import Any
 
 from tests.faults import wire_acts as acts
 from tests.faults.proxy import Act
@@ -23,7 +24,7 @@ ANSWER_PLACES = (
 )
 LIKES = (
     "openai", "anthropic", "doubleword", "tensorzero", "mistral", "melious", "scaledown", "xai",
-    "gemini", "fireworks", "bedrock",
+    "gemini", "fireworks", "bedrock", "vertex",
 )  # fmt: skip
 INLINE = ("anthropic", "scaledown")
 """Those to which no file is sent before the create."""
@@ -182,6 +183,92 @@ def clocks() -> Iterator[Case]:
                 yield Case(f"{what}{', answer lost' if lost else ''}", route, make)
 
 
+def stores() -> Iterator[Case]:
+    """What fails between the program and a bucket, or while a file is uploaded in parts."""
+    yield from _cut_uploads()
+    yield from _odd_files()
+    for like in ("vertex", "bedrock"):
+        routes = ("upload", "send", "create", "poll", "files", "content")
+        for route in routes if like == "vertex" else ("upload", "content"):
+            for status in (401, 403, 404, 429, 503):
+                act = acts.answer(status, _told(status, like), _KINDS[like])
+                yield Case(f"{status} instead", route, fixed(act), like=like)
+            busy = acts.answer(503, _told(503, like), _KINDS[like])
+            yield Case("storm of 503", route, fixed(busy), times=4, like=like)
+            for status in (301, 302, 307):
+                yield Case(f"{status} to another origin", route, _away(status), like=like)
+            yield Case("307 within the origin", route, fixed(acts.redirect(307)), like=like)
+            page = acts.answer(200, acts.PAGE, "text/html")
+            yield Case("a page with 200", route, fixed(page), like=like)
+    for status in (500, 502, 503):
+        act = acts.acted_but(status, _told(status, "vertex"))
+        yield Case(f"{status} after acting", "create", fixed(act), like="vertex")
+
+
+_KINDS = {"vertex": "application/json", "bedrock": "application/xml"}
+_CODES = {401: "ExpiredToken", 403: "AccessDenied", 404: "NoSuchKey", 503: "SlowDown"}
+
+
+def _told(status: int, like: str) -> str:
+    """The body of an error, in the form of the cloud."""
+    if like == "vertex":
+        return f'{{"error": {{"code": {status}, "message": "made up"}}}}'
+    return f"<Error><Code>{_CODES.get(status, 'SlowDown')}</Code><Message>made up</Message></Error>"
+
+
+def _cut_uploads() -> Iterator[Case]:
+    """Uploads that break off after any part of the bytes."""
+    for like, route in (("bedrock", "upload"), ("vertex", "send"), ("gemini", "send")):
+        for part in (0.0, 0.01, 0.25, 0.5, 0.99, 1.0):
+            act = acts.cut_request(part)
+            yield Case(f"reset after {part:.0%} of the bytes", route, fixed(act), like=like)
+        for place in ("nothing", "half"):
+            yield Case(
+                f"answer reset after {place}", route, fixed(acts.cut_answer(place)), like=like
+            )
+    for part in (0.01, 0.25, 0.5, 0.99):
+        for times in (1, 4):
+            kept = fixed(acts.stored_in_part(part))
+            yield Case(f"reset, {part:.0%} arrived", "send", kept, times, like="vertex")
+            short = fixed(acts.stored_in_part(part, answers=True))
+            yield Case(f"308, {part:.0%} arrived", "send", short, times, like="vertex")
+    for status in (404, 410):
+        gone = fixed(acts.answer(status))
+        yield Case(f"{status}: the upload is gone", "send", gone, like="vertex")
+
+
+def _odd_files() -> Iterator[Case]:
+    """Lists of files and of jobs that are late, and results that are half written."""
+    empty = fixed(acts.answer(200, "{}"))
+    half = fixed(acts.changed_json(_sizes_halved))
+    fewer = fixed(acts.changed_json(_without_last))
+    for times in (1, 3):
+        yield Case("the list of files is late", "files", empty, times, like="vertex")
+        yield Case("a file was smaller", "files", half, times, like="vertex")
+        several = ("several-files",)
+        yield Case("a file is late", "files", fewer, times, like="vertex", quirks=several)
+        for like in ("vertex", "bedrock"):
+            cut = fixed(acts.part_of_it(0.5))
+            yield Case("a file half written", "content", cut, times, like=like)
+            lost = fixed(acts.cut_answer("half"))
+            yield Case("content reset at half", "content", lost, times, like=like)
+
+    lost = fixed(acts.cut_answer("nothing"))
+    for times in (1, 3):
+        late = (("list", empty, times),)
+        name = f"answer lost, the list is late {times} times"
+        yield Case(name, "create", lost, like="vertex", also=late)
+
+
+def _sizes_halved(page: dict[str, Any]) -> dict[str, Any]:
+    items = [{**item, "size": str(int(item["size"]) // 2)} for item in page.get("items", ())]
+    return {**page, "items": items}
+
+
+def _without_last(page: dict[str, Any]) -> dict[str, Any]:
+    return {**page, "items": page.get("items", [])[:-1]}
+
+
 def places() -> Iterator[Case]:
     """Addresses without a provider."""
     nothing = fixed(acts.answer(200))
@@ -203,5 +290,6 @@ GROUPS = {
     "redirects": redirects,
     "retry-after": pauses,
     "clocks": clocks,
+    "stores": stores,
     "addresses": places,
 }

@@ -132,21 +132,36 @@ def retention_flags(until: float | None, now: float) -> list[Flag]:
     return [Flag("kept", text, f"{age(until - now)} left", "late")]
 
 
-def expiry_warning(created_at: float | None, hours: int, now: float) -> str:
-    """A warning about a batch that will end without any result; empty before half of its time.
+_ENDINGS = {
+    "batch": ("not done after {age}", "it ends without any result"),
+    "queue": ("not begun after {age}", "it expires without any result"),
+    "run": ("not done after {age} of running", "it ends, and the rows that are not done expire"),
+}
+
+
+def expiry_warning(
+    since: float | None, hours: int, now: float, *, of: Literal["batch", "queue", "run"] = "batch"
+) -> str:
+    """A warning about a batch that will end before its rows are done.
 
     Args:
-        created_at: When the provider created the batch, Unix seconds.
-        hours: The age at which it ends, in hours; 0 if the provider keeps what is done.
+        since: When the provider created the batch, or when it began to run, Unix seconds.
+        hours: How long after that it ends, in hours; 0 if it does not end so.
         now: Unix seconds.
+        of: What the hours limit: its whole life, its time in the queue, or its time of running.
+
+    Returns:
+        The text; empty before half of the hours.
     """
-    if created_at is None or not hours or now < created_at + hours * HOUR / 2:
+    if since is None or not hours or now < since + hours * HOUR / 2:
         return ""
-    left = created_at + hours * HOUR - now
-    when = f"in {span(left)}" if left > 0 else "soon"
+    left = since + hours * HOUR - now
+    when = f"in {span(left, exact=True)}" if left > 0 else "soon"
+    state, ending = _ENDINGS[of]
+    waited = state.format(age=span(now - since, exact=True))
     return (
-        f"not done after {span(now - created_at)}: {when}, at {hours} hours, it ends without any"
-        " result. To send it in smaller parts, set limits.rows of the provider, cancel, and retry"
+        f"{waited}: {when}, at {hours} hours, {ending}. To send it in smaller parts, set"
+        " limits.rows of the provider, cancel, and retry"
     )
 
 

@@ -122,7 +122,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ``bytes`` and ``line_bytes`` are sizes of the file and of one line. ``custom_id_max`` is in
     UTF-8 bytes; ``custom_id_pattern`` is a regular expression that the whole id must match.
     ``embedding_tokens`` is the longest input of an embedding. ``expires_hours`` is the time after
-    its creation at which a batch ends without any result, even of the rows that are done.
+    its creation at which a batch ends without any result, even of the rows that are done. Where
+    the two are different, ``queue_hours`` is the time after its creation at which a batch that has
+    not begun expires, and ``run_hours`` the time after its start at which it ends with the rows
+    that are done.
     """
 
     rows: _Count = 0
@@ -134,6 +137,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     custom_id_pattern: str = ""
     embedding_tokens: _Count = 0
     expires_hours: _Count = 0
+    queue_hours: _Count = 0
+    run_hours: _Count = 0
 
 
 @dataclass(frozen=True)

@@ -375,6 +375,8 @@ def _profile_document(profile: Profile) -> dict[str, Any]:
             "custom_id_max": limits.custom_id_max or None,
             "one_model": limits.one_model,
             "expires_hours": limits.expires_hours or None,
+            "queue_hours": limits.queue_hours or None,
+            "run_hours": limits.run_hours or None,
         },
         "poll_seconds": [profile.poll.min_seconds, profile.poll.max_seconds],
         "retention_days": profile.retention_days,
@@ -403,9 +405,7 @@ def _lines(profile: Profile) -> list[str]:
         "rows": _rows_text(limits),
         "size": f"up to {size(limits.bytes)} per batch" if limits.bytes else "",
         "models": "one per batch" if limits.one_model else "",
-        "time": f"ends without results after {limits.expires_hours} hours"
-        if limits.expires_hours
-        else "",
+        "time": _time_text(limits),
         "results": f"kept for {profile.retention_days} days" if profile.retention_days else "",
         "docs": profile.docs,
     }
@@ -414,6 +414,17 @@ def _lines(profile: Profile) -> list[str]:
         *(f"- {note}" for note in profile.notes),
         *_source_lines(profile),
     ]
+
+
+def _time_text(limits: Limits) -> str:
+    texts = {
+        f"ends without results after {limits.expires_hours} hours": limits.expires_hours,
+        f"expires after {limits.queue_hours} hours in the queue": limits.queue_hours,
+        f"ends after {limits.run_hours} hours of running, with the rows that are done": (
+            limits.run_hours
+        ),
+    }
+    return "; ".join(text for text, hours in texts.items() if hours)
 
 
 def _rows_text(limits: Limits) -> str:

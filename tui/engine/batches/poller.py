@@ -12,7 +12,7 @@ import random
 from dataclasses import replace
 from typing import NamedTuple, cast
 
-from tui.core.alerts import expiry_warning
+from tui.core.alerts import HOUR, expiry_warning
 from tui.core.batches import FileState, RemoteBatch
 from tui.core.formatting import counted
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
@@ -50,6 +50,7 @@ With many batches the number grows to the second one: about one of them is asked
 _MAX_QUEUE_PAUSE = 3600.0
 _ENOUGH_LOOKS = 99
 _DAY = 86_400.0
+_NOT_BEGUN = frozenset({BatchStatus.QUEUED, BatchStatus.VALIDATING})
 
 _COLLECT_HINT = (
     "The provider has the answers. They are asked for again by `batchdeck collect {job}` and while"
@@ -263,12 +264,18 @@ class Poller:
         return status_changed or counts_changed
 
     def _trouble(self, batch: Batch, remote: RemoteBatch, now: float) -> str:
-        """What stays to be told after a poll: that a batch may end without any result."""
+        """What stays to be told after a poll: that a batch may end before it is done."""
         if is_terminal(remote.status):
             # Why the results of a batch that has ended do not come is told until they are here.
             return batch.trouble if is_terminal(batch.status) else ""
-        hours = self._context.accounts.profile(batch.account).limits.expires_hours
-        return expiry_warning(remote.created_at or batch.submitted_at, hours, now)
+        limits = self._context.accounts.profile(batch.account).limits
+        created = remote.created_at or batch.submitted_at
+        if limits.queue_hours and remote.status in _NOT_BEGUN:
+            return expiry_warning(created, limits.queue_hours, now, of="queue")
+        if limits.run_hours and remote.expires_at is not None:
+            began = remote.expires_at - limits.run_hours * HOUR
+            return expiry_warning(began, limits.run_hours, now, of="run")
+        return expiry_warning(created, limits.expires_hours, now)
 
     async def _end(
         self, dialect: Dialect, batch: Batch, remote: RemoteBatch, *, anew: bool = False

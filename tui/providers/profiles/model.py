@@ -443,9 +443,8 @@ class Vertex(Section, frozen=True):
     ``publishers`` names the publisher of models that are written without one, by how their names
     begin. ``suffix`` is how the names of result files end, ``parts`` the folder with copies of
     them that were written before the end. With ``table`` rows of Gemini are checked for what the
-    table that they are imported into cannot hold, because one such row fails the job. A job that
-    waits in the queue expires after ``queue_hours``; one that runs ends after ``run_hours``, with
-    the rows that are done. ``regions`` has the addresses of locations that are not regions.
+    table that they are imported into cannot hold, because one such row fails the job. ``regions``
+    has the addresses of locations that are not regions.
     """
 
     publishers: dict[str, str] = {}
@@ -453,8 +452,6 @@ class Vertex(Section, frozen=True):
     suffix: str = ".jsonl"
     parts: str = "incremental_predictions"
     table: bool = True
-    queue_hours: Count = 72
-    run_hours: Count = 24
     regions: dict[str, str] = {}
 
 

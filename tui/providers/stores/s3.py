@@ -144,7 +144,10 @@ class S3Store:
             patient=True,
         )
         with _explained(self._bucket, "write"):
-            await self._client.ask(call)
+            reply = await self._client.ask(call)
+        if not reply.headers.get("etag"):
+            # A page of a gateway, for example: S3 names what it has stored.
+            raise reply.unexpected("does not confirm that the file was stored")
         return self.uri(key)
 
     @asynccontextmanager

@@ -182,12 +182,12 @@ class VertexDialect(FilesDialect):
 
     def _expires_at(self, value: Mapping[str, Any], status: BatchStatus) -> float | None:
         """When a job ends by itself: so long after its creation, and once it runs, its start."""
-        vertex = self._profile.vertex
+        limits = self._profile.limits
         started = time_at(value, "startTime")
         if status in _QUEUED or started is None:
-            since, hours = time_at(value, "createTime"), vertex.queue_hours
+            since, hours = time_at(value, "createTime"), limits.queue_hours
         else:
-            since, hours = started, vertex.run_hours
+            since, hours = started, limits.run_hours
         return since + hours * _HOUR if since is not None and hours else None
 
     @contextmanager
