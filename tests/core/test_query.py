@@ -47,6 +47,8 @@ EITHER = frozenset({Outcome.FAILED, Outcome.EXPIRED})
         ("json:bad schema:ok", RowFilter(checks=frozenset({"json:bad", "schema:ok"}))),
         ("id:row-00* model:m finish:length", RowFilter(
             custom_id="row-00*", models=frozenset({"m"}), finish=frozenset({"length"}))),
+        ("review:Wrong,refund reviewer:Anna", RowFilter(
+            reviews=frozenset({"wrong", "refund"}), reviewers=frozenset({"anna"}))),
         ("group:AB12", RowFilter(groups=frozenset({"ab12"}))),
         ("see http://x.org at 12:30", RowFilter(text="see http://x.org at 12:30")),
         ("sandbox:refuse", RowFilter(text="sandbox:refuse")),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from tui.core.reviews.review import STATES, VERDICTS
 from tui.core.rows import ANSWERED, NOT_SUCCEEDED, UNANSWERED, Outcome
 from tui.core.text import PatternSizeError, check_pattern_size
 
@@ -72,6 +73,8 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
             (case-insensitive); with the prefix ``re:`` a regular expression.
         texts: More texts, all of which must be found.
         checks: Checks of the answer (see ``tui.store.search.answers``), such as ``json:bad``.
+        reviews: Labels or states of reviews (see ``tui.core.reviews.review``), any of them.
+        reviewers: Reviewers; without ``reviews``, those who gave the answer a label.
     """
 
     outcomes: frozenset[Outcome] = frozenset()
@@ -91,6 +94,8 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     texts: tuple[str, ...] = ()
     checks: frozenset[str] = frozenset()
+    reviews: frozenset[str] = frozenset()
+    reviewers: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -208,6 +213,15 @@ def _words(field: str) -> Callable[[RowFilter, str], RowFilter]:
     return meet
 
 
+def _folded(field: str) -> Callable[[RowFilter, str], RowFilter]:
+    """Words that are compared without regard to case."""
+
+    def meet(rows: RowFilter, value: str) -> RowFilter:
+        return _or(rows, field, frozenset(_listed(value.casefold())))
+
+    return meet
+
+
 def _group(rows: RowFilter, value: str) -> RowFilter:
     return _or(rows, "groups", frozenset(_listed(value.lower())))
 
@@ -308,6 +322,9 @@ KEYS: tuple[Key, ...] = (
     Key("json", "json:bad", "is the answer JSON?", _check("json"), choices=_CHECKS),
     Key("schema", "schema:bad", "does it match the requested schema?", _check("schema"),
         choices=_CHECKS),
+    Key("review", "review:wrong", "what reviewers said about the answer, or a label of theirs",
+        _folded("reviews"), choices=(*VERDICTS, *STATES)),
+    Key("reviewer", "reviewer:anna", "who reviewed the answer", _folded("reviewers")),
     Key("re", "re:refund.*", "a regular expression, in request and answer", _expression),
 )  # fmt: skip
 """All keys, in the order of the help."""

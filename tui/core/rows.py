@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from tui.core.reviews.review import Review, ReviewMark
+
 
 class Outcome(StrEnum):
     """The newest outcome of a row.
@@ -116,7 +118,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     ``seq`` is the row number, from 0 in the order of the input. ``preview`` is the start of
     the answer, or of the error, on one line; ``length`` is the length of the answer in
-    characters. ``batch_id`` is the batch with this outcome.
+    characters. ``batch_id`` is the batch with this outcome. ``reviews`` are by reviewer.
     """
 
     seq: int
@@ -133,6 +135,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     cost: float | None = None
     preview: str = ""
     length: int | None = None
+    reviews: tuple[ReviewMark, ...] = ()
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +156,7 @@ class RowDetail(msgspec.Struct, frozen=True, kw_only=True):
     """A row with its raw data: the request line, and all attempts, the shown one first.
 
     ``request`` is the original request; ``edits`` are those of the last attempt. ``schema``
-    is the JSON schema attached to the job; empty without one.
+    is the JSON schema attached to the job; empty without one. ``reviews`` are by reviewer.
     """
 
     row: Row
@@ -161,6 +164,7 @@ class RowDetail(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     edits: dict[str, Any] = {}
     schema: bytes = b""
+    reviews: tuple[Review, ...] = ()
 
 
 class RowLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,11 +36,13 @@ from tui.store.job_document import job_document
 from tui.store.jobs import JobData, job_pk, note, read_job, read_jobs, read_orphan_lines
 from tui.store.leases import StoredLeases
 from tui.store.ledger import Ledger, LedgerEntry, Spending
+from tui.store.reviews.stored_reviews import ReviewerCounts, ReviewSummary, StoredReviews
 from tui.store.rows.attempts import effective_edits, request_lengths
 from tui.store.rows.comparison import NO_ROW, Comparison, compare_jobs
 from tui.store.rows.error_groups import read_groups
 from tui.store.rows.importer import ExistingBatch, ImportResult, import_requests
 from tui.store.rows.inputs import Columns, InputColumns
+from tui.store.rows.lookup import find_row_numbers
 from tui.store.rows.reader import RowReader
 from tui.store.rows.strays import StrayLine, read_stray_lines
 from tui.store.rows.summary import summarize
@@ -57,6 +59,8 @@ __all__ = [
     "LedgerEntry",
     "PastJob",
     "ResultFile",
+    "ReviewSummary",
+    "ReviewerCounts",
     "RowPrices",
     "SchemaResults",
     "Spending",
@@ -82,6 +86,7 @@ class History:
         rows: The rows of a job: read, select, compare, summarize, check, export.
         costs: Costs and tokens.
         ledger: What was committed and billed, whatever becomes of the jobs.
+        reviews: What reviewers said about the answers.
         files: Result files, and what indexes them.
         leases: Which process works on which batch.
 
@@ -100,6 +105,7 @@ class History:
         self.batches = Batches(self._database)
         self.rows = Rows(self._database, paths)
         self.costs = StoredCosts(self._database)
+        self.reviews = StoredReviews(self._database, paths)
         self.files = ResultFiles(self._database, paths)
         self.leases = StoredLeases(self._database)
         self.ledger = Ledger(ledger or self._database)
@@ -333,6 +339,7 @@ class Rows:
     def __init__(self, database: Database, paths: Paths) -> None:
         self._database = database
         self._paths = paths
+        self._reviews = StoredReviews(database, paths)
 
     def _data(self, job_id: str) -> JobData:
         return JobData(self._database.read, self._paths, job_id)
@@ -352,6 +359,11 @@ class Rows:
         if detail is None:
             raise UnknownJobError(f"job {job_id!r} has no row {seq}")
         return detail
+
+    def numbers(self, job_id: str, ids: Sequence[str]) -> dict[str, int]:
+        """Row numbers by id; ids that the job does not have are left out."""
+        read = self._database.read
+        return find_row_numbers(read, job_pk(read, job_id), ids)
 
     def lines(self, job_id: str, selection: RowSelection) -> Iterator[RowLine]:
         """Rows in the form of the JSON output, read page by page; use a thread for many."""
@@ -428,6 +440,8 @@ class Rows:
         partial: Partial | None = None,
     ) -> RowSelection:
         """Select the rows that match a filter; see ``Search``."""
+        if rows.reviews or rows.reviewers:
+            self._reviews.refresh(job_id)
         return Search(self._data(job_id), rows, order).run(progress, partial)
 
     def compare(
@@ -483,4 +497,5 @@ class Rows:
         """Write rows to a file; see ``export_rows``."""
         from tui.store.export.writer import export_rows
 
+        self._reviews.refresh(job_id)
         return export_rows(self._data(job_id), selection, path, options, progress=progress)

@@ -17,6 +17,7 @@ from tui.paths import Paths
 from tui.store.database import is_unwritable, unwritable_source
 from tui.store.files import REQUESTS
 from tui.store.migrations import MIGRATIONS
+from tui.store.reviews.log import LOG_FILE, log_problems
 
 
 @dataclass
@@ -152,6 +153,8 @@ def _check_jobs(
                 found.problems.append(
                     f"job {job_id}: {name} is indexed up to byte {indexed:,} of {received:,}"
                 )
+        log = paths.job_folder(job_id) / LOG_FILE
+        found.problems += [f"job {job_id}: {problem}" for problem in log_problems(log)]
     known = {job[1] for job in jobs}
     found.problems += [f"folder {name} belongs to no job" for name in sorted(folders - known)]
 

@@ -143,6 +143,25 @@ def m010_remote_batches(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX remote_batches_of ON remote_batches (batch)")
 
 
+def m011_reviews(connection: sqlite3.Connection) -> None:
+    """The current reviews of rows, and how many bytes of each job's log of reviews are indexed.
+
+    ``batch`` is that of the answer that was seen; ``NULL`` if any answer of the row is meant.
+    """
+    connection.execute(
+        "CREATE TABLE reviews ("
+        " job INTEGER NOT NULL REFERENCES jobs(pk) ON DELETE CASCADE, seq INTEGER NOT NULL,"
+        " reviewer INTEGER NOT NULL, label INTEGER, batch INTEGER, at REAL NOT NULL,"
+        " corrected INTEGER NOT NULL, noted INTEGER NOT NULL,"
+        " offset INTEGER NOT NULL, length INTEGER NOT NULL,"
+        " PRIMARY KEY (job, seq, reviewer)) WITHOUT ROWID"
+    )
+    connection.execute(
+        "CREATE TABLE review_logs ("
+        " job INTEGER PRIMARY KEY REFERENCES jobs(pk) ON DELETE CASCADE, indexed INTEGER NOT NULL)"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -154,6 +173,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m008_manifests,
     m009_cache_writes_and_tiers,
     m010_remote_batches,
+    m011_reviews,
 )
 """All migrations, in order; never edit one that was released."""
 

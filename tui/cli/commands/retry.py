@@ -210,7 +210,7 @@ def retry(
         # Outcomes or a code select exactly those rows, even if they would fail again.
         everything = include_permanent or bool(selection["outcomes"] or selection["code"])
         chosen = row_filter(**selection)
-        if not (chosen.outcomes or chosen.groups):
+        if not (chosen.outcomes or chosen.groups or chosen.reviews or chosen.reviewers):
             chosen = row_filter(**{**selection, "outcomes": FAILED_OUTCOMES})
         if not dry_run:
             await engine.look_for_late_answers(found.id)

@@ -138,6 +138,9 @@ def results(
       model:gpt-5-mini         the model that answered
       id:review-00*            part of the id, or a pattern
       json:bad schema:bad      answers that are not JSON, or do not match their schema
+      review:wrong             what reviewers said: a label, or any, none, disagree, corrected,
+                               noted, earlier (only an earlier attempt was reviewed)
+      reviewer:anna            who reviewed the answer
       re:refund.*              a regular expression
 
     With --strays each line has a kind (unreadable, unknown, duplicate), custom_id, batch_id, file,

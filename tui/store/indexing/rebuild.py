@@ -23,6 +23,8 @@ from tui.store.database import Database
 from tui.store.files import requests_file
 from tui.store.indexing.result_files import ResultFiles
 from tui.store.jobs import batch_pk, job_pk, note, refresh_job
+from tui.store.reviews.index import clear_index, index_log
+from tui.store.reviews.log import LOG_FILE
 from tui.store.rows.attempts import archive_attempts
 
 RetryRulesOf = Callable[[str], Mapping[str, bool]]
@@ -119,6 +121,8 @@ def reindex_job(
             done.without_result += batches.finish_remaining(batch, outcome, error, preview[:160])
     _restore_costs(database, pk)
     with database.write() as connection:
+        clear_index(connection, pk)
+        index_log(connection, pk, paths.job_folder(job_id) / LOG_FILE)
         refresh_job(connection, pk)
         note(connection, pk, now, f"Index rebuilt from the files: {done.lines:,} result lines")
     return done

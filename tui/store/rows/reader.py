@@ -10,6 +10,7 @@ import msgspec
 from tui.core.results.json_answers import row_line
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.results.readers import READERS
+from tui.core.reviews.review import Review
 from tui.core.rows import (
     OUTCOMES,
     Attempt,
@@ -25,6 +26,8 @@ from tui.errors import HistoryError
 from tui.store.database import chunked
 from tui.store.files import schema_of
 from tui.store.jobs import JobData
+from tui.store.reviews.index import review_marks, reviews_of_rows
+from tui.store.reviews.log import LOG_FILE
 from tui.store.rows.attempts import effective_edits
 from tui.store.rows.lookup import InternedStrings
 from tui.store.rows.sql_conditions import ANSWER_LENGTH
@@ -130,7 +133,11 @@ class RowReader:
 
     def rows(self, seqs: Sequence[int]) -> list[Row]:
         """Rows without their bytes, in the given order; unknown row numbers are left out."""
-        return [self._row(record) for record in self._records(seqs)]
+        rows = [self._row(record) for record in self._records(seqs)]
+        if not (marks := review_marks(self._connection, self._data.pk, seqs)):
+            return rows
+        replace = msgspec.structs.replace
+        return [replace(row, reviews=marks[row.seq]) if row.seq in marks else row for row in rows]
 
     def parts(self, seqs: Sequence[int], most: int) -> Iterator[Sequence[int]]:
         """Split row numbers so that the lines of each part have at most ``most`` bytes.
@@ -176,7 +183,13 @@ class RowReader:
             attempts=tuple(map(self._attempt, [*shown, *map(_Record._make, older)])),
             edits=effective_edits(self._connection, self._data.pk, [seq]).get(seq, {}),
             schema=schema_of(self._data.paths, self._data.id),
+            reviews=self.reviews([seq]).get(seq, ()),
         )
+
+    def reviews(self, seqs: Sequence[int]) -> dict[int, tuple[Review, ...]]:
+        """The reviews of rows, each row's by reviewer; rows without one are left out."""
+        log = self._data.paths.job_folder(self._data.id) / LOG_FILE
+        return reviews_of_rows(self._connection, self._data.pk, log, seqs)
 
     def _attempt(self, record: _Record) -> Attempt:
         """An attempt of a row, with the edits and the time of its batch."""

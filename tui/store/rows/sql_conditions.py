@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tui.core.query import ANY, NumberRange, RowFilter, RowSort
+from tui.core.reviews.review import ANY as REVIEWED
+from tui.core.reviews.review import CORRECTED, DISAGREE, EARLIER, NONE, NOTED
 from tui.core.rows import ANSWERED, OUTCOME_CODES, Outcome
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.jobs import JobData
+from tui.store.reviews.index import CURRENT
 from tui.store.rows.error_groups import NO_STATUS, group_ids
 
 _ANSWERED = ",".join(str(OUTCOME_CODES[outcome]) for outcome in sorted(ANSWERED))
@@ -59,6 +62,8 @@ class _Where:
     needs_ids: bool = False
     results_only: bool = False
     badly_ended_only: bool = False
+    reviews: str = ""
+    """A condition on the row number, without its left side."""
 
     def among(self, column: str, name: str, words: frozenset[str]) -> str:
         """The condition that a column has one of some values."""
@@ -149,6 +154,8 @@ def build_query(
         where.parts.insert(0, "q.job=:job")
     if seq == "r.seq" and (where.needs_ids or order.column == "custom_id"):
         source += " JOIN requests q ON q.job=r.job AND q.seq=r.seq"
+    if where.reviews:
+        where.parts.append(where.reviews.replace(_SEQ, seq))
     if where.needs_groups or order.column == "code":
         source += " LEFT JOIN error_groups g ON g.pk=r.error_group"
     direction = " DESC" if order.descending else ""
@@ -200,7 +207,45 @@ def _conditions(connection: sqlite3.Connection, job_pk: int, rows: RowFilter) ->
         pattern = any(sign in rows.custom_id for sign in "*?")
         where.parts.append("q.custom_id GLOB :id" if pattern else "instr(q.custom_id, :id)>0")
         where.values["id"] = rows.custom_id.replace("[", "[[]") if pattern else rows.custom_id
+    if rows.reviews or rows.reviewers:
+        where.reviews = _in_reviews(where, rows)
     return where
+
+
+_SEQ = "{seq}"
+"""Stands for the row number of the statement that is built."""
+
+_STATES = {
+    REVIEWED: "AND v.label IS NOT NULL",
+    CORRECTED: "AND v.corrected",
+    NOTED: "AND v.noted",
+    DISAGREE: (
+        f"AND v.label IS NOT NULL AND v.seq IN (SELECT v.seq FROM {CURRENT}"
+        " GROUP BY v.seq HAVING count(DISTINCT v.label)>1)"
+    ),
+}
+"""The condition on a review for each state of a row that has one."""
+
+
+def _in_reviews(where: _Where, rows: RowFilter) -> str:
+    """The condition for rows by what reviewers said about the answers that are shown."""
+    by = ""
+    if rows.reviewers:
+        names = where.among("fold(text)", "reviewer", rows.reviewers)
+        by = f" AND v.reviewer IN (SELECT pk FROM terms WHERE {names})"
+    current = f"SELECT v.seq FROM {CURRENT}{by}"
+    wanted = rows.reviews or {REVIEWED}
+    parts = [f"{_SEQ} IN ({current} {_STATES[word]})" for word in sorted(wanted & _STATES.keys())]
+    labelled = f"{current} {_STATES[REVIEWED]}"
+    if NONE in wanted:
+        parts.append(f"{_SEQ} NOT IN ({labelled})")
+    if EARLIER in wanted:
+        earlier = f"SELECT v.seq FROM reviews v WHERE v.job=:job AND v.label IS NOT NULL{by}"
+        parts.append(f"({_SEQ} IN ({earlier}) AND {_SEQ} NOT IN ({labelled}))")
+    if labels := wanted - _STATES.keys() - {NONE, EARLIER}:
+        among = where.among("fold(text)", "label", frozenset(labels))
+        parts.append(f"{_SEQ} IN ({current} AND v.label IN (SELECT pk FROM terms WHERE {among}))")
+    return f"({' OR '.join(parts)})"
 
 
 def _in_groups(where: _Where, ids: list[int]) -> str:

@@ -67,9 +67,9 @@ class RowQuery:
 
     @property
     def selects_rows(self) -> bool:
-        """Does the filter select rows by outcome, error group or schema check?"""
+        """Does the filter select rows by outcome, error group, schema check or review?"""
         rows = self.rows
-        return bool(rows.outcomes or rows.groups or rows.checks)
+        return bool(rows.outcomes or rows.groups or rows.checks or rows.reviews or rows.reviewers)
 
     @property
     def unanswered(self) -> RowFilter:
