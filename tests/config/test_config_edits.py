@@ -35,7 +35,7 @@ def test_the_first_file_changes_nothing_and_names_every_setting(paths: Paths) ->
     assert create_config(paths)
     assert load_config(paths) == Config()
     assert paths.config_file.stat().st_mode & 0o777 == 0o600
-    structs = ("notifications", "hooks", "budget", "polling")
+    structs = ("notifications", "hooks", "budget", "polling", "review")
     names = set(Config.__struct_fields__) - {"providers"}
     for section in structs:
         names |= set(getattr(Config(), section).__struct_fields__)

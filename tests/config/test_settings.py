@@ -214,3 +214,28 @@ def test_the_file_is_private_and_a_link_stays_one(paths: Paths, tmp_path: Path) 
     assert paths.config_file.is_symlink()
     assert "b" in kept.read_text("utf-8")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["dotfiles.toml", "home"]
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ('labels = ["a,b"]', "cannot be a label"),
+        ('labels = ["any"]', "has a meaning"),
+        ('labels = ["a", "A"]', "there twice"),
+        (f"labels = {[str(n) for n in range(10)]}", "at most 9 labels"),
+        ('name = "a\\nb"', "reviewer's name"),
+        ('names = "x"', "unknown key 'names'"),
+    ],
+)
+def test_what_cannot_be_a_label_or_a_reviewer_is_told(
+    paths: Paths, table: str, problem: str
+) -> None:
+    paths.config_file.write_text(f"[review]\n{table}\n")
+    with pytest.raises(ConfigError, match=problem):
+        load_config(paths)
+
+
+def test_reviewer_and_labels(paths: Paths) -> None:
+    paths.config_file.write_text('[review]\nname = "anna"\nlabels = ["refund", "other"]\n')
+    review = load_config(paths).review
+    assert (review.name, review.labels) == ("anna", ("refund", "other"))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tui.core.reviews.review import MAX_LABELS, check_label, check_reviewer
 from tui.errors import ConfigError, UsageError
 from tui.files import atomic_write, write_error
 from tui.paths import Paths, private_folder
@@ -95,6 +96,28 @@ class PollingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     slowest: Annotated[float, msgspec.Meta(gt=0, le=86400)] | None = None
 
 
+class ReviewConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[review]`` table: who reviews answers, and the labels in place of right and wrong.
+
+    ``name`` is by default the name of the system's user.
+    """
+
+    name: str = ""
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            labels = [check_label(label).casefold() for label in self.labels]
+            if self.name:
+                check_reviewer(self.name)
+        except UsageError as error:
+            raise ValueError(f"{error.message}. {error.hint}") from None
+        if len(labels) > MAX_LABELS:
+            raise ValueError(f"there can be at most {MAX_LABELS} labels, one for each digit key")
+        if len(set(labels)) < len(labels):
+            raise ValueError("a label is there twice")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, with their defaults."""
 
@@ -111,6 +134,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     notifications: NotificationsConfig = NotificationsConfig()
     hooks: HooksConfig = HooksConfig()
     polling: PollingConfig = PollingConfig()
+    review: ReviewConfig = ReviewConfig()
 
 
 def load_config(paths: Paths) -> Config:
@@ -146,6 +170,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "notifications": NotificationsConfig,
     "hooks": HooksConfig,
     "polling": PollingConfig,
+    "review": ReviewConfig,
 }
 _NAMED_TABLES: dict[str, type[msgspec.Struct]] = {"accounts": AccountConfig, "prices": PriceConfig}
 

@@ -35,6 +35,7 @@ from tui.engine.remote import Remote
 from tui.engine.requests import Requests
 from tui.engine.results import Results
 from tui.engine.retries import Retries
+from tui.engine.reviews.service import Reviews
 from tui.engine.try_request import TryResult, try_request
 from tui.errors import BudgetError, UnconfirmedError, UsageError
 from tui.logs import start_logging
@@ -66,6 +67,7 @@ class Engine:
         requests: Compose, preview, check, fix, split and import request files.
         results: Select, summarise, compare, check and export results.
         retries: Plan and preview retries.
+        reviews: Queues of rows for reviewers, and what they say about the answers.
         remote: The batches at the provider.
     """
 
@@ -88,6 +90,7 @@ class Engine:
         self.requests = Requests(self._context, self.costs)
         self.results = Results(self._context)
         self.retries = Retries(self._context)
+        self.reviews = Reviews(self._context, config.review)
         self._submitter = BatchSubmitter(self._context, self.costs.budgets.check_quote_budget)
         self._collector = Collector(self._context)
         self._leases = Leases(self._context)
@@ -144,6 +147,7 @@ class Engine:
         """Apply new settings; open providers and keys are not reloaded."""
         self.config = self._hooks.config = config
         self._context.polling = config.polling
+        self.reviews.config = config.review
         self.costs.budgets.config = config.budget
         self.accounts.apply_config(config)
 

@@ -1,0 +1,1 @@
+"""Reviews: queues of rows for reviewers, samples of rows, and labels from files."""

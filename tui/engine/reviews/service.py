@@ -1,0 +1,255 @@
+"""``engine.reviews``: queues of rows for a reviewer, and what the reviewer says about them."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from tui.config.settings import ReviewConfig
+from tui.core.json_path import find
+from tui.core.query import ALL_ROWS, RowFilter, RowSelection
+from tui.core.reviews.review import VERDICTS, Review, check_label, check_reviewer, known_label
+from tui.core.rows import ANSWERED, Row, RowDetail
+from tui.core.text import one_line
+from tui.engine.context import Context, run_in_thread
+from tui.engine.events import JobChanged
+from tui.engine.reviews.labels import ImportedReviews, import_reviews
+from tui.engine.reviews.queue import ReviewQueue
+from tui.engine.reviews.sample import Stratum, sample_rows, sample_strata
+from tui.errors import UsageError
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.history import ReviewSummary
+
+FACTS = ("outcome", "model", "code", "finish")
+"""Columns of a sample by a fact of the row; others are fields of the answer: ``@label``."""
+
+_LONGEST_VALUE = 60
+_NOTHING = "none"
+_UNKNOWN_REVIEWER = "me"
+_STEP = 1000
+
+
+class Reviews:
+    """Reviews of the answers of jobs.
+
+    Args:
+        context: The engine context.
+        config: The settings: the name of the reviewer and the labels.
+    """
+
+    def __init__(self, context: Context, config: ReviewConfig) -> None:
+        self._context = context
+        self._history = context.history
+        self.config = config
+
+    @property
+    def reviewer(self) -> str:
+        """The name of the reviewer: as configured, else that of the system's user."""
+        if self.config.name:
+            return check_reviewer(self.config.name)
+        # Raised where the user has no name: KeyError, since Python 3.13 OSError.
+        with suppress(KeyError, OSError, ImportError, UsageError):
+            return check_reviewer(getpass.getuser())
+        return _UNKNOWN_REVIEWER
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels to choose from: as configured, else ``right`` and ``wrong``."""
+        return tuple(check_label(label) for label in self.config.labels) or VERDICTS
+
+    async def queue(
+        self,
+        job_id: str,
+        rows: RowFilter | Sequence[int] = ALL_ROWS,
+        *,
+        reviewer: str = "",
+        sample: int | None = None,
+        seed: int = 0,
+        by: str = "",
+        progress: Progress = NO_PROGRESS,
+    ) -> ReviewQueue:
+        """Make the queue of a reviewer.
+
+        Args:
+            job_id: The job.
+            rows: The rows: a filter, or row numbers in the order of the review.
+            reviewer: The name; by default that of ``reviewer``.
+            sample: Choose so many of the rows that have an answer, in random order.
+            seed: Another number gives another sample; the same one gives the same sample.
+            by: Choose the same number of rows with each value of this column: ``outcome``,
+                ``model``, ``code``, ``finish``, or a field of the answer such as ``@label``.
+            progress: Counts the rows that are read for ``by``; can stop that.
+
+        Raises:
+            UsageError: The column is unknown or has too many values, or there is no sample to
+                stratify.
+        """
+        if by and sample is None:
+            raise UsageError("a column needs the size of a sample", "Give the number of rows.")
+        name = check_reviewer(reviewer) if reviewer else self.reviewer
+        field = _field(by) if by else ""
+
+        def work(running: Progress) -> ReviewQueue:
+            history = self._history
+            answered = history.rows.select(job_id, RowFilter(outcomes=ANSWERED)).seqs
+            seqs = rows
+            if isinstance(seqs, RowFilter):
+                seqs = history.rows.select(job_id, seqs, progress=running).seqs
+            strata: list[Stratum] = []
+            if sample is not None:
+                known = set(answered) if len(answered) < len(seqs) else None
+                wanted = list(seqs) if known is None else [seq for seq in seqs if seq in known]
+                if not by:
+                    seqs = sample_rows(wanted, sample, seed)
+                else:
+                    values = self._values(job_id, wanted, by, field, running)
+                    seqs, strata = sample_strata(values, sample, seed)
+            return ReviewQueue(
+                job_id,
+                name,
+                seqs,
+                answered=answered,
+                labelled=history.reviews.labelled_rows(job_id, name),
+                strata=strata,
+            )
+
+        return await run_in_thread(work, progress)
+
+    def _values(
+        self, job_id: str, seqs: Sequence[int], by: str, field: str, progress: Progress
+    ) -> Iterator[tuple[int, str]]:
+        """The value of a column in each row."""
+        total = len(seqs)
+        if not field:
+            for done, row in enumerate(self._context.read_rows(job_id, seqs)):
+                if done % _STEP == 0:
+                    if progress.stopped:
+                        return
+                    progress.update(done, total)
+                yield row.seq, _fact(row, by)
+            return
+        lines = self._history.rows.lines(job_id, RowSelection(seqs=seqs, total=total))
+        for done, (seq, line) in enumerate(zip(seqs, lines, strict=False)):
+            if done % _STEP == 0:
+                if progress.stopped:
+                    return
+                progress.update(done, total)
+            yield seq, _shown(find(line.data, field))
+
+    async def store(self, job_id: str, review: Review) -> None:
+        """Store one act of a reviewer; it is on the disk when this returns.
+
+        Raises:
+            UnknownJobError: The job was deleted.
+            HistoryError: It cannot be written.
+        """
+        stored = self._history.reviews.add
+        await self._context.shielded(asyncio.to_thread(stored, job_id, [review]))
+
+    def make(
+        self,
+        detail: RowDetail,
+        reviewer: str,
+        *,
+        label: str = "",
+        correction: str | None = None,
+        note: str = "",
+    ) -> Review:
+        """A review of the answer of a row that is shown.
+
+        Raises:
+            UsageError: The row has no answer, or the label is not valid.
+        """
+        row = detail.row
+        if row.outcome not in ANSWERED:
+            raise UsageError("this row has no answer", "Go on to the next one.")
+        return Review(
+            custom_id=row.custom_id,
+            reviewer=reviewer,
+            at=self._context.clock(),
+            label=check_label(known_label(label, self.labels)) if label else "",
+            # Answers may hold lone surrogates, which no file can.
+            correction=None if correction is None else _storable(correction),
+            note=_storable(note),
+            batch_id=row.batch_id,
+            attempt=row.attempt,
+        )
+
+    def undone(self, review: Review, before: Review | None) -> Review:
+        """The act that undoes a review: it restores the review before, if there was one."""
+        empty = Review(custom_id=review.custom_id, reviewer=review.reviewer, at=0)
+        return msgspec.structs.replace(before or empty, at=self._context.clock(), undo=True)
+
+    async def summary(self, job_id: str) -> ReviewSummary:
+        """The reviews of a job in figures."""
+        return await asyncio.to_thread(self._history.reviews.summary, job_id)
+
+    async def import_file(
+        self, job_id: str, spec: str, *, reviewer: str = "", progress: Progress = NO_PROGRESS
+    ) -> ImportedReviews:
+        """Store the reviews of a file; see ``import_reviews``.
+
+        Raises:
+            InputError: The file cannot be read, or lacks the columns.
+        """
+        name = check_reviewer(reviewer) if reviewer else self.reviewer
+        labels = self.labels
+        clock = self._context.clock
+        try:
+            return await run_in_thread(
+                lambda running: import_reviews(
+                    self._history,
+                    job_id,
+                    spec,
+                    reviewer=name,
+                    labels=labels,
+                    clock=clock,
+                    progress=running,
+                ),
+                progress,
+            )
+        finally:
+            self._context.publish(JobChanged(job_id))
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _field(by: str) -> str:
+    """The path of an answer field; empty for a fact of the row.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if by in FACTS:
+        return ""
+    field = by[1:] if by.startswith("@") else by.removeprefix("data.")
+    if field == by or not field:
+        raise UsageError(
+            f"unknown column {by!r}",
+            f"Use {', '.join(FACTS)}, or a field of the answer such as @label.",
+        )
+    return field
+
+
+def _fact(row: Row, by: str) -> str:
+    if by == "outcome":
+        return row.outcome.value
+    if by == "code":
+        return (row.error.code if row.error is not None else None) or _NOTHING
+    return (row.model if by == "model" else row.finish_reason) or _NOTHING
+
+
+def _shown(values: list[Any]) -> str:
+    """The value of a field as one short line."""
+    if not values or values[0] is None:
+        return _NOTHING
+    value = values[0]
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return one_line(text, _LONGEST_VALUE) or _NOTHING
