@@ -1,12 +1,14 @@
 """Paths into JSON values: get, set and remove what is there.
 
 A path is dotted: ``response_format.type``. A number is an index into a list
-(``messages.0.content``), and ``name[key=value]`` selects the objects of a list whose ``key`` is
-``value``: ``messages[role=user].content[type=text].text``.
+(``messages.0.content``, or ``messages[0].content``), and ``name[key=value]`` selects the objects of
+a list whose ``key`` is ``value``: ``messages[role=user].content[type=text].text``. A name with
+dots, brackets or spaces is written as a JSON string: ``"first name".0``.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -17,7 +19,11 @@ import msgspec
 from tui.core.text import quoted
 from tui.errors import UsageError
 
-_STEP = re.compile(r"([^.\[\]]+)(?:\[([^=\]]+)=([^\]]*)\])?")
+_STEP = re.compile(
+    r'("(?:[^"\\]|\\.)*"(?=[.\[]|$)|[^.\[\]]+)((?:\[\d{1,9}\])*)(?:\[([^=\]]+)=([^\]]*)\])?'
+)
+_INDEX = re.compile(r"\d+")
+_PLAIN_NAME = re.compile(r"[^\W\d][\w-]*|\d{1,9}")
 
 
 class PathError(UsageError, ValueError):
@@ -37,15 +43,46 @@ def _steps(path: str) -> tuple[_Step, ...]:
     found = list(_STEP.finditer(path))
     if ".".join(match[0] for match in found) != path:
         return ()
-    return tuple(
-        _Step(name, int(name) if name.isdecimal() and len(name) < 10 else None, key, value)
-        for name, key, value in (match.groups() for match in found)
-    )
+    steps: list[_Step] = []
+    for match in found:
+        name, indexes, key, value = match.groups()
+        number = int(name) if name.isdecimal() and len(name) < 10 else None
+        names = [
+            (unquote_step(name), number),
+            *((one, int(one)) for one in _INDEX.findall(indexes)),
+        ]
+        steps += (_Step(*each, None, None) for each in names[:-1])
+        steps.append(_Step(*names[-1], key, value))
+    return tuple(steps)
+
+
+def quote_step(name: str) -> str:
+    """The name of a field as a step of a path, as a JSON string if it has to be."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    return '"' + json.dumps(name, ensure_ascii=False)[1:-1].replace('\\"', "\\u0022") + '"'
+
+
+def unquote_step(step: str) -> str:
+    """The name of a field that ``quote_step`` has written."""
+    if len(step) < 2 or not (step.startswith('"') and step.endswith('"')):
+        return step
+    try:
+        name = json.loads(step)
+    except ValueError:
+        return step
+    return name if isinstance(name, str) else step
 
 
 def is_path(text: str) -> bool:
     """Whether the text is a valid path."""
     return bool(_steps(text))
+
+
+def first_name(path: str) -> str | None:
+    """The name of the first step of a path; ``None`` if the path is invalid."""
+    steps = _steps(path)
+    return steps[0].name if steps else None
 
 
 def _slots(value: Any, step: _Step) -> list[tuple[Any, Any]]:

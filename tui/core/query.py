@@ -11,9 +11,18 @@ from typing import Any, Literal
 
 import msgspec
 
+from tui.core.analysis.columns import (
+    FACTS,
+    ColumnCondition,
+    InvalidConditionError,
+    parse_column,
+    parse_condition,
+    write_value,
+)
 from tui.core.reviews.review import STATES, VERDICTS
 from tui.core.rows import ANSWERED, NOT_SUCCEEDED, UNANSWERED, Outcome
 from tui.core.text import PatternSizeError, check_pattern_size
+from tui.errors import UsageError
 
 SortColumn = Literal[
     "seq",
@@ -29,6 +38,7 @@ SortColumn = Literal[
     "cost",
     "length",
 ]
+"""The columns that the database can sort by."""
 
 
 class NumberRange(msgspec.Struct, frozen=True):
@@ -75,6 +85,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
         checks: Checks of the answer (see ``tui.store.search.answers``), such as ``json:bad``.
         reviews: Labels or states of reviews (see ``tui.core.reviews.review``), any of them.
         reviewers: Reviewers; without ``reviews``, those who gave the answer a label.
+        columns: Conditions on columns, all of which must be met.
     """
 
     outcomes: frozenset[Outcome] = frozenset()
@@ -96,6 +107,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     checks: frozenset[str] = frozenset()
     reviews: frozenset[str] = frozenset()
     reviewers: frozenset[str] = frozenset()
+    columns: tuple[ColumnCondition, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -114,10 +126,22 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowSort(msgspec.Struct, frozen=True, kw_only=True):
-    """A sort order; rows with equal values keep the order of the input."""
+    """A sort order; rows with equal values keep the order of the input.
 
-    column: SortColumn = "seq"
+    Attributes:
+        column: ``seq`` for the order of the input, or the name of a column (``@label``).
+        descending: From the largest value to the smallest; rows without a value come last.
+        more: Columns that order rows with equal values, each with its direction.
+    """
+
+    column: str = "seq"
     descending: bool = False
+    more: tuple[tuple[str, bool], ...] = ()
+
+    @property
+    def keys(self) -> tuple[tuple[str, bool], ...]:
+        """All columns to sort by, the most important first, and whether each is descending."""
+        return ((self.column, self.descending), *self.more)
 
 
 class RowSelection(msgspec.Struct, frozen=True, kw_only=True):
@@ -334,6 +358,14 @@ _BY_NAME: dict[str, Key] = {name: key for key in KEYS for name in (key.name, *ke
 
 _TOKEN = re.compile(r'(?:"[^"]*(?:"|$)|[^\s"])+')
 _KEYED = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
+_COLUMN = re.compile(
+    r'(-?)(@(?:"[^"]*"|\[[^\]\s]*\]|[^\s":<>=\[])+|in\.(?:"[^"]*"|[^\s":<>=]+)|'
+    + "|".join(FACTS)
+    + r")(?::|(?=[<>=]))(.*)",
+    re.DOTALL,
+)
+"""A condition on a column: an optional minus, the name, and the value."""
+
 _COMPARED = re.compile(r"([A-Za-z_]+)([<>]=?\d.*)")
 _SIMILARITY = 0.75
 
@@ -342,7 +374,8 @@ _SIMILARITY = 0.75
 class Term:
     """One condition as typed; ``key`` is empty for plain text, ``re`` for a regular expression.
 
-    ``start`` and ``stop`` are its position in the query.
+    ``key`` is the name of a column, with ``-`` in front if the condition is negated, for conditions
+    on columns. ``start`` and ``stop`` are its position in the query.
     """
 
     written: str
@@ -412,6 +445,16 @@ def make_term(key: str, value: str) -> Term:
     return Term(prefix + quote_value(value), key, value)
 
 
+def make_column_term(column: str, value: str | None, *, negated: bool = False) -> Term:
+    """A term for the rows with a value of a column, or without one (``None``)."""
+    key = ("-" if negated else "") + column
+    named = key_named(column)
+    if named is not None and not negated and value is not None:
+        return make_term(column, value)
+    written_value = write_value(value)
+    return Term(f"{key}:{written_value}", key, written_value)
+
+
 def quote_value(value: str, *, always: bool = False) -> str:
     """A value as written in a query."""
     # Quotes cannot be escaped; no value to compare with contains one.
@@ -466,6 +509,9 @@ def _terms(text: str) -> list[Term]:
     found: list[Term] = []
     for match in _TOKEN.finditer(text):
         token, start, stop = match.group(), match.start(), match.end()
+        if (named := _COLUMN.fullmatch(token)) is not None and _is_column(named[1], named[2]):
+            found.append(Term(token, named[1] + named[2], named[3], start, stop))
+            continue
         keyed = _KEYED.fullmatch(token)
         key = keyed[1].lower() if keyed is not None and _is_key(keyed[1]) else ""
         if key and keyed is not None:
@@ -486,6 +532,11 @@ def _terms(text: str) -> list[Term]:
         else:
             found.append(Term(token, "", token.replace('"', ""), start, stop))
     return [term for term in found if term.key or term.value]
+
+
+def _is_column(minus: str, word: str) -> bool:
+    """Whether a condition is on a column; a key of the same name has its own syntax."""
+    return bool(minus) or key_named(word) is None
 
 
 def _is_key(word: str) -> bool:
@@ -511,6 +562,8 @@ def _nearest(word: str) -> str:
 def _narrowed(rows: RowFilter, term: Term) -> RowFilter:
     if not term.key:
         return with_text(rows, term.value)
+    if (named := _COLUMN.fullmatch(term.written)) is not None and _is_column(named[1], named[2]):
+        return _with_column(rows, named[2], term.value, negated=bool(named[1]))
     key = key_named(term.key)
     if key is None:
         meant = f"{_nearest(term.key)}:{term.value}"
@@ -518,6 +571,21 @@ def _narrowed(rows: RowFilter, term: Term) -> RowFilter:
     if not term.value:
         raise InvalidValueError(f"{key.name}: needs a value, such as {key.example}")
     return key.meet(rows, term.value)
+
+
+def _with_column(rows: RowFilter, name: str, value: str, *, negated: bool) -> RowFilter:
+    try:
+        column = str(parse_column(name))
+        condition = parse_condition(column, value, negated=negated)
+    except UsageError as error:
+        raise InvalidValueError(error.message) from None
+    except InvalidConditionError as error:
+        raise InvalidValueError(str(error)) from None
+    if column == "outcome":
+        words = (_OUTCOME_SETS.get(text, {text}) for text in condition.texts)
+        texts = frozenset(str(outcome) for word in words for outcome in word)
+        condition = msgspec.structs.replace(condition, texts=texts)
+    return msgspec.structs.replace(rows, columns=(*rows.columns, condition))
 
 
 def with_text(rows: RowFilter, text: str) -> RowFilter:

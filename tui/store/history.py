@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.comparison import CompareOptions
 from tui.core.jobs import BatchStatus, ErrorGroup, Job, OrphanLines, TimelineEntry
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
@@ -24,6 +25,8 @@ from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store import manifests
 from tui.store.batches import Batches
+from tui.store.columns.facets import PartialFacets, count_facets, describe
+from tui.store.columns.reader import ColumnReader, column_infos, column_of
 from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.export.options import ExportOptions
@@ -340,9 +343,22 @@ class Rows:
         self._database = database
         self._paths = paths
         self._reviews = StoredReviews(database, paths)
+        self._columns = ColumnReader()
 
     def _data(self, job_id: str) -> JobData:
         return JobData(self._database.read, self._paths, job_id)
+
+    def _search(
+        self,
+        job_id: str,
+        rows: RowFilter,
+        order: RowSort = INPUT_ORDER,
+        progress: Progress = NO_PROGRESS,
+        partial: Partial | None = None,
+    ) -> RowSelection:
+        if rows.reviews or rows.reviewers:
+            self._reviews.refresh(job_id)
+        return Search(self._data(job_id), self._columns, rows, order).run(progress, partial)
 
     def page(self, job_id: str, seqs: Sequence[int]) -> list[Row]:
         """Rows by number, in the given order; for a few hundred at most."""
@@ -440,9 +456,7 @@ class Rows:
         partial: Partial | None = None,
     ) -> RowSelection:
         """Select the rows that match a filter; see ``Search``."""
-        if rows.reviews or rows.reviewers:
-            self._reviews.refresh(job_id)
-        return Search(self._data(job_id), rows, order).run(progress, partial)
+        return self._search(job_id, rows, order, progress, partial)
 
     def compare(
         self,
@@ -468,10 +482,53 @@ class Rows:
     ) -> Summary:
         """Summarize the rows of a job that match a filter; see ``summarize``."""
         data = self._data(job_id)
-        seqs = Search(data, rows).run(progress).seqs
+        seqs = self._search(job_id, rows, progress=progress).seqs
         return summarize(
             data, seqs, field, stop_words=stop_words, progress=progress, partial=partial
         )
+
+    def columns(self, job_id: str) -> list[ColumnInfo]:
+        """The columns of a job, found in a sample of its rows; may take a tenth of a second."""
+        return column_infos(self._data(job_id))
+
+    def values(
+        self, job_id: str, columns: Sequence[str], seqs: Sequence[int]
+    ) -> list[tuple[str | None, ...]]:
+        """The values of columns as text for a few hundred rows, in the given order.
+
+        Raises:
+            UsageError: The job does not have one of the columns.
+        """
+        data = self._data(job_id)
+        texts = [self._columns.texts(data, column_of(data, name), seqs) for name in columns]
+        return list(zip(*texts, strict=True)) if texts else [() for _ in seqs]
+
+    def facets(
+        self,
+        job_id: str,
+        columns: Sequence[str],
+        rows: RowFilter = ALL_ROWS,
+        *,
+        progress: Progress = NO_PROGRESS,
+        partial: PartialFacets | None = None,
+    ) -> list[Facet]:
+        """Count the values of columns among the rows of a filter; see ``count_facets``."""
+        data = self._data(job_id)
+        seqs = self._search(job_id, rows, progress=progress).seqs
+        return count_facets(data, self._columns, columns, seqs, progress, partial)
+
+    def describe(
+        self,
+        job_id: str,
+        rows: RowFilter = ALL_ROWS,
+        *,
+        progress: Progress = NO_PROGRESS,
+        partial: PartialFacets | None = None,
+    ) -> list[Facet]:
+        """The facets of all columns of a job; see ``count_facets``."""
+        data = self._data(job_id)
+        seqs = self._search(job_id, rows, progress=progress).seqs
+        return describe(data, self._columns, seqs, progress, partial)
 
     def check_schemas(
         self,

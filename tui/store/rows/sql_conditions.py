@@ -87,7 +87,9 @@ class _Where:
 def select_by_sql(
     data: JobData, rows: RowFilter, order: RowSort, progress: Progress = NO_PROGRESS
 ) -> Sequence[int]:
-    """Row numbers, in order, that fulfil all of a filter but its texts and answer checks.
+    """Row numbers, in order, that fulfil what SQL can answer of a filter.
+
+    Texts, answer checks and conditions on columns are left out.
 
     Args:
         data: The job.
@@ -96,7 +98,7 @@ def select_by_sql(
         progress: Can stop the query; then no row or a part of them is returned.
     """
     total = data.job.counts.total
-    bare = RowFilter(text=rows.text, texts=rows.texts, checks=rows.checks)
+    bare = RowFilter(text=rows.text, texts=rows.texts, checks=rows.checks, columns=rows.columns)
     if rows == bare and order.column == "seq":
         return range(total - 1, -1, -1) if order.descending else range(total)
     connection = data.connection
@@ -124,7 +126,7 @@ def build_query(
 ) -> tuple[str, dict[str, Any]]:
     """Build the statement that selects row numbers in order.
 
-    Texts and answer checks are not part of it: they need the files.
+    Texts, answer checks and columns are not part of it: they need the files.
 
     Args:
         connection: For reading; keys of error groups are looked up.

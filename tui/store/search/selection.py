@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from typing import get_args
 
-from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
+from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort, SortColumn
 from tui.progress import NO_PROGRESS, Progress
+from tui.store.columns.reader import ColumnReader
 from tui.store.jobs import JobData
 from tui.store.rows.sql_conditions import select_by_sql
 from tui.store.search.answers import AnswerSearch
+from tui.store.search.columns import ColumnSearch, sort_by_columns
 from tui.store.search.text import TextSearch
 
 Partial = Callable[[RowSelection], None]
@@ -22,23 +25,31 @@ _PARTIAL_SECONDS = 0.15
 _PARTIAL_SHARE = 10
 """Reports may take at most one part in 10 of the time."""
 
+_SQL_SORTS = frozenset(get_args(SortColumn))
+
 
 class Search:
     """A search for the rows of a job that match a filter.
 
-    SQL answers most of a filter. What it cannot answer, texts and answer checks, is then looked
-    up in the files, in the rows that are left.
+    SQL answers most of a filter. What it cannot answer, columns, texts and answer checks, is then
+    looked up in the files, in the rows that are left.
 
     Args:
         data: The job, for the thread that searches.
+        columns: Reads columns, for conditions on them and for sorting by them.
         rows: The filter.
         order: The sort order.
     """
 
     def __init__(
-        self, data: JobData, rows: RowFilter = ALL_ROWS, order: RowSort = INPUT_ORDER
+        self,
+        data: JobData,
+        columns: ColumnReader,
+        rows: RowFilter = ALL_ROWS,
+        order: RowSort = INPUT_ORDER,
     ) -> None:
         self._data = data
+        self._columns = columns
         self._rows = rows
         self._order = order
 
@@ -50,22 +61,29 @@ class Search:
             partial: Called during the last search in the files with the rows found so far.
 
         Raises:
-            UsageError: A regular expression is not valid or takes too long, or a check is unknown.
+            UsageError: A regular expression is not valid or takes too long, or a check or column is
+                unknown.
         """
         data = self._data
         total = data.job.counts.total
+        by_sql = not self._order.more and self._order.column in _SQL_SORTS
         with ExitStack() as stack:
-            steps: list[TextSearch | AnswerSearch] = [
+            steps: list[TextSearch | AnswerSearch | ColumnSearch] = [
                 *(stack.enter_context(TextSearch(data, text)) for text in self._rows.search_texts),
                 *(AnswerSearch(data, check) for check in sorted(self._rows.checks)),
             ]
-            seqs = select_by_sql(data, self._rows, self._order, progress)
+            if self._rows.columns:
+                steps.insert(0, ColumnSearch(data, self._columns, self._rows.columns))
+            order = self._order if by_sql else INPUT_ORDER
+            seqs = select_by_sql(data, self._rows, order, progress)
             for number, step in enumerate(steps, start=1):
                 report = None
                 # Rows found by an earlier step may still be left out by the last one.
                 if partial is not None and number == len(steps):
                     report = _Reporter(partial, total).update
                 seqs = step.among(seqs, progress, report)
+        if not by_sql:
+            seqs = sort_by_columns(data, self._columns, seqs, self._order.keys, progress)
         return RowSelection(seqs=seqs, total=total)
 
 

@@ -1,0 +1,46 @@
+"""The distribution of numbers against the standard library."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.core.analysis.facets import distribution
+
+NUMBERS = st.lists(
+    st.floats(allow_nan=True, allow_infinity=True) | st.integers(-5, 5).map(float), max_size=40
+)
+
+
+@given(NUMBERS)
+def test_the_distribution_of_numbers(numbers: list[float]) -> None:
+    found = distribution((number, 1) for number in numbers)
+    finite = sorted(number for number in numbers if math.isfinite(number))
+    if not finite:
+        assert found is None
+        return
+    assert found is not None
+    assert found.count == len(finite)
+    assert (found.minimum, found.maximum) == (finite[0], finite[-1])
+    assert found.median == statistics.median_low(finite)
+    assert found.minimum <= found.lower_quartile <= found.median <= found.upper_quartile
+    assert math.isclose(found.mean, math.fsum(n / len(finite) for n in finite), abs_tol=1e-9) or (
+        abs(found.mean) > 1e300
+    )
+    assert sum(one.rows for one in found.bins) == len(finite)
+    assert found.bins[0].low == finite[0]
+    assert found.bins[-1].high == finite[-1]
+
+
+def test_numbers_that_occur_often() -> None:
+    found = distribution([(1, 3), (5, 1)])
+    assert found is not None
+    assert (found.count, found.lower_quartile, found.median, found.mean) == (4, 1, 1, 2)
+    assert [(one.low, one.rows) for one in found.bins if one.rows] == [
+        (1, 3),
+        (pytest.approx(1 + 4 * 11 / 12), 1),
+    ]

@@ -1,0 +1,155 @@
+"""Facets: how often each value of a column occurs, and how its numbers are distributed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+MOST_VALUES = 200
+"""Values that a facet lists; the others are counted together."""
+
+_BINS = 12
+"""Bars of a histogram."""
+
+
+class FacetValue(msgspec.Struct, frozen=True):
+    """A value of a column, and the number of rows that have it."""
+
+    value: str
+    rows: int
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """A bar of a histogram: ``low`` is included, ``high`` only in the last bar."""
+
+    low: float
+    high: float
+    rows: int
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """The distribution of the numbers of a column.
+
+    Attributes:
+        count: Rows whose value is a number, or a text that is one.
+        minimum: The smallest.
+        lower_quartile: A quarter of the numbers are at most this.
+        median: Half of the numbers are at most this.
+        upper_quartile: Three quarters of the numbers are at most this.
+        maximum: The largest.
+        mean: The arithmetic mean.
+        bins: A histogram of bars of equal width.
+    """
+
+    count: int
+    minimum: float
+    lower_quartile: float
+    median: float
+    upper_quartile: float
+    maximum: float
+    mean: float
+    bins: tuple[Bin, ...] = ()
+
+
+class Facet(msgspec.Struct, frozen=True, kw_only=True):
+    """The values of a column among the rows of a selection.
+
+    Attributes:
+        column: The name of the column.
+        rows: Rows of the selection.
+        filled: Rows with a value.
+        distinct: Number of different values; a lower bound if ``is_exact`` is false.
+        is_exact: Whether every value was told apart.
+        values: The commonest values, the most frequent first.
+        others: Rows with a value that is not listed.
+        types: Number of rows of each JSON type, such as ``{"string": 40, "number": 2}``.
+        numbers: The distribution, if most of the values are numbers.
+        is_whole: Whether all rows were read.
+    """
+
+    column: str
+    rows: int
+    filled: int
+    distinct: int
+    is_exact: bool = True
+    values: tuple[FacetValue, ...] = ()
+    others: int = 0
+    types: dict[str, int] = {}
+    numbers: Numbers | None = None
+    is_whole: bool = True
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return self.rows - self.filled
+
+
+class ColumnInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A column that the rows of a job have.
+
+    Attributes:
+        column: Its name.
+        kind: ``fact``, ``input`` or ``field``.
+        filled: Share of the sampled rows that have a value, from 0 to 1; ``None`` if not sampled.
+        help: A line about it; may be empty.
+    """
+
+    column: str
+    kind: str
+    filled: float | None = None
+    help: str = ""
+
+
+def distribution(pairs: Iterable[tuple[float, int]]) -> Numbers | None:
+    """The distribution of numbers; ``None`` without any.
+
+    Args:
+        pairs: Numbers, and how often each occurs; not-a-number and infinity are left out.
+    """
+    ordered = sorted((number, rows) for number, rows in pairs if math.isfinite(number) and rows)
+    if not ordered:
+        return None
+    count = sum(rows for _, rows in ordered)
+    low, high = ordered[0][0], ordered[-1][0]
+    quartiles = _quantiles(ordered, [_place(count, part) for part in (0.25, 0.5, 0.75)])
+    return Numbers(
+        count=count,
+        minimum=low,
+        lower_quartile=quartiles[0],
+        median=quartiles[1],
+        upper_quartile=quartiles[2],
+        maximum=high,
+        # Divided first, so that the sum of large numbers stays finite.
+        mean=math.fsum(number * (rows / count) for number, rows in ordered),
+        bins=_histogram(ordered, low, high),
+    )
+
+
+def _place(count: int, part: float) -> int:
+    """The place of a quantile among sorted numbers, from 1."""
+    return max(1, math.ceil(count * part))
+
+
+def _quantiles(ordered: Sequence[tuple[float, int]], places: list[int]) -> list[float]:
+    found: list[float] = []
+    passed = 0
+    for number, rows in ordered:
+        passed += rows
+        while len(found) < len(places) and passed >= places[len(found)]:
+            found.append(number)
+    return found
+
+
+def _histogram(ordered: Sequence[tuple[float, int]], low: float, high: float) -> tuple[Bin, ...]:
+    width = (high - low) / _BINS
+    if not math.isfinite(width) or low + width == low:
+        return (Bin(low, high, sum(rows for _, rows in ordered)),)
+    rows_of = [0] * _BINS
+    for number, rows in ordered:
+        rows_of[min(_BINS - 1, int((number - low) / width))] += rows
+    return tuple(
+        Bin(low + width * place, high if place == _BINS - 1 else low + width * (place + 1), rows)
+        for place, rows in enumerate(rows_of)
+    )

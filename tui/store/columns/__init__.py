@@ -1,0 +1,1 @@
+"""The values of columns, for all rows of a job: read, cached, counted and sorted."""

@@ -1,0 +1,107 @@
+"""Count the values of columns among the rows of a filter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from tui.core.analysis.columns import Column
+from tui.core.analysis.facets import Facet
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.columns.reader import ColumnReader, PartialColumns, column_infos, column_of
+from tui.store.columns.values import ColumnValues
+from tui.store.jobs import JobData
+
+PartialFacets = Callable[[list[Facet]], None]
+"""Called in the counting thread with the facets of the rows read so far."""
+
+_FIRST_SECONDS = 0.1
+_PARTIAL_SECONDS = 0.4
+_PARTIAL_SHARE = 10
+"""Partial facets may take at most one part in 10 of the time."""
+
+_COLUMNS_AT_ONCE = 24
+"""Columns that are read in one pass; their values are in memory together."""
+
+
+def count_facets(
+    data: JobData,
+    reader: ColumnReader,
+    columns: Sequence[str],
+    seqs: Sequence[int],
+    progress: Progress = NO_PROGRESS,
+    partial: PartialFacets | None = None,
+) -> list[Facet]:
+    """Count the values of columns; reads all answers, so call it in a thread.
+
+    Args:
+        data: The job.
+        reader: Reads the columns.
+        columns: Names of the columns.
+        seqs: The rows to count.
+        progress: Told the rows read; if it is stopped, the rows read so far are counted.
+        partial: Called now and then with the facets of the rows read so far.
+
+    Raises:
+        UsageError: The job does not have one of the columns.
+    """
+    wanted = [column_of(data, name) for name in columns]
+    facets: list[Facet] = []
+    for start in range(0, len(wanted), _COLUMNS_AT_ONCE):
+        part = wanted[start : start + _COLUMNS_AT_ONCE]
+        reporting: PartialColumns | None = None
+        if partial is not None:
+            reporting = _Reporting(partial, facets, part, seqs).update
+        read = reader.read(data, part, progress, reporting)
+        facets += _facets(part, read, seqs, is_whole=not progress.stopped)
+    return facets
+
+
+def describe(
+    data: JobData,
+    reader: ColumnReader,
+    seqs: Sequence[int],
+    progress: Progress = NO_PROGRESS,
+    partial: PartialFacets | None = None,
+) -> list[Facet]:
+    """The facets of all columns that a sample of the rows shows; see ``count_facets``."""
+    columns = [info.column for info in column_infos(data)]
+    return count_facets(data, reader, columns, seqs, progress, partial)
+
+
+def _facets(
+    columns: Sequence[Column],
+    read: dict[Column, ColumnValues],
+    seqs: Sequence[int],
+    *,
+    is_whole: bool,
+) -> Iterator[Facet]:
+    for column in columns:
+        yield read[column].facet(str(column), seqs, is_whole=is_whole)
+
+
+class _Reporting:
+    """Reports facets while the answers are read, at a limited rate."""
+
+    def __init__(
+        self,
+        partial: PartialFacets,
+        before: list[Facet],
+        columns: Sequence[Column],
+        seqs: Sequence[int],
+    ) -> None:
+        self._partial = partial
+        self._before = before
+        self._columns = columns
+        self._seqs = seqs
+        self._next = time.monotonic() + _FIRST_SECONDS
+
+    def update(self, read: dict[Column, ColumnValues], done: int) -> None:
+        """Report, if the last report is long enough ago."""
+        start = time.monotonic()
+        if start < self._next:
+            return
+        facets = list(_facets(self._columns, read, self._seqs, is_whole=False))
+        self._partial([*self._before, *facets])
+        now = time.monotonic()
+        self._next = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)

@@ -1,0 +1,308 @@
+"""``ColumnReader``: the values of columns, cached until the rows of the job change."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from tui.core.analysis.columns import FACTS, Column, ColumnKind, as_text, fields_of, parse_column
+from tui.core.analysis.facets import ColumnInfo
+from tui.core.rows import ANSWERED, OUTCOMES
+from tui.errors import UsageError
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.columns.answers import ANSWER, read_fields, read_some
+from tui.store.columns.values import ColumnValues
+from tui.store.jobs import JobData
+from tui.store.rows.inputs import InputColumns
+from tui.store.rows.reader import RowReader
+from tui.store.rows.sql_conditions import ANSWER_LENGTH
+
+_CACHE_BYTES = 96 << 20
+_PAGE = 500
+_SAMPLE = 300
+"""Rows from which the fields of the answers are found."""
+
+_MOST_FIELDS = 500
+
+_FACT_SQL = {
+    "custom_id": "q.custom_id",
+    "outcome": "coalesce(r.outcome, 0)",
+    "status": "r.http_status",
+    "code": "(SELECT nullif(g.code, '') FROM error_groups g WHERE g.pk=r.error_group)",
+    "attempt": "coalesce(r.attempt, 1)",
+    "input_tokens": "r.input_tokens",
+    "output_tokens": "r.output_tokens",
+    "finish": "(SELECT text FROM terms WHERE pk=r.finish)",
+    "model": "(SELECT text FROM terms WHERE pk=r.model)",
+    "cost": "r.cost",
+    "length": ANSWER_LENGTH,
+}
+
+_THE_ANSWER = parse_column("answer")
+
+_Version = tuple[Any, ...]
+_Key = tuple[str, Column]
+
+
+class _Entry(msgspec.Struct):
+    version: _Version
+    files: dict[int, int]
+    values: ColumnValues
+
+
+PartialColumns = Callable[[dict[Column, ColumnValues], int], None]
+"""Called in the reading thread with the values so far, and the number of answers read."""
+
+
+class ColumnReader:
+    """Reads columns of jobs; used by all threads.
+
+    The values of a column stay in memory, at four bytes per row, until the rows change or other
+    columns need the room.
+    """
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(
+        self,
+        data: JobData,
+        columns: Iterable[Column],
+        progress: Progress = NO_PROGRESS,
+        partial: PartialColumns | None = None,
+    ) -> dict[Column, ColumnValues]:
+        """The values of columns.
+
+        Columns that are not in memory are read in one pass over the answers. Values that were read
+        while results came in are continued, not read again.
+
+        Args:
+            data: The job.
+            columns: The columns.
+            progress: Told the rows read; if it is stopped, the values read so far are returned
+                and not kept.
+            partial: Called now and then while answers are read.
+
+        Raises:
+            UsageError: The job has no input column of this name.
+        """
+        version, files = _version(data), _files(data)
+        found: dict[Column, ColumnValues] = {}
+        unread: dict[Column, _Entry | None] = {}
+        for column in dict.fromkeys(columns):
+            entry = self._entry((data.id, column))
+            if entry is not None and entry.version == version:
+                found[column] = entry.values
+            elif _is_of_answer(column):
+                unread[column] = entry
+            else:
+                found[column] = self._read_other(data, column, progress)
+                self._keep((data.id, column), _Entry(version, files, found[column]), progress)
+        if not unread:
+            return found
+        after = _common_start(unread.values(), files)
+        fields = {
+            column: entry.values.copy()
+            if after and entry is not None
+            else ColumnValues(data.job.counts.total)
+            for column, entry in unread.items()
+        }
+        page_done = None
+        if partial is not None:
+            so_far = found | fields
+
+            def page_done(done: int) -> None:
+                partial(so_far, done)
+
+        _read_fields(data, fields, after, progress, page_done)
+        for column, values in fields.items():
+            self._keep((data.id, column), _Entry(version, files, values), progress)
+        return found | fields
+
+    def texts(self, data: JobData, column: Column, seqs: Sequence[int]) -> Iterator[str | None]:
+        """The values of some rows as text, in the given order, read from the files."""
+        if _is_of_answer(column):
+            return map(as_text, read_some(data, seqs, _path(column)))
+        if column.kind is ColumnKind.INPUT:
+            return (as_text(value) for _, value in _read_input(data, column, seqs))
+        return (as_text(value) for _, value in _read_fact(data, column, seqs))
+
+    def _entry(self, key: _Key) -> _Entry | None:
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._entries.move_to_end(key)
+            return entry
+
+    def _keep(self, key: _Key, entry: _Entry, progress: Progress) -> None:
+        if progress.stopped:
+            return
+        with self._lock:
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+            size = sum(entry.values.size for entry in self._entries.values())
+            while size > _CACHE_BYTES and len(self._entries) > 1:
+                _, dropped = self._entries.popitem(last=False)
+                size -= dropped.values.size
+
+    def _read_other(self, data: JobData, column: Column, progress: Progress) -> ColumnValues:
+        """Read an input column, or a fact of the rows."""
+        total = data.job.counts.total
+        values = ColumnValues(total)
+        pairs = (
+            _read_input(data, column, range(total))
+            if column.kind is ColumnKind.INPUT
+            else _read_fact(data, column, range(total))
+        )
+        for seq, value in pairs:
+            values.set(seq, value)
+            if seq % _PAGE == 0 and progress.stopped:
+                break
+        return values
+
+
+def _read_fields(
+    data: JobData,
+    fields: dict[Column, ColumnValues],
+    after: dict[int, int],
+    progress: Progress,
+    page_done: Callable[[int], None] | None,
+) -> None:
+    setters = [values.set for values in fields.values()]
+    only = setters[0]
+
+    def put(seq: int, values: list[Any]) -> None:
+        for setter, value in zip(setters, values, strict=True):
+            setter(seq, value)
+
+    def put_one(seq: int, values: list[Any]) -> None:
+        only(seq, values[0])
+
+    paths = [_path(column) for column in fields]
+    read_fields(data, paths, put if len(paths) > 1 else put_one, progress, after, page_done)
+
+
+def column_infos(data: JobData) -> list[ColumnInfo]:
+    """The columns of a job, as found in a sample of its rows: facts, inputs, then fields."""
+    total = data.job.counts.total
+    infos = [
+        ColumnInfo(column=name, kind=ColumnKind.FACT, help=text) for name, text in FACTS.items()
+    ]
+    seqs = range(0, total, max(1, total // _SAMPLE))[: _SAMPLE + 1]
+    with InputColumns(data.paths, data.id) as inputs:
+        rows = inputs.rows(seqs)
+        for place, name in enumerate(inputs.columns):
+            filled = sum(row is not None and row[place] not in (None, "") for row in rows)
+            infos.append(
+                ColumnInfo(
+                    column=str(Column(ColumnKind.INPUT, name)),
+                    kind=ColumnKind.INPUT,
+                    filled=filled / len(seqs) if seqs else None,
+                )
+            )
+    filled_of: dict[str, int] = {}
+    answered = 0
+    with RowReader(data) as reader:
+        for line in reader.lines(seqs):
+            answered += line.outcome in ANSWERED
+            for path in fields_of(line.data, _MOST_FIELDS):
+                if path in filled_of or len(filled_of) < _MOST_FIELDS:
+                    filled_of[path] = filled_of.get(path, 0) + 1
+    infos += (
+        ColumnInfo(
+            column=str(Column(ColumnKind.FIELD, path)),
+            kind=ColumnKind.FIELD,
+            filled=count / answered,
+        )
+        for path, count in filled_of.items()
+    )
+    return infos
+
+
+def column_of(data: JobData, name: str) -> Column:
+    """The column with this name.
+
+    Raises:
+        UsageError: It is not the name of a column, or not one of this job's input columns.
+    """
+    column = parse_column(name)
+    if column.kind is ColumnKind.INPUT:
+        with InputColumns(data.paths, data.id) as inputs:
+            _place_of(inputs, column)
+    return column
+
+
+def _is_of_answer(column: Column) -> bool:
+    """Whether the values are read from the answers."""
+    return column.is_field or column == _THE_ANSWER
+
+
+def _common_start(entries: Iterable[_Entry | None], files: dict[int, int]) -> dict[int, int]:
+    """From where in each file several columns can be continued; empty if from the start."""
+    starts = [entry.files if entry is not None else {} for entry in entries]
+    first = starts[0]
+    has_grown = all(files.get(file, -1) >= size for file, size in first.items())
+    return first if has_grown and all(start == first for start in starts) else {}
+
+
+def _path(column: Column) -> str:
+    return column.name if column.is_field else ANSWER
+
+
+def _version(data: JobData) -> _Version:
+    """What changes whenever rows change."""
+    job = data.job
+    return (job.counts, job.cost, tuple(_files(data).items()))
+
+
+def _files(data: JobData) -> dict[int, int]:
+    """The indexed bytes of each result file by its primary key."""
+    return dict(
+        data.connection.execute(
+            "SELECT f.pk, f.indexed FROM files f JOIN batches b ON b.pk=f.batch"
+            " WHERE b.job=? ORDER BY f.pk",
+            (data.pk,),
+        ).fetchall()
+    )
+
+
+def _read_fact(data: JobData, column: Column, seqs: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    sql = (
+        f"SELECT q.seq, {_FACT_SQL[column.name]} FROM requests q"
+        " LEFT JOIN results r ON r.job=q.job AND r.seq=q.seq WHERE q.job=?"
+    )
+    is_outcome = column.name == "outcome"
+    if isinstance(seqs, range):
+        for seq, value in data.connection.execute(sql, (data.pk,)):
+            yield seq, str(OUTCOMES[value]) if is_outcome else value
+        return
+    for seq in seqs:
+        row = data.connection.execute(f"{sql} AND q.seq=?", (data.pk, seq)).fetchone()
+        value = None if row is None else row[1]
+        yield seq, str(OUTCOMES[value]) if is_outcome and value is not None else value
+
+
+def _read_input(data: JobData, column: Column, seqs: Sequence[int]) -> Iterator[tuple[int, Any]]:
+    with InputColumns(data.paths, data.id) as inputs:
+        place = _place_of(inputs, column)
+        for start in range(0, len(seqs), _PAGE):
+            page = seqs[start : start + _PAGE]
+            for seq, row in zip(page, inputs.rows(page), strict=True):
+                value = None if row is None else row[place]
+                # An empty cell of a table is a missing value.
+                yield seq, None if value == "" else value
+
+
+def _place_of(inputs: InputColumns, column: Column) -> int:
+    if column.name in inputs.columns:
+        return inputs.columns.index(column.name)
+    names = ", ".join(f"in.{name}" for name in inputs.columns[:12])
+    raise UsageError(
+        f"this job has no input column {column.name!r}",
+        f"Its input columns: {names}." if names else "It was not composed from a table.",
+    )

@@ -1,0 +1,256 @@
+"""``ColumnValues``: the value of one column in every row of a job, at four bytes per row."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
+from typing import Any
+
+from tui.core.analysis.columns import as_number, as_text
+from tui.core.analysis.facets import MOST_VALUES, Facet, FacetValue, Numbers, distribution
+
+NO_VALUE = 0
+"""Code of a row without a value."""
+
+UNLISTED = 1
+"""Code of a row whose value is not in the list of values."""
+
+_MOST_DISTINCT = 1 << 16
+_MOST_CHARACTERS = 1 << 23
+_LONGEST = 2000
+"""Limits of the list of values, so that its memory does not grow with the number of rows."""
+
+_NAN = math.nan
+
+_TYPES: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    dict: "object",
+    list: "array",
+}
+
+ReadTexts = Callable[[Sequence[int]], Iterable[str | None]]
+"""Reads the values of rows again from the files, in the given order."""
+
+
+class ColumnValues:
+    """The values of a column, one code per row.
+
+    Different values are listed once. A value that is too long, or one too many, is unlisted: its
+    row is known, but its text has to be read again from the files.
+
+    Args:
+        rows: Number of rows of the job.
+
+    Attributes:
+        codes: For each row ``NO_VALUE``, ``UNLISTED``, or the index of its text in ``texts``.
+        texts: The values that were listed, as text; the first two are not values.
+        types: Number of rows of each JSON type.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.codes = array("I", bytes(4 * rows))
+        self.texts = ["", ""]
+        self.types: Counter[str] = Counter()
+        self._codes_of: dict[str, int] = {}
+        self._characters = 0
+        self._numbers: array[float] | None = None
+
+    def copy(self) -> ColumnValues:
+        """A copy that can be changed."""
+        made = ColumnValues(0)
+        made.codes = self.codes[:]
+        made.texts = list(self.texts)
+        made.types = Counter(self.types)
+        made._codes_of = dict(self._codes_of)
+        made._characters = self._characters
+        made._numbers = None if self._numbers is None else self._numbers[:]
+        return made
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        numbers = 0 if self._numbers is None else 8 * len(self._numbers)
+        return 4 * len(self.codes) + numbers + 2 * self._characters + 100 * len(self.texts)
+
+    def set(self, seq: int, value: Any) -> None:
+        """Set the value of a row, as decoded from JSON."""
+        if value is None:
+            self.codes[seq] = NO_VALUE
+            return
+        self.types[_TYPES.get(type(value), "string")] += 1
+        text = value if type(value) is str else as_text(value)
+        assert text is not None, "only null has no text"
+        code = self._codes_of.get(text)
+        self.codes[seq] = self._list(text, seq) if code is None else code
+
+    def _list(self, text: str, seq: int) -> int:
+        full = len(self.texts) >= _MOST_DISTINCT or self._characters >= _MOST_CHARACTERS
+        if full or len(text) > _LONGEST:
+            if (number := as_number(text)) is not None:
+                if self._numbers is None:
+                    self._numbers = array("d", [_NAN]) * len(self.codes)
+                self._numbers[seq] = number
+            return UNLISTED
+        code = self._codes_of[text] = len(self.texts)
+        self.texts.append(text)
+        self._characters += len(text)
+        return code
+
+    def _number_of(self, seq: int) -> float | None:
+        """The number of a row whose value is unlisted."""
+        if self._numbers is None or math.isnan(self._numbers[seq]):
+            return None
+        return self._numbers[seq]
+
+    def matching(
+        self, seqs: Sequence[int], matches: Callable[[str | None], bool], read: ReadTexts
+    ) -> Sequence[int]:
+        """The rows whose value matches, in the given order.
+
+        Args:
+            seqs: Row numbers.
+            matches: Tells whether a value as text matches.
+            read: Reads the values of rows that are unlisted.
+        """
+        verdicts = bytes(
+            matches(None if code == NO_VALUE else text) and code != UNLISTED
+            for code, text in enumerate(self.texts)
+        )
+        codes = self.codes
+        is_all = isinstance(seqs, range) and seqs == range(len(codes))
+        wanted = codes if is_all else array("I", map(codes.__getitem__, seqs))
+        if UNLISTED not in wanted:
+            return array("q", compress(seqs, map(verdicts.__getitem__, wanted)))
+        unlisted = array("q", (s for s, code in zip(seqs, wanted, strict=True) if code == UNLISTED))
+        found = {seq for seq, text in zip(unlisted, read(unlisted), strict=True) if matches(text)}
+        return array(
+            "q",
+            (
+                seq
+                for seq, code in zip(seqs, wanted, strict=True)
+                if (seq in found if code == UNLISTED else verdicts[code])
+            ),
+        )
+
+    def facet(self, column: str, seqs: Sequence[int], *, is_whole: bool = True) -> Facet:
+        """Count the values of rows.
+
+        Args:
+            column: The name of the column.
+            seqs: The rows to count.
+            is_whole: Whether all rows were read.
+        """
+        codes = self.codes
+        is_all = isinstance(seqs, range) and seqs == range(len(codes))
+        counts = Counter(codes if is_all else map(codes.__getitem__, seqs))
+        missing = counts.pop(NO_VALUE, 0)
+        unlisted = counts.pop(UNLISTED, 0)
+        listed = counts.most_common(MOST_VALUES)
+        listed.sort(key=lambda pair: (-pair[1], self.texts[pair[0]]))
+        filled = len(seqs) - missing
+        shown = sum(rows for _, rows in listed)
+        return Facet(
+            column=column,
+            rows=len(seqs),
+            filled=filled,
+            distinct=len(counts) + bool(unlisted),
+            is_exact=not unlisted,
+            values=tuple(FacetValue(self.texts[code], rows) for code, rows in listed),
+            others=filled - shown,
+            types=dict(self.types) if is_all else {},
+            numbers=self._distribution(counts, seqs if unlisted else (), filled),
+            is_whole=is_whole,
+        )
+
+    def _distribution(
+        self, counts: Counter[int], seqs: Sequence[int], filled: int
+    ) -> Numbers | None:
+        pairs = [
+            (number, rows)
+            for code, rows in counts.items()
+            if (number := as_number(self.texts[code])) is not None
+        ]
+        if self._numbers is not None:
+            pairs += Counter(
+                number
+                for seq in seqs
+                if self.codes[seq] == UNLISTED and (number := self._number_of(seq)) is not None
+            ).items()
+        if 2 * sum(rows for _, rows in pairs) <= filled:
+            return None
+        return distribution(pairs)
+
+    def ordered(self, seqs: Sequence[int], read: ReadTexts, *, descending: bool) -> Sequence[int]:
+        """Sort rows by value: numbers first, then texts; rows without a value come last.
+
+        Rows with equal values keep their order.
+
+        Args:
+            seqs: Row numbers.
+            read: Reads the values of rows that are unlisted.
+            descending: Largest first.
+        """
+        codes = self.codes
+        rows_of: dict[int, array[int]] = {}
+        for seq in seqs:
+            code = codes[seq]
+            rows = rows_of.get(code)
+            if rows is None:
+                rows = rows_of[code] = array("q")
+            rows.append(seq)
+        if UNLISTED in rows_of:
+            return self._ordered_with_unlisted(seqs, rows_of, read, descending)
+        last = rows_of.pop(NO_VALUE, array("q"))
+        found = array("q")
+        for code in sorted(rows_of, key=lambda code: _rank(self.texts[code]), reverse=descending):
+            found.extend(rows_of[code])
+        found.extend(last)
+        return found
+
+    def _ordered_with_unlisted(
+        self,
+        seqs: Sequence[int],
+        rows_of: dict[int, array[int]],
+        read: ReadTexts,
+        descending: bool,
+    ) -> array[int]:
+        """Sort in a temporary database, which moves to the disk when it is large."""
+        ranks = {code: _rank(self.texts[code]) for code in rows_of}
+        texts = iter(read(rows_of[UNLISTED]))
+
+        def records() -> Iterator[tuple[int, float, str, int]]:
+            for seq in seqs:
+                code = self.codes[seq]
+                if code == NO_VALUE:
+                    continue
+                rank = ranks[code]
+                if code == UNLISTED:
+                    rank = _rank(next(texts) or "")
+                yield (*rank, seq)
+
+        way = " DESC" if descending else ""
+        connection = sqlite3.connect("")
+        try:
+            connection.execute("CREATE TABLE sorted (is_text, number REAL, text TEXT, seq INTEGER)")
+            connection.executemany("INSERT INTO sorted VALUES (?,?,?,?)", records())
+            rows = connection.execute(
+                f"SELECT seq FROM sorted ORDER BY is_text{way}, number{way}, text{way}, rowid"
+            )
+            found = array("q", (seq for (seq,) in rows))
+        finally:
+            connection.close()
+        found.extend(rows_of.get(NO_VALUE, ()))
+        return found
+
+
+def _rank(text: str) -> tuple[bool, float, str]:
+    """Sort key of a value: numbers before texts."""
+    number = as_number(text)
+    return (True, 0.0, text) if number is None else (False, number, "")
