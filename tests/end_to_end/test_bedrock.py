@@ -381,9 +381,8 @@ async def test_a_full_queue_is_waited_for(
             assert len([_ async for _ in engine.remote.walk()]) == 1
 
 
-async def test_an_account_is_tested_with_its_sign_in_bucket_and_role(
-    boto: Any, moto_url: str, paths: Paths, server: Served
-) -> None:
+def make_role(moto_url: str) -> str:
+    """Make a role that trusts Bedrock; returns its ARN."""
     import boto3
 
     client = boto3.client("iam", endpoint_url=moto_url, region_name="us-east-1")
@@ -393,9 +392,15 @@ async def test_an_account_is_tested_with_its_sign_in_bucket_and_role(
         "Action": "sts:AssumeRole",
     }
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    client.create_role(RoleName="bd", AssumeRolePolicyDocument=trust)
+    made = client.create_role(RoleName="bd", AssumeRolePolicyDocument=trust)
+    return str(made["Role"]["Arn"])
+
+
+async def test_an_account_is_tested_with_its_sign_in_bucket_and_role(
+    boto: Any, moto_url: str, paths: Paths, server: Served
+) -> None:
     urls = {"sts_url": moto_url, "iam_url": moto_url}
-    role = "arn:aws:iam::123456789012:role/bd"
+    role = make_role(moto_url)
     async with opened(paths, server, moto_url, role_arn=role, **urls) as engine:
         tested = await check_account(engine.accounts, "there")
         assert tested.facts == (

@@ -34,8 +34,19 @@ from tui.providers.wire.upload import FileBody, size_of
 _LARGEST_PUT = 5 << 30
 _SAFE = "/-_.~"
 _REGION_ERRORS = frozenset(
-    {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+    {
+        "PermanentRedirect",
+        "TemporaryRedirect",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+    }
 )
+_REGION = re.compile(
+    r"<Region>([\w-]+)</Region>|expecting '([\w-]+)'"
+    r"|<Endpoint>[\w.-]*\bs3[.-]([a-z]+-[a-z-]+-\d)\.amazonaws"
+)
+_MOVED = re.compile(r"\bs3[.-]([a-z]+-[a-z-]+-\d)\.amazonaws")
+"""The region in the address that a redirect leads to, where nothing is signed for it."""
 _KEY_ERRORS = frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch"})
 _ENDED_ERRORS = frozenset({"ExpiredToken", "TokenRefreshRequired", "InvalidToken"})
 
@@ -284,9 +295,11 @@ def _explanation(error: BatchdeckError, bucket: Bucket, act: str) -> BatchdeckEr
         return ConfigError(
             f"the bucket {bucket.name} does not exist", "Check params.bucket of the account."
         )
-    if code in _REGION_ERRORS or error.status == 301:
-        region = re.search(r"<Region>([\w-]+)</Region>|expecting '([\w-]+)'", error.body)
-        right = (region[1] or region[2]) if region else ""
+    moved = _MOVED.search(error.message)
+    is_elsewhere = moved is not None and moved[1] != bucket.region
+    if code in _REGION_ERRORS or error.status == 301 or is_elsewhere:
+        region = _REGION.search(error.body) or moved
+        right = next(filter(None, region.groups())) if region else ""
         where = f"in {right}" if right else "in another region"
         return ConfigError(
             f"the bucket {bucket.name} is {where}, not in {bucket.region}",

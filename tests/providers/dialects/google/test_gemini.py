@@ -17,6 +17,7 @@ from tui.core.results.openai_lines import read_openai_line
 from tui.core.rows import Outcome, RowResult
 from tui.errors import (
     InputError,
+    KeyRejectedError,
     QuotaError,
     RequestRejectedError,
     UnexpectedResponseError,
@@ -371,6 +372,18 @@ async def test_cancel_and_delete() -> None:
     with pytest.raises(UsageError, match="result files"):
         await dialect.delete_file("files/batch-q8")
     assert script.calls[-1] == "DELETE /v1beta/files/k1"
+
+
+async def test_a_file_that_is_gone_counts_as_deleted() -> None:
+    def denied(text: str) -> Scripted:
+        error = {"code": 403, "message": text, "status": "PERMISSION_DENIED"}
+        answer = httpx.Response(403, json={"error": error})
+        return Scripted({"DELETE /v1beta/files/k1": answer})
+
+    words = "You do not have permission to access the File k1"
+    await gemini(denied(f"{words} or it may not exist.")).delete_file("files/k1")
+    with pytest.raises(KeyRejectedError, match="may not delete"):
+        await gemini(denied("This key may not delete files.")).delete_file("files/k1")
 
 
 async def test_models_that_take_batches() -> None:

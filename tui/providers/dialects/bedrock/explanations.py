@@ -54,6 +54,16 @@ def explained(params: Mapping[str, str], *, with_key: bool) -> AbstractContextMa
     return explaining(lambda error: _explanation(error, params, with_key=with_key))
 
 
+def clock_error(text: str) -> ConfigError | None:
+    """The error for a clock that is wrong, if AWS's words say so."""
+    if not _CLOCK.search(text):
+        return None
+    return ConfigError(
+        "the clock of this machine is wrong by more than 5 minutes, so AWS refuses the signature",
+        "Set the clock, then try again.",
+    )
+
+
 def role_hint(message: str, params: Mapping[str, str]) -> str:
     """The hint for a job that failed because of its role; empty if it did not."""
     is_about_role = _ROLE.search(message) or (
@@ -74,12 +84,9 @@ def _explanation(
     text = f"{error.message} {error.body}"
     if code in _ENDED:
         return sign_in_ended()
-    if _CLOCK.search(text) and (code in _SIGNATURE or error.status in (400, 401, 403)):
-        return ConfigError(
-            "the clock of this machine is wrong by more than 5 minutes, so AWS refuses the"
-            " signature",
-            "Set the clock, then try again.",
-        )
+    refused = code in _SIGNATURE or error.status in (400, 401, 403)
+    if refused and (clock := clock_error(text)) is not None:
+        return clock
     if _SCOPE.search(text):
         return ConfigError(
             f"AWS does not accept requests for {region} there",

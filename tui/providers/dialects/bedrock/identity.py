@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlencode
 from xml.etree import ElementTree
 
 from tui.errors import BatchdeckError, ConfigError, KeyRejectedError
+from tui.providers.dialects.bedrock.explanations import clock_error
 from tui.providers.stores.aws import sign_in_ended
 from tui.providers.wire.client import Call, HttpClient
 
@@ -43,7 +44,7 @@ class IdentityCheck:
 
         Raises:
             ConfigError: The role does not exist, is another AWS account's, or does not trust
-                Bedrock.
+                Bedrock; or the clock of this machine is wrong.
             KeyRejectedError: The credentials are not valid.
         """
         found = await self._ask(self._sts, "GetCallerIdentity", "2011-06-15")
@@ -100,6 +101,8 @@ class IdentityCheck:
         except KeyRejectedError as error:
             if _ENDED.search(error.body):
                 raise sign_in_ended() from error
+            if (clock := clock_error(error.body)) is not None:
+                raise clock from error
             raise
         try:
             return ElementTree.fromstring(reply.body)

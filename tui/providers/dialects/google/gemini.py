@@ -19,7 +19,7 @@ import msgspec
 from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
 from tui.core.retry_rules import status_name
-from tui.errors import InputError
+from tui.errors import InputError, KeyRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
 from tui.providers.dialects.batch_responses import name_of, number_at, text_at, value_at
@@ -35,6 +35,7 @@ from tui.providers.wire.download import RETURN_RESULTS, Download
 _BATCHES = "batches/"
 _FILES = "files/"
 _MODELS = "models/"
+_GONE_FILE = "or it may not exist"
 _RESULT_FILE = "files/batch-"
 _INLINE = "inline:"
 _EMBED = re.compile(r"/embeddings$|[:/](?:asyncBatch|batch)?[eE]mbedContents?$")
@@ -198,13 +199,23 @@ class GeminiDialect(FilesDialect):
         yield Download(lines(), appends=False, growing=source.growing, total=None)
 
     async def delete_file(self, file_id: str) -> None:
-        """Delete an input file; result files cannot be deleted, and expire."""
+        """Delete an input file, if it is still there; result files cannot be deleted, and expire.
+
+        Raises:
+            KeyRejectedError: The key may not delete it.
+        """
         if not self.capabilities.deletes_files:
             raise self.unsupported("deleting files")
         if file_id.startswith(_RESULT_FILE):
             raise self.unsupported("deleting result files")
         name = _bare(file_id, _FILES)
-        await self._delete(self.build_call("file_delete", name, "delete the file", method="DELETE"))
+        call = self.build_call("file_delete", name, "delete the file", method="DELETE")
+        try:
+            await self._delete(call)
+        except KeyRejectedError as error:
+            # So it says of a file that was deleted before, by us or after its 48 hours.
+            if error.status != 403 or _GONE_FILE not in error.message:
+                raise
 
     async def files_named(self, name: str, *, created_after: float) -> list[str] | None:
         """The ids of the input files of an upload; see ``Dialect.files_named``.
