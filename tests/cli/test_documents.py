@@ -51,6 +51,8 @@ CALLS = (
     Call("results", "one", "row", lines=True),
     Call("results", "one --schema own", "row", lines=True),
     Call("summary", "one --field data.label", "summary"),
+    Call("describe", "one", "facets"),
+    Call("facet", "one @label outcome --where -outcome:pending", "facets"),
     Call("compare", "one two --kind same --kind unanswered", "compare", 1),
     Call("export", "one -o rows.csv", "export"),
     Call("retry", "one --dry-run --all --set max_tokens=20 --unset user", "rehearsal"),

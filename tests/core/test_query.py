@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.core.analysis.completion import completed, completions
 from tui.core.query import (
     KEYS,
     NumberRange,
     RowFilter,
-    completed,
-    completions,
     make_term,
     parse_query,
     written,

@@ -42,6 +42,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck export reviews --outcome failed -o failed.jsonl",
     ),
     "summary": ("batchdeck summary reviews --field data.label",),
+    "describe": ("batchdeck describe reviews",),
+    "facet": (
+        "batchdeck facet reviews @label",
+        "batchdeck facet reviews @label in.lang --where '@score:<3'",
+    ),
     "compare": ("batchdeck compare reviews reviews-2 --json",),
     "retry": (
         "batchdeck retry reviews --wait",

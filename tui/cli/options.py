@@ -112,11 +112,49 @@ def complete_accounts(
 def complete_query(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:
-    """The keys and values of the query language that complete the last word."""
-    from tui.core.query import completions
+    """The keys, columns and values of the query language that complete the last word."""
+    from tui.core.analysis.completion import column_at_end, completions
 
     head = start[: len(start) - len(start.split(" ")[-1])]
-    return _items(f"{head}{choice}" for choice in completions(start))
+    columns = _columns_of(context, column_at_end(start))
+    return _items(f"{head}{choice}" for choice in completions(start, columns))
+
+
+def complete_columns(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The columns of the job that was given, if their name starts with ``start``."""
+    return _items(name for name in _columns_of(context) if name.startswith(start))
+
+
+_MAX_COUNTED = 100_000
+"""Values are completed for jobs of up to this many rows: counting them takes about a second."""
+
+
+def _columns_of(context: click.Context, counted: str = "") -> dict[str, list[str]]:
+    """The columns of the job that was given; with the values of the column that is named."""
+    from tui.store.history import History
+
+    paths = _settings(context).paths
+    reference = context.params.get("job")
+    if not reference or not paths.history_db.exists():
+        return {}
+    try:
+        history = History(paths)
+        try:
+            job = history.jobs.find(reference)
+            found: dict[str, list[str]] = {}
+            for info in history.rows.columns(job.id):
+                found[info.column] = []
+            if counted in found and job.counts.total <= _MAX_COUNTED:
+                (facet,) = history.rows.facets(job.id, [counted])
+                found[counted] = [value.value for value in facet.values]
+        finally:
+            history.close()
+    except BatchdeckError:
+        # Completion cannot show errors; the command will report it.
+        return {}
+    return found
 
 
 def complete_themes(

@@ -75,6 +75,8 @@ _COMMANDS = {
     "collect": "jobs:collect",
     "results": "rows:results",
     "summary": "summary:summary",
+    "describe": "facet:describe",
+    "facet": "facet:facet",
     "compare": "compare:compare",
     "export": "rows:export",
     "retry": "retry:retry",

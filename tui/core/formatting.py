@@ -83,6 +83,13 @@ def short_number(value: float) -> str:
     return f"{value:.0f}"
 
 
+def plain_number(value: float) -> str:
+    """A number with up to four significant digits after a whole part of any length: ``3.142``."""
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.4g}" if abs(value) < 1000 or abs(value) >= 1e15 else f"{value:,.1f}"
+
+
 def size(octets: float) -> str:
     """Bytes in decimal units, as disks and providers count: ``999 B``, ``1.2 MB``."""
     for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):

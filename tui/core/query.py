@@ -115,6 +115,16 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
         return self == ALL_ROWS
 
     @property
+    def selects_answers(self) -> bool:
+        """Whether it names rows by their outcome, answer or review, so that a retry sends them all.
+
+        With any other filter, a retry sends the failed rows among those that match.
+        """
+        return bool(
+            self.outcomes or self.groups or self.checks or self.reviews or self.reviewers
+        ) or any(condition.is_on_answer for condition in self.columns)
+
+    @property
     def search_texts(self) -> tuple[str, ...]:
         """All texts to find."""
         return tuple(text for text in (self.text, *self.texts) if text)
@@ -462,47 +472,16 @@ def quote_value(value: str, *, always: bool = False) -> str:
     return f'"{value}"' if always or not value or re.search(r"\s", value) else value
 
 
-def completions(text: str) -> list[str]:
-    """Completions of the last word of a query, best first: keys, or values of its key."""
-    last = _last_token(text)
-    key, colon, value = last.partition(":")
-    if not colon:
-        return [f"{k.name}:" for k in KEYS if last and k.name.startswith(last.lower())]
-    known = key_named(key)
-    if known is None:
-        return []
-    chosen, comma, part = value.rpartition(",")
-    return [
-        f"{key}:{chosen}{comma}{choice}"
-        for choice in known.choices
-        if choice.startswith(part.lower()) and choice != part
-    ]
-
-
-def completed(text: str) -> str:
-    """The query with its last word completed to the longest common prefix."""
-    choices = completions(text)
-    if not choices:
-        return text
-    last = _last_token(text)
-    common = choices[0]
-    for choice in choices[1:]:
-        while not choice.startswith(common):
-            common = common[:-1]
-    if len(common) <= len(last):
-        common = choices[0]
-    return text[: len(text) - len(last)] + common
-
-
-def key_at_end(text: str) -> Key | None:
-    """The key whose value is being typed at the end of a query."""
-    key, colon, _ = _last_token(text).partition(":")
-    return key_named(key) if colon else None
-
-
-def _last_token(text: str) -> str:
+def last_token(text: str) -> str:
+    """The word that is being typed at the end of a query; empty after a space."""
     tokens = list(_TOKEN.finditer(text))
     return tokens[-1].group() if tokens and tokens[-1].end() == len(text) else ""
+
+
+def column_in(token: str) -> str | None:
+    """The name of the column that a condition is on; ``None`` for any other word."""
+    named = _COLUMN.fullmatch(token)
+    return named[2] if named is not None and _is_column(named[1], named[2]) else None
 
 
 def _terms(text: str) -> list[Term]:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.comparison import CompareOptions
 from tui.core.jobs import Job
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
@@ -108,6 +109,58 @@ class Results:
             while len(self._summaries) > _CACHED_SUMMARIES:
                 self._summaries.popitem(last=False)
         return made
+
+    async def columns(self, job_id: str) -> list[ColumnInfo]:
+        """The columns of a job as a sample of its rows shows them: facts, inputs, fields."""
+        return await asyncio.to_thread(self._history.rows.columns, job_id)
+
+    async def facets(
+        self,
+        job_id: str,
+        columns: Sequence[str],
+        rows: RowFilter = ALL_ROWS,
+        *,
+        progress: Progress = NO_PROGRESS,
+        partial: Callable[[list[Facet]], None] | None = None,
+    ) -> list[Facet]:
+        """Count the values of columns among the rows that match a filter.
+
+        The values of a column stay in memory, so that counting them again takes little time.
+
+        Args:
+            job_id: The job.
+            columns: Names of the columns (``@label``, ``in.lang``, ``outcome``).
+            rows: The filter.
+            progress: Told the rows read; if it is stopped, the rows read so far are counted.
+            partial: Called now and then, on this event loop, with the counts so far.
+
+        Raises:
+            UsageError: The job does not have one of the columns.
+        """
+        with report_on_loop(partial) as report:
+            return await run_in_thread(
+                lambda running: self._history.rows.facets(
+                    job_id, columns, rows, progress=running, partial=report
+                ),
+                progress,
+            )
+
+    async def describe(
+        self,
+        job_id: str,
+        rows: RowFilter = ALL_ROWS,
+        *,
+        progress: Progress = NO_PROGRESS,
+        partial: Callable[[list[Facet]], None] | None = None,
+    ) -> list[Facet]:
+        """Count the values of all columns of a job; see ``facets``."""
+        with report_on_loop(partial) as report:
+            return await run_in_thread(
+                lambda running: self._history.rows.describe(
+                    job_id, rows, progress=running, partial=report
+                ),
+                progress,
+            )
 
     async def compare(
         self,

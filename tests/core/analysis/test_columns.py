@@ -20,6 +20,7 @@ from tui.core.analysis.columns import (
     parse_condition,
     write_value,
 )
+from tui.core.analysis.completion import column_at_end, completions
 from tui.core.query import make_column_term, parse_query
 from tui.errors import UsageError
 
@@ -195,3 +196,27 @@ def test_values_as_text(value: Any) -> None:
     else:
         assert text is not None
         assert json.loads(text) == value
+
+
+COLUMNS = {"@label": ["refund", "not sure", "none"], "in.lang": ["de", "en"], "@score": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("@l", ["@label:"]),
+        ("-@l", ["-@label:"]),
+        ("in", ["in:", "in.lang:"]),
+        ("in.", ["in.lang:"]),
+        ("@label:", ["@label:refund", '@label:"not sure"', '@label:"none"', "@label:none"]),
+        ("-@label:n", ['-@label:"not sure"', '-@label:"none"', "-@label:none"]),
+        ("words @label:refund,no", ['@label:refund,"not sure"', '@label:refund,"none"',
+                                    "@label:refund,none"]),
+        ("@score:", ["@score:none"]),
+        ("outcome:f", ["outcome:failed"]),
+    ],
+)  # fmt: skip
+def test_columns_and_values_are_completed(text: str, found: list[str]) -> None:
+    assert completions(text, COLUMNS) == found
+    assert column_at_end(text) == (text.lstrip("-").split(" ")[-1].split(":")[0] if
+                                   "@" in text and ":" in text else "")  # fmt: skip

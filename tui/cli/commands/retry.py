@@ -200,7 +200,8 @@ def retry(
 ) -> int:
     """Retry rows of a JOB: all failed rows, or those that the options select.
 
-    Unless an outcome or a group is given, only failed rows are retried. Edits apply to the
+    Unless an outcome, a group, a field of the answer or a review is given, only failed rows are
+    retried. Edits apply to the
     newest request of each row, so a second retry keeps the edits of the first.
     """
     changes = retry_edits(edits, model, unset, max_tokens, system)
@@ -210,7 +211,7 @@ def retry(
         # Outcomes or a code select exactly those rows, even if they would fail again.
         everything = include_permanent or bool(selection["outcomes"] or selection["code"])
         chosen = row_filter(**selection)
-        if not (chosen.outcomes or chosen.groups or chosen.reviews or chosen.reviewers):
+        if not chosen.selects_answers:
             chosen = row_filter(**{**selection, "outcomes": FAILED_OUTCOMES})
         if not dry_run:
             await engine.look_for_late_answers(found.id)

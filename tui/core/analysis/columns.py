@@ -135,6 +135,11 @@ class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True):
     present: bool = False
     negated: bool = False
 
+    @property
+    def is_on_answer(self) -> bool:
+        """Whether the column is the answer, or a field of it."""
+        return self.column.startswith(FIELD_PREFIX) or self.column == "answer"
+
     def matcher(self) -> Callable[[str | None], bool]:
         """A function that tells whether a value as text meets the condition."""
         texts, missing, present, negated = self.texts, self.missing, self.present, self.negated

@@ -67,9 +67,8 @@ class RowQuery:
 
     @property
     def selects_rows(self) -> bool:
-        """Does the filter select rows by outcome, error group, schema check or review?"""
-        rows = self.rows
-        return bool(rows.outcomes or rows.groups or rows.checks or rows.reviews or rows.reviewers)
+        """Does the filter name rows by their outcome, answer or review?"""
+        return self.rows.selects_answers
 
     @property
     def unanswered(self) -> RowFilter:

@@ -17,7 +17,8 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui.core.query import completed, completions, key_at_end, parse_query
+from tui.core.analysis.completion import completed, completions, key_at_end
+from tui.core.query import parse_query
 from tui.core.text import one_line
 from tui.ui.text.tones import Part, Tone, content
 from tui.ui.widgets.basics import WidgetMessage

@@ -1,0 +1,83 @@
+"""Completion of the last word of a query: keys, columns, and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from tui.core.analysis.columns import write_value
+from tui.core.query import KEYS, Key, column_in, key_named, last_token
+
+Columns = Mapping[str, Sequence[str]]
+"""The columns of a job by name, each with its commonest values as far as they are known."""
+
+_NONE: Columns = MappingProxyType({})
+_MOST = 50
+
+
+def completions(text: str, columns: Columns = _NONE) -> list[str]:
+    """Completions of the last word of a query, best first.
+
+    Args:
+        text: The query.
+        columns: The columns that can be asked for.
+    """
+    last = last_token(text)
+    minus = "-" if last.startswith("-") else ""
+    named = column_in(last)
+    if named is not None:
+        return _values(last, named, columns)
+    word = last[len(minus) :]
+    key, colon, value = word.partition(":")
+    if not colon:
+        keys = [
+            f"{k.name}:" for k in KEYS if word and not minus and k.name.startswith(word.lower())
+        ]
+        return keys + [f"{minus}{name}:" for name in columns if word and name.startswith(word)]
+    known = None if minus else key_named(key)
+    if known is None:
+        return []
+    chosen, comma, part = value.rpartition(",")
+    return [
+        f"{key}:{chosen}{comma}{choice}"
+        for choice in known.choices
+        if choice.startswith(part.lower()) and choice != part
+    ]
+
+
+def _values(last: str, named: str, columns: Columns) -> list[str]:
+    """Completions of the value of a column."""
+    head = last[: last.index(named) + len(named)]
+    if not last.startswith(f"{head}:"):
+        return []
+    chosen, comma, part = last[len(head) + 1 :].rpartition(",")
+    bare = part.strip('"').lower()
+    values = [*columns.get(named, ()), None]
+    found = [write_value(value) for value in values if (value or "none").lower().startswith(bare)]
+    return [f"{head}:{chosen}{comma}{value}" for value in found if value != part][:_MOST]
+
+
+def completed(text: str, columns: Columns = _NONE) -> str:
+    """The query with its last word completed to the longest common prefix."""
+    choices = completions(text, columns)
+    if not choices:
+        return text
+    last = last_token(text)
+    common = choices[0]
+    for choice in choices[1:]:
+        while not choice.startswith(common):
+            common = common[:-1]
+    if len(common) <= len(last):
+        common = choices[0]
+    return text[: len(text) - len(last)] + common
+
+
+def key_at_end(text: str) -> Key | None:
+    """The key whose value is being typed at the end of a query."""
+    key, colon, _ = last_token(text).partition(":")
+    return key_named(key) if colon else None
+
+
+def column_at_end(text: str) -> str:
+    """The column whose value is being typed at the end of a query; empty if there is none."""
+    return column_in(last_token(text)) or ""
