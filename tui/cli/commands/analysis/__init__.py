@@ -1,0 +1,1 @@
+"""Commands that read the answers of whole jobs: counted, summarised, compared."""
