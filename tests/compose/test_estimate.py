@@ -213,6 +213,23 @@ def test_tools_and_schemas_are_input(tmp_path: Path) -> None:
     assert estimated(tmp_path, MINI, hosted).high is None
 
 
+@pytest.mark.usefixtures("no_tokenizers")
+def test_tools_of_some_rows_count_wherever_they_start(tmp_path: Path) -> None:
+    tool = {"type": "function", "function": {"name": "f", "description": words(300)}}
+    plain = [chat(f"a{n}", words(20), model="gpt-4o-mini", max_tokens=1) for n in range(600)]
+    with_tools = [
+        chat(f"b{n}", words(20), model="gpt-4o-mini", max_tokens=1, tools=[tool])
+        for n in range(600)
+    ]
+    late = estimated(tmp_path, MINI, *plain, *with_tools)
+    early = estimated(tmp_path, MINI, *with_tools, *plain)
+    assert late.input_tokens == pytest.approx(early.input_tokens, rel=0.001)
+    alone = estimated(tmp_path, MINI, with_tools[0])
+    assert late.input_tokens == pytest.approx(
+        600 * (alone.input_tokens + estimated(tmp_path, MINI, plain[0]).input_tokens), rel=0.01
+    )
+
+
 # Recorded usage: the prompt tokens that the tokenizers gpt-4o (o200k_base) and gpt-4 (cl100k_base)
 # count for texts of many kinds; a request adds 7 for one message.
 RECORDED = json.loads((Path(__file__).parent / "recorded_tokens.json").read_text("utf-8"))

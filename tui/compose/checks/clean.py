@@ -52,7 +52,7 @@ def clean_requests(
             Requests before that line may already have been yielded.
     """
     empty = True
-    for block in Scanner(limits).blocks(path):
+    for block in Scanner(limits, with_costs=False).blocks(path):
         for problem in block.problems:
             if problem.severity == "error" and _is_confirmed(problem, block, path, limits):
                 raise _input_error(path, problem)

@@ -61,6 +61,7 @@ class Scanner:
 
     Args:
         limits: The provider's limits.
+        with_costs: Whether the figures say what decides the cost.
 
     Attributes:
         size: The size of the file in bytes, once reading has begun.
@@ -68,9 +69,9 @@ class Scanner:
         sizes: The lengths of the lines so far.
     """
 
-    def __init__(self, limits: RequestLimits) -> None:
+    def __init__(self, limits: RequestLimits, *, with_costs: bool = True) -> None:
         self.size = 0
-        self.figures = FileFigures(one_model=limits.one_model)
+        self.figures = FileFigures(one_model=limits.one_model, with_costs=with_costs)
         self.sizes = LineSizes()
         self._ready_made = False
         self._limits = limits

@@ -7,7 +7,7 @@ than that of the id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import cycle
 from operator import attrgetter
 from typing import Annotated, Any, Literal
@@ -78,10 +78,7 @@ _MAX_KINDS = 4096
 _EMPTY = len("null")
 """A field of so few bytes has no tools and no schema."""
 
-
-def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[msgspec.Raw, ...]]:
-    """Reads the fields of an object as a tuple, also if there is one or none."""
-    return lambda body: tuple(getattr(body, name) for name in names)
+_MISSING = msgspec.Raw()
 
 
 class _Label(msgspec.Struct, gc=False):
@@ -124,6 +121,7 @@ class UniformRows:
             for name in _COST_FIELDS
             if type(value := body.get(name)) is int and value.bit_length() < 64
         }
+        self._given = frozenset(body)
         self._answer = prompts.answer_length(url, self._cost_fields.get)
         endpoint = prompts.endpoint_of(url)
         scaledown = model in prompts.SCALEDOWN_MODELS and endpoint.prompt == "messages"
@@ -197,7 +195,7 @@ class UniformRows:
             fields += [(name, int | None, None) for name in _COST_FIELDS if name not in known]
         else:
             fields += [(*item, None) for item in _PLAIN_OPTIONS.items() if item[0] not in known]
-            fields += [(name, msgspec.Raw, msgspec.Raw()) for name in _OPTIONS if name not in known]
+            fields += [(name, msgspec.Raw, _MISSING) for name in _OPTIONS if name not in known]
             self._options = tuple(name for name in _OPTIONS if name not in known)
         fields += self._input_fields({field[0] for field in fields} | {self.prompt})
         return self._struct("Body", fields)
@@ -205,13 +203,16 @@ class UniformRows:
     def _input_fields(self, known: set[str | None]) -> list[Any]:
         """Fields whose JSON is part of the input; rows with stored input are not accepted."""
         if self._translate is not None:
-            names = tuple(name for name in EXTRA_FIELDS if name in _OPTIONS and name in known)
+            names = [name for name in EXTRA_FIELDS if name in _OPTIONS and name in known]
             new: list[Any] = []
         else:
-            names = tuple(name for name in (*EXTRA_FIELDS, "text") if name not in known)
-            new = [(name, msgspec.Raw, msgspec.Raw()) for name in names]
-            new += [(name, None, None) for name in STORED_FIELDS if name not in known]
-        self._extras = _getter(names)
+            free = [name for name in (*EXTRA_FIELDS, "text") if name not in known]
+            # Reading a field that no row has takes time, too.
+            names = [name for name in free if self.loose or name in self._given]
+            new = [(name, msgspec.Raw, _MISSING) for name in names]
+            closed = [*STORED_FIELDS, *(name for name in free if name not in names)]
+            new += [(name, None, None) for name in closed if name not in known]
+        self._extras = [attrgetter(f"body.{name}") for name in names]
         return new
 
     def _rule_fields(self) -> Iterator[tuple[Any, ...]]:
@@ -296,14 +297,12 @@ class UniformRows:
 
     def _amount(self, rows: list[Any], texts: list[str], model: str | None) -> Amount:
         amount = texts_amount(texts, family_of(model or "")).plus(framing(len(rows), len(texts)))
-        for row in rows:
-            given = [
-                value
-                for value in self._extras(row.body)
-                if isinstance(value, msgspec.Raw) and len(bytes(value)) > _EMPTY
-            ]
-            if given:
-                amount = amount.plus(extra_amount(*map(bytes, given)))
+        for read in self._extras:
+            fields = list(map(read, rows))
+            alike = fields.count(fields[0]) == len(fields)
+            for field in fields[:1] if alike else fields:
+                if isinstance(field, msgspec.Raw) and len(value := bytes(field)) > _EMPTY:
+                    amount = amount.plus(extra_amount(value).times(len(fields) if alike else 1))
         return amount
 
     def _answer_of(self, body: Any) -> prompts.AnswerLength:

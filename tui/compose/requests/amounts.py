@@ -87,6 +87,10 @@ class Amount(NamedTuple):
             return Amount(self.tokens.plus(other.tokens), self.uncounted)
         return Amount(self.tokens.plus(other.tokens), self.uncounted.plus(other.uncounted))
 
+    def times(self, rows: int) -> Amount:
+        """The same input in several requests."""
+        return Amount(self.tokens.times(rows), self.uncounted.times(rows))
+
 
 NO_AMOUNT = Amount()
 
@@ -119,6 +123,7 @@ def request_amount(body: Mapping[str, Any], model: str) -> Amount:
     return amount.plus(Amount(NO_TOKENS, Uncounted(stored=stored))) if stored else amount
 
 
+@lru_cache(256)
 def framing(requests: int, messages: int) -> Amount:
     """What requests have besides their texts."""
     return Amount(REQUEST_TOKENS.times(requests).plus(MESSAGE_TOKENS.times(messages)))

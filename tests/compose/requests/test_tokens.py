@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tui.compose.requests.tokens import Family, Tokens, tokens_of_texts
+
+TEXT = "the quick brown fox jumps over a lazy dog while seven wizards brew potent coffee"
+WORDS = TEXT.split()
+
+
+def prose(chance: random.Random) -> str:
+    return " ".join(chance.choices(WORDS, k=9000))
+
+
+def table(chance: random.Random) -> str:
+    """Rows of 64 characters, so that each column is at the same place of every row."""
+    return "".join(
+        f"{' '.join(chance.choices(WORDS, k=8)):40.40}{chance.random():10.6f} {n:06d} ok;  \n"
+        for n in range(900)
+    )
+
+
+def mixed(chance: random.Random) -> str:
+    """Prose with a long number now and then."""
+    return " ".join(
+        word if chance.random() < 0.98 else "0123456789" * 20
+        for word in chance.choices(WORDS, k=8000)
+    )
+
+
+def counted_whole(text: str, family: Family) -> Tokens:
+    """The sum over pieces that are short enough to be counted whole."""
+    size = 30_000
+    pieces = [tokens_of_texts([text[i : i + size]], family) for i in range(0, len(text), size)]
+    return Tokens(*map(sum, zip(*pieces, strict=True)))
+
+
+@pytest.mark.parametrize("family", ["o200k", "other"])
+@pytest.mark.parametrize("kind", [prose, table, mixed])
+def test_the_bounds_of_a_long_text_hold_those_of_its_characters(
+    monkeypatch: pytest.MonkeyPatch, kind: Callable[[random.Random], str], family: Family
+) -> None:
+    monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    for seed in range(20):
+        text = kind(random.Random(seed))
+        exact, found = counted_whole(text, family), tokens_of_texts([text], family)
+        assert found.usual == exact.usual
+        assert exact.low * 0.9 < found.low <= exact.low
+        assert exact.high <= found.high < exact.high * 1.12
+
+
+def test_other_characters_of_a_long_text_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    text = "ж" * 50 + "a" * 100_000 + "語" * 7 + "\ud83d"
+    assert tokens_of_texts([text], "o200k").usual == pytest.approx(
+        25_000 + 50 * 0.3 + 7 * 0.75 + 1.3
+    )
