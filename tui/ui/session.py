@@ -145,6 +145,14 @@ class Tasks(Protocol):
             marked: The marked rows; ``None`` without marks.
         """
 
+    def review(
+        self,
+        job_id: str,
+        shown: Sequence[int] | None = None,
+        marked: Sequence[int] | None = None,
+    ) -> None:
+        """Review the answers of rows; takes the arguments of ``export``."""
+
     def save_media(self, media: Sequence[Medium], name: str) -> None:
         """Save the images and audio of an answer; ``name`` is the id of its row."""
 

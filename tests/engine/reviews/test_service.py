@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tui.config.settings import Config, ReviewConfig
 from tui.core.query import RowFilter
 from tui.core.reviews.review import Review
 from tui.engine.engine import Engine
+from tui.engine.reviews.queue import ReviewQueue
 from tui.errors import InputError, UsageError
 from tui.paths import Paths
 
@@ -46,28 +48,34 @@ async def engine(paths: Paths, job: str) -> AsyncIterator[Engine]:
         await engine.close()
 
 
+async def queue_of(engine: Engine, job: str, *rows: Any, **options: Any) -> ReviewQueue:
+    made = await engine.reviews.queue(job, *rows, **options)
+    assert made is not None
+    return made
+
+
 async def test_a_queue_over_a_filter_resumes(engine: Engine, job: str) -> None:
-    queue = await engine.reviews.queue(job)
+    queue = await queue_of(engine, job)
     assert list(queue.seqs) == [0, 1, 2, 3, 4, 5]
     assert (queue.reviewer, queue.open, queue.without_answer) == ("anna", 5, 1)
     detail = engine.history.rows.get(job, 0)
     await engine.reviews.store(job, engine.reviews.make(detail, "anna", label="RIGHT"))
-    again = await engine.reviews.queue(job)
+    again = await queue_of(engine, job)
     assert again.next_open() == 1 and again.done == 1
-    assert (await engine.reviews.queue(job, reviewer="ben")).next_open() == 0
-    failed = await engine.reviews.queue(job, RowFilter.errors_only())
+    assert (await queue_of(engine, job, reviewer="ben")).next_open() == 0
+    failed = await queue_of(engine, job, RowFilter.errors_only())
     assert (len(failed), failed.next_open()) == (1, None)
-    marked = await engine.reviews.queue(job, [4, 2, 0])
+    marked = await queue_of(engine, job, [4, 2, 0])
     assert list(marked.seqs) == [4, 2, 0] and marked.next_open() == 0
 
 
 async def test_a_sample_has_rows_with_an_answer_alone(engine: Engine, job: str) -> None:
-    queue = await engine.reviews.queue(job, sample=50, seed=3)
+    queue = await queue_of(engine, job, sample=50, seed=3)
     assert sorted(queue.seqs) == [0, 1, 2, 4, 5]
-    three = await engine.reviews.queue(job, sample=3, seed=3, by="@label")
+    three = await queue_of(engine, job, sample=3, seed=3, by="@label")
     assert len(three) == 3
     assert {stratum.value: stratum.chosen for stratum in three.strata} == {"x": 1, "y": 1, "z": 1}
-    by_model = await engine.reviews.queue(job, sample=3, by="model")
+    by_model = await queue_of(engine, job, sample=3, by="model")
     assert [(s.value, s.rows, s.chosen) for s in by_model.strata] == [("m", 5, 3)]
     for by, missing in (("nothing", "unknown column"), ("@", "unknown column")):
         with pytest.raises(UsageError, match=missing):
@@ -143,4 +151,4 @@ async def test_the_reviewer_is_the_user_unless_configured(
 
 async def test_a_review_of_any_attempt_counts_as_done(engine: Engine, job: str) -> None:
     engine.history.reviews.add(job, [Review(custom_id="a", reviewer="anna", at=1, label="x")])
-    assert (await engine.reviews.queue(job)).done == 1
+    assert (await queue_of(engine, job)).done == 1

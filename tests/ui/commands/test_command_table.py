@@ -18,6 +18,7 @@ from tui.ui.panes.job_actions import STARTS
 from tui.ui.panes.results.pane import ResultsPane
 from tui.ui.screens.compare import CompareScreen
 from tui.ui.screens.main import MainScreen
+from tui.ui.screens.review import ReviewScreen
 from tui.ui.screens.summary import SummaryScreen
 from tui.ui.widgets.table.table import VirtualTable
 
@@ -29,6 +30,7 @@ TARGETS: dict[Scope, type] = {
     Scope.TABLE: VirtualTable,
     Scope.SUMMARY: SummaryScreen,
     Scope.COMPARE: CompareScreen,
+    Scope.REVIEW: ReviewScreen,
 }
 
 

@@ -344,11 +344,16 @@ class AnswerChecker:
             text = READERS[style](result, None).text
         except UnreadableLineError:
             return _NOTHING
-        found = extract_json(text) if len(text) <= _LONGEST else None
-        if found is None:
-            problem = "too long to check" if len(text) > _LONGEST else "the answer is not JSON"
-            return CheckedAnswer(SchemaResult.NOT_JSON, (problem,))
-        return _check_value(msgspec.json.decode(found), expected.answer, count)
+        return _check_text(text, expected.answer, count)
+
+    def judge_text(
+        self, text: str, request: bytes, edits: Mapping[str, Any] | None = None, *, count: int = 3
+    ) -> CheckedAnswer:
+        """Check a text in place of the answer, such as a correction; see ``judge``."""
+        expected = self._expected(request, edits)
+        if expected.answer is None or expected.trouble:
+            return _NOTHING
+        return _check_text(text, expected.answer, count)
 
     def _expected(self, request: bytes, edits: Mapping[str, Any] | None) -> _Expectation:
         if self._given is not None:
@@ -426,6 +431,14 @@ def _tool(tool: Any) -> tuple[str, Any]:
     if isinstance(function, dict):
         tool = function
     return str(tool.get("name", "")), tool.get("parameters", tool.get("input_schema"))
+
+
+def _check_text(text: str, schema: Schema, count: int) -> CheckedAnswer:
+    found = extract_json(text) if len(text) <= _LONGEST else None
+    if found is None:
+        problem = "too long to check" if len(text) > _LONGEST else "the answer is not JSON"
+        return CheckedAnswer(SchemaResult.NOT_JSON, (problem,))
+    return _check_value(msgspec.json.decode(found), schema, count)
 
 
 def _check_value(value: Any, schema: Schema, count: int) -> CheckedAnswer:

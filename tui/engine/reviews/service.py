@@ -13,6 +13,10 @@ import msgspec
 from tui.config.settings import ReviewConfig
 from tui.core.json_path import find
 from tui.core.query import ALL_ROWS, RowFilter, RowSelection
+from tui.core.results.json_answers import extract_json
+from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.readers import READERS
+from tui.core.results.schema import AnswerChecker, Schema, SchemaError
 from tui.core.reviews.review import VERDICTS, Review, check_label, check_reviewer, known_label
 from tui.core.rows import ANSWERED, Row, RowDetail
 from tui.core.text import one_line
@@ -32,6 +36,44 @@ _LONGEST_VALUE = 60
 _NOTHING = "none"
 _UNKNOWN_REVIEWER = "me"
 _STEP = 1000
+
+
+class Answer:
+    """The answer of a row, as text to edit: JSON is indented.
+
+    Args:
+        detail: The row.
+
+    Attributes:
+        text: The text.
+        is_json: Whether it is JSON.
+    """
+
+    def __init__(self, detail: RowDetail) -> None:
+        self._shown = detail.attempts[0] if detail.attempts else None
+        self._request = detail.request
+        try:
+            self._checker = AnswerChecker(Schema(detail.schema) if detail.schema else None)
+        except SchemaError:
+            self._checker = AnswerChecker()
+        self.text = ""
+        if self._shown is not None and self._shown.style in READERS:
+            with suppress(UnreadableLineError):
+                self.text = READERS[self._shown.style](self._shown.line, None).text
+        found = extract_json(self.text)
+        self.is_json = found is not None
+        if found is not None:
+            self.text = msgspec.json.format(found, indent=2)
+
+    def problems(self, text: str) -> Sequence[str]:
+        """What is wrong with another text in its place: not JSON, or not as the schema says."""
+        edits = None if self._shown is None else self._shown.edits
+        checked = self._checker.judge_text(text, self._request, edits)
+        if checked.verdict.is_bad:
+            return checked.problems
+        if self.is_json and extract_json(text) is None:
+            return ("This is not JSON, but the answer is.",)
+        return ()
 
 
 class Reviews:
@@ -72,7 +114,7 @@ class Reviews:
         seed: int = 0,
         by: str = "",
         progress: Progress = NO_PROGRESS,
-    ) -> ReviewQueue:
+    ) -> ReviewQueue | None:
         """Make the queue of a reviewer.
 
         Args:
@@ -85,6 +127,9 @@ class Reviews:
                 ``model``, ``code``, ``finish``, or a field of the answer such as ``@label``.
             progress: Counts the rows that are read for ``by``; can stop that.
 
+        Returns:
+            The queue; ``None`` if it was stopped.
+
         Raises:
             UsageError: The column is unknown or has too many values, or there is no sample to
                 stratify.
@@ -94,7 +139,7 @@ class Reviews:
         name = check_reviewer(reviewer) if reviewer else self.reviewer
         field = _field(by) if by else ""
 
-        def work(running: Progress) -> ReviewQueue:
+        def work(running: Progress) -> ReviewQueue | None:
             history = self._history
             answered = history.rows.select(job_id, RowFilter(outcomes=ANSWERED)).seqs
             seqs = rows
@@ -109,6 +154,8 @@ class Reviews:
                 else:
                     values = self._values(job_id, wanted, by, field, running)
                     seqs, strata = sample_strata(values, sample, seed)
+            if running.stopped:
+                return None
             return ReviewQueue(
                 job_id,
                 name,
@@ -180,6 +227,10 @@ class Reviews:
             attempt=row.attempt,
         )
 
+    def answer_of(self, detail: RowDetail) -> Answer:
+        """The answer of a row that is shown, to be edited. Blocking for long answers."""
+        return Answer(detail)
+
     def undone(self, review: Review, before: Review | None) -> Review:
         """The act that undoes a review: it restores the review before, if there was one."""
         empty = Review(custom_id=review.custom_id, reviewer=review.reviewer, at=0)
@@ -215,6 +266,15 @@ class Reviews:
             )
         finally:
             self._context.publish(JobChanged(job_id))
+
+
+def column_problem(by: str) -> str:
+    """Why a sample cannot be stratified by a column; empty if it can."""
+    try:
+        _field(by)
+    except UsageError as error:
+        return f"{error.message}: {error.hint}"
+    return ""
 
 
 def _storable(text: str) -> str:

@@ -18,6 +18,7 @@ class Scope(Enum):
     TABLE = "Tables"
     SUMMARY = "Summary"
     COMPARE = "Comparison"
+    REVIEW = "Review"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Command:
 
 
 MAIN, COMPOSE, BATCHES, RESULTS = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
-TABLE, SUMMARY, COMPARE = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE
+TABLE, SUMMARY, COMPARE, REVIEW = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE, Scope.REVIEW
 
 # fmt: off
 COMMANDS: tuple[Command, ...] = (
@@ -160,6 +161,8 @@ COMMANDS: tuple[Command, ...] = (
             help="Make the chosen column narrower."),
     Command("wider", "Wider", "greater_than_sign", scopes=(RESULTS,),
             help="Make the chosen column wider."),
+    Command("review", "Review", "V", scopes=(RESULTS,),
+            help="Review answers one by one: the marked rows, those shown, all, or a sample."),
     Command("save_media", "Save files", "i", scopes=(RESULTS,),
             help="Save the images and audio of the answer."),
     Command("schema", "Schema", "J", scopes=(RESULTS,),
@@ -231,6 +234,30 @@ COMMANDS: tuple[Command, ...] = (
     Command("answers", "Answers", "tab", scopes=(COMPARE,), footer=(COMPARE,),
             action="app.focus_next", in_palette=False, help="Go to the answers, and back "
                  "to the rows."),
+    Command("say_right", "Right", "y", scopes=(REVIEW,), footer=(REVIEW,),
+            action="verdict('right')", in_palette=False, help="The answer is right; go on."),
+    Command("say_wrong", "Wrong", "n", scopes=(REVIEW,), footer=(REVIEW,),
+            action="verdict('wrong')", in_palette=False, help="The answer is wrong; go on."),
+    *(Command(f"label_{number}", f"Label {number}", str(number), scopes=(REVIEW,),
+              action=f"label({number})", in_palette=False,
+              help=f"Give the answer label {number} of [review] in config.toml; go on.")
+      for number in range(1, 10)),
+    Command("correct", "Edit", "e", scopes=(REVIEW,), footer=(REVIEW,),
+            in_palette=False, help="Edit the answer; the original is kept."),
+    Command("remark", "Note", "t", scopes=(REVIEW,), footer=(REVIEW,),
+            in_palette=False, help="Write a note on the answer."),
+    Command("skip", "Skip", "s,space", scopes=(REVIEW,), footer=(REVIEW,),
+            action="skip", in_palette=False, help="Go on without a verdict."),
+    Command("undo", "Undo", "u", scopes=(REVIEW,), footer=(REVIEW,),
+            action="undo", in_palette=False, help="Undo the last verdict, edit or note."),
+    Command("previous_answer", "Previous", "p", scopes=(REVIEW,),
+            action="previous_answer", in_palette=False, help="Go back to the row before."),
+    Command("answer_json", "JSON", "w", scopes=(REVIEW,),
+            in_palette=False, help="Show prompt and answer as JSON, or as text."),
+    Command("answer_pager", "Pager", "v", scopes=(REVIEW,),
+            in_palette=False, help="Show the whole prompt and answer in $PAGER."),
+    Command("close_review", "Back", "escape,q", scopes=(REVIEW,), footer=(REVIEW,),
+            action="leave", in_palette=False, help="Leave the review; it can be resumed."),
 )
 # fmt: on
 """All commands, in the order in which footer and help show them."""

@@ -115,6 +115,7 @@ _PURPOSES = {
     Scope.TABLE: "Works in every list. So does the mouse: click, double click, wheel, header.",
     Scope.SUMMARY: "The summary of a job (u in Batches and Results).",
     Scope.COMPARE: "Two jobs, row by row (= in Batches).",
+    Scope.REVIEW: "One answer at a time, one key for each verdict (V in Results).",
     Scope.MAIN: "Works everywhere. Hold shift to select text with the mouse.",
 }
 

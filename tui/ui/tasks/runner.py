@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 from tui.errors import BatchdeckError, UnknownJobError
 from tui.ui.dialogs.text import ErrorDialog
-from tui.ui.tasks import accounts, export, jobs, requests, retry, settings, submit
+from tui.ui.tasks import accounts, export, jobs, requests, retry, review, settings, submit
 from tui.ui.tasks.context import KeyNotGivenError, TaskContext
 
 P = ParamSpec("P")
@@ -54,6 +54,7 @@ class TaskRunner:
     summary = _task(export.summary, "Summary")
     compare = _task(export.compare, "Comparing")
     export = _task(export.export, "Exporting")
+    review = _task(review.review, "Reviewing")
     check_schema = _task(jobs.check_schema, "Checking answers")
     settings = _task(settings.change_settings, "Settings")
 

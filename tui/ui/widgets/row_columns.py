@@ -15,6 +15,7 @@ from tui.core.rows import Row
 from tui.core.text import one_line
 from tui.errors import UnknownJobError
 from tui.ui.state import TableLayout
+from tui.ui.text.reviews import mark_parts
 from tui.ui.text.status import outcome_parts
 from tui.ui.text.tones import Parts
 from tui.ui.widgets.table import model
@@ -121,6 +122,12 @@ ALL_COLUMNS: tuple[RowColumn, ...] = (
         model.Column("cost", "Cost", 8, align="right", drop=6, sortable=True),
         lambda row: formatting.money(row.cost) if row.cost is not None else _NOTHING,
         "what the row cost",
+    ),
+    RowColumn(
+        model.Column("review", "Review", 12, drop=5),
+        lambda row: mark_parts(row.reviews),
+        "what reviewers said",
+        is_default=False,
     ),
     RowColumn(
         model.Column("preview", "Answer", 28, flex=3),

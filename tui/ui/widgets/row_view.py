@@ -15,12 +15,14 @@ from textual.widgets import Static
 from tui.core import formatting
 from tui.core.results.media import Medium, find_media_in_line
 from tui.core.results.schema import AnswerChecker, CheckedAnswer, Schema, SchemaError, SchemaResult
+from tui.core.reviews.review import Review
 from tui.core.rows import Attempt, Outcome, RowDetail
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui.commands.dispatch import ShowsWorkerErrors
 from tui.ui.text import rows
 from tui.ui.text.paged import PagedText, Piece
+from tui.ui.text.reviews import review_facts, review_pieces
 from tui.ui.text.status import outcome_parts
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.text_page import Page, WrappedText
@@ -68,6 +70,12 @@ class RowView(ShowsWorkerErrors, Vertical):
 
     Rows are read and wrapped in a thread, one at a time; when the cursor moves on meanwhile,
     only the newest row is read next.
+
+    Args:
+        id: The id of the widget.
+        now: The clock, in Unix seconds.
+        beside_from: Width in cells from which request and answer are side by side.
+        reviewer: Show the reviews of this reviewer alone, so that others do not influence them.
     """
 
     DEFAULT_CSS = """
@@ -86,8 +94,17 @@ class RowView(ShowsWorkerErrors, Vertical):
     RowView.-beside #row-request { width: 2fr; }
     """
 
-    def __init__(self, *, id: str | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        *,
+        id: str | None = None,
+        now: Callable[[], float] = time.time,
+        beside_from: int = SIDE_BY_SIDE_WIDTH,
+        reviewer: str | None = None,
+    ) -> None:
         super().__init__(id=id)
+        self._beside_from = beside_from
+        self._reviewer = reviewer
         self.as_json = False
         self._now = now
         self._judge = (b"", AnswerChecker())
@@ -116,7 +133,7 @@ class RowView(ShowsWorkerErrors, Vertical):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out request and answer side by side if the view is wide enough."""
-        self.set_class(event.size.width >= SIDE_BY_SIDE_WIDTH, "-beside")
+        self.set_class(event.size.width >= self._beside_from, "-beside")
 
     @property
     def detail(self) -> RowDetail | None:
@@ -244,7 +261,11 @@ class RowView(ShowsWorkerErrors, Vertical):
         row = detail.row if attempt is None else attempt.row
         id = one_line(detail.row.custom_id, max(_MIN_ID, self.size.width // 3))
         facts: list[Part] = [(id, "strong"), ("  ", "")]
-        facts += [*outcome_parts(row.outcome), *rows.describe_row(detail, shown, judgement)]
+        reviews = self._reviews(detail)
+        facts += [*outcome_parts(row.outcome), *review_facts(reviews, row.batch_id)]
+        facts += rows.describe_row(detail, shown, judgement)
+        if above := review_pieces(reviews, row.batch_id):
+            answer = PagedText([*above, *answer.pieces], answer.suffix)
         return _Drawing(
             detail=detail,
             shown=shown,
@@ -254,6 +275,10 @@ class RowView(ShowsWorkerErrors, Vertical):
             facts=tuple(facts),
             attempts=tuple(rows.describe_attempts(detail, shown, self._moment)),
         )
+
+    def _reviews(self, detail: RowDetail) -> list[Review]:
+        """The reviews of a row that are shown."""
+        return [each for each in detail.reviews if self._reviewer in (None, each.reviewer)]
 
     def _judgement(self, schema: bytes, attempt: Attempt, sent: bytes) -> CheckedAnswer:
         """Check an answer against its schema; called from one thread at a time."""

@@ -170,10 +170,9 @@ class ResultsPane(CommandTarget, Vertical):
         self.update_commands()
 
     def reload_rows(self) -> None:
-        """Read the rows again after their schema results changed."""
+        """Read the rows again after their schema results or reviews changed."""
         if self.job is not None:
-            if not self._rows.asked.is_plain:
-                self._rows.select()
+            self._rows.reload()
             self._read_row()
 
     def show_done(self, done: int) -> None:
@@ -496,6 +495,10 @@ class ResultsPane(CommandTarget, Vertical):
     def action_export(self) -> None:
         """Export rows: all, those shown, or those marked."""
         self._rows.export()
+
+    def action_review(self) -> None:
+        """Review answers: all, those shown, or those marked."""
+        self._rows.review()
 
     def action_next_row(self) -> None:
         """Show the next row."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -189,8 +190,18 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
 
     def export(self) -> None:
         """Export rows: all, those shown, or those marked."""
-        if self.job is None or not isinstance(self.source, row_columns.RowSource):
-            return
+        if (sets := self._row_sets()) is not None and self.job is not None:
+            self.session.tasks.export(self.job.id, *sets)
+
+    def review(self) -> None:
+        """Review answers: all, those shown, or those marked."""
+        if (sets := self._row_sets()) is not None and self.job is not None:
+            self.session.tasks.review(self.job.id, *sets)
+
+    def _row_sets(self) -> tuple[Sequence[int] | None, Sequence[int] | None] | None:
+        """The rows shown and the marked rows, each ``None`` if there is no such choice."""
+        if not isinstance(self.source, row_columns.RowSource):
+            return None
         seqs, marks = self.source.selection.seqs, self.marks
         # In display order; all rows in input order count as "all".
         shown = None if isinstance(seqs, range) and seqs.step == 1 else seqs
@@ -200,7 +211,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             marked = array("q", sorted(seq for seq in marks.named if isinstance(seq, int)))
         elif self.marked:
             marked = array("q", (seq for seq in seqs if seq in marks))
-        self.session.tasks.export(self.job.id, shown, marked)
+        return shown, marked
 
     # Columns and order
 
