@@ -6,19 +6,18 @@ import asyncio
 import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
 from tui.config.settings import ReviewConfig
-from tui.core.json_path import find
-from tui.core.query import ALL_ROWS, RowFilter, RowSelection
+from tui.core.analysis.columns import parse_column
+from tui.core.query import ALL_ROWS, RowFilter
 from tui.core.results.json_answers import extract_json
 from tui.core.results.openai_lines import UnreadableLineError
 from tui.core.results.readers import READERS
 from tui.core.results.schema import AnswerChecker, Schema, SchemaError
 from tui.core.reviews.review import VERDICTS, Review, check_label, check_reviewer, known_label
-from tui.core.rows import ANSWERED, Row, RowDetail
+from tui.core.rows import ANSWERED, RowDetail
 from tui.core.text import one_line
 from tui.engine.context import Context, run_in_thread
 from tui.engine.events import JobChanged
@@ -29,13 +28,10 @@ from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import ReviewSummary
 
-FACTS = ("outcome", "model", "code", "finish")
-"""Columns of a sample by a fact of the row; others are fields of the answer: ``@label``."""
-
 _LONGEST_VALUE = 60
 _NOTHING = "none"
 _UNKNOWN_REVIEWER = "me"
-_STEP = 1000
+_PAGE = 500
 
 
 class Answer:
@@ -123,8 +119,8 @@ class Reviews:
             reviewer: The name; by default that of ``reviewer``.
             sample: Choose so many of the rows that have an answer, in random order.
             seed: Another number gives another sample; the same one gives the same sample.
-            by: Choose the same number of rows with each value of this column: ``outcome``,
-                ``model``, ``code``, ``finish``, or a field of the answer such as ``@label``.
+            by: Choose the same number of rows with each value of this column, such as
+                ``@label``, ``in.lang`` or ``model``.
             progress: Counts the rows that are read for ``by``; can stop that.
 
         Returns:
@@ -137,7 +133,8 @@ class Reviews:
         if by and sample is None:
             raise UsageError("a column needs the size of a sample", "Give the number of rows.")
         name = check_reviewer(reviewer) if reviewer else self.reviewer
-        field = _field(by) if by else ""
+        if by:
+            parse_column(by)
 
         def work(running: Progress) -> ReviewQueue | None:
             history = self._history
@@ -152,7 +149,7 @@ class Reviews:
                 if not by:
                     seqs = sample_rows(wanted, sample, seed)
                 else:
-                    values = self._values(job_id, wanted, by, field, running)
+                    values = self._values(job_id, wanted, by, running)
                     seqs, strata = sample_strata(values, sample, seed)
             if running.stopped:
                 return None
@@ -168,25 +165,17 @@ class Reviews:
         return await run_in_thread(work, progress)
 
     def _values(
-        self, job_id: str, seqs: Sequence[int], by: str, field: str, progress: Progress
+        self, job_id: str, seqs: Sequence[int], by: str, progress: Progress
     ) -> Iterator[tuple[int, str]]:
-        """The value of a column in each row."""
-        total = len(seqs)
-        if not field:
-            for done, row in enumerate(self._context.read_rows(job_id, seqs)):
-                if done % _STEP == 0:
-                    if progress.stopped:
-                        return
-                    progress.update(done, total)
-                yield row.seq, _fact(row, by)
-            return
-        lines = self._history.rows.lines(job_id, RowSelection(seqs=seqs, total=total))
-        for done, (seq, line) in enumerate(zip(seqs, lines, strict=False)):
-            if done % _STEP == 0:
-                if progress.stopped:
-                    return
-                progress.update(done, total)
-            yield seq, _shown(find(line.data, field))
+        """The value of a column in each row, as one short line."""
+        for start in range(0, len(seqs), _PAGE):
+            if progress.stopped:
+                return
+            progress.update(start, len(seqs))
+            part = seqs[start : start + _PAGE]
+            values = self._history.rows.values(job_id, [by], part)
+            for seq, (value,) in zip(part, values, strict=True):
+                yield seq, one_line(value or "", _LONGEST_VALUE) or _NOTHING
 
     async def store(self, job_id: str, review: Review) -> None:
         """Store one act of a reviewer; it is on the disk when this returns.
@@ -271,45 +260,11 @@ class Reviews:
 def column_problem(by: str) -> str:
     """Why a sample cannot be stratified by a column; empty if it can."""
     try:
-        _field(by)
+        parse_column(by)
     except UsageError as error:
-        return f"{error.message}: {error.hint}"
+        return f"{error.message}. {error.hint}"
     return ""
 
 
 def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def _field(by: str) -> str:
-    """The path of an answer field; empty for a fact of the row.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if by in FACTS:
-        return ""
-    field = by[1:] if by.startswith("@") else by.removeprefix("data.")
-    if field == by or not field:
-        raise UsageError(
-            f"unknown column {by!r}",
-            f"Use {', '.join(FACTS)}, or a field of the answer such as @label.",
-        )
-    return field
-
-
-def _fact(row: Row, by: str) -> str:
-    if by == "outcome":
-        return row.outcome.value
-    if by == "code":
-        return (row.error.code if row.error is not None else None) or _NOTHING
-    return (row.model if by == "model" else row.finish_reason) or _NOTHING
-
-
-def _shown(values: list[Any]) -> str:
-    """The value of a field as one short line."""
-    if not values or values[0] is None:
-        return _NOTHING
-    value = values[0]
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return one_line(text, _LONGEST_VALUE) or _NOTHING

@@ -74,7 +74,7 @@ class ReviewDialog(FormDialog[ReviewAnswer]):
         with Grid():
             for name, label, hint in (
                 ("sample", "random sample of", "all of them"),
-                ("by", "equal shares of", "@label, outcome, model, code or finish"),
+                ("by", "equal shares of", "a column such as @label, in.lang or model"),
                 ("seed", "sample number", "0; another number gives other rows"),
             ):
                 yield Label(label)
