@@ -54,6 +54,10 @@ CALLS = (
     Call("describe", "one", "facets"),
     Call("facet", "one @label outcome --where -outcome:pending", "facets"),
     Call("compare", "one two --kind same --kind unanswered", "compare", 1),
+    Call("review", "one --import labels.csv", "review-import", 1),
+    Call("review", "one", "review"),
+    Call("review", "one --sample 2 --by model", "review-queue"),
+    Call("review", "one --where review:any", "review-queue"),
     Call("export", "one -o rows.csv", "export"),
     Call("retry", "one --dry-run --all --set max_tokens=20 --unset user", "rehearsal"),
     Call("retry", "one --all --wait --model sandbox-small", "job", 1),
@@ -95,7 +99,7 @@ CALLS = (
 ELSEWHERE = {"sandbox serve"}
 """Serves until it is stopped; ``test_server.py`` reads its document."""
 
-PARTS = {"cost", "problem", "sandbox"}
+PARTS = {"cost", "problem", "review-row", "sandbox"}
 """Schemas of documents inside others, and of ``sandbox serve``."""
 
 
@@ -114,6 +118,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, 
         '{"id": "b", "custom_id": "good", "response": null, "error": {"message": "No"}}\n'
     )
     (folder / "table.csv").write_text("text\nbread\nmilk\n")
+    (folder / "labels.csv").write_text("custom_id,label\ngood,right\nform,wrong\nnone,right\n")
     before = keyring.get_keyring()
     keyring.set_keyring(MemoryKeyring())
     with pytest.MonkeyPatch.context() as patch:

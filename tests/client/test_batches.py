@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.client.fake_scaledown import KEY, FakeScaleDown
@@ -20,6 +21,7 @@ from tui.client import (
     AsyncBatchClient,
     BatchClient,
     Outcome,
+    Review,
     RowFilter,
     SummarizeItem,
     run_batch,
@@ -64,6 +66,23 @@ def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:
         assert failed == []
         with pytest.raises(UnknownJobError):
             client.wait("nothing")
+
+
+def test_reviews_are_stored_and_read(home: Path) -> None:
+    with BatchClient() as client:
+        rows = client.run([asked(0), asked(1)], name="mine", poll_interval=0.05)
+        [job] = client._client.engine.history.jobs.list()
+        assert client.reviews(job.id) == []
+        made = [
+            Review(custom_id=row.custom_id, reviewer="anna", at=1.0, label="right") for row in rows
+        ]
+        client.add_reviews(job.id, made)
+        client.add_reviews(job.id, [msgspec.structs.replace(made[0], label="wrong", note="no")])
+        assert [review.label for review in client.reviews(job.id)] == ["wrong", "right"]
+        wrong = RowFilter(reviews=frozenset({"wrong"}))
+        assert [row.custom_id for row in client.results(job.id, wrong)] == [rows[0].custom_id]
+        with pytest.raises(UnknownJobError):
+            client.reviews("nothing")
 
 
 async def test_the_same_inside_an_event_loop() -> None:

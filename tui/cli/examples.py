@@ -41,6 +41,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck export reviews -o reviews.csv",
         "batchdeck export reviews --outcome failed -o failed.jsonl",
     ),
+    "review": (
+        "batchdeck review reviews",
+        "batchdeck review reviews --sample 50 --seed 7 --by @label",
+        "batchdeck review reviews --where review:disagree --reviewer anna",
+        "batchdeck review reviews --import labels.csv --reviewer ben",
+    ),
     "summary": ("batchdeck summary reviews --field data.label",),
     "describe": ("batchdeck describe reviews",),
     "facet": (

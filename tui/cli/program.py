@@ -78,6 +78,7 @@ _COMMANDS = {
     "describe": "analysis.facet:describe",
     "facet": "analysis.facet:facet",
     "compare": "analysis.compare:compare",
+    "review": "analysis.review:review",
     "export": "rows:export",
     "retry": "retry:retry",
     "tag": "jobs:tag",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tui.compose.requests.scaledown import Label as Label
     from tui.compose.requests.scaledown import SummarizeItem as SummarizeItem
     from tui.core.query import RowFilter as RowFilter
+    from tui.core.reviews.review import Review as Review
     from tui.core.rows import Outcome as Outcome
     from tui.core.rows import RowLine as RowLine
 
@@ -52,6 +53,7 @@ _MODULE_OF = {
     "ExtractItem": "tui.compose.requests.scaledown",
     "Label": "tui.compose.requests.scaledown",
     "Outcome": "tui.core.rows",
+    "Review": "tui.core.reviews.review",
     "RowFilter": "tui.core.query",
     "RowLine": "tui.core.rows",
     "ScaleDownBatchClient": "tui.client.scaledown",

@@ -16,6 +16,7 @@ from tui.compose.requests import scaledown
 from tui.config.settings import Config, load_config
 from tui.core.jobs import Job
 from tui.core.query import RowFilter
+from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
 from tui.engine.engine import Engine
 from tui.errors import UsageError
@@ -172,6 +173,20 @@ class AsyncBatchClient:
         history = self.engine.history
         yield from history.rows.lines(job_id, history.rows.select(job_id, rows or RowFilter()))
 
+    async def reviews(self, job_id: str) -> list[Review]:
+        """What reviewers said about the job's answers: the current reviews, by row and reviewer."""
+        find = self.engine.history.reviews.all
+        return await asyncio.to_thread(lambda: list(find(job_id)))
+
+    async def add_reviews(self, job_id: str, reviews: Iterable[Review]) -> None:
+        """Store reviews; each replaces the one of the same reviewer on the same row.
+
+        Raises:
+            UnknownJobError: There is no such job.
+            HistoryError: They cannot be written; none of them is stored.
+        """
+        await asyncio.to_thread(self.engine.history.reviews.add, job_id, list(reviews))
+
     async def run(
         self,
         items: Iterable[Item],
@@ -248,6 +263,14 @@ class BatchClient:
     def results(self, job_id: str, rows: RowFilter | None = None) -> list[RowLine]:
         """The job's rows, in the order of the requests."""
         return self._loop.run(self._client.results(job_id, rows))
+
+    def reviews(self, job_id: str) -> list[Review]:
+        """What reviewers said about the job's answers: the current reviews, by row and reviewer."""
+        return self._loop.run(self._client.reviews(job_id))
+
+    def add_reviews(self, job_id: str, reviews: Iterable[Review]) -> None:
+        """Store reviews; see ``AsyncBatchClient.add_reviews``."""
+        self._loop.run(self._client.add_reviews(job_id, reviews))
 
     def run(
         self,

@@ -50,6 +50,8 @@ Add .gz to .jsonl, .csv or .tsv to compress.
     "--raw", is_flag=True, help="Export the provider's result lines, byte for byte (.jsonl)."
 )
 @click.option("--expand", is_flag=True, help="Export the fields of JSON answers as columns.")
+@click.option("--reviewed", is_flag=True,
+              help="Export the reviewers' corrections in place of the answers.")  # fmt: skip
 @click.option(
     "--raw-cells", is_flag=True, help="Keep cells that look like formulas (unsafe in Excel)."
 )
@@ -63,6 +65,7 @@ def export(
     attempts: bool,
     raw: bool,
     expand: bool,
+    reviewed: bool,
     raw_cells: bool,
     **selection: Any,
 ) -> None:
@@ -75,7 +78,12 @@ def export(
         found = engine.history.jobs.find(job)
         chosen = row_filter(**selection)
         options = ExportOptions(
-            join=join, attempts=attempts, raw=raw, raw_cells=raw_cells, expand=expand
+            join=join,
+            attempts=attempts,
+            raw=raw,
+            raw_cells=raw_cells,
+            expand=expand,
+            reviewed=reviewed,
         )
         check_options(file, options)
         if exists:

@@ -23,6 +23,7 @@ _CORRECTION = ("correction",)
 _NOTE = ("note",)
 _REVIEWER = ("reviewer",)
 _ID = ("custom_id", "id")
+_BATCH = ("batch_id",)
 
 
 class ImportedReviews(msgspec.Struct, kw_only=True):
@@ -64,7 +65,8 @@ def import_reviews(
 ) -> ImportedReviews:
     """Store the reviews of a file. Blocking.
 
-    Reviews are about the answers that are shown now. What is stored already is not stored again,
+    Reviews are about the answers that are shown now, or about those of the column ``batch_id``, as
+    in the lines of ``batchdeck review --sample``. What is stored already is not stored again,
     so an import that was stopped can be repeated.
 
     Args:
@@ -106,11 +108,20 @@ def _cells(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The first of some cells that is not empty; objects and lists are left out."""
     for name in names:
         value = row.get(name)
-        if value is not None and value != "":
+        if value is not None and value != "" and not isinstance(value, dict | list):
             return value if isinstance(value, str) else msgspec.json.encode(value).decode()
     return ""
+
+
+def _correction(row: Mapping[str, Any]) -> str:
+    """The correction; an object or a list is a JSON answer."""
+    value = row.get("correction")
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value).decode()
+    return _text(row, _CORRECTION)
 
 
 def _store(
@@ -155,7 +166,8 @@ def _reviews(
         done.lines += 1
         custom_id = _text(line, _ID)
         row = rows.get(numbers.get(custom_id, -1))
-        label, correction, note = (_text(line, names) for names in (_LABEL, _CORRECTION, _NOTE))
+        label, note = _text(line, _LABEL), _text(line, _NOTE)
+        correction = _correction(line)
         if row is None:
             done.unknown += 1
             _remember(done, custom_id)
@@ -179,7 +191,7 @@ def _reviews(
                 label=word,
                 correction=correction or None,
                 note=note,
-                batch_id=row.batch_id,
+                batch_id=_text(line, _BATCH) or row.batch_id,
                 attempt=row.attempt,
             )
 

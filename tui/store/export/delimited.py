@@ -11,7 +11,13 @@ from typing import Any, BinaryIO
 import msgspec
 
 from tui.core.rows import RowLine
-from tui.store.export.rows import AnswerFields, ExportRow, ExportRows
+from tui.store.export.rows import (
+    REVIEW_COLUMNS,
+    AnswerFields,
+    ExportRow,
+    ExportRows,
+    review_cells,
+)
 
 CSV_COLUMNS = (
     "custom_id", "outcome", "attempt", "http_status", "error_code", "error_message",
@@ -26,7 +32,8 @@ _IS_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?").fullmatch
 class TableWriter:
     """Writes a header and one line per record.
 
-    Input columns come first, then ``CSV_COLUMNS``, then the fields of JSON answers.
+    Input columns come first, then ``CSV_COLUMNS``, then ``REVIEW_COLUMNS`` if there are reviews,
+    then the fields of JSON answers.
 
     Args:
         stream: The output.
@@ -43,8 +50,10 @@ class TableWriter:
         self._fields = fields
         self._safe = not records.options.raw_cells
         self._columns = records.columns
-        names = input_names(records.columns, CSV_COLUMNS)
-        header = [*names, *CSV_COLUMNS, *(fields.names if fields is not None else ())]
+        self._has_reviews = records.has_reviews
+        own = (*CSV_COLUMNS, *(REVIEW_COLUMNS if self._has_reviews else ()))
+        names = input_names(records.columns, own)
+        header = [*names, *own, *(fields.names if fields is not None else ())]
         self._writer.writerow([self._cell(name) for name in header])
 
     def add(self, page: Sequence[ExportRow]) -> None:
@@ -61,6 +70,8 @@ class TableWriter:
         if self._columns:
             inputs = record.inputs or (None,) * len(self._columns)
             cells = [self._cell(value) for value in inputs] + cells
+        if self._has_reviews:
+            cells += [self._cell(value) for value in review_cells(record.reviews)]
         if self._fields is not None:
             cells += [self._cell(value) for value in self._fields.values(record.line.data)]
         return cells

@@ -30,6 +30,7 @@ _APPLIES_TO: dict[str, frozenset[Format]] = {
     "raw": frozenset({"jsonl"}),
     "raw_cells": frozenset({"csv", "tsv"}),
     "expand": frozenset({"csv", "tsv", "parquet"}),
+    "reviewed": frozenset({"jsonl", "csv", "tsv", "sqlite", "parquet"}),
 }
 
 
@@ -45,6 +46,7 @@ class ExportOptions:
             all rows of a job, lines that belong to no row follow at the end.
         raw_cells: Keep cells that a spreadsheet would run as a formula.
         expand: Write the fields of JSON answers as columns.
+        reviewed: Write the correction of a reviewer in place of the answer where there is one.
     """
 
     join: bool = False
@@ -52,6 +54,7 @@ class ExportOptions:
     raw: bool = False
     raw_cells: bool = False
     expand: bool = False
+    reviewed: bool = False
 
     def named(self) -> Sequence[str]:
         """Names of the options that are set."""
@@ -98,5 +101,8 @@ def check_options(path: Path, options: ExportOptions) -> None:
                 f"the option {name.replace('_', '-')} does not apply to {path.name}",
                 f"Use it with {extensions}.",
             )
-    if options.raw and options.join:
-        raise UsageError("the options raw and join cannot be combined", "Use only one of them.")
+    for one, other in (("raw", "join"), ("raw", "reviewed"), ("attempts", "reviewed")):
+        if getattr(options, one) and getattr(options, other):
+            raise UsageError(
+                f"the options {one} and {other} cannot be combined", "Use only one of them."
+            )

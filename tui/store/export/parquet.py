@@ -12,7 +12,13 @@ import msgspec
 
 from tui.errors import UsageError
 from tui.store.export.delimited import CSV_COLUMNS, cell_text, input_names
-from tui.store.export.rows import AnswerFields, ExportRow, ExportRows
+from tui.store.export.rows import (
+    REVIEW_COLUMNS,
+    AnswerFields,
+    ExportRow,
+    ExportRows,
+    review_cells,
+)
 
 _ROWS_PER_GROUP = 50_000
 """Rows per row group, and maximum number of rows in memory."""
@@ -57,8 +63,10 @@ class ParquetWriter:
         self._fields = fields
         self._inputs = len(records.columns)
         data_columns = ("data",) if fields is None else fields.names
-        inputs = input_names(records.columns, (*CSV_COLUMNS, *data_columns))
-        self._schema = {name: self._type(name) for name in CSV_COLUMNS}
+        self._has_reviews = records.has_reviews
+        own = (*CSV_COLUMNS, *(REVIEW_COLUMNS if self._has_reviews else ()))
+        inputs = input_names(records.columns, (*own, *data_columns))
+        self._schema = {name: self._type(name) for name in own}
         self._schema |= {name: self._polars.String for name in (*data_columns, *inputs)}
         self._rows: list[tuple[Any, ...]] = []
         self._size = self._total_size = self._total_rows = 0
@@ -136,6 +144,7 @@ class ParquetWriter:
             _number(usage.output_tokens),
             _number(usage.cached_tokens),
             line.cost,
+            *(review_cells(record.reviews) if self._has_reviews else ()),
             *data,
             *(_text(value) for value in inputs),
         )

@@ -9,14 +9,16 @@ from typing import Any
 import msgspec
 
 from tui.core.query import RowSelection
-from tui.core.results.json_answers import row_line
+from tui.core.results.json_answers import parse_answer, row_line
 from tui.core.results.openai_lines import UnreadableLineError
 from tui.core.results.readers import READERS
+from tui.core.reviews.review import Review, newest_first
 from tui.core.rows import ANSWERED, Attempt, Outcome, RowLine, Usage
 from tui.errors import HistoryError, UsageError
 from tui.store.database import sqlite_errors
 from tui.store.export.options import ExportOptions
 from tui.store.jobs import JobData
+from tui.store.reviews.index import has_reviews
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.reader import RowReader
 from tui.store.rows.strays import read_stray_lines
@@ -32,13 +34,15 @@ class ExportRow(msgspec.Struct, frozen=True, gc=False):
     """A row or an attempt, ready to be written.
 
     ``inputs`` are the values of the input columns. With the option ``raw``, ``wire`` is the
-    provider's line, and ``line`` has no meaning.
+    provider's line, and ``line`` has no meaning. ``reviews`` are about this answer, the newest
+    first.
     """
 
     seq: int
     line: RowLine
     inputs: tuple[object, ...] | None = None
     wire: bytes = b""
+    reviews: tuple[Review, ...] = ()
 
 
 _NO_LINE = RowLine(
@@ -75,6 +79,8 @@ class ExportRows:
         self._selection = selection
         self._open = ExitStack()
         self._inputs: InputColumns | None = None
+        self.has_reviews = has_reviews(data.connection, data.pk) and not options.raw
+        """Whether any row of the job is reviewed, so that there are columns for it."""
         # Shared by all rows, so the files stay open.
         self._reader = self._open.enter_context(RowReader(data))
         if options.join:
@@ -138,13 +144,21 @@ class ExportRows:
         lines = list(self._reader.lines(seqs))
         if len(lines) != len(seqs):
             raise _rows_missing()
-        if self._inputs is None:
-            return [ExportRow(seq, line) for seq, line in zip(seqs, lines, strict=True)]
-        values = self._inputs.rows(seqs)
-        return [ExportRow(*row) for row in zip(seqs, lines, values, strict=True)]
+        values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
+        if not self.has_reviews:
+            return [ExportRow(*row) for row in zip(seqs, lines, values, strict=True)]
+        reviews = self._reader.reviews(seqs, shown=True)
+        records = []
+        for seq, line, inputs in zip(seqs, lines, values, strict=True):
+            own = tuple(newest_first(reviews.get(seq, ())))
+            if self.options.reviewed:
+                line = corrected(line, own)
+            records.append(ExportRow(seq, line, inputs, b"", own))
+        return records
 
     def _attempts(self, seqs: Sequence[int], options: ExportOptions) -> list[ExportRow]:
         values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
+        reviews = self._reader.reviews(seqs) if self.has_reviews else {}
         records: list[ExportRow] = []
         for seq, inputs in zip(seqs, values, strict=True):
             detail = self._reader.detail(seq)
@@ -157,10 +171,39 @@ class ExportRows:
             for attempt in shown:
                 line = line_of(attempt)
                 if not options.raw:
-                    records.append(ExportRow(seq, line, inputs))
+                    batch = attempt.row.batch_id
+                    own = [each for each in reviews.get(seq, ()) if each.is_of(batch)]
+                    about = tuple(newest_first(own))
+                    records.append(ExportRow(seq, line, inputs, b"", about))
                 elif attempt.line:
                     records.append(ExportRow(seq, line, None, attempt.line))
         return records
+
+
+def corrected(line: RowLine, reviews: Sequence[Review]) -> RowLine:
+    """A row with the newest correction in place of its answer, if there is one."""
+    text = _correction(reviews)
+    if text is None:
+        return line
+    return msgspec.structs.replace(line, text=text, data=parse_answer(text))
+
+
+def _correction(reviews: Sequence[Review]) -> str | None:
+    return next((review.correction for review in reviews if review.correction is not None), None)
+
+
+REVIEW_COLUMNS = ("review", "reviewer", "correction", "note")
+"""Columns of exports of jobs with reviews: label and reviewer of the newest review of the answer,
+its newest correction and its newest note."""
+
+
+def review_cells(reviews: Sequence[Review]) -> tuple[str | None, ...]:
+    """The values of ``REVIEW_COLUMNS``: label, reviewer, correction and note."""
+    if not reviews:
+        return (None,) * len(REVIEW_COLUMNS)
+    newest = next((review for review in reviews if review.label), reviews[0])
+    note = next((review.note for review in reviews if review.note), None)
+    return newest.label or None, newest.reviewer, _correction(reviews), note
 
 
 def _rows_missing() -> HistoryError:

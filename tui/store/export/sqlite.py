@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tui.core.formatting import rfc3339
 from tui.core.retry_rules import message_pattern
 from tui.core.rows import RowError
 from tui.errors import UsageError
@@ -61,6 +62,18 @@ CREATE TABLE attempts (
     {_LINE_COLUMNS}
 );
 """
+_REVIEWS = """
+CREATE TABLE reviews (
+    seq INTEGER NOT NULL REFERENCES rows(seq),
+    reviewer TEXT NOT NULL,
+    label TEXT,
+    correction TEXT,
+    note TEXT,
+    attempt INTEGER,
+    at TEXT,
+    PRIMARY KEY (seq, reviewer)
+) WITHOUT ROWID;
+"""
 _INDEXES = """
 CREATE INDEX rows_by_outcome ON rows(outcome);
 CREATE INDEX rows_by_error ON rows(error);
@@ -73,6 +86,7 @@ _INSERT_ATTEMPT = f"INSERT INTO attempts VALUES ({','.join('?' * 15)})"
 class DatabaseWriter:
     """Writes tables ``rows``, ``errors`` and ``meta``, optionally ``attempts`` and ``inputs``.
 
+    For a job with reviews, the table ``reviews`` has those about the answers in ``rows``.
     The column ``data`` holds JSON answers as JSON. The view ``joined`` shows rows with their
     input columns.
 
@@ -103,6 +117,8 @@ class DatabaseWriter:
             self._execute_all(_SCHEMA)
             if records.options.attempts:
                 self._execute_all(_ATTEMPTS)
+            if records.has_reviews:
+                self._execute_all(_REVIEWS)
             if columns:
                 self._make_inputs(columns)
         except BaseException:
@@ -127,6 +143,8 @@ class DatabaseWriter:
             _INSERT_ROW,
             [(record.seq, record.line.custom_id, *self._line(record)) for record in page],
         )
+        if self._records.has_reviews:
+            execute("INSERT INTO reviews VALUES (?,?,?,?,?,?,?)", _reviews(page))
         columns = self._records.columns
         if columns:
             marks = ",".join("?" * (len(columns) + 1))
@@ -218,6 +236,22 @@ class DatabaseWriter:
                 (number, status, error.code, error.message, error.retryable),
             )
         return number
+
+
+def _reviews(page: Sequence[ExportRow]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            record.seq,
+            review.reviewer,
+            review.label or None,
+            review.correction,
+            review.note or None,
+            review.attempt,
+            rfc3339(review.at),
+        )
+        for record in page
+        for review in record.reviews
+    ]
 
 
 def quoted_name(name: str) -> str:

@@ -160,12 +160,23 @@ def review_marks(
 
 
 def review_places(
-    connection: sqlite3.Connection, job: int, seqs: Sequence[int] | None = None
+    connection: sqlite3.Connection,
+    job: int,
+    seqs: Sequence[int] | None = None,
+    *,
+    shown: bool = False,
 ) -> Iterator[ReviewPlace]:
-    """Where the current reviews of rows are, or of all rows, by row number and reviewer."""
+    """Where the reviews of rows are, or of all rows, by row number and reviewer.
+
+    With ``shown`` those about the answers that are shown, without those of earlier attempts.
+    """
+    of_shown = (
+        " AND (v.batch IS NULL OR v.batch="
+        "(SELECT c.batch FROM results c WHERE c.job=v.job AND c.seq=v.seq))"
+    )
     sql = (
         "SELECT v.seq, v.offset, v.length FROM reviews v JOIN terms n ON n.pk=v.reviewer"
-        " WHERE v.job=?{} ORDER BY v.seq, n.text"
+        f" WHERE v.job=?{of_shown if shown else ''}{{}} ORDER BY v.seq, n.text"
     )
     if seqs is None:
         yield from map(ReviewPlace._make, connection.execute(sql.format(""), (job,)))
@@ -176,10 +187,18 @@ def review_places(
 
 
 def reviews_of_rows(
-    connection: sqlite3.Connection, job: int, path: Path, seqs: Sequence[int]
+    connection: sqlite3.Connection,
+    job: int,
+    path: Path,
+    seqs: Sequence[int],
+    *,
+    shown: bool = False,
 ) -> dict[int, tuple[Review, ...]]:
-    """The reviews of rows by row number, each row's by reviewer; read from the log."""
-    places = list(review_places(connection, job, seqs))
+    """The reviews of rows by row number, each row's by reviewer; read from the log.
+
+    With ``shown`` those about the answers that are shown.
+    """
+    places = list(review_places(connection, job, seqs, shown=shown))
     found: dict[int, tuple[Review, ...]] = {}
     reviews = read_reviews(path, [(place.offset, place.length) for place in places])
     for place, review in zip(places, reviews, strict=True):

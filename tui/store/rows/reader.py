@@ -186,10 +186,13 @@ class RowReader:
             reviews=self.reviews([seq]).get(seq, ()),
         )
 
-    def reviews(self, seqs: Sequence[int]) -> dict[int, tuple[Review, ...]]:
-        """The reviews of rows, each row's by reviewer; rows without one are left out."""
+    def reviews(self, seqs: Sequence[int], *, shown: bool = False) -> dict[int, tuple[Review, ...]]:
+        """The reviews of rows, each row's by reviewer; rows without one are left out.
+
+        With ``shown`` those about the answers that are shown, without those of earlier attempts.
+        """
         log = self._data.paths.job_folder(self._data.id) / LOG_FILE
-        return reviews_of_rows(self._connection, self._data.pk, log, seqs)
+        return reviews_of_rows(self._connection, self._data.pk, log, seqs, shown=shown)
 
     def _attempt(self, record: _Record) -> Attempt:
         """An attempt of a row, with the edits and the time of its batch."""
