@@ -57,8 +57,12 @@ _SWITCHES = {
     "expand": "JSON answers as columns",
     "attempts": "all attempts",
     "raw": "raw provider output",
+    "reviewed": "corrections as answers",
     "raw_cells": "keep formulas (unsafe in Excel)",
 }
+
+_EXCLUSIVE = (("raw", "join"), ("raw", "reviewed"), ("attempts", "reviewed"))
+"""Options that cannot be combined: raw lines and attempts are written as they came."""
 
 
 @dataclass(frozen=True)
@@ -196,11 +200,12 @@ class ExportDialog(FormDialog[ExportAnswer]):
     @on(Checkbox.Changed)
     def _switched(self, event: Checkbox.Changed) -> None:
         event.stop()
-        # Raw lines are written unchanged, so input columns cannot be joined to them.
-        if event.value and event.checkbox.id == "export-raw":
-            self._switch("join").value = False
-        elif event.value and event.checkbox.id == "export-join":
-            self._switch("raw").value = False
+        if not event.value:
+            return
+        for pair in _EXCLUSIVE:
+            for name, other in (pair, pair[::-1]):
+                if event.checkbox is self._switch(name):
+                    self._switch(other).value = False
 
     def entered(self) -> None:
         """Export after ``enter`` in the path."""
