@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands.test_summary_and_compare import say, submitted
+from tests.cli.commands.analysis.test_summary_and_compare import say, submitted
 from tests.cli.conftest import Run
 from tests.cli.schema import violations
 

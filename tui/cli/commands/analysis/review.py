@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.errors import EXIT_OK
-from tui.cli.options import Settings, job_argument, row_filter, row_options, shared
+from tui.cli.options import (
+    Settings,
+    complete_columns,
+    job_argument,
+    row_filter,
+    row_options,
+    shared,
+)
 from tui.cli.output import (
     Cell,
     json_bytes,
@@ -58,6 +65,7 @@ _PAGE = 100
     "--by",
     default="",
     metavar="COLUMN",
+    shell_complete=complete_columns,
     help="Sample the same number of rows with each value of a column: @label, in.lang, model.",
 )
 @click.option(
