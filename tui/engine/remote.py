@@ -161,6 +161,8 @@ class Remote:
                 [b for b in batches if b.remote_id and b.collected and known(b.id)],
                 "Rows of {many} have no result here; their files are still at {provider}.",
             )
+        if reviews := self._context.history.reviews.count(job_id):
+            losses.append(f"{counted(reviews, 'review')} written by hand would be deleted too.")
         return losses
 
     def _stops_when_deleted(self, batch: jobs.Batch) -> bool:
@@ -198,9 +200,12 @@ class Remote:
             raise UsageError("a batch of this job is still running", hint or "Cancel it first.")
         losses = await asyncio.to_thread(self.losses, job_id, remote=remote)
         if losses and not forget:
+            first = "Look for it at the provider first."
+            if len(losses) == 1 and history.reviews.count(job_id):
+                first = f"Export them first: `batchdeck export {job_id} -o rows.jsonl`."
             raise UsageError(
                 " ".join(losses).rstrip("."),
-                "Look for it at the provider first. To delete the job all the same, add --forget.",
+                f"{first} To delete the job all the same, add --forget.",
             )
         left: list[str] = []
         if remote:

@@ -149,6 +149,16 @@ async def test_the_reviewer_is_the_user_unless_configured(
     assert engine.reviews.reviewer == "me"
 
 
+async def test_a_job_with_reviews_is_not_deleted_by_accident(engine: Engine, job: str) -> None:
+    engine.history.reviews.add(job, [Review(custom_id="a", reviewer="anna", at=1, label="x")])
+    assert engine.remote.losses(job) == ["1 review written by hand would be deleted too."]
+    with pytest.raises(UsageError, match="1 review written by hand") as refused:
+        await engine.remote.delete(job)
+    assert "Export them first" in refused.value.hint
+    await engine.remote.delete(job, forget=True)
+    assert not engine.history.reviews.log_file(job).exists()
+
+
 async def test_a_review_of_any_attempt_counts_as_done(engine: Engine, job: str) -> None:
     engine.history.reviews.add(job, [Review(custom_id="a", reviewer="anna", at=1, label="x")])
     assert (await queue_of(engine, job)).done == 1

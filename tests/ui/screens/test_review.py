@@ -323,3 +323,23 @@ async def test_a_job_that_is_deleted_meanwhile_ends_the_review(paths: Paths) -> 
         await pilot.press("y")
         await until(pilot, lambda: app.screen is app.main)
         assert any("deleted elsewhere" in note for note in notes(app))
+
+
+async def test_an_undo_brings_back_the_review_of_an_earlier_attempt(paths: Paths) -> None:
+    job = plain_job(paths, 2)
+    app = app_of(paths)
+    async with running(app) as pilot:
+        assert app.engine is not None
+        earlier = Review(
+            custom_id="r0", reviewer="anna", at=1, label="wrong", batch_id="before", attempt=1
+        )
+        app.engine.history.reviews.add(job, [earlier])
+        await start(app, pilot)
+        assert shown(app) == "r0" and "reviewed an earlier attempt" in screen_text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: shown(app) == "r1")
+        await pilot.press("u")
+        await until(pilot, lambda: shown(app) == "r0")
+        [review] = app.engine.history.reviews.all(job)
+        assert (review.label, review.batch_id, review.undo) == ("wrong", "before", True)
+        assert "0 done" in screen_text(app)

@@ -199,7 +199,9 @@ def cancel(settings: Settings, job: str) -> None:
 @job_argument
 @click.option("--remote", is_flag=True, help="First delete its files and batches at the provider.")
 @click.option(
-    "--forget", is_flag=True, help="Delete it although a batch may be running at the provider."
+    "--forget",
+    is_flag=True,
+    help="Delete it although a batch may be running at the provider, or it has reviews.",
 )
 @yes_option
 @shared
@@ -207,8 +209,8 @@ def delete(settings: Settings, job: str, remote: bool, forget: bool) -> None:
     """Delete a JOB with its requests and answers from the local history.
 
     With --remote its files and batches at the provider are deleted too, if the provider supports
-    that. A job that is the only trace of a batch, or whose results are not downloaded yet, is
-    deleted with --forget only. What it cost stays in the budget.
+    that. A job that is the only trace of a batch, whose results are not downloaded yet, or that has
+    reviews, is deleted with --forget only. What it cost stays in the budget.
     """
 
     async def work(engine: Engine) -> None:

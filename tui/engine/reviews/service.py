@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 
@@ -144,12 +145,14 @@ class Reviews:
                 seqs = history.rows.select(job_id, seqs, progress=running).seqs
             strata: list[Stratum] = []
             if sample is not None:
-                known = set(answered) if len(answered) < len(seqs) else None
-                wanted = list(seqs) if known is None else [seq for seq in seqs if seq in known]
+                has_answer = bytearray(history.jobs.get(job_id).counts.total)
+                for seq in answered:
+                    has_answer[seq] = 1
+                wanted = (seq for seq in seqs if has_answer[seq])
                 if not by:
                     seqs = sample_rows(wanted, sample, seed)
                 else:
-                    values = self._values(job_id, wanted, by, running)
+                    values = self._values(job_id, wanted, len(seqs), by, running)
                     seqs, strata = sample_strata(values, sample, seed)
             if running.stopped:
                 return None
@@ -165,14 +168,15 @@ class Reviews:
         return await run_in_thread(work, progress)
 
     def _values(
-        self, job_id: str, seqs: Sequence[int], by: str, progress: Progress
+        self, job_id: str, seqs: Iterable[int], total: int, by: str, progress: Progress
     ) -> Iterator[tuple[int, str]]:
-        """The value of a column in each row, as one short line."""
-        for start in range(0, len(seqs), _PAGE):
+        """The value of a column in each row, as one short line; ``total`` is for the progress."""
+        rest, done = iter(seqs), 0
+        while part := list(islice(rest, _PAGE)):
             if progress.stopped:
                 return
-            progress.update(start, len(seqs))
-            part = seqs[start : start + _PAGE]
+            progress.update(done, total)
+            done += len(part)
             values = self._history.rows.values(job_id, [by], part)
             for seq, (value,) in zip(part, values, strict=True):
                 yield seq, one_line(value or "", _LONGEST_VALUE) or _NOTHING

@@ -231,6 +231,12 @@ def label_counts(connection: sqlite3.Connection, job: int) -> list[tuple[str, st
     ).fetchall()
 
 
+def count_reviews(connection: sqlite3.Connection, job: int) -> int:
+    """How many reviews a job has, those of earlier attempts included."""
+    (count,) = connection.execute("SELECT count(*) FROM reviews WHERE job=?", (job,)).fetchone()
+    return int(count)
+
+
 def count_reviewed(connection: sqlite3.Connection, job: int) -> tuple[int, int]:
     """How many rows have a label for the shown answer, and for an earlier attempt only."""
     rows, current = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -109,10 +110,16 @@ class StoredReviews:
         """All current reviews of a job, by row and reviewer; read page by page."""
         self.refresh(job_id)
         job, path = job_pk(self._database.read, job_id), self.log_file(job_id)
-        places = list(index.review_places(self._database.read, job))
-        for start in range(0, len(places), _PAGE):
-            part = [place[1:] for place in places[start : start + _PAGE]]
-            yield from (review for review in read_reviews(path, part) if review is not None)
+        places = index.review_places(self._database.read, job)
+        while part := list(islice(places, _PAGE)):
+            found = read_reviews(path, [(place.offset, place.length) for place in part])
+            yield from (review for review in found if review is not None)
+
+    def count(self, job_id: str) -> int:
+        """How many reviews a job has; each reviewer's review of a row counts."""
+        self.refresh(job_id)
+        read = self._database.read
+        return index.count_reviews(read, job_pk(read, job_id))
 
     def labelled_rows(self, job_id: str, reviewer: str) -> array[int]:
         """Numbers of the rows whose shown answer has a label of a reviewer, in order."""

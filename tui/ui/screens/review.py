@@ -37,11 +37,12 @@ _VERDICT_KEYS = ("y", "n")
 
 
 class _Act(NamedTuple):
-    """What was said in this session, to be undone: the place in the queue, and both reviews."""
+    """What was said in this session, to be undone: where, and the reviews after and before."""
 
     place: int
     review: Review
     before: Review | None
+    was_done: bool
 
 
 class ReviewScreen(CommandTarget, Screen[None]):
@@ -149,19 +150,18 @@ class ReviewScreen(CommandTarget, Screen[None]):
         return reading
 
     @property
+    def _latest(self) -> Review | None:
+        """What the reviewer has said about the row, maybe about an earlier attempt."""
+        reviews = () if self.detail is None else self.detail.reviews
+        return next((each for each in reviews if each.reviewer == self._queue.reviewer), None)
+
+    @property
     def _own(self) -> Review | None:
         """What the reviewer has said about the answer shown."""
-        if self.detail is None:
+        review, detail = self._latest, self.detail
+        if review is None or detail is None or not review.is_of(detail.row.batch_id):
             return None
-        batch = self.detail.row.batch_id
-        return next(
-            (
-                review
-                for review in self.detail.reviews
-                if review.reviewer == self._queue.reviewer and review.is_of(batch)
-            ),
-            None,
-        )
+        return review
 
     def _can_review(self) -> bool:
         if self.detail is not None and self.detail.row.outcome in ANSWERED:
@@ -256,17 +256,21 @@ class ReviewScreen(CommandTarget, Screen[None]):
         detail = self.detail
         if not self._can_review() or detail is None:
             return False
-        before = self._own
-        review = self._reviews.make(
-            detail, self._queue.reviewer, label=label, correction=correction, note=note
+        act = _Act(
+            self._index,
+            self._reviews.make(
+                detail, self._queue.reviewer, label=label, correction=correction, note=note
+            ),
+            self._latest,
+            self._own is not None and bool(self._own.label),
         )
-        if not await self._write(review):
+        if not await self._write(act.review, act.place, done=bool(label)):
             return False
-        self._acts.append(_Act(self._index, review, before))
-        self._note(review)
+        self._acts.append(act)
+        self._note(act.review)
         return True
 
-    async def _write(self, review: Review) -> bool:
+    async def _write(self, review: Review, place: int, *, done: bool) -> bool:
         try:
             await self._reviews.store(self._queue.job_id, review)
         except UnknownJobError:
@@ -277,7 +281,7 @@ class ReviewScreen(CommandTarget, Screen[None]):
             self._session.log.note(f"Review: {error.message}", bad=True)
             self.app.push_screen(ErrorDialog(error, "Storing a review"))
             return False
-        self._queue.mark(self._index, done=bool(review.label))
+        self._queue.mark(place, done=done)
         self._read_agreement()
         return True
 
@@ -325,10 +329,9 @@ class ReviewScreen(CommandTarget, Screen[None]):
             self.app.notify("Nothing to undo in this session", markup=False, timeout=3)
             return
         act = self._acts[-1]
-        self._index = act.place
-        if await self._write(self._reviews.undone(act.review, act.before)):
+        undo = self._reviews.undone(act.review, act.before)
+        if await self._write(undo, act.place, done=act.was_done):
             self._acts.pop()
-            self._queue.mark(act.place, done=act.before is not None and bool(act.before.label))
             await self._show(act.place)
 
     @work(group="dialog", exit_on_error=False)

@@ -406,6 +406,8 @@ class ResultsPane(CommandTarget, Vertical):
             return ""
         if command_id == "groups" and not self._groups.row_count:
             return "This job has no errors."
+        if command_id == "review" and not self.job.counts.answered:
+            return "No row has an answer yet."
         return self._actions.why_disabled(command_id)
 
     def run(self, command_id: str) -> bool:
