@@ -77,7 +77,7 @@ CALLS = (
     Call("reindex", "", "reindex"),
     Call("submit", "mixed.jsonl --name held", "job", slow=True),
     Call("cancel", "held -y", "job", slow=True),
-    Call("delete", "one -y", "done"),
+    Call("delete", "one --forget -y", "done"),
     Call("adopt", "{remote}", "job"),
     Call("import-results", "mixed.jsonl elsewhere.jsonl", "job"),
     Call("accounts list", "", "accounts"),

@@ -27,6 +27,7 @@ from tui.store import manifests
 from tui.store.batches import Batches
 from tui.store.columns.facets import PartialFacets, count_facets, describe
 from tui.store.columns.reader import ColumnReader, column_infos, column_of
+from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.export.options import ExportOptions
@@ -54,6 +55,8 @@ from tui.store.search.selection import Partial, Search
 
 __all__ = [
     "NO_ROW",
+    "UNLISTED",
+    "ColumnValues",
     "Comparison",
     "ExistingBatch",
     "FileIndexer",
@@ -502,6 +505,16 @@ class Rows:
         data = self._data(job_id)
         texts = [self._columns.texts(data, column_of(data, name), seqs) for name in columns]
         return list(zip(*texts, strict=True)) if texts else [() for _ in seqs]
+
+    def column(self, job_id: str, name: str, *, progress: Progress = NO_PROGRESS) -> ColumnValues:
+        """The values of a column in all rows of a job, kept in memory; see ``ColumnReader``.
+
+        Raises:
+            UsageError: The job does not have the column.
+        """
+        data = self._data(job_id)
+        column = column_of(data, name)
+        return self._columns.read(data, [column], progress)[column]
 
     def facets(
         self,

@@ -270,3 +270,37 @@ def test_a_correction_of_any_text_is_kept(desk: Desk, job: str) -> None:
     [kept] = desk.history.reviews.all(job)
     assert kept.correction == text
     assert msgspec.json.decode(Path(desk.history.reviews.log_file(job)).read_bytes())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_index_says_what_the_log_says_whatever_happens(desk: Desk, job: str, seed: int) -> None:
+    """Acts, acts of killed programs that are not indexed, torn lines and rebuilt indexes."""
+    chance = random.Random(seed)
+    reviews = desk.history.reviews
+    path = reviews.log_file(job)
+    for number in range(80):
+        made = review(
+            chance.choice("abcdx"),
+            chance.choice(["right", "wrong", "", "refund"]),
+            chance.choice(["anna", "ben"]),
+            correction=chance.choice([None, None, "text"]),
+            note=chance.choice(["", "", "odd"]),
+            undo=number % 7 == 0,
+        )
+        match chance.randrange(8):
+            case 0:
+                append_reviews(path, [made])
+            case 1:
+                with path.open("ab") as stream:
+                    stream.write(msgspec.json.encode(made)[: chance.randrange(1, 20)])
+            case 2:
+                with desk.database.write() as connection:
+                    connection.execute("DELETE FROM reviews")
+                    connection.execute("DELETE FROM review_logs")
+            case _:
+                reviews.add(job, [made, made] if number % 5 == 0 else [made])
+        log = [one.review for one in read_log(path) if one.review is not None]
+        expected = {key: one for key, one in merge_reviews(log).items() if one.custom_id in "abcd"}
+        assert {(one.custom_id, one.reviewer): one for one in reviews.all(job)} == expected
+        labelled = {one.custom_id for one in expected.values() if one.label}
+        assert found(desk, job, "review:any") == "".join(sorted(labelled))

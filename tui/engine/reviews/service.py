@@ -6,7 +6,6 @@ import asyncio
 import getpass
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 
 import msgspec
 
@@ -27,12 +26,14 @@ from tui.engine.reviews.queue import ReviewQueue
 from tui.engine.reviews.sample import Stratum, sample_rows, sample_strata
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.history import ReviewSummary
+from tui.store.history import UNLISTED, ReviewSummary
 
 _LONGEST_VALUE = 60
 _NOTHING = "none"
+_OTHER = "other"
+"""Stands for values that are too long to be listed, or too many."""
+
 _UNKNOWN_REVIEWER = "me"
-_PAGE = 500
 
 
 class Answer:
@@ -152,7 +153,7 @@ class Reviews:
                 if not by:
                     seqs = sample_rows(wanted, sample, seed)
                 else:
-                    values = self._values(job_id, wanted, len(seqs), by, running)
+                    values = self._values(job_id, wanted, by, running)
                     seqs, strata = sample_strata(values, sample, seed)
             if running.stopped:
                 return None
@@ -168,18 +169,14 @@ class Reviews:
         return await run_in_thread(work, progress)
 
     def _values(
-        self, job_id: str, seqs: Iterable[int], total: int, by: str, progress: Progress
+        self, job_id: str, seqs: Iterable[int], by: str, progress: Progress
     ) -> Iterator[tuple[int, str]]:
-        """The value of a column in each row, as one short line; ``total`` is for the progress."""
-        rest, done = iter(seqs), 0
-        while part := list(islice(rest, _PAGE)):
-            if progress.stopped:
-                return
-            progress.update(done, total)
-            done += len(part)
-            values = self._history.rows.values(job_id, [by], part)
-            for seq, (value,) in zip(part, values, strict=True):
-                yield seq, one_line(value or "", _LONGEST_VALUE) or _NOTHING
+        """The value of a column in each row, as one short line."""
+        values = self._history.rows.column(job_id, by, progress=progress)
+        shown = [one_line(text, _LONGEST_VALUE) or _NOTHING for text in values.texts]
+        shown[UNLISTED] = _OTHER
+        for seq in seqs:
+            yield seq, shown[values.codes[seq]]
 
     async def store(self, job_id: str, review: Review) -> None:
         """Store one act of a reviewer; it is on the disk when this returns.
