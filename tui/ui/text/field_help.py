@@ -231,6 +231,33 @@ FIELDS: dict[str, FieldHelp] = {
     "export-rows": FieldHelp(
         "Rows", "Which rows are written: all, those that match the filter, or the marked ones."
     ),
+    "review-rows": FieldHelp(
+        "Rows", "Which rows are reviewed: all, those that match the filter, or the marked ones."
+    ),
+    "review-sample": FieldHelp(
+        "Random sample",
+        "How many of the rows are reviewed, chosen at random among those with an answer. Empty: all"
+        " of them, in their order. You can stop at any time: each beginning of a sample is a sample"
+        " too.",
+        (("enter", "start"), *_DIALOG),
+    ),
+    "review-by": FieldHelp(
+        "Equal shares",
+        "A column, such as @label, in.lang or model: the sample has the same number of rows with"
+        " each of its values, so that rare ones are seen.",
+        (("enter", "start"), *_DIALOG),
+    ),
+    "review-seed": FieldHelp(
+        "Sample number",
+        "The same number gives the same rows, so that a colleague can review them as well.",
+        (("enter", "start"), *_DIALOG),
+    ),
+    "correction": FieldHelp(
+        "Correction",
+        "The answer as it should be. It is kept beside the original, exported in a column of its"
+        " own, or in place of the answer (export --reviewed). JSON is checked against the schema.",
+        (("ctrl+s", "save"), ("esc", "close the dialog")),
+    ),
     "pick-path": FieldHelp(
         "Choose a file",
         "Type a part of a name to narrow the list, or a path; a file that you drop on the window"
