@@ -59,6 +59,10 @@ def test_labels_from_a_file_and_what_became_of_them(run: Run, job: str, tmp_path
     assert [one["labels"] for one in document["reviewers"]] == [
         {"right": 2, "wrong": 1}, {"right": 1, "wrong": 2},
     ]  # fmt: skip
+    right = document["reviewers"][0]["right"]
+    assert right["share"] == pytest.approx(2 / 3)
+    assert (round(right["low"], 3), round(right["high"], 3)) == (0.208, 0.939)
+    assert "67% (21% to 94%)" in shown.out
     [both] = document["agreements"]
     assert (both["rows"], both["same"]) == (3, 2)
     assert both["kappa"] == pytest.approx(0.4)

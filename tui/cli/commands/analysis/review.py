@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tui.engine.engine import Engine
     from tui.engine.reviews.labels import ImportedReviews
     from tui.engine.reviews.queue import ReviewQueue
-    from tui.store.history import ReviewSummary
+    from tui.store.history import ReviewerCounts, ReviewSummary
 
 EXIT_LEFT_OUT = 1
 """The exit code when lines of a file were left out."""
@@ -254,6 +254,7 @@ def _document(job: Job, summary: ReviewSummary) -> dict[str, Any]:
                 "rows": each.rows,
                 "labels": each.labels,
                 "corrected": each.corrected,
+                "right": _right(each),
             }
             for each in summary.reviewers
         ],
@@ -268,6 +269,24 @@ def _document(job: Job, summary: ReviewSummary) -> dict[str, Any]:
             for each in summary.agreements
         ],
     }
+
+
+def _right(counts: ReviewerCounts) -> dict[str, float] | None:
+    """The share of right answers and its 95 % interval; ``None`` with labels of one's own."""
+    from tui.core.analysis.evaluation import wilson
+    from tui.core.reviews.review import RIGHT, VERDICTS
+
+    interval = wilson(right := counts.labels.get(RIGHT, 0), counts.rows)
+    if interval is None or not counts.labels.keys() <= set(VERDICTS):
+        return None
+    return {"share": right / counts.rows, "low": interval.low, "high": interval.high}
+
+
+def _right_text(counts: ReviewerCounts) -> str:
+    found = _right(counts)
+    if found is None:
+        return "-"
+    return f"{percent(found['share'])} ({percent(found['low'])} to {percent(found['high'])})"
 
 
 def _report(job: Job, summary: ReviewSummary) -> list[str]:
@@ -285,11 +304,14 @@ def _report(job: Job, summary: ReviewSummary) -> list[str]:
             f"{each.rows:,}",
             ", ".join(f"{label} {count:,}" for label, count in each.labels.items()),
             f"{each.corrected:,}",
+            _right_text(each),
         ]
         for each in summary.reviewers
     ]
-    titles = ("REVIEWER", "ANSWERS", "LABELS", "CORRECTED")
+    titles = ("REVIEWER", "ANSWERS", "LABELS", "CORRECTED", "RIGHT (95% INTERVAL)")
     lines += ["", *table(titles, cells, right=frozenset({1, 3}), elastic=2)]
+    if any(_right(each) for each in summary.reviewers):
+        lines.append("The interval is that of all answers if those reviewed are a random sample.")
     if summary.agreements:
         both: list[list[Cell | str]] = [
             [
@@ -300,6 +322,6 @@ def _report(job: Job, summary: ReviewSummary) -> list[str]:
             ]
             for each in summary.agreements
         ]
-        titles = ("BOTH", "ANSWERS", "SAME", "KAPPA")
-        lines += ["", *table(titles, both, right=frozenset({1, 2, 3}))]
+        headers = ("BOTH", "ANSWERS", "SAME", "KAPPA")
+        lines += ["", *table(headers, both, right=frozenset({1, 2, 3}))]
     return lines
