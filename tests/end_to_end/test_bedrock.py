@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.end_to_end.conftest import QUICK
@@ -17,7 +18,7 @@ from tests.end_to_end.test_full_loop import ended, submitted
 from tests.end_to_end.test_particulars import seen
 from tests.fakes.bucket import BUCKET, REGION, BotoObjects
 from tests.fakes.server import SteppingClock
-from tui.config.settings import AccountConfig, Config
+from tui.config.settings import AccountConfig, Config, PriceConfig
 from tui.core.jobs import BatchStatus
 from tui.core.rows import Outcome
 from tui.engine.account_setup import check_account
@@ -354,6 +355,36 @@ async def test_jobs_without_counts_have_those_of_the_manifest(
             assert (batch.remote_counts.total, batch.remote_counts.failed) == (
                 120, 120 - (batch.remote_counts.completed or 0),
             )  # fmt: skip
+
+
+async def test_tokens_of_rows_that_report_none_are_those_of_the_manifest(
+    boto: Any, moto_url: str, paths: Paths, server: Served, tmp_path: Path
+) -> None:
+    model = "mistral.mistral-7b-instruct-v0:2"
+
+    def prompt(number: int, text: str) -> dict[str, Any]:
+        body = {"prompt": f"<s>[INST] {text} [/INST]", "max_tokens": 50}
+        return {"recordId": f"row-{number}", "modelInput": body}
+
+    config = msgspec.structs.replace(
+        config_for(server.url, moto_url, model=model),
+        prices={model: PriceConfig(input=1000, output=3000)},
+    )
+    engine = await Engine.open(paths, config)
+    job_id = await submitted(engine, written(tmp_path / "rows.jsonl", prompt, 120))
+    job = await ended(engine, job_id)
+    rows = engine.history.rows.page(job_id, range(120))
+    assert {row.usage.input_tokens for row in rows} == {None}
+    (batch,) = engine.history.batches.of_job(job_id)
+    manifest = batch.raw["manifest"]
+    tokens = (manifest["inputTokenCount"], manifest["outputTokenCount"])
+    assert all(tokens)
+    summary = await engine.results.summary(job_id)
+    assert (summary.input_tokens, summary.output_tokens, summary.token_rows) == (*tokens, 0)
+    (shown,) = engine.history.jobs.document(job_id)["batches"]
+    assert (shown["counts"]["input_tokens"], shown["counts"]["output_tokens"]) == tokens
+    assert job.cost.actual == pytest.approx((tokens[0] * 1000 + tokens[1] * 3000) / 1e6)
+    await engine.close()
 
 
 async def test_results_that_are_late_are_waited_for(

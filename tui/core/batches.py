@@ -108,8 +108,6 @@ class RemoteBatch(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     cost: float | None = None
     model: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
     raw: dict[str, Any] = {}
 
 

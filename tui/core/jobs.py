@@ -164,13 +164,18 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RemoteCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts reported by the provider; ``None`` for those that it does not report."""
+    """Counts reported by the provider; ``None`` for those that it does not report.
+
+    Tokens are those of all rows of the batch.
+    """
 
     total: int | None = None
     completed: int | None = None
     failed: int | None = None
     cancelled: int | None = None
     expired: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
     @property
     def ended(self) -> int | None:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tui.core import counters
-from tui.core.jobs import Cost, Counts
+from tui.core.jobs import Cost, Counts, RemoteCounts
 from tui.core.rows import ANSWERED, RowLine
 
 TEXT_FIELD = "text"
@@ -83,8 +83,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rows`` is the number of rows read, less than ``counts.total`` if reading was stopped.
     ``labels`` are the values of ``field``, and ``words`` the words in it. ``json_rows`` is the
-    number of answers that are JSON. Tokens are ``None`` if no row reports them; ``token_rows``
-    is the number of rows that do.
+    number of answers that are JSON. ``token_rows`` is the
+    number of rows that report tokens; if none does, the tokens are those that the provider counts
+    for whole batches, or ``None``.
     """
 
     job_id: str
@@ -210,9 +211,24 @@ class Summarizer:
                 self._words.add(counters.words_of(value, self._stop))
 
     def summary(
-        self, job_id: str, name: str, counts: Counts, cost: Cost, pace: Throughput | None = None
+        self,
+        job_id: str,
+        name: str,
+        counts: Counts,
+        cost: Cost,
+        pace: Throughput | None = None,
+        told: RemoteCounts = RemoteCounts(),  # noqa: B008 - frozen
     ) -> Summary:
-        """The summary of all rows added so far."""
+        """The summary of all rows added so far.
+
+        Args:
+            job_id: The job.
+            name: Its name.
+            counts: The counts of its rows.
+            cost: What it costs.
+            pace: Its progress over time.
+            told: What the provider counts, for jobs whose rows report no tokens.
+        """
         field = self._field or self._likely_label_field()
         labels = (
             self._labels if self._field else self._tallies.get(field, counters.BoundedCounter())
@@ -225,8 +241,8 @@ class Summarizer:
             rows=self._totals.rows,
             answered=self._totals.answered,
             json_rows=self._json,
-            input_tokens=self._totals.input_tokens,
-            output_tokens=self._totals.output_tokens,
+            input_tokens=self._totals.input_tokens if self._token_rows else told.input_tokens,
+            output_tokens=self._totals.output_tokens if self._token_rows else told.output_tokens,
             cached_tokens=self._cached,
             token_rows=self._token_rows,
             row_cost=self._totals.cost,

@@ -51,6 +51,11 @@ def _bill(context: Context, job: Job) -> None:
                 costs.share_among_rows(job.id, usages[0].batch_pk, amount)
         if amount is None:
             amount = _by_tokens(context, job, batch, usages, source)
+        if amount is None and batch.native_of is None and batch_id not in retried:
+            model = edited_model(batch.edits, job.model)
+            if not model and (remote := read_batch(batch.raw, profile)) is not None:
+                model = remote.model or ""
+            amount = _by_told_tokens(model, batch, usages, source)
         if amount is None:
             return
         amounts[batch_id] = amount
@@ -114,6 +119,26 @@ def _by_tokens(
         priced.append((usage, rates))
     costs = context.history.costs
     return sum(costs.set_row_costs(job.id, usage, _row_prices(rates)) for usage, rates in priced)
+
+
+def _by_told_tokens(
+    model: str, batch: Batch, usages: list[Usage], source: PriceSource
+) -> float | None:
+    """The provider's count of tokens times prices, for a batch whose rows report none.
+
+    ``None`` if a row reports some, or if several models answered.
+    """
+    told = batch.remote_counts
+    answered = [usage for usage in usages if usage.answered]
+    if len(answered) != 1 or any(usage.with_input or usage.with_output for usage in usages):
+        return None
+    if told.input_tokens is None or told.output_tokens is None:
+        return None
+    rates = _rates(answered[0], model, source, single=True)
+    if rates is None:
+        return None
+    _, into, out = rates.tiers[rates.tier_of(told.input_tokens / answered[0].answered)]
+    return (told.input_tokens * into + told.output_tokens * out) / 1e6
 
 
 def _rates(usage: Usage, requested: str, source: PriceSource, *, single: bool) -> Rates | None:

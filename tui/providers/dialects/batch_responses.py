@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import msgspec
+
 from tui.core import json_path
 from tui.core.batches import BatchIssue, RemoteBatch, ResultKind, ResultSource
 from tui.core.jobs import TERMINAL, BatchStatus, RemoteCounts
@@ -197,7 +199,11 @@ def read_batch(
         id=batch_id,
         status=status,
         raw_status=word,
-        counts=counts,
+        counts=msgspec.structs.replace(
+            counts,
+            input_tokens=number_at(value, paths.input_tokens),
+            output_tokens=number_at(value, paths.output_tokens),
+        ),
         results=_results(value, profile, batch_id, ended=ended, shows_end=shows_end),
         issues=parse_issues(value_at(value, paths.errors)),
         input_file_id=_first_text(value_at(value, paths.input)),
@@ -209,8 +215,6 @@ def read_batch(
         expires_at=time_at(value, paths.expires) or _expiry(created, profile),
         cost=None if cost is None else cost * paths.cost_scale,
         model=text_at(value, paths.model),
-        input_tokens=number_at(value, paths.input_tokens),
-        output_tokens=number_at(value, paths.output_tokens),
         raw=dict(value),
     )
 

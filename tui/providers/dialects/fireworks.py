@@ -397,7 +397,11 @@ class FireworksDialect(FilesDialect):
         batch = super()._read(plain, now)
         if batch is None:
             return None
-        counts = _counts(value, self._rows.get(name), batch.status)
+        counts = msgspec.structs.replace(
+            _counts(value, self._rows.get(name), batch.status),
+            input_tokens=batch.counts.input_tokens,
+            output_tokens=batch.counts.output_tokens,
+        )
         if batch.status is not BatchStatus.COMPLETED and not counts.ended:
             # The dataset of a job of which nothing ran may never have been made.
             self._may_be_absent |= {source.ref for source in batch.results}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from tui.core.jobs import RemoteCounts
 from tui.core.summary import Summarizer, Summary, Throughput
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.jobs import JobData
+from tui.store.jobs import JobData, read_batches
 from tui.store.rows.reader import RowReader
 
 _MAX_SAMPLES = 240
@@ -97,6 +97,7 @@ def summarize(
     job = data.job
     summarizer = Summarizer(field, stop_words=stop_words)
     pace = throughput_of(data)
+    told = _told_tokens(data)
     next_partial = time.monotonic() + _FIRST_SECONDS
     with RowReader(data) as reader:
         for start in range(0, len(seqs), _PAGE):
@@ -108,10 +109,23 @@ def summarize(
                 break
             now = time.monotonic()
             if partial is not None and now >= next_partial:
-                partial(summarizer.summary(job.id, job.name, job.counts, job.cost, pace))
+                partial(summarizer.summary(job.id, job.name, job.counts, job.cost, pace, told))
                 taken = time.monotonic() - now
                 next_partial = now + taken + max(_PARTIAL_SECONDS, taken * _PARTIAL_SHARE)
-    return summarizer.summary(job.id, job.name, job.counts, job.cost, pace)
+    return summarizer.summary(job.id, job.name, job.counts, job.cost, pace, told)
+
+
+def _told_tokens(data: JobData) -> RemoteCounts:
+    """The tokens that the provider counts for all batches of a job."""
+    batches = read_batches(data.connection, "j.pk=?", (data.pk,))
+    # A batch that was retried in place has the tokens of both attempts.
+    counts = [batch.remote_counts for batch in batches if batch.native_of is None]
+    inputs = [each.input_tokens for each in counts if each.input_tokens is not None]
+    outputs = [each.output_tokens for each in counts if each.output_tokens is not None]
+    return RemoteCounts(
+        input_tokens=sum(inputs) if inputs else None,
+        output_tokens=sum(outputs) if outputs else None,
+    )
 
 
 def throughput_of(data: JobData) -> Throughput:

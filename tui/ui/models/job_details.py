@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui.core import formatting, status_words
 from tui.core.formatting import relative_time, rfc3339, span
@@ -12,6 +12,7 @@ from tui.core.jobs import (
     Batch,
     ErrorGroup,
     Job,
+    RemoteCounts,
     Submission,
     TimelineEntry,
     format_tags,
@@ -103,7 +104,7 @@ def _batch_text(batch: Batch, now: float) -> str:
             "remote counts",
             ", ".join(f"{n:,} {what}" for what, n in counted.items() if n is not None),
         ),
-        ("tokens there", _tokens_text(batch.raw)),
+        ("tokens there", _tokens_text(remote)),
         ("submitted", relative_time(batch.submitted_at, now)),
         ("last change", relative_time(batch.progressed_at, now)),
         ("window ends", relative_time(batch.expires_at, now)),
@@ -115,15 +116,10 @@ def _batch_text(batch: Batch, now: float) -> str:
     return f"{status_words.batch_name(batch)}\n" + _pairs(facts, "  ")
 
 
-def _tokens_text(raw: Mapping[str, Any]) -> str:
-    """The tokens that the provider counts for a batch, where it says so (OpenAI)."""
-    usage = raw.get("usage")
-    if not isinstance(usage, Mapping):
-        return ""
-    counted = {"in": usage.get("input_tokens"), "out": usage.get("output_tokens")}
-    return ", ".join(
-        f"{tokens:,} {way}" for way, tokens in counted.items() if isinstance(tokens, int)
-    )
+def _tokens_text(counts: RemoteCounts) -> str:
+    """The tokens that the provider counts for a batch, where it says so."""
+    counted = {"in": counts.input_tokens, "out": counts.output_tokens}
+    return ", ".join(f"{tokens:,} {way}" for way, tokens in counted.items() if tokens is not None)
 
 
 def _group_text(group: ErrorGroup) -> str:

@@ -235,6 +235,11 @@ class BedrockDialect(FilesDialect):
                     completed=number_at(manifest, "successRecordCount"),
                     failed=number_at(manifest, "errorRecordCount"),
                 )
+            counts = msgspec.structs.replace(
+                counts,
+                input_tokens=number_at(manifest, "inputTokenCount"),
+                output_tokens=number_at(manifest, "outputTokenCount"),
+            )
             batch = msgspec.structs.replace(
                 batch, counts=counts, raw={**batch.raw, "manifest": manifest}
             )
