@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.engine.rows import chat, file_of
+from tui.config.settings import AccountConfig, Config
 from tui.engine.engine import Engine
 from tui.errors import InputError
+from tui.paths import Paths
 
 
 def written(path: Path, *rows: dict[str, Any]) -> Path:
@@ -126,3 +128,21 @@ async def test_results_of_other_forms(engine: Engine, tmp_path: Path, provider: 
     lines = list(engine.history.rows.lines(job.id, await engine.results.select(job.id)))
     assert lines[0].text == "Four" and lines[0].usage.input_tokens == 5
     assert lines[1].error is not None and "no" in lines[1].error.message
+    assert (job.account, job.provider) == (provider, provider)
+
+
+async def test_results_of_one_provider_belong_to_an_account_of_it(
+    paths: Paths, tmp_path: Path
+) -> None:
+    requests, results = ELSEWHERE["bedrock"]
+    asked = written(tmp_path / "asked.jsonl", *requests)
+    found = written(tmp_path / "found.jsonl", *results)
+    accounts = {
+        "far": AccountConfig(provider="openai"),
+        "odd": AccountConfig(provider="nobody"),
+        "aws": AccountConfig(provider="bedrock"),
+    }
+    engine = await Engine.open(paths, Config(default_account="far", accounts=accounts))
+    job = await engine.import_results(asked, [found])
+    assert (job.account, job.provider, job.endpoint) == ("aws", "bedrock", "/v1/messages")
+    await engine.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.billing import store_cost
 from tui.engine.events import JobImported
 from tui.engine.remote import store_existing
-from tui.errors import InputError
+from tui.errors import ConfigError, InputError
 from tui.paths import open_private
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import ExistingBatch
@@ -41,14 +41,11 @@ _STYLES = {
 }
 """How the lines of a form of results are read; a key of ``READERS``."""
 
-_USUAL = {
-    "openai-results": "openai",
-    "anthropic-results": "anthropic",
-    "gemini-results": "gemini",
-    "vertex-results": "gemini",
-    "bedrock-results": "anthropic",
-}
-"""The account for results of a form, if the default account has no prices of its own."""
+_USUAL = {"openai-results": "openai", "anthropic-results": "anthropic"}
+"""The account for results that several providers return, if the default is the sandbox."""
+
+_OWN = {"gemini-results": "gemini", "vertex-results": "vertex", "bedrock-results": "bedrock"}
+"""The provider, and its dialect, of results that no other one returns."""
 
 
 async def import_results(
@@ -67,7 +64,7 @@ async def import_results(
         requests: The file of requests.
         results: The result files: output and errors, in any order.
         account: The account that a retry uses, and whose prices apply; by default the default
-            account, or that of the provider whose form the results have.
+            account, or one of the provider if only that returns results of this form.
         name: The name of the job; by default that of the requests file.
         progress: Counts the bytes.
 
@@ -200,6 +197,27 @@ def _canonical(value: Any) -> bytes:
     return msgspec.json.encode(value, order="sorted")
 
 
+def _usual_account(context: Context, form: str) -> str:
+    """The account of a job that was imported without one."""
+    accounts = context.accounts
+    if form not in _OWN:
+        is_free = accounts.profile(accounts.default).id == FREE_PROVIDER
+        return _USUAL[form] if is_free else accounts.default
+    for name in accounts.names():
+        # An account that cannot be used is no reason to import nothing.
+        with suppress(ConfigError):
+            if accounts.profile(name).dialect == _OWN[form]:
+                return name
+    return _OWN[form]
+
+
+def _endpoint_of(lines: Path) -> str:
+    """The endpoint of the first request, if it names one."""
+    with lines.open("rb") as stream:
+        row = _object(next(stream, b"")) or {}
+    return str(row.get("url") or "")
+
+
 def _store_job(
     context: Context,
     requests: Path,
@@ -208,15 +226,14 @@ def _store_job(
     account: str | None,
     name: str | None,
 ) -> jobs.Batch:
-    accounts = context.accounts
-    chosen = account or accounts.default
-    if account is None and accounts.profile(chosen).id == FREE_PROVIDER:
-        chosen = _USUAL[form]
-    info = accounts.info(chosen)
+    chosen = account or _usual_account(context, form)
+    info = context.accounts.info(chosen)
     with open_bytes(requests) as file:
         created = os.fstat(file.fileno()).st_mtime
     style = _STYLES[form]
     endpoint = "/v1/messages" if style == "messages" else "/v1/chat/completions"
+    if form in _OWN:
+        endpoint = _endpoint_of(lines) or endpoint
     batch = jobs.Batch(
         id=jobs.new_batch_id(), job_id=jobs.new_job_id(), account=chosen, created_at=created
     )
