@@ -441,3 +441,68 @@ async def test_an_account_is_tested_with_its_sign_in_bucket_and_role(
         assert tested.storage == f"s3://{BUCKET}/batchdeck/"
         assert "amazon.nova-sandbox-v1:0" in tested.models
         assert keys(boto) == []
+
+
+@pytest.mark.parametrize("with_key", [False, True], ids=["signed", "key"])
+@pytest.mark.parametrize("model", [CLAUDE, NOVA], ids=["messages", "converse"])
+async def test_rows_sent_one_by_one(
+    model: str,
+    with_key: bool,
+    boto: Any,
+    moto_url: str,
+    paths: Paths,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = {}
+    if with_key:
+        key = {"key": "bedrock-api-key-1"}
+        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", key["key"])
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    path = written(tmp_path / "rows.jsonl", chat(model), 40)
+    words = expected(40)
+    flaky = words["sandbox:flaky=500"] + words["sandbox:flaky=429"]
+    with bedrock(boto, **key) as server:
+        async with opened(paths, server, moto_url) as engine:
+            job_id = await submitted(engine, path, account="there+direct")
+            job = await ended(engine, job_id)
+            assert job.status is BatchStatus.COMPLETED
+            assert (job.counts.total, job.counts.failed) == (40, words["sandbox:fail=400"])
+            assert job.counts.truncated == words["sandbox:truncate"]
+            assert job.counts.refused == words["sandbox:refuse"]
+            # What passes is sent again; the others are sent once.
+            action = "/converse" if model == NOVA else "/invoke"
+            assert server.count("POST", action) == 40 - words["sandbox:fail=400"]
+            assert server.count("POST", action, good=False) == flaky + words["sandbox:fail=400"]
+            rows = engine.history.rows.page(job_id, range(40))
+            for row in rows:
+                if row.outcome is Outcome.SUCCEEDED:
+                    assert row.usage.input_tokens and row.usage.output_tokens
+            assert server.count("POST", CREATE) == 0
+    assert keys(boto) == []
+
+
+async def test_rows_that_are_too_few_for_a_retry_are_sent_one_by_one(
+    boto: Any, moto_url: str, paths: Paths, server: Served, tmp_path: Path
+) -> None:
+    words = expected(120)
+    async with opened(paths, server, moto_url) as engine:
+        job_id = await submitted(engine, requests(tmp_path))
+        await ended(engine, job_id)
+        plan = await engine.retries.plan(job_id, direct=True)
+        await engine.retry(plan)
+        job = await ended(engine, job_id)
+        assert (job.counts.total, job.counts.failed) == (120, words["sandbox:fail=400"])
+        assert server.count("POST", CREATE) == 1
+
+
+async def test_a_request_is_tried_before_the_batch(
+    boto: Any, moto_url: str, paths: Paths, server: Served, tmp_path: Path
+) -> None:
+    async with opened(paths, server, moto_url) as engine:
+        path = written(tmp_path / "rows.jsonl", chat(NOVA), 1)
+        (line,) = path.read_bytes().splitlines()
+        tried = await engine.try_request(line)
+        assert tried.result.text and tried.result.usage.output_tokens
+    assert server.count("POST", "/converse") == 1

@@ -453,6 +453,44 @@ def test_a_lost_answer_of_a_create(start, boto):
     assert len(bedrock.list_model_invocation_jobs()["invocationJobSummaries"]) == 1
 
 
+def test_converse_answers_one_request(start):
+    client = client_of(start(), service="bedrock-runtime")
+    turns = [{"role": "user", "content": [{"text": "sandbox:say=Four"}]}]
+    said = client.converse(modelId=NOVA, messages=turns, inferenceConfig={"maxTokens": 9})
+    assert said["output"]["message"]["content"] == [{"text": "Four"}]
+    assert said["stopReason"] == "end_turn"
+    assert said["usage"]["totalTokens"] > said["usage"]["outputTokens"] > 0
+
+
+def test_a_model_of_each_vendor_answers_in_its_own_form(start):
+    client = client_of(start(), service="bedrock-runtime")
+    arn = f"arn:aws:bedrock:{REGION}:111122223333:inference-profile/{CLAUDE}"
+    for model in (CLAUDE, arn):
+        said = client.invoke_model(modelId=model, body=json.dumps(claude("sandbox:say=Four")))
+        assert json.loads(said["body"].read())["content"][0]["text"] == "Four"
+        headers = said["ResponseMetadata"]["HTTPHeaders"]
+        assert int(headers["x-amzn-bedrock-input-token-count"]) > 0
+    chat = {"messages": [{"role": "user", "content": "sandbox:say=Four"}]}
+    said = client.invoke_model(modelId="openai.gpt-oss-20b-1:0", body=json.dumps(chat))
+    assert json.loads(said["body"].read())["choices"][0]["message"]["content"] == "Four"
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "code"),
+    [
+        (NOVA, "sandbox:fail=429", "ThrottlingException"),
+        (NOVA, "sandbox:fail=500", "InternalServerException"),
+        (NOVA, "sandbox:fail=400", "ValidationException"),
+        ("amazon.does-not-exist", "hello", "ValidationException"),
+    ],
+)
+def test_a_single_request_that_fails(start, model, text, code):
+    client = client_of(start(), service="bedrock-runtime")
+    with pytest.raises(ClientError) as caught:
+        client.converse(modelId=model, messages=converse(text)["messages"])
+    assert caught.value.response["Error"]["Code"] == code
+
+
 def test_the_models(bedrock):
     names = [one["modelId"] for one in bedrock.list_foundation_models()["modelSummaries"]]
     assert CLAUDE.split(".")[1] in {name.split(".")[0] for name in names}

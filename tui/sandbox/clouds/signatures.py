@@ -13,11 +13,34 @@ from urllib.parse import parse_qsl, quote
 
 from starlette.requests import Request
 
-from tui.sandbox.errors import ApiError
+from tui.sandbox.errors import ApiError, no_key
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _FIELDS = re.compile(r"(Credential|SignedHeaders|Signature)=([^,\s]+)")
 _REQUIRED = frozenset({"host", "x-amz-date"})
+
+
+def check_key(request: Request, body: bytes, key: str, *, region: str, service: str) -> None:
+    """Check the key of a request: its signature, or a key of the service itself as Bearer.
+
+    Args:
+        request: The request.
+        body: Its body.
+        key: A pair as `ID:SECRET`, with which it must be signed, or the key of the service; empty
+            for any.
+        region: The region of this endpoint.
+        service: The signing name of the service.
+
+    Raises:
+        ApiError: It has no such key (401), or is not signed as it must be (403).
+    """
+    given = request.headers.get("authorization", "")
+    if ":" not in key and not given.startswith("AWS4"):
+        if key and given.removeprefix("Bearer ").strip() != key:
+            raise no_key(given)
+        return
+    pair = key if ":" in key else ""
+    check_signature(request, body, pair, region=region, service=service)
 
 
 def check_signature(request: Request, body: bytes, key: str, *, region: str, service: str) -> None:

@@ -49,9 +49,10 @@ from starlette.routing import Route
 from tui.sandbox.app import in_thread, json_body, route
 from tui.sandbox.backend import Backend, Dialect, Endpoints
 from tui.sandbox.clouds.objects import GrowingObjects, split_address
-from tui.sandbox.clouds.signatures import check_signature
-from tui.sandbox.errors import ApiError, no_key
+from tui.sandbox.clouds.signatures import check_key
+from tui.sandbox.errors import ApiError
 from tui.sandbox.providers.bedrock.rows import ROW_FORMAT
+from tui.sandbox.providers.bedrock.runtime import Runtime
 from tui.sandbox.results import iso_time, number_of
 from tui.sandbox.state import BatchView, StoredBatch
 
@@ -167,24 +168,14 @@ class InvocationJobs(Endpoints):
         """A handler that checks the key, and runs `work` in a thread."""
 
         async def handle(request: Request) -> Response:
+            options = self.backend.options
             raw = await request.body()
-            self._check_key(request, raw)
+            check_key(request, raw, options.key or "", region=options.region, service="bedrock")
             posted = request.method == "POST" and request.url.path == _PATH
             body = await json_body(request) if posted else {}
             return JSONResponse(await in_thread(work, request, body))
 
         return handle
-
-    def _check_key(self, request: Request, raw: bytes) -> None:
-        options = self.backend.options
-        key = options.key or ""
-        given = request.headers.get("authorization", "")
-        if ":" not in key and not given.startswith("AWS4"):
-            if key and given.removeprefix("Bearer ").strip() != key:
-                raise no_key(given)
-            return
-        pair = key if ":" in key else ""
-        check_signature(request, raw, pair, region=options.region, service="bedrock")
 
     def create(self, request: Request, body: dict[str, Any]) -> dict[str, Any]:
         """Create a job; with a token that was used before, it is the job of that time."""
@@ -443,6 +434,6 @@ def _missing(job_id: str) -> ApiError:
 
 
 DIALECT = Dialect(
-    ROW_FORMAT, (InvocationJobs,), error, id_header="x-amzn-requestid", checks_key=True
+    ROW_FORMAT, (InvocationJobs, Runtime), error, id_header="x-amzn-requestid", checks_key=True
 )
 """Bedrock."""

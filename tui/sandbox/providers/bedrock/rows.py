@@ -189,7 +189,7 @@ def _as_it_is(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Family:
+class Family:
     """The form in which a family of models takes requests and gives answers.
 
     Attributes:
@@ -203,38 +203,44 @@ class _Family:
     read: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
 
 
-_CHAT = _Family(_fault_of_chat, chat)
+_CHAT = Family(_fault_of_chat, chat)
 _FAMILIES = {
-    "anthropic.": _Family(_fault_of_claude, message),
-    "amazon.nova": _Family(_fault_of_converse, _nova, _read_converse),
-    "amazon.titan-embed": _Family(
+    "anthropic.": Family(_fault_of_claude, message),
+    "amazon.nova": Family(_fault_of_converse, _nova, _read_converse),
+    "amazon.titan-embed": Family(
         lambda body: _missing(body, "inputText"), _titan_embedding, _read_titan
     ),
-    "amazon.titan": _Family(lambda body: _missing(body, "inputText"), _titan, _read_titan),
-    "meta.": _Family(
+    "amazon.titan": Family(lambda body: _missing(body, "inputText"), _titan, _read_titan),
+    "meta.": Family(
         lambda body: _missing(body, "prompt"),
         _llama,
         lambda body: {"prompt": body.get("prompt"), "max_tokens": body.get("max_gen_len")},
     ),
-    "mistral.": _Family(
+    "mistral.": Family(
         lambda body: "" if "prompt" in body else _fault_of_chat(body),
         _mistral,
     ),
 }
 """The families by a part of the model's id; any other model has OpenAI's form."""
-_ANY = _Family(_fault_of_converse, _converse, _read_converse)
+_ANY = Family(_fault_of_converse, _converse, _read_converse)
 
 
-def _family(extra: dict[str, Any]) -> _Family:
+def family_of(extra: dict[str, Any]) -> Family:
+    """The family of the `model` of a job or a call, or that of Converse by its `kind`."""
     if extra.get("kind") == "Converse":
         return _ANY
     model = str(extra.get("model"))
     return next((family for name, family in _FAMILIES.items() if name in model), _CHAT)
 
 
+def reason_of(outcome: RowOutcome) -> str:
+    """Why a row failed by its outcome; empty if its input is wrong."""
+    return _ERRORS.get(outcome, "")
+
+
 def fault(url: str, body: Any, extra: dict[str, Any]) -> str:
     """Describe what is wrong with a row; empty if it is valid."""
-    return _family(extra).fault(body[INPUT])
+    return family_of(extra).fault(body[INPUT])
 
 
 def check(entry: dict[str, Any], endpoint: str) -> Problem | None:
@@ -249,9 +255,9 @@ def render(row: Row) -> Rendered:
     line: dict[str, Any] = {INPUT: row.body[INPUT]}
     spent = made = 0
     if row.succeeded:
-        line["modelOutput"], spent, made = _family(row.extra).build(row)
+        line["modelOutput"], spent, made = family_of(row.extra).build(row)
     else:
-        text = _ERRORS.get(row.outcome) or fault(row.url, row.body, row.extra)
+        text = reason_of(row.outcome) or fault(row.url, row.body, row.extra)
         line["error"] = {"errorCode": row.status, "errorMessage": text}
     line["recordId"] = row.custom_id
     return Rendered(_encode(line), False, spent, made)
@@ -268,7 +274,7 @@ class BedrockRows(RowFormat):
     def row(self, entry: dict[str, Any], raw: bytes, index: int, batch: StoredBatch) -> Row:
         """Build the row of an input line, with a body that the simulated model understands."""
         own = entry[INPUT]
-        made = _family(batch.extra).read(own) | {"model": batch.extra["model"], INPUT: own}
+        made = family_of(batch.extra).read(own) | {"model": batch.extra["model"], INPUT: own}
         row = super().row({**entry, "body": made}, raw, index, batch)
         if "recordId" not in entry:
             row.custom_id = row.mark[:_ID_LENGTH].upper()
