@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.end_to_end.rows import Maker, chat, expected, written
 from tests.engine.bench import adds_up, outcomes, write_requests
 from tests.fakes.server import batches_at, sandbox
 from tui.config.settings import AccountConfig, Config
 from tui.core.jobs import BatchStatus, Job, Submission
 from tui.core.query import RowFilter
 from tui.core.rows import Outcome
+from tui.engine.account_setup import check_account
 from tui.engine.engine import Engine
 from tui.errors import KeyRejectedError, UnreachableError, UsageError
 from tui.paths import Paths
@@ -305,3 +308,43 @@ async def test_the_demo_history(paths: Paths) -> None:
             assert job.counts.succeeded > 0
             (batch,) = engine.history.batches.of_job(job.id)
             assert batch.remote_id
+
+
+MODELS = {
+    "bedrock": "us.anthropic.claude-sonnet-5-v1:0",
+    "vertex": "gemini-3.5-flash",
+    "fireworks": "accounts/fireworks/models/llama-v3p3-70b-instruct",
+}
+
+
+@pytest.mark.parametrize("provider", MODELS)
+async def test_an_account_whose_files_are_in_a_store_is_practised_without_a_cloud(
+    provider: str, paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDREAL")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "never sent")
+    path = written(tmp_path / "rows.jsonl", with_model(MODELS[provider]), 600)
+    words = expected(600)
+    account = AccountConfig(provider=provider, base_url="sandbox:")
+    config = Config(default_account="dry", accounts={"dry": account})
+    engine = await Engine.open(paths, config, sandbox_rate=0)
+    try:
+        assert (await check_account(engine.accounts, "dry")).was_asked
+        job = await engine.requests.import_file(path)
+        await engine.submit(job.id)
+        await engine.wait([job.id])
+        flaky = words["sandbox:flaky=500"] + words["sandbox:flaky=429"]
+        counts = engine.history.jobs.get(job.id).counts
+        assert counts.failed == flaky + words["sandbox:fail=400"]
+        assert (counts.pending, counts.missing) == (0, 0)
+        await engine.remote.delete(job.id, remote=True)
+    finally:
+        await engine.close()
+
+
+def with_model(model: str) -> Maker:
+    def make(number: int, text: str) -> dict[str, Any]:
+        row = chat(number, text)
+        return {**row, "body": {**row["body"], "model": model}}
+
+    return make

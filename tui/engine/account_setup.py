@@ -13,7 +13,7 @@ import msgspec
 from tui.config.api_keys import account_variable, sharing
 from tui.config.settings import AccountConfig, Config, add_account, load_config
 from tui.core.formatting import counted
-from tui.engine.accounts import SANDBOX, Accounts
+from tui.engine.accounts import SANDBOX, SANDBOX_URL, Accounts
 from tui.errors import (
     BatchdeckError,
     KeyRejectedError,
@@ -118,6 +118,8 @@ def missing_params(profile: Profile, account: AccountConfig) -> list[str]:
         The names of ``params``, in the order in which they are asked for.
     """
     if not profile.store.kind:
+        return []
+    if account.base_url == SANDBOX_URL:
         return []
     lacking = _choice_of(profile).lacks(account.params, account.base_url or "")
     if account.kind != "direct":

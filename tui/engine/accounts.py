@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -108,8 +109,14 @@ SANDBOX = "sandbox"
 SANDBOX_URL = "sandbox:"
 """A base URL that points an account to the sandbox, for practice."""
 
-_OWN_DIALECT = frozenset({"anthropic", "gemini", "xai"})
+_ON_A_PORT = frozenset({"bedrock", "fireworks", "vertex"})
+"""Providers whose files have addresses of their own, which a socket cannot have."""
+
+_OWN_DIALECT = frozenset({"anthropic", "gemini", "xai", *_ON_A_PORT})
 """Providers for which the sandbox speaks their own dialect then; for others it is OpenAI's."""
+
+_SANDBOX_REGION = "us-east-1"
+_SANDBOX_ROLE = "arn:aws:iam::111122223333:role/sandbox"
 
 SANDBOX_RATE_VARIABLE = "BATCHDECK_SANDBOX_ROWS_PER_SECOND"
 _SANDBOX_RATE = 2000.0
@@ -432,14 +439,21 @@ class Accounts:
         from tui.providers.connect import connect
 
         sandbox = self._start_sandbox(profile.id if profile.id in _OWN_DIALECT else "openai")
+        params: dict[str, str] = {}
+        base_url = sandbox.base_url
+        if profile.id in _ON_A_PORT:
+            base_url = base_url.removesuffix("/v1")
+            params = _sandbox_params(table, base_url)
+            profile = _signed_with_pair(profile)
         return connect(
             profile,
-            base_url=sandbox.base_url,
+            base_url=base_url,
             # Never send a real key to the sandbox.
-            key="sandbox" if profile.needs_key else None,
+            key=sandbox.key.rpartition(":")[2] or (SANDBOX if profile.needs_key else None),
             uds=sandbox.uds,
             direct_settings=_lane(table),
             clock=self._clock,
+            params=params,
         )
 
     def _start_sandbox(self, like: str) -> LocalSandbox:
@@ -454,9 +468,18 @@ class Accounts:
                 if like != "openai":
                     home /= like
                     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._sandboxes[like] = LocalSandbox.start(
-                    SandboxOptions(home=home, like=like, rows_per_second=rate, clock=self._clock)
+                key = secrets.token_hex(16) if like in _ON_A_PORT else None
+                if like == "bedrock":
+                    key = f"{SANDBOX}:{key}"
+                options = SandboxOptions(
+                    home=home,
+                    like=like,
+                    rows_per_second=rate,
+                    clock=self._clock,
+                    key=key,
+                    region=_SANDBOX_REGION,
                 )
+                self._sandboxes[like] = LocalSandbox.start(options, on_port=key is not None)
             return self._sandboxes[like]
 
     def route(self, name: str) -> Route:
@@ -514,6 +537,26 @@ def _params(profile: Profile, table: AccountConfig) -> dict[str, str]:
     variables = profile.auth.params_env.items()
     found = {name: text for name, variable in variables if (text := os.environ.get(variable))}
     return {**found, **table.params}
+
+
+def _sandbox_params(table: AccountConfig, url: str) -> dict[str, str]:
+    """The values of an account whose services are all those of the sandbox at ``url``."""
+    usual = dict.fromkeys(("account_id", "bucket", "project"), SANDBOX)
+    own = {name: text for name, text in table.params.items() if not name.endswith("_url")}
+    services = dict.fromkeys(("endpoint_url", "sts_url", "iam_url"), url)
+    here = {"region": _SANDBOX_REGION, "role_arn": _SANDBOX_ROLE, "access_key": SANDBOX}
+    return {**usual, **own, **services, **here}
+
+
+def _signed_with_pair(profile: Profile) -> Profile:
+    """A profile of AWS whose requests are signed with a pair of the account, not this machine's."""
+    if profile.store.kind != "s3":
+        return profile
+    return msgspec.structs.replace(
+        profile,
+        auth=msgspec.structs.replace(profile.auth, ways=("aws",)),
+        store=msgspec.structs.replace(profile.store, access_key_env="AWS_ACCESS_KEY_ID"),
+    )
 
 
 def sandbox_rate() -> float:

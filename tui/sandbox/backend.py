@@ -17,8 +17,10 @@ from typing import IO, Any
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tui.sandbox.clouds.objects import ObjectStore
+from tui.sandbox.clouds.stored_objects import StoredObjects
 from tui.sandbox.errors import ApiError, openai_error
-from tui.sandbox.options import FaultBudget, SandboxOptions
+from tui.sandbox.options import BUCKETS, FaultBudget, SandboxOptions
 from tui.sandbox.plan_file import Plan
 from tui.sandbox.planner import plan
 from tui.sandbox.results import ResultFile
@@ -50,6 +52,9 @@ class Backend:
         self._files = home / "files"
         self._batches = home / "batches"
         self.state = State(home)
+        self.buckets = None
+        if options.objects is None and options.like in BUCKETS:
+            self.buckets = StoredObjects(home / "buckets", options.region, options.clock)
         self._seen: dict[str, int] = {}
         self._plans: OrderedDict[Path, Plan] = OrderedDict()
 
@@ -57,7 +62,16 @@ class Backend:
         """Close the state and remove a temporary home."""
         self._plans.clear()
         self.state.close()
+        if self.buckets is not None:
+            self.buckets.close()
         self._cleanup()
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The buckets of the user: those of the options, or the sandbox's own."""
+        found = self.options.objects or self.buckets
+        assert found is not None
+        return found
 
     def now(self) -> float:
         """The current Unix time of the sandbox's clock."""

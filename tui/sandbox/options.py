@@ -75,7 +75,7 @@ class SandboxOptions:
         signed_results: Results are a redirect to a signed address of another origin, which
             refuses a request with a key.
         unknown_word: The status of ended batches, in place of the usual word.
-        objects: The buckets of the user, for the profiles in `BUCKETS`.
+        objects: The buckets of the user, for the profiles in `BUCKETS`; `None` serves its own.
         region: The region of the provider, for those that have regions.
         clock: Returns Unix seconds; the progress of batches is derived from it.
     """
@@ -105,11 +105,6 @@ class SandboxOptions:
         """
         if self.like not in LIKES:
             raise ValueError(f"unknown profile {self.like!r}; choose from {', '.join(LIKES)}")
-        if self.like in BUCKETS and self.objects is None:
-            text = (
-                "keeps its files in buckets; start it from Python, with SandboxOptions(objects=…)"
-            )
-            raise ValueError(f"{self.like} {text}")
         if self.rows_per_second < 0:
             raise ValueError("rows per second must be 0 or more")
         if self.late_file < 0:

@@ -136,12 +136,14 @@ class LocalSandbox:
     Attributes:
         uds: The socket, for `httpx.AsyncHTTPTransport(uds=str(uds))`; `None` on a loopback port.
         base_url: `http://sandbox/v1` on a socket, otherwise `http://127.0.0.1:PORT/v1`.
+        key: The key that it requires; empty if it accepts any.
     """
 
     def __init__(self, sock: socket.socket, folder: Path | None, options: SandboxOptions) -> None:
         """Use `start` instead."""
         self.uds = folder / "s" if folder else None
         self.base_url = "http://sandbox/v1" if folder else f"{address(sock)}/v1"
+        self.key = options.key or ""
         self._socket = sock
         # Also runs when the process ends without stop().
         self._cleanup = weakref.finalize(self, _remove, folder)
@@ -150,14 +152,19 @@ class LocalSandbox:
         self._thread = threading.Thread(target=self._run, name="batchdeck-sandbox", daemon=True)
 
     @classmethod
-    def start(cls, options: SandboxOptions | None = None) -> LocalSandbox:
+    def start(cls, options: SandboxOptions | None = None, *, on_port: bool = False) -> LocalSandbox:
         """Start a sandbox and block until it accepts connections.
+
+        Args:
+            options: Its settings.
+            on_port: Listen on a port of this machine, for providers that answer with addresses of
+                their own. Everybody on the machine can connect to it: require a key.
 
         Raises:
             OSError: No socket could be opened.
             RuntimeError: The server did not start in time.
         """
-        folder = _socket_folder()
+        folder = None if on_port else _socket_folder()
         if folder is None:
             sock = listen("127.0.0.1", 0)
         else:

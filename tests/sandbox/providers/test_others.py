@@ -7,6 +7,7 @@ import pytest
 
 from tests.sandbox.conftest import chat_line, jsonl, lines_of, running
 from tui.sandbox import SandboxOptions
+from tui.sandbox.app import create_app
 from tui.sandbox.options import BUCKETS, LIKES
 
 
@@ -59,9 +60,12 @@ def test_every_profile_starts_and_lists_models(like):
 
 
 @pytest.mark.parametrize("like", sorted(BUCKETS))
-def test_a_profile_with_buckets_needs_them(like):
-    with pytest.raises(ValueError, match="keeps its files in buckets"):
-        SandboxOptions(like=like)
+def test_a_profile_with_buckets_has_some_of_its_own(like, tmp_path):
+    backend = create_app(SandboxOptions(like=like, home=tmp_path)).state.backend
+    backend.objects.write("any", "a/b", [b"one", b"two"])
+    backend.objects.read("any", "a/b", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"onetwo"
+    backend.close()
 
 
 def test_melious(http, clock):

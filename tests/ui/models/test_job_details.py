@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from tests.ui.fakes import NOW, a_job
-from tui.core.jobs import Batch, Counts, ErrorGroup, Job, TimelineEntry
+from tui.core.jobs import Batch, Counts, ErrorGroup, Job, RemoteCounts, TimelineEntry
 from tui.errors import UnknownJobError
 from tui.ui.models.job_details import JobDetails, JobDetailsLoader, job_text
 from tui.ui.models.job_list import JobView
@@ -94,8 +94,8 @@ async def test_a_job_that_was_deleted_meanwhile_has_no_story() -> None:
 
 def test_the_tokens_that_the_provider_counts_are_shown() -> None:
     view = JobView(job=job_with("a", 0))
-    usage = {"input_tokens": 1200, "output_tokens": 30, "total_tokens": 1230}
-    batch = Batch(id="b", job_id="a", account="x", rows=1, raw={"usage": usage})
+    counts = RemoteCounts(input_tokens=1200, output_tokens=30)
+    batch = Batch(id="b", job_id="a", account="x", rows=1, remote_counts=counts)
     assert "1,200 in, 30 out" in job_text(view, [batch], [], [], NOW)
-    without = msgspec.structs.replace(batch, raw={"usage": None})
+    without = msgspec.structs.replace(batch, remote_counts=RemoteCounts())
     assert "tokens there" not in job_text(view, [without], [], [], NOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 import msgspec
@@ -57,7 +58,7 @@ def open_store(
         )
         return GcsStore(client, GcsBucket(name.removeprefix("gs://").rstrip("/"), region, prefix))
     bucket = Bucket(name, _named(profile, "region", region), prefix, section.uri)
-    keys = aws_credentials(_access_key(profile, params), secret or "")
+    keys = own_credentials(profile, params, secret)
     client = HttpClient(
         described,
         address,
@@ -66,6 +67,21 @@ def open_store(
         signer=AwsSigner(keys, "s3", bucket.region),
     )
     return S3Store(client, bucket)
+
+
+def own_credentials(profile: Profile, params: Mapping[str, str], secret: str | None = None) -> Any:
+    """The AWS credentials of an account: its own pair where it has one, else this machine's.
+
+    Args:
+        profile: The provider.
+        params: The account's own values.
+        secret: The account's key, which is the secret of its access key.
+
+    Raises:
+        ConfigError: botocore is not installed, or a profile of AWS cannot be used.
+        KeyMissingError: There are none.
+    """
+    return aws_credentials(_access_key(profile, params), secret or "")
 
 
 def _access_key(profile: Profile, params: Mapping[str, str]) -> str:

@@ -87,7 +87,7 @@ def check_signature(request: Request, body: bytes, key: str, *, region: str, ser
     if name != wanted_name:
         text = "The security token included in the request is invalid."
         raise _refusal("UnrecognizedClientException", text)
-    canonical = _canonical_request(request, body, signed)
+    canonical = _canonical_request(request, body, signed, service)
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = "\n".join([_ALGORITHM, moment, "/".join(scope), digest])
     step = f"AWS4{secret}".encode()
@@ -102,8 +102,14 @@ def check_signature(request: Request, body: bytes, key: str, *, region: str, ser
         raise _refusal("InvalidSignatureException", text)
 
 
-def _canonical_request(request: Request, body: bytes, signed: list[str]) -> str:
+def _canonical_request(request: Request, body: bytes, signed: list[str], service: str) -> str:
+    """The text that is signed; each service but S3 encodes the path once more than it is sent."""
     path = request.scope["raw_path"].decode().partition("?")[0]
+    if service == "s3":
+        # It signs the path as it is sent, and what the client says of the body.
+        digest = request.headers.get("x-amz-content-sha256", "")
+    else:
+        path, digest = quote(path, safe="/~"), hashlib.sha256(body).hexdigest()
     pairs = parse_qsl(request.url.query, keep_blank_values=True, strict_parsing=False)
     coded = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in pairs)
     headers = "".join(
@@ -112,12 +118,11 @@ def _canonical_request(request: Request, body: bytes, signed: list[str]) -> str:
     return "\n".join(
         [
             request.method,
-            # Each service but S3 encodes the path, which is encoded already, once more.
-            quote(path, safe="/~"),
+            path,
             "&".join(f"{name}={value}" for name, value in coded),
             headers,
             ";".join(sorted(signed)),
-            hashlib.sha256(body).hexdigest(),
+            digest,
         ]
     )
 

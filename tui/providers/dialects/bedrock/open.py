@@ -12,8 +12,8 @@ from tui.providers.dialects.bedrock.jobs import BedrockDialect
 from tui.providers.dialects.bedrock.runtime import BedrockRuntime
 from tui.providers.profiles.load import Profile
 from tui.providers.profiles.model import fill_in
-from tui.providers.stores.aws import AwsSigner, aws_credentials
-from tui.providers.stores.open import open_store
+from tui.providers.stores.aws import AwsSigner
+from tui.providers.stores.open import open_store, own_credentials
 from tui.providers.stores.s3 import S3Store
 from tui.providers.wire.address import Address, parse_base_url
 from tui.providers.wire.client import HttpClient, RequestCounter
@@ -55,10 +55,12 @@ def open_bedrock(
             f"{profile.name} needs a region, and the account does not have it",
             "Add the account again with `--param region=…`.",
         )
+    secret = key
     if "key" not in profile.auth.ways:
         key = None
     # With a key, only the bucket and the questions about the account are signed.
-    credentials = None if key and profile.direct else aws_credentials()
+    is_signed_somewhere = not (key and profile.direct)
+    credentials = own_credentials(profile, params, secret) if is_signed_somewhere else None
 
     def client(at: Address, service: str = "bedrock", of: str = region) -> HttpClient:
         is_signed = not key or service != "bedrock"
@@ -81,7 +83,7 @@ def open_bedrock(
     if profile.direct:
         return runtime
     own = client(address)
-    store = open_store(profile, params, transport=transport, clock=clock)
+    store = open_store(profile, params, secret=secret, transport=transport, clock=clock)
     if not isinstance(store, S3Store):
         raise ConfigError(f"{profile.name} keeps files in S3", 'Set store.kind = "s3".')
     section = profile.bedrock

@@ -1,7 +1,8 @@
 """Bedrock: jobs that read rows from a bucket and put results there while they run.
 
-The façade needs the buckets of the user, which the caller hands in as an `ObjectStore`. With
-`BotoObjects` of `tests/fakes/bucket.py` they are those of moto, through a client of boto3::
+The buckets of the user are the sandbox's own (`clouds/s3.py`: every bucket exists), or those of an
+`ObjectStore` that the caller hands in. With `BotoObjects` of `tests/fakes/bucket.py` they are those
+of moto, through a client of boto3::
 
     options = SandboxOptions(
         like="bedrock", objects=BotoObjects(boto), region="eu-west-1", key="AKIDEXAMPLE:secret",
@@ -48,7 +49,9 @@ from starlette.routing import Route
 
 from tui.sandbox.app import in_thread, json_body, route
 from tui.sandbox.backend import Backend, Dialect, Endpoints
+from tui.sandbox.clouds.identity import ACCOUNT, Identity
 from tui.sandbox.clouds.objects import GrowingObjects, split_address
+from tui.sandbox.clouds.s3 import S3Objects
 from tui.sandbox.clouds.signatures import check_key
 from tui.sandbox.errors import ApiError
 from tui.sandbox.providers.bedrock.rows import ROW_FORMAT
@@ -56,7 +59,6 @@ from tui.sandbox.providers.bedrock.runtime import Runtime
 from tui.sandbox.results import iso_time, number_of
 from tui.sandbox.state import BatchView, StoredBatch
 
-_ACCOUNT = "111122223333"
 _PATH = "/model-invocation-job"
 _HOUR = 3600.0
 _STATUSES = {
@@ -148,8 +150,7 @@ class InvocationJobs(Endpoints):
     def __init__(self, backend: Backend) -> None:
         """Serve what `backend` stores."""
         super().__init__(backend)
-        assert backend.options.objects is not None
-        self._objects = backend.options.objects
+        self._objects = backend.objects
         self._results = GrowingObjects(self._objects)
         self._creating = threading.Lock()
 
@@ -328,7 +329,7 @@ class InvocationJobs(Endpoints):
 
     def _arn(self, batch: StoredBatch) -> str:
         region = self.backend.options.region
-        return f"arn:aws:bedrock:{region}:{_ACCOUNT}:model-invocation-job/{batch.id}"
+        return f"arn:aws:bedrock:{region}:{ACCOUNT}:model-invocation-job/{batch.id}"
 
     def show(self, batch: StoredBatch, *, fresh: bool = False) -> dict[str, Any]:
         """Put the results so far into the bucket, and build the job."""
@@ -434,6 +435,11 @@ def _missing(job_id: str) -> ApiError:
 
 
 DIALECT = Dialect(
-    ROW_FORMAT, (InvocationJobs, Runtime), error, id_header="x-amzn-requestid", checks_key=True
+    ROW_FORMAT,
+    # The objects come last, because their paths start with any name.
+    (InvocationJobs, Runtime, Identity, S3Objects),
+    error,
+    id_header="x-amzn-requestid",
+    checks_key=True,
 )
 """Bedrock."""

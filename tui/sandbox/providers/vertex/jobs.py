@@ -1,7 +1,8 @@
 """Vertex AI: batch prediction jobs that read rows from a bucket and put results there.
 
-The façade needs the buckets of the user, which the caller hands in as an `ObjectStore`. With
-`GcsObjects` of `tests/fakes/gcs.py` they are those of fake-gcs-server::
+The buckets of the user are the sandbox's own (`clouds/gcs.py`: every bucket exists), or those of an
+`ObjectStore` that the caller hands in. With `GcsObjects` of `tests/fakes/gcs.py` they are those of
+fake-gcs-server::
 
     options = SandboxOptions(
         like="vertex", objects=GcsObjects(gcs), key="ya29.token", rows_per_second=0,
@@ -57,6 +58,7 @@ from starlette.routing import Route
 
 from tui.sandbox.app import in_thread, json_body, route
 from tui.sandbox.backend import DAY, Backend, Dialect, Endpoints
+from tui.sandbox.clouds.gcs import GcsObjects
 from tui.sandbox.clouds.google_lists import matches, page_of
 from tui.sandbox.clouds.objects import GrowingObjects, split_address
 from tui.sandbox.errors import ApiError
@@ -160,8 +162,7 @@ class PredictionJobs(Endpoints):
     def __init__(self, backend: Backend) -> None:
         """Serve what `backend` stores."""
         super().__init__(backend)
-        assert backend.options.objects is not None
-        self._objects = backend.options.objects
+        self._objects = backend.objects
         self._results = GrowingObjects(self._objects)
         self._exported: dict[str, int] = {}
 
@@ -448,5 +449,5 @@ def _missing(request: Request) -> ApiError:
     return ApiError(404, f"The BatchPredictionJob does not exist: projects/{path}")
 
 
-DIALECT = Dialect(ROW_FORMAT, (PredictionJobs,), error)
+DIALECT = Dialect(ROW_FORMAT, (PredictionJobs, GcsObjects), error)
 """Vertex AI."""
