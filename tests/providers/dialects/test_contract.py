@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.bucket import KEY_PAIR
 from tests.fakes.server import SteppingClock
 from tests.providers.fakes import KEY
 from tests.threads import in_thread
@@ -44,9 +45,24 @@ LIKES = {
     "xai": "xai",
     "gemini": "gemini",
     "fireworks": "fireworks",
+    "bedrock": "bedrock",
+    "vertex": "vertex",
 }
 
+ON_A_PORT = {"bedrock", "fireworks", "vertex"}
+"""Their files have addresses of their own, which a socket in a folder does not have."""
+
+MODELS = {"vertex": "gemini-sandbox"}
+LEAST_ROWS = {"bedrock": 100}
+
 NO_CANCEL = {"scaledown", "scaledown-2", "openrouter", "fireworks"}
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bedrock is asked with its key, and the bucket with a pair."""
+    for name, value in KEY_PAIR.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +79,16 @@ async def sandbox_like(
     like: str, running: dict[str, LocalSandbox] | None = None, **options: Any
 ) -> AsyncIterator[Dialect]:
     """A dialect that speaks to a sandbox; one of its own, or one of those that run."""
-    if like == "fireworks":
-        # Its files are at another origin, which a socket in a folder does not have.
+    if like in ON_A_PORT:
         chosen = SandboxOptions(like=like, key=KEY, **{"rows_per_second": 0, **options})
         with in_thread(configure(chosen)) as url:
-            dialect = connect(
-                find_profile(like), base_url=url, key=KEY, params={"account_id": "acme"}
-            )
+            params = {
+                **dict.fromkeys(("account_id", "project", "bucket"), "acme"),
+                "region": chosen.region,
+                "endpoint_url": url,
+                "role_arn": "arn:aws:iam::111122223333:role/bd",
+            }
+            dialect = connect(find_profile(like), base_url=url, key=KEY, params=params)
             yield dialect
             await dialect.aclose()
         return
@@ -92,7 +111,7 @@ async def sandbox_like(
 
 def request(number: int, text: str, like: str) -> bytes:
     body: dict[str, Any] = {
-        "model": "sandbox-small",
+        "model": MODELS.get(like, "sandbox-small"),
         "max_tokens": 5,
         "messages": [{"role": "user", "content": text}],
     }
@@ -114,6 +133,7 @@ def request(number: int, text: str, like: str) -> bytes:
 async def submitted(
     dialect: Dialect, tmp_path: Path, like: str, texts: list[str], intent: str = "b-1"
 ) -> RemoteBatch:
+    texts = texts + texts[-1:] * (LEAST_ROWS.get(like, 0) - len(texts))
     path = tmp_path / f"{intent}.jsonl"
     lines = [request(number, text, like) for number, text in enumerate(texts)]
     path.write_bytes(b"".join(dialect.encode_line(line) + b"\n" for line in lines))
@@ -124,7 +144,7 @@ async def submitted(
         path=path,
         rows=len(texts),
         endpoint="/v1/chat/completions",
-        model="sandbox-small",
+        model=MODELS.get(like, "sandbox-small"),
         window="24h",
         intent=intent,
         file_id=file_id,
@@ -160,24 +180,26 @@ async def results(dialect: Dialect, batch: RemoteBatch) -> Mapping[str, RowResul
 async def test_the_whole_way(like: str, running: dict[str, LocalSandbox], tmp_path: Path) -> None:
     async with sandbox_like(like, running) as dialect:
         texts = ["hello", "sandbox:fail=429", "hello again"]
+        rows = LEAST_ROWS.get(like, len(texts))
         made = await submitted(dialect, tmp_path, like, texts)
         assert made.id
         batch = await ended(dialect, made.id)
         assert batch.status is BatchStatus.COMPLETED
         counts = batch.counts
         if counts.total is not None and counts.failed is not None:
-            assert (counts.total, counts.completed, counts.failed) == (3, 2, 1)
+            assert (counts.total, counts.completed, counts.failed) == (rows, rows - 1, 1)
         found = await results(dialect, batch)
+        outcomes = {f"row-{number}": Outcome.SUCCEEDED for number in range(rows)}
         assert {name: result.outcome for name, result in found.items()} == {
-            "row-0": Outcome.SUCCEEDED,
+            **outcomes,
             "row-1": Outcome.FAILED,
-            "row-2": Outcome.SUCCEEDED,
         }
         error = found["row-1"].error
         assert error is not None
         assert error.message
         assert found["row-0"].text
-        assert await dialect.models()
+        if find_profile(LIKES[like]).can.models:
+            assert await dialect.models()
         if dialect.capabilities.lists:
             listed = {one.id: one async for one in dialect.list_batches()}
             assert listed[made.id].status is BatchStatus.COMPLETED
@@ -200,7 +222,7 @@ async def test_cancel(like: str, running: dict[str, LocalSandbox], tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "like", ["doubleword", "anthropic", "scaledown", "openrouter", "xai", "gemini"]
+    "like", ["doubleword", "anthropic", "scaledown", "openrouter", "xai", "gemini", "vertex"]
 )
 async def test_a_lost_answer(like: str, tmp_path: Path) -> None:
     async with sandbox_like(like, lose_answer=("create:1",)) as dialect:
@@ -212,8 +234,11 @@ async def test_a_lost_answer(like: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "like",
-    ["openai", "doubleword", "melious", "anthropic", "openrouter", "xai", "gemini", "fireworks"],
-)
+    [
+        "openai", "doubleword", "melious", "anthropic", "openrouter", "xai", "gemini", "fireworks",
+        "bedrock", "vertex",
+    ],
+)  # fmt: skip
 async def test_many_batches_are_listed_once_each(
     like: str, running: dict[str, LocalSandbox], tmp_path: Path
 ) -> None:
@@ -225,6 +250,13 @@ async def test_many_batches_are_listed_once_each(
         listed = [one.id async for one in dialect.list_batches()]
         assert made <= set(listed)
         assert len(listed) == len(set(listed))
+
+
+async def test_bedrock_makes_one_job_of_a_create_that_is_sent_again(tmp_path: Path) -> None:
+    async with sandbox_like("bedrock", lose_answer=("create:2",)) as dialect:
+        assert dialect.capabilities.creates_once
+        made = await submitted(dialect, tmp_path, "bedrock", ["hello"])
+        assert [one.id async for one in dialect.list_batches()] == [made.id]
 
 
 async def test_anthropic_counts_wait_for_the_end(tmp_path: Path) -> None:
