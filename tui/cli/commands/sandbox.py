@@ -19,6 +19,8 @@ def sandbox() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N",
               help="Port; 0 picks a free one.")  # fmt: skip
 @click.option("--like", default="openai", metavar="PROFILE", help="Provider to imitate.")
+@click.option("--region", default="us-east-1", metavar="REGION",
+              help="Region of a cloud and of its buckets.")  # fmt: skip
 @click.option("--rows-per-second", type=float, default=2000.0, metavar="N",
               help="Processing speed; 0 is unlimited.")  # fmt: skip
 @click.option("--key", metavar="KEY", help="Answer 401 to requests without this key.")
@@ -48,6 +50,7 @@ def serve(
     host: str,
     port: int,
     like: str,
+    region: str,
     rows_per_second: float,
     key: str | None,
     fail_rate: float,
@@ -62,6 +65,9 @@ def serve(
 ) -> None:
     """Run a sandbox server until Ctrl-C; the first line on stdout is its URL.
 
+    Clouds whose files are in buckets (Bedrock, Vertex AI) have buckets of their own here: the URL
+    is the base URL of an account, and its params.endpoint_url.
+
     State is stored in the folder of --home, else in a temporary folder that is deleted when the
     server stops.
     """
@@ -72,6 +78,7 @@ def serve(
         options = SandboxOptions(
             home=settings.home,
             like=like,
+            region=region,
             rows_per_second=rows_per_second,
             key=key,
             fail_rate=fail_rate,
