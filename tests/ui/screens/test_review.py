@@ -106,6 +106,19 @@ async def test_own_labels_have_digits(paths: Paths) -> None:
         assert kept(app, job) == {"r0": "other", "r1": "refund"}
 
 
+async def test_nine_labels_are_all_there_in_80_columns(paths: Paths) -> None:
+    plain_job(paths)
+    labels = [f"a rather long label {n}" for n in range(1, 8)]
+    app = app_of(paths, "refund", *labels, "other")
+    async with running(app) as pilot:
+        await start(app, pilot)
+        await until(pilot, lambda: "9 other" in screen_text(app))
+        lines = screen_text(app).splitlines()[1:3]
+        assert all(f"{n} a rather" in "".join(lines) for n in range(2, 9)), lines
+        await pilot.press("9")
+        await until(pilot, lambda: shown(app) == "r1")
+
+
 async def test_undo_steps_back_through_the_session(paths: Paths) -> None:
     job = plain_job(paths)
     app = app_of(paths)

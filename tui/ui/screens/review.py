@@ -34,6 +34,7 @@ SIDE_BY_SIDE_WIDTH = 100
 """Terminal width from which prompt and answer are side by side."""
 
 _VERDICT_KEYS = ("y", "n")
+_LABEL_WIDTH = 16
 
 
 class _Act(NamedTuple):
@@ -61,6 +62,7 @@ class ReviewScreen(CommandTarget, Screen[None]):
     ReviewScreen #review-head, ReviewScreen #review-labels {
         height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
+    ReviewScreen.-many #review-labels { height: 2; }
     """
     SCOPE = Scope.REVIEW
     BINDINGS = bindings(Scope.REVIEW)
@@ -104,7 +106,9 @@ class ReviewScreen(CommandTarget, Screen[None]):
             self._ahead[1].cancel()
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw the head for another width."""
+        """Draw the head for another width, and the labels on two lines if one is not enough."""
+        needed = sum(min(len(label), _LABEL_WIDTH) + 4 for label in self._labels)
+        self.set_class(needed > event.size.width - 2, "-many")
         self._draw()
 
     # The row shown
@@ -199,12 +203,15 @@ class ReviewScreen(CommandTarget, Screen[None]):
         own = self._own
         keys = [str(n) for n in range(1, 10)] if self._own_labels else list(_VERDICT_KEYS)
         parts: list[Part] = []
-        for key, label in zip(keys, self._labels, strict=False):
+        for place, (key, label) in enumerate(zip(keys, self._labels, strict=False)):
+            if place and place % self._per_line == 0:
+                parts.append(("\n", ""))
             parts += [(key, "accent"), (" ", "")]
             if own is not None and own.label == label:
-                parts += [(f"[{label_parts(label)[0][0]}]", label_parts(label)[0][1]), ("  ", "")]
+                ((shown, tone),) = label_parts(label)
+                parts += [(f"[{one_line(shown, self._label_width)}]", tone), ("  ", "")]
             else:
-                parts.append((f"{one_line(label, 16)}  ", ""))
+                parts.append((f"{one_line(label, self._label_width)}  ", ""))
         if own is not None and own.label and own.label not in self._labels:
             parts += [*label_parts(own.label), ("  ", "")]
         if own is not None and own.correction is not None:
@@ -212,6 +219,17 @@ class ReviewScreen(CommandTarget, Screen[None]):
         if own is not None and own.note:
             parts.append((f"note: {one_line(own.note, 60)}", "muted"))
         return parts
+
+    @property
+    def _per_line(self) -> int:
+        """How many labels one line shows; two lines show all."""
+        return (len(self._labels) + 1) // 2 if self.has_class("-many") else len(self._labels)
+
+    @property
+    def _label_width(self) -> int:
+        """The width of a label."""
+        room = (self.size.width - 2) // self._per_line - 5
+        return max(3, min(_LABEL_WIDTH, room)) if self.has_class("-many") else _LABEL_WIDTH
 
     @work(group="agreement", exclusive=True, exit_on_error=False)
     async def _read_agreement(self) -> None:
