@@ -44,6 +44,16 @@ def test_what_is_known_of_an_account(accounts: Accounts) -> None:
     assert accounts.info("openai").variables == ("BATCHDECK_KEY_OPENAI", "OPENAI_API_KEY")
 
 
+def test_an_account_for_practice_is_not_polled_as_seldom_as_its_provider(paths: Paths) -> None:
+    dry = AccountConfig(provider="gemini", base_url=SANDBOX_URL)
+    accounts = Accounts(paths, Config(accounts={"dry": dry}))
+    assert accounts.profile("gemini").poll.min_seconds == 60
+    poll = accounts.profile("dry").poll
+    assert (poll.min_seconds, poll.max_seconds) == (0.2, 2)
+    accounts.pace("dry", 30)
+    assert accounts.profile("dry").poll.min_seconds == 30
+
+
 def test_names_that_mean_nothing(accounts: Accounts) -> None:
     with pytest.raises(UsageError, match="no account 'none'"):
         accounts.info("none")

@@ -237,10 +237,15 @@ class Accounts:
             )
         if table.kind == "direct":
             profile = direct_profile(profile)
-        seconds = self._intervals.get(name)
-        if seconds is None:
+        least = most = self._intervals.get(name)
+        if least is None and table.base_url == SANDBOX_URL:
+            # Who practises does not wait as long as a provider in use has to be left alone.
+            own = self._profiles[SANDBOX].poll
+            least = min(own.min_seconds, profile.poll.min_seconds)
+            most = min(own.max_seconds, profile.poll.max_seconds)
+        if least is None or most is None:
             return profile
-        poll = msgspec.structs.replace(profile.poll, min_seconds=seconds, max_seconds=seconds)
+        poll = msgspec.structs.replace(profile.poll, min_seconds=least, max_seconds=most)
         return msgspec.structs.replace(profile, poll=poll)
 
     def pace(self, name: str, seconds: float) -> None:
