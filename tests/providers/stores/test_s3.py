@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,17 @@ from tui.providers.wire.client import HttpClient
 
 
 def store_at(
-    url: str, transport: httpx.AsyncBaseTransport | None = None, **changes: str
+    url: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+    pair: tuple[str, str] = ("AKIDEXAMPLE", "secret"),
+    **changes: str,
 ) -> S3Store:
     bucket = Bucket(**{"name": BUCKET, "region": REGION, "prefix": "bd/", **changes})
     client = HttpClient(
         find_profile("openai"),
         parse_base_url(url, provider="The bucket", query={}),
         transport=transport,
-        signer=AwsSigner(aws_credentials("AKIDEXAMPLE", "secret"), "s3", REGION),
+        signer=AwsSigner(aws_credentials(*pair), "s3", REGION),
     )
     return S3Store(client, bucket)
 
@@ -143,6 +147,57 @@ async def test_an_error_names_the_setting_that_is_wrong(
         await read(store, f"s3://{BUCKET}/bd/x")
     assert message in caught.value.message
     assert hint in caught.value.hint
+
+
+@pytest.fixture
+def user(boto: Any, moto_url: str) -> Iterator[tuple[str, str]]:
+    """The key pair of a user who may not list the bucket, while moto checks rights."""
+    import boto3
+
+    iam = boto3.client(
+        "iam",
+        endpoint_url=moto_url,
+        region_name=REGION,
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key="secret",
+    )
+    iam.create_user(UserName="us")
+    statement = {
+        "Effect": "Allow",
+        "Action": ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
+        "Resource": f"arn:aws:s3:::{BUCKET}/bd/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="us", PolicyName="bd", PolicyDocument=policy)
+    made = iam.create_access_key(UserName="us")["AccessKey"]
+    httpx.post(f"{moto_url}/moto-api/reset-auth", content=b"0").raise_for_status()
+    try:
+        yield made["AccessKeyId"], made["SecretAccessKey"]
+    finally:
+        httpx.post(f"{moto_url}/moto-api/reset-auth", content=b"inf").raise_for_status()
+
+
+async def test_the_rights_of_a_user_are_enough_or_named(
+    user: tuple[str, str], moto_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "in.jsonl").write_bytes(b"{}\n")
+    store = store_at(moto_url, pair=user)
+    uri = await store.put(tmp_path / "in.jsonl", "a.jsonl")
+    assert await read(store, uri) == (b"{}\n", False)
+    await store.delete(uri)
+    with pytest.raises(ConfigError, match="may not list") as caught:
+        await store.check()
+    assert "s3:ListBucket" in caught.value.hint
+    await store.aclose()
+    elsewhere = store_at(moto_url, pair=user, prefix="other/")
+    with pytest.raises(ConfigError, match="may not write in s3://answers/other/") as caught:
+        await elsewhere.put(tmp_path / "in.jsonl", "a.jsonl")
+    assert "s3:PutObject" in caught.value.hint
+    await elsewhere.aclose()
+    mistyped = store_at(moto_url, pair=(user[0], "another secret"))
+    with pytest.raises(KeyRejectedError, match="rejected the access key"):
+        await mistyped.put(tmp_path / "in.jsonl", "a.jsonl")
+    await mistyped.aclose()
 
 
 async def test_the_signature_is_that_of_botocore() -> None:
