@@ -455,14 +455,17 @@ def make_term(key: str, value: str) -> Term:
     return Term(prefix + quote_value(value), key, value)
 
 
-def make_column_term(column: str, value: str | None, *, negated: bool = False) -> Term:
-    """A term for the rows with a value of a column, or without one (``None``)."""
-    key = ("-" if negated else "") + column
+def make_column_term(column: str, values: Sequence[str | None], *, negated: bool = False) -> Term:
+    """A term for the rows with one of some values of a column; ``None`` for those without one."""
     named = key_named(column)
-    if named is not None and not negated and value is not None:
-        return make_term(column, value)
-    written_value = write_value(value)
-    return Term(f"{key}:{written_value}", key, written_value)
+    if named is not None and not negated:
+        if None not in values:
+            return make_term(column, ",".join(filter(None, values)))
+        # The key of this name cannot ask for a missing value; excluding all values can.
+        column, negated, values = column, True, ()
+    key = ("-" if negated else "") + column
+    value = ",".join(map(write_value, values)) or "any"
+    return Term(f"{key}:{value}", key, value)
 
 
 def quote_value(value: str, *, always: bool = False) -> str:

@@ -495,15 +495,23 @@ class Rows:
         return column_infos(self._data(job_id))
 
     def values(
-        self, job_id: str, columns: Sequence[str], seqs: Sequence[int]
+        self, job_id: str, columns: Sequence[str], seqs: Sequence[int], *, largest: int = 0
     ) -> list[tuple[str | None, ...]]:
         """The values of columns as text for a few hundred rows, in the given order.
+
+        Args:
+            job_id: The job.
+            columns: Names of the columns.
+            seqs: Row numbers.
+            largest: Do not decode result lines of more bytes; ``…`` stands for their values.
 
         Raises:
             UsageError: The job does not have one of the columns.
         """
         data = self._data(job_id)
-        texts = [self._columns.texts(data, column_of(data, name), seqs) for name in columns]
+        texts = [
+            self._columns.texts(data, column_of(data, name), seqs, largest) for name in columns
+        ]
         return list(zip(*texts, strict=True)) if texts else [() for _ in seqs]
 
     def column(self, job_id: str, name: str, *, progress: Progress = NO_PROGRESS) -> ColumnValues:

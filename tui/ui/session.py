@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tui.engine.try_request import TryResult
     from tui.store.history import History
     from tui.ui.drafts import Drafts
+    from tui.ui.models.row_search import FacetAnswer, RowQuery
 
 T = TypeVar("T")
 
@@ -99,6 +100,15 @@ class Tasks(Protocol):
 
     def delete(self, job_id: str) -> None:
         """Delete a job."""
+
+    def facets(
+        self,
+        job_id: str,
+        query: RowQuery,
+        column: str,
+        answered: Callable[[str, FacetAnswer], None],
+    ) -> None:
+        """Show the values of a job's columns; ``answered`` gets the job and what was chosen."""
 
     def summary(self, job_id: str) -> None:
         """Show the summary of a job."""

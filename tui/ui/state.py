@@ -27,11 +27,17 @@ class TableLayout(msgspec.Struct):
 
 
 class RowViewState(msgspec.Struct):
-    """The last filter and order of the rows of a job."""
+    """The last filter and order of the rows of a job.
+
+    ``more`` are further columns to sort by, each with its direction; ``columns`` are the column
+    keys if fields of this job's answers are among them, else empty.
+    """
 
     where: str = ""
     sort: str = "seq"
     descending: bool = False
+    more: list[tuple[str, bool]] = []
+    columns: list[str] = []
 
 
 MAX_REMEMBERED_SOURCES = 8

@@ -71,7 +71,7 @@ def test_every_field_that_is_found_is_there(answer: dict[str, Any]) -> None:
         assert json_path.is_path(path)
         assert len(json_path.find(answer, path)) == 1
         # It can be asked for in a query, whatever its name is.
-        query = parse_query(make_column_term(f"@{path}", "x").written)
+        query = parse_query(make_column_term(f"@{path}", ["x"]).written)
         assert not query.problems
         (condition,) = query.rows.columns
         assert parse_column(condition.column).name == path
@@ -88,7 +88,7 @@ def test_fields_of_deep_and_wide_answers_are_bounded() -> None:
 
 @given(st.text())
 def test_any_value_is_written_and_read(value: str) -> None:
-    query = parse_query(make_column_term("@label", value).written)
+    query = parse_query(make_column_term("@label", [value]).written)
     assert not query.problems
     (condition,) = query.rows.columns
     assert condition.texts == {value}
@@ -124,6 +124,8 @@ def test_a_value_that_looks_like_syntax_is_quoted() -> None:
         ("-2--1", ["-1.5"], ["0"]),
         ("4", ["4", "4.0"], ["40", None]),
         ("=4", ["4", "4.0"], ["5"]),
+        (">=1,<2", ["1", "1.9"], ["2", "0"]),
+        ("<1,>2", ["0", "3"], ["1", "1.5", "2"]),
         ("none", [None], ["none", ""]),
         ('"none"', ["none"], [None]),
         ("any", ["x", ""], [None]),

@@ -120,7 +120,8 @@ class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True):
         texts: Values, compared as text.
         patterns: Values with ``*`` (any characters) and ``?`` (one character).
         least: Smallest number, and whether the number itself is included.
-        most: Largest number, and whether the number itself is included.
+        most: Largest number, and whether the number itself is included. If it is smaller than
+            ``least``, all numbers outside match.
         missing: Match rows without a value.
         present: Match rows with a value.
         negated: Match all other rows instead.
@@ -163,15 +164,14 @@ class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True):
         return matches
 
     def _is_within(self, number: float) -> bool:
+        over = under = True
         if self.least is not None:
-            bound, included = self.least
-            if number < bound or (number == bound and not included):
-                return False
+            over = number > self.least[0] or (number == self.least[0] and self.least[1])
         if self.most is not None:
-            bound, included = self.most
-            if number > bound or (number == bound and not included):
-                return False
-        return True
+            under = number < self.most[0] or (number == self.most[0] and self.most[1])
+        if self.least is not None and self.most is not None and self.most[0] < self.least[0]:
+            return over or under
+        return over and under
 
 
 _PART = re.compile(r'"[^"]*"?|[^,"]+')
@@ -189,7 +189,8 @@ def parse_condition(column: str, value: str, *, negated: bool = False) -> Column
 
     The value is one or several of these, separated by commas: a text, a text in quotation marks
     (taken as it is, with ``\u0022`` for a quotation mark), a pattern with ``*`` or ``?``, a
-    comparison (``>3``, ``<=0.5``), a range (``1-5``, ``1..5``), ``none`` or ``any``.
+    comparison (``>3``, ``<=0.5``), a range (``1-5``, ``1..5``), ``none`` or ``any``. Two
+    comparisons are a range: ``>=1,<2``, or what is outside of one: ``<1,>2``.
 
     Raises:
         InvalidConditionError: It is empty, or compares with something that is not a number.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tui.core.analysis.columns import write_value
+from tui.core.analysis.columns import FIELD_PREFIX, INPUT_PREFIX, write_value
 from tui.core.query import KEYS, Key, column_in, key_named, last_token
 
 Columns = Mapping[str, Sequence[str]]
@@ -81,3 +81,9 @@ def key_at_end(text: str) -> Key | None:
 def column_at_end(text: str) -> str:
     """The column whose value is being typed at the end of a query; empty if there is none."""
     return column_in(last_token(text)) or ""
+
+
+def needs_columns(text: str) -> bool:
+    """Whether the word at the end of a query may be the name or the value of a column."""
+    word = last_token(text).removeprefix("-")
+    return word.startswith((FIELD_PREFIX, INPUT_PREFIX)) or bool(column_at_end(text))

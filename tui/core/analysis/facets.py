@@ -13,6 +13,9 @@ MOST_VALUES = 200
 _BINS = 12
 """Bars of a histogram."""
 
+_FEW_VALUES = 20
+"""Numbers with more different values than this are shown as ranges."""
+
 
 class FacetValue(msgspec.Struct, frozen=True):
     """A value of a column, and the number of rows that have it."""
@@ -84,6 +87,13 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True):
     def missing(self) -> int:
         """Rows without a value."""
         return self.rows - self.filled
+
+    @property
+    def ranges(self) -> tuple[Bin, ...]:
+        """The bars of the histogram if they say more than the values, which are too many."""
+        if self.numbers is None or len(self.numbers.bins) < 2 or self.distinct <= _FEW_VALUES:
+            return ()
+        return self.numbers.bins
 
 
 class ColumnInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -282,13 +282,14 @@ def read_fields(
                 page_done(done)
 
 
-def read_some(data: JobData, seqs: Sequence[int], path: str) -> Iterator[Any]:
+def read_some(data: JobData, seqs: Sequence[int], path: str, largest: int = 0) -> Iterator[Any]:
     """The values of one field in some rows, in the given order.
 
     Args:
         data: The job.
         seqs: Row numbers.
         path: Path of the field; ``ANSWER`` for the answer itself.
+        largest: Do not decode longer lines, unless it is 0; ``…`` stands for their values.
     """
     decoder = FieldDecoder([path])
     with AnswerLines(data) as lines:
@@ -297,7 +298,12 @@ def read_some(data: JobData, seqs: Sequence[int], path: str) -> Iterator[Any]:
             places = {place[0]: place for place in _places_of(data, page)}
             for seq in page:
                 place = places.get(seq)
-                yield None if place is None else decoder.values(lines.text(place))[0]
+                if place is None:
+                    yield None
+                elif largest and place[3] > largest:
+                    yield "…"
+                else:
+                    yield decoder.values(lines.text(place))[0]
 
 
 def _places_of(data: JobData, seqs: Sequence[int]) -> Iterator[Place]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from tui.core.analysis.columns import Column
+from tui.core.analysis.columns import Column, ColumnKind
 from tui.core.analysis.facets import Facet
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader, PartialColumns, column_infos, column_of
@@ -22,6 +22,10 @@ _PARTIAL_SHARE = 10
 
 _COLUMNS_AT_ONCE = 24
 """Columns that are read in one pass; their values are in memory together."""
+
+
+_KINDS = (ColumnKind.FIELD, ColumnKind.INPUT, ColumnKind.FACT)
+"""The order in which columns are described: the fields of the answers first."""
 
 
 def count_facets(
@@ -65,7 +69,8 @@ def describe(
     partial: PartialFacets | None = None,
 ) -> list[Facet]:
     """The facets of all columns that a sample of the rows shows; see ``count_facets``."""
-    columns = [info.column for info in column_infos(data)]
+    infos = sorted(column_infos(data), key=lambda info: _KINDS.index(ColumnKind(info.kind)))
+    columns = [info.column for info in infos]
     return count_facets(data, reader, columns, seqs, progress, partial)
 
 

@@ -124,10 +124,16 @@ class ColumnReader:
             self._keep((data.id, column), _Entry(version, files, values), progress)
         return found | fields
 
-    def texts(self, data: JobData, column: Column, seqs: Sequence[int]) -> Iterator[str | None]:
-        """The values of some rows as text, in the given order, read from the files."""
+    def texts(
+        self, data: JobData, column: Column, seqs: Sequence[int], largest: int = 0
+    ) -> Iterator[str | None]:
+        """The values of some rows as text, in the given order, read from the files.
+
+        Result lines of more than ``largest`` bytes, unless it is 0, are not decoded: ``…`` stands
+        for their values.
+        """
         if _is_of_answer(column):
-            return map(as_text, read_some(data, seqs, _path(column)))
+            return map(as_text, read_some(data, seqs, _path(column), largest))
         if column.kind is ColumnKind.INPUT:
             return (as_text(value) for _, value in _read_input(data, column, seqs))
         return (as_text(value) for _, value in _read_fact(data, column, seqs))

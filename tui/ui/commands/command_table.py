@@ -19,6 +19,7 @@ class Scope(Enum):
     SUMMARY = "Summary"
     COMPARE = "Comparison"
     REVIEW = "Review"
+    FACETS = "Values of a column"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Command:
 
 MAIN, COMPOSE, BATCHES, RESULTS = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
 TABLE, SUMMARY, COMPARE, REVIEW = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE, Scope.REVIEW
+FACETS = Scope.FACETS
 
 # fmt: off
 COMMANDS: tuple[Command, ...] = (
@@ -157,6 +159,10 @@ COMMANDS: tuple[Command, ...] = (
             help="Save this filter, or load a saved one."),
     Command("columns", "Columns", "C", scopes=(RESULTS,),
             help="Choose the columns and their order."),
+    Command("facets", "Facet", "f", scopes=(RESULTS,), footer=(RESULTS,),
+            help="Count the values of the selected column, and filter by them."),
+    Command("sort_within", "Sort within", "S", scopes=(RESULTS,),
+            help="Keep the order, and sort rows with equal values by the selected column."),
     Command("narrower", "Narrower", "less_than_sign", scopes=(RESULTS,),
             help="Make the chosen column narrower."),
     Command("wider", "Wider", "greater_than_sign", scopes=(RESULTS,),
@@ -258,6 +264,20 @@ COMMANDS: tuple[Command, ...] = (
             in_palette=False, help="Show the whole prompt and answer in $PAGER."),
     Command("close_review", "Back", "escape,q", scopes=(REVIEW,), footer=(REVIEW,),
             action="leave", in_palette=False, help="Leave the review; it can be resumed."),
+    Command("close_facets", "Back", "escape,q,f", scopes=(FACETS,), footer=(FACETS,),
+            action="leave", in_palette=False, help="Go back to the rows without a change."),
+    Command("exclude", "Exclude", "minus", scopes=(FACETS,), footer=(FACETS,),
+            in_palette=False, help="Leave out the rows with this value, or the marked values."),
+    Command("other_column", "Columns", "tab", scopes=(FACETS,), footer=(FACETS,),
+            action="app.focus_next", in_palette=False, help="Go to the columns, and back to the "
+                 "values."),
+    Command("show_column", "Show column", "c", scopes=(FACETS,), footer=(FACETS,),
+            in_palette=False, help="Show the column in the table of rows."),
+    Command("retry_values", "Retry", "r", scopes=(FACETS,), footer=(FACETS,),
+            in_palette=False, help="Filter by the chosen values and retry their rows, after "
+                 "asking."),
+    Command("export_values", "Export", "x", scopes=(FACETS,), footer=(FACETS,),
+            in_palette=False, help="Filter by the chosen values and export their rows."),
 )
 # fmt: on
 """All commands, in the order in which footer and help show them."""

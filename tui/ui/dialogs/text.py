@@ -116,6 +116,7 @@ _PURPOSES = {
     Scope.SUMMARY: "The summary of a job (u in Batches and Results).",
     Scope.COMPARE: "Two jobs, row by row (= in Batches).",
     Scope.REVIEW: "One answer at a time, one key for each verdict (V in Results).",
+    Scope.FACETS: "How often each value of a column occurs (f in Results).",
     Scope.MAIN: "Works everywhere. Hold shift to select text with the mouse.",
 }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 from textual.timer import Timer
@@ -17,8 +17,8 @@ from tui.core.query import (
     RowFilter,
     RowSelection,
     RowSort,
-    SortColumn,
     Term,
+    make_column_term,
     make_term,
     parse_query,
     written,
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _ERRORS = "unanswered"
 
 _IMPLIED_BY_GROUP = frozenset({"group", "outcome", "code", "status", "error"})
+
+_KEYS_OF_COLUMNS = {"custom_id": "id", "input_tokens": "in", "output_tokens": "out"}
+"""Columns whose key in the filter language has another name."""
 
 _read = lru_cache(maxsize=64)(parse_query)
 
@@ -122,10 +125,43 @@ class RowQuery:
         others = [term for term in self.terms if term.key not in _IMPLIED_BY_GROUP]
         return self._of(others if key == self.group else [make_term("group", key), *others])
 
-    def sorted_by(self, column: str) -> RowQuery:
-        """This query sorted by a column; reversed if it is sorted by that column already."""
-        down = column == self.sort.column and not self.sort.descending
-        return replace(self, sort=RowSort(column=cast(SortColumn, column), descending=down))
+    def sorted_by(self, column: str, *, within: bool = False) -> RowQuery:
+        """This query sorted by a column; reversed if it is sorted by that column already.
+
+        Args:
+            column: ``seq`` or the name of a column.
+            within: Keep the order, and sort rows with equal values by this column.
+        """
+        keys = dict(self.sort.keys if within else ((self.sort.column, self.sort.descending),))
+        down = column in keys and not keys[column]
+        if not within or self.sort == RowSort():
+            return replace(self, sort=RowSort(column=column, descending=down))
+        keys[column] = down
+        (first, descending), *more = keys.items()
+        return replace(self, sort=RowSort(column=first, descending=descending, more=tuple(more)))
+
+    def with_values(
+        self, column: str, values: Sequence[str | None], *, negated: bool = False
+    ) -> RowQuery:
+        """This query limited to the rows with some values of a column, or to all others.
+
+        Args:
+            column: The name of the column.
+            values: The values; ``None`` stands for rows without one.
+            negated: Exclude the rows instead; earlier exclusions are kept.
+        """
+        terms = list(self.terms if negated else self.without_column(column).terms)
+        return self._of([*terms, make_column_term(column, values, negated=negated)])
+
+    def with_range(self, column: str, written_range: str) -> RowQuery:
+        """This query limited to a range of numbers, written as in a query (``>=1,<2``)."""
+        term = Term(f"{column}:{written_range}", column, written_range)
+        return self._of([*self.without_column(column).terms, term])
+
+    def without_column(self, column: str) -> RowQuery:
+        """This query without the conditions that limit it to values of a column."""
+        key = _KEYS_OF_COLUMNS.get(column, column)
+        return self._of([term for term in self.terms if term.key not in (column, key)])
 
     def labels(self, group_label: Callable[[str], str]) -> list[str]:
         """A short label for each condition.
@@ -137,6 +173,15 @@ class RowQuery:
 
     def _of(self, terms: list[Term]) -> RowQuery:
         return replace(self, where=written(terms))
+
+
+@dataclass(frozen=True)
+class FacetAnswer:
+    """What was chosen: the new filter, a command to run on its rows, or a column to show."""
+
+    query: RowQuery | None = None
+    command: str = ""
+    column: str = ""
 
 
 def _is_errors(term: Term) -> bool:

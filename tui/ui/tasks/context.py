@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from textual.screen import Screen
+
 from tui.config import api_keys
 from tui.core.text import visible
 from tui.engine.engine import Engine
 from tui.errors import AccountKeyError
-from tui.ui.dialogs.base import Dialog
 from tui.ui.dialogs.input import KeyAnswer, KeyDialog
 from tui.ui.screens.main import MainScreen
 from tui.ui.session import Session
@@ -47,8 +48,8 @@ class TaskContext:
         """The state that is kept between runs."""
         return self.session.state
 
-    async def ask(self, dialog: Dialog[T]) -> T | None:
-        """Show a dialog and return its answer; ``None`` if it was cancelled."""
+    async def ask(self, dialog: Screen[T]) -> T | None:
+        """Show a dialog or a screen and return its answer; ``None`` if it was cancelled."""
         return await self.session.app.push_screen_wait(dialog)
 
     def say(self, text: str, *, warn: bool = False) -> None:

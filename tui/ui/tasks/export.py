@@ -1,9 +1,9 @@
-"""Tasks on the rows of a job: export them, save media, open their summary, compare two jobs."""
+"""Tasks on the rows of a job: export, save media, summary, values of columns, comparison."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 from tui.core import formatting
@@ -18,7 +18,9 @@ from tui.ui.dialogs.input import save_media_dialog
 from tui.ui.dialogs.pick_file import expand_path, start_folder
 from tui.ui.external_programs import media_counts
 from tui.ui.external_programs import save_media as write_media
+from tui.ui.models.row_search import FacetAnswer, RowQuery
 from tui.ui.screens.compare import CompareScreen
+from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.summary import SummaryScreen
 from tui.ui.tasks.context import TaskContext
 
@@ -89,6 +91,20 @@ async def summary(context: TaskContext, job_id: str) -> None:
     """Show the summary of a job."""
     job = context.engine.history.jobs.get(job_id)
     await context.session.app.push_screen(SummaryScreen(context.session, job.id, job.name))
+
+
+async def facets(
+    context: TaskContext,
+    job_id: str,
+    query: RowQuery,
+    column: str,
+    answered: Callable[[str, FacetAnswer], None],
+) -> None:
+    """Show the values of a job's columns; ``answered`` gets the job and what was chosen."""
+    job = context.engine.history.jobs.get(job_id)
+    answer = await context.ask(FacetScreen(context.session, job, query, column))
+    if answer is not None:
+        answered(job_id, answer)
 
 
 async def compare(context: TaskContext, job_id: str, other: str = "") -> None:

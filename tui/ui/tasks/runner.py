@@ -52,6 +52,7 @@ class TaskRunner:
     list_remote = _task(jobs.list_remote, "Listing batches")
     save_media = _task(export.save_media, "Saving files")
     summary = _task(export.summary, "Summary")
+    facets = _task(export.facets, "Counting values")
     compare = _task(export.compare, "Comparing")
     export = _task(export.export, "Exporting")
     review = _task(review.review, "Reviewing")

@@ -17,7 +17,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui.core.analysis.completion import completed, completions, key_at_end
+from tui.core.analysis.completion import Columns, completed, completions, key_at_end
 from tui.core.query import parse_query
 from tui.core.text import one_line
 from tui.ui.text.tones import Part, Tone, content
@@ -210,10 +210,15 @@ class QueryHint(Static):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__("", id=id, markup=False)
 
-    def show_help(self, text: str) -> None:
-        """Show how the query can continue, or what is wrong with it."""
+    def show_help(self, text: str, columns: Columns) -> None:
+        """Show how the query can continue, or what is wrong with it.
+
+        Args:
+            text: The query.
+            columns: The columns of the job, with the values that are known.
+        """
         problems = parse_query(text).problems
-        choices = completions(text)
+        choices = [one_line(choice, 60) for choice in completions(text, columns)]
         key = key_at_end(text)
         # An unfinished word is not an error.
         if problems and not choices:
@@ -424,6 +429,8 @@ class QueryLine(FilterLine):
         """Posted when the saved queries should be shown."""
 
     def __init__(self, placeholder: str, *, id: str | None = None) -> None:
+        self.columns: Columns = {}
+        """The columns that are completed, with their known values."""
         self._chips = ChipBar(id="filter-chips")
         # Typing appends to the current query.
         self._query_field = QueryField(
@@ -463,7 +470,7 @@ class QueryLine(FilterLine):
         """Complete the last word, or apply the suggested correction."""
         text = self._field.value
         problems = parse_query(text).problems
-        better = completed(text)
+        better = completed(text, self.columns)
         if better == text and problems and problems[0].meant:
             problem = problems[0]
             better = text[: problem.start] + problem.meant + text[problem.stop :]

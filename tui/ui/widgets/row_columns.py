@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from tui.core import formatting
+from tui.core.analysis import columns
 from tui.core.query import RowSelection
 from tui.core.rows import Row
 from tui.core.text import one_line
@@ -21,12 +22,16 @@ from tui.ui.text.tones import Parts
 from tui.ui.widgets.table import model
 
 if TYPE_CHECKING:
+    from tui.core.analysis.facets import ColumnInfo
     from tui.store.history import History
 
 PREVIEW_WIDTH = 300
 
 INPUT_PREFIX = "input:"
 """Key prefix of the input columns (columns of the table that the job was composed from)."""
+
+_LARGEST_LINE = 1 << 16
+"""Result lines that are longer are not decoded while a page is drawn."""
 
 _NOTHING: Parts = (("-", "muted"),)
 
@@ -146,10 +151,53 @@ _DEFAULT_INPUTS = 2
 """Number of input columns shown by default."""
 
 
-def column_offers(inputs: Iterable[str]) -> list[tuple[str, str, str]]:
-    """Key, name and help of every column, input columns last."""
-    own = [(entry.column.key, entry.column.label, entry.help) for entry in ALL_COLUMNS]
-    return own + [(INPUT_PREFIX + name, one_line(name, 40), "input column") for name in inputs]
+def is_field(key: str) -> bool:
+    """Whether a column shows a field of the answer; its key is then the name in a query."""
+    return key.startswith(columns.FIELD_PREFIX)
+
+
+def is_of_every_job(name: str) -> bool:
+    """Whether every job has the column with this name in sort orders."""
+    return name in COLUMNS_BY_KEY or name in columns.FACTS
+
+
+def name_in_query(key: str) -> str:
+    """The name of a column in queries and sort orders; empty for the row number."""
+    if key.startswith(INPUT_PREFIX):
+        return str(columns.Column(columns.ColumnKind.INPUT, key.removeprefix(INPUT_PREFIX)))
+    if key == "preview":
+        return "answer"
+    return key if is_field(key) or key in columns.FACTS else ""
+
+
+def key_of(name: str) -> str:
+    """The key of the column with this name in sort orders; the opposite of ``name_in_query``."""
+    if name.startswith(columns.INPUT_PREFIX):
+        return INPUT_PREFIX + columns.parse_column(name).name
+    return "preview" if name == "answer" else name
+
+
+def column_offers(
+    inputs: Iterable[str], infos: Iterable[ColumnInfo] = ()
+) -> list[tuple[str, str, str]]:
+    """Key, name and help of every column: facts, input columns, fields of the answers.
+
+    Args:
+        inputs: The names of the input columns.
+        infos: What a sample of the rows shows; see ``Results.columns``.
+    """
+    infos = list(infos)
+    filled = {key_of(info.column): info.filled for info in infos}
+    offers = [(entry.column.key, entry.column.label, entry.help) for entry in ALL_COLUMNS]
+    keys = [(INPUT_PREFIX + name, name, "input column") for name in inputs]
+    keys += [
+        (info.column, info.column, "field of the answer") for info in infos if is_field(info.column)
+    ]
+    for key, name, help in keys:
+        share = filled.get(key)
+        part = "" if share is None else f", {formatting.percent(share)} filled"
+        offers.append((key, one_line(name, 40), help + part))
+    return offers
 
 
 def configured_columns(look: TableLayout, inputs: Sequence[str]) -> tuple[model.Column, ...]:
@@ -160,8 +208,8 @@ def configured_columns(look: TableLayout, inputs: Sequence[str]) -> tuple[model.
         inputs: The names of the input columns.
     """
     keys = look.columns or default_keys(inputs)
-    columns = [_column(key, inputs) for key in keys]
-    kept = [column for column in columns if column is not None]
+    found = [_column(key, inputs) for key in keys]
+    kept = [column for column in found if column is not None]
     if not kept:
         kept = list(ROW_COLUMNS)
     return tuple(
@@ -191,23 +239,33 @@ def _column(key: str, inputs: Sequence[str]) -> model.Column | None:
         return COLUMNS_BY_KEY[key].column
     name = key.removeprefix(INPUT_PREFIX)
     if key.startswith(INPUT_PREFIX) and name in inputs:
-        return model.Column(key, one_line(name, 24), 12, flex=2, drop=5)
+        return model.Column(key, one_line(name, 24), 12, flex=2, drop=5, sortable=True)
+    if is_field(key):
+        return model.Column(key, one_line(key, 24), 12, flex=2, drop=5, sortable=True)
     return None
 
 
 def cells_of(
-    row: Row, values: tuple[Any, ...] | None, columns: Sequence[model.Column], inputs: Sequence[str]
+    row: Row,
+    values: tuple[Any, ...] | None,
+    shown: Sequence[model.Column],
+    inputs: Sequence[str],
+    fields: Mapping[str, str | None],
 ) -> tuple[model.Cell, ...]:
     """One cell for each column of a row.
 
     Args:
         row: The row.
         values: Its input values, in the order of ``inputs``.
-        columns: The columns to show.
+        shown: The columns to show.
         inputs: The names of the input columns.
+        fields: The values of the fields of its answer, by the key of their column.
     """
     cells: list[model.Cell] = []
-    for column in columns:
+    for column in shown:
+        if is_field(column.key):
+            cells.append(_input(fields.get(column.key)))
+            continue
         entry = COLUMNS_BY_KEY.get(column.key)
         if entry is not None:
             cells.append(entry.cell(row))
@@ -276,21 +334,34 @@ class RowSource(model.ListSource[int]):
         self._ascending = ascending
         self._columns = tuple(columns)
         self._inputs = inputs or NoInputColumns()
-        self._joined = any(column.key.startswith("input:") for column in columns)
+        self._joined = any(column.key.startswith(INPUT_PREFIX) for column in columns)
+        self._fields = [column.key for column in columns if is_field(column.key)]
 
     def fetch(self, start: int, stop: int) -> Sequence[model.Cells]:
         """The cells of a range of rows, read from the history."""
         seqs = self.selection.seqs[start:stop]
         values: dict[int, tuple[Any, ...] | None] = {}
+        fields: dict[int, dict[str, str | None]] = {}
         try:
             rows = self._history.rows.page(self._job_id, seqs)
             if self._joined:
                 values = dict(zip(seqs, self._inputs.rows(seqs), strict=True))
+            if self._fields:
+                found = self._history.rows.values(
+                    self._job_id, self._fields, seqs, largest=_LARGEST_LINE
+                )
+                fields = {
+                    seq: dict(zip(self._fields, texts, strict=True))
+                    for seq, texts in zip(seqs, found, strict=True)
+                }
         except UnknownJobError:
             # Deleted by another program; the pane closes the job when the list learns that.
             return []
         names = self._inputs.columns
-        return [cells_of(row, values.get(row.seq), self._columns, names) for row in rows]
+        return [
+            cells_of(row, values.get(row.seq), self._columns, names, fields.get(row.seq, {}))
+            for row in rows
+        ]
 
     def index_of(self, row_id: Hashable) -> int | None:
         """The index of a row."""

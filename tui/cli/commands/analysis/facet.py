@@ -117,21 +117,25 @@ def _values(facets: list[Facet], limit: int) -> list[str]:
 
 def _of_one(facet: Facet, limit: int) -> list[str]:
     bar = glyph("█", "#", sys.stdout)
-    shown = facet.values[:limit]
-    highest = max([value.rows for value in shown] + [facet.missing, 1])
+    named = [
+        (f"{plain_number(one.low)} - {plain_number(one.high)}", one.rows) for one in facet.ranges
+    ] or [(value.value[:_LONGEST] or "(empty)", value.rows) for value in facet.values[:limit]]
+    others = 0 if facet.ranges else facet.filled - sum(rows for _, rows in named)
+    highest = max([rows for _, rows in named] + [1])
 
-    def line(name: Cell | str, rows: int) -> list[Cell | str]:
-        cells = max(1 if rows else 0, round(_BAR_CELLS * rows / highest))
+    def line(name: Cell | str, rows: int, cells: int = 0) -> list[Cell | str]:
         return [name, f"{rows:,}", percent(rows, facet.rows), bar * cells]
 
-    records = [line(value.value[:_LONGEST] or "(empty)", value.rows) for value in shown]
-    others = facet.filled - sum(value.rows for value in shown)
+    records = [
+        line(name, rows, max(1 if rows else 0, round(_BAR_CELLS * rows / highest)))
+        for name, rows in named
+    ]
     if others:
-        more = max(0, facet.distinct - len(shown))
+        more = max(0, facet.distinct - len(named))
         name = f"({counted(more, 'other value')})" if facet.is_exact else "(other values)"
         records.append(line(Cell(name, "dim"), others))
     if facet.missing:
-        records.append(line(Cell("(none)", "dim"), facet.missing))
+        records.append(line(Cell("(no value)", "dim"), facet.missing))
     lines = table((facet.column, "ROWS", "SHARE", ""), records, right=frozenset({1, 2}), elastic=0)
     if facet.numbers is not None:
         lines.append(_numbers(facet.numbers))

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.timer import Timer
 
+from tui.core.analysis.completion import column_at_end, needs_columns
 from tui.core.jobs import Job, OrphanLines
 from tui.core.query import RowFilter
 from tui.core.rows import Outcome
@@ -22,7 +23,7 @@ from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.saved import FiltersAnswer, FiltersDialog
 from tui.ui.engine_updates import Changes
 from tui.ui.external_programs import copy, show_text
-from tui.ui.models.row_search import RowQuery
+from tui.ui.models.row_search import FacetAnswer, RowQuery
 from tui.ui.panes.job_actions import JobActions
 from tui.ui.panes.results.row_table import RowTable
 from tui.ui.session import Session
@@ -44,7 +45,17 @@ _MARKS = -1
 """Key of the chip for marks, which are not a condition of the query."""
 
 _OF_THE_TABLE = frozenset(
-    {"filter", "errors_only", "groups", "columns", "filters", "narrower", "wider"}
+    {
+        "filter",
+        "errors_only",
+        "groups",
+        "columns",
+        "filters",
+        "narrower",
+        "wider",
+        "facets",
+        "sort_within",
+    }
 )
 """Commands that are unavailable while one row fills the pane."""
 
@@ -141,6 +152,7 @@ class ResultsPane(CommandTarget, Vertical):
             return
         self._rows.close_job()
         self._filter.set_text("")
+        self._filter.columns = {}
         self._hint.clear()
         self._set_reading(False)
         self._groups.show([])
@@ -318,7 +330,31 @@ class ResultsPane(CommandTarget, Vertical):
     @on(QueryLine.Edited)
     def _being_edited(self) -> None:
         if self._filter.is_editing:
-            self._hint.show_help(self._filter.typed)
+            self._hint.show_help(self._filter.typed, self._filter.columns)
+            if needs_columns(self._filter.typed):
+                self._learn_columns(self._filter.typed)
+
+    @work(group="completion", exclusive=True, exit_on_error=False)
+    async def _learn_columns(self, typed: str) -> None:
+        """Find the columns that can be asked for, and the values of the one at the end."""
+        job_id, results = self.job_id, self.session.engine.results
+        if job_id is None:
+            return
+        known = dict(self._filter.columns)
+        column = column_at_end(typed)
+        try:
+            if not known:
+                known = {info.column: () for info in await results.columns(job_id)}
+            if column in known and not known[column]:
+                (facet,) = await results.facets(job_id, [column])
+                known[column] = [value.value for value in facet.values]
+        except BatchdeckError:
+            # The job was deleted meanwhile; the pane handles that change too.
+            return
+        if job_id == self.job_id and known != self._filter.columns:
+            self._filter.columns = known
+            if self._filter.is_editing:
+                self._hint.show_help(self._filter.typed, known)
 
     @on(FilterLine.Left, "#row-filter")
     def _filter_left(self) -> None:
@@ -482,9 +518,32 @@ class ResultsPane(CommandTarget, Vertical):
     @work(group="columns", exit_on_error=False)
     async def action_columns(self) -> None:
         """Choose the columns of the table."""
-        keys = await self.app.push_screen_wait(self._rows.columns_dialog())
+        keys = await self.app.push_screen_wait(await self._rows.columns_dialog())
         if keys is not None:
             self._rows.choose_columns(keys)
+
+    def action_facets(self) -> None:
+        """Count the values of the selected column, and filter by them."""
+        if self.job_id is not None:
+            asked, column = self._rows.asked, self._rows.column_name
+            self.session.tasks.facets(self.job_id, asked, column, self._facets_answered)
+
+    def _facets_answered(self, job_id: str, answer: FacetAnswer) -> None:
+        if job_id != self.job_id:
+            # The job was closed or deleted meanwhile.
+            return
+        if answer.column:
+            self._rows.add_column(answer.column)
+        if answer.query is not None:
+            self._ask(answer.query)
+        if answer.command:
+            self.run(answer.command)
+
+    def action_sort_within(self) -> None:
+        """Sort rows with equal values by the selected column."""
+        column = self._rows.columns[self._rows.column_cursor]
+        if column.sortable:
+            self._rows.sort_by(column.key, within=True)
 
     def action_narrower(self) -> None:
         """Narrow the selected column."""

@@ -6,14 +6,14 @@ import asyncio
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 from textual import on
 from textual.message import Message
 
 from tui.core.jobs import Job
-from tui.core.query import RowSelection, RowSort, SortColumn
+from tui.core.query import RowSelection, RowSort
 from tui.errors import BatchdeckError
 from tui.ui.commands.dispatch import ShowsWorkerErrors
 from tui.ui.dialogs.settings import ColumnsDialog
@@ -63,17 +63,20 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         self.note = ""
         """What the search is doing: ``searching``, ``stopped`` or empty."""
         self._inputs: InputColumns | row_columns.NoInputColumns = row_columns.NoInputColumns()
+        self._own_columns: list[str] = []
         self._search = RowSearch(self, self._found, self._show_note, self._failed)
 
     @property
     def look(self) -> TableLayout:
         """The configuration of the table for jobs with this endpoint."""
         kind = self.job.endpoint if self.job is not None else ""
-        return self.session.state.looks.get(kind) or TableLayout()
+        look = self.session.state.looks.get(kind) or TableLayout()
+        return msgspec.structs.replace(look, columns=self._own_columns or look.columns)
 
     def _note_look(self, **changes: object) -> None:
         if self.job is not None:
-            look = msgspec.structs.replace(self.look, **changes)
+            look = self.session.state.looks.get(self.job.endpoint) or TableLayout()
+            look = msgspec.structs.replace(look, **changes)
             self.session.state.looks[self.job.endpoint] = look
 
     def open_job(self, job: Job) -> bool:
@@ -87,12 +90,16 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             return False
         self.job = job
         self._inputs = inputs
+        last = self.session.state.rows.get(job.id)
+        # Only columns with fields of its answers belong to one job.
+        self._own_columns = [] if last is None else last.columns
         look = self.look
         self.set_columns(row_columns.configured_columns(look, self._inputs.columns))
-        last = self.session.state.rows.get(job.id) or RowViewState("", look.sort, look.descending)
-        sort = RowSort(column=cast(SortColumn, last.sort), descending=last.descending)
+        last = last or RowViewState("", look.sort, look.descending)
+        more = tuple((column, down) for column, down in last.more)
+        sort = RowSort(column=last.sort, descending=last.descending, more=more)
         self.asked = RowQuery(last.where, sort)
-        self.show_sort(sort.column, descending=sort.descending)
+        self.show_sort(row_columns.key_of(sort.column), descending=sort.descending)
         total = job.counts.total
         self._show(RowSelection(seqs=range(total), total=total), keep_cursor=False)
         if not self.asked.is_plain:
@@ -115,7 +122,9 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         if self.job is None:
             return
         sort = self.asked.sort
-        now = RowViewState(self.asked.where, sort.column, sort.descending)
+        now = RowViewState(
+            self.asked.where, sort.column, sort.descending, list(sort.more), self._own_columns
+        )
         usual = RowViewState("", self.look.sort, self.look.descending)
         self.session.state.remember_rows(self.job.id, None if now == usual else now)
 
@@ -128,7 +137,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             # Inverted marks would refer to other rows now.
             self.clear_marks()
         self.asked = query
-        self.show_sort(query.sort.column, descending=query.sort.descending)
+        self.show_sort(row_columns.key_of(query.sort.column), descending=query.sort.descending)
         if other or again:
             self.select()
 
@@ -215,18 +224,44 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
 
     # Columns and order
 
-    def columns_dialog(self) -> ColumnsDialog:
+    async def columns_dialog(self) -> ColumnsDialog:
         """The dialog that chooses columns."""
         names = self._inputs.columns
+        infos = []
+        if self.job is not None:
+            infos = await self.session.engine.results.columns(self.job.id)
         shown = [column.key for column in self.columns]
         return ColumnsDialog(
-            row_columns.column_offers(names), shown, row_columns.default_keys(names)
+            row_columns.column_offers(names, infos), shown, row_columns.default_keys(names)
         )
 
+    @property
+    def column_name(self) -> str:
+        """The name, as in a query, of the column that is selected; empty if it has none."""
+        if 0 <= self.column_cursor < len(self.columns):
+            return row_columns.name_in_query(self.columns[self.column_cursor].key)
+        return ""
+
+    def add_column(self, name: str) -> None:
+        """Show one more column, before the answer."""
+        keys = [column.key for column in self.columns]
+        key = row_columns.key_of(name)
+        if key not in keys:
+            place = keys.index("preview") if "preview" in keys else len(keys)
+            self.choose_columns([*keys[:place], key, *keys[place:]])
+
     def choose_columns(self, keys: list[str]) -> None:
-        """Show these columns, in this order, for all jobs with this endpoint."""
+        """Show these columns, in this order.
+
+        They are kept for this job if there are fields of its answers among them, else for all jobs
+        with this endpoint.
+        """
         usual = keys == row_columns.default_keys(self._inputs.columns)
-        self._note_look(columns=[] if usual else keys, **({"widths": {}} if usual else {}))
+        self._own_columns = keys if any(map(row_columns.is_field, keys)) else []
+        if self._own_columns:
+            self.remember()
+        else:
+            self._note_look(columns=[] if usual else keys, **({"widths": {}} if usual else {}))
         self.session.save_state()
         self.set_columns(row_columns.configured_columns(self.look, self._inputs.columns))
         if isinstance(self.source, row_columns.RowSource):
@@ -235,8 +270,14 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
     @on(VirtualTable.SortRequested)
     def _sort_requested(self, event: VirtualTable.SortRequested) -> None:
         event.stop()
-        query = self.asked.sorted_by(event.column)
-        self._note_look(sort=query.sort.column, descending=query.sort.descending)
+        self.sort_by(event.column)
+
+    def sort_by(self, key: str, *, within: bool = False) -> None:
+        """Sort by a column; see ``RowQuery.sorted_by``."""
+        name = row_columns.name_in_query(key) or key
+        query = self.asked.sorted_by(name, within=within)
+        if row_columns.is_of_every_job(name) and not query.sort.more:
+            self._note_look(sort=query.sort.column, descending=query.sort.descending)
         self.ask(query)
 
     @on(VirtualTable.ColumnResized)
