@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -41,7 +41,18 @@ def answer_words(number: int, words: int) -> str:
     return f"{text} caf\u00e9 Zanzibar" if number % 1000 == 999 else text
 
 
-def result_line(number: int, words: int) -> bytes:
+def json_answer(number: int, words: int) -> str:
+    """An answer with a label, a number, and a text of so many words."""
+    label = ("refund", "delivery", "praise", "quality", "not sure")[(number * 7919) % 5]
+    return msgspec.json.encode(
+        {"label": label, "score": number % 50 / 10, "reason": answer_words(number, words)}
+    ).decode()
+
+
+Answer = Callable[[int, int], str]
+
+
+def result_line(number: int, words: int, answer: Answer = answer_words) -> bytes:
     """A chat result; two in a hundred failed, in three groups."""
     failed = number % 50 == 7
     body: dict[str, object] = {
@@ -54,7 +65,7 @@ def result_line(number: int, words: int) -> bytes:
                 "index": 0,
                 "message": {
                     "role": "assistant",
-                    "content": answer_words(number, words),
+                    "content": answer(number, words),
                     "refusal": None,
                     "annotations": [],
                 },
@@ -90,7 +101,7 @@ def result_line(number: int, words: int) -> bytes:
     )
 
 
-def write_results(path: Path, rows: int, words: int) -> None:
+def write_results(path: Path, rows: int, words: int, answer: Answer = answer_words) -> None:
     """Results nearly in the order of the requests."""
     chance = random.Random(1)
     order = list(range(rows))
@@ -100,7 +111,7 @@ def write_results(path: Path, rows: int, words: int) -> None:
         order[start : start + 500] = part
     with path.open("wb", buffering=1 << 20) as file:
         for number in order:
-            file.write(result_line(number, words) + b"\n")
+            file.write(result_line(number, words, answer) + b"\n")
 
 
 def add_job(history: History, job_id: str, rows: int) -> Batch:
@@ -130,11 +141,13 @@ def add_job(history: History, job_id: str, rows: int) -> Batch:
     return batch
 
 
-def add_ended_job(history: History, job_id: str, rows: int, words: int) -> Path:
+def add_ended_job(
+    history: History, job_id: str, rows: int, words: int, answer: Answer = answer_words
+) -> Path:
     """A job that has ended and is collected; the answer is its result file."""
     batch = add_job(history, job_id, rows)
     file = history.files.get(batch.id, "output")
-    write_results(file.path, rows, words)
+    write_results(file.path, rows, words, answer)
     ResultIndexer(history._database, batch.id, file).run(complete=True)
     changes = {
         "submission": Submission.RUNNING,
