@@ -170,3 +170,34 @@ def test_long_rows_are_read_one_by_one(desk: Desk, tmp_path: Path) -> None:
     assert len(pages) > 3
     everything(desk, job, tmp_path / "o.jsonl")
     assert [row["custom_id"] for row in rows_of(tmp_path / "o.jsonl")] == names
+
+
+def test_only_the_columns_that_are_named(desk: Desk, tmp_path: Path) -> None:
+    job = desk.job(["a", "b"], name="fields")
+    answer = '{"label": "=1+1", "outcome": "own", "deep": {"er": [1, 2]}}'
+    desk.results(desk.batch(job), [line("a", text=answer), line("b", Outcome.FAILED)])
+    names = ("custom_id", "@label", "outcome", "@outcome", "@deep.er", "answer", "length", "code")
+    everything(desk, job, tmp_path / "out.csv", options=ExportOptions(columns=names))
+    with (tmp_path / "out.csv").open(newline="") as file:
+        header, first, second = csv.reader(file)
+    assert header == [
+        "custom_id", "label", "outcome", "input_outcome", "deep.er", "answer", "length", "code"
+    ]  # fmt: skip
+    assert first == ["a", "'=1+1", "succeeded", "own", "[1,2]", answer, str(len(answer)), ""]
+    assert second == ["b", "", "failed", "", "", "", "", "server_error"]
+    everything(
+        desk, job, tmp_path / "out.jsonl", options=ExportOptions(columns=("@label", "custom_id"))
+    )
+    assert rows_of(tmp_path / "out.jsonl") == [
+        {"label": "=1+1", "custom_id": "a"},
+        {"label": None, "custom_id": "b"},
+    ]
+
+
+@pytest.mark.parametrize("names", [("label",), ("in.lang",), ("@label", "nothing")])
+def test_unknown_columns_write_no_file(
+    desk: Desk, job: str, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    with pytest.raises(UsageError, match="column"):
+        everything(desk, job, tmp_path / "out.csv", options=ExportOptions(columns=names))
+    assert not (tmp_path / "out.csv").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -34,6 +35,15 @@ Add .gz to .jsonl, .csv or .tsv to compress.
 """
 
 
+_COLUMN_NAME = re.compile(r'(?:"[^"]*"|[^,"])+')
+
+
+def _parse_columns(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> tuple[str, ...]:
+    return tuple(name.strip() for name in _COLUMN_NAME.findall(value))
+
+
 @click.command(short_help="Write the rows of a job to a file.", epilog=_FORMATS)
 @job_argument
 @click.option("-o", "--output", "file", required=True,
@@ -50,6 +60,14 @@ Add .gz to .jsonl, .csv or .tsv to compress.
     "--raw", is_flag=True, help="Export the provider's result lines, byte for byte (.jsonl)."
 )
 @click.option("--expand", is_flag=True, help="Export the fields of JSON answers as columns.")
+@click.option(
+    "--columns",
+    default="",
+    metavar="COLUMN,...",
+    callback=_parse_columns,
+    help="Write only these columns, as in `batchdeck describe`: custom_id,@label,in.lang;"
+    " also review, reviewer, correction, note.",
+)
 @click.option("--reviewed", is_flag=True,
               help="Export the reviewers' corrections in place of the answers.")  # fmt: skip
 @click.option(
@@ -65,6 +83,7 @@ def export(
     attempts: bool,
     raw: bool,
     expand: bool,
+    columns: tuple[str, ...],
     reviewed: bool,
     raw_cells: bool,
     **selection: Any,
@@ -83,6 +102,7 @@ def export(
             raw=raw,
             raw_cells=raw_cells,
             expand=expand,
+            columns=columns,
             reviewed=reviewed,
         )
         check_options(file, options)

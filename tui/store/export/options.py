@@ -30,6 +30,7 @@ _APPLIES_TO: dict[str, frozenset[Format]] = {
     "raw": frozenset({"jsonl"}),
     "raw_cells": frozenset({"csv", "tsv"}),
     "expand": frozenset({"csv", "tsv", "parquet"}),
+    "columns": frozenset({"jsonl", "csv", "tsv"}),
     "reviewed": frozenset({"jsonl", "csv", "tsv", "sqlite", "parquet"}),
 }
 
@@ -46,6 +47,8 @@ class ExportOptions:
             all rows of a job, lines that belong to no row follow at the end.
         raw_cells: Keep cells that a spreadsheet would run as a formula.
         expand: Write the fields of JSON answers as columns.
+        columns: Write only these columns, named as in a query (``@label``, ``in.lang``,
+            ``answer``), or ``review``, ``reviewer``, ``correction``, ``note``.
         reviewed: Write the correction of a reviewer in place of the answer where there is one.
     """
 
@@ -55,6 +58,7 @@ class ExportOptions:
     raw_cells: bool = False
     expand: bool = False
     reviewed: bool = False
+    columns: tuple[str, ...] = ()
 
     def named(self) -> Sequence[str]:
         """Names of the options that are set."""
@@ -101,7 +105,14 @@ def check_options(path: Path, options: ExportOptions) -> None:
                 f"the option {name.replace('_', '-')} does not apply to {path.name}",
                 f"Use it with {extensions}.",
             )
-    for one, other in (("raw", "join"), ("raw", "reviewed"), ("attempts", "reviewed")):
+    for one, other in (
+        ("columns", "join"),
+        ("columns", "raw"),
+        ("columns", "expand"),
+        ("raw", "join"),
+        ("raw", "reviewed"),
+        ("attempts", "reviewed"),
+    ):
         if getattr(options, one) and getattr(options, other):
             raise UsageError(
                 f"the options {one} and {other} cannot be combined", "Use only one of them."

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tui.core.analysis.columns import ColumnKind
 from tui.core.query import RowSelection
 from tui.core.results.json_answers import parse_answer, row_line
 from tui.core.results.openai_lines import UnreadableLineError
@@ -15,6 +16,7 @@ from tui.core.results.readers import READERS
 from tui.core.reviews.review import Review, newest_first
 from tui.core.rows import ANSWERED, Attempt, Outcome, RowLine, Usage
 from tui.errors import HistoryError, UsageError
+from tui.store.columns.reader import column_of
 from tui.store.database import sqlite_errors
 from tui.store.export.options import ExportOptions
 from tui.store.jobs import JobData
@@ -70,7 +72,8 @@ class ExportRows:
         options: Options of the export.
 
     Raises:
-        UsageError: The option ``join`` is set, and the job has no input columns.
+        UsageError: The option ``join`` is set, and the job has no input columns; or a column is
+            named that it does not have.
     """
 
     def __init__(self, data: JobData, selection: RowSelection, options: ExportOptions) -> None:
@@ -83,7 +86,8 @@ class ExportRows:
         """Whether any row of the job is reviewed, so that there are columns for it."""
         # Shared by all rows, so the files stay open.
         self._reader = self._open.enter_context(RowReader(data))
-        if options.join:
+        chosen = [column_of(data, name) for name in options.columns if name not in REVIEW_COLUMNS]
+        if options.join or any(column.kind is ColumnKind.INPUT for column in chosen):
             self._inputs = self._open.enter_context(InputColumns(data.paths, data.id))
             if not self._inputs.columns:
                 raise UsageError(
@@ -102,7 +106,7 @@ class ExportRows:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the input columns; empty without the option ``join``."""
+        """Names of the input columns; empty if none are written."""
         return () if self._inputs is None else self._inputs.columns
 
     def pages(self, options: ExportOptions | None = None) -> Iterator[tuple[int, list[ExportRow]]]:

@@ -13,6 +13,11 @@ from tui.core.query import RowSelection
 from tui.errors import UsageError
 from tui.files import atomic_path
 from tui.progress import NO_PROGRESS, Progress
+from tui.store.export.chosen_columns import (
+    ChosenColumns,
+    ChosenLinesWriter,
+    ChosenTableWriter,
+)
 from tui.store.export.delimited import TableWriter
 from tui.store.export.jsonl import LinesWriter
 from tui.store.export.options import ExportOptions, Format, check_options, format_of
@@ -102,10 +107,16 @@ class _Run:
                 return self._write_all(frames)
             finally:
                 frames.close()
+        chosen = self._records.options.columns
         with _stream(path, compressed) as stream:
+            delimiter = "\t" if format == "tsv" else ","
+            if chosen:
+                columns = ChosenColumns(chosen, self._records.columns)
+                if format == "jsonl":
+                    return self._write_all(ChosenLinesWriter(stream, columns))
+                return self._write_all(ChosenTableWriter(stream, self._records, columns, delimiter))
             if format == "jsonl":
                 return self._write_all(LinesWriter(stream, self._records))
-            delimiter = "\t" if format == "tsv" else ","
             table = TableWriter(stream, self._records, delimiter, fields)
             return self._write_all(table)
 

@@ -223,7 +223,7 @@ class ExportDialog(FormDialog[ExportAnswer]):
             chosen = 0
             for radio in self.query("#export-rows").results(RadioSet):
                 chosen = max(0, radio.pressed_index)
-            on = {
+            on: dict[str, Any] = {
                 name: switch.value and not switch.disabled
                 for name in _SWITCHES
                 if (switch := self._switch(name))
