@@ -68,6 +68,21 @@ def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:
             client.wait("nothing")
 
 
+def test_values_of_columns_are_counted(home: Path) -> None:
+    with BatchClient() as client:
+        answers = [f'{{"label": "{"ab"[number % 2]}"}}' for number in range(4)]
+        requests = [chat(n, f"sandbox:say={answer}") for n, answer in enumerate(answers)]
+        client.run(requests, name="labels", poll_interval=0.05)
+        [job] = client._client.engine.history.jobs.list()
+        (label,) = client.facets(job.id, "@label", where=f"-custom_id:{requests[0]['custom_id']}")
+        assert {value.value: value.rows for value in label.values} == {"b": 2, "a": 1}
+        assert {"@label", "outcome"} <= {facet.column for facet in client.facets(job.id)}
+        with pytest.raises(UsageError, match="unknown column"):
+            client.facets(job.id, "label")
+        with pytest.raises(UsageError, match="needs a value"):
+            client.facets(job.id, "@label", where="@label:")
+
+
 def test_reviews_are_stored_and_read(home: Path) -> None:
     with BatchClient() as client:
         rows = client.run([asked(0), asked(1)], name="mine", poll_interval=0.05)

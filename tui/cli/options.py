@@ -378,18 +378,12 @@ def _with_query(rows: RowFilter, where: str) -> RowFilter:
         return rows
     import msgspec
 
-    from tui.core.query import parse_query
+    from tui.core.query import query_filter
 
-    query = parse_query(where)
-    if query.problems:
-        problem = query.problems[0]
-        raise UsageError(
-            f"--where: {problem.message[:1].lower()}{problem.message[1:]}",
-            f"Did you mean {problem.meant}?"
-            if problem.meant
-            else "See `batchdeck results --help`.",
-        )
-    queried = query.rows
+    try:
+        queried = query_filter(where)
+    except UsageError as error:
+        raise UsageError(f"--where: {error.message}", error.hint) from None
     both = rows.outcomes & queried.outcomes
     if rows.outcomes and queried.outcomes and not both:
         raise UsageError("--outcome and --where have no outcome in common", "Remove one of them.")

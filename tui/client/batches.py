@@ -14,8 +14,9 @@ import msgspec
 from tui.client.runtime import LoopThread, with_base_url
 from tui.compose.requests import scaledown
 from tui.config.settings import Config, load_config
+from tui.core.analysis.facets import Facet
 from tui.core.jobs import Job
-from tui.core.query import RowFilter
+from tui.core.query import RowFilter, query_filter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
 from tui.engine.engine import Engine
@@ -173,6 +174,22 @@ class AsyncBatchClient:
         history = self.engine.history
         yield from history.rows.lines(job_id, history.rows.select(job_id, rows or RowFilter()))
 
+    async def facets(self, job_id: str, *columns: str, where: str = "") -> list[Facet]:
+        """Count the values of columns; without one, of all columns of the job.
+
+        Args:
+            job_id: The job.
+            columns: Names as in a query: ``@label``, ``in.lang``, ``outcome``.
+            where: Count only the rows that match this query.
+
+        Raises:
+            UsageError: The job does not have one of the columns, or the query is not valid.
+        """
+        rows = query_filter(where)
+        if not columns:
+            return await self.engine.results.describe(job_id, rows)
+        return await self.engine.results.facets(job_id, columns, rows)
+
     async def reviews(self, job_id: str) -> list[Review]:
         """What reviewers said about the job's answers: the current reviews, by row and reviewer."""
         find = self.engine.history.reviews.all
@@ -263,6 +280,10 @@ class BatchClient:
     def results(self, job_id: str, rows: RowFilter | None = None) -> list[RowLine]:
         """The job's rows, in the order of the requests."""
         return self._loop.run(self._client.results(job_id, rows))
+
+    def facets(self, job_id: str, *columns: str, where: str = "") -> list[Facet]:
+        """Count the values of columns; see ``AsyncBatchClient.facets``."""
+        return self._loop.run(self._client.facets(job_id, *columns, where=where))
 
     def reviews(self, job_id: str) -> list[Review]:
         """What reviewers said about the job's answers: the current reviews, by row and reviewer."""

@@ -435,6 +435,20 @@ def parse_query(text: str) -> Query:
     return Query(tuple(terms), rows, tuple(problems))
 
 
+def query_filter(text: str) -> RowFilter:
+    """The filter that a query describes.
+
+    Raises:
+        UsageError: A part of it is not valid.
+    """
+    query = parse_query(text)
+    for problem in query.problems:
+        hint = f"Did you mean {problem.meant}?" if problem.meant else ""
+        message = f"{problem.message[:1].lower()}{problem.message[1:]}"
+        raise UsageError(message, hint or "See `batchdeck results --help`.")
+    return query.rows
+
+
 def written(terms: Iterable[Term]) -> str:
     """Format terms as a query; adjacent phrases are quoted to keep them separate."""
     parts: list[str] = []
