@@ -52,6 +52,7 @@ CALLS = (
     Call("results", "one --schema own", "row", lines=True),
     Call("summary", "one --field data.label", "summary"),
     Call("describe", "one", "facets"),
+    Call("pivot", "one outcome model --mean output_tokens", "pivot"),
     Call("facet", "one @label outcome --where -outcome:pending", "facets"),
     Call("compare", "one two --kind same --kind unanswered", "compare", 1),
     Call("review", "one --import labels.csv", "review-import", 1),

@@ -53,6 +53,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck facet reviews @label",
         "batchdeck facet reviews @label in.lang --where '@score:<3'",
     ),
+    "pivot": (
+        "batchdeck pivot reviews @label model",
+        "batchdeck pivot reviews @label in.lang --mean @score",
+    ),
     "compare": ("batchdeck compare reviews reviews-2 --json",),
     "retry": (
         "batchdeck retry reviews --wait",

@@ -77,6 +77,7 @@ _COMMANDS = {
     "summary": "analysis.summary:summary",
     "describe": "analysis.facet:describe",
     "facet": "analysis.facet:facet",
+    "pivot": "analysis.facet:pivot",
     "compare": "analysis.compare:compare",
     "review": "analysis.review:review",
     "export": "rows:export",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tui.core.analysis.facets import ColumnInfo, Facet
+from tui.core.analysis.pivot import Pivot
 from tui.core.comparison import CompareOptions
 from tui.core.jobs import Job
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
@@ -161,6 +162,24 @@ class Results:
                 ),
                 progress,
             )
+
+    async def pivot(
+        self,
+        job_id: str,
+        down: str,
+        across: str,
+        rows: RowFilter = ALL_ROWS,
+        *,
+        value: str = "",
+        progress: Progress = NO_PROGRESS,
+    ) -> Pivot:
+        """Count rows by the values of two columns, or average a third; see ``count_pivot``."""
+        return await run_in_thread(
+            lambda running: self._history.rows.pivot(
+                job_id, down, across, rows, value=value, progress=running
+            ),
+            progress,
+        )
 
     async def compare(
         self,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.analysis.facets import ColumnInfo, Facet
+from tui.core.analysis.pivot import Pivot
 from tui.core.comparison import CompareOptions
 from tui.core.jobs import BatchStatus, ErrorGroup, Job, OrphanLines, TimelineEntry
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
@@ -26,6 +27,7 @@ from tui.progress import NO_PROGRESS, Progress
 from tui.store import manifests
 from tui.store.batches import Batches
 from tui.store.columns.facets import PartialFacets, count_facets, describe
+from tui.store.columns.pivots import count_pivot
 from tui.store.columns.reader import ColumnReader, column_infos, column_of
 from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
@@ -550,6 +552,21 @@ class Rows:
         data = self._data(job_id)
         seqs = self._search(job_id, rows, progress=progress).seqs
         return describe(data, self._columns, seqs, progress, partial)
+
+    def pivot(
+        self,
+        job_id: str,
+        down: str,
+        across: str,
+        rows: RowFilter = ALL_ROWS,
+        *,
+        value: str = "",
+        progress: Progress = NO_PROGRESS,
+    ) -> Pivot:
+        """Count the rows of a filter by the values of two columns; see ``count_pivot``."""
+        data = self._data(job_id)
+        seqs = self._search(job_id, rows, progress=progress).seqs
+        return count_pivot(data, self._columns, down, across, seqs, value, progress)
 
     def check_schemas(
         self,

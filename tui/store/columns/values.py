@@ -103,7 +103,7 @@ class ColumnValues:
         self._characters += len(text)
         return code
 
-    def _number_of(self, seq: int) -> float | None:
+    def number_of(self, seq: int) -> float | None:
         """The number of a row whose value is unlisted."""
         if self._numbers is None or math.isnan(self._numbers[seq]):
             return None
@@ -181,7 +181,7 @@ class ColumnValues:
             pairs += Counter(
                 number
                 for seq in seqs
-                if self.codes[seq] == UNLISTED and (number := self._number_of(seq)) is not None
+                if self.codes[seq] == UNLISTED and (number := self.number_of(seq)) is not None
             ).items()
         if 2 * sum(rows for _, rows in pairs) <= filled:
             return None

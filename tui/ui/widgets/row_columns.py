@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -200,14 +200,31 @@ def column_offers(
     return offers
 
 
-def configured_columns(look: TableLayout, inputs: Sequence[str]) -> tuple[model.Column, ...]:
+def columns_with_ids(inputs: InputReader, rows: Sequence[Row]) -> frozenset[str]:
+    """The input columns whose values are the ids of these rows."""
+    values = [found or () for found in inputs.rows([row.seq for row in rows])]
+    return frozenset(
+        name
+        for place, name in enumerate(inputs.columns)
+        if rows
+        and all(
+            place < len(found) and str(found[place]) == row.custom_id
+            for found, row in zip(values, rows, strict=True)
+        )
+    )
+
+
+def configured_columns(
+    look: TableLayout, inputs: Sequence[str], ids: Collection[str] = ()
+) -> tuple[model.Column, ...]:
     """The columns of a table as configured by the user.
 
     Args:
         look: The saved configuration.
         inputs: The names of the input columns.
+        ids: See ``default_keys``.
     """
-    keys = look.columns or default_keys(inputs)
+    keys = look.columns or default_keys(inputs, ids)
     found = [_column(key, inputs) for key in keys]
     kept = [column for column in found if column is not None]
     if not kept:
@@ -224,12 +241,20 @@ def configured_columns(look: TableLayout, inputs: Sequence[str]) -> tuple[model.
     )
 
 
-def default_keys(inputs: Sequence[str]) -> list[str]:
-    """The keys of the default columns."""
+def default_keys(inputs: Sequence[str], ids: Collection[str] = ()) -> list[str]:
+    """The keys of the default columns.
+
+    Args:
+        inputs: The names of the input columns.
+        ids: The input columns that hold the ``custom_id``, which has a column already.
+    """
     keys = [column.key for column in ROW_COLUMNS]
     index = keys.index("outcome")
-    # The id of the source is in the Id column already.
-    first = [INPUT_PREFIX + name for name in inputs if name.lower() not in ("id", "custom_id")]
+    first = [
+        INPUT_PREFIX + name
+        for name in inputs
+        if name not in ids and name.lower() not in ("id", "custom_id")
+    ]
     keys[index:index] = first[:_DEFAULT_INPUTS]
     return keys
 

@@ -1,4 +1,4 @@
-"""``facet`` and ``describe``: the values of columns, counted."""
+"""``facet``, ``describe`` and ``pivot``: the values of columns, counted."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tui.core.formatting import counted, percent, plain_number
 
 if TYPE_CHECKING:
     from tui.core.analysis.facets import Facet, Numbers
+    from tui.core.analysis.pivot import Pivot, PivotCell, PivotLine
     from tui.core.query import RowFilter
     from tui.engine.engine import Engine
 
@@ -86,6 +87,63 @@ def describe(settings: Settings, job: str, **selection: Any) -> None:
         _print(settings, found.id, facets, 1, _overview)
 
     run(settings, work)
+
+
+@click.command(short_help="Count rows by the values of two columns.")
+@job_argument
+@click.argument("down", metavar="ROWS", shell_complete=complete_columns)
+@click.argument("across", metavar="COLUMNS", shell_complete=complete_columns)
+@click.option(
+    "--mean",
+    default="",
+    metavar="COLUMN",
+    shell_complete=complete_columns,
+    help="Show the mean of this column in each cell instead of the number of rows.",
+)
+@row_options
+@shared
+def pivot(
+    settings: Settings, job: str, down: str, across: str, mean: str, **selection: Any
+) -> None:
+    """Count the rows of a JOB by the values of two columns, named ROWS and COLUMNS.
+
+    Each line of the table is a value of ROWS, each column one of COLUMNS.
+    """
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.jobs.find(job)
+        with file_progress("counting", plural_of="row") as progress:
+            made = await engine.results.pivot(
+                found.id, down, across, row_filter(**selection), value=mean, progress=progress
+            )
+        print_result(settings, lambda: _pivot_document(found.id, made), lambda: _pivot_lines(made))
+
+    run(settings, work)
+
+
+def _pivot_document(job_id: str, made: Pivot) -> dict[str, Any]:
+    import msgspec
+
+    return {"job": job_id, **msgspec.to_builtins(made)}
+
+
+def _pivot_lines(made: Pivot) -> list[str]:
+    def shown(cell: PivotCell) -> str:
+        if not made.value:
+            return f"{cell.rows:,}"
+        return "-" if cell.mean is None else plain_number(cell.mean)
+
+    def name(line: PivotLine) -> str:
+        return "(no value)" if line.value is None else line.value[:_LONGEST] or "(empty)"
+
+    heads = [f"{made.down} / {made.across}", *map(name, made.columns), "ALL"]
+    records: list[Sequence[Cell | str]] = [
+        [name(line), *map(shown, cells), Cell(shown(line.total), "bold")]
+        for line, cells in zip(made.lines, made.cells, strict=True)
+    ]
+    totals = [shown(column.total) for column in made.columns]
+    records.append([Cell(text, "bold") for text in ["ALL", *totals, shown(made.total)]])
+    return table(heads, records, right=frozenset(range(1, len(heads))), elastic=0)
 
 
 def _print(settings: Settings, job_id: str, facets: list[Facet], limit: int, lines: Any) -> None:

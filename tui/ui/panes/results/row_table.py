@@ -25,7 +25,11 @@ from tui.ui.widgets.table.model import EmptySource
 from tui.ui.widgets.table.table import VirtualTable
 
 if TYPE_CHECKING:
-    from tui.store.history import InputColumns
+    from tui.core.rows import Row
+    from tui.store.history import History, InputColumns
+
+_SAMPLE = 20
+"""Rows from which it is seen that an input column holds the ids."""
 
 
 class RowTable(ShowsWorkerErrors, VirtualTable):
@@ -64,6 +68,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         """What the search is doing: ``searching``, ``stopped`` or empty."""
         self._inputs: InputColumns | row_columns.NoInputColumns = row_columns.NoInputColumns()
         self._own_columns: list[str] = []
+        self._ids: frozenset[str] = frozenset()
         self._search = RowSearch(self, self._found, self._show_note, self._failed)
 
     @property
@@ -85,16 +90,22 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         Returns:
             Whether it is still there.
         """
-        inputs = self.session.read_job(job.id, lambda history: history.rows.inputs(job.id), None)
-        if inputs is None:
+
+        def read(history: History) -> tuple[InputColumns, list[Row]]:
+            first = range(min(_SAMPLE, job.counts.total))
+            return history.rows.inputs(job.id), history.rows.page(job.id, first)
+
+        found = self.session.read_job(job.id, read, None)
+        if found is None:
             return False
         self.job = job
-        self._inputs = inputs
+        self._inputs, rows = found
+        self._ids = row_columns.columns_with_ids(self._inputs, rows)
         last = self.session.state.rows.get(job.id)
         # Only columns with fields of its answers belong to one job.
         self._own_columns = [] if last is None else last.columns
         look = self.look
-        self.set_columns(row_columns.configured_columns(look, self._inputs.columns))
+        self.set_columns(row_columns.configured_columns(look, self._inputs.columns, self._ids))
         last = last or RowViewState("", look.sort, look.descending)
         more = tuple((column, down) for column, down in last.more)
         sort = RowSort(column=last.sort, descending=last.descending, more=more)
@@ -232,7 +243,9 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             infos = await self.session.engine.results.columns(self.job.id)
         shown = [column.key for column in self.columns]
         return ColumnsDialog(
-            row_columns.column_offers(names, infos), shown, row_columns.default_keys(names)
+            row_columns.column_offers(names, infos),
+            shown,
+            row_columns.default_keys(names, self._ids),
         )
 
     @property
@@ -256,14 +269,14 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         They are kept for this job if there are fields of its answers among them, else for all jobs
         with this endpoint.
         """
-        usual = keys == row_columns.default_keys(self._inputs.columns)
+        usual = keys == row_columns.default_keys(self._inputs.columns, self._ids)
         self._own_columns = keys if any(map(row_columns.is_field, keys)) else []
         if self._own_columns:
             self.remember()
         else:
             self._note_look(columns=[] if usual else keys, **({"widths": {}} if usual else {}))
         self.session.save_state()
-        self.set_columns(row_columns.configured_columns(self.look, self._inputs.columns))
+        self.set_columns(row_columns.configured_columns(self.look, self._inputs.columns, self._ids))
         if isinstance(self.source, row_columns.RowSource):
             self._show(self.source.selection)
 
