@@ -19,6 +19,7 @@ from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import Source
 from tui.config.settings import Config
+from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.comparison import changes_between
 from tui.core.jobs import (
     Batch,
@@ -365,6 +366,13 @@ class FakeEngine:
 
     def check_budget(self, estimate: Estimate, account: str | None = None) -> None:
         self.asked.append(("check_budget", account))
+
+    async def columns(self, job_id: str) -> list[ColumnInfo]:
+        return [ColumnInfo(column="outcome", kind="fact")]
+
+    async def facets(self, job_id: str, columns: Sequence[str], *_: Any, **__: Any) -> list[Facet]:
+        total = self.history.jobs.get(job_id).counts.total
+        return [Facet(column=name, rows=total, filled=0, distinct=0) for name in columns]
 
     async def select(
         self,

@@ -12,6 +12,7 @@ import msgspec
 from textual.timer import Timer
 from textual.widget import Widget
 
+from tui.core.analysis.completion import Columns, column_at_end
 from tui.core.query import (
     Query,
     RowFilter,
@@ -196,6 +197,28 @@ def _label(term: Term, group_label: Callable[[str], str]) -> str:
     if not term.key:
         return f"contains {one_line(term.value, 40)!r}"
     return one_line(term.written, 40)
+
+
+async def learn_columns(engine: Engine, job_id: str, typed: str, known: Columns) -> Columns:
+    """The columns of a job for completion, with the values of the one at the end of a query.
+
+    Args:
+        engine: Reads the rows.
+        job_id: The job.
+        typed: The query.
+        known: What is known already.
+
+    Raises:
+        UnknownJobError: The job was deleted.
+    """
+    learned = dict(known)
+    column = column_at_end(typed)
+    if not learned:
+        learned = {info.column: () for info in await engine.results.columns(job_id)}
+    if column in learned and not learned[column]:
+        (facet,) = await engine.results.facets(job_id, [column])
+        learned[column] = [value.value for value in facet.values]
+    return learned
 
 
 BUSY_DELAY = 0.2

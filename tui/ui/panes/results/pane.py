@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,23 +12,22 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.timer import Timer
 
-from tui.core.analysis.completion import column_at_end, needs_columns
+from tui.core.analysis.completion import needs_columns
 from tui.core.jobs import Job, OrphanLines
-from tui.core.query import RowFilter
-from tui.core.rows import Outcome
 from tui.errors import BatchdeckError
 from tui.ui.commands.command_table import Scope, bindings
 from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.saved import FiltersAnswer, FiltersDialog
 from tui.ui.engine_updates import Changes
-from tui.ui.external_programs import copy, show_text
-from tui.ui.models.row_search import FacetAnswer, RowQuery
+from tui.ui.models.row_search import FacetAnswer, RowQuery, learn_columns
 from tui.ui.panes.job_actions import JobActions
+from tui.ui.panes.results.row_actions import RowActions
+from tui.ui.panes.results.row_retry import RowRetry
 from tui.ui.panes.results.row_table import RowTable
 from tui.ui.session import Session
 from tui.ui.text.tones import Part
 from tui.ui.widgets.basics import EmptyState
-from tui.ui.widgets.error_groups import ErrorGroups, group_label
+from tui.ui.widgets.error_groups import ErrorGroups
 from tui.ui.widgets.filter_line import Chip, ChipBar, FilterLine, QueryHint, QueryLine
 from tui.ui.widgets.job_details import JobHead
 from tui.ui.widgets.row_view import RowView
@@ -93,6 +91,16 @@ class ResultsPane(CommandTarget, Vertical):
         self._hint = QueryHint(id="row-hint")
         self._rows = RowTable(session, id="rows")
         self._view = RowView(id="row-view")
+        self._row_retry = RowRetry(
+            session, self._rows, self._groups, self._view, lambda: self.is_reading
+        )
+        self._row_actions = RowActions(
+            session,
+            self._view,
+            self._show_row,
+            lambda: self.is_reading,
+            lambda: self._rows.cursor_id,
+        )
 
     def compose(self) -> ComposeResult:
         """The head, the error groups, the filter, the rows and the row view."""
@@ -337,24 +345,18 @@ class ResultsPane(CommandTarget, Vertical):
     @work(group="completion", exclusive=True, exit_on_error=False)
     async def _learn_columns(self, typed: str) -> None:
         """Find the columns that can be asked for, and the values of the one at the end."""
-        job_id, results = self.job_id, self.session.engine.results
+        job_id, known = self.job_id, self._filter.columns
         if job_id is None:
             return
-        known = dict(self._filter.columns)
-        column = column_at_end(typed)
         try:
-            if not known:
-                known = {info.column: () for info in await results.columns(job_id)}
-            if column in known and not known[column]:
-                (facet,) = await results.facets(job_id, [column])
-                known[column] = [value.value for value in facet.values]
+            learned = await learn_columns(self.session.engine, job_id, typed, known)
         except BatchdeckError:
             # The job was deleted meanwhile; the pane handles that change too.
             return
-        if job_id == self.job_id and known != self._filter.columns:
-            self._filter.columns = known
+        if job_id == self.job_id and learned != known:
+            self._filter.columns = learned
             if self._filter.is_editing:
-                self._hint.show_help(self._filter.typed, known)
+                self._hint.show_help(self._filter.typed, learned)
 
     @on(FilterLine.Left, "#row-filter")
     def _filter_left(self) -> None:
@@ -437,8 +439,7 @@ class ResultsPane(CommandTarget, Vertical):
             return None
         if self.job is None:
             return "No job is open. Choose one in Batches (2)."
-        chosen = self._rows.marked or self._groups.has_focus or self._rows.asked.selects_rows
-        if command_id in ("retry", "retry_edit") and (chosen or self._row_read is not None):
+        if command_id in ("retry", "retry_edit") and self._row_retry.has_rows:
             return ""
         if command_id == "groups" and not self._groups.row_count:
             return "This job has no errors."
@@ -482,38 +483,8 @@ class ResultsPane(CommandTarget, Vertical):
         self._retry(edit=True)
 
     def _retry(self, *, edit: bool) -> None:
-        asked = self._rows.asked
-        group = self._groups.group if self._groups.has_focus else None
-        if group is not None:
-            # Unchanged, rows with a permanent error would fail again.
-            edit = edit or group.retryable is False
-            rows = RowFilter(groups=frozenset({group.key}))
-            self._retry_rows(rows, edit, f"the rows with {group_label(group)}")
-        elif self._rows.marked:
-            self._retry_marked(edit)
-        elif (seq := self._row_read) is not None:
-            self._retry_rows([seq], edit, "this row")
-        elif asked.is_filtered:
-            subject = "the rows shown" if asked.selects_rows else "the failed rows shown"
-            self._retry_rows(asked.unanswered, edit, subject)
-        else:
+        if not self._row_retry.start(edit=edit):
             self._actions.run("retry_edit" if edit else "retry")
-
-    @property
-    def _row_read(self) -> int | None:
-        """The number of the row that fills the pane, if it has ended."""
-        detail = self._view.detail
-        if not self.is_reading or detail is None or detail.row.outcome is Outcome.PENDING:
-            return None
-        return detail.row.seq
-
-    @work(group="marks", exit_on_error=False)
-    async def _retry_marked(self, edit: bool) -> None:
-        self._retry_rows(await self._rows.marked_rows(), edit, "the marked rows")
-
-    def _retry_rows(self, rows: RowFilter | Sequence[int], edit: bool, subject: str) -> None:
-        if self.job_id is not None:
-            self.session.tasks.retry(self.job_id, rows, edit=edit, subject=subject)
 
     @work(group="columns", exit_on_error=False)
     async def action_columns(self) -> None:
@@ -580,26 +551,12 @@ class ResultsPane(CommandTarget, Vertical):
     @work(group="outside", exit_on_error=False)
     async def action_copy(self) -> None:
         """Copy the answer in the row view, else the row's custom_id."""
-        self._show_row()
-        await self._view.wait_until_shown()
-        reading, detail = self._view.answer_reading, self._view.detail
-        if self.is_reading and reading is not None:
-            copy(self.app, await asyncio.to_thread(lambda: reading.bare), "the answer")
-        elif detail is not None:
-            copy(self.app, detail.row.custom_id, "the row id")
+        await self._row_actions.copy()
 
     @work(group="media", exit_on_error=False)
     async def action_save_media(self) -> None:
         """Save the images and audio of the answer, after asking for a folder."""
-        detail = self._view.detail
-        if detail is None or detail.row.seq != self._rows.cursor_id:
-            # The cursor has moved, and its row is not read yet.
-            self._show_row()
-        media, detail = await self._view.media(), self._view.detail
-        if media and detail is not None:
-            self.session.tasks.save_media(media, detail.row.custom_id)
-        else:
-            self.notify("This answer contains no images or audio", markup=False)
+        await self._row_actions.save_media()
 
     def action_pager(self) -> None:
         """Open the answer and the request in the pager."""
@@ -611,9 +568,7 @@ class ResultsPane(CommandTarget, Vertical):
 
     @work(group="outside", exit_on_error=False)
     async def _open_in(self, program: str) -> None:
-        self._show_row()
-        if text := await self._view.whole_text():
-            show_text(self.session, program, text)
+        await self._row_actions.open_in(program)
 
 
 _NO_JOB = (("2", "go to Batches"), ("enter", "there: open a job"))
