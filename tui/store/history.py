@@ -361,8 +361,7 @@ class Rows:
         progress: Progress = NO_PROGRESS,
         partial: Partial | None = None,
     ) -> RowSelection:
-        if rows.reviews or rows.reviewers:
-            self._reviews.refresh(job_id)
+        self._reviews.refresh(job_id)
         return Search(self._data(job_id), self._columns, rows, order).run(progress, partial)
 
     def page(self, job_id: str, seqs: Sequence[int]) -> list[Row]:

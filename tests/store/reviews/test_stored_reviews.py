@@ -129,6 +129,22 @@ def test_reviews_of_unknown_rows_stay_in_the_log_alone(desk: Desk, job: str) -> 
     assert [one.custom_id for one in desk.history.reviews.all(job)] == ["a"]
 
 
+def test_labels_are_a_column_of_facets(desk: Desk, job: str) -> None:
+    rows = desk.history.rows
+    reviews = desk.history.reviews
+    reviews.add(job, [review("a"), review("b", "wrong"), review("c", batch_id="gone")])
+
+    def counted() -> dict[str, int]:
+        (facet,) = rows.facets(job, ["review"])
+        return {value.value: value.rows for value in facet.values}
+
+    assert counted() == {"right": 1, "wrong": 1}
+    reviews.add(job, [Review(custom_id="a", reviewer="ben", at=2.0, label="wrong")])
+    assert counted() == {"wrong": 2}, "the newest label counts, and the facet follows at once"
+    assert rows.values(job, ["review"], [0, 3]) == [("wrong",), (None,)]
+    assert found(desk, job, "-review:wrong") == "cd"
+
+
 def test_figures(desk: Desk, job: str) -> None:
     reviews = desk.history.reviews
     reviews.add(job, [review("a"), review("b", "wrong", correction="x"), review("c", "", note="n")])

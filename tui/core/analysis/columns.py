@@ -42,6 +42,7 @@ FACTS = {
     "cost": "what the row cost",
     "length": "characters of the answer",
     "answer": "the answer as text",
+    "review": "the newest label that reviewers gave the answer",
 }
 """The columns that every row has, with a line of help each."""
 

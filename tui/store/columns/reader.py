@@ -40,9 +40,15 @@ _FACT_SQL = {
     "model": "(SELECT text FROM terms WHERE pk=r.model)",
     "cost": "r.cost",
     "length": ANSWER_LENGTH,
+    "review": (
+        "(SELECT t.text FROM reviews v JOIN terms t ON t.pk=v.label"
+        " WHERE v.job=q.job AND v.seq=q.seq AND (v.batch IS NULL OR v.batch=r.batch)"
+        " ORDER BY v.at DESC LIMIT 1)"
+    ),
 }
 
 _THE_ANSWER = parse_column("answer")
+_THE_REVIEW = parse_column("review")
 
 _Version = tuple[Any, ...]
 _Key = tuple[str, Column]
@@ -91,10 +97,11 @@ class ColumnReader:
         Raises:
             UsageError: The job has no input column of this name.
         """
-        version, files = _version(data), _files(data)
+        files = _files(data)
+        versions = {column: _version(data, column) for column in columns}
         found: dict[Column, ColumnValues] = {}
         unread: dict[Column, _Entry | None] = {}
-        for column in dict.fromkeys(columns):
+        for column, version in versions.items():
             entry = self._entry((data.id, column))
             if entry is not None and entry.version == version:
                 found[column] = entry.values
@@ -121,7 +128,7 @@ class ColumnReader:
 
         _read_fields(data, fields, after, progress, page_done)
         for column, values in fields.items():
-            self._keep((data.id, column), _Entry(version, files, values), progress)
+            self._keep((data.id, column), _Entry(versions[column], files, values), progress)
         return found | fields
 
     def texts(
@@ -260,10 +267,14 @@ def _path(column: Column) -> str:
     return column.name if column.is_field else ANSWER
 
 
-def _version(data: JobData) -> _Version:
-    """What changes whenever rows change."""
+def _version(data: JobData, column: Column) -> _Version:
+    """What changes whenever rows change; for the column of reviews, whenever they change."""
     job = data.job
-    return (job.counts, job.cost, tuple(_files(data).items()))
+    rows = (job.counts, job.cost, tuple(_files(data).items()))
+    if column != _THE_REVIEW:
+        return rows
+    sql = "SELECT indexed FROM review_logs WHERE job=?"
+    return (*rows, data.connection.execute(sql, (data.pk,)).fetchone())
 
 
 def _files(data: JobData) -> dict[int, int]:
