@@ -12,7 +12,7 @@ import pytest
 
 from tests.store.bench import Desk, line
 from tui.core.jobs import BatchStatus
-from tui.core.query import RowFilter, parse_query
+from tui.core.query import RowFilter, RowSort, parse_query
 from tui.core.reviews.review import Review, merge_reviews
 from tui.core.rows import Outcome
 from tui.errors import UnknownJobError
@@ -143,6 +143,9 @@ def test_labels_are_a_column_of_facets(desk: Desk, job: str) -> None:
     assert counted() == {"wrong": 2}, "the newest label counts, and the facet follows at once"
     assert rows.values(job, ["review"], [0, 3]) == [("wrong",), (None,)]
     assert found(desk, job, "-review:wrong") == "cd"
+    reviews.add(job, [review("d", "right")])
+    by_label = rows.select(job, order=RowSort(column="review")).seqs
+    assert list(by_label) == [3, 0, 1, 2], "rows without a label come last"
 
 
 def test_figures(desk: Desk, job: str) -> None:

@@ -129,7 +129,7 @@ ALL_COLUMNS: tuple[RowColumn, ...] = (
         "what the row cost",
     ),
     RowColumn(
-        model.Column("review", "Review", 12, drop=5),
+        model.Column("review", "Review", 12, drop=5, sortable=True),
         lambda row: mark_parts(row.reviews),
         "what reviewers said",
         is_default=False,
