@@ -311,6 +311,8 @@ async def test_the_demo_history(paths: Paths) -> None:
 
 
 MODELS = {
+    "bedrock-openai": "openai.gpt-oss-20b-1:0",
+    "scaleway": "llama-3.3-70b-instruct",
     "bedrock": "us.anthropic.claude-sonnet-5-v1:0",
     "vertex": "gemini-3.5-flash",
     "fireworks": "accounts/fireworks/models/llama-v3p3-70b-instruct",
@@ -325,8 +327,11 @@ async def test_an_account_whose_files_are_in_a_store_is_practised_without_a_clou
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "never sent")
     path = written(tmp_path / "rows.jsonl", with_model(MODELS[provider]), 600)
     words = expected(600)
-    account = AccountConfig(provider=provider, base_url="sandbox:")
-    config = Config(default_account="dry", accounts={"dry": account})
+    account = AccountConfig(provider="ours", base_url="sandbox:")
+    # A profile of the person's own, derived from the shipped one.
+    config = Config(
+        default_account="dry", accounts={"dry": account}, providers={"ours": {"base": provider}}
+    )
     engine = await Engine.open(paths, config, sandbox_rate=0)
     try:
         assert (await check_account(engine.accounts, "dry")).was_asked

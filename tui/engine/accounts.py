@@ -22,7 +22,7 @@ from tui.paths import Paths
 from tui.providers.dialect import Dialect
 from tui.providers.dialects.direct import DEFAULT_CONCURRENCY, DirectSettings, direct_profile
 from tui.providers.profiles.load import Profile, load_profiles, shipped_ids
-from tui.providers.profiles.model import base_url_of, fill_in
+from tui.providers.profiles.model import Store, base_url_of, fill_in
 from tui.providers.wire.client import RequestCounter
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ SANDBOX_URL = "sandbox:"
 _ON_A_PORT = frozenset({"bedrock", "fireworks", "vertex"})
 """Providers whose files have addresses of their own, which a socket cannot have."""
 
-_OWN_DIALECT = frozenset({"anthropic", "gemini", "xai", *_ON_A_PORT})
-"""Providers for which the sandbox speaks their own dialect then; for others it is OpenAI's."""
+_LIKES = {"messages": "anthropic", "gemini": "gemini"} | {name: name for name in _ON_A_PORT}
+"""Whom the sandbox imitates then, by the dialect; xAI beside them, and for others OpenAI."""
 
 _SANDBOX_REGION = "us-east-1"
 _SANDBOX_ROLE = "arn:aws:iam::111122223333:role/sandbox"
@@ -443,15 +443,15 @@ class Accounts:
     def _connect_sandbox(self, profile: Profile, table: AccountConfig) -> Dialect:
         from tui.providers.connect import connect
 
-        sandbox = self._start_sandbox(profile.id if profile.id in _OWN_DIALECT else "openai")
+        like = _LIKES.get(profile.dialect, "xai" if profile.id == "xai" else "openai")
+        sandbox = self._start_sandbox(like)
         params: dict[str, str] = {}
         base_url = sandbox.base_url
-        if profile.id in _ON_A_PORT:
+        if like in _ON_A_PORT:
             base_url = base_url.removesuffix("/v1")
             params = _sandbox_params(table, base_url)
-            profile = _signed_with_pair(profile)
         return connect(
-            profile,
+            _at_the_sandbox(profile),
             base_url=base_url,
             # Never send a real key to the sandbox.
             key=sandbox.key.rpartition(":")[2] or (SANDBOX if profile.needs_key else None),
@@ -553,15 +553,18 @@ def _sandbox_params(table: AccountConfig, url: str) -> dict[str, str]:
     return {**usual, **own, **services, **here}
 
 
-def _signed_with_pair(profile: Profile) -> Profile:
-    """A profile of AWS whose requests are signed with a pair of the account, not this machine's."""
-    if profile.store.kind != "s3":
-        return profile
-    return msgspec.structs.replace(
-        profile,
-        auth=msgspec.structs.replace(profile.auth, ways=("aws",)),
-        store=msgspec.structs.replace(profile.store, access_key_env="AWS_ACCESS_KEY_ID"),
-    )
+def _at_the_sandbox(profile: Profile) -> Profile:
+    """A profile whose buckets are the sandbox's: signed with the account's own pair, or none."""
+    replace = msgspec.structs.replace
+    if profile.dialect == "bedrock":
+        auth = replace(profile.auth, ways=("aws",))
+        store = replace(profile.store, access_key_env="AWS_ACCESS_KEY_ID")
+        return replace(profile, auth=auth, store=store)
+    if profile.dialect == "files" and profile.store.kind:
+        # OpenAI's batches over a bucket: the sandbox takes the files itself.
+        create = replace(profile.create, headers={})
+        return replace(profile, store=Store(), create=create)
+    return profile
 
 
 def sandbox_rate() -> float:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.conftest import Run, command
 from tests.cli.schema import violations
+from tests.fakes.bucket import KEY_PAIR
 
 
 @pytest.fixture
@@ -79,6 +80,34 @@ def test_json_has_the_url_and_home_stores_the_state(
             process.terminate()
         assert process.wait(20) == 0
     assert folder.is_dir()
+
+
+def test_a_cloud_is_served_with_its_buckets(
+    environment: dict[str, str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in KEY_PAIR.items():
+        monkeypatch.setenv(name, value)
+    with subprocess.Popen(
+        command("sandbox", "serve", "--like", "bedrock", "--region", "eu-west-1"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        try:
+            url = first_line(process)
+            params = {
+                "region": "eu-west-1",
+                "bucket": "any",
+                "role_arn": "arn:aws:iam::111122223333:role/bd",
+                **dict.fromkeys(("endpoint_url", "sts_url", "iam_url"), url),
+            }
+            given = [word for pair in params.items() for word in ("--param", "=".join(pair))]
+            run("accounts", "add", "aws", "--provider", "bedrock", "--base-url", url, *given)
+            tested = run("accounts", "test", "aws")
+            assert tested.code == 0, tested.err
+            assert "deleted in s3://any/batchdeck/" in tested.out
+        finally:
+            process.terminate()
 
 
 def test_wrong_options_are_exit_code_2(run: Run) -> None:
