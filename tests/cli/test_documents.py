@@ -52,6 +52,8 @@ CALLS = (
     Call("results", "one --schema own", "row", lines=True),
     Call("summary", "one --field data.label", "summary"),
     Call("describe", "one", "facets"),
+    Call("column", "one first --match ^(.)", "columns"),
+    Call("column", "one", "columns"),
     Call("pivot", "one outcome model --mean output_tokens", "pivot"),
     Call("facet", "one @label outcome --where -outcome:pending", "facets"),
     Call("compare", "one two --kind same --kind unanswered", "compare", 1),

@@ -57,6 +57,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck pivot reviews @label model",
         "batchdeck pivot reviews @label in.lang --mean @score",
     ),
+    "column": ("batchdeck column reviews stars --match 'Stars: (\\d)'",),
     "compare": ("batchdeck compare reviews reviews-2 --json",),
     "retry": (
         "batchdeck retry reviews --wait",

@@ -78,6 +78,7 @@ _COMMANDS = {
     "describe": "analysis.facet:describe",
     "facet": "analysis.facet:facet",
     "pivot": "analysis.facet:pivot",
+    "column": "analysis.column:column",
     "compare": "analysis.compare:compare",
     "review": "analysis.review:review",
     "export": "rows:export",

@@ -369,7 +369,7 @@ _BY_NAME: dict[str, Key] = {name: key for key in KEYS for name in (key.name, *ke
 _TOKEN = re.compile(r'(?:"[^"]*(?:"|$)|[^\s"])+')
 _KEYED = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
 _COLUMN = re.compile(
-    r'(-?)(@(?:"[^"]*"|\[[^\]\s]*\]|[^\s":<>=\[])+|in\.(?:"[^"]*"|[^\s":<>=]+)|'
+    r'(-?)(@(?:"[^"]*"|\[[^\]\s]*\]|[^\s":<>=\[])+|in\.(?:"[^"]*"|[^\s":<>=]+)|calc\.\w+|'
     + "|".join(FACTS)
     + r")(?::|(?=[<>=]))(.*)",
     re.DOTALL,

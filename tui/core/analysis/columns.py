@@ -1,7 +1,7 @@
 """The columns of a job's rows: their names, their values as text, and conditions on them.
 
-A column is a fact of the row (``outcome``, ``output_tokens``), an input column (``in.lang``), or
-a field of the JSON answer (``@label``, ``@items[0].name``).
+A column is a fact of the row (``outcome``, ``output_tokens``), an input column (``in.lang``), a
+field of the JSON answer (``@label``, ``@items[0].name``), or derived from another (``calc.score``).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class ColumnKind(StrEnum):
     FACT = "fact"
     INPUT = "input"
     FIELD = "field"
+    DERIVED = "derived"
 
 
 FACTS = {
@@ -47,13 +48,14 @@ FACTS = {
 """The columns that every row has, with a line of help each."""
 
 INPUT_PREFIX = "in."
+DERIVED_PREFIX = "calc."
 FIELD_PREFIX = "@"
 
 
 class Column(msgspec.Struct, frozen=True, order=True):
     """A column by name; ``str`` writes it as in a query.
 
-    ``name`` is a key of ``FACTS``, the name of an input column, or a JSON path.
+    ``name`` is a key of ``FACTS``, the name of an input or derived column, or a JSON path.
     """
 
     kind: ColumnKind
@@ -62,6 +64,8 @@ class Column(msgspec.Struct, frozen=True, order=True):
     def __str__(self) -> str:
         if self.kind is ColumnKind.INPUT:
             return INPUT_PREFIX + json_path.quote_step(self.name)
+        if self.kind is ColumnKind.DERIVED:
+            return DERIVED_PREFIX + self.name
         return FIELD_PREFIX + self.name if self.kind is ColumnKind.FIELD else self.name
 
     @property
@@ -81,12 +85,14 @@ def parse_column(text: str) -> Column:
         return Column(ColumnKind.FIELD, text[1:])
     if text.startswith(INPUT_PREFIX) and len(text) > len(INPUT_PREFIX):
         return Column(ColumnKind.INPUT, json_path.unquote_step(text[len(INPUT_PREFIX) :]))
+    if text.startswith(DERIVED_PREFIX) and len(text) > len(DERIVED_PREFIX):
+        return Column(ColumnKind.DERIVED, text[len(DERIVED_PREFIX) :])
     if text in FACTS:
         return Column(ColumnKind.FACT, text)
     raise UsageError(
         f"unknown column {quoted(text)}",
-        f"Use @field for a field of the answer, in.COLUMN for an input column, or one of"
-        f" {', '.join(FACTS)}.",
+        "Use @field for a field of the answer, in.COLUMN for an input column, calc.NAME for a"
+        f" derived column, or one of {', '.join(FACTS)}.",
     )
 
 

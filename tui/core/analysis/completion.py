@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tui.core.analysis.columns import FIELD_PREFIX, INPUT_PREFIX, write_value
+from tui.core.analysis.columns import (
+    DERIVED_PREFIX,
+    FIELD_PREFIX,
+    INPUT_PREFIX,
+    write_value,
+)
 from tui.core.query import KEYS, Key, column_in, key_named, last_token
 
 Columns = Mapping[str, Sequence[str]]
@@ -86,4 +91,6 @@ def column_at_end(text: str) -> str:
 def needs_columns(text: str) -> bool:
     """Whether the word at the end of a query may be the name or the value of a column."""
     word = last_token(text).removeprefix("-")
-    return word.startswith((FIELD_PREFIX, INPUT_PREFIX)) or bool(column_at_end(text))
+    return word.startswith((FIELD_PREFIX, INPUT_PREFIX, DERIVED_PREFIX)) or bool(
+        column_at_end(text)
+    )

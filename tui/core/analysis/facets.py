@@ -101,7 +101,7 @@ class ColumnInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         column: Its name.
-        kind: ``fact``, ``input`` or ``field``.
+        kind: ``fact``, ``input``, ``field`` or ``derived``.
         filled: Share of the sampled rows that have a value, from 0 to 1; ``None`` if not sampled.
         help: A line about it; may be empty.
     """

@@ -15,6 +15,7 @@ from tui.core.rows import ANSWERED, OUTCOMES
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.answers import ANSWER, read_fields, read_some
+from tui.store.columns.derived import derive, derived_column, read_derived
 from tui.store.columns.values import ColumnValues
 from tui.store.jobs import JobData
 from tui.store.rows.inputs import InputColumns
@@ -105,6 +106,8 @@ class ColumnReader:
             entry = self._entry((data.id, column))
             if entry is not None and entry.version == version:
                 found[column] = entry.values
+            elif column.kind is ColumnKind.DERIVED:
+                found[column] = self._read_derived(data, column, progress)
             elif _is_of_answer(column):
                 unread[column] = entry
             else:
@@ -141,6 +144,10 @@ class ColumnReader:
         """
         if _is_of_answer(column):
             return map(as_text, read_some(data, seqs, _path(column), largest))
+        if column.kind is ColumnKind.DERIVED:
+            definition = derived_column(data.paths, data.id, column)
+            source = column_of(data, definition.of)
+            return map(definition.capture(), self.texts(data, source, seqs, largest))
         if column.kind is ColumnKind.INPUT:
             return (as_text(value) for _, value in _read_input(data, column, seqs))
         return (as_text(value) for _, value in _read_fact(data, column, seqs))
@@ -162,6 +169,19 @@ class ColumnReader:
             while size > _CACHE_BYTES and len(self._entries) > 1:
                 _, dropped = self._entries.popitem(last=False)
                 size -= dropped.values.size
+
+    def _read_derived(self, data: JobData, column: Column, progress: Progress) -> ColumnValues:
+        """Compute a derived column from the one that it is taken from."""
+        definition = derived_column(data.paths, data.id, column)
+        source = column_of(data, definition.of)
+        version = (*_version(data, source), definition)
+        entry = self._entry((data.id, column))
+        if entry is not None and entry.version == version:
+            return entry.values
+        values = self.read(data, [source], progress)[source]
+        made = derive(values, definition, lambda seqs: self.texts(data, source, seqs))
+        self._keep((data.id, column), _Entry(version, {}, made), progress)
+        return made
 
     def _read_other(self, data: JobData, column: Column, progress: Progress) -> ColumnValues:
         """Read an input column, or a fact of the rows."""
@@ -218,6 +238,14 @@ def column_infos(data: JobData) -> list[ColumnInfo]:
                     filled=filled / len(seqs) if seqs else None,
                 )
             )
+    infos += (
+        ColumnInfo(
+            column=str(Column(ColumnKind.DERIVED, one.name)),
+            kind=ColumnKind.DERIVED,
+            help=f"{one.pattern} in {one.of}",
+        )
+        for one in read_derived(data.paths, data.id)
+    )
     filled_of: dict[str, int] = {}
     answered = 0
     with RowReader(data) as reader:
@@ -241,12 +269,14 @@ def column_of(data: JobData, name: str) -> Column:
     """The column with this name.
 
     Raises:
-        UsageError: It is not the name of a column, or not one of this job's input columns.
+        UsageError: It is not the name of a column, or not one of this job's.
     """
     column = parse_column(name)
     if column.kind is ColumnKind.INPUT:
         with InputColumns(data.paths, data.id) as inputs:
             _place_of(inputs, column)
+    elif column.kind is ColumnKind.DERIVED:
+        derived_column(data.paths, data.id, column)
     return column
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import msgspec
 
 from tui.core import json_path
-from tui.core.analysis.columns import Column, ColumnKind, parse_column
+from tui.core.analysis.columns import Column, ColumnKind, as_text, parse_column
+from tui.core.analysis.derived import DerivedColumn
 from tui.core.rows import ANSWERED, RowLine
 from tui.store.export.delimited import cell_text, input_names, safe_cell
 from tui.store.export.rows import REVIEW_COLUMNS, ExportRow, ExportRows, review_cells
@@ -39,6 +40,7 @@ class ChosenColumns:
     Args:
         names: Names of the columns, as in a query, or of ``REVIEW_COLUMNS``.
         inputs: Names of the input columns of the job.
+        derived: The derived columns of the job.
 
     Attributes:
         headers: A name for each column in the file, without ``@`` and ``in.``; made unique.
@@ -47,8 +49,10 @@ class ChosenColumns:
         UsageError: One of the names is not a column.
     """
 
-    def __init__(self, names: Sequence[str], inputs: Sequence[str]) -> None:
-        self._take = [_taker(name, inputs) for name in names]
+    def __init__(
+        self, names: Sequence[str], inputs: Sequence[str], derived: Sequence[DerivedColumn] = ()
+    ) -> None:
+        self._take = [_taker(name, inputs, {one.name: one for one in derived}) for name in names]
         self.headers: list[str] = []
         for name in names:
             self.headers += input_names([_header(name)], self.headers)
@@ -62,11 +66,17 @@ def _header(name: str) -> str:
     return name if name in REVIEW_COLUMNS else parse_column(name).name
 
 
-def _taker(name: str, inputs: Sequence[str]) -> Callable[[ExportRow], Any]:
+def _taker(
+    name: str, inputs: Sequence[str], derived: Mapping[str, DerivedColumn]
+) -> Callable[[ExportRow], Any]:
     if name in REVIEW_COLUMNS:
         place = REVIEW_COLUMNS.index(name)
         return lambda record: review_cells(record.reviews)[place]
     column: Column = parse_column(name)
+    if column.kind is ColumnKind.DERIVED:
+        definition = derived[column.name]
+        capture, source = definition.capture(), _taker(definition.of, inputs, derived)
+        return lambda record: capture(as_text(source(record)))
     if column.kind is ColumnKind.FIELD:
         return lambda record: json_path.get(record.line.data, column.name)
     if column.kind is ColumnKind.INPUT:

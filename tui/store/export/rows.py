@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from tui.core.analysis.columns import ColumnKind
+from tui.core.analysis.columns import INPUT_PREFIX, Column, ColumnKind
+from tui.core.analysis.derived import DerivedColumn
 from tui.core.query import RowSelection
 from tui.core.results.json_answers import parse_answer, row_line
 from tui.core.results.openai_lines import UnreadableLineError
@@ -16,6 +17,7 @@ from tui.core.results.readers import READERS
 from tui.core.reviews.review import Review, newest_first
 from tui.core.rows import ANSWERED, Attempt, Outcome, RowLine, Usage
 from tui.errors import HistoryError, UsageError
+from tui.store.columns.derived import read_derived
 from tui.store.columns.reader import column_of
 from tui.store.database import sqlite_errors
 from tui.store.export.options import ExportOptions
@@ -45,6 +47,14 @@ class ExportRow(msgspec.Struct, frozen=True, gc=False):
     inputs: tuple[object, ...] | None = None
     wire: bytes = b""
     reviews: tuple[Review, ...] = ()
+
+
+def _needs_inputs(column: Column, derived: Sequence[DerivedColumn]) -> bool:
+    """Whether a column is an input column, or derived from one."""
+    return column.kind is ColumnKind.INPUT or any(
+        column == Column(ColumnKind.DERIVED, one.name) and one.of.startswith(INPUT_PREFIX)
+        for one in derived
+    )
 
 
 _NO_LINE = RowLine(
@@ -87,7 +97,9 @@ class ExportRows:
         # Shared by all rows, so the files stay open.
         self._reader = self._open.enter_context(RowReader(data))
         chosen = [column_of(data, name) for name in options.columns if name not in REVIEW_COLUMNS]
-        if options.join or any(column.kind is ColumnKind.INPUT for column in chosen):
+        self.derived = read_derived(data.paths, data.id) if options.columns else []
+        """The derived columns of the job, if columns are chosen."""
+        if options.join or any(_needs_inputs(column, self.derived) for column in chosen):
             self._inputs = self._open.enter_context(InputColumns(data.paths, data.id))
             if not self._inputs.columns:
                 raise UsageError(

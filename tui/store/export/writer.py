@@ -111,7 +111,7 @@ class _Run:
         with _stream(path, compressed) as stream:
             delimiter = "\t" if format == "tsv" else ","
             if chosen:
-                columns = ChosenColumns(chosen, self._records.columns)
+                columns = ChosenColumns(chosen, self._records.columns, self._records.derived)
                 if format == "jsonl":
                     return self._write_all(ChosenLinesWriter(stream, columns))
                 return self._write_all(ChosenTableWriter(stream, self._records, columns, delimiter))

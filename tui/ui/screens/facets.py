@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from tui.core import formatting
-from tui.core.analysis.columns import FIELD_PREFIX, INPUT_PREFIX
+from tui.core.analysis.columns import DERIVED_PREFIX, FIELD_PREFIX, INPUT_PREFIX
 from tui.core.analysis.facets import ColumnInfo, Facet, Numbers
 from tui.core.jobs import Job
 from tui.core.text import one_line
@@ -308,7 +308,7 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
 
 def _importance(info: ColumnInfo) -> int:
     """Fields of the answers first, then input columns, then facts of the rows."""
-    if info.column.startswith(FIELD_PREFIX):
+    if info.column.startswith((FIELD_PREFIX, DERIVED_PREFIX)):
         return 0
     return 1 if info.column.startswith(INPUT_PREFIX) else 2
 

@@ -152,8 +152,8 @@ _DEFAULT_INPUTS = 2
 
 
 def is_field(key: str) -> bool:
-    """Whether a column shows a field of the answer; its key is then the name in a query."""
-    return key.startswith(columns.FIELD_PREFIX)
+    """Whether a column shows a field of the answer, or is derived: its key is its name."""
+    return key.startswith((columns.FIELD_PREFIX, columns.DERIVED_PREFIX))
 
 
 def is_of_every_job(name: str) -> bool:
@@ -191,7 +191,9 @@ def column_offers(
     offers = [(entry.column.key, entry.column.label, entry.help) for entry in ALL_COLUMNS]
     keys = [(INPUT_PREFIX + name, name, "input column") for name in inputs]
     keys += [
-        (info.column, info.column, "field of the answer") for info in infos if is_field(info.column)
+        (info.column, info.column, info.help or "field of the answer")
+        for info in infos
+        if is_field(info.column)
     ]
     for key, name, help in keys:
         share = filled.get(key)
