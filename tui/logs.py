@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import os
+from pathlib import Path
 
 from tui.paths import Paths, open_private, private_folder
 
@@ -15,11 +15,16 @@ _BYTES = 1 << 20
 _KEPT = 2
 
 
-class _QuietHandler(logging.handlers.RotatingFileHandler):
+def _rotating_file(path: Path) -> logging.Handler:
     """A rotating log file whose write errors (a full disk) do not print over the screen."""
+    # Loading it takes a while, and short commands write no log.
+    from logging.handlers import RotatingFileHandler
 
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Drop the record."""
+    class QuietHandler(RotatingFileHandler):
+        def handleError(self, record: logging.LogRecord) -> None:
+            """Drop the record."""
+
+    return QuietHandler(path, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True)
 
 
 def start_logging(paths: Paths) -> logging.Logger:
@@ -34,9 +39,7 @@ def start_logging(paths: Paths) -> logging.Logger:
         handler.close()
     private_folder(paths.logs)
     os.close(open_private(paths.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
-    handler = _QuietHandler(
-        paths.log_file, maxBytes=_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True
-    )
+    handler = _rotating_file(paths.log_file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     LOGGER.addHandler(handler)
     return LOGGER

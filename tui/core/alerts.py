@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from tui.core.formatting import age, span
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
@@ -73,8 +74,7 @@ _UNCONFIRMED = "unclear whether the provider has it"
 Urgency = Literal["late", "soon", "slow"]
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(msgspec.Struct, frozen=True):
     """One reason why a job needs attention.
 
     Attributes:

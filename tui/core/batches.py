@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -139,8 +138,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     run_hours: _Count = 0
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A range of rows that fits in one batch, both ends inclusive; ``size`` is in bytes."""
 
     first_seq: int
@@ -177,8 +175,7 @@ def plan_parts(places: Iterable[tuple[int, int]], limits: Limits) -> list[Part]:
     return parts
 
 
-@dataclass(frozen=True)
-class RetryPlan:
+class RetryPlan(msgspec.Struct, frozen=True):
     """What a retry will send, to be shown before it is confirmed.
 
     Attributes:
@@ -210,7 +207,7 @@ class RetryPlan:
     model: str
     window: str
     attempt: int
-    edits: Mapping[str, Any] = field(default_factory=dict)
+    edits: Mapping[str, Any] = msgspec.field(default_factory=dict)
     left_out: int = 0
     left_out_reason: str = ""
     fitted: bool = False
@@ -223,4 +220,4 @@ class RetryPlan:
     def changed(self, edits: Mapping[str, Any]) -> RetryPlan:
         """The same plan with other edits."""
         model = edited_model(edits, self.model)
-        return replace(self, edits=dict(edits), model=model, fitted=False)
+        return msgspec.structs.replace(self, edits=dict(edits), model=model, fitted=False)

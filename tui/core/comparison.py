@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -31,8 +29,7 @@ ROW_COMPARISONS: tuple[RowComparison, ...] = tuple(RowComparison)
 """Comparisons by the stored integer: ``ROW_COMPARISONS[code]``."""
 
 
-@dataclass(frozen=True)
-class CompareOptions:
+class CompareOptions(msgspec.Struct, frozen=True):
     """When two answers count as the same.
 
     Attributes:
@@ -207,6 +204,9 @@ def _lines(text: str) -> list[str]:
 def _pieces(
     head: list[str], ours: list[str], theirs: list[str], tail: list[str]
 ) -> list[DiffPiece]:
+    # Loading it takes a while.
+    import difflib
+
     pieces: list[DiffPiece] = [("same", "".join(head))]
     matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
     for what, a, b, c, d in matcher.get_opcodes():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
@@ -367,6 +366,9 @@ def new_batch_id() -> str:
 
 
 def _random(length: int) -> str:
+    # Loading it takes a while.
+    import secrets
+
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 

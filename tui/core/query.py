@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -184,9 +182,10 @@ _OUTCOME_SETS: dict[str, frozenset[Outcome]] = {
 
 _CHECKS = ("ok", "bad")
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6}
-_NUMBER = re.compile(r"(\d[\d_]*(?:\.\d+)?|\.\d+)([kKmM]?)")
-_SPAN = re.compile(r"(>=|<=|>|<|=)?([^<>=]+)")
-_BETWEEN = re.compile(r"(.+?)(?:\.\.|-)(.+)")
+# The patterns are compiled when they are first used: most commands read no query.
+_NUMBER = r"(\d[\d_]*(?:\.\d+)?|\.\d+)([kKmM]?)"
+_SPAN = r"(>=|<=|>|<|=)?([^<>=]+)"
+_BETWEEN = r"(.+?)(?:\.\.|-)(.+)"
 
 
 class InvalidValueError(ValueError):
@@ -198,8 +197,7 @@ class InvalidValueError(ValueError):
         self.meant = meant
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key: its name, aliases, an example, one line of help, and values to choose from."""
 
     name: str
@@ -223,6 +221,14 @@ def _listed(value: str) -> list[str]:
     return [part for part in value.split(",") if part]
 
 
+def _close_matches(word: str, words: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """The closest word, if one is close."""
+    # Loading it takes a while.
+    import difflib
+
+    return difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)
+
+
 def _outcome(rows: RowFilter, value: str) -> RowFilter:
     found: frozenset[Outcome] = frozenset()
     words = _listed(value.lower())
@@ -232,7 +238,7 @@ def _outcome(rows: RowFilter, value: str) -> RowFilter:
         elif word in OUTCOME_WORDS:
             found |= {Outcome(word)}
         else:
-            near = difflib.get_close_matches(word, OUTCOME_WORDS, n=1)
+            near = _close_matches(word, OUTCOME_WORDS)
             rest = (
                 ["outcome:" + ",".join(near[0] if w == word else w for w in words)] if near else []
             )
@@ -300,10 +306,10 @@ def _number(name: str, field: str, *, whole: bool = True) -> Callable[[RowFilter
 
 def _span(name: str, value: str, *, whole: bool) -> NumberRange:
     """``5``, ``>5``, ``>=5``, ``<5``, ``<=5``, ``5-9`` and ``5..9``, with ``k`` and ``m``."""
-    match = _SPAN.fullmatch(value)
+    match = re.fullmatch(_SPAN, value)
     if match is not None:
         sign, rest = match[1] or "", match[2].strip()
-        between = _BETWEEN.fullmatch(rest) if not sign else None
+        between = re.fullmatch(_BETWEEN, rest) if not sign else None
         parts = [between[1], between[2]] if between is not None else [rest]
         numbers = [_amount(part) for part in parts]
         if None not in numbers:
@@ -327,7 +333,7 @@ def _bounded(sign: str, bound: float, *, whole: bool) -> NumberRange:
 
 
 def _amount(word: str) -> float | None:
-    match = _NUMBER.fullmatch(word.strip().lstrip("$"))
+    match = re.fullmatch(_NUMBER, word.strip().lstrip("$"))
     if match is None:
         return None
     return float(match[1].replace("_", "")) * _UNITS[match[2].lower()]
@@ -366,22 +372,20 @@ KEYS: tuple[Key, ...] = (
 _BY_NAME: dict[str, Key] = {name: key for key in KEYS for name in (key.name, *key.others)}
 
 
-_TOKEN = re.compile(r'(?:"[^"]*(?:"|$)|[^\s"])+')
-_KEYED = re.compile(r"([A-Za-z_]+):(.*)", re.DOTALL)
-_COLUMN = re.compile(
-    r'(-?)(@(?:"[^"]*"|\[[^\]\s]*\]|[^\s":<>=\[])+|in\.(?:"[^"]*"|[^\s":<>=]+)|calc\.\w+|'
+_TOKEN = r'(?:"[^"]*(?:"|$)|[^\s"])+'
+_KEYED = r"(?s)([A-Za-z_]+):(.*)"
+_COLUMN = (
+    r'(?s)(-?)(@(?:"[^"]*"|\[[^\]\s]*\]|[^\s":<>=\[])+|in\.(?:"[^"]*"|[^\s":<>=]+)|calc\.\w+|'
     + "|".join(FACTS)
-    + r")(?::|(?=[<>=]))(.*)",
-    re.DOTALL,
+    + r")(?::|(?=[<>=]))(.*)"
 )
 """A condition on a column: an optional minus, the name, and the value."""
 
-_COMPARED = re.compile(r"([A-Za-z_]+)([<>]=?\d.*)")
+_COMPARED = r"([A-Za-z_]+)([<>]=?\d.*)"
 _SIMILARITY = 0.75
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """One condition as typed; ``key`` is empty for plain text, ``re`` for a regular expression.
 
     ``key`` is the name of a column, with ``-`` in front if the condition is negated, for conditions
@@ -395,8 +399,7 @@ class Term:
     stop: int = 0
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """An error in a query, its position, and a suggested replacement (or empty)."""
 
     message: str
@@ -405,8 +408,7 @@ class Problem:
     stop: int
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A parsed query; terms with a problem are left out of the filter.
 
     Attributes:
@@ -491,31 +493,31 @@ def quote_value(value: str, *, always: bool = False) -> str:
 
 def last_token(text: str) -> str:
     """The word that is being typed at the end of a query; empty after a space."""
-    tokens = list(_TOKEN.finditer(text))
+    tokens = list(re.finditer(_TOKEN, text))
     return tokens[-1].group() if tokens and tokens[-1].end() == len(text) else ""
 
 
 def column_in(token: str) -> str | None:
     """The name of the column that a condition is on; ``None`` for any other word."""
-    named = _COLUMN.fullmatch(token)
+    named = re.fullmatch(_COLUMN, token)
     return named[2] if named is not None and _is_column(named[1], named[2]) else None
 
 
 def _terms(text: str) -> list[Term]:
     found: list[Term] = []
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_TOKEN, text):
         token, start, stop = match.group(), match.start(), match.end()
-        if (named := _COLUMN.fullmatch(token)) is not None and _is_column(named[1], named[2]):
+        if (named := re.fullmatch(_COLUMN, token)) is not None and _is_column(named[1], named[2]):
             found.append(Term(token, named[1] + named[2], named[3], start, stop))
             continue
-        keyed = _KEYED.fullmatch(token)
+        keyed = re.fullmatch(_KEYED, token)
         key = keyed[1].lower() if keyed is not None and _is_key(keyed[1]) else ""
         if key and keyed is not None:
             # A regular expression keeps its case; quotes only group.
             found.append(Term(token, key, keyed[2].replace('"', ""), start, stop))
             continue
         before = found[-1] if found else None
-        if (compared := _COMPARED.fullmatch(token)) is not None and _is_numeric(compared[1]):
+        if (compared := re.fullmatch(_COMPARED, token)) is not None and _is_numeric(compared[1]):
             # Comparison without a colon: tokens>500.
             key, value = compared[1].lower(), compared[2]
             found.append(Term(f"{key}:{value}", key, value, start, stop))
@@ -551,14 +553,16 @@ def _is_numeric(word: str) -> bool:
 
 def _nearest(word: str) -> str:
     names = [name for key in KEYS for name in (key.name, *key.others)]
-    near = difflib.get_close_matches(word.lower(), names, n=1, cutoff=_SIMILARITY)
+    near = _close_matches(word.lower(), names, cutoff=_SIMILARITY)
     return near[0] if near else ""
 
 
 def _narrowed(rows: RowFilter, term: Term) -> RowFilter:
     if not term.key:
         return with_text(rows, term.value)
-    if (named := _COLUMN.fullmatch(term.written)) is not None and _is_column(named[1], named[2]):
+    if (named := re.fullmatch(_COLUMN, term.written)) is not None and _is_column(
+        named[1], named[2]
+    ):
         return _with_column(rows, named[2], term.value, negated=bool(named[1]))
     key = key_named(term.key)
     if key is None:

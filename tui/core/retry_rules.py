@@ -11,20 +11,18 @@ from tui.core.rows import Outcome
 
 _LONGEST = 400
 
-_IDS_AND_NUMBERS = re.compile(
-    r"""
+# The patterns are compiled when they are first used: most commands read no errors.
+_IDS_AND_NUMBERS = r"""(?xi)
       [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}   # a UUID
     | \b(?:req|batch|file|msg|org|chatcmpl|call|run)[-_][\w-]+       # an id with a prefix
     | \b(?=[0-9a-f]*[0-9])[0-9a-f]{12,}\b                            # a hash
     | \d+(?:[.,:]\d+)*                                               # a number, a time
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+    """
 
 
 def message_pattern(message: str) -> str:
     """The message with all ids and numbers replaced by ``#``, at most 400 characters."""
-    return _IDS_AND_NUMBERS.sub("#", message[:_LONGEST])
+    return re.sub(_IDS_AND_NUMBERS, "#", message[:_LONGEST])
 
 
 def group_key(http_status: int | None, code: str, pattern: str) -> str:
@@ -78,10 +76,9 @@ _CREDIT_CODES = frozenset(
     {"insufficient_quota", "billing_error", "billing_hard_limit_reached", "insufficient_credits",
      "insufficient_balance", "insufficient_funds", "payment_required"}
 )  # fmt: skip
-_CREDIT_WORDS = re.compile(
-    r"\b(?:insufficient|exhausted|not enough|out of|no more|run out of)\s+(?:\w+\s+)?"
-    r"(?:credits?|balance|funds|quota)\b",
-    re.IGNORECASE,
+_CREDIT_WORDS = (
+    r"(?i)\b(?:insufficient|exhausted|not enough|out of|no more|run out of)\s+(?:\w+\s+)?"
+    r"(?:credits?|balance|funds|quota)\b"
 )
 _KEY_CODES = frozenset(
     {"authentication_error", "permission_error", "invalid_api_key", "permission_denied",
@@ -107,7 +104,7 @@ def classify_error(
     """
     if outcome in _BY_OUTCOME:
         return _BY_OUTCOME[outcome]
-    if http_status == 402 or code in _CREDIT_CODES or _CREDIT_WORDS.search(message[:_LONGEST]):
+    if http_status == 402 or code in _CREDIT_CODES or re.search(_CREDIT_WORDS, message[:_LONGEST]):
         return ErrorClass.CREDIT
     if http_status in (401, 403) or code in _KEY_CODES:
         return ErrorClass.KEY

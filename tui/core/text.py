@@ -27,8 +27,9 @@ _JOINED = (
     "\u1820-\u18aa\u1900-\u1cff\ua840-\ua8ff\ua980-\uaaff\uabc0-\uabff\U00011000-\U0001144f"
 )
 _EMOJI = "\u00a9\u00ae\u2190-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
-_LETTER = re.compile(f"[{_JOINED}]")
-_PICTURE = re.compile(f"[{_EMOJI}]")
+# These two are compiled when they are first used: most texts have no joiner.
+_LETTER = f"[{_JOINED}]"
+_PICTURE = f"[{_EMOJI}]"
 _JOINERS = "\u200c\u200d"
 _FLAG_TAGS = re.compile("\U0001f3f4[\U000e0030-\U000e007a]{1,8}\U000e007f")
 
@@ -43,9 +44,10 @@ def _is_writing(text: str, place: int) -> bool:
     before = text[place - 1] if place else ""
     after = text[place + 1 : place + 2]
     if character in _JOINERS:
-        if _LETTER.match(before) and _LETTER.match(after):
+        if re.match(_LETTER, before) and re.match(_LETTER, after):
             return True
-        return bool(character == "\u200d" and _PICTURE.match(before) and _PICTURE.match(after))
+        joins_pictures = re.match(_PICTURE, before) and re.match(_PICTURE, after)
+        return bool(character == "\u200d" and joins_pictures)
     if "\U000e0100" <= character <= "\U000e01ef":
         return "\u3400" <= before <= "\u9fff" or "\U00020000" <= before <= "\U0003ffff"
     if "\U000e0020" <= character <= "\U000e007f":

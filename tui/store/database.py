@@ -9,21 +9,22 @@ import os
 import shutil
 import sqlite3
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from tui.errors import HistoryError
-from tui.logs import LOGGER
 from tui.paths import open_private
 from tui.processes import process_name
 from tui.store.migrations import MIGRATIONS, migrate
+
+if TYPE_CHECKING:
+    import tempfile
 
 _TIMEOUT_SECONDS = 10.0
 """Longest wait for another process; a suspended one must not block the start for ever."""
@@ -218,6 +219,9 @@ class Database:
         try:
             self.after_commit(self._writer, durable)
         except (sqlite3.Error, OSError) as error:
+            # Loading it takes a while.
+            from tui.logs import LOGGER
+
             LOGGER.warning("after a transaction: %s", error)
 
     @property
@@ -279,6 +283,9 @@ def unwritable_source(path: Path) -> tuple[str, tempfile.TemporaryDirectory[str]
     wal = path.with_name(f"{path.name}-wal")
     if not wal.exists() or not wal.stat().st_size:
         return f"{path.absolute().as_uri()}?mode=ro&immutable=1", None
+    # Loading it takes a while.
+    import tempfile
+
     copy = tempfile.TemporaryDirectory(prefix="batchdeck-history-")
     for file in (path, wal):
         shutil.copyfile(file, Path(copy.name, file.name))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tui.core.results.schema import MAX_SCHEMA_BYTES, Schema
 from tui.errors import HistoryError, UnknownJobError
@@ -24,8 +25,7 @@ def requests_file(paths: Paths, job_id: str) -> Path:
     return paths.job_folder(job_id) / REQUESTS
 
 
-@dataclass(frozen=True)
-class ResultFile:
+class ResultFile(msgspec.Struct, frozen=True):
     """The record of a result file.
 
     Attributes:

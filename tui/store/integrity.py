@@ -10,8 +10,9 @@ import contextlib
 import sqlite3
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from tui.paths import Paths
 from tui.store.database import is_unwritable, unwritable_source
@@ -20,8 +21,7 @@ from tui.store.migrations import MIGRATIONS
 from tui.store.reviews.log import LOG_FILE, log_problems
 
 
-@dataclass
-class IntegrityReport:
+class IntegrityReport(msgspec.Struct):
     """Result of a check. It contains ids of jobs and names of files only, so it can be shared.
 
     Attributes:
@@ -37,7 +37,7 @@ class IntegrityReport:
     integrity: str = ""
     jobs: int = 0
     batches: int = 0
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = msgspec.field(default_factory=list)
     is_read_only: bool = False
     sqlite: str = sqlite3.sqlite_version
 

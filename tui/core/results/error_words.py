@@ -8,7 +8,6 @@ Doubleword as JSON with ``type`` and ``details``, Python programs as ``Error cod
 from __future__ import annotations
 
 import ast
-import html
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -34,20 +33,19 @@ _CODES = ("code", "error_code", "errorCode")
 _KINDS = ("type", "error_type")
 _STATUSES = ("status_code", "statusCode", "http_status", "status", *_CODES)
 
-_STATUS_IN_TEXT = re.compile(
-    r"""(?ix)
+# The patterns are compiled when they are first used: most commands read no errors.
+_STATUS_IN_TEXT = r"""(?ix)
       \b (?: http (?:/\d (?:\.\d)? )? | (?:http[ _-]?)? status (?:[ _-]?code)? | error[ ]code )
       ["']? [ ]* [:=]? [ ]* \(? ["']? (\d{3}) \b
     | (?: ^ | [ ] ) (\d{3}) [ ] (?:client|server)[ ]error \b
     | \b (?:client|server|redirect)[ ]error[ ] ['"] (\d{3}) \b
     """
-)
-_OPENING = re.compile(r"[\[{]")
-_EXCEPTION_IN_TEXT = re.compile(r"^litellm\.(?:exceptions\.)?(\w+)\s*:")
-_PAGE = re.compile(r"(?i)<!doctype html|<html")
-_TITLE = re.compile(r"(?is)<title[^>]*>([^<]*\w[^<]*)</title")
-_UNSHOWN = re.compile(r"(?is)<(script|style)\b.*?</\1>")
-_TAG = re.compile(r"<[^>]*>")
+_OPENING = r"[\[{]"
+_EXCEPTION_IN_TEXT = r"^litellm\.(?:exceptions\.)?(\w+)\s*:"
+_PAGE = r"(?i)<!doctype html|<html"
+_TITLE = r"(?is)<title[^>]*>([^<]*\w[^<]*)</title"
+_UNSHOWN = r"(?is)<(script|style)\b.*?</\1>"
+_TAG = r"<[^>]*>"
 _EMPTY_WORDS = frozenset({"", "none", "null", "nil", "{}", "[]", "false", "0", "ok", "success"})
 _FINE_CODES = frozenset({"0", "200", "201", "ok", "success", "none", "null"})
 
@@ -171,7 +169,7 @@ def _text_nodes(text: str, depth: int) -> Iterator[_Node]:
     found = list(_nodes(inner, depth + 1)) if inner else []
     head = text[:_LONGEST_TEXT]
     status = next((int(digits) for digits in _first_groups(head)), None)
-    kind = _EXCEPTION_IN_TEXT.match(head)
+    kind = re.match(_EXCEPTION_IN_TEXT, head)
     if any(node.message for node in found):
         yield _Node(status=status, kind=kind[1] if kind else None)
         yield from found
@@ -182,11 +180,14 @@ def _text_nodes(text: str, depth: int) -> Iterator[_Node]:
 
 def _page_words(text: str) -> str:
     """The words of a web page that a gateway wrote, from its title if it has one."""
-    if not _PAGE.match(text):
+    if not re.match(_PAGE, text):
         return text
-    head = _UNSHOWN.sub(" ", text[:_LONGEST_TEXT])
-    title = _TITLE.search(head)
-    words = " ".join(html.unescape(_TAG.sub(" ", title[1] if title else head)).split())
+    # Loading it takes a while.
+    import html
+
+    head = re.sub(_UNSHOWN, " ", text[:_LONGEST_TEXT])
+    title = re.search(_TITLE, head)
+    words = " ".join(html.unescape(re.sub(_TAG, " ", title[1] if title else head)).split())
     return words or "a web page"
 
 
@@ -194,14 +195,14 @@ def _object_at_the_end(text: str) -> Any:
     """The object or list that ends a text, as in ``Error code: 404 - {…}``."""
     if len(text) > _LONGEST_TEXT or not text.endswith(("}", "]")):
         return None
-    for opening in itertools.islice(_OPENING.finditer(text), _MOST_ITEMS):
+    for opening in itertools.islice(re.finditer(_OPENING, text), _MOST_ITEMS):
         if (value := decoded_text(text[opening.start() :])) is not None:
             return value
     return None
 
 
 def _first_groups(text: str) -> Iterator[str]:
-    match = _STATUS_IN_TEXT.search(text)
+    match = re.search(_STATUS_IN_TEXT, text)
     digits = next((group for group in match.groups() if group), None) if match else None
     if digits is not None and 400 <= int(digits) < 600:
         yield digits

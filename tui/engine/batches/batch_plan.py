@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -244,7 +243,7 @@ def drop_unfit_rows(
     if not changes_any:
         raise _no_change(plan.edits)
     left_out = plan.left_out + plan.rows - len(kept)
-    return replace(
+    return msgspec.structs.replace(
         plan,
         seqs=kept,
         left_out=left_out,

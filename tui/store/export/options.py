@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from tui.errors import UsageError
 
@@ -35,8 +36,7 @@ _APPLIES_TO: dict[str, frozenset[Format]] = {
 }
 
 
-@dataclass(frozen=True)
-class ExportOptions:
+class ExportOptions(msgspec.Struct, frozen=True):
     """Options of an export.
 
     Attributes:

@@ -13,8 +13,9 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from tui.core.results.error_words import read_error
 from tui.core.results.json_stream import ArraySplitter
@@ -70,8 +71,7 @@ def is_lines(path: Path) -> bool:
     return any(_has_id(line) for line in complete if line.strip())
 
 
-@dataclass(frozen=True)
-class Conversion:
+class Conversion(msgspec.Struct, frozen=True):
     """The result of rewriting a file as lines.
 
     Attributes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
@@ -44,8 +45,7 @@ _BY_STATUS = {
 _NO_LINE = (Outcome.MISSING, "missing", "No result line for this row")
 
 
-@dataclass
-class ReindexResult:
+class ReindexResult(msgspec.Struct):
     """Result of rebuilding the index of one job.
 
     Attributes:
@@ -58,7 +58,7 @@ class ReindexResult:
     requests: int = 0
     lines: int = 0
     without_result: int = 0
-    missing: list[str] = field(default_factory=list)
+    missing: list[str] = msgspec.field(default_factory=list)
 
 
 def reindex_job(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tui.core.jobs import ErrorGroup
 from tui.core.retry_rules import classify_error, group_key, message_pattern
@@ -115,8 +116,7 @@ def read_groups(connection: sqlite3.Connection, job_pk: int) -> list[ErrorGroup]
     return sorted(groups, key=lambda group: (-group.count, group.id))
 
 
-@dataclass
-class _Group:
+class _Group(msgspec.Struct):
     """Figures of one group."""
 
     count: int

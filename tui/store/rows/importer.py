@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import msgspec
@@ -24,16 +23,14 @@ from tui.store.rows.inputs import Columns, write_inputs
 _SLICE = 5000
 
 
-@dataclass(frozen=True)
-class ImportResult:
+class ImportResult(msgspec.Struct, frozen=True):
     """Result of an import: number of rows, and size of ``requests.jsonl`` in bytes."""
 
     rows: int
     size: int
 
 
-@dataclass(frozen=True)
-class ExistingBatch:
+class ExistingBatch(msgspec.Struct, frozen=True):
     """A batch that exists at the provider before its job is imported.
 
     Attributes:

@@ -8,7 +8,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +173,9 @@ def check_schemas(
 
 def schema_cache_file(schema: bytes | None) -> str:
     """Name of the cache file for a schema, or for the requests' own if it is ``None``."""
+    # Loading it takes a while.
+    from hashlib import blake2b
+
     name = "own" if schema is None else blake2b(schema, digest_size=6).hexdigest()
     return f"verdicts-{name}.bin"
 

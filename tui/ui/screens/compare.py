@@ -6,8 +6,8 @@ import asyncio
 from array import array
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 
+import msgspec
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
@@ -346,12 +346,14 @@ class CompareScreen(CommandTarget, Screen[None]):
 
     def action_ignore_space(self) -> None:
         """Toggle whether differences in whitespace are ignored."""
-        self._options = replace(self._options, ignore_space=not self._options.ignore_space)
+        self._options = msgspec.structs.replace(
+            self._options, ignore_space=not self._options.ignore_space
+        )
         self.reader.read()
 
     def action_as_json(self) -> None:
         """Toggle between comparing answers as JSON data and as text."""
-        self._options = replace(self._options, as_data=not self._options.as_data)
+        self._options = msgspec.structs.replace(self._options, as_data=not self._options.as_data)
         self.reader.read()
 
 

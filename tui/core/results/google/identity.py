@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -104,14 +103,21 @@ def digest_of(request: Any) -> str:
     empty, the role of a user, the labels.
     """
     text = msgspec.json.encode(_plain(request, top=True), order="sorted")
-    return hashlib.blake2b(text, digest_size=16).hexdigest()
+    return _blake2b(text).hex()
 
 
 def exact_digest_of(request: Any) -> bytes:
     """A digest of a request as it was sent, without its labels."""
     bare = {name: inner for name, inner in request.items() if name != "labels"}
     text = msgspec.json.encode(bare, order="sorted")
-    return hashlib.blake2b(text, digest_size=16).digest()
+    return _blake2b(text)
+
+
+def _blake2b(text: bytes) -> bytes:
+    # Loading it takes a while.
+    from hashlib import blake2b
+
+    return blake2b(text, digest_size=16).digest()
 
 
 def _plain(value: Any, *, top: bool = False) -> Any:
