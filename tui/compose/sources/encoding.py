@@ -63,12 +63,13 @@ def detect_encoding(path: Path, encoding: str | None = None) -> TextFile:
     """
     found = _detect(path, encoding)
     if found.encoding.startswith(("utf-16", "utf-32")):
+        # Half of its bytes may be zero.
+        return found._replace(zeros=False)
+    if not found.zeros:
         return found
     zeros, line = _zero_bytes(path)
-    if not zeros:
-        return found
     doubt = f"{counted(zeros, 'NUL byte')} (first: line {line})"
-    return found._replace(doubts=(*found.doubts, doubt), zeros=True)
+    return found._replace(doubts=(*found.doubts, doubt))
 
 
 def _zero_bytes(path: Path) -> tuple[int, int]:
@@ -106,15 +107,16 @@ def _detect(path: Path, encoding: str | None) -> TextFile:
         is_utf8 = encoding in (None, "utf-8")
         try:
             lines = 0
-            incomplete = False
+            incomplete = zeros = False
             while chunk := file.read(_CHUNK):
                 lines += _line_ends(chunk)
+                zeros = zeros or b"\x00" in chunk
                 # An ASCII chunk is valid unless it follows an incomplete multi-byte character.
                 if incomplete or not (is_utf8 and chunk.isascii()):
                     decoder.decode(chunk)
                     incomplete = bool(decoder.getstate()[0])
             decoder.decode(b"", True)
-            return TextFile(encoding or "utf-8", lines)
+            return TextFile(encoding or "utf-8", lines, zeros=zeros)
         except UnicodeDecodeError as error:
             if given is not None or encoding not in (None, *_UTF8):
                 raise InputError(
@@ -123,7 +125,7 @@ def _detect(path: Path, encoding: str | None) -> TextFile:
                     "Set its encoding with --encoding, or save it as UTF-8.",
                     path=path,
                 ) from None
-    return _nearly_utf8(path, encoding)
+    return _nearly_utf8(path, encoding)._replace(zeros=_zero_bytes(path)[0] > 0)
 
 
 class _Wrong(NamedTuple):

@@ -1,4 +1,4 @@
-"""Read delimited lines in which some quotation marks quote nothing.
+"""Read delimited lines in which some quotation marks quote nothing, and know those without such.
 
 A cell is quoted if it starts with a mark and the closing mark ends the cell, as in RFC 4180.
 Other marks are text: one within a cell, one that is never closed, one whose cell would hold
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from operator import methodcaller
 
 _MOST_LINES = 1 << 20
 """A cell that goes on for more lines than this is not a quoted cell."""
@@ -114,3 +115,32 @@ class LenientReader:
             and len(inner) >= needed
             and all(line.count(self._delimiter) == delimiters for line in inner)
         )
+
+
+def common_width(lines: list[str], delimiter: str) -> int:
+    """The number of cells that each of some lines has, if each is a row of a well-formed table.
+
+    Returns:
+        0 if the lines have different numbers of cells, or need to be read: one of them is blank, a
+        cell has a line ending, a quotation mark does not quote a whole cell.
+    """
+    pieces = "".join(lines).split('"')
+    if len(pieces) % 2 == 0:
+        return 0
+    outside = pieces[::2]
+    outside[0] = "\n" + outside[0]
+    outside[-1] += "\n"
+    # Nothing is between two marks of which one escapes the other.
+    outside = [*filter(None, outside)]
+    if len(outside) > 1:
+        marked = '"'.join(outside)
+        opening = sum(map(marked.count, (f'{delimiter}"', '\n"', '\r"')))
+        closing = sum(map(marked.count, (f'"{delimiter}', '"\n', '"\r')))
+        if not opening == closing == len(outside) - 1:
+            return 0
+    text = "".join(outside)[1:-1].replace("\r\n", "\n").removesuffix("\n")
+    rows = text.split("\n")
+    if len(rows) != len(lines) or "" in rows or "\r" in text:
+        return 0
+    widths = set(map(methodcaller("count", delimiter), rows))
+    return widths.pop() + 1 if len(widths) == 1 else 0
