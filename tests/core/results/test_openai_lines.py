@@ -8,7 +8,10 @@ import struct
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tui.core.results import openai_lines
 from tui.core.results.openai_lines import UnreadableLineError, read_openai_line
 from tui.core.rows import Outcome, RowResult, Usage
 
@@ -428,3 +431,43 @@ def test_nan_and_nul_do_no_harm() -> None:
 
 def test_a_carriage_return_at_the_end_is_white_space() -> None:
     assert read_openai_line(b'{"custom_id":"a","error":{"code":"x"}}\r').custom_id == "a"
+
+
+MESSAGES = (
+    "Trouble. Try again in 7s.", " a ", "", "HTTP 404", "error code: 429", "<html>no</html>", "500",
+    'Failed: {"message": "x"}', "litellm.Timeout: y", "[1]", "x\ny", "caf\u00e9", "None",
+)  # fmt: skip
+WORDS = (
+    None,
+    "",
+    "error",
+    "server_error",
+    "rate_limit_exceeded",
+    "429",
+    "ok",
+    "batch_expired",
+    "x",
+)
+
+
+@given(
+    error=st.fixed_dictionaries(
+        {},
+        optional={
+            "message": st.sampled_from([*MESSAGES, None]),
+            "type": st.sampled_from(WORDS),
+            "param": st.sampled_from([None, "messages[0]"]),
+            "code": st.sampled_from([*WORDS, 400]),
+            "detail": st.just("y"),
+        },
+    ),
+    status=st.sampled_from([0, -1, 199, 300, 400, 401, 404, 429, 500, 503, 999, 1000]),
+    more=st.sampled_from([{}, {"id": "b"}, {"x": 1}, {"error": None}]),
+    rules=st.sampled_from([None, {"x": True}, {"server_error": False}]),
+)
+def test_the_fast_way_and_the_long_one_agree_on_errors(
+    error: dict[str, Any], status: int, more: dict[str, Any], rules: dict[str, bool] | None
+) -> None:
+    response = {"status_code": status, "request_id": "r", "body": {"error": error}}
+    line = json.dumps({"custom_id": "a", "response": response, **more}).encode()
+    assert read_openai_line(line, rules) == openai_lines._read_leniently(line, rules)

@@ -123,6 +123,37 @@ def read_error(
     return ErrorFacts(shown, code, _message(nodes), can_retry)
 
 
+_PLAIN_FIELDS = frozenset({"message", "type", "param", "code"})
+
+
+def read_plain_error(
+    error: Mapping[str, str | None], status: int, rules: Mapping[str, bool] | None = None
+) -> ErrorFacts | None:
+    """Read a documented error object whose message is only words: a fast path of ``read_error``.
+
+    Args:
+        error: The object, which stands under ``error`` in a body without other fields.
+        status: The HTTP status of the row; not of a success.
+        rules: As for ``read_error``.
+
+    Returns:
+        What ``read_error`` finds; ``None`` if the error must be read with it.
+    """
+    message = (error.get("message") or "").strip()
+    if not message or not error.keys() <= _PLAIN_FIELDS:
+        return None
+    if message.startswith(("<", "litellm.")) or message.endswith(("}", "]")):
+        return None
+    if re.search(r"[45]\d\d", message) or status_of(error.get("code")) is not None:
+        return None
+    code, kind = _named(error, _CODES), _named(error, _KINDS)
+    verdicts = [_by_code(word, rules) for word in (code, kind) if word]
+    can_retry = next((verdict for verdict in verdicts if verdict is not None), None)
+    if can_retry is None:
+        can_retry = retryable(status, None)
+    return ErrorFacts(status, code or kind, message, can_retry)
+
+
 def status_of(value: Any) -> int | None:
     """An HTTP status given as a number or as digits; some servers write 0."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
@@ -230,7 +261,7 @@ def _object_nodes(value: dict[str, Any], depth: int) -> Iterator[_Node]:
             yield from _nodes(inner, depth + 1)
 
 
-def _named(value: dict[str, Any], names: tuple[str, ...]) -> str | None:
+def _named(value: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
         found = value.get(name)
         if isinstance(found, bool) or found in (None, "", "error"):

@@ -23,7 +23,14 @@ from tui.core.results.bodies import (
     read_answer,
     simple_text,
 )
-from tui.core.results.error_words import encoded, is_error, read_error, status_of
+from tui.core.results.error_words import (
+    ErrorFacts,
+    encoded,
+    is_error,
+    read_error,
+    read_plain_error,
+    status_of,
+)
 from tui.core.results.google.identity import id_of_line
 from tui.core.results.line_shapes import find_body, has_answer, text_of_unknown
 from tui.core.retry_rules import retryable, status_name
@@ -45,6 +52,24 @@ class _Line(msgspec.Struct, gc=False):
     error: Any = None
 
 
+class _FailedBody(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    error: dict[str, str | None]
+
+
+class _FailedResponse(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    status_code: int
+    body: _FailedBody
+    request_id: str | None = None
+
+
+class _FailedLine(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    custom_id: str
+    response: _FailedResponse
+    id: str | None = None
+    error: None = None
+
+
+_decode_failed = msgspec.json.Decoder(_FailedLine).decode
 _decode_line = msgspec.json.Decoder(_Line).decode
 _decode_any = msgspec.json.Decoder().decode
 _decode_body = msgspec.json.Decoder(ResponseBody).decode
@@ -95,7 +120,9 @@ def read_openai_line(line: bytes, rules: Mapping[str, bool] | None = None) -> Ro
         return _read_leniently(line, rules)
     body = response.body
     status = response.status_code
-    if body is None or body.error or (status != 200 and not _is_success_status(status)):
+    if status != 200 and not _is_success_status(status):
+        return _read_failed(line, rules) or _read_leniently(line, rules)
+    if body is None or body.error:
         return _read_leniently(line, rules)
     text = simple_text(body)
     if text is None:
@@ -220,6 +247,17 @@ def response_body(value: Any) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
+def _read_failed(line: bytes, rules: Mapping[str, bool] | None) -> RowResult | None:
+    """Read a line with a documented error: a fast path; ``None`` if it is none."""
+    try:
+        found = _decode_failed(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    status = found.response.status_code
+    facts = read_plain_error(found.response.body.error, status, rules) if status < 1000 else None
+    return None if facts is None else _failed(found.custom_id, facts, facts.message)
+
+
 def _read_leniently(line: bytes, rules: Mapping[str, bool] | None) -> RowResult:
     """The slow path: errors, and lines that deviate from the documented shape."""
     custom_id, value = decode_row(line)
@@ -311,11 +349,13 @@ def failed_row(
         message = f"HTTP status {facts.status}"
     elif not message and is_error(body):
         message = f"No answer in the response: {encoded(body)}"
+    return _failed(custom_id, facts, message or "No answer and no error")
+
+
+def _failed(custom_id: str, facts: ErrorFacts, message: str) -> RowResult:
     return RowResult(
         custom_id=custom_id,
         outcome=_OUTCOME_BY_CODE.get((facts.code or "").lower(), Outcome.FAILED),
         http_status=facts.status,
-        error=RowError(
-            code=facts.code, message=message or "No answer and no error", retryable=facts.retryable
-        ),
+        error=RowError(code=facts.code, message=message, retryable=facts.retryable),
     )

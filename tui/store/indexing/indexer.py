@@ -295,6 +295,8 @@ class ResultIndexer:
         self, connection: sqlite3.Connection, part: RowSlice, seqs: dict[str, int]
     ) -> None:
         """Give lines that only repeat their request the id of its row, where there is one."""
+        if len(seqs) == part.lines - len(part.strays):
+            return
         for row in part.rows():
             if row[0] in seqs or not is_repeated(row[0]):
                 continue
