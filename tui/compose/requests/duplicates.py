@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 _SMALLEST = 1 << 14
 _LARGEST = 1 << 21
@@ -43,14 +43,13 @@ class DuplicateFinder:
             return []
         return [slot for slot, key in enumerate(ids) if not self.add_if_new(key)]
 
-    def add_if_all_new(self, ids: Iterable[str | None]) -> bool:
+    def add_if_all_new(self, ids: Sequence[str | None]) -> bool:
         """Add the ids if all of them are certainly new; otherwise add none and return false."""
         hashes = self._set
         if hashes is None:
             return False
-        keys = list(map(hash, ids))
-        new = set(keys)
-        if len(new) != len(keys) or not hashes.isdisjoint(new):
+        new = set(map(hash, ids))
+        if len(new) != len(ids) or not hashes.isdisjoint(new):
             return False
         hashes |= new
         if len(hashes) > _MAX_IN_SET:
