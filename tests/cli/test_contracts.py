@@ -184,6 +184,10 @@ NAMINGS: Mapping[str, Naming] = {
     "summary": Naming("summary {job}", lambda d: d.document["job_id"]),
     "compare": Naming("compare other {job}", lambda d: d.document["right"]["job_id"]),
     "reindex": Naming("reindex {job}", lambda d: d.document["job"]),
+    "facet": Naming("facet {job} outcome", lambda d: d.document["job"]),
+    "describe": Naming("describe {job}", lambda d: d.document["job"]),
+    "pivot": Naming("pivot {job} outcome model", lambda d: d.document["job"]),
+    "column": Naming("column {job}", lambda d: d.document["job"]),
     "review": Naming("review {job}", lambda d: d.document["job"]),
 }
 """Commands whose document names the job."""
