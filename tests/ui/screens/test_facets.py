@@ -14,6 +14,7 @@ from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.export import ExportDialog
 from tui.ui.screens.facets import FacetScreen
+from tui.ui.screens.review import ReviewScreen
 from tui.ui.widgets.table.table import VirtualTable
 
 LABELS = ["refund", "delivery", "delivery", "not sure", None]
@@ -149,6 +150,18 @@ async def test_the_rows_of_a_value_are_exported(paths: Paths) -> None:
         await pilot.press("x")
         await until(pilot, lambda: isinstance(app.screen, ExportDialog))
         assert where(app) == "@label:delivery"
+        # The rows of the new filter, not those that were shown before.
+        await until(pilot, lambda: "filtered rows: 20" in screen_text(app))
+
+
+async def test_the_answers_with_a_value_are_reviewed(paths: Paths) -> None:
+    async with opened(paths) as (app, pilot):
+        await facets(app, pilot)
+        await pilot.press("V")
+        await until(pilot, lambda: "filtered rows: 20" in screen_text(app))
+        assert where(app) == "@label:delivery"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
 
 
 async def test_columns_are_offered_with_how_often_they_are_filled(paths: Paths) -> None:

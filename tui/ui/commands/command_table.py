@@ -276,6 +276,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("retry_values", "Retry", "r", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Filter by the chosen values and retry their rows, after "
                  "asking."),
+    Command("review_values", "Review", "V", scopes=(FACETS,),
+            in_palette=False, help="Filter by the chosen values and review their answers."),
     Command("export_values", "Export", "x", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Filter by the chosen values and export their rows."),
 )

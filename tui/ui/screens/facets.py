@@ -297,6 +297,10 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         """Filter by the chosen values, and retry their rows."""
         self._answer("retry")
 
+    def action_review_values(self) -> None:
+        """Filter by the chosen values, and review their answers."""
+        self._answer("review")
+
     def action_export_values(self) -> None:
         """Filter by the chosen values, and export their rows."""
         self._answer("export")

@@ -508,7 +508,13 @@ class ResultsPane(CommandTarget, Vertical):
         if answer.query is not None:
             self._ask(answer.query)
         if answer.command:
-            self.run(answer.command)
+            self._run_on_rows(answer.command)
+
+    @work(group="facets", exclusive=True, exit_on_error=False)
+    async def _run_on_rows(self, command_id: str) -> None:
+        """Run a command on the rows of a new filter, once they are found."""
+        await self._rows.wait_until_searched()
+        self.run(command_id)
 
     def action_sort_within(self) -> None:
         """Sort rows with equal values by the selected column."""

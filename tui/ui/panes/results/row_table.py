@@ -67,6 +67,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         self.note = ""
         """What the search is doing: ``searching``, ``stopped`` or empty."""
         self._inputs: InputColumns | row_columns.NoInputColumns = row_columns.NoInputColumns()
+        self._searched = asyncio.Event()
         self._own_columns: list[str] = []
         self._ids: frozenset[str] = frozenset()
         self._search = RowSearch(self, self._found, self._show_note, self._failed)
@@ -155,7 +156,12 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
     def select(self) -> None:
         """Search for the rows of the query."""
         if self.job is not None:
+            self._searched.clear()
             self._search.start(self.session.engine, SearchRequest(self.job.id, self.asked))
+
+    async def wait_until_searched(self) -> None:
+        """Wait until the rows of the query are shown, or the search has failed."""
+        await self._searched.wait()
 
     def stop_search(self) -> bool:
         """Stop the search; ``False`` if none is running."""
@@ -174,12 +180,15 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         if not whole and self._search.is_running:
             self.note = "searching"
         self._show(selection)
+        if not self._search.is_running:
+            self._searched.set()
 
     def _show_note(self, note: str) -> None:
         self.note = note
         self.post_message(self.Changed(rows=False))
 
     def _failed(self, error: BatchdeckError) -> None:
+        self._searched.set()
         self._show_note("")
         self.post_message(self.SearchFailed(error))
 
