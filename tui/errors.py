@@ -225,13 +225,13 @@ class UnconfirmedError(ResponseLostError):
 class ResultsNotReadyError(ProviderError):
     """A batch has ended, and its answers cannot be fetched yet; the rows are not missing."""
 
-    title = "The results are not here yet"
+    title = "Results not available yet"
 
 
 class StandstillError(ProviderError):
     """A batch makes no progress without the user: the message says what it waits for."""
 
-    title = "Nothing happens any more"
+    title = "No progress"
 
 
 class UnexpectedResponseError(ProviderError):

@@ -45,7 +45,7 @@ def test_what_the_provider_may_have_is_a_persons_to_decide() -> None:
     unsure = batch(BatchStatus.SUBMITTING, submission=Submission.UNCERTAIN)
     assert texts(batch(), unsure, after=DAY) == [
         "window ended 0 s ago",
-        "unclear whether the provider has it",
+        "unconfirmed (the provider may have it)",
         "no progress for 1 day",
     ]
 

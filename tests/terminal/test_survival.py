@@ -84,11 +84,13 @@ def test_enter_twice_in_one_read_closes_a_dialog_once(demo: Terminal) -> None:
         ("a", "All accounts"),
         (":", "Search for commands"),
         ("i", "copy all"),
+        (",", "Budget per month"),
     ):
         demo.press(key)
         demo.see(words)
         demo.press("\r\r")
-        demo.press(ESCAPE + ESCAPE)
+        # With a report of focus: after an escape alone, the next letter would be alt and a letter.
+        demo.press(ESCAPE + ESCAPE + "\x1b[I")
         demo.until(lambda text, words=words: words not in text)
         demo.press("2")
     answers(demo)

@@ -8,14 +8,20 @@ from typing import Any
 import pytest
 from textual import events
 from textual.app import App
-from textual.widgets import Input
+from textual.screen import Screen
+from textual.widgets import Input, Select
 
 from tests.ui.conftest import fake_app, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
+from tui.config.settings import create_config
 from tui.ui import key_order
+from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.confirm import DeleteDialog
 from tui.ui.dialogs.input import InputDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
+from tui.ui.dialogs.settings import SettingsDialog
+from tui.ui.dialogs.text import HelpDialog
+from tui.ui.tasks.settings import SETTINGS
 
 
 def type_at_once(app: App[Any], *keys: str) -> None:
@@ -74,6 +80,62 @@ async def test_n_after_D_answers_the_question(engine: FakeEngine) -> None:
         app.push_screen = pushed  # type: ignore[method-assign]
         type_at_once(app, "D", "n")
         await until(pilot, lambda: asked == [DeleteDialog.__name__] and app.screen is app.main)
+
+
+@pytest.mark.parametrize("place", ["theme", "default_account", "budget.per_submit"])
+async def test_escape_twice_closes_a_setting_and_the_settings(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(key_order, "SETTLE_SECONDS", 0.0)
+    create_config(engine.paths)
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await pilot.press("comma")
+        await until(pilot, lambda: isinstance(app.screen, SettingsDialog))
+        await pilot.press(*["down"] * [setting.key for setting in SETTINGS].index(place), "enter")
+        await until(pilot, lambda: isinstance(app.screen, ChooseDialog | InputDialog))
+        type_at_once(app, "escape", "escape", "2", "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpDialog))
+        assert len(app.screen_stack) == 2, app.screen_stack
+
+
+@pytest.mark.parametrize("keys", [("enter",), ("enter", "down"), ("tab",), ("tab", "x")])
+async def test_escape_closes_an_open_list_and_then_the_account_dialog(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(key_order, "SETTLE_SECONDS", 0.0)
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.session.ready.is_set())
+        app.session.tasks.add_account()
+        await until(pilot, lambda: isinstance(app.focused, Select))
+        await pilot.press(*keys)
+        await pilot.pause()
+        type_at_once(app, *["escape"] * (2 if keys[0] == "enter" else 1))
+        await until(pilot, lambda: app.screen is app.main)
+
+
+@pytest.mark.parametrize("key", ["comma", "a", "t", "N", "D", "question_mark", "L"])
+async def test_escape_closes_the_dialog_of_the_key_before_it_on_a_busy_machine(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """A few turns of the loop may take longer than the time that a key is waited for."""
+    monkeypatch.setattr(key_order, "SETTLE_SECONDS", 0.0)
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "1 of 1" in screen_text(app))
+        opened: list[Screen[Any]] = []
+        push = app.push_screen
+
+        def pushed(screen: Any, *args: Any, **options: Any) -> Any:
+            opened.append(screen)
+            return push(screen, *args, **options)
+
+        app.push_screen = pushed  # type: ignore[method-assign]
+        type_at_once(app, key, "escape", "escape")
+        await until(pilot, lambda: bool(opened) and not opened[0].is_attached)
+        assert app.screen is app.main
 
 
 async def test_a_handler_that_never_ends_does_not_block_the_keyboard(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import pytest
 from textual.color import Color
 from textual.content import Content
@@ -18,6 +19,7 @@ from tui.config.settings import Config
 from tui.ui.tasks.settings import theme_remark
 from tui.ui.text.tones import Tone, content
 from tui.ui.theme import ANSI, THEMES, theme_names
+from tui.ui.widgets.basics import Field
 from tui.ui.widgets.filter_line import Chip, ChipBar
 
 _NAMES = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
@@ -161,3 +163,20 @@ def test_every_theme_can_be_chosen_by_name() -> None:
     assert names[: len(THEMES)] == [theme.name for theme in THEMES]
     assert "nord" in names and len(names) == len(set(names))
     assert theme_remark(ANSI) == "the terminal's colours"
+
+
+@pytest.mark.parametrize("placeholder", ["", "short"])
+@pytest.mark.parametrize("focused", [True, False])
+async def test_an_empty_field_has_an_edge_in_the_terminals_own_colours(
+    engine: FakeEngine, placeholder: str, focused: bool
+) -> None:
+    app = fake_app(engine, msgspec.structs.replace(Config(), theme="batchdeck-ansi"))
+    async with running(app) as pilot:
+        field = Field(placeholder=placeholder, compact=True)
+        await app.main.mount(field)
+        if focused:
+            field.focus()
+        await until(pilot, lambda: field.size.width and field.has_focus is focused)
+        line = field.render_line(0)
+        assert line.cell_length >= field.size.width
+        assert all(segment.style and segment.style.underline for segment in line)

@@ -27,6 +27,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "list": (
         "batchdeck list --status in_progress",
+        "batchdeck list --since 7d",
         "batchdeck list --search week-47 --json",
     ),
     "show": ("batchdeck show reviews", "batchdeck show job_5f2 --json"),

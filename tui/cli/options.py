@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -269,6 +270,27 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic befor
         return float(found[1]) * _UNITS[found[2] or ""]
 
 
+class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """A time in Unix seconds: the beginning of a day, or so many hours, days or weeks ago."""
+
+    name = "moment"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        from tui.core.jobs import parse_moment
+
+        if isinstance(value, float):
+            return value
+        found = parse_moment(str(value).strip().lower(), time.time())
+        if found is None:
+            self.fail(f"{value!r} must be a date such as 2026-11-20, or 12h, 7d or 3w", param, ctx)
+        return found
+
+
+MOMENT = _Moment()
+"""The type of options such as ``--since``."""
+
 _TIMEOUT = "batchdeck.timeout"
 
 
@@ -282,7 +304,7 @@ timeout_option = click.option(
     metavar="30m",
     expose_value=False,
     callback=_keep_timeout,
-    help="Wait no longer than this; the job runs on.",
+    help="Stop waiting after this time; the job keeps running.",
 )
 
 

@@ -123,9 +123,9 @@ def asks_before_sending(settings: Settings) -> bool:
         return False
     if standard_input_was_read():
         raise UsageError(
-            "the requests came from standard input, so the question whether to send them cannot"
-            " be answered there",
-            "Add -y to send them without a question.",
+            "the requests were read from standard input, so Batchdeck cannot ask there whether to"
+            " send them",
+            "Add -y to send them without asking.",
         )
     return is_terminal(sys.stdin)
 

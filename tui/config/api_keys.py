@@ -183,7 +183,9 @@ def _within_deadline(call: Callable[[], str | None], account: str) -> str | None
     if errors:
         raise errors[0]
     if not results:
-        hint = f"It may wait for a password in another window: unlock it. {_other_ways(account)}"
+        hint = (
+            f"It may be waiting for a password in another window: unlock it. {_other_ways(account)}"
+        )
         raise KeyringUnavailableError("the keyring does not answer", hint)
     return results[0]
 
@@ -222,9 +224,16 @@ def _with_keyring(
     except Exception as error:
         # The text of the error may contain the key: show its type only.
         kind = type(error).__name__
-        raise KeyringUnavailableError(
-            f"the keyring failed ({kind})", _other_ways(account)
-        ) from None
+        what = _FAILURES.get(kind, f"the keyring failed ({kind})")
+        raise KeyringUnavailableError(what, _other_ways(account)) from None
+
+
+_FAILURES = {
+    "PasswordSetError": "the keyring failed to save the key",
+    "PasswordDeleteError": "the keyring failed to remove the key",
+    "InitError": "the keyring failed to start",
+}
+"""What failed, by the type of the error."""
 
 
 def _other_ways(account: str) -> str:

@@ -69,7 +69,7 @@ STILL = 2 * HOUR
 ENDING = HOUR
 """Seconds before the end of the window; for short windows a tenth of the window."""
 
-_UNCONFIRMED = "unclear whether the provider has it"
+_UNCONFIRMED = "unconfirmed (the provider may have it)"
 
 Urgency = Literal["late", "soon", "slow"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -370,6 +371,29 @@ def _random(length: int) -> str:
     import secrets
 
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+_AGE = re.compile(r"(\d{1,5})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 24 * 7}
+
+
+def parse_moment(text: str, now: float) -> float | None:
+    """The time that a condition on the creation of jobs names, in Unix seconds.
+
+    Args:
+        text: ``12h``, ``7d`` and ``3w`` count back from now; a date such as ``2026-11-20`` is the
+            beginning of that day in local time.
+        now: The current time, in Unix seconds.
+
+    Returns:
+        The time; ``None`` for any other text.
+    """
+    if (age := _AGE.fullmatch(text)) is not None:
+        return now - int(age[1]) * _HOURS[age[2]] * 3600
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").astimezone().timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 MAX_TAG_LENGTH = 32

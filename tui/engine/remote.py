@@ -154,7 +154,7 @@ class Remote:
             add(
                 [b for b in batches if self._stops_when_deleted(b)],
                 "Deleting {many} at {provider} stops what still runs there: the rows that are done"
-                " are paid, and their answers are lost.",
+                " are charged, and their answers are lost.",
             )
             known = self._context.history.batches.has_rows_without_result
             add(
@@ -205,7 +205,7 @@ class Remote:
                 first = f"Export them first: `batchdeck export {job_id} -o rows.jsonl`."
             raise UsageError(
                 " ".join(losses).rstrip("."),
-                f"{first} To delete the job all the same, add --forget.",
+                f"{first} To delete the job anyway, add --forget.",
             )
         left: list[str] = []
         if remote:

@@ -156,6 +156,8 @@ class Jobs:
         status: BatchStatus | None = None,
         account: str | None = None,
         tag: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
         limit: int | None = None,
     ) -> builtins.list[Job]:
         """Jobs, newest first.
@@ -166,6 +168,8 @@ class Jobs:
             status: Only jobs with this status.
             account: Only jobs of this account.
             tag: Only jobs with this tag; case-insensitive.
+            since: Only jobs created at this time or later, in Unix seconds.
+            before: Only jobs created before this time, in Unix seconds.
             limit: Maximum number of jobs.
         """
         where = ["1"]
@@ -187,6 +191,12 @@ class Jobs:
         if tag is not None:
             where.append("instr(' ' || fold(tags) || ' ', ?)")
             values.append(f" {tag.lstrip('#').casefold()} ")
+        if since is not None:
+            where.append("created_at>=?")
+            values.append(since)
+        if before is not None:
+            where.append("created_at<?")
+            values.append(before)
         condition = " AND ".join(where)
         if limit is not None:
             condition = (

@@ -208,7 +208,7 @@ def restore(
     if not changed:
         return None
     refresh_job(connection, pk)
-    note(connection, pk, now, "Brought back from its folder")
+    note(connection, pk, now, "Restored from its folder")
     return job.id, _entries(job, [manifest.batch for manifest in batches])
 
 

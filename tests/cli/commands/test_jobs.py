@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,15 @@ def test_list_is_newest_first_and_filters(run: Run, requests: Path) -> None:
     assert names("--search", "ALPH") == ["alpha"]
     assert names("--limit", "1") == ["beta"]
     assert names("--search", "gone") == []
+    today = datetime.now().astimezone().strftime("%Y-%m-%d")
+    assert names("--since", "12h") == ["beta", "alpha"]
+    assert names("--since", "2w", "--before", "1h") == []
+    assert names("--before", today) == []
+    assert names("--since", "2020-01-01", "--limit", "1") == ["beta"]
+    assert run("list", "--before", "3w").err == "No matching jobs.\n"
+    wrong = run("list", "--since", "yesterday")
+    assert wrong.code == 2
+    assert "'yesterday' must be a date such as 2026-11-20, or 12h, 7d or 3w" in wrong.err
     assert run("list", "--account", "bogus").code == 2
 
 

@@ -43,7 +43,8 @@ class Failing(KeyringBackend):
 TROUBLES = [
     (keyring.errors.NoKeyringError(KEY), "this machine has no keyring"),
     (keyring.errors.KeyringLocked(KEY), "the keyring is locked"),
-    (keyring.errors.InitError(KEY), "the keyring failed (InitError)"),
+    (keyring.errors.PasswordSetError(KEY), "the keyring failed to save the key"),
+    (keyring.errors.InitError(KEY), "the keyring failed to start"),
     (OSError(5, KEY), "the keyring failed (OSError)"),
     (RuntimeError(f"D-Bus said {KEY}"), "the keyring failed (RuntimeError)"),
 ]

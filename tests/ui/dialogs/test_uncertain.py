@@ -46,7 +46,7 @@ async def opened(app: BatchdeckApp, pilot: BatchdeckPilot) -> None:
 async def test_the_strip_says_what_to_do(unsure: FakeEngine, size: tuple[int, int]) -> None:
     app = fake_app(unsure)
     async with running(app, size) as pilot:
-        await until(pilot, lambda: "unclear whether the provider has it" in screen_text(app))
+        await until(pilot, lambda: "unconfirmed (the provider may have it)" in screen_text(app))
         assert "S resolve" in screen_text(app)
         await opened(app, pilot)
         text = screen_text(app)

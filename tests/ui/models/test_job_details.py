@@ -98,4 +98,4 @@ def test_the_tokens_that_the_provider_counts_are_shown() -> None:
     batch = Batch(id="b", job_id="a", account="x", rows=1, remote_counts=counts)
     assert "1,200 in, 30 out" in job_text(view, [batch], [], [], NOW)
     without = msgspec.structs.replace(batch, remote_counts=RemoteCounts())
-    assert "tokens there" not in job_text(view, [without], [], [], NOW)
+    assert "provider tokens" not in job_text(view, [without], [], [], NOW)

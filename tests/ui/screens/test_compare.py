@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.store.bench import Desk
 from tests.ui.conftest import notes, real_app, running, screen_text, until
-from tests.ui.jobs_with_answers import gate, two_jobs
+from tests.ui.jobs_with_answers import add_job, gate, two_jobs
 from tui.core.comparison import RowComparison
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
@@ -67,6 +68,30 @@ async def test_marked_jobs_are_compared_at_once_the_older_one_left(
         assert "small model" in left and "large model" in right
 
 
+async def test_the_jobs_are_called_by_their_names(paths: Paths) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app, (140, 40)) as pilot:
+        await pilot.press("space", "equals_sign")
+        await until(pilot, lambda: getattr(app.screen, "difference", None) is not None)
+        shown = screen_text(app)
+        for words in ("◂ small model", "▸ large model", "1 only small model", "─ small model ─"):
+            assert words in shown, words
+        assert "Left" not in shown and "Right" not in shown
+
+
+async def test_jobs_without_a_common_id_say_so(paths: Paths) -> None:
+    desk = Desk(paths)
+    add_job(desk, "first", {"a": "one", "b": "two"})
+    add_job(desk, "second", {"c": "one", "d": "two"})
+    desk.history.close()
+    app = real_app(paths)
+    async with running(app, (80, 24)) as pilot:
+        await pilot.press("space", "equals_sign")
+        sentence = "4 ids · the jobs have no id in common: nothing to compare"
+        await until(pilot, lambda: sentence in screen_text(app))
+
+
 async def test_what_counts_as_a_difference_can_be_changed(paths: Paths) -> None:
     two_jobs(paths)
     app = real_app(paths)
@@ -99,9 +124,6 @@ async def test_a_comparison_can_be_stopped(paths: Paths, monkeypatch: pytest.Mon
 
 
 async def test_one_job_alone_says_why_not(paths: Paths) -> None:
-    from tests.store.bench import Desk
-    from tests.ui.jobs_with_answers import add_job
-
     desk = Desk(paths)
     add_job(desk, "alone", {"a": "b"})
     desk.history.close()

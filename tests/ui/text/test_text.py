@@ -114,9 +114,9 @@ def test_counts_fold_where_there_is_little_room() -> None:
 def test_stray_lines_are_counted_and_told_apart() -> None:
     assert orphan_parts(OrphanLines()) == ()
     strays = OrphanLines(unknown=2, unreadable=1)
-    assert plain(orphan_parts(strays)) == "3 stray lines: 2 with an unknown id, 1 unreadable"
-    assert plain(orphan_parts(strays, short=True)) == "3 stray lines"
-    assert plain(orphan_parts(OrphanLines(duplicate=1), short=True)) == "1 stray line"
+    assert plain(orphan_parts(strays)) == "3 unmatched lines: 2 with an unknown id, 1 unreadable"
+    assert plain(orphan_parts(strays, short=True)) == "3 unmatched lines"
+    assert plain(orphan_parts(OrphanLines(duplicate=1), short=True)) == "1 unmatched line"
 
 
 def test_groups_on_one_line_are_whole_or_counted() -> None:

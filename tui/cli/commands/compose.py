@@ -246,13 +246,13 @@ prompt itself with at least one {column}.
 @click.option(
     "--quoting", type=click.Choice(
         ("double", "lenient", "backslash", "spaced", "single", "none")), default=None,
-    help="How quotation marks are read: as in Excel, the same but odd marks are text, escaped by"
-         " \\, after spaces, apostrophes, or all as text; default: detected.",
+    help="How quotation marks are read: as Excel does, the same with stray marks as text, escaped"
+         " by \\, after spaces, as apostrophes, or all as text; default: detected.",
 )  # fmt: skip
 @click.option(
     "--long-rows", type=click.Choice(("refuse", "join", "widen")), default=None,
-    help="Cells beyond the last column: refuse the row, join them to the last cell, or give them"
-         " columns; default: refuse.",
+    help="Cells beyond the last column: refuse the row, join them to the last cell, or add columns"
+         " for them; default: refuse.",
 )  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N rows.")
 @click.option("--trust", is_flag=True, help="Allow running the Python source file.")

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli import formatting, output
-from tui.cli.options import STATUSES, Settings, account_option, job_argument, shared, yes_option
+from tui.cli.options import (
+    MOMENT,
+    STATUSES,
+    Settings,
+    account_option,
+    job_argument,
+    shared,
+    yes_option,
+)
 from tui.cli.output import is_terminal
 from tui.cli.session import confirm, read_history, run
 from tui.core.formatting import counted, format_cost, local_time
@@ -37,6 +45,11 @@ def print_job(engine: Engine, job: Job, settings: Settings) -> None:
 @click.option("--search", default="", metavar="TEXT",
               help="Only jobs with TEXT in name, id, model, account, tags or note.")  # fmt: skip
 @click.option("--tag", metavar="TAG", help="Only jobs with this tag.")
+@click.option(
+    "--since", type=MOMENT, metavar="WHEN",
+    help="Only jobs created since WHEN: a date such as 2026-11-20, or 12h, 7d, 3w ago.",
+)  # fmt: skip
+@click.option("--before", type=MOMENT, metavar="WHEN", help="Only jobs created before WHEN.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N jobs.")
 @shared
 def list_jobs(
@@ -45,6 +58,8 @@ def list_jobs(
     account: str | None,
     search: str,
     tag: str | None,
+    since: float | None,
+    before: float | None,
     limit: int | None,
 ) -> None:
     """List the jobs in the history, newest first."""
@@ -54,7 +69,13 @@ def list_jobs(
 
         wanted = BatchStatus(status) if status else None
         jobs = history.jobs.list(
-            search=search, status=wanted, account=account, tag=tag, limit=limit
+            search=search,
+            status=wanted,
+            account=account,
+            tag=tag,
+            since=since,
+            before=before,
+            limit=limit,
         )
         if settings.json and (jobs or account is None):
             output.print_json([history.jobs.document(job.id) for job in jobs])
@@ -75,7 +96,8 @@ def list_jobs(
     if account is not None:
         run(settings, check_account)
     if not settings.json:
-        output.say("No matching jobs." if search or status or account or tag else "No jobs yet.")
+        narrowed = search or status or account or tag or since is not None or before is not None
+        output.say("No matching jobs." if narrowed else "No jobs yet.")
 
 
 def _warn(history: History, jobs: list[Job]) -> None:

@@ -163,7 +163,9 @@ def _lines(document: dict[str, Any]) -> list[str]:
     history = document["history"]
     facts = {**document["versions"], **document["paths"]}
     facts["integrity"] = history["integrity"] or "no history yet"
-    facts["stored jobs"] = f"{history['jobs']:,}, in {counted(history['batches'], 'part')}"
+    facts["stored jobs"] = (
+        f"{history['jobs']:,}, in {counted(history['batches'], 'batch', 'batches')}"
+    )
     facts["keyring backend"] = document["keyring"]
     for key in document["keys"]:
         state = key["source"] or ("missing" if key["needed"] else "not needed")
@@ -194,7 +196,7 @@ def reindex(settings: Settings, job: str | None) -> None:
     """Rebuild the index of a JOB, or of all jobs, from the requests and result files.
 
     The files are the source of truth; use this to repair a damaged history. Running jobs are
-    skipped. Jobs that the history does not have are brought back from their folders.
+    skipped. Jobs that are missing in the history are restored from their folders.
     """
 
     async def work(engine: Engine) -> None:
@@ -223,7 +225,7 @@ async def _restore(engine: Engine) -> set[str]:
 
     back, unknown = await asyncio.to_thread(engine.history.jobs.restore, time.time())
     for job_id in back:
-        say(f"{engine.history.jobs.get(job_id).name} ({job_id}): brought back from its folder.")
+        say(f"{engine.history.jobs.get(job_id).name} ({job_id}): restored from its folder.")
     for name in unknown:
         say(f"Folder jobs/{name} does not say which job it belongs to; left as it is.")
     return set(back)

@@ -88,7 +88,7 @@ def submit(
     As FILE, - is standard input; requests that cost money then need -y.
 
     A budget (--budget, or [budget] in config.toml) is compared with the highest cost that the
-    job may have. An unknown cost is over any budget. -y does not override it.
+    job may have. An unknown cost counts as over any budget. -y does not override it.
     """
     path = Path(file)
     is_file = path.is_file()

@@ -92,25 +92,25 @@ _FORMS: dict[str, _Form] = {
     "gemini": _Form(
         "requests",
         "Gemini batch requests (key, request)",
-        "An account of Gemini sends them as they are; `batchdeck compose {file} -m MODEL"
-        " -o NEW.jsonl` names a model in each, and makes chat requests of texts",
+        "A Gemini account sends them unchanged; `batchdeck compose {file} -m MODEL -o NEW.jsonl`"
+        " sets the model in each, and turns texts into chat requests",
     ),
     "gemini-bodies": _Form(
         "foreign",
         "Gemini request bodies (contents) without a key",
-        f"No account here sends this form; {_AS_TABLE}",
+        f"No account can send this format; {_AS_TABLE}",
     ),
     "vertex": _Form(
         "requests",
         "Vertex AI batch requests of Gemini (request)",
-        "An account of Vertex AI sends them as they are; `batchdeck compose {file} -m MODEL"
-        " -o NEW.jsonl` makes chat requests of texts",
+        "A Vertex AI account sends them unchanged; `batchdeck compose {file} -m MODEL -o NEW.jsonl`"
+        " turns texts into chat requests",
     ),
     "bedrock": _Form(
         "requests",
         "Amazon Bedrock batch requests (recordId, modelInput)",
-        "An account of Bedrock sends them as they are; `batchdeck compose {file} -m MODEL"
-        " -o NEW.jsonl` makes Messages requests of Anthropic's",
+        "A Bedrock account sends them unchanged; `batchdeck compose {file} -m MODEL -o NEW.jsonl`"
+        " turns them into Anthropic Messages requests",
     ),
     "openai-results": _Form(
         "results", "results of an OpenAI-style batch (custom_id, response, error)", _RESULTS
@@ -176,9 +176,9 @@ def _is_utf16(head: bytes) -> bool:
 
 
 _PACKED = (
-    (b"\x1f\x8b", "gzip", "`gunzip -k {file}` unpacks it; compose reads it as it is"),
-    (b"BZh", "bzip2", "`bunzip2 -k {file}` unpacks it; compose reads it as it is"),
-    (b"\xfd7zXZ\x00", "xz", "`unxz -k {file}` unpacks it; compose reads it as it is"),
+    (b"\x1f\x8b", "gzip", "`gunzip -k {file}` unpacks it; compose reads it directly"),
+    (b"BZh", "bzip2", "`bunzip2 -k {file}` unpacks it; compose reads it directly"),
+    (b"\xfd7zXZ\x00", "xz", "`unxz -k {file}` unpacks it; compose reads it directly"),
     (b"\x28\xb5\x2f\xfd", "zstd", "`unzstd {file}` unpacks it"),
     (b"7z\xbc\xaf\x27\x1c", "7z", "`7z x {file}` unpacks it"),
 )
@@ -208,7 +208,7 @@ def _by_bytes(head: bytes, name: str) -> Recognition | None:
     if head.startswith(_LFS):
         return Recognition(
             "pointer",
-            "a Git LFS pointer: the file itself is not here",
+            "a Git LFS pointer: the content is not on this machine",
             f"`git lfs pull --include {name}` gets it",
         )
     for start, form, can in _PACKED:
@@ -229,7 +229,7 @@ def _by_archive(head: bytes, name: str) -> Recognition:
     for part, what in _OFFICE:
         if part in head:
             return Recognition("other", what, "Save its text as .txt", "binary")
-    can = f"`unzip {name}` unpacks it; compose reads it as it is, or {name}::NAME if it has several"
+    can = f"`unzip {name}` unpacks it; compose reads it directly, or {name}::NAME if it has several"
     return Recognition("packed", "a ZIP archive", f"{can} files", "zip")
 
 
@@ -239,10 +239,10 @@ def _by_markup(head: bytes, name: str) -> Recognition | None:
         can = "Open it in Excel and save it as .xlsx"
         return Recognition("other", "an XML spreadsheet of Excel 2003", can, "markup")
     if start.startswith("<?xml") and "<html" not in start:
-        can = "Perhaps it is an error of the download; get it again, or save its rows as CSV"
+        can = "Perhaps the download failed; download it again, or save its rows as CSV"
         return Recognition("other", "an XML document", can, "markup")
     if start.startswith(("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")):
-        can = "Perhaps the download failed; get it again"
+        can = "Perhaps the download failed; download it again"
         if b"<tr" in head.lower():
             can += f"; to read its table, rename {name} to .html"
         return Recognition("other", "a web page (HTML)", can, "web-page")
@@ -286,7 +286,7 @@ def _by_rows(head: bytes, name: str, *, whole: bool) -> Recognition:
             return _in_document(text, name)
         if _array_head(text, 0):
             return _in_several(text, name)
-        return Recognition("requests", "JSON lines with faults")
+        return Recognition("requests", "JSON lines with errors")
     if len(lines) == 1 and whole and not form_of(rows):
         found = _in_document(text, name)
         if found.form:
@@ -302,7 +302,7 @@ def by_form(form: str, rows: Sequence[Mapping[str, Any]], name: str) -> Recognit
     """The recognition of rows of a known form, or of other objects."""
     found = _FORMS.get(form)
     if found is None and any(_PARTS & row.keys() for row in rows):
-        return Recognition("requests", "requests with faults")
+        return Recognition("requests", "requests with errors")
     if found is None:
         columns = ", ".join(list(rows[0])[:6]) if rows else ""
         return Recognition(

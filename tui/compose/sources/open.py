@@ -136,7 +136,7 @@ def open_source(
     kind = _BY_FORM.get(found.form) or _text_kind(path, named, options)
     source = _open_kind(kind, path, part.strip(), options)
     if named and kind != named and {kind, named} != {"lines", "array"}:
-        doubt = f"it is {_SAID[kind]}, whatever its name ends with"
+        doubt = f"read as {_SAID[kind]}, in spite of its extension {path.suffix.lower()}"
         source = replace(source, doubts=(*source.doubts, doubt))
     if source.kind != "requests" and found.kind in ("results", "training", "foreign"):
         source = replace(source, alternatives=found.alternatives)
@@ -297,7 +297,7 @@ def _open_packed(path: Path, form: str, part: str, options: TableOptions) -> Sou
                     shutil.copyfileobj(packed, copy, 1 << 18)
         except _UNPACKING_FAULTS as error:
             raise InputError(
-                f"{quoted(path.name)} cannot be unpacked: {error}", "Get it again.", path=path
+                f"{quoted(path.name)} cannot be unpacked: {error}", "Download it again.", path=path
             ) from None
 
     source = _open_copy(unpack, inner.suffix, part, options)
@@ -334,7 +334,7 @@ def _zip_member(path: Path, part: str) -> tuple[str, str]:
             ]
     except zipfile.BadZipFile as error:
         raise InputError(
-            f"{quoted(path.name)} cannot be unpacked: {error}", "Get it again.", path=path
+            f"{quoted(path.name)} cannot be unpacked: {error}", "Download it again.", path=path
         ) from None
     for name in names:
         if part == name or part.startswith(f"{name}::"):

@@ -192,7 +192,7 @@ def _database_error(path: Path, error: sqlite3.Error) -> InputError:
         if current_progress().stopped:
             return InputError("reading the database was stopped", path=path)
         return InputError(
-            f"{quoted(path.name)}: no further row within {_ROW_SECONDS:.0f} seconds of work",
+            f"{quoted(path.name)}: no further row within {_ROW_SECONDS:.0f} seconds",
             "Use a query that ends, or add an index.",
             path=path,
         )

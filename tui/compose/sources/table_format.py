@@ -210,8 +210,8 @@ def survey_table(
     if form.quoting == "lenient":
         counts = _count(form)
         doubts.append(
-            f"{counted(counts.malformed, 'cell')} with a quotation mark that quotes nothing, read"
-            f" as text (first: line {counts.first_malformed})"
+            f"{counted(counts.malformed, 'cell')} with a stray quotation mark, read as text"
+            f" (first: line {counts.first_malformed})"
         )
     short, line = counts.short_rows(form.width)
     if short:

@@ -141,9 +141,9 @@ def _nothing_to_retry(job: Job, permanent: int, batches: Sequence[Batch]) -> Usa
         )
     if any(is_terminal(batch.status) and not batch.collected for batch in batches):
         return UsageError(
-            f"the provider has ended {job.name!r}, and its answers are not here yet",
-            f"Ask for them again: `batchdeck collect {job.id}`. To give these rows up and send them"
-            f" again: `batchdeck cancel {job.id}`.",
+            f"the provider has ended {job.name!r}, but its answers are not downloaded yet",
+            f"Request them again: `batchdeck collect {job.id}`. To give up on these rows, so that"
+            f" they can be retried: `batchdeck cancel {job.id}`.",
         )
     if job.counts.pending:
         return UsageError(f"{job.name!r} has no failed rows yet", "Its batches are still running.")

@@ -30,7 +30,7 @@ _GIVEN_UP = RowError(
     message="Given up: the provider has an answer that could not be fetched",
     retryable=True,
 )
-_NOTED_HINT = "The cancel is noted, and carried out as soon as the provider answers."
+_NOTED_HINT = "The request to cancel is stored and is sent as soon as the provider responds."
 
 
 async def cancel_all(
@@ -87,7 +87,7 @@ async def cancel_batch(context: Context, submitter: BatchSubmitter, batch: Batch
             return
         raise UnconfirmedError(
             "the provider may or may not have received this batch",
-            "The cancel is noted, and carried out when the provider shows the batch.",
+            "The request to cancel is stored and is sent when the provider lists the batch.",
         )
     await _cancel_at_provider(context, batch, batch.remote_id)
 
@@ -96,7 +96,7 @@ def stop_hint(job_id: str) -> str:
     """How to stop a batch of a provider that has no cancel, and what it costs."""
     return (
         f"It stops when it is deleted there: `batchdeck delete {job_id} --remote --forget`. The"
-        " rows that are done are paid, and their answers are lost."
+        " rows that are done are charged, and their answers are lost."
     )
 
 

@@ -195,7 +195,7 @@ class Collector:
             code, can_retry = "answer_lost", False
             message = (
                 f"The provider counts {answers_lost:,} answers that its result files do not have;"
-                " this row may be one of them, and was paid then"
+                " this row may be one of them, and was charged in that case"
             )
         error = RowError(code=issue_code or code, message=message, retryable=can_retry)
         rejected = 0

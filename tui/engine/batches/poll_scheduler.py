@@ -452,7 +452,7 @@ def _standstill(context: Context, left: Sequence[Batch], start: str) -> Standsti
         texts.append(f"job {batch.job_id}, {batch_name(batch)}: {reason}")
     if len(left) > 5:
         texts.append(f"and {len(left) - 5:,} more batches")
-    hint = hint or f"To go on waiting: `batchdeck watch {left[0].job_id}`."
+    hint = hint or f"To keep waiting: `batchdeck watch {left[0].job_id}`."
     return StandstillError(start + "; ".join(texts), hint)
 
 

@@ -53,8 +53,8 @@ _DAY = 86_400.0
 _NOT_BEGUN = frozenset({BatchStatus.QUEUED, BatchStatus.VALIDATING})
 
 _COLLECT_HINT = (
-    "The provider has the answers. They are asked for again by `batchdeck collect {job}` and while"
-    " Batchdeck runs. To give these rows up: `batchdeck cancel {job}`."
+    "The provider has the answers. They are requested again by `batchdeck collect {job}` and while"
+    " Batchdeck runs. To give up on these rows: `batchdeck cancel {job}`."
 )
 _GONE_HINT = "If the provider lost the batch for good, release its rows: `batchdeck cancel {job}`."
 _SPLIT_HINT = (
@@ -350,7 +350,7 @@ class Poller:
         if without:
             await context.remark(
                 batch,
-                f"Kept at the provider: {counted(without, 'row')} of this batch have no line here",
+                f"Kept at the provider: {counted(without, 'row')} of this batch have no result",
             )
             return
         await clean_up(context, batch)

@@ -78,8 +78,8 @@ class SendQueue:
             for batch in batches:
                 if not await self._leases.acquire(batch.id):
                     raise UsageError(
-                        "another Batchdeck process is sending this job, or looks for its batch",
-                        "Wait until it has ended, or decide in that one.",
+                        "another Batchdeck process is sending this job, or looking for its batch",
+                        "Wait until it has finished, or decide there.",
                     )
                 leased.append(batch.id)
             await reserve(batches)

@@ -169,7 +169,7 @@ class BatchSubmitter:
         if resend and unknown:
             self.recovery.forget(batch.id)
             await context.update(
-                batch.id, {}, event=SubmitEvent.RESEND, remark="Sent again because the user said so"
+                batch.id, {}, event=SubmitEvent.RESEND, remark="Resent at your request"
             )
         else:
             await self._apply(dialect, batch, look, None)
@@ -199,7 +199,7 @@ class BatchSubmitter:
             hint = DECIDE_HINT.format(job=batch.job_id)
             if look.candidates:
                 ids = ", ".join(remote.id for remote in look.candidates[:5])
-                hint = f"Not known to be this one, but of its size: {ids}. {hint}"
+                hint = f"Batches of the same size, perhaps this one: {ids}. {hint}"
             error = _unconfirmed(cause, hint)
             await self._store_trouble(batch, error, SubmitEvent.CANNOT_CONFIRM)
             raise error from cause

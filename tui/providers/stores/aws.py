@@ -58,7 +58,7 @@ def aws_credentials(access_key: str = "", secret: str = "") -> Any:
 def sign_in_ended() -> KeyRejectedError:
     """The error for temporary credentials whose time is over."""
     return KeyRejectedError(
-        "the sign-in of the AWS credentials has ended",
+        "the sign-in of the AWS credentials has expired",
         "Sign in again, for example with `aws sso login`.",
     )
 

@@ -335,11 +335,13 @@ class _Upload:
         if reply.status in _UPLOAD_IS_GONE:
             self._address = ""
             raise ProviderError(
-                f"{self._client.profile.name} has ended the upload", "It starts anew."
+                f"{self._client.profile.name} has ended the upload",
+                "It starts again from the beginning.",
             )
         if reply.status == _MORE:
             raise ProviderError(
-                f"{self._client.profile.name} took {_received(reply):,} of {self._size:,} bytes",
+                f"{self._client.profile.name} received {_received(reply):,} of {self._size:,}"
+                " bytes",
                 "The rest is sent again.",
             )
         self._check_size(reply)
@@ -396,7 +398,7 @@ def _explained(bucket: GcsBucket, act: str) -> AbstractContextManager[None]:
 def _explanation(error: BatchdeckError, bucket: GcsBucket, act: str) -> BatchdeckError | None:
     told = parse_error_body(error.body)[1]
     if error.status == 401:
-        return KeyRejectedError("the sign-in of the Google credentials has ended", SIGN_IN)
+        return KeyRejectedError("the sign-in of the Google credentials has expired", SIGN_IN)
     of_bucket = act in _OF_BUCKET or "bucket does not exist" in told.lower()
     if error.status == 404 and of_bucket:
         return ConfigError(
@@ -404,7 +406,7 @@ def _explanation(error: BatchdeckError, bucket: GcsBucket, act: str) -> Batchdec
         )
     if error.status == 400 and "requester pays" in told.lower():
         return ConfigError(
-            f"the bucket {bucket.name} is paid by who reads it, and no project is named",
+            f"the bucket {bucket.name} is requester-pays, and no project to bill is set",
             "Run `gcloud auth application-default set-quota-project PROJECT`.",
         )
     if error.status != 403:

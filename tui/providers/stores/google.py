@@ -114,7 +114,8 @@ class GoogleSigner(httpx.Auth):
                             "Try again later.",
                         ) from None
                     raise KeyRejectedError(
-                        f"the sign-in of the Google credentials has ended: {_words(error)}", SIGN_IN
+                        f"the sign-in of the Google credentials has expired: {_words(error)}",
+                        SIGN_IN,
                     ) from None
                 except GoogleAuthError as error:
                     raise KeyRejectedError(

@@ -274,7 +274,7 @@ def _object(node: ElementTree.Element) -> StoredObject:
     )
 
 
-_UNLISTED = " Without s3:ListBucket, S3 says the same of a file that does not exist."
+_UNLISTED = " Without s3:ListBucket, S3 gives the same error for a file that does not exist."
 _RIGHTS = {
     "write": "s3:PutObject",
     "read": "s3:GetObject",

@@ -378,7 +378,7 @@ class HttpClient:
                 raise errors.ProviderError(
                     f"{self.profile.name} failed to {call.what}: the address that it gave for"
                     f" them was refused by {url.host} ({status})",
-                    "A new address is asked for at the next try.",
+                    "The next try asks for a new address.",
                     status=status,
                 )
             if 200 <= status < 300 or status in call.accept:

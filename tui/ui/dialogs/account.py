@@ -16,6 +16,7 @@ from tui.config.settings import is_account_name
 from tui.core.text import one_line, visible
 from tui.engine.account_setup import ProviderChoice
 from tui.ui.dialogs.base import FormDialog
+from tui.ui.widgets.basics import Field
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,15 @@ class AccountDialog(FormDialog[NewAccount]):
                 id="account-provider",
             )
             yield Label("Name")
-            yield Input(compact=True, id="account-name")
+            yield Field(compact=True, id="account-name")
             yield Label("Address")
-            yield Input(compact=True, id="account-address")
+            yield Field(compact=True, id="account-address")
             yield Label("Values")
-            yield Input(compact=True, id="account-values")
+            yield Field(compact=True, id="account-values")
             yield Label("Sign in")
             yield Select[str]([], prompt="choose a provider", compact=True, id="account-way")
             yield Label("API key")
-            yield Input(password=True, compact=True, id="account-key")
+            yield Field(password=True, compact=True, id="account-key")
         yield self.note()
         yield from self.buttons("Add and test  ctrl+s")
 

@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from tui.core.text import one_line
 from tui.ui.dialogs.base import Answer, Dialog
 from tui.ui.text.tones import content, key_hints
-from tui.ui.widgets.basics import PlainList
+from tui.ui.widgets.basics import Field, PlainList
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ class SearchChoiceDialog(SearchDialog[str, Choice]):
     def __init__(
         self, title: str, choices: Sequence[Choice], note: str = "", *, chosen: str = ""
     ) -> None:
-        field = Input(placeholder="Type to filter", compact=True, id="choose-text")
+        field = Field(placeholder="Type to filter", compact=True, id="choose-text")
         super().__init__(title, field, note=note)
         self._choices = choices
         self._chosen = chosen

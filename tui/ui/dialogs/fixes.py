@@ -19,7 +19,7 @@ from tui.core.json_path import is_path, parse_settings
 from tui.core.text import one_line, quoted, visible
 from tui.errors import UsageError
 from tui.ui.dialogs.base import FormDialog
-from tui.ui.widgets.basics import DotCheckbox
+from tui.ui.widgets.basics import DotCheckbox, Field
 
 _BAD_IDS = ("no_custom_id", "duplicate_custom_id", "bad_custom_id")
 _NO_MODEL = ("no_model", "mixed_models")
@@ -75,13 +75,13 @@ class FixesDialog(FormDialog[FixAnswer]):
             hint = "unchanged"
             if any(code in found for code in _NO_MODEL):
                 hint = "missing or different in some rows"
-            yield Input(placeholder=hint, compact=True, id="fix-model")
+            yield Field(placeholder=hint, compact=True, id="fix-model")
             yield Label("Minimum max_tokens")
             yield self._number("fix-least")
             yield Label("Maximum max_tokens")
             yield self._number("fix-most")
             yield Label("Set body fields")
-            yield Input(placeholder="path=value; path=value", compact=True, id="fix-settings")
+            yield Field(placeholder="path=value; path=value", compact=True, id="fix-settings")
             yield Label("Remove body fields")
             refused = dict.fromkeys(
                 named[1]
@@ -89,14 +89,14 @@ class FixesDialog(FormDialog[FixAnswer]):
                 if problem.code in ("refused_field", "stream") and (named := _REMOVE(problem.fix))
             )
             hint = "path; path"
-            yield Input(visible("; ".join(refused)), placeholder=hint, compact=True, id="fix-unset")
+            yield Field(visible("; ".join(refused)), placeholder=hint, compact=True, id="fix-unset")
             yield Label("Rows per file")
             yield self._number("fix-split", "one file, unless it is too large")
         yield self.note()
         yield from self.buttons("Write the copy  ^r")
 
     def _number(self, id: str, hint: str = "unchanged") -> Input:
-        return Input(
+        return Field(
             placeholder=hint,
             compact=True,
             type="integer",

@@ -17,7 +17,7 @@ from tui.paths import is_file, is_folder
 from tui.ui.dialogs.base import Answer, Dialog
 from tui.ui.dialogs.pick_file import PathInput, expand_path
 from tui.ui.text.tones import Part, content
-from tui.ui.widgets.basics import TextInput
+from tui.ui.widgets.basics import Field, TextInput
 
 
 class Question(Dialog[Answer]):
@@ -104,7 +104,7 @@ class KeyDialog(Question[KeyAnswer]):
             (visible(hint) + "\n\n", "muted"),
             (f"API key for account {visible(account)} (sent only to its own host):", ""),
         ]
-        field = Input(password=True, placeholder="Paste or type the key", id="key", compact=True)
+        field = Field(password=True, placeholder="Paste or type the key", id="key", compact=True)
         other = Button("Add account  ^n", id="add_account", compact=True)
         keep = Button("Save to keyring  ^k", id="keep", compact=True)
         super().__init__("API key needed", words, field, "Use now", other, keep)

@@ -21,6 +21,7 @@ from tui.errors import BatchdeckError
 from tui.ui.dialogs.base import Dialog
 from tui.ui.text.status import status_parts
 from tui.ui.text.tones import Part, Parts, content, error_parts, key_hints
+from tui.ui.widgets.basics import Field
 from tui.ui.widgets.table.model import Cells, Column, ListSource
 from tui.ui.widgets.table.table import VirtualTable
 
@@ -169,7 +170,7 @@ class RemoteDialog(Dialog[str]):
         yield self._table
         with Grid():
             yield Label("batch id")
-            yield Input(
+            yield Field(
                 placeholder="Type a batch id and press enter",
                 compact=True,
                 id="remote-id",

@@ -27,6 +27,7 @@ from tui.errors import BatchdeckError
 from tui.ui.dialogs.base import FormDialog
 from tui.ui.dialogs.confirm import Confirmation, ConfirmDialog, KeySwitch
 from tui.ui.text.tones import Part, Tone, content, fact_parts
+from tui.ui.widgets.basics import Field
 
 
 @dataclass(frozen=True)
@@ -354,7 +355,7 @@ class RetryEditDialog(FormDialog[RetryAnswer]):
                     ):
                         yield Label(label)
                         value = tokens if name == "tokens" else ""
-                        yield Input(
+                        yield Field(
                             visible(value), placeholder=hint, compact=True, id=f"retry-{name}"
                         )
                 with Horizontal(id="retry-more"):

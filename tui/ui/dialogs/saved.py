@@ -22,7 +22,7 @@ from tui.compose.templates.saved import SavedTemplate, list_templates, template_
 from tui.core.text import one_line, visible
 from tui.ui.dialogs.base import Dialog
 from tui.ui.text.tones import Part, content, key_hints
-from tui.ui.widgets.basics import PlainList
+from tui.ui.widgets.basics import Field, PlainList
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class FiltersDialog(Dialog[FiltersAnswer]):
         if self._current:
             head: list[Part] = [("Save ", "muted"), (one_line(self._current, 60), "accent")]
             yield Static(content(head), markup=False)
-            yield Input(placeholder="Enter a name to save it", compact=True, id="filter-name")
+            yield Field(placeholder="Enter a name to save it", compact=True, id="filter-name")
         yield self._list
         yield Static("", id="filters-keys", classes="dialog-text", markup=False)
 
@@ -158,7 +158,7 @@ class TemplatesDialog(Dialog[TemplateAnswer]):
         yield Static("", id="templates-note", markup=False)
         with Horizontal(classes="templates-save"):
             yield Label("Save as")
-            yield Input(visible(self._proposed), compact=True, id="templates-name")
+            yield Field(visible(self._proposed), compact=True, id="templates-name")
             yield Button("Save", id="save", compact=True)
 
     def on_mount(self) -> None:

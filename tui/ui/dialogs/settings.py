@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import OptionList, Static
 
 from tui.core import formatting
@@ -31,12 +33,14 @@ class SettingsRow:
     help: str
 
 
-class SettingsDialog(ListDialog[int]):
-    """Enter changes the setting under the cursor; the result is its index.
+class SettingsDialog(ListDialog[None]):
+    """The settings; the dialog stays open below the one that changes a setting.
+
+    So ``escape`` twice closes both: there is no moment without the list, in which the second
+    one would go to the screen below.
 
     Args:
         rows: The settings.
-        at: The initial cursor position.
         file: The config file.
     """
 
@@ -54,14 +58,21 @@ class SettingsDialog(ListDialog[int]):
         Binding("space", "take", show=False),
     ]
 
-    def __init__(self, rows: Sequence[SettingsRow], at: int, file: Path) -> None:
-        prompts = [
-            content([(f" {row.title:<{_TITLE}}", ""), (one_line(row.value, 44), "accent")])
-            for row in rows
-        ]
-        super().__init__("Settings", prompts, at)
+    def __init__(self, rows: Sequence[SettingsRow], file: Path) -> None:
+        super().__init__("Settings", [_prompt(row) for row in rows], 0)
         self._rows = rows
         self._file = file
+        self._chosen: asyncio.Queue[int | None] = asyncio.Queue()
+
+    async def choice(self) -> int | None:
+        """Wait for the index of the next setting to change; ``None`` once the dialog is closed."""
+        return await self._chosen.get()
+
+    def show_rows(self, rows: Sequence[SettingsRow]) -> None:
+        """Show the settings again after a change."""
+        self._rows = rows
+        for index, row in enumerate(rows):
+            self.list.replace_option_prompt_at_index(index, _prompt(row))
 
     def compose_content(self) -> ComposeResult:
         """The list, the help text and the key hints."""
@@ -81,8 +92,16 @@ class SettingsDialog(ListDialog[int]):
         self.query_one("#settings-help", Static).update(content([(help, "muted")]))
 
     def selected(self, index: int) -> None:
-        """Close with the index of a setting."""
-        self.dismiss(index)
+        """Answer ``choice``."""
+        self._chosen.put_nowait(index)
+
+    def on_unmount(self) -> None:
+        """Answer ``choice``: the dialog was closed."""
+        self._chosen.put_nowait(None)
+
+
+def _prompt(row: SettingsRow) -> Content:
+    return content([(f" {row.title:<{_TITLE}}", ""), (one_line(row.value, 44), "accent")])
 
 
 ColumnOffer = tuple[str, str, str]

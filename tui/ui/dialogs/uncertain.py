@@ -16,6 +16,7 @@ from tui.errors import BatchdeckError
 from tui.ui.dialogs.base import Dialog
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.text.tones import Part, content, error_parts, fact_parts
+from tui.ui.widgets.basics import Field
 
 UncertainAnswer = Literal["attached", "resend"]
 """The user's choice: the batch was attached by its id, or is to be sent again."""
@@ -61,7 +62,7 @@ class UncertainDialog(Dialog[UncertainAnswer | None]):
         yield Static(content(parts), classes="dialog-text", markup=False)
         with Horizontal(id="uncertain-given"):
             yield Static("It exists, with id", markup=False)
-            yield Input(placeholder="batch_…", compact=True, id="uncertain-id")
+            yield Field(placeholder="batch_…", compact=True, id="uncertain-id")
         yield Static("", id="uncertain-note", markup=False)
         again = Button("Resend  ctrl+s", id="send_again", variant="error", compact=True)
         yield from self.buttons("Attach  enter", again, cancel="Decide later  esc")

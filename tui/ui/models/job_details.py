@@ -104,7 +104,7 @@ def _batch_text(batch: Batch, now: float) -> str:
             "remote counts",
             ", ".join(f"{n:,} {what}" for what, n in counted.items() if n is not None),
         ),
-        ("tokens there", _tokens_text(remote)),
+        ("provider tokens", _tokens_text(remote)),
         ("submitted", relative_time(batch.submitted_at, now)),
         ("last change", relative_time(batch.progressed_at, now)),
         ("window ends", relative_time(batch.expires_at, now)),

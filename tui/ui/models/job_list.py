@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui.core.alerts import Flag, most_urgent, retention_flags, stuck_flags
-from tui.core.jobs import Batch, BatchStatus, Job, is_terminal
+from tui.core.jobs import Batch, BatchStatus, Job, is_terminal, parse_moment
 from tui.core.text import one_line
 from tui.errors import BatchdeckError, UnknownJobError
 
@@ -113,16 +111,11 @@ class JobFilter:
     account: str = ""
 
 
-_AGE = re.compile(r"(\d{1,5})([hdw])")
-_HOURS = {"h": 1, "d": 24, "w": 24 * 7}
-
-
 def created_range(word: str, now: float) -> tuple[float, float] | None:
     """The times of creation that ``since:7d`` or ``before:2026-11-20`` asks for.
 
     Args:
-        word: A word of the filter. ``12h``, ``7d`` and ``3w`` count from now; a date is the
-            beginning of that day in local time.
+        word: A word of the filter; see ``parse_moment``.
         now: The current time, in Unix seconds.
 
     Returns:
@@ -132,13 +125,9 @@ def created_range(word: str, now: float) -> tuple[float, float] | None:
     key, _, value = word.partition(":")
     if key not in ("since", "before"):
         return None
-    if (age := _AGE.fullmatch(value)) is not None:
-        moment = now - int(age[1]) * _HOURS[age[2]] * 3600
-    else:
-        try:
-            moment = datetime.strptime(value, "%Y-%m-%d").astimezone().timestamp()
-        except (ValueError, OverflowError):
-            return None
+    moment = parse_moment(value, now)
+    if moment is None:
+        return None
     return (moment, math.inf) if key == "since" else (-math.inf, moment)
 
 

@@ -33,12 +33,19 @@ from tui.ui.widgets.table.model import Cells, Column, EmptySource
 from tui.ui.widgets.table.table import VirtualTable
 from tui.ui.widgets.text_page import Page, WrappedText
 
-COMPARE_COLUMNS = (
-    Column("kind", "Answers", 12),
-    Column("custom_id", "Id", 14, flex=2),
-    Column("left", "Left", 10, flex=3, drop=2),
-    Column("right", "Right", 10, flex=3, drop=1),
-)
+_BOTH_PREVIEWS = 56
+"""Table width from which the answers of both jobs have room; one alone would mislead."""
+
+
+def compare_columns(left: str, right: str) -> tuple[Column, ...]:
+    """The columns of the ids, with the names of the two jobs as titles."""
+    return (
+        Column("kind", "Answers", 12),
+        Column("custom_id", "Id", 14, flex=2),
+        Column("left", left, 10, flex=3, from_width=_BOTH_PREVIEWS),
+        Column("right", right, 10, flex=3, from_width=_BOTH_PREVIEWS),
+    )
+
 
 KIND_STYLES: dict[RowComparison, tuple[str, Tone]] = {
     RowComparison.SAME: ("=", "good"),
@@ -47,6 +54,12 @@ KIND_STYLES: dict[RowComparison, tuple[str, Tone]] = {
     RowComparison.ONLY_LEFT: ("◂", "live"),
     RowComparison.ONLY_RIGHT: ("▸", "live"),
 }
+
+ONLY_ONE = {RowComparison.ONLY_LEFT: 0, RowComparison.ONLY_RIGHT: 1}
+"""The kinds of ids that one job alone has, and which of the two it is."""
+
+_JOB_GLYPHS = ("◂ ", "▸ ")
+"""Signs of the two jobs, as in the kinds of ids that one of them alone has."""
 
 
 class CompareSource:
@@ -99,8 +112,9 @@ class CompareSource:
 def _cells(kind: RowComparison, left: Row | None, right: Row | None) -> Cells:
     glyph, tone = KIND_STYLES[kind]
     row = left or right
+    word = "only" if kind in ONLY_ONE else kind.value
     return (
-        ((f"{glyph} {kind.value}", tone),),
+        ((f"{glyph} {word}", tone),),
         "" if row is None else one_line(row.custom_id, 120),
         _preview(left),
         _preview(right),
@@ -132,9 +146,16 @@ _SHORT = {
     RowComparison.SAME: "same",
     RowComparison.DIFFERENT: "differ",
     RowComparison.UNANSWERED: "none",
-    RowComparison.ONLY_LEFT: "left",
-    RowComparison.ONLY_RIGHT: "right",
+    RowComparison.ONLY_LEFT: "only",
+    RowComparison.ONLY_RIGHT: "only",
 }
+
+_MAX_CHIP_NAME = 20
+"""Maximum length of the name of a job in a chip."""
+
+
+_IN_BOTH = frozenset(RowComparison) - ONLY_ONE.keys()
+"""The kinds of ids that both jobs have."""
 
 
 class KindChip(Static):
@@ -149,17 +170,21 @@ class KindChip(Static):
         self.kind = kind
         self._key = key
 
-    def show(self, count: int, chosen: bool, short: bool) -> None:
+    def show(self, found: Comparison, chosen: bool, short: bool) -> None:
         """Update the chip.
 
         Args:
-            count: The number of ids of this kind.
+            found: The comparison.
             chosen: Whether the ids are filtered by this kind.
             short: Whether to use the short label.
         """
         glyph, tone = KIND_STYLES[self.kind]
+        count = found.count(self.kind)
         figure = formatting.short_number(count) if short else f"{count:,}"
         word = _SHORT[self.kind] if short else self.kind.value
+        if not short and self.kind in ONLY_ONE:
+            side = (found.left, found.right)[ONLY_ONE[self.kind]]
+            word = f"only {one_line(side.name, _MAX_CHIP_NAME)}"
         parts: list[Part] = [
             (f"{self._key} ", "accent"),
             (f"{glyph} {figure} {word}", tone if count else "muted"),
@@ -177,8 +202,8 @@ class CompareScreen(CommandTarget, Screen[None]):
 
     Args:
         session: The session.
-        left_id: The id of the left job.
-        right_id: The id of the right job.
+        left_id: The id of the job on the left.
+        right_id: The id of the job on the right.
     """
 
     DEFAULT_CSS = """
@@ -212,10 +237,10 @@ class CompareScreen(CommandTarget, Screen[None]):
             KindChip(kind, str(number)) for number, kind in enumerate(ROW_COMPARISONS, 1)
         ]
         self.reader = ReportReader(self, self._load, self._draw_head, self._show)
-        self._rows = VirtualTable(COMPARE_COLUMNS, openable=False, id="compare-rows")
-        self._rows.placeholder = (("No ids of this kind", "muted"),)
-        self._left = Page("Left", "compare-left")
-        self._right = Page("Right", "compare-right")
+        self._rows = VirtualTable(compare_columns("", ""), openable=False, id="compare-rows")
+        self._rows.placeholder = (("No rows of this kind", "muted"),)
+        self._left = Page("", "compare-left")
+        self._right = Page("", "compare-right")
         self.difference: AnswerDiff | None = None
         """The diff of the two answers under the cursor."""
 
@@ -252,6 +277,9 @@ class CompareScreen(CommandTarget, Screen[None]):
 
     async def _show(self, made: Comparison) -> None:
         """Show the ids, initially those with different answers."""
+        names = [one_line(side.name, 40) for side in (made.left, made.right)]
+        self._rows.set_columns(compare_columns(*names))
+        self._left.border_title, self._right.border_title = names
         if self._kind is None and made.count(RowComparison.DIFFERENT):
             self._kind = RowComparison.DIFFERENT
             self._draw_head()
@@ -267,8 +295,11 @@ class CompareScreen(CommandTarget, Screen[None]):
             parts.append((formatting.counted(len(found), "id"), "strong"))
             if found.stopped:
                 parts.append((" so far (stopped)", "warn"))
-            share = formatting.percent(found.count(RowComparison.SAME), len(found))
-            parts.append((f" · {share} same", "muted"))
+            if len(found) and not any(found.count(kind) for kind in _IN_BOTH):
+                parts.append((" · the jobs have no id in common: nothing to compare", "warn"))
+            else:
+                share = formatting.percent(found.count(RowComparison.SAME), len(found))
+                parts.append((f" · {share} same", "muted"))
             options = []
             if self._options.as_data:
                 options.append("compared as JSON")
@@ -284,11 +315,11 @@ class CompareScreen(CommandTarget, Screen[None]):
         names = [one_line(side.name, longest) for side in both]
         width = max(map(len, names))
         lines: list[Part] = []
-        for word, name, side in zip(("left  ", "right "), names, both, strict=True):
+        for word, name, side in zip(_JOB_GLYPHS, names, both, strict=True):
             lines += [(word, "accent"), (f"{name:<{width}}", "strong"), *_side(side), ("\n", "")]
         self._sides.update(content(lines[:-1]), layout=False)
         for chip in self._chips:
-            chip.show(found.count(chip.kind), chip.kind is self._kind, self.size.width < _NARROW)
+            chip.show(found, chip.kind is self._kind, self.size.width < _NARROW)
 
     def _show_rows(self) -> None:
         found = self.reader.report
@@ -362,14 +393,17 @@ def _side(side: JobTotals) -> list[Part]:
         one_line(side.model, 24) or "-",
         formatting.money(side.cost, side.currency),
         f"{formatting.percent(side.answered, side.rows)} answered",
-        f"{_short(side.input_tokens)} in, {_short(side.output_tokens)} out",
         _pass_rate(side),
+        f"{_short(side.input_tokens)} in, {_short(side.output_tokens)} out",
     ]
-    return [("  " + " · ".join(facts), "muted")]
+    return [("  " + " · ".join(filter(None, facts)), "muted")]
 
 
 def _pass_rate(side: JobTotals) -> str:
-    rate = formatting.percent(side.passed, side.checked) if side.checked else "-"
+    """The share of answers that are valid; empty for a job of plain texts."""
+    if not side.checked or not (side.passed or side.has_schema):
+        return ""
+    rate = formatting.percent(side.passed, side.checked)
     return f"{rate} {'valid' if side.has_schema else 'JSON'}"
 
 

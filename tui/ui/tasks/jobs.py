@@ -66,7 +66,7 @@ async def delete(context: TaskContext, job_id: str) -> None:
     losses = await asyncio.to_thread(engine.remote.losses, job.id, remote=also)
     if losses:
         note = visible("\n".join(losses), newlines=True)
-        sure = ConfirmDialog("Delete it all the same?", facts, "Delete", note, dangerous=True)
+        sure = ConfirmDialog("Delete it anyway?", facts, "Delete", note, dangerous=True)
         if not await context.ask(sure):
             return
     context.main.batches.expect_deletion(job.id)

@@ -13,10 +13,11 @@ from textual.theme import Theme
 from tui.config.settings import Config, set_option
 from tui.core.formatting import money
 from tui.core.text import one_line
-from tui.errors import UsageError
+from tui.errors import BatchdeckError, UsageError
 from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.input import InputDialog
 from tui.ui.dialogs.settings import SettingsDialog, SettingsRow
+from tui.ui.dialogs.text import ErrorDialog
 from tui.ui.tasks.context import TaskContext
 from tui.ui.theme import theme_names
 
@@ -117,19 +118,24 @@ def value_text(config: Config, setting: Setting) -> str:
 async def change_settings(context: TaskContext) -> None:
     """Show the settings and change them until the user closes the dialog."""
     session = context.session
-    selected = 0
-    while True:
-        # --theme may have set another theme for this run.
-        shown = msgspec.structs.replace(session.config, theme=session.app.theme)
-        rows = [
-            SettingsRow(setting.title, value_text(shown, setting), setting.help)
-            for setting in SETTINGS
-        ]
-        chosen = await context.ask(SettingsDialog(rows, selected, session.paths.config_file))
-        if chosen is None:
-            return
-        selected = chosen
-        await _change(context, SETTINGS[selected])
+    dialog = SettingsDialog(_rows(context), session.paths.config_file)
+    await session.app.push_screen(dialog)
+    while (chosen := await dialog.choice()) is not None:
+        try:
+            await _change(context, SETTINGS[chosen])
+        except BatchdeckError as error:
+            await context.ask(ErrorDialog(error, "Settings"))
+        if dialog.is_attached:
+            dialog.show_rows(_rows(context))
+
+
+def _rows(context: TaskContext) -> list[SettingsRow]:
+    session = context.session
+    # --theme may have set another theme for this run.
+    shown = msgspec.structs.replace(session.config, theme=session.app.theme)
+    return [
+        SettingsRow(setting.title, value_text(shown, setting), setting.help) for setting in SETTINGS
+    ]
 
 
 async def _change(context: TaskContext, setting: Setting) -> None:

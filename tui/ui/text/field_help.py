@@ -41,9 +41,9 @@ _COLUMNS = (
 FIELDS: dict[str, FieldHelp] = {
     "compose-source": FieldHelp(
         "Source",
-        "What becomes requests: a CSV, TSV, Excel, Parquet or JSONL file, a folder of texts such as"
-        " docs/*.txt, a table of a database (shop.db::orders, or shop.db::SELECT …), a Python"
-        " program that writes rows, or a finished file of requests.\n\n"
+        "The source of the requests: a CSV, TSV, Excel, Parquet or JSONL file, a folder of texts"
+        " such as docs/*.txt, a table of a database (shop.db::orders, or shop.db::SELECT …), a"
+        " Python program that writes rows, or a finished file of requests.\n\n"
         "Type or paste a path, or drop a file on the window. ~ is your home folder.",
         (("enter", "open it"), ("f3", "choose a file from a list"), _LEAVE),
     ),
@@ -80,8 +80,8 @@ FIELDS: dict[str, FieldHelp] = {
     "field-user": FieldHelp("Prompt", _COLUMNS, (_EDITOR, ("tab", "next field"), _LEAVE)),
     "field-system": FieldHelp(
         "System",
-        "What the model is told before each prompt: its role, the form of the answer. Leave it"
-        " empty for none.\n\n" + _COLUMNS,
+        "Instructions for the model before each prompt, such as its role or the form of the"
+        " answer. Leave it empty for none.\n\n" + _COLUMNS,
         (_EDITOR, ("tab", "next field"), _LEAVE),
     ),
     "form-columns": FieldHelp(
@@ -118,13 +118,13 @@ FIELDS: dict[str, FieldHelp] = {
         "Id column",
         "The column whose values become the custom_id of the requests; answers are joined by it."
         " Its values must be unique. Empty: an id is made from the content of each row, so the same"
-        " row has the same id tomorrow.",
+        " row always has the same id.",
         (("→", "complete the name of a column"), *_FORM),
     ),
     "field-schema": FieldHelp(
         "Schema",
-        "The form that each answer must have: the path of a JSON Schema file, or the schema itself."
-        " It is sent as structured output, and answers are checked against it.",
+        "The JSON schema that each answer must match: the path of a JSON Schema file, or the schema"
+        " itself. It is sent as structured output, and answers are checked against it.",
         _FORM,
     ),
     "field-settings": FieldHelp(
@@ -211,8 +211,8 @@ FIELDS: dict[str, FieldHelp] = {
     ),
     "fix-split": FieldHelp(
         "Rows per file",
-        "Writes several files of at most so many rows. Empty: one file, unless the provider's"
-        " limit needs more.",
+        "Splits the copy into files of at most this many rows. Empty: one file, unless the"
+        " provider's limit needs more.",
         _DIALOG,
     ),
     "export-path": FieldHelp(
@@ -277,7 +277,7 @@ FIELDS: dict[str, FieldHelp] = {
     ),
     "uncertain-id": FieldHelp(
         "Batch id",
-        "The id of the batch as the provider's own website shows it. With it the job goes on with"
+        "The id of the batch as the provider's own website shows it. The job continues with"
         " that batch, and nothing is sent twice.",
     ),
     "key": FieldHelp(

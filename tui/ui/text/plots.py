@@ -94,7 +94,9 @@ def histogram_lines(
             cells.append(_STEPS[step] * across)
         lines.append((("".join(cells), tone),))
     drawn = across * len(bars)
-    low, high = formatting.short_number(bars[0][0]), formatting.short_number(bars[-1][1] - 1)
+    # The last bar may reach beyond the largest value.
+    end = bars[-1][1] - 1 if spread.most is None else min(bars[-1][1] - 1, spread.most)
+    low, high = formatting.short_number(bars[0][0]), formatting.short_number(end)
     scale = low + (high + f" {unit}").rjust(max(drawn - len(low), len(high) + len(unit) + 2))
     lines.append(((scale[:width], "muted"),))
     figures: list[Part] = [("median ", "muted"), (f"{spread.median:,}", "strong")]

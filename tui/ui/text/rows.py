@@ -124,11 +124,19 @@ _MOST_ITEMS = 200_000
 
 _ROLE_TONES: dict[str, Tone] = {"system": "warn", "developer": "warn", "user": "live"}
 
-_ADVICE = {
-    True: "Temporary error: retry this row with r.",
-    False: "Retrying unchanged will fail again. Edit it (R) or fix the input.",
-    None: "The provider does not say whether a retry can help.",
-}
+THIS_ROW = "this row"
+"""The subject of a retry while one row fills the pane."""
+
+
+def _advice(retryable: bool | None, subject: str) -> str:
+    """What to do about an error, with the keys of the place where it is read."""
+    alone = subject == THIS_ROW
+    if retryable:
+        return f"Temporary error: {'retry this row with r' if alone else f'r retries {subject}'}."
+    if retryable is None:
+        return "The provider does not say whether a retry can help."
+    way = "Edit it (R) or fix the input." if alone else f"R edits and retries {subject}."
+    return f"Retrying unchanged will fail again. {way}"
 
 
 def sent_request(line: bytes, edits: Mapping[str, Any]) -> bytes:
@@ -171,6 +179,7 @@ def read_attempt(
     as_json: bool,
     request: bytes = b"",
     judgement: CheckedAnswer | None = None,
+    subject: str = THIS_ROW,
 ) -> PagedText:
     """The text of an attempt's result: the answer or the error.
 
@@ -179,15 +188,16 @@ def read_attempt(
         as_json: Show the result line as JSON.
         request: The request line; ScaleDown entities are marked inside its text.
         judgement: The result of the schema check, if the answer was checked.
+        subject: The rows that ``r`` and ``R`` retry, for the advice below an error.
     """
     if attempt is None or not attempt.line:
-        return PagedText(_without_line(attempt))
+        return PagedText(_without_line(attempt, subject))
     value = _decoded(attempt.line)
     if as_json:
         return _json(value, attempt.line)
     if attempt.row.outcome in ANSWERED:
         return PagedText([*_schema_problems(judgement), *_answer(attempt, value, request)])
-    return PagedText(_failure(attempt, value))
+    return PagedText(_failure(attempt, value, subject))
 
 
 def _answer(attempt: Attempt, value: Any, request: bytes) -> Iterable[Piece]:
@@ -232,7 +242,7 @@ def _schema_problems(judgement: CheckedAnswer | None) -> list[Piece]:
     return [Piece(text, tone, is_remark=True) for text, tone in (*words, ("\n\n", ""))]
 
 
-def _failure(attempt: Attempt, value: Any) -> list[Piece]:
+def _failure(attempt: Attempt, value: Any, subject: str) -> list[Piece]:
     row = attempt.row
     error = row.error
     head = [str(row.http_status)] if row.http_status is not None else []
@@ -241,13 +251,14 @@ def _failure(attempt: Attempt, value: Any) -> list[Piece]:
     pieces = [Piece(" ".join(head) or row.outcome.value, "bad")]
     if error is not None:
         pieces.append(Piece("\n\n" + error.message))
-        pieces.append(Piece("\n\n" + _ADVICE[error.retryable], "muted", is_remark=True))
+        advice = _advice(error.retryable, subject)
+        pieces.append(Piece("\n\n" + advice, "muted", is_remark=True))
     pieces.append(Piece("\n\nRaw response:\n", "muted"))
     pieces += _json(value, attempt.line).pieces
     return pieces
 
 
-def _without_line(attempt: Attempt | None) -> list[Piece]:
+def _without_line(attempt: Attempt | None, subject: str) -> list[Piece]:
     if attempt is None or attempt.row.outcome.value == "pending":
         return [Piece("No answer yet.", "muted")]
     row = attempt.row
@@ -256,7 +267,8 @@ def _without_line(attempt: Attempt | None) -> list[Piece]:
         pieces.append(Piece("\n\n" + row.error.message))
     else:
         pieces.append(Piece("\n\nNo result for this row in the provider's files."))
-    pieces.append(Piece("\n\nA retry (r) can help.", "muted"))
+    advice = f"A retry can help: r retries {subject}."
+    pieces.append(Piece("\n\n" + advice, "muted", is_remark=True))
     return pieces
 
 

@@ -129,5 +129,5 @@ def orphan_parts(strays: OrphanLines, *, short: bool = False) -> Parts:
     if not details:
         return ()
     total = strays.unknown + strays.duplicate + strays.unreadable
-    words = counted(total, "stray line")
+    words = counted(total, "unmatched line")
     return ((words if short else f"{words}: {details}", "warn"),)

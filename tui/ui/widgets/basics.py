@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Checkbox, Input, OptionList, RadioButton, Static
 from textual.widgets.option_list import Option
@@ -35,7 +36,18 @@ class WidgetMessage(Message):
         return self.widget
 
 
-class TextInput(Input):
+class Field(Input):
+    """A text field; its style covers the whole line.
+
+    Textual 8.2 leaves the rest of an empty field without it: an underlined one had no edge.
+    """
+
+    def render_line(self, y: int) -> Strip:
+        """The text or the placeholder, up to the end of the line."""
+        return super().render_line(y).extend_cell_length(self.size.width, self.rich_style)
+
+
+class TextInput(Field):
     r"""An input whose value comes from elsewhere: shown written out, kept as it is.
 
     Args:
@@ -106,7 +118,7 @@ class PlainList(OptionList):
         self.highlighted = at if options else None
 
 
-class DropInput(Input):
+class DropInput(Field):
     """A field for a path: a file that is dropped on it, in whatever form, replaces its text."""
 
     def replace_text(self, text: str) -> None:
@@ -128,7 +140,7 @@ class DropInput(Input):
 
 def several_dropped(paths: Sequence[str]) -> str:
     """What to say when several files were dropped where one is wanted; empty for one."""
-    return f"{len(paths)} files were dropped; only the first is taken" if len(paths) > 1 else ""
+    return f"{len(paths)} files were dropped; only the first is used" if len(paths) > 1 else ""
 
 
 class EmptyState(Container):

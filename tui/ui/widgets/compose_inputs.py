@@ -26,6 +26,7 @@ from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
 from tui.ui.text.compose import preview_head, request_text
 from tui.ui.text.tones import Part, content
+from tui.ui.widgets.basics import Field
 from tui.ui.widgets.text_page import TextPage
 
 
@@ -140,7 +141,7 @@ class TableFormat:
 
 _QUOTING: dict[str, Quoting] = {
     "quotes as in Excel": "double",
-    "odd marks are text": "lenient",
+    "stray marks are text": "lenient",
     "marks escaped by \\": "backslash",
     "marks after spaces": "spaced",
     "apostrophes quote": "single",
@@ -184,7 +185,7 @@ class TableOptions(Horizontal):
             Select[Quoting](
                 list(_QUOTING.items()), prompt="quotes", compact=True, id="table-quoting"
             ),
-            Input(placeholder=encoding, compact=True, id="table-encoding"),
+            Field(placeholder=encoding, compact=True, id="table-encoding"),
         )
         names = ("Delimiter", "Header", "Quotation marks", "Encoding")
         for field, what in zip(fields, names, strict=True):

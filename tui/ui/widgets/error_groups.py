@@ -61,7 +61,7 @@ def group_source(
             str(group.http_status or ""),
             one_line(group.code or "", 40),
             ((message, "accent"),) if is_chosen else message,
-            (("rows filtered to this", "accent") if is_chosen else (ADVICE[group.kind], "muted"),),
+            (("shown below", "accent") if is_chosen else (ADVICE[group.kind], "muted"),),
             ((_seen(group, now), "muted"),),
         )
 

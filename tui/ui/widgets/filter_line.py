@@ -21,13 +21,13 @@ from tui.core.analysis.completion import Columns, completed, completions, key_at
 from tui.core.query import parse_query
 from tui.core.text import one_line
 from tui.ui.text.tones import Part, Tone, content
-from tui.ui.widgets.basics import WidgetMessage
+from tui.ui.widgets.basics import Field, WidgetMessage
 
 TYPING_DELAY = 0.15
 """Seconds without a key before the search starts."""
 
 
-class FilterField(Input):
+class FilterField(Field):
     """The input of a filter line; its bindings appear in the footer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

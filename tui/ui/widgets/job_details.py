@@ -161,7 +161,7 @@ def _short(view: JobView, now: float) -> list[Part]:
         *status.counts_parts(view.job.counts, view.done),
         ("\n", ""),
         *_tags_and_note(view),
-        (" · ".join(filter(None, _settings(view))), "muted"),
+        (" · ".join(filter(None, _settings_and_cost(view))), "muted"),
     ]
 
 
@@ -226,6 +226,13 @@ def _settings(view: JobView) -> list[str]:
         f"{one_line(job.window, 20)} window" if job.window else "",
         formatting.size(job.size),
     ]
+
+
+def _settings_and_cost(view: JobView) -> list[str]:
+    """The settings with the cost before those that a narrow terminal cuts."""
+    account, model, *rest = _settings(view)
+    cost = formatting.format_cost(view.job.cost)
+    return [account, model, "" if cost == "-" else cost, *rest]
 
 
 def _tags_and_note(view: JobView) -> list[Part]:

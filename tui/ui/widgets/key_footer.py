@@ -27,7 +27,7 @@ IF_ROOM = (
 )
 """Commands that the footer shows where it is wide enough, the most useful first."""
 
-_SHORT = {"retry_edit": "Edit and retry", "groups": "Groups"}
+_SHORT = {"groups": "Groups"}
 """Titles that are shorter here than in the palette."""
 
 _LAST = "help"

@@ -50,6 +50,7 @@ class _Request:
     read: ReadRow
     shown: int
     as_json: bool
+    subject: str
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ class RowView(ShowsWorkerErrors, Vertical):
         self._detail: RowDetail | None = None
         self._drawing: _Drawing | None = None
         self._shown = 0
+        self._subject = rows.THIS_ROW
         self._pending: _Request | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -175,6 +177,12 @@ class RowView(ShowsWorkerErrors, Vertical):
             parts.append((f", {total:,} in total", "muted"))
         self._place.update(content(parts))
 
+    def show_subject(self, subject: str) -> None:
+        """Set the rows that a retry takes here, such as ``this row``, for the advice on errors."""
+        if subject != self._subject:
+            self._subject = subject
+            self._redraw()
+
     async def wait_until_shown(self) -> None:
         """Wait until the requested row is shown."""
         await self._idle.wait()
@@ -224,7 +232,7 @@ class RowView(ShowsWorkerErrors, Vertical):
 
     def _request_row(self, read: ReadRow) -> None:
         # One thread at a time: only the newest of several requested rows is read.
-        self._pending = _Request(read, self._shown, self.as_json)
+        self._pending = _Request(read, self._shown, self.as_json, self._subject)
         if self._idle.is_set():
             self._idle.clear()
             self.run_worker(self._read_pending(), group="row", exit_on_error=False)
@@ -256,7 +264,11 @@ class RowView(ShowsWorkerErrors, Vertical):
             judgement = self._judgement(detail.schema, attempt, sent)
         request = rows.read_request(sent, as_json=pending.as_json)
         answer = rows.read_attempt(
-            attempt, as_json=pending.as_json, request=sent, judgement=judgement
+            attempt,
+            as_json=pending.as_json,
+            request=sent,
+            judgement=judgement,
+            subject=pending.subject,
         )
         row = detail.row if attempt is None else attempt.row
         id = one_line(detail.row.custom_id, max(_MIN_ID, self.size.width // 3))

@@ -18,7 +18,7 @@ from tui.compose.requests.scaledown import MAX_LABELS
 from tui.compose.templates.model import Template, TemplateKind
 from tui.core.text import one_line, visible
 from tui.ui.models import template_form
-from tui.ui.widgets.basics import TextInput, WidgetMessage
+from tui.ui.widgets.basics import Field, TextInput, WidgetMessage
 from tui.ui.widgets.compose_inputs import PlainTextArea, TableOptions
 
 Pairs = tuple[tuple[str, str], ...]
@@ -224,7 +224,7 @@ class TemplateForm(VerticalScroll):
     def _input(self, name: str) -> LabelledField:
         return LabelledField(
             Label(template_form.name_of(name, "chat")),
-            Input(placeholder=_HINTS[name], compact=True, id=f"field-{name}"),
+            Field(placeholder=_HINTS[name], compact=True, id=f"field-{name}"),
             id=f"form-{name}",
         )
 

@@ -342,7 +342,7 @@ DENIED_LIST = "User: a is not authorized to perform: bedrock:CreateModelInvocati
     ("answer", "kind", "message", "hint"),
     [
         (refused(403, "ExpiredTokenException", "The security token is expired"), KeyRejectedError,
-         "the sign-in of the AWS credentials has ended", "aws sso login"),
+         "the sign-in of the AWS credentials has expired", "aws sso login"),
         (refused(403, "InvalidSignatureException", CLOCK), ConfigError, "the clock of this machine",
          "Set the clock"),
         (refused(403, "UnrecognizedClientException", "The security token is invalid"),

@@ -430,7 +430,35 @@ async def test_a_row_that_waits_for_its_answer_cannot_be_retried(engine: FakeEng
         assert detail is not None
         waiting = msgspec.structs.replace(detail.row, outcome=Outcome.PENDING)
         results._view._detail = msgspec.structs.replace(detail, row=waiting)
-        assert results.why_disabled("retry") == "Every row has an answer."
+        assert results.why_disabled("retry") == "This row has no answer yet."
+
+
+@pytest.mark.parametrize(
+    ("keys", "advice"),
+    [
+        (("e",), "Temporary error: r retries the rows shown."),
+        (("e", "escape", "E", "enter"), "Temporary error: r retries the rows shown."),
+        (("e", "space", "k"), "Temporary error: r retries the marked rows."),
+        (("e", "enter"), "Temporary error: retry this row with r."),
+        (("e", "space", "k", "enter"), "Temporary error: r retries the marked rows."),
+        (("e", "enter", "escape"), "Temporary error: r retries the rows shown."),
+    ],
+    ids=["errors only", "a group", "marks", "one row", "one row and marks", "back from one row"],
+)
+async def test_the_advice_on_an_error_names_the_rows_that_r_retries(
+    engine: FakeEngine, keys: tuple[str, ...], advice: str
+) -> None:
+    """An error beside the table and one that fills the pane: r takes other rows there."""
+    async with looking(engine, (140, 40)) as (app, pilot, rows):
+        await pilot.press("e")
+        await until(pilot, lambda: rows.row_count == 20)
+        await pilot.press(*keys[1:])
+
+        def shown() -> str:
+            reading = app.main.results.view.answer_reading
+            return "" if reading is None else reading.shown.plain
+
+        await until(pilot, lambda: advice in shown())
 
 
 async def test_what_is_filtered_by_text_keeps_to_rows_without_an_answer(

@@ -47,7 +47,7 @@ def open_page(path: Path, *, header: bool | None = None, encoding: str | None = 
     if not table:
         raise InputError(
             f"{quoted(path.name)} is a web page (HTML) without a table",
-            "Perhaps the download failed; get it again.",
+            "Perhaps the download failed; download it again.",
             path=path,
         )
     width = max(map(len, table))

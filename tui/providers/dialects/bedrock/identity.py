@@ -80,7 +80,7 @@ class IdentityCheck:
                     f"there is no role {name} in this AWS account",
                     "Check params.role_arn of the account.",
                 ) from error
-            return f"The role {name} could not be looked at; that needs iam:GetRole."
+            return f"The role {name} could not be read; that needs iam:GetRole."
         policy = unquote(found.findtext(".//{*}AssumeRolePolicyDocument") or "")
         if not _trusts_bedrock(policy):
             raise ConfigError(

@@ -15,7 +15,7 @@ from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
 from tui.ui.models.dropped_paths import dropped_paths
 from tui.ui.panes.compose.steps import ComposeContext
-from tui.ui.widgets.basics import DropInput
+from tui.ui.widgets.basics import DropInput, Field
 
 ADD_ACCOUNT = "+"
 """The entry of the list that is no account: it opens the form for a new one."""
@@ -70,7 +70,7 @@ class ComposeHeader(Grid):
             [], allow_blank=True, compact=True, id="compose-window", classes="for-window"
         )
         yield Label("Name")
-        yield Input(compact=True, id="compose-name")
+        yield Field(compact=True, id="compose-name")
 
     def show_source(self, spec: str) -> None:
         """Show the opened source, and clear the name."""

@@ -186,7 +186,7 @@ class ComposePane(CommandTarget, Vertical):
                 self._head.show_source("")
                 self._show_note("")
                 if self._kept:
-                    self.notify("Draft kept: open the file again to go on", markup=False)
+                    self.notify("Draft kept: open the file again to continue", markup=False)
             self.call_after_refresh(self.focus_rows)
         return True
 
@@ -312,7 +312,7 @@ class ComposePane(CommandTarget, Vertical):
         if draft.name:
             self._head.show_name(draft.name)
         moment = formatting.moment(draft.at, self.session.now())
-        self.notify(f"Your draft of {moment} is here again", markup=False)
+        self.notify(f"Draft of {moment} restored", markup=False)
 
     @on(ComposeHeader.SourceEntered)
     def _source_entered(self, event: ComposeHeader.SourceEntered) -> None:

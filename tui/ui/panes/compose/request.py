@@ -141,7 +141,7 @@ class RequestStep(Step):
         self._saved_text = self._base
         self._draw_title()
         if self._area.text != self._base:
-            self.notify("Your draft is here again", markup=False)
+            self.notify("Draft restored", markup=False)
         self._validate()
 
     def why_disabled(self, command_id: str) -> str:
@@ -165,7 +165,9 @@ class RequestStep(Step):
             return True
         if self._area.text != self._saved_text and not self._warned:
             self._warned = True
-            self.notify("Not saved. esc again leaves; a draft is kept.", markup=False, timeout=3)
+            self.notify(
+                "Not saved. Press esc again to leave; a draft is kept.", markup=False, timeout=3
+            )
             return True
         return False
 

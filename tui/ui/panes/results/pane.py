@@ -150,6 +150,7 @@ class ResultsPane(CommandTarget, Vertical):
     def _set_reading(self, reading: bool) -> None:
         if reading != self.is_reading:
             self.set_class(reading, "-reading")
+            self._show_retry_subject()
             self.post_message(self.RowFilled())
 
     # The job
@@ -280,6 +281,7 @@ class ResultsPane(CommandTarget, Vertical):
     def _focus_moved(self) -> None:
         # Which rows can be retried depends on the focus.
         self.update_commands()
+        self._show_retry_subject()
 
     # The query
 
@@ -303,6 +305,7 @@ class ResultsPane(CommandTarget, Vertical):
             what = " show all" if labels else " clear marks"
             hint = [("  esc", "accent"), (what, "muted")]
         self._filter.show_chips(chips, hint)
+        self._show_retry_subject()
         self._filter.show_count(self._rows.row_count, self.job.counts.total, self._rows.note)
 
     @on(RowTable.Changed)
@@ -439,8 +442,11 @@ class ResultsPane(CommandTarget, Vertical):
             return None
         if self.job is None:
             return "No job is open. Choose one in Batches (2)."
-        if command_id in ("retry", "retry_edit") and self._row_retry.has_rows:
-            return ""
+        if command_id in ("retry", "retry_edit"):
+            if self._row_retry.is_waiting:
+                return "This row has no answer yet."
+            if self._row_retry.has_rows:
+                return ""
         if command_id == "groups" and not self._groups.row_count:
             return "This job has no errors."
         if command_id == "review" and not self.job.counts.answered:
@@ -475,7 +481,7 @@ class ResultsPane(CommandTarget, Vertical):
         self.screen.set_focus(self._groups)
 
     def action_retry(self) -> None:
-        """Retry the marked rows, else the row that is read, else those of the filter, or failed."""
+        """Retry the rows that ``RowRetry.target`` names."""
         self._retry(edit=False)
 
     def action_retry_edit(self) -> None:
@@ -485,6 +491,9 @@ class ResultsPane(CommandTarget, Vertical):
     def _retry(self, *, edit: bool) -> None:
         if not self._row_retry.start(edit=edit):
             self._actions.run("retry_edit" if edit else "retry")
+
+    def _show_retry_subject(self) -> None:
+        self._view.show_subject(self._row_retry.target().subject)
 
     @work(group="columns", exit_on_error=False)
     async def action_columns(self) -> None:
