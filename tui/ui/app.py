@@ -100,6 +100,7 @@ class BatchdeckApp(GuardedApp[int]):
         self._leaving = False
         self._pressed_at = 0.0
         self._quit_notice: Notification | None = None
+        self._reason: Notification | None = None
         self._clashes: set[str] = set()
         self._gone: set[str] = set()
         self._theme_problem = ""
@@ -324,14 +325,23 @@ class BatchdeckApp(GuardedApp[int]):
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
         """Run an action; if its command is disabled, show the reason instead."""
+        reason: str | None = ""
         if isinstance(action, str) and isinstance(default_namespace, CommandTarget):
             _, name, parameters = parse(action)
             reason = default_namespace.why_disabled(str(parameters[0])) if name == "run" else ""
-            if reason:
-                self.clear_notifications()
-                self.notify(reason, markup=False, timeout=3)
-                return True
+        self._show_reason(reason or "")
+        if reason:
+            return True
         return await super().run_action(action, default_namespace, namespaces)
+
+    def _show_reason(self, reason: str) -> None:
+        """Show why a command is disabled, until the next command; empty shows nothing."""
+        if self._reason is not None:
+            self._unnotify(self._reason)
+            self._reason = None
+        if reason:
+            self._reason = Notification(reason, timeout=3, markup=False)
+            self.post_message(Notify(self._reason))
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
         """Log, once per clash, that the keymap gives two commands the same key."""

@@ -22,10 +22,7 @@ KEY_SECONDS = 3.0
 """The next key waits at most so long; a handler that takes longer must not block the keyboard."""
 
 SETTLE_SECONDS = 0.25
-"""What a handled key has caused is waited for at most so long …"""
-
-SETTLE_TURNS = 50
-"""… and at least for so many turns of the loop: a busy machine may take the time for a few."""
+"""What a handled key has caused is waited for at most so long."""
 
 _QUIET_TURNS = 3
 
@@ -85,10 +82,9 @@ class KeyOrder:
         """Wait for the messages and the screen that a key has caused."""
         loop = asyncio.get_running_loop()
         end = loop.time() + SETTLE_SECONDS
-        quiet = turns = 0
-        while quiet < _QUIET_TURNS and (turns < SETTLE_TURNS or loop.time() < end):
+        quiet = 0
+        while quiet < _QUIET_TURNS and loop.time() < end:
             await asyncio.sleep(0)
-            turns += 1
             quiet = 0 if self._is_busy() else quiet + 1
         self._done(event)
 

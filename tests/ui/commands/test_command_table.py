@@ -193,6 +193,19 @@ async def test_the_key_of_a_command_that_is_off_says_why(engine: FakeEngine) -> 
         assert app.screen is app.main
 
 
+async def test_why_a_command_is_off_is_shown_until_the_next_one(engine: FakeEngine) -> None:
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "No jobs yet" in screen_text(app))
+        app.notify("reviews ended")
+        await pilot.press("r")
+        await until(pilot, lambda: notes(app) == ["reviews ended", "No job selected."])
+        await pilot.press("u")
+        await until(pilot, lambda: notes(app) == ["reviews ended", "No job selected."])
+        await pilot.press("1")
+        await until(pilot, lambda: notes(app) == ["reviews ended"])
+
+
 async def test_letters_do_not_run_commands_while_a_text_is_typed(engine: FakeEngine) -> None:
     engine.history.add(a_job())
     app = fake_app(engine)

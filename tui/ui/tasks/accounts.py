@@ -41,7 +41,7 @@ async def set_key(context: TaskContext) -> None:
         Choice(info.name, info.name, info.provider_name) for info in infos if not info.is_free
     ]
     choices.append(Choice("", "Add an account…"))
-    name = await context.ask(ChooseDialog("API key of", choices, engine.accounts.default))
+    name = await context.ask(ChooseDialog("API key of account", choices, engine.accounts.default))
     if name is None:
         return
     if not name:
