@@ -109,7 +109,12 @@ TROUBLES = [
     (wrong_clock, ConfigError, "clock of this machine is wrong", "Set the clock"),
     (behind, ConfigError, "clock of this machine is wrong", "Set the clock"),
     (hours_off, ConfigError, "clock of this machine is wrong", "Set"),
-    (ended_session, KeyRejectedError, "sign-in of the AWS credentials has ended", "aws sso login"),
+    (
+        ended_session,
+        KeyRejectedError,
+        "sign-in of the AWS credentials has expired",
+        "aws sso login",
+    ),
     (other_region, ConfigError, "is in eu-north-1, not in eu-west-1", "params.region"),
     (
         other_region_of_a_new_bucket,

@@ -36,7 +36,7 @@ async def test_a_create_with_a_lost_answer_is_found_and_not_repeated(
                     await engine.submit(job.id)
                 (entry,) = await engine.remote.sync()
                 assert entry.job_id is None
-                assert f"of its size: {entry.remote.id}." in unclear.value.hint
+                assert f"the same size, perhaps this one: {entry.remote.id}." in unclear.value.hint
                 await engine.remote.attach(job.id, entry.remote.id)
                 job = await ended(engine, job.id)
             else:

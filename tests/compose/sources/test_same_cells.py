@@ -76,7 +76,8 @@ def test_csv(table: list[list[str]], quoting: Any, delimiter: str) -> None:
 
 
 READ_OTHERWISE = (
-    "above the table", "quotes nothing", "--quoting", "fewer", "more cells", "lines have no common",
+    "above the table", "stray quotation", "--quoting", "fewer", "more cells",
+    "lines have no common",
 )  # fmt: skip
 
 

@@ -297,7 +297,7 @@ def test_without_metadata_and_files_nothing_is_guessed_by_size_and_time(tmp_path
             second = await bench.imported(engine, "c", "d")
             with pytest.raises(UnconfirmedError) as unclear:
                 await engine.submit(second.id)
-            assert "of its size: batch-1." in unclear.value.hint
+            assert "the same size, perhaps this one: batch-1." in unclear.value.hint
             remote = [engine.history.batches.of_job(job.id)[0].remote_id for job in (first, second)]
             assert remote == ["batch-0", None]
             bench.provider.ends_after = 1

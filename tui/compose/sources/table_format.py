@@ -335,7 +335,7 @@ class _Counts:
     """What one pass over a table counts.
 
     ``continued`` counts the rows with a line ending in a cell, ``malformed`` the cells with a
-    mark that quotes nothing.
+    stray mark.
     """
 
     def __init__(self) -> None:

@@ -129,7 +129,7 @@ class SummaryScreen(CommandTarget, Screen[None]):
     def action_stop_words(self) -> None:
         """Toggle counting of stop words."""
         self._without_stop_words = not self._without_stop_words
-        words = "left out" if self._without_stop_words else "counted"
+        words = "excluded" if self._without_stop_words else "counted"
         self.app.notify(f"English stop words are {words}", markup=False, timeout=2)
         self.reader.read()
 

@@ -156,7 +156,9 @@ async def choose_account(context: TaskContext) -> None:
         Choice(name, name, formatting.counted(count, "job"))
         for name, count in sorted(batches.board.accounts().items())
     ]
-    chosen = await context.ask(ChooseDialog("Jobs of account", choices, batches.account, next_key="a"))
+    chosen = await context.ask(
+        ChooseDialog("Jobs of account", choices, batches.account, next_key="a")
+    )
     if chosen is not None:
         batches.show_account(chosen)
 
