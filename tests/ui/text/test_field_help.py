@@ -17,7 +17,7 @@ from tui.ui.text.field_help import FIELDS, field_help
 from tui.ui.widgets.template_form import TemplateForm
 
 _FIELD = re.compile(
-    r"(?:Input|PathInput|DropInput|TextInput|TextArea|PlainTextArea|JsonTextArea|Select\[\w+\]"
+    r"\b(?:Field|Input|PathInput|DropInput|TextInput|TextArea|PlainTextArea|JsonTextArea|Select\[\w+\]"
     r"|RadioSet|TableOptions|PairRows|FilterLine|QueryLine|self\._number)\("
     r"((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)"
 )
