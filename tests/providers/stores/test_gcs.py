@@ -159,12 +159,12 @@ LIST_DENIED = (
     ("status", "words", "kind", "message", "hint"),
     [
         (403, LIST_DENIED, ConfigError, "may not list in gs://answers/bd/", "storage.objects.list"),
-        (401, "Invalid Credentials", KeyRejectedError, "has ended", "application-default login"),
+        (401, "Invalid Credentials", KeyRejectedError, "has expired", "application-default login"),
         (
             400,
             "Bucket is a requester pays bucket but no user project provided.",
             ConfigError,
-            "no project is named",
+            "no project to bill is set",
             "set-quota-project",
         ),
         (

@@ -124,7 +124,7 @@ def xml(code: str, more: str = "") -> bytes:
     ("status", "body", "kind", "message", "hint"),
     [
         (403, xml("AccessDenied"), ConfigError, "may not read in s3://answers/bd/", "s3:GetObject"),
-        (403, xml("ExpiredToken"), KeyRejectedError, "has ended", "aws sso login"),
+        (403, xml("ExpiredToken"), KeyRejectedError, "has expired", "aws sso login"),
         (403, xml("SignatureDoesNotMatch"), KeyRejectedError, "rejected the access key", "secret"),
         (403, xml("RequestTimeTooSkewed"), ConfigError, "clock", "Set it"),
         (

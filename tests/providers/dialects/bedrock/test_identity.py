@@ -121,7 +121,7 @@ async def test_a_role_of_another_account_is_named() -> None:
 
 
 async def test_a_session_that_has_ended_is_named() -> None:
-    with pytest.raises(KeyRejectedError, match="has ended") as caught:
+    with pytest.raises(KeyRejectedError, match="has expired") as caught:
         await answers(error("ExpiredToken")).check_identity()
     assert "aws sso login" in caught.value.hint
 
