@@ -159,7 +159,7 @@ COMMANDS: tuple[Command, ...] = (
             help="Save this filter, or load a saved one."),
     Command("columns", "Columns", "C", scopes=(RESULTS,),
             help="Choose the columns and their order."),
-    Command("facets", "Facet", "f", scopes=(RESULTS,), footer=(RESULTS,),
+    Command("facets", "Facet", "f", scopes=(RESULTS,),
             help="Count the values of the selected column, and filter by them."),
     Command("sort_within", "Sort within", "S", scopes=(RESULTS,),
             help="Keep the order, and sort rows with equal values by the selected column."),

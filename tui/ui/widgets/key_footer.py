@@ -16,6 +16,7 @@ IF_ROOM = (
     "retry_edit",
     "groups",
     "summary",
+    "facets",
     "compare",
     "mark",
     "tags",
