@@ -15,7 +15,7 @@ from textual.widgets import Input, Label, RadioSet, Static, TextArea
 from tui.core.text import one_line
 from tui.ui.dialogs.base import FormDialog
 from tui.ui.text.tones import Part, content
-from tui.ui.widgets.basics import DotRadioButton
+from tui.ui.widgets.basics import DotRadioButton, Field
 from tui.ui.widgets.compose_inputs import JsonTextArea, PlainTextArea
 
 
@@ -78,7 +78,7 @@ class ReviewDialog(FormDialog[ReviewAnswer]):
                 ("seed", "sample number", "0; another number gives other rows"),
             ):
                 yield Label(label)
-                yield Input(placeholder=hint, compact=True, id=f"review-{name}")
+                yield Field(placeholder=hint, compact=True, id=f"review-{name}")
         yield self.note()
         yield from self.buttons("Review  enter")
 
