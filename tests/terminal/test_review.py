@@ -89,6 +89,7 @@ def test_ten_reviews_and_a_kill(tmp_path: Path) -> None:
         check=True,
     )
     [anna] = json.loads(done.stdout)["reviewers"]
+    assert anna.pop("right")["share"] == 0.6
     assert anna == {
         "reviewer": "anna", "rows": 10, "labels": {"right": 6, "wrong": 4}, "corrected": 1,
     }  # fmt: skip
