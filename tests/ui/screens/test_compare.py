@@ -110,7 +110,7 @@ async def test_what_counts_as_a_difference_can_be_changed(paths: Paths) -> None:
 
 async def test_a_comparison_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     two_jobs(paths, 1500)
-    _, begun = gate(monkeypatch, "tui.store.history.compare_jobs")
+    _, begun = gate(monkeypatch, "tui.store.stored_rows.compare_jobs")
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press("equals_sign")

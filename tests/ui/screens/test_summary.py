@@ -63,7 +63,7 @@ async def test_from_results(paths: Paths) -> None:
 
 async def test_reading_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     two_jobs(paths, 1500)
-    _, begun = gate(monkeypatch, "tui.store.history.summarize")
+    _, begun = gate(monkeypatch, "tui.store.stored_rows.summarize")
     app = real_app(paths)
     async with running(app) as pilot:
         await pilot.press("u")
@@ -119,7 +119,7 @@ async def test_it_is_read_once_while_the_job_stays_as_it_is(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two_jobs(paths)
-    let_go, begun = gate(monkeypatch, "tui.store.history.summarize")
+    let_go, begun = gate(monkeypatch, "tui.store.stored_rows.summarize")
     let_go()
     app = real_app(paths)
     async with running(app) as pilot:
