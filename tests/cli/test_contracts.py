@@ -183,6 +183,7 @@ NAMINGS: Mapping[str, Naming] = {
     "export": Naming("export {job} -o out.csv -y", lambda d: d.document["job"]),
     "summary": Naming("summary {job}", lambda d: d.document["job_id"]),
     "compare": Naming("compare other {job}", lambda d: d.document["right"]["job_id"]),
+    "evaluate": Naming("evaluate {job} --gold custom_id", lambda d: d.document["job"]),
     "reindex": Naming("reindex {job}", lambda d: d.document["job"]),
     "facet": Naming("facet {job} outcome", lambda d: d.document["job"]),
     "describe": Naming("describe {job}", lambda d: d.document["job"]),

@@ -200,6 +200,8 @@ def test_the_shell_completes_commands_jobs_files_and_accounts(
     assert completed("batchdeck show re") == ["plain,requests"]
     assert completed(f"batchdeck show {document['id'][:6]}") == [f"plain,{document['id']}"]
     assert completed("batchdeck submit re") == ["file,re", "plain,requests"]
+    assert completed("batchdeck compose jo") == ["file,jo", "plain,job:"]
+    assert completed("batchdeck compose job:re") == ["plain,job:requests"]
     assert completed("batchdeck check --account sa") == ["plain,sandbox"]
     (home / "config.toml").write_text("not toml", "utf-8")
     assert completed("batchdeck check --account sa") == []

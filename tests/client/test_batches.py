@@ -52,6 +52,20 @@ def asked(number: int, text: str = "") -> dict[str, Any]:
     return chat(number, text or f"sandbox:say=Answer {number}")
 
 
+def test_answers_are_compared_with_a_file_of_true_values(home: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    with BatchClient() as client:
+        job_id = client.submit([asked(n, f"sandbox:say={word}") for n, word in enumerate("abA")])
+        client.wait(job_id, poll_interval=0.05)
+        ids = [row.custom_id for row in client.results(job_id)]
+        labels.write_text("custom_id,label\n" + "".join(f"{one},a\n" for one in ids))
+        found = client.evaluate(job_id, gold_file=labels)
+        assert (found.compared, found.agree, found.spellings) == (3, 1, 1)
+        assert client.evaluate(job_id, gold_file=labels, normalise=True).agree == 2
+        with pytest.raises(UsageError):
+            client.evaluate(job_id, "@label", "in.label")
+
+
 def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:
     with BatchClient() as client:
         job_id = client.submit([asked(n) for n in range(5)], name="mine")

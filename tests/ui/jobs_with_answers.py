@@ -89,6 +89,12 @@ class ReadingEngine(FakeEngine):
     async def compare(self, *values: Any, **named: Any) -> Comparison:
         return await self._results.compare(*values, **named)
 
+    async def columns(self, *values: Any, **named: Any) -> Any:
+        return await self._results.columns(*values, **named)
+
+    async def evaluate(self, *values: Any, **named: Any) -> Any:
+        return await self._results.evaluate(*values, **named)
+
     async def close(self) -> None:
         self._real.close()
 

@@ -9,6 +9,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --preview',
         'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --id id -o out.jsonl',
         "batchdeck compose 'docs/*.md' -t summarize -o docs.jsonl",
+        "batchdeck compose job:reviews -t judge -m gpt-5-mini -o judge.jsonl",
     ),
     "templates": ("batchdeck templates list",),
     "templates list": ("batchdeck templates list",),
@@ -60,6 +61,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "column": ("batchdeck column reviews stars --match 'Stars: (\\d)'",),
     "compare": ("batchdeck compare reviews reviews-2 --json",),
+    "evaluate": (
+        "batchdeck evaluate reviews --gold in.label --answer @label",
+        "batchdeck evaluate reviews --gold-file labels.csv --answer @label --normalise --json",
+    ),
     "retry": (
         "batchdeck retry reviews --wait",
         "batchdeck retry reviews --outcome truncated --set max_tokens=2000",

@@ -98,6 +98,21 @@ def complete_files_and_jobs(
     return [CompletionItem(start, type="file"), *complete_jobs(context, parameter, start)]
 
 
+def complete_sources(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """Files, completed by the shell itself, and ``job:`` with the names of jobs."""
+    from click.shell_completion import CompletionItem
+
+    from tui.core.jobs import JOB_PREFIX
+
+    if not start.startswith(JOB_PREFIX):
+        words = [CompletionItem(JOB_PREFIX)] if start and JOB_PREFIX.startswith(start) else []
+        return [CompletionItem(start, type="file"), *words]
+    jobs = complete_jobs(context, parameter, start.removeprefix(JOB_PREFIX))
+    return [CompletionItem(JOB_PREFIX + item.value, help=item.help) for item in jobs]
+
+
 def complete_accounts(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:

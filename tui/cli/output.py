@@ -292,9 +292,10 @@ def table(
     cells = [
         [Cell(clean(" ".join(cell.text.split())), cell.colour) for cell in row] for row in cells
     ]
+    titles = [clean(" ".join(title.split())) for title in headers]
     widths = [
-        max([len(title), *(cell_width(row[column].text) for row in cells)])
-        for column, title in enumerate(headers)
+        max([cell_width(title), *(cell_width(row[column].text) for row in cells)])
+        for column, title in enumerate(titles)
     ]
     available = terminal_width(sys.stdout)
     if available is not None:
@@ -311,7 +312,7 @@ def table(
             out.append(padding + shown if column in right else shown + padding)
         return "  ".join(out).rstrip()
 
-    return [line([Cell(title, "bold") for title in headers]), *map(line, cells)]
+    return [line([Cell(title, "bold") for title in titles]), *map(line, cells)]
 
 
 def pairs(values: Mapping[str, Cell | str]) -> list[str]:

@@ -81,6 +81,7 @@ _COMMANDS = {
     "column": "analysis.column:column",
     "compare": "analysis.compare:compare",
     "review": "analysis.review:review",
+    "evaluate": "analysis.evaluate:evaluate",
     "export": "rows:export",
     "retry": "retry:retry",
     "tag": "jobs:tag",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tui.compose.requests.scaledown import ExtractItem as ExtractItem
     from tui.compose.requests.scaledown import Label as Label
     from tui.compose.requests.scaledown import SummarizeItem as SummarizeItem
+    from tui.core.analysis.evaluation import Evaluation as Evaluation
     from tui.core.query import RowFilter as RowFilter
     from tui.core.reviews.review import Review as Review
     from tui.core.rows import Outcome as Outcome
@@ -50,6 +51,7 @@ _MODULE_OF = {
     "BatchItemResult": "tui.client.scaledown",
     "BatchResult": "tui.client.scaledown",
     "ClassifyItem": "tui.compose.requests.scaledown",
+    "Evaluation": "tui.core.analysis.evaluation",
     "ExtractItem": "tui.compose.requests.scaledown",
     "Label": "tui.compose.requests.scaledown",
     "Outcome": "tui.core.rows",

@@ -14,6 +14,7 @@ import msgspec
 from tui.client.runtime import LoopThread, with_base_url
 from tui.compose.requests import scaledown
 from tui.config.settings import Config, load_config
+from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import Facet
 from tui.core.jobs import Job
 from tui.core.query import RowFilter, query_filter
@@ -22,6 +23,7 @@ from tui.core.rows import RowLine
 from tui.engine.engine import Engine
 from tui.errors import UsageError
 from tui.paths import Paths
+from tui.store.history import EvaluationOptions
 from tui.temporary import temporary_folder
 
 Request = Mapping[str, Any]
@@ -204,6 +206,41 @@ class AsyncBatchClient:
         """
         await asyncio.to_thread(self.engine.history.reviews.add, job_id, list(reviews))
 
+    async def evaluate(
+        self,
+        job_id: str,
+        answer: str = "answer",
+        gold: str = "",
+        *,
+        gold_file: Path | None = None,
+        rows: RowFilter | None = None,
+        normalise: bool = False,
+        classes: int = 20,
+    ) -> Evaluation:
+        """Compare a column of a job with the true values in another column, or in a file.
+
+        Args:
+            job_id: The job.
+            answer: The column that is evaluated: ``answer``, or a field such as ``@label``.
+            gold: The column with the true values, such as ``in.label``; with ``gold_file`` a
+                column of that file.
+            gold_file: A table with the true values, and the ids in the column ``custom_id``.
+            rows: The rows to evaluate; by default all.
+            normalise: Ignore case, surrounding space and quotation marks.
+            classes: Most classes in the lists of the result.
+
+        Raises:
+            UsageError: The job or the file does not have one of the columns.
+        """
+        return await self.engine.results.evaluate(
+            job_id,
+            answer,
+            gold,
+            rows or RowFilter(),
+            gold_file=gold_file,
+            options=EvaluationOptions(normalise=normalise, most=classes),
+        )
+
     async def run(
         self,
         items: Iterable[Item],
@@ -303,6 +340,29 @@ class BatchClient:
     ) -> list[RowLine]:
         """Submit requests, wait for the job and return its rows."""
         coroutine = self._client.run(items, name=name, window=window, poll_interval=poll_interval)
+        return self._loop.run(coroutine)
+
+    def evaluate(
+        self,
+        job_id: str,
+        answer: str = "answer",
+        gold: str = "",
+        *,
+        gold_file: Path | None = None,
+        rows: RowFilter | None = None,
+        normalise: bool = False,
+        classes: int = 20,
+    ) -> Evaluation:
+        """Compare answers with true values; see ``AsyncBatchClient.evaluate``."""
+        coroutine = self._client.evaluate(
+            job_id,
+            answer,
+            gold,
+            gold_file=gold_file,
+            rows=rows,
+            normalise=normalise,
+            classes=classes,
+        )
         return self._loop.run(coroutine)
 
     @property

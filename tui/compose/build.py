@@ -14,7 +14,7 @@ import msgspec
 
 from tui.compose.requests.custom_ids import IdMaker, IdReport
 from tui.compose.sources.base import Source, normalize_request
-from tui.compose.templates.model import Template
+from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.render import Renderer
 from tui.compose.templates.render_many import LineMaker, portions
 from tui.core.json_path import apply_settings
@@ -45,7 +45,7 @@ class ColumnsWriter:
     def __init__(self, stream: BinaryIO, source: Source) -> None:
         self._stream = stream
         name = source.name.encode("utf-8", "replace").decode("utf-8")
-        self._head = ColumnsHeader(columns=source.columns, source=name)
+        self._head = ColumnsHeader(columns=source.columns, source=name, origin=source.origin)
         self._digest = hashlib.blake2b(digest_size=_DIGEST)
         self._rows = 0
         stream.write(self._head_line())
@@ -218,6 +218,8 @@ def line_maker(
         UsageError: The template cannot be used, or is missing.
     """
     if template is not None:
+        if not template.id and source.ids:
+            template = with_overrides(template, id=source.ids)
         renderer = Renderer(template, columns=source.columns, base=source.base)
         return renderer.render, renderer
     if source.kind != "requests":

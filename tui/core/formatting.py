@@ -110,6 +110,11 @@ def percent(part: float, whole: float = 1) -> str:
     return f"{share:.0f}%"
 
 
+def precise_percent(share: float | None) -> str:
+    """A share, 0 to 1, as a percentage with one decimal; ``-`` if unknown."""
+    return "-" if share is None else f"{100 * share:.1f}%"
+
+
 def rate(rows_per_second: float) -> str:
     """A rate in at most six characters: ``45``, ``2.5``, and ``32/h`` for a slow one."""
     if rows_per_second >= 10:

@@ -353,6 +353,15 @@ class OrphanLines(msgspec.Struct, frozen=True, kw_only=True):
     unreadable: int = 0
 
 
+JOB_PREFIX = "job:"
+"""Start of a source that is the rows of a job: ``job:NAME``, ``job:NAME::QUERY``."""
+
+
+def is_job_source(spec: str) -> bool:
+    """Whether a source is the rows of a job."""
+    return spec.startswith(JOB_PREFIX)
+
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 

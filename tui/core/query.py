@@ -17,6 +17,7 @@ from tui.core.analysis.columns import (
     parse_condition,
     write_value,
 )
+from tui.core.analysis.number_range import ANY, NumberRange
 from tui.core.reviews.review import STATES, VERDICTS
 from tui.core.rows import ANSWERED, NOT_SUCCEEDED, UNANSWERED, Outcome
 from tui.core.text import PatternSizeError, check_pattern_size
@@ -37,26 +38,6 @@ SortColumn = Literal[
     "length",
 ]
 """The columns that the database can sort by."""
-
-
-class NumberRange(msgspec.Struct, frozen=True):
-    """A range of numbers, both bounds inclusive; ``None`` is unbounded.
-
-    An unknown value is in no bounded range.
-    """
-
-    least: float | None = None
-    most: float | None = None
-
-    def meet(self, other: NumberRange) -> NumberRange:
-        """The intersection with another range."""
-        least = [bound for bound in (self.least, other.least) if bound is not None]
-        most = [bound for bound in (self.most, other.most) if bound is not None]
-        return NumberRange(max(least, default=None), min(most, default=None))
-
-
-ANY = NumberRange()
-"""Every number, and unknown values."""
 
 
 class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +65,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
         reviews: Labels or states of reviews (see ``tui.core.reviews.review``), any of them.
         reviewers: Reviewers; without ``reviews``, those who gave the answer a label.
         columns: Conditions on columns, all of which must be met.
+        differs: Pairs of columns that both have a value, and not the same one.
     """
 
     outcomes: frozenset[Outcome] = frozenset()
@@ -106,6 +88,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
     reviews: frozenset[str] = frozenset()
     reviewers: frozenset[str] = frozenset()
     columns: tuple[ColumnCondition, ...] = ()
+    differs: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -296,6 +279,18 @@ def _check(name: str) -> Callable[[RowFilter, str], RowFilter]:
     return meet
 
 
+def _differs(rows: RowFilter, value: str) -> RowFilter:
+    for place, character in enumerate(value):
+        if character == ",":
+            try:
+                names = parse_column(value[:place]), parse_column(value[place + 1 :])
+            except UsageError:
+                continue
+            pair = (str(names[0]), str(names[1]))
+            return msgspec.structs.replace(rows, differs=(*rows.differs, pair))
+    raise InvalidValueError("differs: needs two columns, such as differs:in.label,@label")
+
+
 def _number(name: str, field: str, *, whole: bool = True) -> Callable[[RowFilter, str], RowFilter]:
     def meet(rows: RowFilter, value: str) -> RowFilter:
         span = getattr(rows, field).meet(_span(name, value, whole=whole))
@@ -365,6 +360,7 @@ KEYS: tuple[Key, ...] = (
     Key("review", "review:wrong", "what reviewers said about the answer, or a label of theirs",
         _folded("reviews"), choices=(*VERDICTS, *STATES)),
     Key("reviewer", "reviewer:anna", "who reviewed the answer", _folded("reviewers")),
+    Key("differs", "differs:in.label,@label", "two columns with different values", _differs),
     Key("re", "re:refund.*", "a regular expression, in request and answer", _expression),
 )  # fmt: skip
 """All keys, in the order of the help."""
@@ -377,6 +373,7 @@ _KEYED = r"(?s)([A-Za-z_]+):(.*)"
 _COLUMN = (
     r'(?s)(-?)(@(?:"[^"]*"|\[[^\]\s]*\]|[^\s":<>=\[])+|in\.(?:"[^"]*"|[^\s":<>=]+)|calc\.\w+|'
     + "|".join(FACTS)
+    + r'|(?:"[^"]*"|[^\s":<>=@]+)\.(?:answer|@(?:"[^"]*"|\[[^\]\s]*\]|[^\s":<>=\[])+)'
     + r")(?::|(?=[<>=]))(.*)"
 )
 """A condition on a column: an optional minus, the name, and the value."""

@@ -190,17 +190,35 @@ _MOST_ROWS = 10**12
 _encode = msgspec.json.Encoder().encode
 
 
+class RowOrigin(msgspec.Struct, frozen=True, kw_only=True):
+    """The job whose rows became the table of another job.
+
+    Attributes:
+        job: Its id.
+        name: Its name at that time.
+        where: The query that selected the rows, or words for it; empty for all rows.
+        other: The id of the job whose answers were joined to them; empty without one.
+    """
+
+    job: str
+    name: str = ""
+    where: str = ""
+    other: str = ""
+
+
 class ColumnsHeader(msgspec.Struct, frozen=True, kw_only=True):
     """The header line: column names, number of rows and the file that they belong to.
 
     ``requests`` is the BLAKE2b digest of the request file (32 hexadecimal digits); empty where
-    the two files are always moved together.
+    the two files are always moved together. ``origin`` is set if the table is made of the rows of
+    another job.
     """
 
     columns: tuple[str, ...]
     rows: int = 0
     requests: str = ""
     source: str = ""
+    origin: RowOrigin | None = None
 
     def line(self) -> bytes:
         r"""The header as bytes, with ``\n``, padded to the same length for any rows and digest."""

@@ -157,6 +157,10 @@ class FileImport:
         if imported is None:
             raise UsageError("the import was stopped", "Nothing was imported.")
         context.reach("imported")
+        if columns is not None and (origin := columns[0].origin) is not None:
+            where = f", {origin.where}" if origin.where else ""
+            what = f"Made from rows of {origin.name} ({origin.job}){where}"
+            context.history.jobs.note(job.id, context.clock(), what)
         if sidecar is not None and columns is None:
             what = f"Input columns left out: {job.source} was changed after it was composed"
             context.history.jobs.note(job.id, context.clock(), what)

@@ -18,7 +18,9 @@ from tui.compose.sources.base import Source
 from tui.compose.sources.table_format import LongRows, Quoting
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template, template_file_name
-from tui.core.jobs import Job
+from tui.core.jobs import Job, is_job_source
+from tui.core.query import RowSelection
+from tui.engine.analysis.job_source import open_job_spec, open_rows
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.estimates import Costs
 from tui.engine.events import JobImported
@@ -30,7 +32,7 @@ from tui.engine.submit_summary import (
     SubmitAnswer,
     submit_facts,
 )
-from tui.errors import InputError
+from tui.errors import InputError, UsageError
 from tui.paths import private_folder, split_part
 from tui.progress import NO_PROGRESS, Progress
 
@@ -83,8 +85,13 @@ class Requests:
         quoting: Quoting | None = None,
         long_rows: LongRows | None = None,
         stdin: BinaryIO | None = None,
+        where: str = "",
+        progress: Progress = NO_PROGRESS,
     ) -> Source:
-        """Open a table, text, database or Python file; see ``tui.compose.sources``.
+        """Open a table, text, database, Python file or job; see ``tui.compose.sources``.
+
+        ``job:NAME`` are the rows of a job that have an answer, ``job:NAME::QUERY`` those that
+        match a query; see ``tui.engine.analysis.job_source``.
 
         Args:
             spec: The path or other source, as the user typed it.
@@ -95,10 +102,20 @@ class Requests:
             quoting: How the quotation marks of a table are read; detected by default.
             long_rows: What becomes of rows with too many cells; refused by default.
             stdin: The stream that ``-`` reads.
+            where: A query that the rows of a job must match.
+            progress: Stops the search for the rows of a job.
 
         Raises:
             InputError: The source cannot be opened.
+            UnknownJobError: There is no such job.
+            UsageError: The query is not valid, or the source is no job and has no query.
         """
+        if is_job_source(spec):
+            return await run_in_thread(
+                lambda running: open_job_spec(self._context.history, spec, where, running), progress
+            )
+        if where.strip():
+            raise UsageError("only the rows of a job have a query", "Use job:NAME as the source.")
         # Loading the readers of all kinds of sources takes a while.
         from tui.compose.sources.open import open_source
 
@@ -113,6 +130,23 @@ class Requests:
                 long_rows=long_rows,
                 stdin=stdin,
             )
+        )
+
+    async def open_rows(self, job_id: str, selection: RowSelection, where: str = "") -> Source:
+        """Open selected rows of a job as a source.
+
+        Args:
+            job_id: The job.
+            selection: The rows.
+            where: The query that selected them, or words for it.
+
+        Raises:
+            UnknownJobError: There is no such job.
+            InputError: There are no rows.
+        """
+        history = self._context.history
+        return await run_in_thread(
+            lambda _: open_rows(history, history.jobs.get(job_id), selection, where=where)
         )
 
     async def compose(

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
 from tui.core.comparison import CompareOptions
@@ -14,11 +15,12 @@ from tui.core.jobs import Job
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.results.schema import AnswerChecker, CheckedAnswer, Schema, SchemaError, SchemaResult
 from tui.core.summary import Summary
+from tui.engine.analysis.gold_file import open_gold
 from tui.engine.context import Context, report_on_loop, run_in_thread
 from tui.errors import InputError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.export.options import ExportOptions
-from tui.store.history import Comparison, SchemaResults
+from tui.store.history import Comparison, EvaluationOptions, SchemaResults
 
 _CACHED_SUMMARIES = 32
 
@@ -180,6 +182,45 @@ class Results:
             ),
             progress,
         )
+
+    async def evaluate(
+        self,
+        job_id: str,
+        answer: str,
+        gold: str = "",
+        rows: RowFilter = ALL_ROWS,
+        *,
+        gold_file: Path | None = None,
+        options: EvaluationOptions = EvaluationOptions(),  # noqa: B008 - frozen
+        progress: Progress = NO_PROGRESS,
+        partial: Callable[[Evaluation], None] | None = None,
+    ) -> Evaluation:
+        """Compare a column of a job with the true values in another column, or in a file.
+
+        Args:
+            job_id: The job.
+            answer: The column that is evaluated, such as ``@label`` or ``answer``.
+            gold: The column with the true values, such as ``in.label``; with ``gold_file`` a
+                column of that file, which may be left out if it has only one besides the id.
+            rows: The rows to evaluate.
+            gold_file: A table with the column ``custom_id``.
+            options: How they are compared.
+            progress: Counts the rows. If it is stopped, the rows so far are evaluated.
+            partial: Called now and then, on this event loop, with the evaluation so far.
+
+        Raises:
+            UsageError: The job or the file does not have one of the columns.
+            InputError: The file cannot be read.
+        """
+        with report_on_loop(partial) as report:
+
+            def work(running: Progress) -> Evaluation:
+                truth = gold if gold_file is None else open_gold(gold_file, gold)
+                return self._history.rows.evaluate(
+                    job_id, truth, answer, options, rows, progress=running, partial=report
+                )
+
+            return await run_in_thread(work, progress)
 
     async def compare(
         self,

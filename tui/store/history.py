@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.jobs import BatchStatus, Job, TimelineEntry
-from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store import manifests
 from tui.store.batches import Batches
+from tui.store.columns.evaluation import EvaluationOptions
 from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
 from tui.store.database import Database, maps_sqlite_errors
@@ -28,7 +28,7 @@ from tui.store.indexing.rebuild import ReindexResult, RetryRulesOf, reindex_job
 from tui.store.indexing.result_files import ResultFiles
 from tui.store.integrity import check_integrity, find_open_permissions
 from tui.store.job_document import job_document
-from tui.store.jobs import JobData, job_pk, note, read_job, read_jobs
+from tui.store.jobs import JobData, find_job, job_pk, note, read_job, read_jobs
 from tui.store.leases import StoredLeases
 from tui.store.ledger import Ledger, LedgerEntry, Spending
 from tui.store.reviews.stored_reviews import ReviewerCounts, ReviewSummary, StoredReviews
@@ -43,6 +43,7 @@ __all__ = [
     "UNLISTED",
     "ColumnValues",
     "Comparison",
+    "EvaluationOptions",
     "ExistingBatch",
     "FileIndexer",
     "History",
@@ -136,18 +137,7 @@ class Jobs:
         Raises:
             UnknownJobError: No job matches, or several do.
         """
-        for where in ("id=?", "name=?", "instr(id, ?)=1"):
-            found = read_jobs(self._database.read, where, (reference,)) if reference else []
-            if len(found) == 1:
-                return found[0]
-            if found:
-                ids = ", ".join(job.id for job in found[:5])
-                raise UnknownJobError(
-                    f"{reference!r} matches {len(found)} jobs: {ids}", "Use the full id."
-                )
-        raise UnknownJobError(
-            f"there is no job {reference!r}", "Run `batchdeck list` to see the jobs and their ids."
-        )
+        return find_job(self._database.read, reference)
 
     def list(
         self,

@@ -11,6 +11,7 @@ from tui.core.formatting import rfc3339
 from tui.core.retry_rules import ADVICE
 from tui.store.jobs import JobData, read_batches, read_orphan_lines
 from tui.store.rows.error_groups import read_groups
+from tui.store.rows.inputs import InputColumns
 
 _JOB = (
     "id", "name", "account", "provider", "endpoint", "model", "status", "window", "counts", "cost",
@@ -31,6 +32,8 @@ def job_document(data: JobData) -> dict[str, Any]:
     """Build the job document, made of plain values that JSON can hold."""
     job = data.job
     batches = read_batches(data.connection, "j.pk=?", (data.pk,))
+    with InputColumns(data.paths, data.id) as inputs:
+        origin = inputs.origin
     expiries = [batch.results_expire_at for batch in batches if batch.results_expire_at is not None]
     return {
         **_document(job, _JOB),
@@ -38,6 +41,7 @@ def job_document(data: JobData) -> dict[str, Any]:
         "trouble": job.trouble or None,
         "tags": list(job.tags),
         "note": job.note or None,
+        "origin": None if origin is None else msgspec.to_builtins(origin),
         "batches": [_document(batch, _BATCH) for batch in batches],
         "error_groups": [
             {

@@ -221,6 +221,26 @@ def batch_pk(connection: sqlite3.Connection, batch_id: str) -> tuple[int, int]:
     return int(found[0]), int(found[1])
 
 
+def find_job(connection: sqlite3.Connection, reference: str) -> Job:
+    """Find a job by its id, its name, or the beginning of its id.
+
+    Raises:
+        UnknownJobError: No job matches, or several do.
+    """
+    for where in ("id=?", "name=?", "instr(id, ?)=1"):
+        found = read_jobs(connection, where, (reference,)) if reference else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(job.id for job in found[:5])
+            raise UnknownJobError(
+                f"{reference!r} matches {len(found)} jobs: {ids}", "Use the full id."
+            )
+    raise UnknownJobError(
+        f"there is no job {reference!r}", "Run `batchdeck list` to see the jobs and their ids."
+    )
+
+
 def read_job(connection: sqlite3.Connection, job_id: str) -> Job:
     """One job by its full id.
 

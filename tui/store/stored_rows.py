@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.analysis.derived import DerivedColumn
+from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
 from tui.core.comparison import CompareOptions
@@ -19,6 +20,12 @@ from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.derived import read_derived, remove_derived, set_derived
+from tui.store.columns.evaluation import (
+    EvaluationOptions,
+    PartialEvaluation,
+    evaluate_column,
+    evaluate_file,
+)
 from tui.store.columns.facets import PartialFacets, count_facets, describe
 from tui.store.columns.pivots import count_pivot
 from tui.store.columns.reader import ColumnReader, column_infos, column_of
@@ -35,6 +42,7 @@ from tui.store.rows.lookup import find_row_numbers
 from tui.store.rows.reader import RowReader
 from tui.store.rows.strays import StrayLine, read_stray_lines
 from tui.store.rows.summary import summarize
+from tui.store.rows.table import JobTable
 from tui.store.search.schema_results import SchemaResults, check_schemas
 from tui.store.search.selection import Partial, Search
 
@@ -138,6 +146,10 @@ class StoredRows:
     def inputs(self, job_id: str) -> InputColumns:
         """Input columns of a job that was composed from a table; close it, use it in one thread."""
         return InputColumns(self._paths, job_id)
+
+    def table(self, job_id: str, seqs: Sequence[int], other_id: str | None = None) -> JobTable:
+        """Rows of a job as a table for the next job; see ``JobTable``. Reads a few hundred rows."""
+        return JobTable(self._data, job_id, seqs, other_id)
 
     def error_groups(self, job_id: str) -> list[ErrorGroup]:
         """Error groups of a job, the largest first."""
@@ -290,6 +302,24 @@ class StoredRows:
         data = self._data(job_id)
         seqs = self._search(job_id, rows, progress=progress).seqs
         return count_pivot(data, self._columns, down, across, seqs, value, progress)
+
+    def evaluate(
+        self,
+        job_id: str,
+        gold: str | Iterable[tuple[str, str | None]],
+        answer: str,
+        options: EvaluationOptions,
+        rows: RowFilter = ALL_ROWS,
+        *,
+        progress: Progress = NO_PROGRESS,
+        partial: PartialEvaluation | None = None,
+    ) -> Evaluation:
+        """Compare a column with gold; see ``evaluate_column`` and ``evaluate_file``."""
+        data = self._data(job_id)
+        seqs = self._search(job_id, rows, progress=progress).seqs
+        if not isinstance(gold, str):
+            return evaluate_file(data, self._columns, seqs, gold, answer, options, progress)
+        return evaluate_column(data, self._columns, seqs, gold, answer, options, progress, partial)
 
     def check_schemas(
         self,

@@ -113,6 +113,9 @@ class Tasks(Protocol):
     def summary(self, job_id: str) -> None:
         """Show the summary of a job."""
 
+    def evaluate(self, job_id: str) -> None:
+        """Compare the answers of a job with true values; in Results, those of the filter."""
+
     def compare(self, job_id: str, other: str = "") -> None:
         """Compare two jobs; ask for the second one if it is not given."""
 
@@ -162,6 +165,9 @@ class Tasks(Protocol):
         marked: Sequence[int] | None = None,
     ) -> None:
         """Review the answers of rows; takes the arguments of ``export``."""
+
+    def compose_rows(self, job_id: str, marked: Sequence[int] | None, where: str) -> None:
+        """Open rows of a job in Compose: the marked ones, else those of the query."""
 
     def save_media(self, media: Sequence[Medium], name: str) -> None:
         """Save the images and audio of an answer; ``name`` is the id of its row."""

@@ -54,6 +54,17 @@ def test_fields_are_filled_in(text: str, result: str) -> None:
     assert filled(text, row, number=7) == result
 
 
+def test_fields_of_answers_are_columns() -> None:
+    row = {"@label": "good", "@a[0].b": 1, '@"first name"': "Ada", "answer": None}
+    text = '{@label} {@a[0].b} {@"first name"} {answer}.{@ none} {@code x} {"@label"} {row_number}'
+    field = FieldText(text, where="it", columns=[*row])
+    assert field.fill(row, 7) == 'good 1 Ada .{@ none} {@code x} {"@label"} 7'
+    with pytest.raises(UnknownFieldError):
+        FieldText("{@lable} {row_number}", where="it", columns=[*row]).fill(row, 1)
+    jinja = FieldText('{{ row["@label"] }}!', where="it", columns=[*row])
+    assert jinja.fill(row, 1) == "good!"
+
+
 def test_the_syntax_can_be_chosen() -> None:
     row = {"name": "Anna"}
     assert filled("{{name}}", row, "braces") == "{Anna}"

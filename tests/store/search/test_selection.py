@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
 from tests.store.indexing.test_indexer import a_desk
-from tui.core.query import NumberRange, RowFilter, RowSort, SortColumn
+from tui.core.analysis.number_range import NumberRange
+from tui.core.query import RowFilter, RowSort, SortColumn
 from tui.core.rows import ANSWERED, OUTCOME_CODES, Outcome, Row, RowError
 from tui.errors import UsageError
 from tui.progress import Progress

@@ -17,6 +17,7 @@ from tui.ui.panes.compose.pane import ComposePane
 from tui.ui.panes.job_actions import STARTS
 from tui.ui.panes.results.pane import ResultsPane
 from tui.ui.screens.compare import CompareScreen
+from tui.ui.screens.evaluation import EvaluationScreen
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.main import MainScreen
 from tui.ui.screens.review import ReviewScreen
@@ -33,6 +34,7 @@ TARGETS: dict[Scope, type] = {
     Scope.COMPARE: CompareScreen,
     Scope.REVIEW: ReviewScreen,
     Scope.FACETS: FacetScreen,
+    Scope.EVALUATION: EvaluationScreen,
 }
 
 

@@ -19,6 +19,8 @@ from tui.cli.options import (
     Settings,
     account_option,
     combined,
+    complete_query,
+    complete_sources,
     parse_pairs,
     set_option,
     shared,
@@ -212,6 +214,9 @@ SOURCE is one of
   builder.py                    requests() or build() of a program that you trust
   x.parquet  x.xlsx::Sheet      needs the extra `tables`
   rows.csv.gz                   any of these, packed with gzip
+  job:reviews                   the answered rows of a job: {custom_id} {prompt} {answer}
+                                {@label} {in.text} {outcome} {model}; job:reviews::QUERY for
+                                some; job:reviews+other for {other.answer}, {other.@label}
   -                             standard input
 
 TEMPLATE is the name of a saved template, a .toml file, a text file with the prompt, or the
@@ -220,7 +225,7 @@ prompt itself with at least one {column}.
 
 
 @click.command(short_help="Make a requests file from a table or text.", epilog=_SOURCES)
-@click.argument("source", required=False)
+@click.argument("source", required=False, shell_complete=complete_sources)
 @click.option("-t", "--template", metavar="TEMPLATE", help="Template for the requests; see below.")
 @click.option(
     "-o", "--output", "out", type=click.Path(path_type=Path), metavar="FILE",
@@ -254,6 +259,10 @@ prompt itself with at least one {column}.
     help="Cells beyond the last column: refuse the row, join them to the last cell, or add columns"
          " for them; default: refuse.",
 )  # fmt: skip
+@click.option(
+    "--where", default="", metavar="QUERY", shell_complete=complete_query,
+    help="Only the rows of job:NAME that match a query, as in `results --where`."
+)  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N rows.")
 @click.option("--trust", is_flag=True, help="Allow running the Python source file.")
 @click.option("--preview", is_flag=True, help="Show three sample requests; write nothing.")
@@ -277,6 +286,7 @@ def compose(
     encoding: str | None,
     quoting: Any,
     long_rows: Any,
+    where: str,
     limit: int | None,
     trust: bool,
     preview: bool,
@@ -303,7 +313,8 @@ def compose(
             return
     if source is None:
         raise UsageError(
-            "no source given", "Give a table or text file; see `batchdeck compose --help`."
+            "no source given",
+            "Give a table, a text file or job:NAME; see `batchdeck compose --help`.",
         )
     if out is None and not preview:
         raise UsageError("no output file given", "Add -o FILE, or use --preview.")
@@ -322,6 +333,7 @@ def compose(
                 header=header,
                 quoting=quoting,
                 long_rows=long_rows,
+                where=where,
             )
             if out is None or preview:
                 shown = await engine.requests.preview(
@@ -367,8 +379,9 @@ async def _confirm_program(settings: Settings, source: str, *, trust: bool) -> b
         DeclinedError: The user said no.
     """
     from tui.compose.sources.open import runs_code
+    from tui.core.jobs import is_job_source
 
-    if not runs_code(source):
+    if is_job_source(source) or not runs_code(source):
         return False
     path = _program_path(source)
     if is_terminal(sys.stdin) and not (trust and settings.yes):

@@ -169,6 +169,7 @@ def results(
       review:wrong             what reviewers said: a label, or any, none, disagree, corrected,
                                noted, earlier (only an earlier attempt was reviewed)
       reviewer:anna            who reviewed the answer
+      differs:in.label,@label  two columns with different values
       re:refund.*              a regular expression
 
     With --strays each line has a kind (unreadable, unknown, duplicate), custom_id, batch_id, file,

@@ -23,13 +23,14 @@ def templates() -> None:
 @templates.command("list")
 @shared
 def list_saved(settings: Settings) -> None:
-    """List the saved templates."""
+    """List the saved templates, then those that are included."""
     saved = _saved_templates(settings)
+    found = [*saved, *_included_templates()]
     if settings.json:
-        print_json([template_document(one) for one in saved])
-    elif saved:
-        print_lines(table(("NAME", "KIND", "MODEL", "DESCRIPTION"), list(map(_cells, saved))))
-    else:
+        print_json([template_document(one) for one in found])
+        return
+    print_lines(table(("NAME", "KIND", "MODEL", "DESCRIPTION"), list(map(_cells, found))))
+    if not saved:
         say("No saved templates. Save one with `batchdeck compose … --save-template NAME`.")
 
 
@@ -54,6 +55,8 @@ def remove(settings: Settings, name: str) -> None:
     import asyncio
 
     found = _find(settings, name)
+    if found.path.parent != settings.paths.templates:
+        raise UsageError(f"{found.name} is included and cannot be removed", "Leave it.")
     asyncio.run(confirm(settings, f"Remove the template {found.name}?"))
     found.path.unlink()
     print_done(settings, {"removed": found.name}, f"Removed {found.name}.")
@@ -65,20 +68,27 @@ def _saved_templates(settings: Settings) -> list[SavedTemplate]:
     return list_templates(settings.paths.templates)
 
 
+def _included_templates() -> list[SavedTemplate]:
+    from tui.compose.samples import FOLDER
+    from tui.compose.templates.saved import list_templates
+
+    return list_templates(FOLDER)
+
+
 def _find(settings: Settings, name: str) -> SavedTemplate:
-    saved = _saved_templates(settings)
-    for one in saved:
+    found = [*_saved_templates(settings), *_included_templates()]
+    for one in found:
         if name in (one.name, one.path.stem):
             return one
-    known = ", ".join(one.name for one in saved)
-    raise UsageError(
-        f"no template named {name!r}", f"Saved: {known}." if known else "No templates yet."
-    )
+    known = ", ".join(one.name for one in found)
+    raise UsageError(f"no template named {name!r}", f"There are: {known}.")
 
 
 def template_document(saved: SavedTemplate) -> dict[str, Any]:
-    """The JSON document of a saved template."""
+    """The JSON document of a saved or included template."""
     import msgspec
+
+    from tui.compose.samples import FOLDER
 
     template = None if saved.template is None else msgspec.to_builtins(saved.template)
     return {
@@ -86,6 +96,7 @@ def template_document(saved: SavedTemplate) -> dict[str, Any]:
         "path": str(saved.path),
         "template": template,
         "trouble": saved.trouble or None,
+        "included": saved.path.parent == FOLDER,
     }
 
 

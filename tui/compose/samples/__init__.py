@@ -1,4 +1,4 @@
-"""Sample inputs: five documents, ten products and two templates."""
+"""Sample inputs: five documents, ten products, and templates for them and for the rows of a job."""
 
 from __future__ import annotations
 
@@ -18,3 +18,9 @@ SUMMARIZE = FOLDER / "summarize.toml"
 
 MARKETING = FOLDER / "marketing.toml"
 """A template for the products."""
+
+JUDGE = FOLDER / "judge.toml"
+"""A template that scores the answers of a job."""
+
+JUDGE_PAIR = FOLDER / "judge-pair.toml"
+"""A template that compares the answers of two jobs."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tui.compose.requests.other_formats import chat_of_gemini, messages_of_bedrock
 from tui.compose.requests.prompts import MESSAGES_URL, SCALEDOWN_MODELS, own_row
 from tui.compose.requests.recognition import by_form, form_of
+from tui.core.rows import RowOrigin
 from tui.core.text import one_line, quoted
 from tui.errors import InputError
 from tui.paths import is_file
@@ -42,6 +43,8 @@ class Source:
         delimited: Whether it is a delimited table, so that delimiter, encoding and header can
             be set.
         open_rows: Starts a pass over the rows. Errors number the rows from 1.
+        ids: The column with the ids of the requests, for a template that does not name one.
+        origin: The job whose rows these are.
         open_slices: Starts a pass over the same rows in slices, each row a list of strings in
             the order of ``columns``. Only for tables, where every row has all columns.
     """
@@ -58,6 +61,8 @@ class Source:
     exact: bool = False
     late_doubts: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
     delimited: bool = False
+    ids: str = ""
+    origin: RowOrigin | None = None
     open_slices: Callable[[], Iterator[list[list[str]]]] | None = field(default=None, repr=False)
 
     def rows(self) -> Iterator[Row]:

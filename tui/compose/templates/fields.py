@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from tui.errors import InputError
 Syntax = Literal["auto", "braces", "jinja", "plain"]
 """``auto``: Jinja if the text contains ``{{``, ``{%`` or ``{#``, otherwise braces."""
 
-_NAME = r"[^\W\d][\w .\-/]*"
+_NAME = r"[^\W\d][\w .\-/]*|@[^\W\d][\w.\-\[\]]*"
 _FIELD = re.compile(rf"\{{({_NAME})\}}")
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined|has no attribute '(?P<key>[^']*)'")
 _ONLY_TEXT = {str}
@@ -36,6 +36,11 @@ MAX_ROW_CHARACTERS = 100_000_000
 
 _FEW_FIELDS = 16
 """So many fields cannot make a text much longer than its row."""
+
+
+def is_field_name(name: str) -> bool:
+    """Whether ``{name}`` is a field in every text, whatever the columns of the source are."""
+    return re.fullmatch(_NAME, name) is not None
 
 
 class UnknownFieldError(Exception):
@@ -52,6 +57,7 @@ class FieldText:
 
     With braces, ``{name}`` inserts a column if the source has one of this name, or if the name
     starts with a letter and consists of letters, digits, spaces, ``.``, ``-``, ``/`` and ``_``.
+    ``{@name}`` inserts a field of an answer, if the rows are those of a job.
     All other braces are literal, so JSON examples need no escaping. In Jinja, the columns are
     variables, ``row["Any name"]`` gives any column, and a sandbox limits what the template can
     do. Both have ``row_number``, which counts from 1.
@@ -170,10 +176,7 @@ class FieldText:
         try:
             values = self._values(row)
         except KeyError:
-            missing = [name for name in self._names if name not in row and name != ROW_NUMBER]
-            if missing:
-                raise UnknownFieldError(missing[0], self.where) from None
-            values = self._values({**row, ROW_NUMBER: number})
+            values = self._values(_Numbered(row, number, self.where))
         # With one name, the value itself is returned and not a tuple.
         given = (values,) if len(self._names) == 1 else values
         if not self.fits(len(as_prompt_text(value)) for value in given):
@@ -209,6 +212,29 @@ class FieldText:
             "Fix the template or the row.",
             line=number,
         )
+
+
+class _Numbered(Mapping[str, Any]):
+    """A row together with its number; rows may know more names than they list."""
+
+    def __init__(self, row: Mapping[str, Any], number: int, where: str) -> None:
+        self._row = row
+        self._number = number
+        self._where = where
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._row[name]
+        except KeyError:
+            if name == ROW_NUMBER:
+                return self._number
+            raise UnknownFieldError(name, self._where) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def __len__(self) -> int:
+        return len(self._row)
 
 
 def _field_pattern(columns: Iterable[str]) -> re.Pattern[str]:

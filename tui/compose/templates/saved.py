@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tui.compose.samples import FOLDER
 from tui.compose.templates.model import Template
 from tui.core.text import one_line, quoted
 from tui.errors import InputError, UsageError
@@ -105,8 +106,8 @@ def list_templates(folder: Path) -> list[SavedTemplate]:
 def find_template(spec: str, folder: Path | None = None) -> Template:
     """Find a template by its path, by its name, or from a prompt.
 
-    ``spec`` is the path of a ``.toml`` file, the name of a saved template, the path of a text
-    file with the user message, or the user message itself if it has a field in braces.
+    ``spec`` is the path of a ``.toml`` file, the name of a saved or included template, the path of
+    a text file with the user message, or the user message itself if it has a field in braces.
 
     Args:
         spec: What the user typed.
@@ -118,8 +119,8 @@ def find_template(spec: str, folder: Path | None = None) -> Template:
     path = Path(spec)
     if path.suffix == _EXTENSION and _is_file(path):
         return load_template(path)
-    if folder is not None:
-        for saved in list_templates(folder):
+    for known in (folder, FOLDER):
+        for saved in [] if known is None else list_templates(known):
             if spec in (saved.name, saved.path.stem):
                 return load_template(saved.path)
     if path.suffix in _PROMPT_EXTENSIONS and _is_file(path):

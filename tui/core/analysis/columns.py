@@ -1,7 +1,9 @@
 """The columns of a job's rows: their names, their values as text, and conditions on them.
 
 A column is a fact of the row (``outcome``, ``output_tokens``), an input column (``in.lang``), a
-field of the JSON answer (``@label``, ``@items[0].name``), or derived from another (``calc.score``).
+field of the JSON answer (``@label``, ``@items[0].name``), derived from another (``calc.score``), or
+the answer of another job to the row with the same ``custom_id``, such as that of a judge
+(``judge.@score``, ``judge.answer``).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ class ColumnKind(StrEnum):
     INPUT = "input"
     FIELD = "field"
     DERIVED = "derived"
+    JOINED = "joined"
 
 
 FACTS = {
@@ -47,21 +50,32 @@ FACTS = {
 }
 """The columns that every row has, with a line of help each."""
 
+ANSWER = "answer"
 INPUT_PREFIX = "in."
 DERIVED_PREFIX = "calc."
 FIELD_PREFIX = "@"
 
 
+_JOINED = re.compile(r'("(?:[^"\\]|\\.)*"|[^"@]+)\.(?:@(.+)|answer)', re.DOTALL)
+"""A column of another job: its name or id, and the field."""
+
+
 class Column(msgspec.Struct, frozen=True, order=True):
     """A column by name; ``str`` writes it as in a query.
 
-    ``name`` is a key of ``FACTS``, the name of an input or derived column, or a JSON path.
+    ``name`` is a key of ``FACTS``, the name of an input or derived column, or a JSON path. A joined
+    column has the name or id of the other ``job``, and a JSON path, or an empty ``name`` for the
+    answer.
     """
 
     kind: ColumnKind
     name: str
+    job: str = ""
 
     def __str__(self) -> str:
+        if self.kind is ColumnKind.JOINED:
+            last = FIELD_PREFIX + self.name if self.name else ANSWER
+            return f"{json_path.quote_step(self.job)}.{last}"
         if self.kind is ColumnKind.INPUT:
             return INPUT_PREFIX + json_path.quote_step(self.name)
         if self.kind is ColumnKind.DERIVED:
@@ -89,10 +103,14 @@ def parse_column(text: str) -> Column:
         return Column(ColumnKind.DERIVED, text[len(DERIVED_PREFIX) :])
     if text in FACTS:
         return Column(ColumnKind.FACT, text)
+    joined = _JOINED.fullmatch(text)
+    if joined is not None and (joined[2] is None or json_path.is_path(joined[2])):
+        return Column(ColumnKind.JOINED, joined[2] or "", json_path.unquote_step(joined[1]))
     raise UsageError(
         f"unknown column {quoted(text)}",
         "Use @field for a field of the answer, in.COLUMN for an input column, calc.NAME for a"
-        f" derived column, or one of {', '.join(FACTS)}.",
+        " derived column, JOB.@field for the answer of another job, or one of"
+        f" {', '.join(FACTS)}.",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
+from itertools import repeat
 
 import msgspec
 
@@ -141,6 +142,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         normalised: Whether the values were normalised before they were compared.
         spellings: Compared rows that are not equal, but would be if normalised.
         examples: The most frequent of these.
+        unknown_ids: Ids of a file with gold that the job does not have.
+        repeated_ids: Rows of a file with gold whose id came before; the first one counts.
+        is_whole: Whether all rows were read.
     """
 
     rows: int = 0
@@ -162,6 +166,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     normalised: bool = False
     spellings: int = 0
     examples: tuple[Spelling, ...] = ()
+    unknown_ids: int = 0
+    repeated_ids: int = 0
+    is_whole: bool = True
 
 
 class Evaluator:
@@ -185,45 +192,48 @@ class Evaluator:
         self._without_gold = self._without_answer = self._without_value = self._without_both = 0
         self._spellings = BoundedCounter(200)
 
-    def add(self, gold: str | None, answer: str | None, *, has_answer: bool = True) -> None:
-        """Add a row.
+    def add(
+        self, gold: str | None, answer: str | None, *, has_answer: bool = True, rows: int = 1
+    ) -> None:
+        """Add a row, or several that are alike.
 
         Args:
             gold: The true value; ``None`` if there is none.
             answer: The value of the answer; ``None`` if there is none.
             has_answer: Whether the row has an answer at all.
+            rows: Number of rows.
         """
-        self._rows += 1
+        self._rows += rows
         if gold is None or answer is None:
             if gold is not None:
                 if has_answer:
-                    self._without_value += 1
+                    self._without_value += rows
                 else:
-                    self._without_answer += 1
+                    self._without_answer += rows
             elif answer is not None:
-                self._without_gold += 1
+                self._without_gold += rows
             else:
-                self._without_both += 1
+                self._without_both += rows
             return
-        self._compared += 1
+        self._compared += rows
         if self._normalised:
             gold, answer = normalise(gold), normalise(answer)
         is_same = gold == answer
-        self._agree += is_same
+        self._agree += rows * is_same
         if not is_same and not self._normalised and normalise(gold) == normalise(answer):
-            self._spelled += 1
+            self._spelled += rows
             named = class_name(gold)
-            self._spellings.add([f"{len(named)}:{named}{class_name(answer)}"])
+            self._spellings.add(repeat(f"{len(named)}:{named}{class_name(answer)}", rows))
         row, column = self._number(gold), self._number(answer)
-        self._gold[row] += 1
-        self._answers[column] += 1
-        self._right[row] += is_same
+        self._gold[row] += rows
+        self._answers[column] += rows
+        self._right[row] += rows * is_same
         cell = (row, column)
         if cell not in self._cells and len(self._cells) >= _MAX_CELLS and row != column:
             # Both classes keep their totals; the cell is counted with the other classes.
             cell = (_REST, _REST)
             self._exact = False
-        self._cells[cell] = self._cells.get(cell, 0) + 1
+        self._cells[cell] = self._cells.get(cell, 0) + rows
 
     def _number(self, value: str) -> int:
         """The number of the class of a value; ``_REST`` for a class that is not counted alone."""

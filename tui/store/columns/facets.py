@@ -24,7 +24,13 @@ _COLUMNS_AT_ONCE = 24
 """Columns that are read in one pass; their values are in memory together."""
 
 
-_KINDS = (ColumnKind.FIELD, ColumnKind.DERIVED, ColumnKind.INPUT, ColumnKind.FACT)
+_KINDS = (
+    ColumnKind.FIELD,
+    ColumnKind.DERIVED,
+    ColumnKind.JOINED,
+    ColumnKind.INPUT,
+    ColumnKind.FACT,
+)
 """The order in which columns are described: the fields of the answers first."""
 
 

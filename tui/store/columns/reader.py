@@ -16,6 +16,7 @@ from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.answers import ANSWER, read_fields, read_some
 from tui.store.columns.derived import derive, derived_column, read_derived
+from tui.store.columns.joined import joined_columns, joined_job, read_joined
 from tui.store.columns.values import ColumnValues
 from tui.store.jobs import JobData
 from tui.store.rows.inputs import InputColumns
@@ -148,9 +149,7 @@ class ColumnReader:
             definition = derived_column(data.paths, data.id, column)
             source = column_of(data, definition.of)
             return map(definition.capture(), self.texts(data, source, seqs, largest))
-        if column.kind is ColumnKind.INPUT:
-            return (as_text(value) for _, value in _read_input(data, column, seqs))
-        return (as_text(value) for _, value in _read_fact(data, column, seqs))
+        return (as_text(value) for _, value in _READERS[column.kind](data, column, seqs))
 
     def _entry(self, key: _Key) -> _Entry | None:
         with self._lock:
@@ -184,14 +183,11 @@ class ColumnReader:
         return made
 
     def _read_other(self, data: JobData, column: Column, progress: Progress) -> ColumnValues:
-        """Read an input column, or a fact of the rows."""
+        """Read an input column, a column of another job, or a fact of the rows."""
         total = data.job.counts.total
         values = ColumnValues(total)
-        pairs = (
-            _read_input(data, column, range(total))
-            if column.kind is ColumnKind.INPUT
-            else _read_fact(data, column, range(total))
-        )
+        read = _READERS[column.kind]
+        pairs = read(data, column, range(total))
         for seq, value in pairs:
             values.set(seq, value)
             if seq % _PAGE == 0 and progress.stopped:
@@ -221,7 +217,10 @@ def _read_fields(
 
 
 def column_infos(data: JobData) -> list[ColumnInfo]:
-    """The columns of a job, as found in a sample of its rows: facts, inputs, then fields."""
+    """The columns of a job, as found in a sample of its rows.
+
+    First the facts, then inputs, fields, and the answers of jobs that were made of its rows.
+    """
     total = data.job.counts.total
     infos = [
         ColumnInfo(column=name, kind=ColumnKind.FACT, help=text) for name, text in FACTS.items()
@@ -262,6 +261,9 @@ def column_infos(data: JobData) -> list[ColumnInfo]:
         )
         for path, count in filled_of.items()
     )
+    infos += (
+        ColumnInfo(column=str(column), kind=ColumnKind.JOINED) for column in joined_columns(data)
+    )
     return infos
 
 
@@ -277,6 +279,8 @@ def column_of(data: JobData, name: str) -> Column:
             _place_of(inputs, column)
     elif column.kind is ColumnKind.DERIVED:
         derived_column(data.paths, data.id, column)
+    elif column.kind is ColumnKind.JOINED:
+        joined_job(data, column)
     return column
 
 
@@ -298,9 +302,15 @@ def _path(column: Column) -> str:
 
 
 def _version(data: JobData, column: Column) -> _Version:
-    """What changes whenever rows change; for the column of reviews, whenever they change."""
+    """What changes whenever rows change; for the column of reviews, whenever they change.
+
+    That of a column of another job changes with the rows of that job too.
+    """
     job = data.job
     rows = (job.counts, job.cost, tuple(_files(data).items()))
+    if column.kind is ColumnKind.JOINED:
+        other = joined_job(data, column)
+        return (*rows, other.id, other.job.counts, tuple(_files(other).items()))
     if column != _THE_REVIEW:
         return rows
     sql = "SELECT indexed FROM review_logs WHERE job=?"
@@ -343,6 +353,13 @@ def _read_input(data: JobData, column: Column, seqs: Sequence[int]) -> Iterator[
                 value = None if row is None else row[place]
                 # An empty cell of a table is a missing value.
                 yield seq, None if value == "" else value
+
+
+_READERS = {
+    ColumnKind.INPUT: _read_input,
+    ColumnKind.JOINED: read_joined,
+    ColumnKind.FACT: _read_fact,
+}
 
 
 def _place_of(inputs: InputColumns, column: Column) -> int:

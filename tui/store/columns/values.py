@@ -139,6 +139,13 @@ class ColumnValues:
             ),
         )
 
+    def same_codes(self, other: ColumnValues) -> list[int]:
+        """For each code of this column the code of the same text in another, else ``-1``."""
+        codes = other._codes_of
+        return [
+            codes.get(text, -1) if code > UNLISTED else -1 for code, text in enumerate(self.texts)
+        ]
+
     def facet(self, column: str, seqs: Sequence[int], *, is_whole: bool = True) -> Facet:
         """Count the values of rows.
 

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from tui.core import json_path
-from tui.core.analysis.columns import Column, ColumnKind, as_text, parse_column
+from tui.core.analysis.columns import ANSWER, Column, ColumnKind, as_text, parse_column
 from tui.core.analysis.derived import DerivedColumn
 from tui.core.rows import ANSWERED, RowLine
 from tui.store.export.delimited import cell_text, input_names, safe_cell
@@ -41,6 +41,7 @@ class ChosenColumns:
         names: Names of the columns, as in a query, or of ``REVIEW_COLUMNS``.
         inputs: Names of the input columns of the job.
         derived: The derived columns of the job.
+        joined: Names of the chosen columns of other jobs.
 
     Attributes:
         headers: A name for each column in the file, without ``@`` and ``in.``; made unique.
@@ -50,9 +51,14 @@ class ChosenColumns:
     """
 
     def __init__(
-        self, names: Sequence[str], inputs: Sequence[str], derived: Sequence[DerivedColumn] = ()
+        self,
+        names: Sequence[str],
+        inputs: Sequence[str],
+        derived: Sequence[DerivedColumn] = (),
+        joined: Sequence[str] = (),
     ) -> None:
-        self._take = [_taker(name, inputs, {one.name: one for one in derived}) for name in names]
+        by_name = {one.name: one for one in derived}
+        self._take = [_taker(name, inputs, by_name, joined) for name in names]
         self.headers: list[str] = []
         for name in names:
             self.headers += input_names([_header(name)], self.headers)
@@ -63,11 +69,19 @@ class ChosenColumns:
 
 
 def _header(name: str) -> str:
-    return name if name in REVIEW_COLUMNS else parse_column(name).name
+    if name in REVIEW_COLUMNS:
+        return name
+    column = parse_column(name)
+    if column.kind is ColumnKind.JOINED:
+        return f"{column.job}.{column.name or ANSWER}"
+    return column.name
 
 
 def _taker(
-    name: str, inputs: Sequence[str], derived: Mapping[str, DerivedColumn]
+    name: str,
+    inputs: Sequence[str],
+    derived: Mapping[str, DerivedColumn],
+    joined: Sequence[str],
 ) -> Callable[[ExportRow], Any]:
     if name in REVIEW_COLUMNS:
         place = REVIEW_COLUMNS.index(name)
@@ -75,13 +89,16 @@ def _taker(
     column: Column = parse_column(name)
     if column.kind is ColumnKind.DERIVED:
         definition = derived[column.name]
-        capture, source = definition.capture(), _taker(definition.of, inputs, derived)
+        capture, source = definition.capture(), _taker(definition.of, inputs, derived, joined)
         return lambda record: capture(as_text(source(record)))
     if column.kind is ColumnKind.FIELD:
         return lambda record: json_path.get(record.line.data, column.name)
     if column.kind is ColumnKind.INPUT:
         place = inputs.index(column.name)
         return lambda record: None if record.inputs is None else record.inputs[place]
+    if column.kind is ColumnKind.JOINED:
+        place = joined.index(str(column))
+        return lambda record: record.others[place] if record.others else None
     fact = _FACTS[column.name]
     return lambda record: fact(record.line)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tui.core.analysis.columns import INPUT_PREFIX, Column, ColumnKind
+from tui.core.analysis.columns import INPUT_PREFIX, Column, ColumnKind, parse_column
 from tui.core.analysis.derived import DerivedColumn
 from tui.core.query import RowSelection
 from tui.core.results.json_answers import parse_answer, row_line
@@ -18,6 +18,7 @@ from tui.core.reviews.review import Review, newest_first
 from tui.core.rows import ANSWERED, Attempt, Outcome, RowLine, Usage
 from tui.errors import HistoryError, UsageError
 from tui.store.columns.derived import read_derived
+from tui.store.columns.joined import read_joined
 from tui.store.columns.reader import column_of
 from tui.store.database import sqlite_errors
 from tui.store.export.options import ExportOptions
@@ -39,7 +40,7 @@ class ExportRow(msgspec.Struct, frozen=True, gc=False):
 
     ``inputs`` are the values of the input columns. With the option ``raw``, ``wire`` is the
     provider's line, and ``line`` has no meaning. ``reviews`` are about this answer, the newest
-    first.
+    first. ``others`` are the values of ``ExportRows.joined``.
     """
 
     seq: int
@@ -47,6 +48,7 @@ class ExportRow(msgspec.Struct, frozen=True, gc=False):
     inputs: tuple[object, ...] | None = None
     wire: bytes = b""
     reviews: tuple[Review, ...] = ()
+    others: tuple[object, ...] = ()
 
 
 def _needs_inputs(column: Column, derived: Sequence[DerivedColumn]) -> bool:
@@ -99,6 +101,9 @@ class ExportRows:
         chosen = [column_of(data, name) for name in options.columns if name not in REVIEW_COLUMNS]
         self.derived = read_derived(data.paths, data.id) if options.columns else []
         """The derived columns of the job, if columns are chosen."""
+        names = {column.name for column in chosen if column.kind is ColumnKind.DERIVED}
+        used = [*chosen, *(parse_column(one.of) for one in self.derived if one.name in names)]
+        self._joined = [column for column in used if column.kind is ColumnKind.JOINED]
         if options.join or any(_needs_inputs(column, self.derived) for column in chosen):
             self._inputs = self._open.enter_context(InputColumns(data.paths, data.id))
             if not self._inputs.columns:
@@ -120,6 +125,11 @@ class ExportRows:
     def columns(self) -> tuple[str, ...]:
         """Names of the input columns; empty if none are written."""
         return () if self._inputs is None else self._inputs.columns
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """Names of the chosen columns of other jobs."""
+        return tuple(map(str, self._joined))
 
     def pages(self, options: ExportOptions | None = None) -> Iterator[tuple[int, list[ExportRow]]]:
         """Yield the rows, or their attempts, page by page in order.
@@ -161,16 +171,25 @@ class ExportRows:
         if len(lines) != len(seqs):
             raise _rows_missing()
         values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)
+        others = self._others(seqs)
         if not self.has_reviews:
-            return [ExportRow(*row) for row in zip(seqs, lines, values, strict=True)]
+            rows = zip(seqs, lines, values, others, strict=True)
+            return [ExportRow(seq, line, given, others=more) for seq, line, given, more in rows]
         reviews = self._reader.reviews(seqs, shown=True)
         records = []
-        for seq, line, inputs in zip(seqs, lines, values, strict=True):
+        for seq, line, inputs, more in zip(seqs, lines, values, others, strict=True):
             own = tuple(newest_first(reviews.get(seq, ())))
             if self.options.reviewed:
                 line = corrected(line, own)
-            records.append(ExportRow(seq, line, inputs, b"", own))
+            records.append(ExportRow(seq, line, inputs, b"", own, more))
         return records
+
+    def _others(self, seqs: Sequence[int]) -> list[tuple[object, ...]]:
+        """For each row the values of the columns of other jobs."""
+        read = [read_joined(self.data, column, seqs) for column in self._joined]
+        if not read:
+            return [()] * len(seqs)
+        return [tuple(value for _, value in pairs) for pairs in zip(*read, strict=True)]
 
     def _attempts(self, seqs: Sequence[int], options: ExportOptions) -> list[ExportRow]:
         values = [None] * len(seqs) if self._inputs is None else self._inputs.rows(seqs)

@@ -111,7 +111,8 @@ class _Run:
         with _stream(path, compressed) as stream:
             delimiter = "\t" if format == "tsv" else ","
             if chosen:
-                columns = ChosenColumns(chosen, self._records.columns, self._records.derived)
+                records = self._records
+                columns = ChosenColumns(chosen, records.columns, records.derived, records.joined)
                 if format == "jsonl":
                     return self._write_all(ChosenLinesWriter(stream, columns))
                 return self._write_all(ChosenTableWriter(stream, self._records, columns, delimiter))

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from tui.core.rows import ColumnsHeader, decode_columns, read_header
+from tui.core.rows import ColumnsHeader, RowOrigin, decode_columns, read_header
 from tui.files import atomic_file
 from tui.paths import Paths
 
@@ -76,6 +76,7 @@ class InputColumns:
     Attributes:
         columns: Names of the columns, in the order of the table.
         source: Name of the table.
+        origin: The job whose rows the table is made of, if it is.
     """
 
     def __init__(self, paths: Paths, job_id: str) -> None:
@@ -85,6 +86,7 @@ class InputColumns:
         self._rows = 0
         self.columns: tuple[str, ...] = ()
         self.source = ""
+        self.origin: RowOrigin | None = None
         try:
             self._lines = (folder / INPUTS).open("rb")
             self._index = (folder / INDEX).open("rb", buffering=0)
@@ -97,6 +99,7 @@ class InputColumns:
             return
         self.columns = head.columns
         self.source = head.source
+        self.origin = head.origin
         self._rows = os.fstat(self._index.fileno()).st_size // _OFFSET_SIZE - 1
 
     def __enter__(self) -> Self:

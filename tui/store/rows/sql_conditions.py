@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tui.core.query import ANY, NumberRange, RowFilter, RowSort
+from tui.core.analysis.number_range import ANY, NumberRange
+from tui.core.query import RowFilter, RowSort
 from tui.core.reviews.review import ANY as REVIEWED
 from tui.core.reviews.review import CORRECTED, DISAGREE, EARLIER, NONE, NOTED
 from tui.core.rows import ANSWERED, OUTCOME_CODES, Outcome
@@ -98,7 +99,13 @@ def select_by_sql(
         progress: Can stop the query; then no row or a part of them is returned.
     """
     total = data.job.counts.total
-    bare = RowFilter(text=rows.text, texts=rows.texts, checks=rows.checks, columns=rows.columns)
+    bare = RowFilter(
+        text=rows.text,
+        texts=rows.texts,
+        checks=rows.checks,
+        columns=rows.columns,
+        differs=rows.differs,
+    )
     if rows == bare and order.column == "seq":
         return range(total - 1, -1, -1) if order.descending else range(total)
     connection = data.connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import compress
@@ -9,7 +10,7 @@ from itertools import compress
 from tui.core.analysis.columns import Column, ColumnCondition
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader, column_of
-from tui.store.columns.values import ColumnValues
+from tui.store.columns.values import NO_VALUE, UNLISTED, ColumnValues
 from tui.store.jobs import JobData
 from tui.store.search.text import ReportFound, search_in_pages
 
@@ -73,6 +74,49 @@ class ColumnSearch:
             texts = self._reader.texts(self._data, column, seqs)
             seqs = list(compress(seqs, map(matches, texts)))
         return seqs
+
+
+class DifferenceSearch:
+    """Finds the rows in which two columns have different values.
+
+    Args:
+        data: The job, for the thread that searches.
+        reader: Reads the columns.
+        pair: The names of the columns.
+
+    Raises:
+        UsageError: The job does not have one of the columns.
+    """
+
+    def __init__(self, data: JobData, reader: ColumnReader, pair: tuple[str, str]) -> None:
+        self._data = data
+        self._reader = reader
+        self._columns = [column_of(data, name) for name in pair]
+
+    def among(
+        self,
+        seqs: Sequence[int],
+        progress: Progress = NO_PROGRESS,
+        report: ReportFound | None = None,
+    ) -> Sequence[int]:
+        """Rows with two different values, in the given order; see ``TextSearch.among``."""
+        read = self._reader.read(self._data, self._columns, progress)
+        first, second = (read[column] for column in self._columns)
+        same = first.same_codes(second)
+        found, unlisted = array("q"), array("q")
+        for seq in seqs:
+            one, other = first.codes[seq], second.codes[seq]
+            if UNLISTED in (one, other):
+                unlisted.append(seq)
+            if NO_VALUE not in (one, other) and same[one] != other:
+                found.append(seq)
+        texts = [self._reader.texts(self._data, column, unlisted) for column in self._columns]
+        equal = {
+            seq
+            for seq, one, other in zip(unlisted, *texts, strict=True)
+            if one is None or other is None or one == other
+        }
+        return array("q", (seq for seq in found if seq not in equal)) if equal else found
 
 
 class _Reporting:

@@ -13,7 +13,7 @@ from tui.store.columns.reader import ColumnReader
 from tui.store.jobs import JobData
 from tui.store.rows.sql_conditions import select_by_sql
 from tui.store.search.answers import AnswerSearch
-from tui.store.search.columns import ColumnSearch, sort_by_columns
+from tui.store.search.columns import ColumnSearch, DifferenceSearch, sort_by_columns
 from tui.store.search.text import TextSearch
 
 Partial = Callable[[RowSelection], None]
@@ -68,10 +68,12 @@ class Search:
         total = data.job.counts.total
         by_sql = not self._order.more and self._order.column in _SQL_SORTS
         with ExitStack() as stack:
-            steps: list[TextSearch | AnswerSearch | ColumnSearch] = [
+            steps: list[TextSearch | AnswerSearch | ColumnSearch | DifferenceSearch] = [
                 *(stack.enter_context(TextSearch(data, text)) for text in self._rows.search_texts),
                 *(AnswerSearch(data, check) for check in sorted(self._rows.checks)),
             ]
+            for pair in self._rows.differs:
+                steps.insert(0, DifferenceSearch(data, self._columns, pair))
             if self._rows.columns:
                 steps.insert(0, ColumnSearch(data, self._columns, self._rows.columns))
             order = self._order if by_sql else INPUT_ORDER

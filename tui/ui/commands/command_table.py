@@ -20,6 +20,7 @@ class Scope(Enum):
     COMPARE = "Comparison"
     REVIEW = "Review"
     FACETS = "Values of a column"
+    EVALUATION = "Evaluation"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Command:
 MAIN, COMPOSE, BATCHES, RESULTS = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
 TABLE, SUMMARY, COMPARE, REVIEW = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE, Scope.REVIEW
 FACETS = Scope.FACETS
+EVALUATION = Scope.EVALUATION
 
 # fmt: off
 COMMANDS: tuple[Command, ...] = (
@@ -126,9 +128,14 @@ COMMANDS: tuple[Command, ...] = (
             help="Cancel the job at the provider (asks first)."),
     Command("export", "Export", "x", scopes=(BATCHES, RESULTS), footer=(BATCHES, RESULTS),
             help="Export rows to a file: JSON lines, table, database or report."),
+    Command("compose_rows", "New job from rows", "N", scopes=(RESULTS,),
+            help="Make a new job from the marked rows, else the rows of the filter, else all "
+                 "answers: translate, judge, follow up."),
     Command("summary", "Summary", "u", scopes=(BATCHES, RESULTS),
             help="Show a summary of the job: tokens, cost, throughput, labels and "
                  "lengths, as plots."),
+    Command("evaluate", "Evaluate", "U", scopes=(BATCHES, RESULTS),
+            help="Compare answers with true values: accuracy, each class, confusion matrix."),
     Command("compare", "Compare", "equals_sign", scopes=(BATCHES,),
             help="Compare two jobs row by row: mark them with space, or choose."),
     Command("collect", "Collect", "ctrl+r", scopes=(BATCHES, RESULTS),
@@ -280,6 +287,16 @@ COMMANDS: tuple[Command, ...] = (
             in_palette=False, help="Filter by the chosen values and review their answers."),
     Command("export_values", "Export", "x", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Filter by the chosen values and export their rows."),
+    Command("close_evaluation", "Back", "escape,q,U", scopes=(EVALUATION,), footer=(EVALUATION,),
+            action="leave", in_palette=False, help="Stop reading, or close the evaluation."),
+    Command("gold", "Gold", "g", scopes=(EVALUATION,), footer=(EVALUATION,),
+            in_palette=False, help="Choose the column with the true values."),
+    Command("answer", "Answer", "f", scopes=(EVALUATION,), footer=(EVALUATION,),
+            in_palette=False, help="Choose the column that is evaluated."),
+    Command("wrong", "Wrong rows", "e", scopes=(EVALUATION,), footer=(EVALUATION,),
+            in_palette=False, help="Show the rows whose answer differs from gold."),
+    Command("normalise", "Normalise", "w", scopes=(EVALUATION,), footer=(EVALUATION,),
+            in_palette=False, help="Ignore case, surrounding space and quotation marks, or not."),
 )
 # fmt: on
 """All commands, in the order in which footer and help show them."""

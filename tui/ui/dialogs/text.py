@@ -117,6 +117,7 @@ _PURPOSES = {
     Scope.COMPARE: "Two jobs, row by row (= in Batches).",
     Scope.REVIEW: "One answer at a time, one key for each verdict (V in Results).",
     Scope.FACETS: "How often each value of a column occurs (f in Results).",
+    Scope.EVALUATION: "Answers compared with true values (U in Batches and Results).",
     Scope.MAIN: "Works everywhere. Hold shift to select text with the mouse.",
 }
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tui.compose.requests.scaledown import Label
-from tui.compose.templates.fields import FieldText
+from tui.compose.templates.fields import FieldText, is_field_name
 from tui.compose.templates.model import Template, TemplateKind
 from tui.core.json_path import parse_settings
 from tui.core.text import one_line, quoted
@@ -65,7 +65,6 @@ _PLAIN_NAMES = {
     "entities": "Entities",
     "labels": "Labels",
 }
-_BRACES = re.compile(r"[^\W\d][\w .\-/]*").fullmatch
 _JINJA_NAME = re.compile(r"[^\W\d]\w*").fullmatch
 _JINJA = re.compile(r"\{[{%#]").search
 
@@ -82,7 +81,7 @@ def name_of(field_id: str, kind: TemplateKind) -> str:
 
 def placeholder(column: str, text: str) -> str:
     """The placeholder of a column, in the syntax of the text: ``{column}`` or Jinja."""
-    if _JINJA(text) is None and _BRACES(column):
+    if _JINJA(text) is None and is_field_name(column):
         return f"{{{column}}}"
     return f"{{{{ {column} }}}}" if _JINJA_NAME(column) else f"{{{{ row[{json.dumps(column)}] }}}}"
 

@@ -65,6 +65,7 @@ STARTS: dict[str, Callable[[Tasks, str], None]] = {
     "delete": lambda tasks, job_id: tasks.delete(job_id),
     "export": lambda tasks, job_id: tasks.export(job_id),
     "summary": lambda tasks, job_id: tasks.summary(job_id),
+    "evaluate": lambda tasks, job_id: tasks.evaluate(job_id),
     "compare": lambda tasks, job_id: tasks.compare(job_id),
     "details": lambda tasks, job_id: tasks.details(job_id),
     "tags": lambda tasks, job_id: tasks.edit_tags(job_id),

@@ -28,6 +28,7 @@ from tui.ui.widgets.key_footer import KeyFooter
 from tui.ui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
+    from tui.compose.sources.base import Source
     from tui.ui.engine_updates import Changes
     from tui.ui.panes.batches import BatchesPane
     from tui.ui.panes.compose.pane import ComposePane
@@ -294,6 +295,11 @@ class MainScreen(Screen[None]):
         """Open a file in Compose."""
         self.action_show("compose")
         self.compose_pane.open_file(path, account)
+
+    def open_rows(self, spec: str, source: Source | None = None) -> None:
+        """Open rows of a job in Compose; see ``ComposePane.open_rows``."""
+        self.action_show("compose")
+        self.compose_pane.open_rows(spec, source)
 
     def show_imported(self, job_id: str) -> None:
         """Close the source in Compose, and select the job that was made of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from textual.screen import Screen
 from textual.timer import Timer
@@ -30,7 +30,7 @@ class ReportReader(Generic[T]):
 
     def __init__(
         self,
-        screen: Screen[None],
+        screen: Screen[Any],
         load: Callable[[Progress], Awaitable[T]],
         draw: Callable[[], None],
         show: Callable[[T], Awaitable[None]],

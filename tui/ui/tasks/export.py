@@ -20,6 +20,7 @@ from tui.ui.external_programs import media_counts
 from tui.ui.external_programs import save_media as write_media
 from tui.ui.models.row_search import FacetAnswer, RowQuery
 from tui.ui.screens.compare import CompareScreen
+from tui.ui.screens.evaluation import EvaluationScreen
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.summary import SummaryScreen
 from tui.ui.tasks.context import TaskContext
@@ -105,6 +106,22 @@ async def facets(
     answer = await context.ask(FacetScreen(context.session, job, query, column))
     if answer is not None:
         answered(job_id, answer)
+
+
+async def evaluate(context: TaskContext, job_id: str) -> None:
+    """Compare the answers of a job with true values, then show the rows of a chosen cell.
+
+    In Results, those of the rows that match the filter.
+    """
+    job = context.engine.history.jobs.get(job_id)
+    main = context.main
+    is_shown = main.pane == "results" and main.results.job_id == job_id
+    where = main.results.where if is_shown else ""
+    screen = EvaluationScreen(context.session, job.id, job.name, where)
+    query = await context.session.app.push_screen_wait(screen)
+    if query:
+        context.main.open_job(job.id)
+        context.main.results.show_where(query)
 
 
 async def compare(context: TaskContext, job_id: str, other: str = "") -> None:

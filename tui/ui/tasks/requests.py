@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tui.compose.requests.report import CheckReport
 from tui.core import formatting
+from tui.core.jobs import JOB_PREFIX
+from tui.core.query import RowSelection
 from tui.core.text import one_line, visible
 from tui.engine.try_request import TryResult
 from tui.errors import BatchdeckError, UsageError
@@ -84,6 +86,20 @@ async def sample(context: TaskContext) -> None:
     """Create a sample file and open it in Compose."""
     path = await asyncio.to_thread(write_sample, context.session.paths.data)
     context.main.open_file(path, account="sandbox")
+
+
+async def compose_rows(
+    context: TaskContext, job_id: str, marked: Sequence[int] | None, where: str
+) -> None:
+    """Open rows of a job in Compose: the marked ones, else those of the query, else all answers."""
+    job = context.engine.history.jobs.get(job_id)
+    if marked is None:
+        context.main.open_rows(f"{JOB_PREFIX}{job.id}" + (f"::{where}" if where else ""))
+        return
+    words = f"{formatting.counted(len(marked), 'marked row')}"
+    selection = RowSelection(seqs=marked, total=job.counts.total)
+    source = await context.engine.requests.open_rows(job.id, selection, words)
+    context.main.open_rows(f"{JOB_PREFIX}{job.id} ({words})", source)
 
 
 async def fix(context: TaskContext, path: Path, report: CheckReport, account: str) -> None:

@@ -16,6 +16,7 @@ from tui.compose.sources.open import runs_code
 from tui.compose.templates.fields import FieldText
 from tui.compose.templates.model import Template, TemplateKind
 from tui.compose.templates.saved import load_template
+from tui.core.jobs import is_job_source
 from tui.core.text import one_line, visible
 from tui.engine.engine import Engine
 from tui.errors import InputError, PartNeededError, UsageError
@@ -54,9 +55,12 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
 
     Raises:
         InputError: The source cannot be opened.
+        UnknownJobError: The source is a job that does not exist.
     """
     if spec == "-":
         raise UsageError("standard input can only be used on the command line", "Enter a path.")
+    if is_job_source(spec):
+        return of_job(spec, await engine.requests.open_source(spec), spec)
     place, part = await asyncio.to_thread(split_part, spec)
     path = await asyncio.to_thread(expand_home, place)
     whole = f"{path}{spec[len(place) :]}"
@@ -86,6 +90,13 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
         template = await asyncio.to_thread(load_template, saved)
     name = "texts" if "*" in name else name
     return OpenedSource(spec, name, source=source, template=template, place=whole)
+
+
+def of_job(spec: str, source: Source, place: str) -> OpenedSource:
+    """The opened rows of a job; the next job is named after it."""
+    origin = source.origin
+    name = "rows" if origin is None else f"{origin.name}-next"
+    return OpenedSource(spec, name, source=source, place=place)
 
 
 async def _chosen_part(app: App[Any], error: PartNeededError) -> str:

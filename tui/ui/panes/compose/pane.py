@@ -25,8 +25,10 @@ from tui.ui.session import Session
 from tui.ui.text.tones import content
 
 if TYPE_CHECKING:
+    from tui.compose.sources.base import Source
     from tui.ui.drafts import Draft
     from tui.ui.models.template_form import TemplateFields
+    from tui.ui.panes.compose.open_file import OpenedSource
 
 
 def _for_step(command_id: str) -> Callable[[ComposePane], None]:
@@ -150,6 +152,16 @@ class ComposePane(CommandTarget, Vertical):
         self._head.show_source(spec)
         self._open(spec)
 
+    def open_rows(self, spec: str, source: Source | None = None) -> None:
+        """Open rows of a job.
+
+        Args:
+            spec: The source as it is shown.
+            source: The rows, if ``spec`` does not say which they are.
+        """
+        self._head.show_source(spec)
+        self._open(spec, source)
+
     def show_check(self, path: Path, *, submit: bool = False) -> None:
         """Check a file of requests as the next step; ``esc`` goes back."""
         from tui.ui.panes.compose.check import CheckStep
@@ -266,8 +278,8 @@ class ComposePane(CommandTarget, Vertical):
     # Opening
 
     @work(group="compose-open", exclusive=True, exit_on_error=False)
-    async def _open(self, spec: str) -> None:
-        from tui.ui.panes.compose.open_file import initial_text, open_path
+    async def _open(self, spec: str, source: Source | None = None) -> None:
+        from tui.ui.panes.compose.open_file import initial_text, of_job, open_path
 
         if not self.session.is_open:
             # Opened when the engine is ready.
@@ -277,7 +289,10 @@ class ComposePane(CommandTarget, Vertical):
         self._remove_steps(0, draw=False)
         self._show_note("Opening …")
         try:
-            opened = await open_path(self.app, engine, spec)
+            if source is not None:
+                opened: OpenedSource | None = of_job(spec, source, "")
+            else:
+                opened = await open_path(self.app, engine, spec)
         except BatchdeckError as error:
             self._show_note(one_line(f"✗ {error.message}. {error.hint or ''}", 400), bad=True)
             self._draw()
@@ -288,7 +303,8 @@ class ComposePane(CommandTarget, Vertical):
             self._draw()
             return
         self._head.show_name(opened.name)
-        self.session.state.remember_source(opened.spec)
+        if source is None:
+            self.session.state.remember_source(opened.spec)
         if self.screen.focused is not None and self._head in self.screen.focused.ancestors:
             self.focus()
         if opened.path is not None:

@@ -15,6 +15,7 @@ from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.core import formatting
+from tui.core.jobs import is_job_source
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.paths import expand_home, split_part, working_folder
@@ -215,7 +216,13 @@ class StartStep(Step):
 
 
 def place_of(spec: str) -> str:
-    """A source with an absolute path, so that it is found again from another folder."""
+    """A source with an absolute path, so that it is found again from another folder.
+
+    Rows of a job, which are found by its id, and rows that cannot be opened again (an empty
+    ``spec``) are unchanged.
+    """
+    if not spec or is_job_source(spec):
+        return spec
     path, _ = split_part(spec)
     return f"{working_folder() / expand_home(path)}{spec[len(path) :]}"
 

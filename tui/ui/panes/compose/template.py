@@ -195,8 +195,8 @@ class TemplateStep(Step):
 
     @property
     def draft(self) -> Draft | None:
-        """The form, if anything was typed in it."""
-        if not self._filled or self.text == self._pristine:
+        """The form, if anything was typed in it, and its source can be opened again."""
+        if not self._place or not self._filled or self.text == self._pristine:
             return None
         context = self.context
         return Draft(self._place, fields=self.text, account=context.account, name=context.name)

@@ -201,6 +201,11 @@ class ResultsPane(CommandTarget, Vertical):
         if self.job is not None:
             self._head.show(self.job, max(done, self.job.counts.ended))
 
+    def show_where(self, where: str) -> None:
+        """Show the rows that match a query."""
+        self._set_reading(False)
+        self._ask(self._rows.asked.with_where(where))
+
     def clear_marks(self) -> None:
         """Remove all marks."""
         self._rows.clear_marks()
@@ -546,6 +551,10 @@ class ResultsPane(CommandTarget, Vertical):
     def action_review(self) -> None:
         """Review answers: all, those shown, or those marked."""
         self._rows.review()
+
+    def action_compose_rows(self) -> None:
+        """Make a new job from rows: those marked, those shown, or all with an answer."""
+        self._rows.compose_rows()
 
     def action_next_row(self) -> None:
         """Show the next row."""

@@ -227,6 +227,11 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         if (sets := self._row_sets()) is not None and self.job is not None:
             self.session.tasks.review(self.job.id, *sets)
 
+    def compose_rows(self) -> None:
+        """Make a new job from the marked rows, else those of the filter, else all answers."""
+        if (sets := self._row_sets()) is not None and self.job is not None:
+            self.session.tasks.compose_rows(self.job.id, sets[1], self.asked.where)
+
     def _row_sets(self) -> tuple[Sequence[int] | None, Sequence[int] | None] | None:
         """The rows shown and the marked rows, each ``None`` if there is no such choice."""
         if not isinstance(self.source, row_columns.RowSource):

@@ -1,0 +1,1 @@
+"""What is made of the answers of a job: the table of the next job."""
