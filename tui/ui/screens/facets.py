@@ -42,14 +42,18 @@ VALUE_COLUMNS = (
     Column("value", "Value", 14, flex=1),
     Column("rows", "Rows", 9, align="right"),
     Column("share", "Share", 5, align="right"),
-    Column("bar", "", 10, drop=1, from_width=44),
-    Column("wide_bar", "", 20, drop=2, from_width=90),
+    Column("bar", "", 10, flex=1, drop=1, from_width=44),
 )
 
 READ_DELAY = 0.08
 """Seconds without a cursor move before a column is counted."""
 
 _REDRAW_SECONDS = 0.1
+_WIDE = 150
+"""Screen width from which bars are longer, and the quartiles fit on the line."""
+
+_BAR_CELLS, _WIDE_BAR_CELLS = 10, 40
+
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -82,7 +86,7 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
     FacetScreen #facet-columns { width: 2fr; height: 1fr; }
-    FacetScreen #facet-side { width: 3fr; }
+    FacetScreen #facet-side { width: 3fr; padding-left: 1; }
     FacetScreen #facet-values { height: 1fr; }
     FacetScreen #facet-numbers { height: auto; padding: 0 1; }
     """
@@ -192,7 +196,8 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         self.facet = facet
         entries = _entries(facet)
         highest = max([entry.rows for entry in entries], default=1)
-        cells = partial(_value_cells, facet.rows, highest)
+        bar = _BAR_CELLS if self.size.width < _WIDE else _WIDE_BAR_CELLS
+        cells = partial(_value_cells, facet.rows, highest, bar)
         self._values.set_source(ListSource(entries, cells, lambda entry: entry.label))
         self._numbers.update(content(_number_parts(facet.numbers, self.size.width)))
         self._draw_head()
@@ -338,14 +343,13 @@ def _entries(facet: Facet) -> list[_Entry]:
     return entries
 
 
-def _value_cells(total: int, highest: int, entry: _Entry) -> Cells:
+def _value_cells(total: int, highest: int, cells: int, entry: _Entry) -> Cells:
     is_value = entry.value is not None or bool(entry.range)
     return (
         ((entry.label, "" if is_value else "muted"),),
         f"{entry.rows:,}",
         ((formatting.percent(entry.rows, total), "muted"),),
-        ((_bar(entry.rows, highest, 10), "accent"),),
-        ((_bar(entry.rows, highest, 20), "accent"),),
+        ((_bar(entry.rows, highest, cells), "accent"),),
     )
 
 
@@ -367,7 +371,7 @@ def _number_parts(numbers: Numbers | None, width: int) -> list[Part]:
         (" " + plain(numbers.maximum), "muted"),
         (f"   median {plain(numbers.median)} · mean {plain(numbers.mean)}", ""),
     ]
-    if width >= 100:
+    if width >= _WIDE:
         low, high = plain(numbers.lower_quartile), plain(numbers.upper_quartile)
         parts.append((f" · middle half {low} to {high}", "muted"))
     return parts
