@@ -131,10 +131,15 @@ def distribution(pairs: Iterable[tuple[float, int]]) -> Numbers | None:
         median=quartiles[1],
         upper_quartile=quartiles[2],
         maximum=high,
-        # Divided first, so that the sum of large numbers stays finite.
-        mean=math.fsum(number * (rows / count) for number, rows in ordered),
+        mean=_mean(ordered, count),
         bins=_histogram(ordered, low, high),
     )
+
+
+def _mean(ordered: Sequence[tuple[float, int]], count: int) -> float:
+    # Divided first, and halved, so that no sum of large numbers overflows.
+    half = math.fsum(number / 2 * (rows / count) for number, rows in ordered)
+    return min(max(2 * half, ordered[0][0]), ordered[-1][0])
 
 
 def _place(count: int, part: float) -> int:
