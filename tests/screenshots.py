@@ -23,9 +23,11 @@ from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.panes.compose.template import TemplateStep
+from tui.ui.screens.facets import FacetScreen
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 JOB = "reviews-week-46"
+LABELS = "ticket-routing"
 
 Steps = Callable[["Shooter"], Awaitable[None]]
 
@@ -50,16 +52,15 @@ class Shooter:
             await self.pilot.press(key)
         await self.pilot.pause(0.1)
 
-    async def open_job(self) -> None:
-        """Show the results of the job that the pictures are about."""
-        board = self.app.main.batches.board
-        assert board is not None
-        self.app.main.open_job(board.ids(JOB)[0])
+    async def open_job(self, name: str = JOB) -> None:
+        """Show the results of a job; of the one that the pictures are about by default."""
+        self.app.main.open_job(self.app.session.engine.history.jobs.find(name).id)
         await self.until(lambda: self.app.main.results.rows_table.row_count > 1)
 
     async def take(self, name: str) -> None:
         """Write a picture, once the keys at the bottom are those of the pane."""
-        await self.until(lambda: self.app.main.query("FooterKey"))
+        stack = self.app.screen_stack
+        await self.until(lambda: any(screen.query("FooterKey") for screen in stack))
         svg = self.app.export_screenshot(title="batchdeck")
         FOLDER.mkdir(exist_ok=True)
         await asyncio.to_thread(_paint, svg, FOLDER / f"{name}.png")
@@ -89,6 +90,17 @@ async def row(shooter: Shooter) -> None:
     await shooter.press("e", "enter")
     await shooter.until(lambda: shooter.app.main.results.is_reading)
     await shooter.take("row")
+
+
+async def facets(shooter: Shooter) -> None:
+    """The values of a field of the answers."""
+    await shooter.open_job(LABELS)
+    await shooter.press("f")
+    await shooter.until(lambda: isinstance(shooter.app.screen, FacetScreen))
+    screen = shooter.app.screen
+    assert isinstance(screen, FacetScreen)
+    await shooter.until(lambda: screen.facet is not None and not screen.is_counting)
+    await shooter.take("facets")
 
 
 async def retry(shooter: Shooter) -> None:
@@ -163,6 +175,7 @@ def _problems() -> bytes:
 
 PICTURES: dict[str, tuple[Steps, tuple[int, int], str]] = {
     "batches": (batches, (120, 34), "batchdeck-dark"),
+    "facets": (facets, (120, 30), "batchdeck-dark"),
     "results": (results, (160, 44), "batchdeck-dark"),
     "row": (row, (80, 24), "batchdeck-dark"),
     "retry": (retry, (100, 30), "batchdeck-light"),

@@ -88,7 +88,27 @@ def _copy(number: int) -> dict[str, Any]:
 def _ticket(number: int) -> dict[str, Any]:
     says = _OPINIONS[number % len(_OPINIONS)]
     text = f"Ticket {number}: my {_PRODUCTS[number % len(_PRODUCTS)]} {says}. What now?"
-    return _chat("gpt-5-nano", "Route the ticket: refund, repair, delivery or praise.", text)
+    system = "Route the ticket: refund, repair, delivery or praise."
+    return _chat("gpt-5-nano", system, text, response_format=_ROUTE)
+
+
+_ROUTE: dict[str, Any] = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "route",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "required": ["team", "urgency", "reason"],
+            "additionalProperties": False,
+            "properties": {
+                "team": {"enum": ["refund", "repair", "delivery", "praise"]},
+                "urgency": {"type": "integer", "minimum": 1, "maximum": 5},
+                "reason": {"type": "string"},
+            },
+        },
+    },
+}
 
 
 def _summary(number: int) -> dict[str, Any]:
