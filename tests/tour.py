@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.screenshots import FOLDER, JOB, Shooter, open_shop
+from tests.screenshots import FOLDER, JOB, LABELS, Shooter, open_shop
 from tui.config.settings import load_config
 from tui.engine.demo import seed_demo
 from tui.engine.engine import Engine
@@ -109,6 +109,13 @@ async def walk(tour: Tour) -> None:
     await shooter.until(lambda: len(app.screen_stack) > 1)
     await shooter.pilot.pause(1.5)
     await tour.frame("u opens the summary: outcomes, tokens, lengths, pace")
+    await shooter.press("escape")
+    await shooter.until(lambda: len(app.screen_stack) == 1)
+    await shooter.open_job(LABELS)
+    await shooter.press("f")
+    await shooter.until(lambda: len(app.screen_stack) > 1)
+    await shooter.pilot.pause(1.5)
+    await tour.frame("f counts the values of every field of the answers, to filter by")
 
 
 async def main() -> None:
