@@ -9,10 +9,12 @@ from contextlib import asynccontextmanager
 from tests.cli.conftest import request_line
 from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
 from tui.config.settings import Config
+from tui.core.analysis.derived import DerivedColumn
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.export import ExportDialog
+from tui.ui.dialogs.settings import ColumnsDialog
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.review import ReviewScreen
 from tui.ui.widgets.table.table import VirtualTable
@@ -142,6 +144,23 @@ async def test_the_column_is_shown_and_sorted_and_kept_for_this_job(paths: Paths
         await until(pilot, lambda: rows.row_count == 50)
         assert any(column.key == "@score" for column in rows.columns)
         assert rows.asked.sort.column == "@score"
+
+
+async def test_a_derived_column_that_is_removed_stays_empty(paths: Paths) -> None:
+    async with opened(paths) as (app, pilot):
+        rows = app.main.results.rows_table
+        job, history = app.main.results.job_id, app.session.engine.history.rows
+        assert job is not None
+        history.set_derived_column(job, DerivedColumn("tenth", "@score", r"\.(\d)"))
+        await facets(app, pilot, "calc.tenth")
+        await pilot.press("c")
+        await until(pilot, lambda: any(column.key == "calc.tenth" for column in rows.columns))
+        history.remove_derived_column(job, "tenth")
+        rows.reload()
+        await pilot.press("down")
+        await until(pilot, lambda: "calc.tenth" in screen_text(app))
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(app.screen, ColumnsDialog))
 
 
 async def test_the_rows_of_a_value_are_exported(paths: Paths) -> None:

@@ -14,7 +14,7 @@ from tui.core.analysis import columns
 from tui.core.query import RowSelection
 from tui.core.rows import Row
 from tui.core.text import one_line
-from tui.errors import UnknownJobError
+from tui.errors import UnknownJobError, UsageError
 from tui.ui.state import TableLayout
 from tui.ui.text.reviews import mark_parts
 from tui.ui.text.status import outcome_parts
@@ -151,9 +151,21 @@ _DEFAULT_INPUTS = 2
 """Number of input columns shown by default."""
 
 
+_OF_ONE_JOB = (columns.ColumnKind.FIELD, columns.ColumnKind.DERIVED, columns.ColumnKind.JOINED)
+
+
 def is_field(key: str) -> bool:
-    """Whether a column shows a field of the answer, or is derived: its key is its name."""
-    return key.startswith((columns.FIELD_PREFIX, columns.DERIVED_PREFIX))
+    """Whether a column shows a field of the answer, a derived one, or one of another job.
+
+    Its key is then its name in queries.
+    """
+    if key in COLUMNS_BY_KEY or key.startswith(INPUT_PREFIX):
+        return False
+    try:
+        return columns.parse_column(key).kind in _OF_ONE_JOB
+    except UsageError:
+        # Saved by another version.
+        return False
 
 
 def is_of_every_job(name: str) -> bool:
@@ -374,13 +386,7 @@ class RowSource(model.ListSource[int]):
             if self._joined:
                 values = dict(zip(seqs, self._inputs.rows(seqs), strict=True))
             if self._fields:
-                found = self._history.rows.values(
-                    self._job_id, self._fields, seqs, largest=_LARGEST_LINE
-                )
-                fields = {
-                    seq: dict(zip(self._fields, texts, strict=True))
-                    for seq, texts in zip(seqs, found, strict=True)
-                }
+                fields = self._values(seqs)
         except UnknownJobError:
             # Deleted by another program; the pane closes the job when the list learns that.
             return []
@@ -389,6 +395,19 @@ class RowSource(model.ListSource[int]):
             cells_of(row, values.get(row.seq), self._columns, names, fields.get(row.seq, {}))
             for row in rows
         ]
+
+    def _values(self, seqs: Sequence[int]) -> dict[int, dict[str, str | None]]:
+        """The values of the fields that are shown, by row and key."""
+        found: dict[int, dict[str, str | None]] = {seq: {} for seq in seqs}
+        for key in self._fields:
+            try:
+                texts = self._history.rows.values(self._job_id, [key], seqs, largest=_LARGEST_LINE)
+            except (UsageError, UnknownJobError):
+                # The derived column or the other job was removed: the column stays empty.
+                continue
+            for seq, (text,) in zip(seqs, texts, strict=True):
+                found[seq][key] = text
+        return found
 
     def index_of(self, row_id: Hashable) -> int | None:
         """The index of a row."""
