@@ -20,6 +20,7 @@ from tui.ui.screens.compare import CompareScreen
 from tui.ui.screens.evaluation import EvaluationScreen
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.main import MainScreen
+from tui.ui.screens.pivot import PivotScreen
 from tui.ui.screens.review import ReviewScreen
 from tui.ui.screens.summary import SummaryScreen
 from tui.ui.widgets.table.table import VirtualTable
@@ -34,6 +35,7 @@ TARGETS: dict[Scope, type] = {
     Scope.COMPARE: CompareScreen,
     Scope.REVIEW: ReviewScreen,
     Scope.FACETS: FacetScreen,
+    Scope.PIVOT: PivotScreen,
     Scope.EVALUATION: EvaluationScreen,
 }
 

@@ -20,6 +20,7 @@ class Scope(Enum):
     COMPARE = "Comparison"
     REVIEW = "Review"
     FACETS = "Values of a column"
+    PIVOT = "Pivot table"
     EVALUATION = "Evaluation"
 
 
@@ -51,7 +52,7 @@ class Command:
 
 MAIN, COMPOSE, BATCHES, RESULTS = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
 TABLE, SUMMARY, COMPARE, REVIEW = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE, Scope.REVIEW
-FACETS = Scope.FACETS
+FACETS, PIVOT = Scope.FACETS, Scope.PIVOT
 EVALUATION = Scope.EVALUATION
 
 # fmt: off
@@ -271,6 +272,13 @@ COMMANDS: tuple[Command, ...] = (
             in_palette=False, help="Show the whole prompt and answer in $PAGER."),
     Command("close_review", "Back", "escape,q", scopes=(REVIEW,), footer=(REVIEW,),
             action="leave", in_palette=False, help="Leave the review; it can be resumed."),
+    Command("close_pivot", "Back", "escape,q,p", scopes=(PIVOT,), footer=(PIVOT,),
+            action="leave", in_palette=False, help="Stop counting, or close the pivot table."),
+    Command("swap", "Swap", "t", scopes=(PIVOT,), footer=(PIVOT,),
+            in_palette=False, help="Swap lines and columns."),
+    Command("mean", "Mean", "m", scopes=(PIVOT,), footer=(PIVOT,),
+            in_palette=False, help="Show the mean of a column in each cell; the same column "
+                 "again shows the rows."),
     Command("close_facets", "Back", "escape,q,f", scopes=(FACETS,), footer=(FACETS,),
             action="leave", in_palette=False, help="Go back to the rows without a change."),
     Command("exclude", "Exclude", "minus", scopes=(FACETS,), footer=(FACETS,),
@@ -280,6 +288,8 @@ COMMANDS: tuple[Command, ...] = (
                  "values."),
     Command("show_column", "Show column", "c", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Show the column in the table of rows."),
+    Command("pivot", "Pivot", "p", scopes=(FACETS,), footer=(FACETS,),
+            in_palette=False, help="Count the rows by this column and a second one."),
     Command("retry_values", "Retry", "r", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Filter by the chosen values and retry their rows, after "
                  "asking."),

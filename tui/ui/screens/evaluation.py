@@ -34,7 +34,7 @@ from tui.ui.models.evaluation import (
 from tui.ui.screens.report import ReportReader
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
-from tui.ui.widgets.confusion_table import ConfusionTable
+from tui.ui.widgets.cell_table import CellTable
 
 _FIRST_ANSWER = 1 + len(SCORES)
 """Index of the first column of the table that counts an answer."""
@@ -67,7 +67,7 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
         height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
     EvaluationScreen #evaluation-head { height: 2; padding: 0 1; }
-    EvaluationScreen ConfusionTable { height: 1fr; padding: 1 1 0 1; }
+    EvaluationScreen CellTable { height: 1fr; padding: 1 1 0 1; }
     """
     SCOPE = Scope.EVALUATION
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.EVALUATION)
@@ -82,7 +82,7 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
         """What is compared."""
         self._title = Static("", id="evaluation-title", markup=False)
         self._head = Static("", id="evaluation-head", markup=False)
-        self._table = ConfusionTable(id="evaluation-table")
+        self._table = CellTable(id="evaluation-table")
         self._keys = Static("", id="evaluation-keys", markup=False)
         self.reader = ReportReader(self, self._load, self._draw_title, self._show)
 
@@ -151,8 +151,8 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
 
     # The cell under the cursor
 
-    @on(ConfusionTable.Moved)
-    def _moved(self, event: ConfusionTable.Moved) -> None:
+    @on(CellTable.Moved)
+    def _moved(self, event: CellTable.Moved) -> None:
         event.stop()
         made = self.reader.report
         if made is None or event.row >= len(made.confusion.headings):
@@ -177,8 +177,8 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
         parts.append((f" with {words} ({share})", "muted"))
         self._keys.update(content(parts))
 
-    @on(ConfusionTable.Opened)
-    def _opened(self, event: ConfusionTable.Opened) -> None:
+    @on(CellTable.Opened)
+    def _opened(self, event: CellTable.Opened) -> None:
         event.stop()
         made = self.reader.report
         if made is None:

@@ -24,6 +24,7 @@ from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
 from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.models.row_search import FacetAnswer, RowQuery
+from tui.ui.screens.pivot import PivotScreen, column_dialog
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.table.model import Cells, Column, ListSource
@@ -309,6 +310,19 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
     def action_export_values(self) -> None:
         """Filter by the chosen values, and export their rows."""
         self._answer("export")
+
+    @work(group="pivot", exit_on_error=False)
+    async def action_pivot(self) -> None:
+        """Count the rows by this column and a second one, and filter by a cell."""
+        down = self._column
+        dialog = column_dialog(f"{one_line(down, 40)} by which column?", self._infos, (down,))
+        across = await self.app.push_screen_wait(dialog)
+        if across is None:
+            return
+        screen = PivotScreen(self._session, self._job, self._query, self._infos, down, across)
+        query = await self.app.push_screen_wait(screen)
+        if query is not None:
+            self.dismiss(FacetAnswer(query))
 
     def action_show_column(self) -> None:
         """Show the column in the table of rows."""

@@ -1,4 +1,4 @@
-"""``ConfusionTable``: a table with a cursor on one cell, scrolled so that the cursor is visible."""
+"""``CellTable``: a table with a cursor on one cell, scrolled so that the cursor is visible."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tui.ui.text.tones import Part, content
 _GAP = 2
 
 
-class ConfusionTable(Widget, can_focus=True):
+class CellTable(Widget, can_focus=True):
     """A small table: names in the first column, which always stays visible, then numbers.
 
     The cursor is on a cell; ``enter`` or a click on it opens the cell.
     """
 
-    DEFAULT_CSS = "ConfusionTable { height: 1fr; }"
+    DEFAULT_CSS = "CellTable { height: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1, 0)", show=False),
         Binding("down,j", "move(1, 0)", show=False),
