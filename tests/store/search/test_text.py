@@ -117,7 +117,9 @@ def test_a_file_that_begins_anew_does_not_kill_a_search(desk: Desk, job: str) ->
         assert list(matches.among([0, 1, 2])) == [1]
         desk.history.files.start_over(desk.file(batch))
         file = ResultWriter(desk.file(batch).path, 0)
-        mapped = next(m for number, m in matches._maps.items() if number and m is not None)
+        mapped = next(
+            m for number, m in matches._files_read._maps.items() if number and m is not None
+        )
         assert mapped[-2:] == b"}\n"
         file.close(bytearray())
 

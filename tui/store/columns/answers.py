@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import msgspec
@@ -17,6 +15,7 @@ from tui.core.rows import ANSWERED, OUTCOME_CODES
 from tui.progress import Progress
 from tui.store.database import chunked
 from tui.store.jobs import JobData
+from tui.store.rows.mapped_files import MappedFiles
 
 ANSWER = ""
 """The path of the answer itself, as text."""
@@ -195,8 +194,7 @@ class AnswerLines:
 
     def __init__(self, data: JobData) -> None:
         self._data = data
-        self._open = ExitStack()
-        self._maps: dict[int, mmap.mmap | None] = {}
+        self._files = MappedFiles(data)
         self._styles: dict[int, str] = dict(
             data.connection.execute(
                 "SELECT f.pk, coalesce(b.style, 'openai') FROM files f"
@@ -209,7 +207,7 @@ class AnswerLines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        self._files.close()
 
     def places(self, after: Mapping[int, int]) -> Iterator[list[Place]]:
         """Where the lines of answered rows are, in input order.
@@ -228,24 +226,10 @@ class AnswerLines:
     def text(self, place: Place) -> str:
         """The answer of a row as text; empty if the file is missing."""
         _, file, offset, length = place
-        mapped = self._maps.get(file)
+        mapped = self._files.get(file)
         if mapped is None:
-            mapped = self._map(file)
-            if mapped is None:
-                return ""
+            return ""
         return read_text(mapped[offset : offset + length], self._styles[file])
-
-    def _map(self, file: int) -> mmap.mmap | None:
-        if file not in self._maps:
-            try:
-                stream = self._open.enter_context(self._data.file(file).open("rb"))
-                mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-            except (OSError, ValueError):
-                # A missing or empty file has no answers; `doctor` reports it.
-                self._maps[file] = None
-            else:
-                self._maps[file] = self._open.enter_context(mapped)
-        return self._maps[file]
 
 
 def read_fields(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from itertools import compress
 
 import msgspec
@@ -17,6 +16,7 @@ from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import chunked
 from tui.store.jobs import JobData
 from tui.store.rows.lookup import RowLookup, find_row_numbers
+from tui.store.rows.mapped_files import MappedFiles
 from tui.store.search.matchers import Matcher, compile_matcher
 
 _WINDOW_BYTES = 1 << 16
@@ -144,15 +144,14 @@ class TextSearch:
         self._data = data
         self._connection = data.connection
         self._matcher = compile_matcher(text)
-        self._open = ExitStack()
-        self._maps: dict[int, mmap.mmap | None] = {}
+        self._files_read = MappedFiles(data)
         self._readers: dict[int, Reader] = {}
 
     def __enter__(self) -> TextSearch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        self._files_read.close()
 
     def among(
         self,
@@ -190,7 +189,7 @@ class TextSearch:
     def _matching(self, seqs: Sequence[int]) -> Iterator[int]:
         found = set()
         is_match = self._matcher.is_match
-        requests = self._map(0)
+        requests = self._files_read.get(0)
         ((marks, part),) = chunked(seqs)
         for seq, offset, length, file, start, size in self._connection.execute(
             "SELECT q.seq, q.offset, q.length, r.file, r.offset, r.length FROM requests q"
@@ -201,7 +200,7 @@ class TextSearch:
             if requests is not None and is_match(requests, offset, offset + length):
                 found.add(seq)
             elif file is not None:
-                answers = self._map(file)
+                answers = self._files_read.get(file)
                 if answers is not None and is_match(
                     answers, start, start + size, self._reader(file)
                 ):
@@ -211,7 +210,7 @@ class TextSearch:
     def _search_files(self, progress: Progress) -> Iterator[list[int]]:
         """Search file by file; yields row numbers, some at a time."""
         for number, size, first in [(0, None, 0), *self._files()]:
-            mapped = self._map(number)
+            mapped = self._files_read.get(number)
             if mapped is None:
                 continue
             if progress.stopped:
@@ -271,18 +270,6 @@ class TextSearch:
             ).fetchone()
             self._readers[file] = READERS[style]
         return self._readers[file]
-
-    def _map(self, number: int) -> mmap.mmap | None:
-        if number not in self._maps:
-            try:
-                stream = self._open.enter_context(self._data.file(number).open("rb"))
-                mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-            except (OSError, ValueError):
-                # A missing or empty file contains no text; `doctor` reports it.
-                self._maps[number] = None
-            else:
-                self._maps[number] = self._open.enter_context(mapped)
-        return self._maps[number]
 
 
 def _id_in(line: bytes) -> str | None:
