@@ -50,7 +50,7 @@ def test_requests_and_answers_do_not_come_from_the_same_stream(run: Run) -> None
     for verb in ("try", "submit"):
         done = run(verb, "-", "--account", "paid", stdin=LINES)
         assert done.code == 2
-        assert "came from standard input" in done.err and "-y" in done.err
+        assert "read from standard input" in done.err and "-y" in done.err
     assert run("list", "--json").document == []
 
 

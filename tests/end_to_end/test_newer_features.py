@@ -53,8 +53,8 @@ async def test_each_of_the_eight_endpoints(endpoint: str, tmp_path: Path, opened
             assert all(line.outcome is Outcome.SUCCEEDED for line in lines)
             (entry,) = await engine.remote.sync()
             assert entry.remote.model == "gpt-5-mini"
-            assert entry.remote.input_tokens
-            assert entry.remote.output_tokens is not None
+            assert entry.remote.counts.input_tokens
+            assert entry.remote.counts.output_tokens is not None
 
 
 async def test_result_files_expire_when_the_profile_says_so(tmp_path: Path, opened: Opener) -> None:

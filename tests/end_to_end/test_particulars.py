@@ -298,6 +298,6 @@ async def test_a_gemini_batch_of_a_day_is_flagged(tmp_path: Path, opened: Opener
             job_id = await submitted(engine, path)
             await seen(engine, lambda: bool(engine.history.batches.of_job(job_id)[0].trouble))
             (batch,) = engine.history.batches.of_job(job_id)
-            assert "h, at 48 hours, it ends without any result" in batch.trouble
+            assert ", at 48 hours, it ends without any result" in batch.trouble
             assert batch.expires_at == pytest.approx(began + 48 * 3600, abs=2)
             assert "smaller parts" in engine.history.jobs.get(job_id).trouble

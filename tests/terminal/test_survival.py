@@ -233,7 +233,7 @@ def test_what_was_typed_in_compose_outlives_a_kill(tmp_path: Path, table: Path) 
         again.see("draft of")
         again.press("\x1b[B" * 5 + "\r")
         again.see("A long prompt about {text}")
-        again.told("is here again")
+        again.told("restored")
     finally:
         again.kill()
 

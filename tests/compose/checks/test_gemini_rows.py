@@ -85,7 +85,7 @@ def test_other_accounts_say_whose_rows_they_are(tmp_path: Path) -> None:
     path = written(tmp_path / "rows.jsonl", {"key": "a", "request": OWN})
     report = check_file(path, limits=limits_of(find_profile("openai")))
     (problem,) = [p for p in report.problems if p.severity == "error"]
-    assert "which OpenAI does not take" in problem.what and "account of Gemini" in problem.fix
+    assert "which OpenAI does not take" in problem.what and "Gemini account" in problem.fix
 
 
 @pytest.mark.parametrize(
