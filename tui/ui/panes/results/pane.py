@@ -527,8 +527,10 @@ class ResultsPane(CommandTarget, Vertical):
     @work(group="facets", exclusive=True, exit_on_error=False)
     async def _run_on_rows(self, command_id: str) -> None:
         """Run a command on the rows of a new filter, once they are found."""
+        job_id = self.job_id
         await self._rows.wait_until_searched()
-        self.run(command_id)
+        if job_id == self.job_id:
+            self.run(command_id)
 
     def action_sort_within(self) -> None:
         """Sort rows with equal values by the selected column."""

@@ -122,6 +122,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         """Remember query and order, and show nothing."""
         self.remember()
         self._search.reset()
+        self._searched.set()
         self._inputs.close()
         self._inputs = row_columns.NoInputColumns()
         self.note = ""
@@ -160,7 +161,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             self._search.start(self.session.engine, SearchRequest(self.job.id, self.asked))
 
     async def wait_until_searched(self) -> None:
-        """Wait until the rows of the query are shown, or the search has failed."""
+        """Wait until the rows of the query are shown, the search failed, or the job is closed."""
         await self._searched.wait()
 
     def stop_search(self) -> bool:
