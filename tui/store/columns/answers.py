@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import mmap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -152,6 +154,9 @@ class FieldDecoder:
         rename = {attribute: name for name, attribute in self._attributes.items()}
         made = msgspec.defstruct("Fields", fields, rename=rename, gc=False)
         self._decode = msgspec.json.Decoder(made).decode
+        self._get: Callable[[Any], Any] | None = None
+        if len(paths) == 1 and names and self._is_flat and not self._needs_whole:
+            self._get = attrgetter(*self._attributes.values())
 
     def values(self, text: str) -> list[Any]:
         """The values of the fields, in order; ``None`` where there is none."""
@@ -169,6 +174,15 @@ class FieldDecoder:
         return [
             text or None if path == ANSWER else json_path.get(data, path) for path in self._paths
         ]
+
+    def value(self, text: str) -> Any:
+        """The value of the only field."""
+        if self._get is not None and text.startswith("{"):
+            try:
+                return self._get(self._decode(text))
+            except (msgspec.MsgspecError, RecursionError, UnicodeError):
+                pass
+        return self.values(text)[0]
 
     def _from_struct(self, found: Any, text: str) -> list[Any]:
         attributes = self._attributes
@@ -223,6 +237,24 @@ class AnswerLines:
         while rows := cursor.fetchmany(_FETCH):
             yield [place for place in rows if place[2] >= after.get(place[1], 0)] if after else rows
 
+    def texts(self, places: Iterable[Place]) -> Iterator[tuple[int, str]]:
+        """Row numbers and answers as text of many rows; see ``text``."""
+        last = -1
+        mapped: mmap.mmap | None = None
+        style = ""
+        simple: Callable[[bytes], str | None] | None = None
+        for seq, file, offset, length in places:
+            if file != last:
+                # Rows that follow each other are nearly always of the same file.
+                last, mapped, style = file, self._files.get(file), self._styles[file]
+                simple = _SIMPLE.get(style)
+            if mapped is None:
+                yield seq, ""
+                continue
+            line = mapped[offset : offset + length]
+            text = None if simple is None else simple(line)
+            yield seq, read_text(line, style) if text is None else text
+
     def text(self, place: Place) -> str:
         """The answer of a row as text; empty if the file is missing."""
         _, file, offset, length = place
@@ -235,7 +267,7 @@ class AnswerLines:
 def read_fields(
     data: JobData,
     paths: Sequence[str],
-    put: Callable[[int, list[Any]], None],
+    put: Callable[[int, Any], None],
     progress: Progress,
     after: Mapping[int, int],
     page_done: Callable[[int], None] | None = None,
@@ -245,7 +277,8 @@ def read_fields(
     Args:
         data: The job.
         paths: Paths of the fields; ``ANSWER`` for the answer itself.
-        put: Called with the number of an answered row and the values of the fields.
+        put: Called with the number of an answered row and the list of the values of the fields, or
+            the value itself of a single field.
         progress: Told the rows read; can stop it.
         after: See ``AnswerLines.places``.
         page_done: Called now and then with the number of rows read so far.
@@ -254,10 +287,14 @@ def read_fields(
     total = data.job.counts.total
     done = 0
     with AnswerLines(data) as lines:
-        text_of, values_of = lines.text, decoder.values
+        value_of, values_of = decoder.value, decoder.values
         for page in lines.places(after):
-            for place in page:
-                put(place[0], values_of(text_of(place)))
+            if len(paths) == 1:
+                for seq, text in lines.texts(page):
+                    put(seq, value_of(text))
+            else:
+                for seq, text in lines.texts(page):
+                    put(seq, values_of(text))
             done += len(page)
             progress.update(done, total)
             if progress.stopped:

@@ -203,17 +203,13 @@ def _read_fields(
     page_done: Callable[[int], None] | None,
 ) -> None:
     setters = [values.set for values in fields.values()]
-    only = setters[0]
 
     def put(seq: int, values: list[Any]) -> None:
         for setter, value in zip(setters, values, strict=True):
             setter(seq, value)
 
-    def put_one(seq: int, values: list[Any]) -> None:
-        only(seq, values[0])
-
     paths = [_path(column) for column in fields]
-    read_fields(data, paths, put if len(paths) > 1 else put_one, progress, after, page_done)
+    read_fields(data, paths, put if len(paths) > 1 else setters[0], progress, after, page_done)
 
 
 def column_infos(data: JobData) -> list[ColumnInfo]:

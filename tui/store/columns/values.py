@@ -51,13 +51,12 @@ class ColumnValues:
     Attributes:
         codes: For each row ``NO_VALUE``, ``UNLISTED``, or the index of its text in ``texts``.
         texts: The values that were listed, as text; the first two are not values.
-        types: Number of rows of each JSON type.
     """
 
     def __init__(self, rows: int) -> None:
         self.codes = array("I", bytes(4 * rows))
         self.texts = ["", ""]
-        self.types: Counter[str] = Counter()
+        self._types: dict[type, int] = {}
         self._codes_of: dict[str, int] = {}
         self._characters = 0
         self._numbers: array[float] | None = None
@@ -67,7 +66,7 @@ class ColumnValues:
         made = ColumnValues(0)
         made.codes = self.codes[:]
         made.texts = list(self.texts)
-        made.types = Counter(self.types)
+        made._types = dict(self._types)
         made._codes_of = dict(self._codes_of)
         made._characters = self._characters
         made._numbers = None if self._numbers is None else self._numbers[:]
@@ -84,11 +83,20 @@ class ColumnValues:
         if value is None:
             self.codes[seq] = NO_VALUE
             return
-        self.types[_TYPES.get(type(value), "string")] += 1
-        text = value if type(value) is str else as_text(value)
-        assert text is not None, "only null has no text"
+        kind = type(value)
+        types = self._types
+        types[kind] = types.get(kind, 0) + 1
+        text: str = value if kind is str else as_text(value) or ""
         code = self._codes_of.get(text)
         self.codes[seq] = self._list(text, seq) if code is None else code
+
+    @property
+    def types(self) -> dict[str, int]:
+        """Number of rows of each JSON type, the most frequent first."""
+        found: Counter[str] = Counter()
+        for kind, rows in self._types.items():
+            found[_TYPES.get(kind, "string")] += rows
+        return dict(found.most_common())
 
     def _list(self, text: str, seq: int) -> int:
         full = len(self.texts) >= _MOST_DISTINCT or self._characters >= _MOST_CHARACTERS
@@ -171,7 +179,7 @@ class ColumnValues:
             is_exact=not unlisted,
             values=tuple(FacetValue(self.texts[code], rows) for code, rows in listed),
             others=filled - shown,
-            types=dict(self.types) if is_all else {},
+            types=self.types if is_all else {},
             numbers=self._distribution(counts, seqs if unlisted else (), filled),
             is_whole=is_whole,
         )
