@@ -123,8 +123,10 @@ def read_text(line: bytes, style: str) -> str:
     """The answer of a result line as text; empty if the line is unreadable."""
     simple = _SIMPLE.get(style)
     text = None if simple is None else simple(line)
-    if text is not None:
-        return text
+    return _text_by_reader(line, style) if text is None else text
+
+
+def _text_by_reader(line: bytes, style: str) -> str:
     try:
         return READERS[style](line, None).text
     except UnreadableLineError:
@@ -238,7 +240,7 @@ class AnswerLines:
             yield [place for place in rows if place[2] >= after.get(place[1], 0)] if after else rows
 
     def texts(self, places: Iterable[Place]) -> Iterator[tuple[int, str]]:
-        """Row numbers and answers as text of many rows; see ``text``."""
+        """Row numbers and answers as text; a text is empty if its file is missing."""
         last = -1
         mapped: mmap.mmap | None = None
         style = ""
@@ -253,15 +255,12 @@ class AnswerLines:
                 continue
             line = mapped[offset : offset + length]
             text = None if simple is None else simple(line)
-            yield seq, read_text(line, style) if text is None else text
+            yield seq, _text_by_reader(line, style) if text is None else text
 
     def text(self, place: Place) -> str:
-        """The answer of a row as text; empty if the file is missing."""
-        _, file, offset, length = place
-        mapped = self._files.get(file)
-        if mapped is None:
-            return ""
-        return read_text(mapped[offset : offset + length], self._styles[file])
+        """The answer of one row; see ``texts``."""
+        ((_, text),) = self.texts((place,))
+        return text
 
 
 def read_fields(
