@@ -302,6 +302,9 @@ class Monkey:
     def _probe(self) -> None:
         """It answers a size and a key, and is quiet while nothing happens."""
         for columns, lines in ((100, 30), (101, 31)):
+            if (columns, lines) == self._size:
+                # The kernel tells a program about changes only.
+                continue
             self._set_size(columns, lines)
             if not self._answers():
                 self._hung(f"does not answer the size {columns}x{lines}")
@@ -344,7 +347,9 @@ class Monkey:
         self._child.kill(signal.SIGUSR1)
         self._read(1.0)
         stacks = self._stacks.read_text("utf-8", "replace") if self._stacks.exists() else ""
-        self.tally.hangs.append(f"{what} after: {' '.join(self._recent)}\n{stacks[-4000:]}")
+        size = f"{self._size[0]}x{self._size[1]}"
+        recent = " ".join(self._recent)
+        self.tally.hangs.append(f"{what}, at {size}, after: {recent}\n{stacks[-4000:]}")
         self._kill()
         self._start()
 

@@ -170,6 +170,25 @@ def test_dragging_the_window_while_a_key_works_comes_to_rest(demo: Terminal, key
     answers(demo)
 
 
+def _fills(terminal: Terminal, columns: int) -> bool:
+    """Whether the screen is drawn in this width and all of the height."""
+    lines = terminal.screen.display
+    return lines[1][columns - 1] == "╮" and "? Help" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    "report", ["\x1b[?2048;1$y", "\x1b[?2048;2$y", "\x1b[48;50;90;0;0t"], ids=["on", "off", "size"]
+)
+def test_a_terminal_that_promises_to_report_its_size_may_not(demo: Terminal, report: str) -> None:
+    """Some say so behind a multiplexer, or report the size of another window."""
+    demo.press(report)
+    answers(demo)
+    for columns, lines in ((70, 20), (90, 25)):
+        demo.resize(columns, lines)
+        demo.until(lambda _, columns=columns: _fills(demo, columns))
+    leaves(demo)
+
+
 def test_columns_in_the_environment_are_not_the_size(tmp_path: Path) -> None:
     more = {"COLUMNS": "80", "LINES": "24"}
     terminal = Terminal("--demo", home=tmp_path, more=more, size=(120, 36))

@@ -10,12 +10,14 @@ import codecs
 import contextlib
 import os
 import select
+import signal
 import sys
 import termios
 import time
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
+from textual import events
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
@@ -41,6 +43,10 @@ class TerminalDriver(LinuxDriver):
     its own ctrl+z and restarts application mode, with a second input thread and a second writer
     thread. The writer thread dies at its first write, and the program waits for it forever.
 
+    Its size is the one that the kernel knows, asked for at each SIGWINCH. Textual stops listening
+    to the signal when a terminal says that it reports its size itself (mode 2048), which one
+    behind a multiplexer may say and never do.
+
     It writes to the terminal of standard output: standard error may be redirected or closed.
     """
 
@@ -59,6 +65,18 @@ class TerminalDriver(LinuxDriver):
             output = TerminalOutput(file, self._lost, self._resumed)
             self._file = output  # type: ignore[assignment]
             self._outputs.append(output.fileno())
+
+    def start_application_mode(self) -> None:
+        """Take the screen, and follow its size."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        if signal.getsignal(signal.SIGWINCH) is not signal.SIG_DFL:
+            signal.signal(signal.SIGWINCH, lambda *_: self._tell(self._send_size))
+
+    def process_message(self, message: Message) -> None:
+        """Pass a message of the terminal on to the app."""
+        if isinstance(message, events.Resize) and (size := self._kernel_size()) is not None:
+            message = events.Resize.from_dimensions(size, message.pixel_size)
+        super().process_message(message)
 
     @property
     def is_gone(self) -> bool:
@@ -88,8 +106,14 @@ class TerminalDriver(LinuxDriver):
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
 
+    def _send_size(self) -> None:
+        self._app.post_message(events.Resize.from_dimensions(self._get_terminal_size(), None))
+
     def _get_terminal_size(self) -> tuple[int, int]:
         """The size of the terminal, whatever ``COLUMNS`` and ``LINES`` say."""
+        return self._kernel_size() or (80, 24)
+
+    def _kernel_size(self) -> tuple[int, int] | None:
         for descriptor in (self.fileno, *self._outputs):
             try:
                 width, height = os.get_terminal_size(descriptor)
@@ -97,7 +121,7 @@ class TerminalDriver(LinuxDriver):
                 continue
             if width and height:
                 return width, height
-        return 80, 24
+        return None
 
     def run_input_thread(self) -> None:
         """Read keys until exit, or until the terminal is gone."""
