@@ -1,4 +1,4 @@
-"""Work of others in a child process, which is ended when it takes too much time or memory.
+"""Work in a child process, which is ended when it takes too much time or memory.
 
 A template, a pattern or an image of a stranger can keep one call into C code busy for hours.
 Nothing inside the interpreter can end that. So such work is done by a child process: the kernel
@@ -19,6 +19,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,7 +30,7 @@ _ANSWER_HEAD = struct.Struct("!BQ")
 _DONE, _NO_MEMORY = 0, 1
 
 _MEMORY = 192 << 20
-"""Bytes that a call may use, besides a multiple of its request."""
+"""Bytes that a call may use besides a multiple of its request, if nothing else is said."""
 
 _PER_REQUEST_BYTE = 8
 _MAX_ANSWER = 1 << 30
@@ -37,7 +38,6 @@ _WALL_FACTOR = 20
 """Where a process has no limit of processor time, a call ends after so many times its seconds."""
 
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
-_MOST_IDLE = 2
 
 
 class LimitReachedError(Exception):
@@ -59,10 +59,16 @@ class LimitedProcess:
 
     Args:
         module: Name of the module whose function ``answer(request)`` runs in the child.
+        memory: Bytes that a call may use, besides a multiple of its request; 0 for no limit.
+        most_idle: How many processes are kept for later calls.
+        niceness: By how much their priority is lowered.
     """
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    def __init__(
+        self, module: str, *, memory: int = _MEMORY, most_idle: int = 2, niceness: int = 0
+    ) -> None:
+        self._arguments = (module, str(memory), str(niceness))
+        self._most_idle = most_idle
         self._idle: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
 
@@ -88,7 +94,7 @@ class LimitedProcess:
             _end(process)
             raise
         with self._lock:
-            if len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < self._most_idle:
                 self._idle.append(process)
                 return answer
         _end(process)
@@ -109,7 +115,7 @@ class LimitedProcess:
                     return process
                 _end(process)
         try:
-            return _start(self._module)
+            return _start(self._arguments)
         except OSError as error:
             raise ProcessLostError(f"cannot start a process: {error.strerror}") from error
 
@@ -160,13 +166,13 @@ def _has_timer() -> bool:
     return hasattr(signal, "setitimer")
 
 
-def _start(module: str) -> subprocess.Popen[bytes]:
+def _start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     # Imported here: the child process does not need it, and starts sooner without it.
     from tui.processes import child_environment
 
     process = subprocess.Popen(
         # -P: no module is taken from the current folder.
-        [sys.executable, "-P", "-m", "tui.limited_process", module],
+        [sys.executable, "-P", "-m", "tui.limited_process", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -197,13 +203,14 @@ def _end_all() -> None:
         _end(process)
 
 
-def _serve(module: str, requests: BinaryIO, answers: BinaryIO) -> None:
+def _serve(module: str, memory: int, requests: BinaryIO, answers: BinaryIO) -> None:
     """Main loop of the child process."""
     answer = importlib.import_module(module).answer
     used = _address_space()
     while head := requests.read(_HEAD.size):
         seconds, length = _HEAD.unpack(head)
-        _limit_memory(used, length)
+        if memory:
+            _limit_memory(used, memory + _PER_REQUEST_BYTE * length)
         _limit_time(seconds)
         how = _DONE
         made = b""
@@ -225,12 +232,12 @@ def _address_space() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _limit_memory(used: int, request: int) -> None:
+def _limit_memory(used: int, more: int) -> None:
     try:
         import resource
     except ImportError:
         return
-    most = (used or (1 << 30)) + _MEMORY + _PER_REQUEST_BYTE * request
+    most = (used or (1 << 30)) + more
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
@@ -249,7 +256,10 @@ def _limit_time(seconds: float) -> None:
 
 def main(arguments: list[str]) -> Any:
     """Run the child process."""
-    _serve(arguments[0], sys.stdin.buffer, sys.stdout.buffer)
+    module, memory, niceness = arguments
+    if hasattr(os, "nice"):
+        os.nice(int(niceness))
+    _serve(module, int(memory), sys.stdin.buffer, sys.stdout.buffer)
     os._exit(0)
 
 

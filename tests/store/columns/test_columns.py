@@ -238,7 +238,7 @@ def test_a_stopped_count_says_so_and_is_not_kept(desk: Desk) -> None:
 
 def test_partial_facets_are_reported(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.store.columns.facets._FIRST_SECONDS", -1.0)
-    monkeypatch.setattr("tui.store.columns.answers._FETCH", 10)
+    monkeypatch.setattr("tui.store.columns.answer_pages._PAGE_ROWS", 10)
     job = a_job(desk, ['{"label": "a"}'] * 25)
     seen: list[int] = []
     desk.history.rows.facets(job, ["@label"], partial=lambda facets: seen.append(facets[0].filled))

@@ -1,11 +1,13 @@
-"""Read fields of the answers of many rows from the result files, in one pass."""
+"""Read fields of answers from the lines of the result files."""
 
 from __future__ import annotations
 
 import mmap
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter
-from typing import Any
+from operator import add, attrgetter
+from pathlib import Path
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,7 +16,6 @@ from tui.core.results.json_answers import parse_answer
 from tui.core.results.openai_lines import UnreadableLineError
 from tui.core.results.readers import READERS
 from tui.core.rows import ANSWERED, OUTCOME_CODES
-from tui.progress import Progress
 from tui.store.database import chunked
 from tui.store.jobs import JobData
 from tui.store.rows.mapped_files import MappedFiles
@@ -23,26 +24,27 @@ ANSWER = ""
 """The path of the answer itself, as text."""
 
 _FETCH = 2000
-"""Rows between two looks at ``progress.stopped``."""
+_WASTE = 4
+"""A part of a file is read as one block if it has at most so many times the bytes of the lines."""
 
 _ANSWERED = ",".join(str(OUTCOME_CODES[outcome]) for outcome in sorted(ANSWERED))
 
 
 class _Message(msgspec.Struct, gc=False):
     content: str
-    refusal: Any = None
-    tool_calls: Any = None
+    refusal: Literal[""] | None = None
+    tool_calls: tuple[()] | None = None
 
 
 class _Choice(msgspec.Struct, gc=False):
     message: _Message
-    finish_reason: str
-    text: Any = None
+    finish_reason: Literal["stop"]
+    text: None = None
 
 
 class _Body(msgspec.Struct, gc=False):
     choices: tuple[_Choice]
-    error: Any = None
+    error: None = None
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -51,18 +53,18 @@ class _Response(msgspec.Struct, gc=False):
 
 class _OpenAILine(msgspec.Struct, gc=False):
     response: _Response
-    error: Any = None
+    error: None = None
 
 
 class _Block(msgspec.Struct, gc=False):
-    type: str
+    type: Literal["text"]
     text: str
-    citations: Any = None
+    citations: tuple[()] | None = None
 
 
 class _AnthropicMessage(msgspec.Struct, gc=False):
     content: tuple[_Block]
-    stop_reason: str
+    stop_reason: Literal["end_turn"]
 
 
 class _AnthropicResult(msgspec.Struct, gc=False):
@@ -82,34 +84,17 @@ _NOT_SIMPLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 def _openai_text(line: bytes) -> str | None:
     """The text of the usual answer; ``None`` if the line has to be read with its reader."""
     try:
-        found = _decode_openai(line)
+        return _decode_openai(line).response.body.choices[0].message.content
     except _NOT_SIMPLE:
         return None
-    body = found.response.body
-    choice = body.choices[0]
-    message = choice.message
-    if (
-        found.error
-        or body.error
-        or message.refusal
-        or message.tool_calls
-        or choice.text is not None
-        or choice.finish_reason != "stop"
-    ):
-        return None
-    return message.content
 
 
 def _anthropic_text(line: bytes) -> str | None:
     """The text of a message with one block; ``None`` if the line has to be read with its reader."""
     try:
-        message = _decode_anthropic(line).result.message
+        return _decode_anthropic(line).result.message.content[0].text
     except _NOT_SIMPLE:
         return None
-    block = message.content[0]
-    if block.type != "text" or block.citations or message.stop_reason != "end_turn":
-        return None
-    return block.text
 
 
 _SIMPLE: dict[str, Callable[[bytes], str | None]] = {
@@ -179,7 +164,7 @@ class FieldDecoder:
 
     def value(self, text: str) -> Any:
         """The value of the only field."""
-        if self._get is not None and text.startswith("{"):
+        if self._get is not None:
             try:
                 return self._get(self._decode(text))
             except (msgspec.MsgspecError, RecursionError, UnicodeError):
@@ -205,19 +190,46 @@ Place = tuple[int, int, int, int]
 """A row number, the primary key of its result file, and offset and length of its line."""
 
 
-class AnswerLines:
-    """The result lines of a job, mapped into memory; a context manager for one thread."""
+def places(data: JobData, after: Mapping[int, int], count: int) -> Iterator[list[Place]]:
+    """Where the lines of answered rows are, in input order.
 
-    def __init__(self, data: JobData) -> None:
-        self._data = data
-        self._files = MappedFiles(data)
-        self._styles: dict[int, str] = dict(
-            data.connection.execute(
-                "SELECT f.pk, coalesce(b.style, 'openai') FROM files f"
-                " JOIN batches b ON b.pk=f.batch WHERE b.job=?",
-                (data.pk,),
-            ).fetchall()
-        )
+    Args:
+        data: The job.
+        after: For each file, the offset from which lines are wanted; 0 for other files.
+        count: The most places in each list.
+    """
+    cursor = data.connection.execute(
+        "SELECT seq, file, offset, length FROM results"
+        f" WHERE job=? AND file IS NOT NULL AND outcome IN ({_ANSWERED})",
+        (data.pk,),
+    )
+    while rows := cursor.fetchmany(count):
+        yield [place for place in rows if place[2] >= after.get(place[1], 0)] if after else rows
+
+
+def styles(data: JobData) -> dict[int, str]:
+    """The style of each result file of a job by its primary key."""
+    return dict(
+        data.connection.execute(
+            "SELECT f.pk, coalesce(b.style, 'openai') FROM files f"
+            " JOIN batches b ON b.pk=f.batch WHERE b.job=?",
+            (data.pk,),
+        ).fetchall()
+    )
+
+
+class AnswerLines:
+    """The result lines of a job; a context manager for one thread.
+
+    Args:
+        find: Where a result file is, by its primary key.
+        styles: The style of each file.
+    """
+
+    def __init__(self, find: Callable[[int], Path], styles: Mapping[int, str]) -> None:
+        self._find = find
+        self._files = MappedFiles(find)
+        self._styles = styles
 
     def __enter__(self) -> AnswerLines:
         return self
@@ -225,81 +237,61 @@ class AnswerLines:
     def __exit__(self, *_: object) -> None:
         self._files.close()
 
-    def places(self, after: Mapping[int, int]) -> Iterator[list[Place]]:
-        """Where the lines of answered rows are, in input order.
-
-        Args:
-            after: For each file, the offset from which lines are wanted; 0 for other files.
-        """
-        cursor = self._data.connection.execute(
-            "SELECT seq, file, offset, length FROM results"
-            f" WHERE job=? AND file IS NOT NULL AND outcome IN ({_ANSWERED})",
-            (self._data.pk,),
-        )
-        while rows := cursor.fetchmany(_FETCH):
-            yield [place for place in rows if place[2] >= after.get(place[1], 0)] if after else rows
-
-    def texts(self, places: Iterable[Place]) -> Iterator[tuple[int, str]]:
-        """Row numbers and answers as text; a text is empty if its file is missing."""
+    def texts(self, places: Iterable[Place]) -> Iterator[str]:
+        """Answers as text, in the order of the places; empty if their file is missing."""
         last = -1
         mapped: mmap.mmap | None = None
         style = ""
         simple: Callable[[bytes], str | None] | None = None
-        for seq, file, offset, length in places:
+        for _, file, offset, length in places:
             if file != last:
                 # Rows that follow each other are nearly always of the same file.
                 last, mapped, style = file, self._files.get(file), self._styles[file]
                 simple = _SIMPLE.get(style)
             if mapped is None:
-                yield seq, ""
+                yield ""
                 continue
             line = mapped[offset : offset + length]
             text = None if simple is None else simple(line)
-            yield seq, _text_by_reader(line, style) if text is None else text
+            yield _text_by_reader(line, style) if text is None else text
+
+    def texts_of_page(self, packed: array[int]) -> Iterator[str]:
+        """The same of many rows, most of which stand together in one file.
+
+        Args:
+            packed: The four numbers of each place, one after the other.
+        """
+        numbers = iter(packed)
+        page: Iterator[Place] = zip(numbers, numbers, numbers, numbers, strict=True)
+        files, offsets, lengths = packed[1::4], packed[2::4], packed[3::4]
+        start = min(offsets, default=0)
+        size = max(map(add, offsets, lengths), default=0) - start
+        block = None
+        if files and files.count(files[0]) == len(files) and size < _WASTE * sum(lengths):
+            block = self._block(files[0], start, size)
+        if block is None:
+            yield from self.texts(page)
+            return
+        style = self._styles[files[0]]
+        simple = _SIMPLE.get(style)
+        for _, _, offset, length in page:
+            line = block[offset - start : offset - start + length]
+            text = None if simple is None else simple(line)
+            yield _text_by_reader(line, style) if text is None else text
+
+    def _block(self, file: int, start: int, size: int) -> bytes | None:
+        """Some bytes of a file; ``None`` if it is missing."""
+        try:
+            with self._find(file).open("rb", buffering=0) as stream:
+                stream.seek(start)
+                return stream.read(size)
+        except OSError:
+            return None
 
     def text(self, place: Place) -> str:
         """The answer of one row; see ``texts``."""
-        ((_, text),) = self.texts((place,))
+        (text,) = self.texts((place,))
         return text
-
-
-def read_fields(
-    data: JobData,
-    paths: Sequence[str],
-    put: Callable[[int, Any], None],
-    progress: Progress,
-    after: Mapping[int, int],
-    page_done: Callable[[int], None] | None = None,
-) -> None:
-    """Read fields of the answers of all rows.
-
-    Args:
-        data: The job.
-        paths: Paths of the fields; ``ANSWER`` for the answer itself.
-        put: Called with the number of an answered row and the list of the values of the fields, or
-            the value itself of a single field.
-        progress: Told the rows read; can stop it.
-        after: See ``AnswerLines.places``.
-        page_done: Called now and then with the number of rows read so far.
-    """
-    decoder = FieldDecoder(paths)
-    total = data.job.counts.total
-    done = 0
-    with AnswerLines(data) as lines:
-        value_of, values_of = decoder.value, decoder.values
-        for page in lines.places(after):
-            if len(paths) == 1:
-                for seq, text in lines.texts(page):
-                    put(seq, value_of(text))
-            else:
-                for seq, text in lines.texts(page):
-                    put(seq, values_of(text))
-            done += len(page)
-            progress.update(done, total)
-            if progress.stopped:
-                return
-            if page_done is not None:
-                page_done(done)
 
 
 def read_some(data: JobData, seqs: Sequence[int], path: str, largest: int = 0) -> Iterator[Any]:
@@ -312,12 +304,12 @@ def read_some(data: JobData, seqs: Sequence[int], path: str, largest: int = 0) -
         largest: Do not decode longer lines, unless it is 0; ``…`` stands for their values.
     """
     decoder = FieldDecoder([path])
-    with AnswerLines(data) as lines:
+    with AnswerLines(data.file, styles(data)) as lines:
         for start in range(0, len(seqs), _FETCH):
             page = seqs[start : start + _FETCH]
-            places = {place[0]: place for place in _places_of(data, page)}
+            found = {place[0]: place for place in _places_of(data, page)}
             for seq in page:
-                place = places.get(seq)
+                place = found.get(seq)
                 if place is None:
                     yield None
                 elif largest and place[3] > largest:

@@ -14,7 +14,8 @@ from tui.core.analysis.facets import ColumnInfo
 from tui.core.rows import ANSWERED, OUTCOMES
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.columns.answers import ANSWER, read_fields, read_some
+from tui.store.columns.answer_pages import read_fields
+from tui.store.columns.answers import ANSWER, read_some
 from tui.store.columns.derived import derive, derived_column, read_derived
 from tui.store.columns.joined import joined_columns, joined_job, read_joined
 from tui.store.columns.values import ColumnValues
@@ -202,14 +203,9 @@ def _read_fields(
     progress: Progress,
     page_done: Callable[[int], None] | None,
 ) -> None:
-    setters = [values.set for values in fields.values()]
-
-    def put(seq: int, values: list[Any]) -> None:
-        for setter, value in zip(setters, values, strict=True):
-            setter(seq, value)
-
+    size = sum(_files(data).values()) - sum(after.values())
     paths = [_path(column) for column in fields]
-    read_fields(data, paths, put if len(paths) > 1 else setters[0], progress, after, page_done)
+    read_fields(data, paths, list(fields.values()), progress, after, size, page_done)
 
 
 def column_infos(data: JobData) -> list[ColumnInfo]:

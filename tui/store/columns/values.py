@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import compress
 from typing import Any
 
@@ -25,6 +26,9 @@ _LONGEST = 2000
 """Limits of the list of values, so that its memory does not grow with the number of rows."""
 
 _NAN = math.nan
+
+_SLICE = 1 << 16
+"""Rows that are worked on by one call into C, which lets no other thread run."""
 
 _TYPES: dict[type, str] = {
     str: "string",
@@ -47,13 +51,16 @@ class ColumnValues:
 
     Args:
         rows: Number of rows of the job.
+        lists_all: List all values that are not too long; for the rows of a page.
 
     Attributes:
         codes: For each row ``NO_VALUE``, ``UNLISTED``, or the index of its text in ``texts``.
         texts: The values that were listed, as text; the first two are not values.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, *, lists_all: bool = False) -> None:
+        self._lists_all = lists_all
+        self._has_unlisted = False
         self.codes = array("I", bytes(4 * rows))
         self.texts = ["", ""]
         self._types: dict[type, int] = {}
@@ -69,6 +76,7 @@ class ColumnValues:
         made._types = dict(self._types)
         made._codes_of = dict(self._codes_of)
         made._characters = self._characters
+        made._has_unlisted = self._has_unlisted
         made._numbers = None if self._numbers is None else self._numbers[:]
         return made
 
@@ -88,7 +96,49 @@ class ColumnValues:
         types[kind] = types.get(kind, 0) + 1
         text: str = value if kind is str else as_text(value) or ""
         code = self._codes_of.get(text)
-        self.codes[seq] = self._list(text, seq) if code is None else code
+        if code is None:
+            code = self._list(text)
+            if code == UNLISTED:
+                self._set_number(seq, as_number(text))
+        self.codes[seq] = code
+
+    def set_all(self, values: Iterable[Any]) -> None:
+        """Set the values of all rows, in their order."""
+        codes, known, texts = self.codes, self._codes_of, 0
+        for seq, value in enumerate(values):
+            code = known.get(value) if type(value) is str else None
+            if code is None:
+                self.set(seq, value)
+            else:
+                codes[seq] = code
+                texts += 1
+        if texts:
+            self._types[str] = self._types.get(str, 0) + texts
+
+    def put(self, seqs: Sequence[int], part: ColumnValues) -> None:
+        """Set the values of rows, as if each was set in turn.
+
+        Args:
+            seqs: Row numbers.
+            part: The values of these rows alone, in the same order.
+        """
+        for kind, rows in part._types.items():
+            self._types[kind] = self._types.get(kind, 0) + rows
+        codes = [NO_VALUE, UNLISTED]
+        for text in part.texts[2:]:
+            code = self._codes_of.get(text)
+            codes.append(self._list(text) if code is None else code)
+        own = self.codes
+        for seq, code in zip(seqs, part.codes, strict=True):
+            own[seq] = codes[code]
+        unlisted = [code == UNLISTED for code in codes]
+        if part._has_unlisted or any(unlisted[2:]):
+            self._has_unlisted = True
+            for place, code in enumerate(part.codes):
+                if unlisted[code]:
+                    known = code > UNLISTED
+                    number = as_number(part.texts[code]) if known else part.number_of(place)
+                    self._set_number(seqs[place], number)
 
     @property
     def types(self) -> dict[str, int]:
@@ -98,18 +148,22 @@ class ColumnValues:
             found[_TYPES.get(kind, "string")] += rows
         return dict(found.most_common())
 
-    def _list(self, text: str, seq: int) -> int:
+    def _list(self, text: str) -> int:
         full = len(self.texts) >= _MOST_DISTINCT or self._characters >= _MOST_CHARACTERS
-        if full or len(text) > _LONGEST:
-            if (number := as_number(text)) is not None:
-                if self._numbers is None:
-                    self._numbers = array("d", [_NAN]) * len(self.codes)
-                self._numbers[seq] = number
+        if len(text) > _LONGEST or (full and not self._lists_all):
+            self._has_unlisted = True
             return UNLISTED
         code = self._codes_of[text] = len(self.texts)
         self.texts.append(text)
         self._characters += len(text)
         return code
+
+    def _set_number(self, seq: int, number: float | None) -> None:
+        if number is None:
+            return
+        if self._numbers is None:
+            self._numbers = array("d", [_NAN]) * len(self.codes)
+        self._numbers[seq] = number
 
     def number_of(self, seq: int) -> float | None:
         """The number of a row whose value is unlisted."""
@@ -127,25 +181,37 @@ class ColumnValues:
             matches: Tells whether a value as text matches.
             read: Reads the values of rows that are unlisted.
         """
-        verdicts = bytes(
-            matches(None if code == NO_VALUE else text) and code != UNLISTED
+        verdicts = [
+            code != UNLISTED and bool(matches(None if code == NO_VALUE else text))
             for code, text in enumerate(self.texts)
-        )
+        ]
+        if not self._has_unlisted:
+            listed = array("q")
+            for part, codes in self._slices(seqs):
+                listed.extend(compress(part, map(verdicts.__getitem__, codes)))
+            return listed
         codes = self.codes
-        is_all = isinstance(seqs, range) and seqs == range(len(codes))
-        wanted = codes if is_all else array("I", map(codes.__getitem__, seqs))
-        if UNLISTED not in wanted:
-            return array("q", compress(seqs, map(verdicts.__getitem__, wanted)))
-        unlisted = array("q", (s for s, code in zip(seqs, wanted, strict=True) if code == UNLISTED))
+        unlisted = array("q", (seq for seq in seqs if codes[seq] == UNLISTED))
         found = {seq for seq, text in zip(unlisted, read(unlisted), strict=True) if matches(text)}
         return array(
             "q",
             (
                 seq
-                for seq, code in zip(seqs, wanted, strict=True)
-                if (seq in found if code == UNLISTED else verdicts[code])
+                for seq in seqs
+                if (seq in found if codes[seq] == UNLISTED else verdicts[codes[seq]])
             ),
         )
+
+    def _slices(self, seqs: Sequence[int]) -> Iterator[tuple[Sequence[int], array[int]]]:
+        """Rows and their codes, so many at a time that other threads have their turn."""
+        codes = self.codes
+        is_all = isinstance(seqs, range) and seqs == range(len(codes))
+        for start in range(0, len(seqs), _SLICE):
+            part = seqs[start : start + _SLICE]
+            if is_all:
+                yield part, codes[start : start + _SLICE]
+            else:
+                yield part, array("I", map(codes.__getitem__, part))
 
     def same_codes(self, other: ColumnValues) -> list[int]:
         """For each code of this column the code of the same text in another, else ``-1``."""
@@ -162,9 +228,10 @@ class ColumnValues:
             seqs: The rows to count.
             is_whole: Whether all rows were read.
         """
-        codes = self.codes
-        is_all = isinstance(seqs, range) and seqs == range(len(codes))
-        counts = Counter(codes if is_all else map(codes.__getitem__, seqs))
+        is_all = isinstance(seqs, range) and seqs == range(len(self.codes))
+        counts: Counter[int] = Counter()
+        for _, codes in self._slices(seqs):
+            counts.update(codes)
         missing = counts.pop(NO_VALUE, 0)
         unlisted = counts.pop(UNLISTED, 0)
         listed = counts.most_common(MOST_VALUES)
@@ -212,14 +279,10 @@ class ColumnValues:
             read: Reads the values of rows that are unlisted.
             descending: Largest first.
         """
-        codes = self.codes
-        rows_of: dict[int, array[int]] = {}
-        for seq in seqs:
-            code = codes[seq]
-            rows = rows_of.get(code)
-            if rows is None:
-                rows = rows_of[code] = array("q")
-            rows.append(seq)
+        rows_of: defaultdict[int, array[int]] = defaultdict(partial(array, "q"))
+        for part, codes in self._slices(seqs):
+            for seq, code in zip(part, codes, strict=True):
+                rows_of[code].append(seq)
         if UNLISTED in rows_of:
             return self._ordered_with_unlisted(seqs, rows_of, read, descending)
         last = rows_of.pop(NO_VALUE, array("q"))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Self
-
-from tui.store.jobs import JobData
 
 
 class MappedFiles:
-    """Maps files of a job when they are first read; a context manager for one thread."""
+    """Maps files of a job when they are first read; a context manager for one thread.
 
-    def __init__(self, data: JobData) -> None:
-        self._data = data
+    Args:
+        find: Where a file is, by its number; that of a job is ``JobData.file``.
+    """
+
+    def __init__(self, find: Callable[[int], Path]) -> None:
+        self._find = find
         self._open = ExitStack()
         self._maps: dict[int, mmap.mmap | None] = {}
 
@@ -31,7 +35,7 @@ class MappedFiles:
         """A file by its primary key, or the requests by 0; ``None`` if it is missing or empty."""
         if number not in self._maps:
             try:
-                stream = self._open.enter_context(self._data.file(number).open("rb"))
+                stream = self._open.enter_context(self._find(number).open("rb"))
                 mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
             except (OSError, ValueError):
                 # A missing or empty file has nothing to read; `doctor` reports it.

@@ -144,7 +144,7 @@ class TextSearch:
         self._data = data
         self._connection = data.connection
         self._matcher = compile_matcher(text)
-        self._files_read = MappedFiles(data)
+        self._files_read = MappedFiles(data.file)
         self._readers: dict[int, Reader] = {}
 
     def __enter__(self) -> TextSearch:
