@@ -29,6 +29,7 @@ from tui.client import (
 )
 from tui.client.melious import run_batch as melious_run_batch
 from tui.config.settings import AccountConfig, Config
+from tui.core.analysis.views import View
 from tui.errors import InputError, KeyMissingError, UnknownJobError, UsageError
 from tui.paths import Paths
 from tui.store.history import History
@@ -91,6 +92,11 @@ def test_values_of_columns_are_counted(home: Path) -> None:
         (label,) = client.facets(job.id, "@label", where=f"-custom_id:{requests[0]['custom_id']}")
         assert {value.value: value.rows for value in label.values} == {"b": 2, "a": 1}
         assert {"@label", "outcome"} <= {facet.column for facet in client.facets(job.id)}
+        client._client.engine.history.views.save("b", View(where="@label:b"))
+        assert list(client.views()) == ["b"]
+        (label,) = client.facets(job.id, "@label", view="b")
+        assert [value.value for value in label.values] == ["b"]
+        assert len(client.results(job.id, view="b")) == 2
         with pytest.raises(UsageError, match="unknown column"):
             client.facets(job.id, "label")
         with pytest.raises(UsageError, match="needs a value"):

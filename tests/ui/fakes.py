@@ -43,6 +43,7 @@ from tui.engine.retries import RetryPreview, RetryPreviewRow
 from tui.errors import UnknownJobError, UsageError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
+from tui.store.views import Views
 from tui.ui.widgets.row_columns import NoInputColumns
 
 NOW = 1_795_000_000.0
@@ -119,6 +120,7 @@ class FakeHistory:
     answer: str = ""
     rows_read: int = 0
     is_read_only: bool = False
+    views: Any = None
 
     def __post_init__(self) -> None:
         self.jobs = SimpleNamespace(list=self._jobs, get=self._job, timeline=self._timeline)
@@ -131,6 +133,7 @@ class FakeHistory:
             inputs=self._inputs,
             error_groups=self._error_groups,
             orphan_lines=self._orphan_lines,
+            missing_columns=lambda job_id, names: [],
         )
 
     def add(self, *jobs: Job) -> None:
@@ -242,6 +245,9 @@ class FakeEngine:
     left_out: int = 0
     is_closed: bool = False
     accounts: Any = field(default_factory=lambda: SimpleNamespace(traffic={}))
+
+    def __post_init__(self) -> None:
+        self.history.views = Views(self.paths)
 
     @property
     def requests(self) -> FakeEngine:

@@ -42,6 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "batchdeck export reviews -o reviews.csv",
         "batchdeck export reviews --outcome failed -o failed.jsonl",
+        "batchdeck export reviews --view 'low scores' -o low.csv",
     ),
     "review": (
         "batchdeck review reviews",
@@ -60,6 +61,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck pivot reviews @label in.lang --mean @score",
     ),
     "column": ("batchdeck column reviews stars --match 'Stars: (\\d)'",),
+    "views": ("batchdeck views list",),
+    "views list": ("batchdeck views list --json",),
+    "views save": (
+        "batchdeck views save 'low scores' --where '@score:<3' --sort @score,-cost"
+        " --columns custom_id,@label,@score",
+    ),
+    "views rename": ("batchdeck views rename 'low scores' low",),
+    "views remove": ("batchdeck views remove low",),
     "compare": ("batchdeck compare reviews reviews-2 --json",),
     "evaluate": (
         "batchdeck evaluate reviews --gold in.label --answer @label",

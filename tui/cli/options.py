@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from tui.config.settings import Config
+    from tui.core.analysis.views import View
     from tui.core.query import RowFilter
     from tui.paths import Paths
 
@@ -171,6 +172,26 @@ def _columns_of(context: click.Context, counted: str = "") -> dict[str, list[str
         # Completion cannot show errors; the command will report it.
         return {}
     return found
+
+
+def complete_views(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The views whose name starts with ``start``."""
+    from click.shell_completion import CompletionItem
+
+    from tui.store.views import Views
+
+    try:
+        known = Views(_settings(context).paths).all()
+    except BatchdeckError:
+        # Completion cannot show errors; the command will report it.
+        return []
+    return [
+        CompletionItem(name, help=view.where)
+        for name, view in known.items()
+        if name.startswith(start)
+    ]
 
 
 def complete_themes(
@@ -391,23 +412,49 @@ row_options = combined(
     click.option("--where", default="", metavar="QUERY", shell_complete=complete_query,
                  help="Only rows that match a query, as in the dashboard's filter:"
                  " 'outcome:failed code:429 tokens:>500 length:<20 re:refund.* some words'."),
+    click.option("--view", default="", metavar="NAME", shell_complete=complete_views,
+                 help="Only the rows of a view that was saved with F in the dashboard, or with"
+                 " `batchdeck views save`."),
 )  # fmt: skip
 """The options that select rows; their values are the arguments of ``row_filter``."""
 
 
 def row_filter(
-    *, outcomes: Sequence[str] = (), code: str = "", search: str = "", where: str = ""
+    *,
+    outcomes: Sequence[str] = (),
+    code: str = "",
+    search: str = "",
+    where: str = "",
+    view: str = "",
 ) -> RowFilter:
     """The filter for the values of ``row_options``; a row must meet all of them.
 
     Raises:
-        UsageError: The query is not valid, or it contradicts the other options.
+        UsageError: The query is not valid, or it contradicts the other options, or there is no
+            such view.
     """
     from tui.core.query import RowFilter
     from tui.core.rows import Outcome
 
     chosen = frozenset(Outcome(word) for word in outcomes)
+    if view:
+        where = f"{named_view(view).where} {where}"
     return _with_query(RowFilter(outcomes=chosen, code=code, text=search), where)
+
+
+def named_view(name: str) -> View:
+    """The view that ``--view`` names; for an empty name one that shows all rows.
+
+    Raises:
+        UsageError: There is none of this name.
+        HistoryError: The file of the views is damaged.
+    """
+    from tui.core.analysis.views import View
+    from tui.store.views import Views
+
+    if not name:
+        return View()
+    return Views(_settings(click.get_current_context()).paths).get(name)
 
 
 def _with_query(rows: RowFilter, where: str) -> RowFilter:

@@ -79,6 +79,7 @@ _COMMANDS = {
     "facet": "analysis.facet:facet",
     "pivot": "analysis.facet:pivot",
     "column": "analysis.column:column",
+    "views": "analysis.views:views",
     "compare": "analysis.compare:compare",
     "review": "analysis.review:review",
     "evaluate": "analysis.evaluate:evaluate",

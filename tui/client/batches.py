@@ -16,8 +16,9 @@ from tui.compose.requests import scaledown
 from tui.config.settings import Config, load_config
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import Facet
+from tui.core.analysis.views import View
 from tui.core.jobs import Job
-from tui.core.query import RowFilter, query_filter
+from tui.core.query import INPUT_ORDER, RowFilter, query_filter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
 from tui.engine.engine import Engine
@@ -167,26 +168,55 @@ class AsyncBatchClient:
         await self.engine.wait([history.jobs.get(job_id).id], every=poll_interval)
         return history.jobs.get(job_id)
 
-    async def results(self, job_id: str, rows: RowFilter | None = None) -> list[RowLine]:
-        """The job's rows, in the order of the requests; rows without a result are pending."""
-        return await asyncio.to_thread(lambda: list(self.iter_results(job_id, rows)))
+    async def results(
+        self, job_id: str, rows: RowFilter | None = None, *, view: str = ""
+    ) -> list[RowLine]:
+        """The job's rows, in the order of the requests; rows without a result are pending.
 
-    def iter_results(self, job_id: str, rows: RowFilter | None = None) -> Iterator[RowLine]:
+        Args:
+            job_id: The job.
+            rows: Only these rows.
+            view: Name of a view whose rows and order are used instead of ``rows``.
+
+        Raises:
+            UsageError: There is no such view.
+        """
+        return await asyncio.to_thread(lambda: list(self.iter_results(job_id, rows, view=view)))
+
+    def iter_results(
+        self, job_id: str, rows: RowFilter | None = None, *, view: str = ""
+    ) -> Iterator[RowLine]:
         """Iterate over a job's rows, for jobs that do not fit in memory; reads the disk."""
         history = self.engine.history
-        yield from history.rows.lines(job_id, history.rows.select(job_id, rows or RowFilter()))
+        order = INPUT_ORDER
+        if view:
+            used = history.views.get(view)
+            rows, order = query_filter(used.where), used.order
+        selection = history.rows.select(job_id, rows or RowFilter(), order)
+        yield from history.rows.lines(job_id, selection)
 
-    async def facets(self, job_id: str, *columns: str, where: str = "") -> list[Facet]:
+    async def views(self) -> dict[str, View]:
+        """The views by name: filters, orders and columns that were saved in the dashboard."""
+        return await asyncio.to_thread(self.engine.history.views.all)
+
+    async def facets(
+        self, job_id: str, *columns: str, where: str = "", view: str = ""
+    ) -> list[Facet]:
         """Count the values of columns; without one, of all columns of the job.
 
         Args:
             job_id: The job.
             columns: Names as in a query: ``@label``, ``in.lang``, ``outcome``.
             where: Count only the rows that match this query.
+            view: Count only the rows of the view of this name.
 
         Raises:
-            UsageError: The job does not have one of the columns, or the query is not valid.
+            UsageError: The job does not have one of the columns, or the query is not valid, or
+                there is no such view.
         """
+        if view:
+            used = await asyncio.to_thread(self.engine.history.views.get, view)
+            where = f"{used.where} {where}"
         rows = query_filter(where)
         if not columns:
             return await self.engine.results.describe(job_id, rows)
@@ -314,13 +344,19 @@ class BatchClient:
         """Wait until a job has ended and all its results are downloaded."""
         return self._loop.run(self._client.wait(job_id, poll_interval))
 
-    def results(self, job_id: str, rows: RowFilter | None = None) -> list[RowLine]:
-        """The job's rows, in the order of the requests."""
-        return self._loop.run(self._client.results(job_id, rows))
+    def results(
+        self, job_id: str, rows: RowFilter | None = None, *, view: str = ""
+    ) -> list[RowLine]:
+        """The job's rows, in the order of the requests; see ``AsyncBatchClient.results``."""
+        return self._loop.run(self._client.results(job_id, rows, view=view))
 
-    def facets(self, job_id: str, *columns: str, where: str = "") -> list[Facet]:
+    def views(self) -> dict[str, View]:
+        """The views by name."""
+        return self._loop.run(self._client.views())
+
+    def facets(self, job_id: str, *columns: str, where: str = "", view: str = "") -> list[Facet]:
         """Count the values of columns; see ``AsyncBatchClient.facets``."""
-        return self._loop.run(self._client.facets(job_id, *columns, where=where))
+        return self._loop.run(self._client.facets(job_id, *columns, where=where, view=view))
 
     def reviews(self, job_id: str) -> list[Review]:
         """What reviewers said about the job's answers: the current reviews, by row and reviewer."""

@@ -37,6 +37,7 @@ from tui.store.rows.importer import ExistingBatch, ImportResult, import_requests
 from tui.store.rows.inputs import Columns, InputColumns
 from tui.store.search.schema_results import SchemaResults
 from tui.store.stored_rows import StoredRows
+from tui.store.views import Views
 
 __all__ = [
     "NO_ROW",
@@ -77,6 +78,7 @@ class History:
         costs: Costs and tokens.
         ledger: What was committed and billed, whatever becomes of the jobs.
         reviews: What reviewers said about the answers.
+        views: Filters, orders and columns by name.
         files: Result files, and what indexes them.
         leases: Which process works on which batch.
 
@@ -96,6 +98,7 @@ class History:
         self.rows = StoredRows(self._database, paths)
         self.costs = StoredCosts(self._database)
         self.reviews = StoredReviews(self._database, paths)
+        self.views = Views(paths)
         self.files = ResultFiles(self._database, paths)
         self.leases = StoredLeases(self._database)
         self.ledger = Ledger(ledger or self._database)

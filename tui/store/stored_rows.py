@@ -10,13 +10,14 @@ from tui.core.analysis.derived import DerivedColumn
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
+from tui.core.analysis.views import ROW_NUMBER
 from tui.core.comparison import CompareOptions
 from tui.core.jobs import ErrorGroup, OrphanLines
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.requests import edit_request
 from tui.core.rows import Row, RowDetail, RowLine
 from tui.core.summary import Summary
-from tui.errors import UnknownJobError
+from tui.errors import UnknownJobError, UsageError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.derived import read_derived, remove_derived, set_derived
@@ -226,6 +227,18 @@ class StoredRows:
             UsageError: There is none of this name.
         """
         remove_derived(self._paths, self._data(job_id).id, name)
+
+    def missing_columns(self, job_id: str, names: Sequence[str]) -> list[str]:
+        """Those of some columns, by their names in queries, that a job does not have."""
+        data = self._data(job_id)
+        missing = []
+        for name in names:
+            try:
+                if name != ROW_NUMBER:
+                    column_of(data, name)
+            except (UsageError, UnknownJobError):
+                missing.append(name)
+        return missing
 
     def columns(self, job_id: str) -> list[ColumnInfo]:
         """The columns of a job, found in a sample of its rows; may take a tenth of a second."""

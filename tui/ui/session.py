@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from textual.message import Message
 
 from tui.config.settings import Config
+from tui.core.analysis.views import View
 from tui.errors import BatchdeckError, UnknownJobError
 from tui.paths import Paths
 from tui.ui.activity_log import ActivityLog
@@ -238,6 +239,21 @@ class Session:
     def open(self, engine: Engine) -> None:
         """Set the engine once it is open."""
         self._engine = engine
+        if self.state.filters:
+            self._keep_filters(engine)
+
+    def _keep_filters(self, engine: Engine) -> None:
+        """Turn saved filters into views."""
+        try:
+            known = engine.history.views.all()
+            for name, where in self.state.filters.items():
+                if name not in known:
+                    engine.history.views.save(name, View(where=where))
+        except BatchdeckError as error:
+            self.log.note(f"Saved filters: {error.message}", bad=True)
+            return
+        self.state.filters = {}
+        self.save_state()
 
     def read_job(self, job_id: str, read: Callable[[History], T], gone: T) -> T:
         """Read something of the job that a pane shows; another program may have deleted it.

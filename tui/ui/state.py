@@ -30,7 +30,8 @@ class RowViewState(msgspec.Struct):
     """The last filter and order of the rows of a job.
 
     ``more`` are further columns to sort by, each with its direction; ``columns`` are the column
-    keys if fields of this job's answers are among them, else empty.
+    keys if fields of this job's answers are among them, or a view was used, else empty; ``facet``
+    is the column whose values were counted last.
     """
 
     where: str = ""
@@ -38,6 +39,7 @@ class RowViewState(msgspec.Struct):
     descending: bool = False
     more: list[tuple[str, bool]] = []
     columns: list[str] = []
+    facet: str = ""
 
 
 MAX_REMEMBERED_SOURCES = 8
@@ -65,7 +67,7 @@ class State(msgspec.Struct):
     rows: dict[str, RowViewState] = {}
     """Job id to its rows; the most recently viewed job is last."""
     filters: dict[str, str] = {}
-    """Name to saved query."""
+    """Name to query; filters that were saved before there were views become views."""
     sources: list[str] = []
 
     @classmethod

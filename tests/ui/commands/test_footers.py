@@ -13,7 +13,7 @@ from tests.ui.conftest import BatchdeckPilot, fake_app, real_app, running, scree
 from tests.ui.jobs_with_answers import ReadingEngine, two_jobs
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
-from tui.ui.dialogs.saved import FiltersDialog
+from tui.ui.dialogs.rows.views import ViewsDialog
 from tui.ui.panes.compose.check import CheckStep
 from tui.ui.panes.compose.template import TemplateStep
 from tui.ui.screens.compare import CompareScreen
@@ -95,7 +95,7 @@ async def test_the_keys_of_a_filter_are_told_while_it_is_typed(reading: ReadingE
         wanted = {"enter", "escape", "tab", "up", "down", "f2", "f1"}
         assert {key for key, _ in told()} == wanted
         await pilot.press("f2")
-        await until(pilot, lambda: isinstance(app.screen, FiltersDialog))
+        await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
 
 
 async def test_earlier_queries_are_recalled(reading: ReadingEngine) -> None:

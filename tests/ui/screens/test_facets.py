@@ -14,7 +14,7 @@ from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.export import ExportDialog
-from tui.ui.dialogs.settings import ColumnsDialog
+from tui.ui.dialogs.rows.columns import ColumnsDialog
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.review import ReviewScreen
 from tui.ui.widgets.table.table import VirtualTable

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.options import Settings, job_argument, row_filter, row_options, shared, yes_option
+from tui.cli.options import (
+    Settings,
+    job_argument,
+    named_view,
+    row_filter,
+    row_options,
+    shared,
+    yes_option,
+)
 from tui.cli.output import json_bytes, print_bytes, print_done
 from tui.cli.progress import file_progress
 from tui.cli.session import confirm, run
@@ -38,10 +46,15 @@ Add .gz to .jsonl, .csv or .tsv to compress.
 _COLUMN_NAME = re.compile(r'(?:"[^"]*"|[^,"])+')
 
 
+def split_columns(text: str) -> tuple[str, ...]:
+    """The names of columns in a list with commas; quotation marks keep those in a name."""
+    return tuple(name.strip() for name in _COLUMN_NAME.findall(text))
+
+
 def _parse_columns(
     context: click.Context, parameter: click.Parameter, value: str
 ) -> tuple[str, ...]:
-    return tuple(name.strip() for name in _COLUMN_NAME.findall(value))
+    return split_columns(value)
 
 
 @click.command(short_help="Write the rows of a job to a file.", epilog=_FORMATS)
@@ -88,28 +101,33 @@ def export(
     raw_cells: bool,
     **selection: Any,
 ) -> None:
-    """Write the rows of a JOB to a file. An interrupted export leaves no partial file."""
+    """Write the rows of a JOB to a file. An interrupted export leaves no partial file.
+
+    With --view NAME the rows are those of the view, in its order and with its columns; --columns
+    names others.
+    """
     exists = file.exists()
 
     async def work(engine: Engine) -> None:
         from tui.store.export.options import ExportOptions, check_options
 
         found = engine.history.jobs.find(job)
-        chosen = row_filter(**selection)
+        chosen, view = row_filter(**selection), named_view(selection["view"])
         options = ExportOptions(
             join=join,
             attempts=attempts,
             raw=raw,
             raw_cells=raw_cells,
             expand=expand,
-            columns=columns,
+            columns=columns or view.exported,
             reviewed=reviewed,
         )
         check_options(file, options)
         if exists:
             await confirm(settings, f"{file} already exists. Overwrite it?")
         with file_progress("writing", plural_of="row") as progress:
-            rows = await engine.results.export(found.id, file, chosen, options, progress=progress)
+            selected = await engine.results.select(found.id, chosen, view.order, progress=progress)
+            rows = await engine.results.export(found.id, file, selected, options, progress=progress)
         assert rows is not None, "an export that is stopped is cancelled before this line"
         document = {"job": found.id, "path": str(file), "rows": rows}
         noun = "line" if raw else "attempt" if attempts else "row"
@@ -150,6 +168,8 @@ def results(
 ) -> None:
     """Print the rows of a JOB, normalised, as JSON lines in the order of the requests.
 
+    With --view NAME in the order of the view; `batchdeck export` writes its columns.
+
     A query (--where) has the syntax of the dashboard's filter. Conditions are separated by
     spaces and must all be met; a comma means "or"; words without a key are searched for in id,
     request and answer.
@@ -189,8 +209,8 @@ def results(
                 document["line"] = stray.line.decode("utf-8", "replace")
                 print_bytes(json_bytes(document) + b"\n")
             return
-        chosen = row_filter(**selection)
-        rows = await engine.results.select(found.id, chosen)
+        order = named_view(selection["view"]).order
+        rows = await engine.results.select(found.id, row_filter(**selection), order)
         if schema is None and not misfits:
             await _print_rows(engine, found.id, rows.seqs[:limit])
             return

@@ -1,4 +1,4 @@
-"""The list of settings, and the checklist of table columns."""
+"""The list of settings."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 
 from tui.core import formatting
 from tui.core.text import one_line
-from tui.ui.dialogs.base import Dialog
 from tui.ui.dialogs.choose import ListDialog
-from tui.ui.text.tones import Part, content, key_hints
-from tui.ui.widgets.basics import PlainList
+from tui.ui.text.tones import content, key_hints
 
 _TITLE = 25
 
@@ -102,101 +99,3 @@ class SettingsDialog(ListDialog[None]):
 
 def _prompt(row: SettingsRow) -> Content:
     return content([(f" {row.title:<{_TITLE}}", ""), (one_line(row.value, 44), "accent")])
-
-
-ColumnOffer = tuple[str, str, str]
-"""Key, name and help of a column."""
-
-
-class ColumnList(PlainList):
-    """The list of columns; enter applies the dialog rather than toggling an entry."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "select", show=False),
-        Binding("enter", "screen.confirm", show=False),
-    ]
-
-
-class ColumnsDialog(Dialog[list[str]]):
-    """A checklist of columns, in display order; nothing changes until ``enter``.
-
-    Args:
-        offered: Every available column.
-        shown: The keys of the visible columns, in order.
-        usual: The keys of the default columns.
-    """
-
-    DEFAULT_CSS = """
-    ColumnsDialog > .dialog { width: 58; }
-    ColumnsDialog #columns { max-height: 16; padding: 0 1; margin-bottom: 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("J,shift+down", "move(1)", show=False),
-        Binding("K,shift+up", "move(-1)", show=False),
-        Binding("r", "reset", show=False),
-    ]
-
-    def __init__(
-        self, offered: Sequence[ColumnOffer], shown: Sequence[str], usual: Sequence[str]
-    ) -> None:
-        super().__init__("Columns")
-        self._names = {key: (name, help) for key, name, help in offered}
-        self._usual = list(usual)
-        self._checked: set[str] = set()
-        self._order: list[str] = []
-        self._set_columns(shown)
-        self._list = ColumnList(id="columns")
-
-    def compose_content(self) -> ComposeResult:
-        """The list, its keys, buttons."""
-        yield self._list
-        keys = key_hints(("space", "show or hide"), ("J K", "move"), ("r", "reset"))
-        yield Static(content(keys), classes="dialog-text", markup=False)
-        yield from self.buttons("Apply  enter")
-
-    def on_mount(self) -> None:
-        """Fill the list."""
-        self._fill(0)
-        self._list.focus()
-
-    def _set_columns(self, shown: Sequence[str]) -> None:
-        known = [key for key in shown if key in self._names]
-        self._checked = set(known)
-        self._order = known + [key for key in self._names if key not in self._checked]
-
-    def _fill(self, highlighted: int) -> None:
-        self._list.fill([content(self._line(key)) for key in self._order], highlighted)
-
-    def _line(self, key: str) -> list[Part]:
-        name, help = self._names[key]
-        on = key in self._checked
-        mark: Part = ("● ", "accent") if on else ("○ ", "muted")
-        return [mark, (f"{name:<14.24}", "" if on else "muted"), (f" {help}", "muted")]
-
-    @on(OptionList.OptionSelected)
-    def _toggled(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        key = self._order[event.option_index]
-        self._checked.symmetric_difference_update((key,))
-        self._list.replace_option_prompt_at_index(event.option_index, content(self._line(key)))
-
-    def action_move(self, step: int) -> None:
-        """Move the column up or down."""
-        at = self._list.highlighted
-        if at is None or not 0 <= at + step < len(self._order):
-            return
-        self._order[at], self._order[at + step] = self._order[at + step], self._order[at]
-        self._fill(at + step)
-
-    def action_reset(self) -> None:
-        """Restore the default columns."""
-        self._set_columns(self._usual)
-        self._fill(0)
-
-    def action_confirm(self) -> None:
-        """Apply the choice; at least one column must be checked."""
-        shown = [key for key in self._order if key in self._checked]
-        if not shown:
-            self.app.bell()
-            return
-        self.dismiss(shown)

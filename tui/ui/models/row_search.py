@@ -178,11 +178,19 @@ class RowQuery:
 
 @dataclass(frozen=True)
 class FacetAnswer:
-    """What was chosen: the new filter, a command to run on its rows, or a column to show."""
+    """What was chosen.
+
+    Attributes:
+        query: The new filter; ``None`` to keep it.
+        command: A command to run on its rows.
+        column: A column to show.
+        counted: The column whose values were looked at last.
+    """
 
     query: RowQuery | None = None
     command: str = ""
     column: str = ""
+    counted: str = ""
 
 
 def _is_errors(term: Term) -> bool:

@@ -185,7 +185,7 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
 
     def _fail(self, error: BatchdeckError) -> None:
         self.app.notify(error.message, markup=False, severity="error")
-        self.dismiss(FacetAnswer())
+        self._leave()
 
     def _show_partial(self, facets: list[Facet]) -> None:
         self._show_facet(facets[0])
@@ -285,15 +285,18 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         elif ranges and (negated or len(chosen) > 1):
             self.notify("Choose one range of numbers.", markup=False, timeout=3)
         elif ranges:
-            self.dismiss(FacetAnswer(self._query.with_range(self._column, ranges[0]), command))
+            self._leave(self._query.with_range(self._column, ranges[0]), command)
         else:
             values = [entry.value for entry in chosen]
             query = self._query.with_values(self._column, values, negated=negated)
-            self.dismiss(FacetAnswer(query, command))
+            self._leave(query, command)
+
+    def _leave(self, query: RowQuery | None = None, command: str = "", *, column: str = "") -> None:
+        self.dismiss(FacetAnswer(query, command, column, counted=self._column))
 
     def action_leave(self) -> None:
         """Go back without a change."""
-        self.dismiss(FacetAnswer())
+        self._leave()
 
     def action_exclude(self) -> None:
         """Leave out the rows with the chosen values."""
@@ -322,11 +325,11 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         screen = PivotScreen(self._session, self._job, self._query, self._infos, down, across)
         query = await self.app.push_screen_wait(screen)
         if query is not None:
-            self.dismiss(FacetAnswer(query))
+            self._leave(query)
 
     def action_show_column(self) -> None:
         """Show the column in the table of rows."""
-        self.dismiss(FacetAnswer(column=self._column))
+        self._leave(column=self._column)
 
 
 def _importance(info: ColumnInfo) -> int:

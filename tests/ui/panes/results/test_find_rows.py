@@ -13,13 +13,15 @@ from textual.widgets import Input, OptionList
 
 from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
 from tests.ui.fakes import KEYS, FakeEngine, a_job, with_counts
+from tui.core.analysis.views import View
 from tui.core.query import RowFilter, RowSort
 from tui.core.rows import UNANSWERED, Outcome
 from tui.engine.events import RowsCollected
+from tui.store.views import Views
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.retry import RetryDialog, RetryEditDialog
-from tui.ui.dialogs.saved import FiltersDialog
-from tui.ui.dialogs.settings import ColumnsDialog
+from tui.ui.dialogs.rows.columns import ColumnsDialog
+from tui.ui.dialogs.rows.views import ViewsDialog
 from tui.ui.state import MAX_REMEMBERED_JOBS, RowViewState, State, TableLayout
 from tui.ui.widgets.error_groups import ErrorGroups
 from tui.ui.widgets.filter_line import ChipBar
@@ -143,25 +145,91 @@ async def test_data_that_arrives_does_not_start_a_search_anew(engine: FakeEngine
         await until(pilot, lambda: len(selections(engine)) == searches + 1)
 
 
-async def test_a_filter_is_kept_by_a_name_and_recalled(engine: FakeEngine) -> None:
+async def test_a_view_is_kept_by_a_name_used_renamed_and_removed(engine: FakeEngine) -> None:
+    kept = Views(engine.paths)
     async with looking(engine) as (app, pilot, rows):
         await ask(app, pilot, "code:429")
         await until(pilot, lambda: rows.row_count == 10)
+        rows.sort_by("output_tokens")
+        rows.choose_columns(["custom_id", "output_tokens", "preview"])
         await pilot.press("F")
-        await until(pilot, lambda: isinstance(app.screen, FiltersDialog))
+        await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
         await pilot.press(*"too fast", "enter")
         await until(pilot, lambda: app.screen is app.main)
-        assert State.load(engine.paths).filters == {"too fast": "code:429"}
+        (view,) = kept.all().values()
+        assert view == View(
+            where="code:429",
+            sort=(("output_tokens", False),),
+            columns=("custom_id", "output_tokens", "answer"),
+            job="job0000001",
+        )
         await pilot.press("escape")
         await until(pilot, lambda: rows.row_count == 1000)
+        rows.choose_columns(["custom_id", "preview"])
+        rows.sort_by("seq")
         await pilot.press("F")
         await until(pilot, lambda: "too fast" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: rows.row_count == 10)
+        assert [column.key for column in rows.columns] == ["custom_id", "output_tokens", "preview"]
+        assert rows.asked.sort == RowSort(column="output_tokens")
         await pilot.press("F")
-        await until(pilot, lambda: isinstance(app.screen, FiltersDialog))
-        await pilot.press("d", "escape")
+        await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
+        await pilot.press("r", "end", *" now", "enter")
+        await until(pilot, lambda: list(kept.all()) == ["too fast now"])
+        await until(pilot, lambda: "too fast now" in screen_text(app))
+        await pilot.press("d")
+        await until(pilot, lambda: kept.all() == {})
+        await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_a_view_is_used_in_another_job_and_restored_when_it_is_opened_again(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job(), a_job(2))
+    columns = ("seq", "outcome", "answer")
+    Views(engine.paths).save(
+        "failed", View(where="code:429", sort=(("cost", True),), columns=columns, job="job0000001")
+    )
+    async with looking(engine) as (app, pilot, rows):
+        app.main.open_job("job0000002")
+        await until(pilot, lambda: rows.job is not None and rows.job.id == "job0000002")
+        await pilot.press("F")
+        await until(pilot, lambda: "failed" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: rows.row_count == 10)
+        app.main.open_job("job0000001")
+        await until(pilot, lambda: rows.row_count == 1000)
+        assert "outcome" in [column.key for column in rows.columns][1:3]
+        assert len(rows.columns) > 3
+        app.main.open_job("job0000002")
+        await until(pilot, lambda: rows.row_count == 10)
+        assert rows.view == View(
+            where="code:429", sort=(("cost", True),), columns=columns, job="job0000002"
+        )
+
+
+async def test_a_name_that_is_taken_is_replaced_after_a_second_enter(engine: FakeEngine) -> None:
+    kept = Views(engine.paths)
+    kept.save("slow", View(where="code:400"))
+    async with looking(engine) as (app, pilot, _rows):
+        await ask(app, pilot, "code:429")
+        await pilot.press("F")
+        await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
+        await until(pilot, lambda: "slow" in screen_text(app))
+        await pilot.press("tab", *"slow", "enter")
+        await until(pilot, lambda: "slow exists" in screen_text(app))
+        assert kept.get("slow").where == "code:400"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.main)
+        assert kept.get("slow").where == "code:429"
+
+
+async def test_filters_that_were_saved_before_are_views(engine: FakeEngine) -> None:
+    State(filters={"too fast": "code:429"}).save(engine.paths)
+    async with looking(engine):
+        assert Views(engine.paths).all() == {"too fast": View(where="code:429")}
         assert State.load(engine.paths).filters == {}
 
 

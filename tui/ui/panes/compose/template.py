@@ -23,7 +23,7 @@ from tui.engine.engine import Engine
 from tui.engine.try_request import TryResult
 from tui.errors import BatchdeckError
 from tui.progress import Progress
-from tui.ui.dialogs.saved import TemplatesDialog
+from tui.ui.dialogs.templates import TemplatesDialog
 from tui.ui.drafts import Draft
 from tui.ui.models.template_form import TemplateFields
 from tui.ui.panes.compose.check import CheckStep

@@ -17,13 +17,13 @@ from tui.core.jobs import Job, OrphanLines
 from tui.errors import BatchdeckError
 from tui.ui.commands.command_table import Scope, bindings
 from tui.ui.commands.dispatch import CommandTarget
-from tui.ui.dialogs.saved import FiltersAnswer, FiltersDialog
 from tui.ui.engine_updates import Changes
 from tui.ui.models.row_search import FacetAnswer, RowQuery, learn_columns
 from tui.ui.panes.job_actions import JobActions
 from tui.ui.panes.results.row_actions import RowActions
 from tui.ui.panes.results.row_retry import RowRetry
 from tui.ui.panes.results.row_table import RowTable
+from tui.ui.panes.results.views import RowViews
 from tui.ui.session import Session
 from tui.ui.text.tones import Part
 from tui.ui.widgets.basics import EmptyState
@@ -48,7 +48,7 @@ _OF_THE_TABLE = frozenset(
         "errors_only",
         "groups",
         "columns",
-        "filters",
+        "views",
         "narrower",
         "wider",
         "facets",
@@ -91,6 +91,7 @@ class ResultsPane(CommandTarget, Vertical):
         self._hint = QueryHint(id="row-hint")
         self._rows = RowTable(session, id="rows")
         self._view = RowView(id="row-view")
+        self._views = RowViews(session, self._rows)
         self._row_retry = RowRetry(
             session, self._rows, self._groups, self._view, lambda: self.is_reading
         )
@@ -390,16 +391,7 @@ class ResultsPane(CommandTarget, Vertical):
     @on(QueryLine.SavedRequested)
     def _saved_requested(self) -> None:
         self._filter_left()
-        self.action_filters()
-
-    def _filters_answered(self, answer: FiltersAnswer | None) -> None:
-        if answer is None:
-            return
-        if self.session.state.filters != answer.kept:
-            self.session.state.filters = answer.kept
-            self.session.save_state()
-        if answer.use is not None:
-            self._ask(self._rows.asked.with_where(answer.use))
+        self.action_views()
 
     # The row under the cursor
 
@@ -471,10 +463,11 @@ class ResultsPane(CommandTarget, Vertical):
         self._filter.add_history(asked.where for asked in self.session.state.rows.values())
         self._filter.edit()
 
-    def action_filters(self) -> None:
-        """Save the query, or load a saved one."""
-        dialog = FiltersDialog(self.session.state.filters, self.where)
-        self.app.push_screen(dialog, self._filters_answered)
+    @work(group="views", exit_on_error=False)
+    async def action_views(self) -> None:
+        """Save filter, order and columns under a name, or use those of a name."""
+        if (query := await self._views.choose()) is not None:
+            self._ask(query)
 
     def action_errors_only(self) -> None:
         """Toggle errors only."""
@@ -510,13 +503,14 @@ class ResultsPane(CommandTarget, Vertical):
     def action_facets(self) -> None:
         """Count the values of the selected column, and filter by them."""
         if self.job_id is not None:
-            asked, column = self._rows.asked, self._rows.column_name
+            asked, column = self._rows.asked, self._rows.column_name or self._rows.facet
             self.session.tasks.facets(self.job_id, asked, column, self._facets_answered)
 
     def _facets_answered(self, job_id: str, answer: FacetAnswer) -> None:
         if job_id != self.job_id:
             # The job was closed or deleted meanwhile.
             return
+        self._rows.facet = answer.counted
         if answer.column:
             self._rows.add_column(answer.column)
         if answer.query is not None:

@@ -12,11 +12,12 @@ import msgspec
 from textual import on
 from textual.message import Message
 
+from tui.core.analysis.views import View, sort_keys
 from tui.core.jobs import Job
 from tui.core.query import RowSelection, RowSort
 from tui.errors import BatchdeckError
 from tui.ui.commands.dispatch import ShowsWorkerErrors
-from tui.ui.dialogs.settings import ColumnsDialog
+from tui.ui.dialogs.rows.columns import ColumnsDialog
 from tui.ui.models.row_search import RowQuery, RowSearch, SearchRequest
 from tui.ui.session import Session
 from tui.ui.state import RowViewState, TableLayout
@@ -68,6 +69,8 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         """What the search is doing: ``searching``, ``stopped`` or empty."""
         self._inputs: InputColumns | row_columns.NoInputColumns = row_columns.NoInputColumns()
         self._searched = asyncio.Event()
+        self.facet = ""
+        """The column whose values were counted last; empty if none was."""
         self._own_columns: list[str] = []
         self._ids: frozenset[str] = frozenset()
         self._search = RowSearch(self, self._found, self._show_note, self._failed)
@@ -105,6 +108,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         last = self.session.state.rows.get(job.id)
         # Only columns with fields of its answers belong to one job.
         self._own_columns = [] if last is None else last.columns
+        self.facet = "" if last is None else last.facet
         look = self.look
         self.set_columns(row_columns.configured_columns(look, self._inputs.columns, self._ids))
         last = last or RowViewState("", look.sort, look.descending)
@@ -136,7 +140,12 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             return
         sort = self.asked.sort
         now = RowViewState(
-            self.asked.where, sort.column, sort.descending, list(sort.more), self._own_columns
+            self.asked.where,
+            sort.column,
+            sort.descending,
+            list(sort.more),
+            self._own_columns,
+            self.facet,
         )
         usual = RowViewState("", self.look.sort, self.look.descending)
         self.session.state.remember_rows(self.job.id, None if now == usual else now)
@@ -286,10 +295,44 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         """
         usual = keys == row_columns.default_keys(self._inputs.columns, self._ids)
         self._own_columns = keys if any(map(row_columns.is_field, keys)) else []
-        if self._own_columns:
-            self.remember()
-        else:
+        if not self._own_columns:
             self._note_look(columns=[] if usual else keys, **({"widths": {}} if usual else {}))
+        self._show_columns()
+
+    @property
+    def view(self) -> View:
+        """How the rows are looked at."""
+        keys = [column.key for column in self.columns]
+        return View(
+            where=self.asked.where,
+            sort=sort_keys(self.asked.sort),
+            columns=tuple(row_columns.name_in_query(key) or key for key in keys),
+            facet=self.facet,
+            job="" if self.job is None else self.job.id,
+        )
+
+    def use_columns(self, names: Sequence[str], facet: str) -> list[str]:
+        """Show the columns of a view in this job, whatever they are.
+
+        Args:
+            names: Their names; empty to leave the columns as they are.
+            facet: The column whose values are counted next.
+
+        Returns:
+            The names of those that this job does not have, which are left out.
+        """
+        self.facet = facet or self.facet
+        if not names or self.job is None:
+            return []
+        missing = self.session.engine.history.rows.missing_columns(self.job.id, names)
+        keys = [row_columns.key_of(name) for name in names if name not in missing]
+        if keys:
+            self._own_columns = keys
+            self._show_columns()
+        return missing
+
+    def _show_columns(self) -> None:
+        self.remember()
         self.session.save_state()
         self.set_columns(row_columns.configured_columns(self.look, self._inputs.columns, self._ids))
         if isinstance(self.source, row_columns.RowSource):

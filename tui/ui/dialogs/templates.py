@@ -1,9 +1,8 @@
-"""Saved things: the filters of the rows by name, and the templates in their folder."""
+"""The templates in their folder."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,97 +22,6 @@ from tui.core.text import one_line, visible
 from tui.ui.dialogs.base import Dialog
 from tui.ui.text.tones import Part, content, key_hints
 from tui.ui.widgets.basics import Field, PlainList
-
-
-@dataclass(frozen=True)
-class FiltersAnswer:
-    """All saved queries by name, and the query to apply (``None``: keep the current one)."""
-
-    kept: dict[str, str]
-    use: str | None = None
-
-
-class FiltersDialog(Dialog[FiltersAnswer]):
-    """Type a name to save the current query; ``enter`` on a name loads it.
-
-    Args:
-        kept: Saved queries by name.
-        current: The current query; empty for none.
-    """
-
-    DEFAULT_CSS = """
-    FiltersDialog > .dialog { width: 76; }
-    FiltersDialog Input { margin-bottom: 1; }
-    FiltersDialog #filters { max-height: 12; padding: 0 1; margin-bottom: 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("d,delete", "forget", show=False)]
-
-    def __init__(self, kept: Mapping[str, str], current: str) -> None:
-        super().__init__("Filters")
-        self._kept = dict(kept)
-        self._current = current
-        self._list = PlainList(id="filters")
-
-    def compose_content(self) -> ComposeResult:
-        """The current query with an input for its name, and the saved ones."""
-        if self._current:
-            head: list[Part] = [("Save ", "muted"), (one_line(self._current, 60), "accent")]
-            yield Static(content(head), markup=False)
-            yield Field(placeholder="Enter a name to save it", compact=True, id="filter-name")
-        yield self._list
-        yield Static("", id="filters-keys", classes="dialog-text", markup=False)
-
-    def on_mount(self) -> None:
-        """Focus the saved queries, or the name when there are none."""
-        self._fill()
-        if self._kept or not self._current:
-            self._list.focus()
-        else:
-            self.query_one(Input).focus()
-
-    def _fill(self) -> None:
-        width = max((len(name) for name in self._kept), default=0)
-        lines = []
-        for name, query in self._kept.items():
-            shown = one_line(name, 30).ljust(min(width, 30))
-            lines.append(content([(shown, "strong"), (f"  {one_line(query, 60)}", "muted")]))
-        self._list.fill(lines)
-        self._list.display = bool(self._kept)
-        keys: list[Part] = []
-        actions = [("enter", "load"), ("d", "delete")] if self._kept else []
-        if not self._kept and not self._current:
-            keys.append(
-                ("No saved filters. Filter rows with / first, then save the filter here.\n", "")
-            )
-        keys += key_hints(*actions, ("tab", "name or list"), ("esc", "close"))
-        self.query_one("#filters-keys", Static).update(content(keys))
-
-    @on(OptionList.OptionSelected)
-    def _used(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        query = list(self._kept.values())[event.option_index]
-        self.dismiss(FiltersAnswer(self._kept, query))
-
-    @on(Input.Submitted)
-    def _named(self, event: Input.Submitted) -> None:
-        event.stop()
-        name = event.value.strip()
-        if not name:
-            self.app.bell()
-            return
-        self._kept[name] = self._current
-        self.dismiss(FiltersAnswer(self._kept))
-
-    def action_forget(self) -> None:
-        """Delete the saved query under the cursor."""
-        at = self._list.highlighted
-        if at is not None and at < len(self._kept):
-            del self._kept[list(self._kept)[at]]
-            self._fill()
-
-    def action_leave(self) -> None:
-        """Close; deleted queries stay deleted."""
-        self.dismiss(FiltersAnswer(self._kept))
 
 
 @dataclass(frozen=True)

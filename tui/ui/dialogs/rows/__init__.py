@@ -1,0 +1,1 @@
+"""Dialogs about the table of rows: its columns, derived columns, views."""
