@@ -416,14 +416,14 @@ class FakeEngine:
         return RowSelection(seqs=found, total=total)
 
     async def _slowly(self, job_id: str, stop: Any, partial: Any) -> RowSelection:
-        """Find a row, tell it, and go on until it is stopped or let go."""
+        """Find a row, tell it, and go on until it is stopped, or let go to find one more."""
         total = self.history.jobs.get(job_id).counts.total
         found = RowSelection(seqs=array("q", [7]), total=total)
         if partial is not None:
             partial(found)
         while not stop() and self.slow_for:  # noqa: ASYNC110 - stop is a question, no event
             await asyncio.sleep(0.01)
-        return found
+        return found if stop() else RowSelection(seqs=array("q", [7, 8]), total=total)
 
     async def plan_retry(
         self, job_id: str, rows: Any = None, edits: Mapping[str, Any] | None = None, **_: Any

@@ -368,6 +368,11 @@ class ResultsPane(CommandTarget, Vertical):
                 self._hint.show_help(self._filter.typed, learned)
 
     @on(FilterLine.Left, "#row-filter")
+    def _filter_entered(self) -> None:
+        self._filter_left()
+        if self._rows.is_stopped:
+            self._rows.select()
+
     def _filter_left(self) -> None:
         self._filter.add_history([self.where])
         self._hint.clear()
@@ -521,9 +526,7 @@ class ResultsPane(CommandTarget, Vertical):
     @work(group="facets", exclusive=True, exit_on_error=False)
     async def _run_on_rows(self, command_id: str) -> None:
         """Run a command on the rows of a new filter, once they are found."""
-        job_id = self.job_id
-        await self._rows.wait_until_searched()
-        if job_id == self.job_id:
+        if await self._rows.has_final_rows():
             self.run(command_id)
 
     def action_sort_within(self) -> None:

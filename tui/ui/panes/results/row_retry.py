@@ -102,7 +102,9 @@ class RowRetry:
         return target.marked or target.rows is not None
 
     async def _retry_marked(self, edit: bool, subject: str) -> None:
-        self._retry(await self._rows.marked_rows(), edit, subject)
+        # Inverted marks are all rows of the filter but some, so these must be known.
+        if not self._rows.marks.inverted or await self._rows.has_final_rows():
+            self._retry(await self._rows.marked_rows(), edit, subject)
 
     def _retry(self, rows: RowFilter | Sequence[int], edit: bool, subject: str) -> None:
         if self._rows.job is not None:

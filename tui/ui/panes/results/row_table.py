@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,8 @@ from tui.ui.widgets.table.model import EmptySource
 from tui.ui.widgets.table.table import VirtualTable
 
 if TYPE_CHECKING:
+    from textual.notifications import SeverityLevel
+
     from tui.core.rows import Row
     from tui.store.history import History, InputColumns
 
@@ -69,6 +71,8 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         """What the search is doing: ``searching``, ``stopped`` or empty."""
         self._inputs: InputColumns | row_columns.NoInputColumns = row_columns.NoInputColumns()
         self._searched = asyncio.Event()
+        self._is_complete = True
+        self._failure: BatchdeckError | None = None
         self.facet = ""
         """The column whose values were counted last; empty if none was."""
         self._own_columns: list[str] = []
@@ -117,6 +121,8 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         self.asked = RowQuery(last.where, sort)
         self.show_sort(row_columns.key_of(sort.column), descending=sort.descending)
         total = job.counts.total
+        self._is_complete, self._failure = True, None
+        self._searched.set()
         self._show(RowSelection(seqs=range(total), total=total), keep_cursor=False)
         if not self.asked.is_plain:
             self.select()
@@ -167,11 +173,40 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         """Search for the rows of the query."""
         if self.job is not None:
             self._searched.clear()
+            self._is_complete, self._failure = False, None
             self._search.start(self.session.engine, SearchRequest(self.job.id, self.asked))
 
-    async def wait_until_searched(self) -> None:
-        """Wait until the rows of the query are shown, the search failed, or the job is closed."""
-        await self._searched.wait()
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the search was stopped before all rows were found."""
+        return self._searched.is_set() and not self._is_complete and self._failure is None
+
+    async def has_final_rows(self) -> bool:
+        """Wait until all rows of the query are shown; say why not if that does not happen."""
+        job, asked = self.job, self.asked
+        if not self._searched.is_set():
+            self._say("Waiting for the search to end; esc stops it.")
+            await self._searched.wait()
+        if job is None or self.job is None or self.job.id != job.id:
+            # Closed or deleted meanwhile; the pane shows it.
+            return False
+        if self.asked != asked:
+            self._say("The filter was changed meanwhile; nothing was done.", warn=True)
+        elif self._failure is not None:
+            problem = self._failure.message
+            self._say(f"The filter cannot be applied, so nothing was done: {problem}", warn=True)
+        elif not self._is_complete:
+            self._say(
+                "The search was stopped, so not all its rows are known. / and enter search again.",
+                warn=True,
+            )
+        else:
+            return True
+        return False
+
+    def _say(self, text: str, *, warn: bool = False) -> None:
+        severity: SeverityLevel = "warning" if warn else "information"
+        self.app.notify(text, markup=False, severity=severity)
 
     def stop_search(self) -> bool:
         """Stop the search; ``False`` if none is running."""
@@ -191,6 +226,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             self.note = "searching"
         self._show(selection)
         if not self._search.is_running:
+            self._is_complete = whole
             self._searched.set()
 
     def _show_note(self, note: str) -> None:
@@ -198,6 +234,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         self.post_message(self.Changed(rows=False))
 
     def _failed(self, error: BatchdeckError) -> None:
+        self._is_complete, self._failure = False, error
         self._searched.set()
         self._show_note("")
         self.post_message(self.SearchFailed(error))
@@ -229,18 +266,39 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
 
     def export(self) -> None:
         """Export rows: all, those shown, or those marked."""
-        if (sets := self._row_sets()) is not None and self.job is not None:
-            self.session.tasks.export(self.job.id, *sets)
+        self._with_final_rows(self.session.tasks.export)
 
     def review(self) -> None:
         """Review answers: all, those shown, or those marked."""
-        if (sets := self._row_sets()) is not None and self.job is not None:
-            self.session.tasks.review(self.job.id, *sets)
+        self._with_final_rows(self.session.tasks.review)
 
     def compose_rows(self) -> None:
         """Make a new job from the marked rows, else those of the filter, else all answers."""
+
+        def start(job_id: str, _: Sequence[int] | None, marked: Sequence[int] | None) -> None:
+            self.session.tasks.compose_rows(job_id, marked, self.asked.where)
+
+        self._with_final_rows(start)
+
+    def _with_final_rows(
+        self, start: Callable[[str, Sequence[int] | None, Sequence[int] | None], None]
+    ) -> None:
+        """Start a task with the job, the rows shown and those marked, once all are found."""
+        if self._searched.is_set() and self._is_complete:
+            self._start_with_rows(start)
+            return
+
+        async def wait() -> None:
+            if await self.has_final_rows():
+                self._start_with_rows(start)
+
+        self.run_worker(wait(), group="final-rows", exclusive=True, exit_on_error=False)
+
+    def _start_with_rows(
+        self, start: Callable[[str, Sequence[int] | None, Sequence[int] | None], None]
+    ) -> None:
         if (sets := self._row_sets()) is not None and self.job is not None:
-            self.session.tasks.compose_rows(self.job.id, sets[1], self.asked.where)
+            start(self.job.id, *sets)
 
     def _row_sets(self) -> tuple[Sequence[int] | None, Sequence[int] | None] | None:
         """The rows shown and the marked rows, each ``None`` if there is no such choice."""
