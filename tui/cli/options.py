@@ -166,6 +166,9 @@ def _columns_of(context: click.Context, counted: str = "") -> dict[str, list[str
             if counted in found and job.counts.total <= _MAX_COUNTED:
                 (facet,) = history.rows.facets(job.id, [counted])
                 found[counted] = [value.value for value in facet.values]
+            if counted == "review":
+                own = _settings(context).load_config().review.labels
+                found[counted] = list(dict.fromkeys([*own, *found[counted]]))
         finally:
             history.close()
     except BatchdeckError:

@@ -222,3 +222,23 @@ def test_columns_and_values_are_completed(text: str, found: list[str]) -> None:
     assert completions(text, COLUMNS) == found
     assert column_at_end(text) == (text.lstrip("-").split(" ")[-1].split(":")[0] if
                                    "@" in text and ":" in text else "")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("rev", ["review:", "reviewer:"]),
+        ("review:w", ["review:wrong"]),
+        ("review:off", ['review:"off topic"']),
+        ("review:right,O", ['review:right,"off topic"']),
+        ('review:"off', ['review:"off topic"']),
+        ("model:g", ["model:gpt-5", "model:gpt-5-mini"]),
+    ],
+)
+def test_labels_and_other_facts_are_completed_with_those_in_use(
+    text: str, found: list[str]
+) -> None:
+    facts = {"review": ["off topic", "a, b", 'a "b"', "right"], "model": ["gpt-5", "gpt-5-mini"]}
+    assert completions(text, facts) == found
+    key, colon, _ = text.partition(":")
+    assert column_at_end(text) == (key if colon else "")

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 from tests.cli.conftest import request_line
 from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
-from tui.config.settings import Config
+from tui.config.settings import Config, ReviewConfig
 from tui.core.analysis.derived import DerivedColumn
+from tui.core.reviews.review import Review
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
@@ -201,6 +202,21 @@ async def test_names_and_values_of_columns_are_completed(paths: Paths) -> None:
         await pilot.press("d", "tab", "enter")
         await until(pilot, lambda: app.main.results.rows_table.row_count == 20)
         assert where(app) == "@label:delivery"
+
+
+async def test_own_labels_and_those_in_use_are_completed(paths: Paths) -> None:
+    async with opened(paths) as (app, pilot):
+        app.session.set_config(Config(review=ReviewConfig(labels=("off topic", "good"))))
+        job = app.main.results.job
+        assert job is not None
+        given = Review(custom_id="r1", reviewer="ben", at=1.0, label="odd one")
+        app.session.engine.history.reviews.add(job.id, [given])
+        await pilot.press("slash", *"review:o")
+        await until(pilot, lambda: 'review:"off topic"' in screen_text(app))
+        assert 'review:"odd one"' in screen_text(app)
+        await pilot.press("d", "tab", "enter")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 1)
+        assert where(app) == 'review:"odd one"'
 
 
 async def test_markup_and_escapes_in_values_are_text(paths: Paths) -> None:

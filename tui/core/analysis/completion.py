@@ -11,13 +11,16 @@ from tui.core.analysis.columns import (
     INPUT_PREFIX,
     write_value,
 )
-from tui.core.query import KEYS, Key, column_in, key_named, last_token
+from tui.core.query import KEYS, Key, column_in, key_named, last_token, quote_value
 
 Columns = Mapping[str, Sequence[str]]
 """The columns of a job by name, each with its commonest values as far as they are known."""
 
 _NONE: Columns = MappingProxyType({})
 _MOST = 50
+
+_KEYS_OF_FACTS = frozenset({"code", "finish", "model", "review"})
+"""Keys that are also columns, whose values complete them."""
 
 
 def completions(text: str, columns: Columns = _NONE) -> list[str]:
@@ -38,16 +41,23 @@ def completions(text: str, columns: Columns = _NONE) -> list[str]:
         keys = [
             f"{k.name}:" for k in KEYS if word and not minus and k.name.startswith(word.lower())
         ]
-        return keys + [f"{minus}{name}:" for name in columns if word and name.startswith(word)]
+        names = [f"{minus}{name}:" for name in columns if word and name.startswith(word)]
+        return list(dict.fromkeys([*keys, *names]))
     known = None if minus else key_named(key)
     if known is None:
         return []
     chosen, comma, part = value.rpartition(",")
+    values = list(known.choices)
+    if known.name in _KEYS_OF_FACTS:
+        # A comma or a quotation mark in a value cannot be written after a key.
+        found = [one for one in columns.get(known.name, ()) if not set(one) & {",", '"'}]
+        values = list(dict.fromkeys([*found, *values]))
+    bare = part.strip('"').lower()
     return [
-        f"{key}:{chosen}{comma}{choice}"
-        for choice in known.choices
-        if choice.startswith(part.lower()) and choice != part
-    ]
+        f"{key}:{chosen}{comma}{quote_value(choice)}"
+        for choice in values
+        if choice.lower().startswith(bare) and choice != part
+    ][:_MOST]
 
 
 def _values(last: str, named: str, columns: Columns) -> list[str]:
@@ -85,7 +95,11 @@ def key_at_end(text: str) -> Key | None:
 
 def column_at_end(text: str) -> str:
     """The column whose value is being typed at the end of a query; empty if there is none."""
-    return column_in(last_token(text)) or ""
+    named = column_in(last_token(text))
+    if named is not None:
+        return named
+    key = key_at_end(text)
+    return key.name if key is not None and key.name in _KEYS_OF_FACTS else ""
 
 
 def needs_columns(text: str) -> bool:

@@ -226,6 +226,9 @@ async def learn_columns(engine: Engine, job_id: str, typed: str, known: Columns)
     if column in learned and not learned[column]:
         (facet,) = await engine.results.facets(job_id, [column])
         learned[column] = [value.value for value in facet.values]
+        if column == "review":
+            labels = [*engine.reviews.labels, *learned[column]]
+            learned[column] = list(dict.fromkeys(labels))
     return learned
 
 

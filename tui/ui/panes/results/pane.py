@@ -194,6 +194,8 @@ class ResultsPane(CommandTarget, Vertical):
     def reload_rows(self) -> None:
         """Read the rows again after their schema results or reviews changed."""
         if self.job is not None:
+            # Reviews may have other labels now.
+            self._filter.columns = {}
             self._rows.reload()
             self._read_row()
 
