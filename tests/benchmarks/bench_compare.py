@@ -59,10 +59,10 @@ def main() -> None:
             bare(left_file, right_file)
             floor = time.perf_counter() - start
             start = time.perf_counter()
-            desk.history.rows.compare(left, right)
+            desk.history.rows.compare([left, right])
             took = time.perf_counter() - start
             tracemalloc.start()
-            desk.history.rows.compare(left, right)
+            desk.history.rows.compare([left, right])
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
             print(

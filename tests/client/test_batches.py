@@ -67,6 +67,20 @@ def test_answers_are_compared_with_a_file_of_true_values(home: Path, tmp_path: P
             client.evaluate(job_id, "@label", "in.label")
 
 
+def test_models_are_compared_over_one_table(home: Path, tmp_path: Path) -> None:
+    table = tmp_path / "food.csv"
+    table.write_text("food,label\nbread,good\nmilk,bad\n")
+    prompts = ["sandbox:say={{ label }}\n{{ food }}", "sandbox:say=good\n{{ food }}"]
+    with BatchClient() as client:
+        jobs = client.submit_experiment("food", str(table), prompts, ["small"])
+        for job_id in jobs:
+            client.wait(job_id, poll_interval=0.05)
+        found = client.compare(*jobs, gold="in.label")
+        assert [one.accuracy for one in found.variants] == [1.0, 0.5]
+        with pytest.raises(UsageError, match="sent already"):
+            client.submit_experiment("food", str(table), prompts, ["small"])
+
+
 def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:
     with BatchClient() as client:
         job_id = client.submit([asked(n) for n in range(5)], name="mine")

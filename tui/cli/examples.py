@@ -70,6 +70,20 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "views rename": ("batchdeck views rename 'low scores' low",),
     "views remove": ("batchdeck views remove low",),
     "compare": ("batchdeck compare reviews reviews-2 --json",),
+    "experiment": (
+        "batchdeck experiment run reviews.csv --name tone -t tone.toml -m gpt-5-mini -m gpt-5",
+        "batchdeck experiment show tone",
+    ),
+    "experiment run": (
+        "batchdeck experiment run reviews.csv --name tone -t tone.toml -m gpt-5-mini -m gpt-5",
+        "batchdeck experiment run reviews.csv --name tone -t short.toml -t long.toml"
+        " -m claude-haiku-4-5@anthropic --limit 200 --budget 2 --wait",
+    ),
+    "experiment list": ("batchdeck experiment list",),
+    "experiment show": (
+        "batchdeck experiment show tone --answer @label --gold in.label",
+        "batchdeck experiment show reviews reviews-2 reviews-3 --json",
+    ),
     "evaluate": (
         "batchdeck evaluate reviews --gold in.label --answer @label",
         "batchdeck evaluate reviews --gold-file labels.csv --answer @label --normalise --json",

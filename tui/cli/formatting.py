@@ -74,6 +74,7 @@ def job_pairs(job: Job) -> dict[str, Cell | str]:
         "error": Cell(job.trouble, "red"),
         "tags": format_tags(job.tags),
         "note": one_line(job.note, 400),
+        "experiment": job.experiment,
     }
 
 

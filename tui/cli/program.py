@@ -81,6 +81,7 @@ _COMMANDS = {
     "column": "analysis.column:column",
     "views": "analysis.views:views",
     "compare": "analysis.compare:compare",
+    "experiment": "analysis.experiment:experiment",
     "review": "analysis.review:review",
     "evaluate": "analysis.evaluate:evaluate",
     "export": "rows:export",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -13,15 +13,20 @@ import msgspec
 
 from tui.client.runtime import LoopThread, with_base_url
 from tui.compose.requests import scaledown
+from tui.compose.sources.base import Source
+from tui.compose.templates.model import Template
 from tui.config.settings import Config, load_config
 from tui.core.analysis.evaluation import Evaluation
+from tui.core.analysis.experiment import ExperimentReport
 from tui.core.analysis.facets import Facet
 from tui.core.analysis.views import View
+from tui.core.comparison import CompareOptions
 from tui.core.jobs import Job
 from tui.core.query import INPUT_ORDER, RowFilter, query_filter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
 from tui.engine.engine import Engine
+from tui.engine.experiments.matrix import MatrixOptions
 from tui.errors import UsageError
 from tui.paths import Paths
 from tui.store.history import EvaluationOptions
@@ -271,6 +276,87 @@ class AsyncBatchClient:
             options=EvaluationOptions(normalise=normalise, most=classes),
         )
 
+    async def submit_experiment(
+        self,
+        name: str,
+        source: str | Source,
+        templates: Sequence[str | Template],
+        models: Sequence[str] = (),
+        *,
+        custom_id: str | None = None,
+        limit: int | None = None,
+        budget: float | None = None,
+    ) -> list[str]:
+        """Submit each template with each model over one table, as one job each.
+
+        Jobs of this experiment that were sent before are not sent again.
+
+        Args:
+            name: The name of the experiment.
+            source: A path or other source, as for ``batchdeck compose``, or an open source.
+            templates: Templates, or their names, paths or prompts.
+            models: Models, each as ``MODEL`` or ``MODEL@ACCOUNT``; by default those of the
+                templates.
+            custom_id: The column with the ids; by default that of the templates, else a hash of
+                each row.
+            limit: The maximum number of rows.
+            budget: A cost limit for all jobs together; if they may cost more, nothing is sent.
+
+        Returns:
+            The ids of all jobs of the experiment, the oldest first.
+
+        Raises:
+            InputError: The source, a template or a row is invalid; nothing was sent.
+            BudgetError: Together they are over a budget; nothing was sent.
+            BatchdeckError: A job was not accepted. The others were sent; call it again to send
+                what is missing.
+        """
+        made = await self.engine.experiments.make(
+            name,
+            source,
+            templates,
+            models,
+            account=self.account,
+            budget=budget,
+            custom_id=custom_id,
+            limit=limit,
+        )
+        errors = await self.engine.submit_experiment(made.jobs, budget=budget)
+        for error in errors.values():
+            raise error
+        return [job.id for job in self.engine.experiments.jobs(name)]
+
+    async def compare(
+        self,
+        *job_ids: str,
+        answer: str = "",
+        gold: str = "",
+        gold_file: Path | None = None,
+        normalise: bool = False,
+        judge: str = "",
+    ) -> ExperimentReport:
+        """Compare two or more jobs over the same rows: agreement, truth, judges, cost, tokens.
+
+        Args:
+            job_ids: The jobs, such as those of an experiment.
+            answer: The column that is compared, such as ``@label``; by default the whole answer.
+            gold: The column with the true values; see ``evaluate``.
+            gold_file: A table with the true values, and the ids in the column ``custom_id``.
+            normalise: Ignore case, surrounding space and quotation marks in true values.
+            judge: The field with the scores in the answers of judges; by default ``@score``.
+
+        Raises:
+            UsageError: A job is given twice, or no job has a column that was asked for.
+        """
+        options = MatrixOptions(
+            compare=CompareOptions(column=answer),
+            gold=gold,
+            gold_file=gold_file,
+            normalise=normalise,
+            judge=judge,
+        )
+        return (await self.engine.experiments.compare(job_ids, options))[0]
+
     async def run(
         self,
         items: Iterable[Item],
@@ -398,6 +484,43 @@ class BatchClient:
             rows=rows,
             normalise=normalise,
             classes=classes,
+        )
+        return self._loop.run(coroutine)
+
+    def submit_experiment(
+        self,
+        name: str,
+        source: str | Source,
+        templates: Sequence[str | Template],
+        models: Sequence[str] = (),
+        *,
+        custom_id: str | None = None,
+        limit: int | None = None,
+        budget: float | None = None,
+    ) -> list[str]:
+        """Submit the jobs of an experiment; see ``AsyncBatchClient.submit_experiment``."""
+        coroutine = self._client.submit_experiment(
+            name, source, templates, models, custom_id=custom_id, limit=limit, budget=budget
+        )
+        return self._loop.run(coroutine)
+
+    def compare(
+        self,
+        *job_ids: str,
+        answer: str = "",
+        gold: str = "",
+        gold_file: Path | None = None,
+        normalise: bool = False,
+        judge: str = "",
+    ) -> ExperimentReport:
+        """Compare jobs over the same rows; see ``AsyncBatchClient.compare``."""
+        coroutine = self._client.compare(
+            *job_ids,
+            answer=answer,
+            gold=gold,
+            gold_file=gold_file,
+            normalise=normalise,
+            judge=judge,
         )
         return self._loop.run(coroutine)
 

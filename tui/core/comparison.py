@@ -1,7 +1,8 @@
-"""Two jobs compared row by row, with differences of their texts and JSON."""
+"""Jobs compared row by row, with differences of their texts and JSON."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
@@ -9,13 +10,16 @@ from typing import Any, Literal
 
 import msgspec
 
+from tui.core.analysis.columns import as_number
 from tui.core.rows import ANSWERED, RowLine
 
 
 class RowComparison(StrEnum):
-    """How two rows with the same ``custom_id`` compare.
+    """How the rows with the same ``custom_id`` compare.
 
-    ``unanswered``: both jobs have the row, but at least one has no answer.
+    ``different``: at least two answers differ. ``unanswered``: all jobs have the row, but at
+    least one has no answer; those that there are, are the same. ``only left`` and ``only right``:
+    one of two jobs does not have the row. ``not in all``: one of three or more does not.
     """
 
     SAME = "same"
@@ -23,10 +27,24 @@ class RowComparison(StrEnum):
     UNANSWERED = "unanswered"
     ONLY_LEFT = "only left"
     ONLY_RIGHT = "only right"
+    NOT_IN_ALL = "not in all"
 
 
 ROW_COMPARISONS: tuple[RowComparison, ...] = tuple(RowComparison)
 """Comparisons by the stored integer: ``ROW_COMPARISONS[code]``."""
+
+_IN_ALL = (RowComparison.SAME, RowComparison.DIFFERENT, RowComparison.UNANSWERED)
+
+
+def kinds_of(jobs: int) -> tuple[RowComparison, ...]:
+    """The comparisons that occur with a number of jobs."""
+    if jobs == 2:
+        return (*_IN_ALL, RowComparison.ONLY_LEFT, RowComparison.ONLY_RIGHT)
+    return (*_IN_ALL, RowComparison.NOT_IN_ALL)
+
+
+MAX_COMPARED = 12
+"""Most jobs that are compared with each other."""
 
 
 class CompareOptions(msgspec.Struct, frozen=True):
@@ -36,10 +54,12 @@ class CompareOptions(msgspec.Struct, frozen=True):
         ignore_space: Ignore leading and trailing whitespace, and the length of whitespace.
         as_data: Compare answers that are both JSON as data: whitespace, the notation of
             numbers and the order of keys are ignored.
+        column: The column that is compared, such as ``@label``; the whole answer by default.
     """
 
     ignore_space: bool = False
     as_data: bool = True
+    column: str = ""
 
 
 RowCheck = Callable[[RowLine], bool | None]
@@ -64,6 +84,40 @@ def compare_rows(left: RowLine, right: RowLine, options: CompareOptions) -> RowC
     return RowComparison.DIFFERENT
 
 
+def compare_values(left: str | None, right: str | None, options: CompareOptions) -> RowComparison:
+    """Compare the values of a column in two rows, as text; ``None`` for a missing value."""
+    if left is None or right is None:
+        return RowComparison.UNANSWERED
+    if left == right:
+        return RowComparison.SAME
+    if options.as_data:
+        numbers = as_number(left), as_number(right)
+        if None not in numbers:
+            return RowComparison.SAME if numbers[0] == numbers[1] else RowComparison.DIFFERENT
+        if left[:1] in _OPENING and right[:1] in _OPENING:
+            with contextlib.suppress(msgspec.DecodeError):
+                same = _equal(msgspec.json.decode(left), msgspec.json.decode(right))
+                return RowComparison.SAME if same else RowComparison.DIFFERENT
+    if options.ignore_space and left.split() == right.split():
+        return RowComparison.SAME
+    return RowComparison.DIFFERENT
+
+
+_OPENING = ("{", "[")
+
+
+class Agreement(msgspec.Struct):
+    """How often two jobs agree: ``same`` of ``compared`` rows that both have answered."""
+
+    same: int = 0
+    compared: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """Share of equal answers, 0 to 1; ``None`` when no row was compared."""
+        return self.same / self.compared if self.compared else None
+
+
 def _equal(left: object, right: object) -> bool:
     """JSON equality: unlike in Python, true is not 1."""
     if isinstance(left, bool) or isinstance(right, bool):
@@ -76,8 +130,9 @@ def _equal(left: object, right: object) -> bool:
 
 
 class JobTotals(msgspec.Struct, kw_only=True):
-    """Totals of one of the two jobs; ``None`` is "unknown".
+    """Totals of one of the jobs; ``None`` is "unknown".
 
+    ``metered`` rows say how many tokens they took.
     ``passed`` of ``checked`` answers pass: with ``has_schema`` they match the schema of their
     requests, otherwise they are JSON.
     """
@@ -87,6 +142,7 @@ class JobTotals(msgspec.Struct, kw_only=True):
     model: str = ""
     rows: int = 0
     answered: int = 0
+    metered: int = 0
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost: float | None = None
@@ -100,6 +156,7 @@ class JobTotals(msgspec.Struct, kw_only=True):
         self.rows += 1
         self.answered += line.outcome in ANSWERED
         usage = line.usage
+        self.metered += usage.input_tokens is not None or usage.output_tokens is not None
         if usage.input_tokens is not None:
             self.input_tokens = (self.input_tokens or 0) + usage.input_tokens
         if usage.output_tokens is not None:

@@ -274,7 +274,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for: one set of requests, under one name.
 
     Times are Unix seconds; ``size`` is the size of ``requests.jsonl`` in bytes. ``tags`` and
-    ``note`` are set by the user.
+    ``note`` are set by the user; jobs of one ``experiment`` answer the rows of one table.
     """
 
     id: str
@@ -296,6 +296,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
+    experiment: str = ""
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):

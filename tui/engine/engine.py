@@ -29,6 +29,7 @@ from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.estimates import Costs
 from tui.engine.events import EventBus, JobChanged, SubmitFinished, SubmitStarted
+from tui.engine.experiments.service import Experiments
 from tui.engine.hooks import Hooks
 from tui.engine.import_results import import_results
 from tui.engine.remote import Remote
@@ -37,7 +38,7 @@ from tui.engine.results import Results
 from tui.engine.retries import Retries
 from tui.engine.reviews.service import Reviews
 from tui.engine.try_request import TryResult, try_request
-from tui.errors import BudgetError, UnconfirmedError, UsageError
+from tui.errors import BatchdeckError, BudgetError, UnconfirmedError, UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
@@ -67,6 +68,7 @@ class Engine:
         requests: Compose, preview, check, fix, split and import request files.
         results: Select, summarise, compare, check and export results.
         retries: Plan and preview retries.
+        experiments: Make the jobs of experiments, and compare them.
         reviews: Queues of rows for reviewers, and what they say about the answers.
         remote: The batches at the provider.
     """
@@ -90,6 +92,7 @@ class Engine:
         self.requests = Requests(self._context, self.costs)
         self.results = Results(self._context)
         self.retries = Retries(self._context)
+        self.experiments = Experiments(self._context, self.requests, self.results, self.costs)
         self.reviews = Reviews(self._context, config.review)
         self._submitter = BatchSubmitter(self._context, self.costs.budgets.check_quote_budget)
         self._collector = Collector(self._context)
@@ -208,22 +211,71 @@ class Engine:
             BudgetError: The job is over budget; nothing was sent.
             BatchdeckError: A batch was not accepted; the job can be submitted again.
         """
-        self._context.publish(SubmitStarted(job_id))
+        errors = await self._submit_together(
+            [job_id], resend=resend, wait_if_busy=wait_if_busy, budget=budget
+        )
+        for error in errors.values():
+            raise error
+        return self.history.jobs.get(job_id)
+
+    async def submit_experiment(
+        self, jobs: Sequence[Job], *, budget: float | None = None
+    ) -> dict[str, BatchdeckError]:
+        """Submit the drafts that ``experiments.make`` made, as one expense.
+
+        What all of them may cost is reserved in one step. If that is not possible, nothing is sent,
+        and none of them stays in the history.
+
+        Args:
+            jobs: The drafts.
+            budget: A cost limit for all of them, in addition to the configured budgets.
+
+        Returns:
+            The errors of jobs that were not accepted, by id. The other jobs were sent; these are
+            drafts, and can be submitted again.
+
+        Raises:
+            BudgetError: Together they are over budget; nothing was sent.
+            BatchdeckError: Nothing was sent for another reason.
+        """
+        ids = [job.id for job in jobs]
         try:
-            await asyncio.to_thread(plan_first_attempt, self._context, job_id)
+            return await self._submit_together(ids, wait_if_busy=True, budget=budget)
+        except BatchdeckError:
+            for job in jobs:
+                if not any(batch.remote_id for batch in self.history.batches.of_job(job.id)):
+                    await self.remote.delete(job.id)
+            raise
+
+    async def _submit_together(
+        self,
+        job_ids: Sequence[str],
+        *,
+        resend: bool = False,
+        wait_if_busy: bool = False,
+        budget: float | None = None,
+    ) -> dict[str, BatchdeckError]:
+        """Send the unsent batches of jobs; returns the errors of those that were not accepted."""
+        for job_id in job_ids:
+            self._context.publish(SubmitStarted(job_id))
+        try:
+            for job_id in job_ids:
+                await asyncio.to_thread(plan_first_attempt, self._context, job_id)
             self._context.reach("planned")
-            unsent = [b for b in self.history.batches.of_job(job_id) if b.is_unsent]
-            if not unsent:
+            batches = [self.history.batches.of_job(job_id) for job_id in job_ids]
+            unsent = [[batch for batch in job if batch.is_unsent] for job in batches]
+            if not all(unsent):
                 raise UsageError(
                     "this job was already submitted", "Use `retry` to send failed rows again."
                 )
-            reserve = await self.costs.within_budget(self.history.jobs.get(job_id), budget)
-            await self._context.shielded(
-                self._queue.send(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
+            jobs = [self.history.jobs.get(job_id) for job_id in job_ids]
+            reserve = await self.costs.jobs_within_budget(jobs, budget)
+            return await self._context.shielded(
+                self._queue.send_jobs(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
             )
         finally:
-            self._context.publish(SubmitFinished(job_id))
-        return self.history.jobs.get(job_id)
+            for job_id in job_ids:
+                self._context.publish(SubmitFinished(job_id))
 
     def watch(self) -> None:
         """Watch all unfinished batches in the background."""

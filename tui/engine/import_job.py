@@ -27,12 +27,14 @@ class ImportOptions(TypedDict, total=False):
         fix: Fix problems that can be fixed without changing a request.
         window: The completion window; by default the provider's first one.
         edits: Edits of every request's body, by dotted path.
+        experiment: The experiment that the job belongs to.
     """
 
     name: str | None
     fix: bool
     window: str | None
     edits: Mapping[str, Any] | None
+    experiment: str
 
 
 class FileImport:
@@ -57,6 +59,7 @@ class FileImport:
         self.edits = options.get("edits") or {}
         self.name = options.get("name") or _free_name(context, path.stem)
         self._fix = options.get("fix", False)
+        self._experiment = options.get("experiment", "")
         self._limits = context.accounts.limits(account)
         windows, window = self.info.windows, options.get("window")
         if window is not None and windows and window not in windows:
@@ -138,6 +141,7 @@ class FileImport:
             window=self.window,
             input_tokens=round(report.input_tokens * rows / report.rows),
             source=_storable(str(self.path)),
+            experiment=_storable(self._experiment),
             created_at=context.clock(),
         )
         requests = self._requests()

@@ -224,26 +224,25 @@ class Results:
 
     async def compare(
         self,
-        left_id: str,
-        right_id: str,
+        job_ids: Sequence[str],
         options: CompareOptions = CompareOptions(),  # noqa: B008 - frozen
         *,
         progress: Progress = NO_PROGRESS,
     ) -> Comparison:
-        """Compare two jobs row by row, matched by id; see ``compare_jobs``.
+        """Compare jobs row by row, matched by id; see ``compare_jobs``.
 
         If the requests ask for structured output, a second pass over the rows of each job
         counts the answers that match their schema; it reports ``progress`` too.
 
         Raises:
-            UsageError: Both ids name the same job.
+            UsageError: A job is given twice, or does not have the column of the options.
             HistoryError: A result file was changed or is missing.
         """
 
         def work(running: Progress) -> Comparison:
             history = self._history
-            comparison = history.rows.compare(left_id, right_id, options, progress=running)
-            for side in (comparison.left, comparison.right):
+            comparison = history.rows.compare(job_ids, options, progress=running)
+            for side in comparison.jobs:
                 if not comparison.stopped:
                     rows = range(history.jobs.get(side.job_id).counts.total)
                     judged = history.rows.check_schemas(side.job_id, rows, progress=running)

@@ -199,6 +199,17 @@ class Jobs:
             values.append(limit)
         return read_jobs(self._database.read, condition, tuple(values))
 
+    def of_experiment(self, name: str) -> builtins.list[Job]:
+        """The jobs of an experiment, the oldest first."""
+        return read_jobs(self._database.read, "experiment=?", (name,))[::-1]
+
+    def experiments(self) -> dict[str, builtins.list[Job]]:
+        """The jobs of all experiments by its name, the newest experiment first."""
+        found: dict[str, builtins.list[Job]] = {}
+        for job in read_jobs(self._database.read, "experiment<>''", ()):
+            found.setdefault(job.experiment, []).insert(0, job)
+        return found
+
     def add(
         self,
         job: Job,

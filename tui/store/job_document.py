@@ -41,6 +41,7 @@ def job_document(data: JobData) -> dict[str, Any]:
         "trouble": job.trouble or None,
         "tags": list(job.tags),
         "note": job.note or None,
+        "experiment": job.experiment or None,
         "origin": None if origin is None else msgspec.to_builtins(origin),
         "batches": [_document(batch, _BATCH) for batch in batches],
         "error_groups": [

@@ -29,6 +29,7 @@ from tui.store.files import requests_file, result_file_path
 _JOB_COLUMNS = (
     "id", "name", "account", "provider", "endpoint", "model", "window", "source", "size",
     "input_tokens", "status", "created_at", "submitted_at", "ended_at", "trouble", "note",
+    "experiment",
 )  # fmt: skip
 """Columns that are fields of ``Job``; counts, cost and tags are stored in another form."""
 

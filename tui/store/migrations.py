@@ -162,6 +162,11 @@ def m011_reviews(connection: sqlite3.Connection) -> None:
     )
 
 
+def m012_experiments(connection: sqlite3.Connection) -> None:
+    """The experiment that a job belongs to."""
+    connection.execute("ALTER TABLE jobs ADD COLUMN experiment TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -174,6 +179,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m009_cache_writes_and_tiers,
     m010_remote_batches,
     m011_reviews,
+    m012_experiments,
 )
 """All migrations, in order; never edit one that was released."""
 

@@ -178,15 +178,25 @@ class StoredRows:
 
     def compare(
         self,
-        left_id: str,
-        right_id: str,
+        job_ids: Sequence[str],
         options: CompareOptions = CompareOptions(),  # noqa: B008 - frozen
         *,
         progress: Progress = NO_PROGRESS,
     ) -> Comparison:
-        """Compare the answers of two jobs row by row; see ``compare_jobs``."""
-        left, right = self._data(left_id), self._data(right_id)
-        return compare_jobs(left, right, options, progress=progress)
+        """Compare the answers of jobs row by row; see ``compare_jobs``.
+
+        Raises:
+            UsageError: A job is given twice, or does not have the column of the options.
+        """
+        jobs = [self._data(job_id) for job_id in job_ids]
+        if not options.column:
+            return compare_jobs(jobs, options, progress=progress)
+        columns = {data.id: column_of(data, options.column) for data in jobs}
+
+        def values(data: JobData, seqs: Sequence[int]) -> Iterator[str | None]:
+            return self._columns.texts(data, columns[data.id], seqs)
+
+        return compare_jobs(jobs, options, values=values, progress=progress)
 
     def summarize(
         self,

@@ -42,7 +42,7 @@ USERS = st.sampled_from(
         "{{ title * 2 }}{{ none }}{{ 1.5 }}",
     ]
 )
-IDS = st.sampled_from(["", "id", "title", "{title}-{row_number}", "{{ text }}", "no such"])
+IDS = st.sampled_from(["", "#", "id", "title", "{title}-{row_number}", "{{ text }}", "no such"])
 
 
 def outcome(work: Callable[[], object]) -> object:

@@ -53,8 +53,8 @@ def test_a_stopped_summary_tells_how_far_it_got(desk: Desk) -> None:
 def test_jobs_are_compared_by_id_in_whatever_order(desk: Desk) -> None:
     left = answered(desk, {"b": "1", "a": "same", "é": "2", "z": "x"}, name="left")
     right = answered(desk, {"é": "3", "a": "same", "c": "4", "𝕏": "5", "b": "1 "}, name="right")
-    found = desk.history.rows.compare(left, right)
-    rows = zip(found.kinds, found.left_seqs, found.right_seqs, strict=True)
+    found = desk.history.rows.compare([left, right])
+    rows = zip(found.kinds, *found.seqs, strict=True)
     assert [(ROW_COMPARISONS[kind], ours, theirs) for kind, ours, theirs in rows] == [
         (RowComparison.SAME, 1, 1),
         (RowComparison.DIFFERENT, 0, 4),
@@ -65,7 +65,7 @@ def test_jobs_are_compared_by_id_in_whatever_order(desk: Desk) -> None:
     ]
     assert list(found.places[RowComparison.DIFFERENT]) == [1, 4]
     assert (found.left.rows, found.right.rows, found.is_same) == (4, 5, False)
-    spaced = desk.history.rows.compare(left, right, CompareOptions(ignore_space=True))
+    spaced = desk.history.rows.compare([left, right], CompareOptions(ignore_space=True))
     assert spaced.count(RowComparison.SAME) == 2
 
 
@@ -73,7 +73,7 @@ def test_equal_jobs_are_the_same(desk: Desk) -> None:
     answers = {f"r{n}": f'{{"n": {n}}}' for n in range(1100)}
     left, right = answered(desk, answers, name="l"), answered(desk, answers, name="r")
     told: list[tuple[int, int | None]] = []
-    found = desk.history.rows.compare(left, right, progress=every_step(told))
+    found = desk.history.rows.compare([left, right], progress=every_step(told))
     assert found.is_same and len(found) == 1100
     assert found.left.pass_rate == 1.0
     assert told == [(0, 2200), (1000, 2200), (2000, 2200), (2200, 2200)]
@@ -82,14 +82,14 @@ def test_equal_jobs_are_the_same(desk: Desk) -> None:
 def test_another_test_of_answers_can_be_given(desk: Desk) -> None:
     left = answered(desk, {"a": "12", "b": "x"}, name="l")
     right = answered(desk, {"a": "12", "b": "3"}, name="r")
-    found = compare_jobs(desk.data(left), desk.data(right), passes=lambda row: row.text.isdigit())
+    found = compare_jobs([desk.data(left), desk.data(right)], passes=lambda row: row.text.isdigit())
     assert (found.left.pass_rate, found.right.pass_rate) == (0.5, 1.0)
 
 
 def test_a_stopped_comparison_is_no_proof(desk: Desk) -> None:
     answers = {f"r{n}": "x" for n in range(1500)}
     left, right = answered(desk, answers, name="l"), answered(desk, answers, name="r")
-    found = desk.history.rows.compare(left, right, progress=Progress(stop=lambda: True))
+    found = desk.history.rows.compare([left, right], progress=Progress(stop=lambda: True))
     assert found.stopped and not found.is_same
     assert len(found) == 500
 
@@ -100,7 +100,7 @@ def test_a_comparison_can_be_stopped_while_its_ids_are_put_in_order(
     answers = {f"r{n}": "x" for n in range(1500)}
     left, right = answered(desk, answers, name="l"), answered(desk, answers, name="r")
     monkeypatch.setattr(conditions, "_STEPS_PER_STOP", 10)
-    found = desk.history.rows.compare(left, right, progress=Progress(stop=lambda: True))
+    found = desk.history.rows.compare([left, right], progress=Progress(stop=lambda: True))
     # Nothing is called missing on a side of which nothing was read.
     assert found.stopped and len(found) == 0
 
@@ -108,14 +108,14 @@ def test_a_comparison_can_be_stopped_while_its_ids_are_put_in_order(
 def test_a_comparison_tells_what_there_is_to_read_at_once(desk: Desk) -> None:
     left, right = answered(desk, {"a": "1"}), answered(desk, {"a": "1", "b": "2"})
     told: list[tuple[int, int | None]] = []
-    desk.history.rows.compare(left, right, progress=every_step(told))
+    desk.history.rows.compare([left, right], progress=every_step(told))
     assert (told[0], told[-1]) == ((0, 3), (3, 3))
 
 
 def test_a_job_is_not_compared_with_itself(desk: Desk) -> None:
     job = desk.job(["a"])
     with pytest.raises(UsageError, match="itself"):
-        desk.history.rows.compare(job, job)
+        desk.history.rows.compare([job, job])
 
 
 def test_samples_are_few_and_keep_both_ends(desk: Desk) -> None:

@@ -112,6 +112,11 @@ def _are_legal(ids: Sequence[str]) -> bool:
     return joined.isascii() and not joined.encode().translate(None, _CHARACTERS)
 
 
+def row_id(texts: Iterable[str]) -> str:
+    """An id derived from the values of a row, whatever is made of them."""
+    return content_id([msgspec.json.encode(list(texts))])
+
+
 def content_id(parts: Iterable[bytes]) -> str:
     """An id derived from the content: 16 hexadecimal digits."""
     return hashlib.blake2b(b"\x00".join(parts), digest_size=8).hexdigest()

@@ -36,6 +36,9 @@ ENDPOINTS: Mapping[TemplateKind, str] = {
     "classify": "/v1/chat/completions",
 }
 
+ROW_HASH = "#"
+"""The ``id`` of a template whose ids are hashes of the rows, whatever it makes of them."""
+
 MESSAGES_MAX_TOKENS = 1024
 """The default ``max_tokens`` for Anthropic's Messages, which require the field."""
 
@@ -65,8 +68,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         entities: The entities of ``extract``: label to description.
         labels: The classes of ``classify``.
         settings: Other fields of the body: dotted path to value, sent unchanged.
-        id: The ``custom_id``: a column's name or a text with fields; if empty, a hash of the
-            content.
+        id: The ``custom_id``: a column's name or a text with fields; ``#`` for a hash of the
+            row; if empty, a hash of the prompt.
         syntax: How fields are written in all texts.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tui.compose.requests.custom_ids import IdMaker, content_id
+from tui.compose.requests.custom_ids import IdMaker, content_id, row_id
 from tui.compose.templates.bodies import SYSTEM, USER, Slot, content_parts, image_url, template_body
 from tui.compose.templates.fields import (
     MAX_ROW_CHARACTERS,
@@ -18,7 +18,7 @@ from tui.compose.templates.fields import (
     unknown_column,
 )
 from tui.compose.templates.jinja import as_prompt_text
-from tui.compose.templates.model import Template, check_template
+from tui.compose.templates.model import ROW_HASH, Template, check_template
 from tui.core.json_path import apply_settings
 from tui.errors import InputError
 
@@ -85,8 +85,9 @@ class Renderer:
         skeleton: The request line with slots for the id and for each text that varies.
         texts: The texts that fill these slots; ``None`` for a message with images.
         id_column: The column with the id, if any.
-        id_text: The text with fields that makes the id, if any. Without ``id_column`` and
-            ``id_text``, the id is a hash of the content.
+        id_text: The text with fields that makes the id, if any.
+        hashes_rows: Whether the id is a hash of the row. If it comes from none of these three, it
+            is a hash of the content.
 
     Raises:
         UsageError: The template is invalid, or the path of a setting does not exist.
@@ -118,11 +119,12 @@ class Renderer:
         # The first slot is for the id.
         self.texts = [texts.get(name) for name in self.skeleton.slots[1:]]
         self._fillers = [self._fill_content if text is None else text.fill for text in self.texts]
-        names_column = template.id in columns or "{" not in template.id
+        self.hashes_rows = template.id == ROW_HASH and ROW_HASH not in columns
+        names_column = not self.hashes_rows and (template.id in columns or "{" not in template.id)
         self.id_column = template.id if template.id and names_column else None
         self.id_text = (
             None
-            if names_column
+            if names_column or self.hashes_rows
             else FieldText(template.id, where="the id", syntax=syntax, columns=columns)
         )
 
@@ -141,6 +143,8 @@ class Renderer:
                 custom_id = value if type(value) is str else as_prompt_text(value)
             elif self.id_text is not None:
                 custom_id = self.id_text.fill(row, number)
+            elif self.hashes_rows:
+                custom_id = row_id(map(as_prompt_text, row.values()))
             else:
                 custom_id = content_id(values)
         except UnknownFieldError as error:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tui.compose.requests.custom_ids import IdMaker, content_id
+from tui.compose.requests.custom_ids import IdMaker, content_id, row_id
 from tui.compose.sources.base import Source
 from tui.compose.templates.fields import FieldText, UnknownFieldError
 from tui.compose.templates.jinja import RENDER_ERRORS, ROW_NUMBER
@@ -115,6 +115,7 @@ class SliceRenderer:
         self._fixed = renderer.skeleton.fixed
         self._id_column = renderer.id_column
         self._id_text = renderer.id_text
+        self._hashes_rows = renderer.hashes_rows
         self.is_supported = None not in self._slots
 
     def lines(self, rows: RowSlice, ids: IdMaker) -> bytes:
@@ -129,6 +130,8 @@ class SliceRenderer:
         elif self._id_text is not None:
             dicts = (dict(zip(rows.columns, cells, strict=True)) for cells in rows.cells)
             custom_ids = [self._id_text.fill(row, n) for n, row in enumerate(dicts, rows.number)]
+        elif self._hashes_rows:
+            custom_ids = list(map(row_id, rows.cells))
         else:
             values = [
                 list(map(b"".join, zip(*(_per_row(s, rows.count) for s in parts), strict=True)))

@@ -60,20 +60,44 @@ class SendQueue:
         resend: bool = False,
         wait_if_busy: bool = False,
     ) -> None:
-        """Send batches one after the other.
-
-        Args:
-            batches: Batches of one job.
-            reserve: Reserves what they may cost, before any is sent.
-            resend: Create unconfirmed batches again.
-            wait_if_busy: If the provider is busy or its queue full, leave the batches waiting:
-                the watcher goes on with them.
+        """Send the batches of one job; takes the arguments of ``send_jobs``.
 
         Raises:
             BatchdeckError: A batch was not accepted; the ones after it are drafts.
         """
+        errors = await self.send_jobs([batches], reserve, resend=resend, wait_if_busy=wait_if_busy)
+        for error in errors.values():
+            raise error
+
+    async def send_jobs(
+        self,
+        jobs: Sequence[Sequence[Batch]],
+        reserve: Reserve,
+        *,
+        resend: bool = False,
+        wait_if_busy: bool = False,
+    ) -> dict[str, BatchdeckError]:
+        """Send the batches of jobs one after the other; an error of one job stops that job alone.
+
+        Args:
+            jobs: The batches of each job.
+            reserve: Reserves what all of them may cost, before any is sent.
+            resend: Create unconfirmed batches again.
+            wait_if_busy: If the provider is busy or its queue full, leave the batches waiting:
+                the watcher goes on with them.
+
+        Returns:
+            The errors, by the id of the job: a batch was not accepted, and the ones of that job
+            after it are drafts.
+
+        Raises:
+            BatchdeckError: Nothing was sent: the cost does not fit into a budget, or another
+                process sends one of the jobs.
+        """
+        batches = [batch for job in jobs for batch in job]
         leased: list[str] = []
-        goes_on = False
+        going_on: set[str] = set()
+        errors: dict[str, BatchdeckError] = {}
         try:
             for batch in batches:
                 if not await self._leases.acquire(batch.id):
@@ -87,29 +111,43 @@ class SendQueue:
             # Confirm only drafts: another process may have sent some in the meantime.
             await asyncio.to_thread(self._context.history.batches.confirm_drafts, leased)
             self._context.reach("confirmed")
-            self._context.publish(JobChanged(batches[0].job_id))
-            for batch_id in leased:
-                if self.closing:
-                    return
+            for job in jobs:
+                self._context.publish(JobChanged(job[0].job_id))
+            for job in jobs:
                 try:
-                    await self._submitter.send(batch_id, resend=resend, wait_if_busy=wait_if_busy)
-                except (QuotaError, UnconfirmedError):
-                    # This batch waits by itself; the provider may take the others.
-                    if not wait_if_busy:
-                        raise
-                except ProviderError as error:
-                    # The other batches would meet the same: the watcher goes on with all.
-                    goes_on = wait_if_busy and says_busy(error)
-                    raise
-                await self._cancel_if_wanted(batch_id)
+                    await self._send_job(job, going_on, resend=resend, wait_if_busy=wait_if_busy)
+                except BatchdeckError as error:
+                    errors[job[0].job_id] = error
         finally:
-            if not goes_on:
-                await asyncio.to_thread(self._context.history.batches.release_drafts, leased)
+            stopped = [batch_id for batch_id in leased if batch_id not in going_on]
+            await asyncio.to_thread(self._context.history.batches.release_drafts, stopped)
             await asyncio.to_thread(self._budgets.release_unsent, batches)
             await self._leases.release(leased)
             found = map(self._context.history.batches.find, leased)
             self._watcher.adopt(batch for batch in found if batch is not None and batch.is_watched)
-            self._context.publish(JobChanged(batches[0].job_id))
+            for job in jobs:
+                self._context.publish(JobChanged(job[0].job_id))
+        return errors
+
+    async def _send_job(
+        self, batches: Sequence[Batch], going_on: set[str], *, resend: bool, wait_if_busy: bool
+    ) -> None:
+        """Send the batches of a job; those that the watcher goes on with are in ``going_on``."""
+        for batch in batches:
+            if self.closing:
+                return
+            try:
+                await self._submitter.send(batch.id, resend=resend, wait_if_busy=wait_if_busy)
+            except (QuotaError, UnconfirmedError):
+                # This batch waits by itself; the provider may take the others.
+                if not wait_if_busy:
+                    raise
+            except ProviderError as error:
+                if wait_if_busy and says_busy(error):
+                    # The other batches would meet the same: the watcher goes on with all.
+                    going_on.update(one.id for one in batches)
+                raise
+            await self._cancel_if_wanted(batch.id)
 
     async def _cancel_if_wanted(self, batch_id: str) -> None:
         """Cancel a batch that another program wanted to cancel while it was created."""

@@ -31,6 +31,22 @@ _NOT_CREATED = (Submission.DRAFT, Submission.REFUSED)
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A job that is to be sent, for the check of the budgets.
+
+    Attributes:
+        estimate: The estimate of what will be sent.
+        account: The account that sends it.
+        quoted_later: The provider gives a quote before anything is paid, which is checked by
+            ``check_quote_budget``: the cost may be unknown until then.
+    """
+
+    estimate: Estimate
+    account: str
+    quoted_later: bool = False
+
+
+@dataclass(frozen=True)
 class Expense:
     """What a submit may cost, before it is entered in the ledger.
 
@@ -87,28 +103,39 @@ class Budgets:
         quoted_later: bool = False,
         add_to_month: bool = True,
     ) -> None:
-        """Check an estimate against the budgets, without reserving anything.
+        """Check an estimate against the budgets; see ``check_together`` and ``Claim``."""
+        claim = Claim(estimate, account, quoted_later)
+        self.check_together([claim], budget, add_to_month=add_to_month)
+
+    def check_together(
+        self, claims: Sequence[Claim], budget: float | None = None, *, add_to_month: bool = True
+    ) -> None:
+        """Check the sum of estimates against the budgets, without reserving anything.
 
         Args:
-            estimate: The estimate of what will be sent.
-            account: The account that sends it.
+            claims: What will be sent in one submit.
             budget: A limit for this submit, in addition to the configured budgets.
-            quoted_later: The provider gives a quote before anything is paid, which is checked by
-                ``check_quote_budget``: do not raise if the cost is unknown until then.
             add_to_month: Check the budget per month too; ``reserve`` does it otherwise.
 
         Raises:
-            BudgetError: It may cost more than the budget, or the cost is unknown.
+            BudgetError: It may cost more than the budget, or a cost is unknown.
             UsageError: The budget is not a valid amount.
         """
         if budget is not None and not 0 <= budget < float("inf"):
             raise UsageError(f"invalid budget {budget}", "Use an amount of 0 or more.")
-        if not self.applies(account, budget):
+        counted = [
+            one.estimate
+            for one in claims
+            if self.applies(one.account, budget)
+            and not (one.quoted_later and budget_amount(one.estimate) is None)
+        ]
+        if not counted:
             return
-        if quoted_later and budget_amount(estimate) is None:
-            return
-        amount = self._max_cost(estimate)
-        claim = f"this may cost {cost_text(estimate)}"
+        amount = sum(map(self._max_cost, counted))
+        claim = f"this may cost {cost_text(counted[0])}"
+        if len(claims) > 1:
+            together = money(amount, self.config.currency)
+            claim = f"these {len(claims)} jobs may cost {together} together"
         self._check_submit(amount, claim, budget)
         if add_to_month and self.config.per_month is not None:
             spent = self.spending()
@@ -116,28 +143,54 @@ class Budgets:
                 raise self._over_month(claim, spent)
 
     def reserve(self, batches: Sequence[Batch], expense: Expense) -> None:
-        """Enter what batches may cost in the ledger, before any of them is sent. Blocking.
+        """Enter what the batches of one job may cost in the ledger; see ``reserve_together``."""
+        self.reserve_together([(batches, expense)])
+
+    def reserve_together(self, jobs: Sequence[tuple[Sequence[Batch], Expense]]) -> None:
+        """Enter what batches may cost in the ledger, all or none of them. Blocking.
 
         Args:
-            batches: The batches of one submit.
-            expense: What its rows cost; each batch has its share by the number of its rows.
+            jobs: The batches of each job of one submit, before any of them is sent, and what the
+                rows of that job cost; each batch has its share by the number of its rows.
 
         Raises:
             BudgetError: It does not fit into what is left of the month.
         """
+        paid = [(batches, expense) for batches, expense in jobs if not self._is_free(expense)]
+        submit = next((batch.id for batches, _ in paid for batch in batches), "")
+        if not submit:
+            return
+        entries = [
+            entry
+            for batches, expense in paid
+            for entry in self._reservations(batches, expense, submit)
+        ]
+        amounts = [expense.amount for _, expense in paid]
+        known = sum(amount for amount in amounts if amount is not None)
+        text = _amount(None if None in amounts else known, paid[0][1].currency)
+        claim = f"this may cost {text}"
+        if len(jobs) > 1:
+            claim = f"these {len(jobs)} jobs may cost {text} together"
+        self._enter(entries, claim)
+
+    def _is_free(self, expense: Expense) -> bool:
+        return self._context.accounts.profile(expense.account).id == FREE_PROVIDER
+
+    def _reservations(
+        self, batches: Sequence[Batch], expense: Expense, submit: str
+    ) -> list[LedgerEntry]:
+        """The entries of the batches of a job."""
         context = self._context
         provider = context.accounts.profile(expense.account).id
-        if provider == FREE_PROVIDER or not batches:
-            return
         now = context.clock()
         rows = max(expense.rows, sum(batch.rows for batch in batches), 1)
-        entries = [
+        return [
             LedgerEntry(
                 batch=batch.id,
                 job=batch.job_id,
                 account=expense.account,
                 provider=provider,
-                submit=batches[0].id,
+                submit=submit,
                 amount=None if expense.amount is None else expense.amount * batch.rows / rows,
                 currency=expense.currency,
                 spent_at=now,
@@ -145,7 +198,6 @@ class Budgets:
             )
             for batch in batches
         ]
-        self._enter(entries, f"this may cost {_amount(expense.amount, expense.currency)}")
 
     def _enter(self, entries: Sequence[LedgerEntry], claim: str) -> None:
         history, month = self._context.history, self._month()

@@ -19,7 +19,7 @@ from tui.core.jobs import Batch, Job
 from tui.core.requests import edit_request
 from tui.core.text import BOM
 from tui.engine.context import Context, run_in_thread
-from tui.engine.costs.budget import Budgets, Expense, budget_amount
+from tui.engine.costs.budget import Budgets, Claim, Expense, budget_amount
 from tui.engine.costs.calibration import TokenCounts, calibrate, count_tokens
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
@@ -219,33 +219,56 @@ class Costs:
             BudgetError: The job or the retry is over budget.
         """
         budgets = self.budgets
-        is_job = isinstance(what, Job)
-        rows = what.counts.total if isinstance(what, Job) else what.rows
+        if isinstance(what, Job):
+            return await self.jobs_within_budget([what], budget)
         if budgets.applies(what.account, budget):
-            estimate = await self.estimate(what.id if isinstance(what, Job) else what)
-            # A retry may run in place, without an upload that the provider could quote.
-            later = is_job and self._context.accounts.estimates_cost(what.account)
-            await run_in_thread(
-                lambda _: budgets.check(
-                    estimate,
-                    what.account,
-                    budget,
-                    quoted_later=later,
-                    # A part of a job may be sent already, and is in the ledger then.
-                    add_to_month=not is_job,
-                )
-            )
+            estimate = await self.estimate(what)
+            # It may run in place, without an upload that the provider could quote.
+            await run_in_thread(lambda _: budgets.check(estimate, what.account, budget))
             amount, currency = budget_amount(estimate), estimate.currency
         else:
             # Not checked, but it counts if a budget is set later this month.
-            job = what if isinstance(what, Job) else self._context.history.jobs.get(what.job_id)
+            job = self._context.history.jobs.get(what.job_id)
             amount, currency = job.cost.estimated, job.cost.currency
             if amount is not None:
-                amount *= rows / max(1, job.counts.total)
-        expense = Expense(what.account, amount, currency, rows, budget)
+                amount *= what.rows / max(1, job.counts.total)
+        expense = Expense(what.account, amount, currency, what.rows, budget)
 
         async def reserve(batches: Sequence[Batch]) -> None:
             await run_in_thread(lambda _: budgets.reserve(batches, expense))
+
+        return reserve
+
+    async def jobs_within_budget(self, jobs: Sequence[Job], budget: float | None) -> Reserve:
+        """Check the budgets for the sum of jobs that are sent in one submit.
+
+        Returns:
+            What reserves the amounts of all of them, as ``within_budget`` does.
+
+        Raises:
+            BudgetError: Together they are over budget.
+        """
+        budgets, accounts = self.budgets, self._context.accounts
+        claims: list[Claim] = []
+        expenses: dict[str, Expense] = {}
+        for job in jobs:
+            # Without a budget it is not checked, but counts if one is set later this month.
+            amount, currency = job.cost.estimated, job.cost.currency
+            if budgets.applies(job.account, budget):
+                estimate = await self.estimate(job.id)
+                amount, currency = budget_amount(estimate), estimate.currency
+                claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
+            expenses[job.id] = Expense(job.account, amount, currency, job.counts.total, budget)
+        # A part of a job may be sent already, and is in the ledger then: the month is checked with
+        # the reservation.
+        await run_in_thread(lambda _: budgets.check_together(claims, budget, add_to_month=False))
+
+        async def reserve(batches: Sequence[Batch]) -> None:
+            of_jobs = [
+                ([batch for batch in batches if batch.job_id == job_id], expense)
+                for job_id, expense in expenses.items()
+            ]
+            await run_in_thread(lambda _: budgets.reserve_together(of_jobs))
 
         return reserve
 

@@ -79,6 +79,7 @@ def job_text(
         ("problem", job.trouble),
         ("tags", format_tags(job.tags)),
         ("note", job.note),
+        ("experiment", job.experiment),
     ]
     sections = [_pairs(facts), *(_batch_text(batch, now) for batch in batches)]
     if groups:

@@ -16,7 +16,13 @@ from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from tui.core import formatting
-from tui.core.comparison import ROW_COMPARISONS, CompareOptions, JobTotals, RowComparison
+from tui.core.comparison import (
+    ROW_COMPARISONS,
+    CompareOptions,
+    JobTotals,
+    RowComparison,
+    kinds_of,
+)
 from tui.core.rows import Row
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
@@ -84,8 +90,8 @@ class CompareSource:
         """The cells of a range of ids, read from the history."""
         places = self._places[start:stop]
         found = self._found
-        lefts = self._rows(found.left.job_id, found.left_seqs, places)
-        rights = self._rows(found.right.job_id, found.right_seqs, places)
+        lefts = self._rows(found.left.job_id, found.seqs[0], places)
+        rights = self._rows(found.right.job_id, found.seqs[1], places)
         return [
             _cells(ROW_COMPARISONS[found.kinds[place]], left, right)
             for place, left, right in zip(places, lefts, rights, strict=True)
@@ -233,9 +239,7 @@ class CompareScreen(CommandTarget, Screen[None]):
         self._read_timer: Timer | None = None
         self._head = Static("", id="compare-head", markup=False)
         self._sides = Static("", id="compare-sides", markup=False)
-        self._chips = [
-            KindChip(kind, str(number)) for number, kind in enumerate(ROW_COMPARISONS, 1)
-        ]
+        self._chips = [KindChip(kind, str(number)) for number, kind in enumerate(kinds_of(2), 1)]
         self.reader = ReportReader(self, self._load, self._draw_head, self._show)
         self._rows = VirtualTable(compare_columns("", ""), openable=False, id="compare-rows")
         self._rows.placeholder = (("No rows of this kind", "muted"),)
@@ -273,7 +277,7 @@ class CompareScreen(CommandTarget, Screen[None]):
 
     async def _load(self, progress: Progress) -> Comparison:
         engine = self._session.engine
-        return await engine.results.compare(*self._ids, self._options, progress=progress)
+        return await engine.results.compare(self._ids, self._options, progress=progress)
 
     async def _show(self, made: Comparison) -> None:
         """Show the ids, initially those with different answers."""

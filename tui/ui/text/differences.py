@@ -31,8 +31,8 @@ def read_answers(history: History, found: Comparison, place: int) -> AnswerDiff:
     Raises:
         HistoryError: A result file has been changed.
     """
-    left = _line(history, found.left.job_id, found.left_seqs[place])
-    right = _line(history, found.right.job_id, found.right_seqs[place])
+    left = _line(history, found.left.job_id, found.seqs[0][place])
+    right = _line(history, found.right.job_id, found.seqs[1][place])
     as_data = found.options.as_data
     ours, theirs = _text(left, as_data), _text(right, as_data)
     notes = (_note(left), _note(right))

@@ -66,7 +66,7 @@ def compare(
         options = CompareOptions(ignore_space=ignore_space, as_data=not exact)
         with file_progress("comparing", plural_of="row") as progress:
             found = await engine.results.compare(
-                left_job.id, right_job.id, options, progress=progress
+                [left_job.id, right_job.id], options, progress=progress
             )
         wanted = [RowComparison(kind.replace("-", " ")) for kind in kinds]
         rows = _rows(engine, found, wanted, limit)
@@ -92,8 +92,8 @@ def _rows(
             break
         if ROW_COMPARISONS[code] in kinds:
             positions.append(position)
-    lefts = _lines(engine, found.left.job_id, [found.left_seqs[at] for at in positions])
-    rights = _lines(engine, found.right.job_id, [found.right_seqs[at] for at in positions])
+    lefts = _lines(engine, found.left.job_id, [found.seqs[0][at] for at in positions])
+    rights = _lines(engine, found.right.job_id, [found.seqs[1][at] for at in positions])
     return [
         (ROW_COMPARISONS[found.kinds[at]].value, left, right)
         for at, left, right in zip(positions, lefts, rights, strict=True)
@@ -112,7 +112,7 @@ def _lines(engine: Engine, job_id: str, seqs: Sequence[int]) -> list[RowLine | N
 def _document(found: Comparison, rows: Sequence[Pair]) -> dict[str, Any]:
     import msgspec
 
-    from tui.core.comparison import ROW_COMPARISONS
+    from tui.core.comparison import kinds_of
 
     sides = {}
     for name, side in (("left", found.left), ("right", found.right)):
@@ -120,7 +120,7 @@ def _document(found: Comparison, rows: Sequence[Pair]) -> dict[str, Any]:
     return {
         **sides,
         "same": found.is_same,
-        "counts": {kind.value.replace(" ", "_"): found.count(kind) for kind in ROW_COMPARISONS},
+        "counts": {kind.value.replace(" ", "_"): found.count(kind) for kind in kinds_of(2)},
         "rows": [
             {
                 "custom_id": _id(left, right),
@@ -135,7 +135,7 @@ def _document(found: Comparison, rows: Sequence[Pair]) -> dict[str, Any]:
 
 
 def _report(found: Comparison, rows: Sequence[Pair]) -> list[str]:
-    from tui.core.comparison import ROW_COMPARISONS
+    from tui.core.comparison import kinds_of
 
     sides = (found.left, found.right)
     has_schema = any(side.has_schema for side in sides)
@@ -155,7 +155,7 @@ def _report(found: Comparison, rows: Sequence[Pair]) -> list[str]:
     counts: list[list[Cell | str]] = [
         [Cell(kind.value, _COLOURS[kind.value]), f"{found.count(kind):,}",
          f"{100 * found.count(kind) / total:.1f}%" if total else "-"]
-        for kind in ROW_COMPARISONS
+        for kind in kinds_of(2)
     ]  # fmt: skip
     lines += ["", *table(("ANSWERS", "ROWS", "SHARE"), counts, right=frozenset({1, 2}))]
     if rows:

@@ -1,0 +1,1 @@
+"""Experiments: making, sending and comparing their jobs."""

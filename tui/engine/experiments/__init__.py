@@ -1,0 +1,1 @@
+"""Experiments: several models and templates over one table."""

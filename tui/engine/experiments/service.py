@@ -1,0 +1,361 @@
+"""``engine.experiments``: make the jobs of an experiment, and compare what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from tui.compose.estimate import Estimate
+from tui.compose.requests.report import CheckReport
+from tui.compose.sources.base import Source
+from tui.compose.templates.model import Template
+from tui.config.settings import BudgetConfig
+from tui.core.analysis.experiment import ExperimentReport
+from tui.core.formatting import money
+from tui.core.jobs import Job, Submission
+from tui.core.text import quoted
+from tui.engine.accounts import AccountInfo
+from tui.engine.context import Context, run_in_thread
+from tui.engine.costs.budget import Claim, budget_amount
+from tui.engine.costs.estimates import Costs
+from tui.engine.events import JobImported
+from tui.engine.experiments.matrix import MatrixOptions, measure
+from tui.engine.experiments.variants import Variant, check_name, find_templates, make_variants
+from tui.engine.import_job import FileImport
+from tui.engine.requests import Requests
+from tui.engine.results import Results
+from tui.errors import UnknownJobError, UsageError
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.history import Comparison
+
+_NEVER_CREATED = (Submission.DRAFT, Submission.REFUSED)
+
+
+class ExperimentOptions(TypedDict, total=False):
+    """Options of the requests of an experiment.
+
+    Attributes:
+        custom_id: The ``id`` of all templates.
+        settings: More fields of the body, by dotted path.
+        limit: The maximum number of rows.
+        window: The completion window.
+    """
+
+    custom_id: str | None
+    settings: Mapping[str, Any] | None
+    limit: int | None
+    window: str | None
+
+
+@dataclass(frozen=True)
+class VariantCost:
+    """What one job of an experiment would send.
+
+    Attributes:
+        name: The name of the job.
+        account: The account that will send it.
+        model: The model of most requests.
+        rows: The number of rows.
+        estimate: The estimated cost.
+    """
+
+    name: str
+    account: AccountInfo
+    model: str
+    rows: int
+    estimate: Estimate
+
+
+@dataclass(frozen=True)
+class ExperimentFacts:
+    """What the user should know before the jobs of an experiment are sent.
+
+    Attributes:
+        name: The name of the experiment.
+        variants: The new jobs.
+        sent: Names of jobs of this experiment that were sent before, and are left alone.
+        low: The lowest cost of all new jobs together; ``None`` if a price is unknown.
+        high: The highest; ``None`` if a price or a bound is unknown.
+        currency: Currency of both; empty if the accounts have different ones.
+        budget: The configured budgets.
+        left_this_month: What is left of the budget per month; ``None`` if there is none.
+    """
+
+    name: str
+    variants: tuple[VariantCost, ...]
+    sent: tuple[str, ...]
+    low: float | None
+    high: float | None
+    currency: str
+    budget: BudgetConfig
+    left_this_month: float | None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no account costs anything."""
+        return all(variant.account.is_free for variant in self.variants)
+
+    @property
+    def price(self) -> str:
+        """What all new jobs together may cost, as text."""
+        low, high = self.low, self.high
+        if self.is_free:
+            return "free"
+        if low is None:
+            return "unknown" if self.currency else "in several currencies"
+        if high is None:
+            return f"at least {money(low, self.currency)}, with no upper bound"
+        if money(low, self.currency) == money(high, self.currency):
+            return money(high, self.currency)
+        return f"{money(low, self.currency)} to {money(high, self.currency)}"
+
+
+AskExperiment = Callable[[ExperimentFacts], Awaitable[bool]]
+"""Shows the user what will be sent, and returns whether to send it."""
+
+
+@dataclass(frozen=True)
+class MadeExperiment:
+    """The drafts of an experiment, and the jobs of it that were there before.
+
+    ``jobs`` is empty if the user's answer was no.
+    """
+
+    jobs: list[Job]
+    sent: list[Job]
+
+
+class Experiments:
+    """Experiments: several models and templates over one table.
+
+    Args:
+        context: The engine context.
+        requests: Opens and composes the table.
+        results: Reads the jobs.
+        costs: Estimates the cost of the jobs.
+    """
+
+    def __init__(
+        self, context: Context, requests: Requests, results: Results, costs: Costs
+    ) -> None:
+        self._context = context
+        self._requests = requests
+        self._results = results
+        self._costs = costs
+
+    def jobs(self, name: str) -> list[Job]:
+        """The jobs of an experiment, the oldest first.
+
+        Raises:
+            UnknownJobError: There is no job of this experiment.
+        """
+        found = self._context.history.jobs.of_experiment(name)
+        if not found:
+            raise UnknownJobError(
+                f"there is no experiment {quoted(name, 80)}", "See `batchdeck experiment list`."
+            )
+        return found
+
+    async def make(
+        self,
+        name: str,
+        source: str | Source,
+        templates: Sequence[str | Template],
+        models: Sequence[str] = (),
+        *,
+        account: str | None = None,
+        ask: AskExperiment | None = None,
+        budget: float | None = None,
+        progress: Progress = NO_PROGRESS,
+        **options: Unpack[ExperimentOptions],
+    ) -> MadeExperiment:
+        """Make a draft for each template with each model; ``engine.submit_experiment`` sends them.
+
+        Jobs of this experiment that were sent before are not made again, so that a call can be
+        repeated. A job of which nothing was created at the provider is replaced.
+
+        Args:
+            name: The name of the experiment, also the start of the names of its jobs.
+            source: An open source, or what the user typed.
+            templates: The templates, or their names or paths; empty for ready-made requests.
+            models: The models, each as ``MODEL`` or ``MODEL@ACCOUNT``; by default those of the
+                templates.
+            account: The account of the models that name none; by default the default account.
+            ask: Asked once, with the cost of all jobs together, before anything is imported.
+            budget: A cost limit for all jobs together, in addition to the configured budgets.
+            progress: Counts rows and bytes; stops the work.
+            options: See ``ExperimentOptions``.
+
+        Raises:
+            InputError: The source, a template or a row is invalid.
+            UsageError: The templates do not go together, or all jobs were sent already.
+            BudgetError: Together they may cost more than a budget; nothing was imported.
+        """
+        name = check_name(name)
+        accounts = self._context.accounts
+        if isinstance(source, str):
+            source = await self._requests.open_source(source)
+        custom_id, ids = options.get("custom_id"), source.ids
+        found = await run_in_thread(
+            lambda _: find_templates(templates, self._context.paths.templates, custom_id, ids)
+        )
+        variants = make_variants(name, found, models, account or accounts.default, accounts.names())
+        before = {job.name: job for job in self._context.history.jobs.of_experiment(name)}
+        sent = [
+            before[v.name] for v in variants if v.name in before and self._is_sent(before[v.name])
+        ]
+        new = [v for v in variants if v.name not in {job.name for job in sent}]
+        if not new:
+            raise UsageError(
+                f"all of these jobs of experiment {name} were sent already",
+                f"To compare them: `batchdeck experiment show {name}`.",
+            )
+        files = [
+            await self._checked(name, await self._compose(source, variant, options, progress),
+                                variant, options, progress)
+            for variant in new
+        ]  # fmt: skip
+        facts = await run_in_thread(lambda _: self._facts(name, files, sent, budget))
+        if ask is not None and not facts.is_free and not await ask(facts):
+            return MadeExperiment([], sent)
+        replaced = [before[v.name] for v in new if v.name in before]
+        return MadeExperiment(await self._import(files, replaced, progress), sent)
+
+    def _is_sent(self, job: Job) -> bool:
+        """Whether the provider has, or may have, a batch of a job."""
+        batches = self._context.history.batches.of_job(job.id)
+        return any(batch.submission not in _NEVER_CREATED for batch in batches)
+
+    async def _compose(
+        self, source: Source, variant: Variant, options: ExperimentOptions, progress: Progress
+    ) -> Path:
+        report = await self._requests.compose(
+            source,
+            variant.template,
+            self._requests.composed_path(variant.name),
+            limit=options.get("limit"),
+            model=variant.model or None,
+            settings=options.get("settings"),
+            progress=progress,
+        )
+        return Path(report.path)
+
+    async def _checked(
+        self,
+        name: str,
+        path: Path,
+        variant: Variant,
+        options: ExperimentOptions,
+        progress: Progress,
+    ) -> _CheckedVariant:
+        def check(running: Progress) -> _CheckedVariant:
+            file = FileImport(
+                self._context,
+                path,
+                variant.account,
+                name=variant.name,
+                window=options.get("window"),
+                experiment=name,
+            )
+            scan = file.check(running)
+            estimate = self._costs.price(scan.costs, variant.account, file.window)
+            return _CheckedVariant(file, scan.report, estimate)
+
+        return await run_in_thread(check, progress)
+
+    def _facts(
+        self,
+        name: str,
+        files: Sequence[_CheckedVariant],
+        sent: Sequence[Job],
+        budget: float | None,
+    ) -> ExperimentFacts:
+        """The facts about all new jobs; blocking.
+
+        Raises:
+            BudgetError: Together they may cost more than a budget.
+        """
+        accounts, budgets = self._context.accounts, self._costs.budgets
+        claims = [
+            Claim(one.estimate, one.file.info.name, accounts.estimates_cost(one.file.info.name))
+            for one in files
+        ]
+        budgets.check_together(claims, budget)
+        paid = [one.estimate for one in files if not one.file.info.is_free]
+        currencies = {estimate.currency for estimate in paid}
+        has_sum = len(currencies) == 1
+        return ExperimentFacts(
+            name=name,
+            variants=tuple(
+                VariantCost(
+                    name=one.file.name,
+                    account=one.file.info,
+                    model=one.file.model(one.report),
+                    rows=one.report.rows,
+                    estimate=one.estimate,
+                )
+                for one in files
+            ),
+            sent=tuple(job.name for job in sent),
+            low=_sum(estimate.low for estimate in paid) if has_sum else None,
+            high=_sum(map(budget_amount, paid)) if has_sum else None,
+            currency=currencies.pop() if has_sum else "",
+            budget=budgets.config,
+            left_this_month=self._costs.left_this_month(),
+        )
+
+    async def _import(
+        self, files: Sequence[_CheckedVariant], replaced: Sequence[Job], progress: Progress
+    ) -> list[Job]:
+        """Import all files, or none of them."""
+        jobs: list[Job] = []
+
+        def store(running: Progress) -> None:
+            delete = self._context.history.jobs.delete
+            try:
+                for one in files:
+                    jobs.append(self._costs.keep(one.file.store(one.report, running), one.estimate))
+            except BaseException:
+                for job in jobs:
+                    delete(job.id)
+                raise
+            for job in replaced:
+                delete(job.id)
+
+        await run_in_thread(store, progress)
+        for job in [*jobs, *replaced]:
+            self._context.publish(JobImported(job.id))
+        return jobs
+
+    async def compare(
+        self,
+        job_ids: Sequence[str],
+        options: MatrixOptions = MatrixOptions(),  # noqa: B008 - frozen
+        *,
+        progress: Progress = NO_PROGRESS,
+    ) -> tuple[ExperimentReport, Comparison]:
+        """Compare two or more jobs: the figures of each, and how they agree.
+
+        Rows are read as by ``results.compare``; accuracy and the scores of judges are added.
+
+        Raises:
+            UsageError: A job is given twice, or no job has a column that was asked for.
+            HistoryError: A result file was changed or is missing.
+        """
+        return await measure(self._context.history, self._results, job_ids, options, progress)
+
+
+@dataclass(frozen=True)
+class _CheckedVariant:
+    """The file of a variant, checked and priced."""
+
+    file: FileImport
+    report: CheckReport
+    estimate: Estimate
+
+
+def _sum(amounts: Iterable[float | None]) -> float | None:
+    known = list(amounts)
+    return None if None in known else sum(amount or 0.0 for amount in known)
