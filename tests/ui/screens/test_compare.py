@@ -7,7 +7,7 @@ import pytest
 from tests.store.bench import Desk
 from tests.ui.conftest import notes, real_app, running, screen_text, until
 from tests.ui.jobs_with_answers import add_job, gate, two_jobs
-from tui.core.comparison import RowComparison
+from tui.core.comparison import kinds_of
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.screens.compare import CompareScreen
@@ -31,7 +31,7 @@ async def test_two_jobs_side_by_side(paths: Paths) -> None:
         screen = compared(app)
         found = screen.reader.report
         assert found is not None
-        assert [found.count(kind) for kind in RowComparison] == [37, 1, 1, 1, 1]
+        assert [found.count(kind) for kind in kinds_of(2)] == [37, 1, 1, 1, 1]
         shown = screen_text(app)
         for words in ("41 ids", "37 same", "1 different", "r0002", "angry", "positive"):
             assert words in shown, words
