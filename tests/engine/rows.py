@@ -48,8 +48,14 @@ def chats(path: Path, count: int, *, start: int = 0, **body: Any) -> Path:
 
 
 def import_sample(
-    engine: Engine, path: Path, rows: int, account: str | None = None
+    engine: Engine,
+    path: Path,
+    rows: int,
+    account: str | None = None,
+    *,
+    seed: int = 0,
+    by: str = "",
 ) -> tuple[Job, Job]:
     """A file as two jobs, a sample of its rows and the rest, nothing sent."""
     file = FileImport(engine._context, path, account or engine.accounts.default)
-    return file.store_sample(file.check().report, rows)
+    return file.store_sample(file.check().report, rows, seed=seed, by=by)

@@ -23,7 +23,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "try": ("batchdeck try reviews.jsonl --line 3 --account anthropic",),
     "submit": (
         "batchdeck submit reviews.jsonl --account doubleword --window 1h --wait",
-        "batchdeck submit reviews.jsonl --sample 20 --budget 5 -y",
+        "batchdeck submit reviews.jsonl --sample 20 --seed 7 --budget 5 -y",
         "batchdeck submit reviews",
     ),
     "list": (

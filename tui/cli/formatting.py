@@ -75,6 +75,7 @@ def job_pairs(job: Job) -> dict[str, Cell | str]:
         "tags": format_tags(job.tags),
         "note": one_line(job.note, 400),
         "experiment": job.experiment,
+        "part": "" if job.sample is None else one_line(job.sample.text, 400),
     }
 
 

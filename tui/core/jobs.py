@@ -270,11 +270,37 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_active or self.submission is Submission.UNCERTAIN
 
 
+class SamplePart(msgspec.Struct, frozen=True, kw_only=True):
+    """Which part of a file a job is: a random sample of its rows, or the rows that are left.
+
+    Attributes:
+        rows: The rows of the sample.
+        of: The rows of the file.
+        seed: The number of the sample; with the same file it gives the same rows.
+        by: The column whose values have equal shares of the sample; empty for none.
+        rest: Whether the job is the rows that are not in the sample.
+    """
+
+    rows: int
+    of: int
+    seed: int
+    by: str = ""
+    rest: bool = False
+
+    @property
+    def text(self) -> str:
+        """The sample in words, as "random sample of 20 of 1,000 rows, seed 0"."""
+        shares = f", equal shares of {self.by}" if self.by else ""
+        words = f"random sample of {self.rows:,} of {self.of:,} rows, seed {self.seed}{shares}"
+        return f"all rows but a {words}" if self.rest else words
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for: one set of requests, under one name.
 
     Times are Unix seconds; ``size`` is the size of ``requests.jsonl`` in bytes. ``tags`` and
     ``note`` are set by the user; jobs of one ``experiment`` answer the rows of one table.
+    ``sample`` is set if only a part of a file is this job.
     """
 
     id: str
@@ -297,6 +323,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     note: str = ""
     experiment: str = ""
+    sample: SamplePart | None = None
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):

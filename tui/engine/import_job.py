@@ -12,8 +12,12 @@ from tui.compose.build import find_columns_file
 from tui.compose.checks.clean import clean_requests
 from tui.compose.checks.scan import Scan, scan_file
 from tui.compose.requests.report import CheckReport
-from tui.core.jobs import BatchStatus, Counts, Job, new_job_id
+from tui.core.analysis.columns import INPUT_PREFIX, ColumnKind, as_text, parse_column
+from tui.core.analysis.sample import sample_rows, sample_strata
+from tui.core.jobs import BatchStatus, Counts, Job, SamplePart, new_job_id
 from tui.core.requests import edit_request
+from tui.core.rows import decode_columns
+from tui.core.text import quoted
 from tui.engine.context import Context
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
@@ -93,15 +97,29 @@ class FileImport:
         Raises:
             UsageError: The import was stopped, or an edit cannot be applied.
         """
-        return self._store(report, self.name, None, progress)
+        return self._store(report, self.name, None, None, progress)
 
     def store_sample(
-        self, report: CheckReport, rows: int, progress: Progress = NO_PROGRESS
+        self,
+        report: CheckReport,
+        rows: int,
+        progress: Progress = NO_PROGRESS,
+        *,
+        seed: int = 0,
+        by: str = "",
     ) -> tuple[Job, Job]:
-        """Import ``rows`` evenly spaced rows as the job NAME-sample, and all others as NAME.
+        """Import ``rows`` random rows as the job NAME-sample, and all others as NAME.
+
+        Args:
+            report: The result of ``check``.
+            rows: The rows of the sample.
+            progress: Stops the import.
+            seed: The same number chooses the same rows of the same file.
+            by: An input column, such as ``in.lang``: as many rows with each of its values.
 
         Raises:
-            UsageError: The file has no more rows than the sample, or as for ``store``.
+            UsageError: The file has no more rows than the sample, it has no such input column,
+                the column has too many values, or as for ``store``.
         """
         if rows < 1:
             raise UsageError("a sample needs at least one row", "Use a number of 1 or more.")
@@ -110,20 +128,55 @@ class FileImport:
                 f"{self.path.name} has only {report.rows:,} requests",
                 "Submit the whole file, without a sample.",
             )
-        chosen = frozenset(position * report.rows // rows for position in range(rows))
-        sample = self._store(report, f"{self.name}-sample", chosen.__contains__, progress)
+        if by:
+            seqs, _ = sample_strata(enumerate(self._values(by)), rows, seed)
+        else:
+            seqs = sample_rows(range(report.rows), rows, seed)
+        chosen = frozenset(seqs)
+        part = SamplePart(rows=rows, of=report.rows, seed=seed, by=by)
+        left = msgspec.structs.replace(part, rest=True)
+        sample = self._store(report, f"{self.name}-sample", chosen.__contains__, part, progress)
         try:
-            rest = self._store(report, self.name, lambda seq: seq not in chosen, progress)
+            rest = self._store(report, self.name, lambda seq: seq not in chosen, left, progress)
         except BaseException:
             self._context.history.jobs.delete(sample.id)
             raise
         return sample, rest
+
+    def _values(self, by: str) -> Iterator[str]:
+        """The value of an input column in each row of the file."""
+        column = parse_column(by)
+        if column.kind is not ColumnKind.INPUT:
+            raise UsageError(
+                f"{quoted(by)} is not known before the rows are answered",
+                "Use an input column: in.NAME.",
+            )
+        sidecar = find_columns_file(self.path)
+        if sidecar is None:
+            raise UsageError(
+                f"{self.path.name} has no input columns",
+                "Compose it from a table, or sample without a column.",
+            )
+        if not sidecar.fits:
+            raise UsageError(
+                f"the input columns of {self.path.name} are unknown: it was changed after it was"
+                " composed",
+                "Compose it again, or sample without a column.",
+            )
+        names = sidecar.head.columns
+        if column.name not in names:
+            known = ", ".join(INPUT_PREFIX + name for name in names)
+            raise UsageError(f"no input column {quoted(column.name)}", f"Use one of {known}.")
+        place, width = names.index(column.name), len(names)
+        for line in sidecar.lines():
+            yield as_text(decode_columns(line, width)[place]) or ""
 
     def _store(
         self,
         report: CheckReport,
         name: str,
         keep: Callable[[int], bool] | None,
+        part: SamplePart | None,
         progress: Progress,
     ) -> Job:
         """Copy the rows that ``keep`` accepts, or all of them, into a new job."""
@@ -143,6 +196,7 @@ class FileImport:
             source=_storable(str(self.path)),
             experiment=_storable(self._experiment),
             created_at=context.clock(),
+            sample=part,
         )
         requests = self._requests()
         if keep is not None:

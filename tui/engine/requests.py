@@ -395,6 +395,8 @@ class Requests:
         *,
         ask: Ask | None = None,
         sample: int | None = None,
+        seed: int = 0,
+        by: str = "",
         budget: float | None = None,
         checked: CheckedFile | None = None,
         progress: Progress = NO_PROGRESS,
@@ -407,7 +409,9 @@ class Requests:
             account: The account that will send it; by default the default account.
             ask: Asked before the import; by default the answer is the whole file, or the sample
                 if ``sample`` is given.
-            sample: The rows of a sample to submit first; the rest becomes a draft.
+            sample: The rows of a random sample to submit first; the rest becomes a draft.
+            seed: The number of the sample; the same one chooses the same rows.
+            by: An input column, such as ``in.lang``, whose values have equal shares of the sample.
             budget: A cost limit for the question, in addition to the configured budgets.
             checked: The result of an earlier check, to ask without reading the file again.
             progress: Counts the bytes of the check; stops the work.
@@ -419,7 +423,8 @@ class Requests:
 
         Raises:
             InputError: The file has errors.
-            UsageError: The file has no more rows than the sample, or the work was stopped.
+            UsageError: The file has no more rows than the sample, there is no such column, or the
+                work was stopped.
         """
         costs, name = self._costs, account or self._context.accounts.default
 
@@ -461,7 +466,8 @@ class Requests:
                 current = scan.report
                 known = None if file.edits else costs.price(scan.costs, name, file.window)
             if answer == "sample":
-                return [costs.keep(job) for job in file.store_sample(current, rows, running)]
+                parts = file.store_sample(current, rows, running, seed=seed, by=by)
+                return [costs.keep(job) for job in parts]
             return [costs.keep(file.store(current, running), known)]
 
         jobs = await run_in_thread(store, progress)

@@ -42,6 +42,7 @@ def job_document(data: JobData) -> dict[str, Any]:
         "tags": list(job.tags),
         "note": job.note or None,
         "experiment": job.experiment or None,
+        "sample": None if job.sample is None else msgspec.to_builtins(job.sample),
         "origin": None if origin is None else msgspec.to_builtins(origin),
         "batches": [_document(batch, _BATCH) for batch in batches],
         "error_groups": [

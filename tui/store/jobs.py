@@ -17,6 +17,7 @@ from tui.core.jobs import (
     Job,
     OrphanLines,
     RemoteCounts,
+    SamplePart,
     Submission,
     job_status,
 )
@@ -29,7 +30,7 @@ from tui.store.files import requests_file, result_file_path
 _JOB_COLUMNS = (
     "id", "name", "account", "provider", "endpoint", "model", "window", "source", "size",
     "input_tokens", "status", "created_at", "submitted_at", "ended_at", "trouble", "note",
-    "experiment",
+    "experiment", "sample",
 )  # fmt: skip
 """Columns that are fields of ``Job``; counts, cost and tags are stored in another form."""
 
@@ -111,7 +112,7 @@ def _insert(connection: sqlite3.Connection, table: str, values: dict[str, Any]) 
 
 def _stored(value: Any) -> Any:
     """A value as SQLite stores it: enumerations as text, structures as JSON."""
-    if isinstance(value, (RemoteCounts, dict)):
+    if isinstance(value, (RemoteCounts, SamplePart, dict)):
         return msgspec.json.encode(value).decode()
     if isinstance(value, (BatchStatus, Submission)):
         return value.value
@@ -281,6 +282,8 @@ def read_jobs(connection: sqlite3.Connection, where: str, values: tuple[Any, ...
 def _job(row: dict[str, Any], ended: dict[Outcome, int]) -> Job:
     row["status"] = BatchStatus(row["status"])
     row["tags"] = tuple(row["tags"].split())
+    if row["sample"] is not None:
+        row["sample"] = msgspec.json.decode(row["sample"], type=SamplePart)
     cost = Cost(
         estimated=row.pop("cost_estimated"),
         actual=row.pop("cost_actual"),

@@ -167,6 +167,11 @@ def m012_experiments(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE jobs ADD COLUMN experiment TEXT NOT NULL DEFAULT ''")
 
 
+def m013_samples_of_files(connection: sqlite3.Connection) -> None:
+    """Which part of a file a job is (JSON), if it is a sample or what is left beside one."""
+    connection.execute("ALTER TABLE jobs ADD COLUMN sample TEXT")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -180,6 +185,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m010_remote_batches,
     m011_reviews,
     m012_experiments,
+    m013_samples_of_files,
 )
 """All migrations, in order; never edit one that was released."""
 

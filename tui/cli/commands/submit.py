@@ -58,7 +58,19 @@ if TYPE_CHECKING:
 )
 @budget_option
 @click.option("--sample", type=click.IntRange(min=1), metavar="N",
-              help="Submit N rows as job NAME-sample; the rest waits as job NAME.")  # fmt: skip
+              help="Submit N random rows as job NAME-sample; the rest waits as NAME.")  # fmt: skip
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Number of the sample, by default 0; the same one gives the same rows.",
+)
+@click.option(
+    "--by",
+    default="",
+    metavar="COLUMN",
+    help="Sample the same number of rows with each value of an input column: in.lang.",
+)
 @wait_option
 @click.option(
     "--resend",
@@ -77,13 +89,16 @@ def submit(
     fix: bool,
     budget: float | None,
     sample: int | None,
+    seed: int | None,
+    by: str,
     wait: bool,
     resend: bool,
 ) -> int:
     """Submit a FILE of requests as a new job, or a JOB that was not submitted yet.
 
-    With --sample N the file becomes two jobs: N rows, evenly spread over the file, are submitted
-    as NAME-sample; the others wait as NAME until you run `batchdeck submit NAME`.
+    With --sample N the file becomes two jobs: N rows, chosen at random, are submitted as
+    NAME-sample; the others wait as NAME until you run `batchdeck submit NAME`. The job keeps the
+    number of the sample (--seed).
 
     As FILE, - is standard input; requests that cost money then need -y.
 
@@ -93,11 +108,14 @@ def submit(
     path = Path(file)
     is_file = path.is_file()
     options = {"name": name, "window": window, "edits": dict(edits)}
+    if sample is None and (by or seed is not None):
+        raise UsageError("--seed and --by need the size of a sample", "Add --sample N.")
+    chosen = {"sample": sample, "seed": seed or 0, "by": by}
 
     async def work(engine: Engine) -> int:
         if is_file:
             jobs = await _submit_file(
-                engine, settings, path, account, sample, budget, wait=wait, fix=fix, **options
+                engine, settings, path, account, chosen, budget, wait=wait, fix=fix, **options
             )
         else:
             jobs = [_stored_job(engine, file)]
@@ -122,13 +140,15 @@ async def _submit_file(
     settings: Settings,
     path: Path,
     account: str | None,
-    sample: int | None,
+    chosen: dict[str, Any],
     budget: float | None,
     *,
     wait: bool,
     **options: Any,
 ) -> list[Job]:
     from tui.engine.costs.budget import cost_text
+
+    sample = chosen["sample"]
 
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
         cost = facts.whole if sample is None else facts.sample or facts.whole
@@ -143,9 +163,9 @@ async def _submit_file(
             path,
             account,
             ask=ask if asks else None,
-            sample=sample,
             budget=budget,
             progress=progress,
+            **chosen,
             **options,
         )
     job = jobs[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.engine.reviews.sample import Stratum
+from tui.core.analysis.sample import Stratum
 
 _OPEN, _DONE, _NO_ANSWER = range(3)
 

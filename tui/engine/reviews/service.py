@@ -11,6 +11,7 @@ import msgspec
 
 from tui.config.settings import ReviewConfig
 from tui.core.analysis.columns import parse_column
+from tui.core.analysis.sample import Stratum, sample_rows, sample_strata
 from tui.core.query import ALL_ROWS, RowFilter
 from tui.core.results.json_answers import extract_json
 from tui.core.results.openai_lines import UnreadableLineError
@@ -23,7 +24,6 @@ from tui.engine.context import Context, run_in_thread
 from tui.engine.events import JobChanged
 from tui.engine.reviews.labels import ImportedReviews, import_reviews
 from tui.engine.reviews.queue import ReviewQueue
-from tui.engine.reviews.sample import Stratum, sample_rows, sample_strata
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import UNLISTED, ReviewSummary

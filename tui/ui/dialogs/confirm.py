@@ -205,7 +205,7 @@ class SubmitDialog(ConfirmDialog):
         *,
         sample: bool = False,
     ) -> None:
-        words = "send a sample first; keep the other rows as a draft"
+        words = "send a random sample first; keep the other rows as a draft"
         switches = [] if few is None else [KeySwitch("s", words, sample)]
         super().__init__(title, facts, "Submit", note, switches)
         self._whole = whole

@@ -50,7 +50,9 @@ async def submit(
             f"Submit {one_line(facts.name, 36)}?",
             rows,
             _cost(whole, f"{whole.rows:,}", free=info.is_free),
-            None if few is None else _cost(few, f"{few.rows} of {whole.rows:,}", free=info.is_free),
+            None
+            if few is None
+            else _cost(few, f"{few.rows} of {whole.rows:,}, at random (seed 0)", free=info.is_free),
             note,
             sample=bool(sample),
         )

@@ -187,6 +187,7 @@ def _facts(view: JobView, now: float, width: int) -> list[Part]:
         ("results", retention_text(min(ends), now).removeprefix("results ") if ends else ""),
         ("tags", jobs.format_tags(job.tags)),
         ("note", one_line(job.note, 300)),
+        ("part", "" if job.sample is None else one_line(job.sample.text, 300)),
     ]
     for label, value in rows:
         if value:

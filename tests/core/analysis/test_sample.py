@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.engine.reviews.sample import MAX_STRATA, sample_rows, sample_strata
+from tui.core.analysis.sample import MAX_STRATA, sample_rows, sample_strata
 from tui.errors import UsageError
 
 values = st.lists(st.sampled_from("abcd"), max_size=60)
