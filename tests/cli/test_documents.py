@@ -75,6 +75,7 @@ CALLS = (
     Call("review", "one --sample 2 --by model", "review-queue"),
     Call("review", "one --where review:any", "review-queue"),
     Call("evaluate", "one --gold outcome --answer @label", "evaluation"),
+    Call("costs", "--by tag,model --since 7d", "costs"),
     Call("export", "one -o rows.csv", "export"),
     Call("retry", "one --dry-run --all --set max_tokens=20 --unset user", "rehearsal"),
     Call("retry", "one --all --wait --model sandbox-small", "job", 1),

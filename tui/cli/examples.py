@@ -50,6 +50,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck review reviews --where review:disagree --reviewer anna",
         "batchdeck review reviews --import labels.csv --reviewer ben",
     ),
+    "costs": (
+        "batchdeck costs",
+        "batchdeck costs --by month,account,model --since 2026-01-01",
+        "batchdeck costs --by tag --json",
+    ),
     "summary": ("batchdeck summary reviews --field data.label",),
     "describe": ("batchdeck describe reviews",),
     "facet": (

@@ -84,6 +84,7 @@ _COMMANDS = {
     "experiment": "analysis.experiment:experiment",
     "review": "analysis.review:review",
     "evaluate": "analysis.evaluate:evaluate",
+    "costs": "analysis.costs:costs",
     "export": "rows:export",
     "retry": "retry:retry",
     "tag": "jobs:tag",

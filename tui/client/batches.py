@@ -25,6 +25,7 @@ from tui.core.jobs import Job
 from tui.core.query import INPUT_ORDER, RowFilter, query_filter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
+from tui.engine.costs.spent import SpentReport
 from tui.engine.engine import Engine
 from tui.engine.experiments.matrix import MatrixOptions
 from tui.errors import UsageError
@@ -226,6 +227,22 @@ class AsyncBatchClient:
         if not columns:
             return await self.engine.results.describe(job_id, rows)
         return await self.engine.results.facets(job_id, columns, rows)
+
+    async def costs(
+        self, *by: str, since: float | None = None, before: float | None = None
+    ) -> SpentReport:
+        """Where the money of this home went; deleted jobs are counted.
+
+        Args:
+            by: One or several of month, account, provider, model, tag and job; by default the
+                months (UTC).
+            since: Count batches that were sent at this time or later, Unix seconds.
+            before: Count batches that were sent before this time.
+
+        Raises:
+            UsageError: A group is unknown.
+        """
+        return await self.engine.costs.spent(by or ("month",), since=since, before=before)
 
     async def reviews(self, job_id: str) -> list[Review]:
         """What reviewers said about the job's answers: the current reviews, by row and reviewer."""
@@ -443,6 +460,12 @@ class BatchClient:
     def facets(self, job_id: str, *columns: str, where: str = "", view: str = "") -> list[Facet]:
         """Count the values of columns; see ``AsyncBatchClient.facets``."""
         return self._loop.run(self._client.facets(job_id, *columns, where=where, view=view))
+
+    def costs(
+        self, *by: str, since: float | None = None, before: float | None = None
+    ) -> SpentReport:
+        """Where the money of this home went; see ``AsyncBatchClient.costs``."""
+        return self._loop.run(self._client.costs(*by, since=since, before=before))
 
     def reviews(self, job_id: str) -> list[Review]:
         """What reviewers said about the job's answers: the current reviews, by row and reviewer."""

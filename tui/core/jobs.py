@@ -202,6 +202,10 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     actual: float | None = None
     currency: str = "USD"
 
+    def share(self, rows: int, of: int) -> float | None:
+        """The estimated cost of some of its rows; ``None`` if it is not known."""
+        return None if self.estimated is None else self.estimated * rows / max(1, of)
+
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider runs: a part of a job, or an attempt.

@@ -290,6 +290,10 @@ class Accounts:
         """The prices of an account's models for one completion window."""
         return price_source(self.profile(name), self._config.prices, window)
 
+    def single_prices(self, name: str) -> PriceSource:
+        """The prices of the same models when requests are sent one by one."""
+        return self.price_source(direct_name(name))
+
     def limits(self, name: str | None) -> RequestLimits:
         """The limits of an account (by default the default account), as a check needs them."""
         return limits_of(self.profile(name or self.default))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import msgspec
 
 from tui.core.rows import OUTCOME_CODES, Outcome
@@ -46,7 +48,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     ``model`` is the name that the provider reported, ``tier`` the service tier, if it has prices
     of its own. ``answered`` counts rows with an answer;
     ``with_input``, ``with_output`` and ``with_cost`` count rows whose input tokens, output
-    tokens or cost are known.
+    tokens or cost are known, ``with_cached`` those that say how many were read from a cache.
     """
 
     batch_id: str
@@ -58,6 +60,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     with_input: int
     with_output: int
     with_cost: int
+    with_cached: int
     input_tokens: int
     output_tokens: int
     cached_tokens: int
@@ -77,6 +80,35 @@ class PastJob(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     guessed: int | None
     models: dict[str, tuple[int, int, int, int]]
+
+
+_OF_USAGE = "job=:job AND batch=:batch AND model IS :model AND tier IS :tier"
+_BILLED_TOKENS = (
+    "max(input_tokens - ifnull(cached_tokens, 0) - ifnull(cache_writes, 0)"
+    " - ifnull(long_writes, 0), 0)",
+    "ifnull(output_tokens, 0)",
+    "ifnull(cached_tokens, 0)",
+    "ifnull(cache_writes, 0)",
+    "ifnull(long_writes, 0)",
+)
+"""The tokens of a row that have prices of their own, in the order of ``RowPrices``."""
+
+
+def _amount(prices: RowPrices) -> str:
+    """An SQL expression: a million times what a row costs."""
+    amounts = [
+        (
+            start,
+            " + ".join(
+                f"{count} * {price!r}" for count, price in zip(_BILLED_TOKENS, each, strict=True)
+            ),
+        )
+        for start, *each in prices.tiers
+    ]
+    amount = f"({amounts[0][1]})"
+    for start, words in amounts[1:]:
+        amount = f"(CASE WHEN input_tokens > {int(start)} THEN {words} ELSE {amount} END)"
+    return amount
 
 
 @maps_sqlite_errors
@@ -109,7 +141,7 @@ class StoredCosts:
             " r.tier AS tier,"
             f" sum(r.outcome IN ({_ANSWERED})) AS answered, count(r.input_tokens) AS with_input,"
             " count(r.output_tokens) AS with_output, count(r.cost) AS with_cost,"
-            " total(r.cost) AS cost,"
+            " count(r.cached_tokens) AS with_cached, total(r.cost) AS cost,"
             f" {_TOKENS} FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
             " LEFT JOIN terms t ON t.pk=r.model GROUP BY b.pk, r.model, r.tier",
             {"job": job_pk(self._database.read, job_id)},
@@ -122,44 +154,39 @@ class StoredCosts:
         Returns:
             The cost of all rows of the ``Usage``.
         """
-        rest = (
-            "max(input_tokens - ifnull(cached_tokens, 0) - ifnull(cache_writes, 0)"
-            " - ifnull(long_writes, 0), 0)"
-        )
-        tokens = (
-            rest,
-            "ifnull(output_tokens, 0)",
-            "ifnull(cached_tokens, 0)",
-            "ifnull(cache_writes, 0)",
-            "ifnull(long_writes, 0)",
-        )
-        amounts = [
-            (start, " + ".join(f"{count} * {price!r}" for count, price in zip(tokens, each)))  # noqa: B905
-            for start, *each in prices.tiers
-        ]
-        amount = f"({amounts[0][1]})"
-        for start, words in amounts[1:]:
-            amount = f"CASE WHEN input_tokens > {int(start)} THEN {words} ELSE {amount} END"
-        where = "job=:job AND batch=:batch AND model IS :model AND tier IS :tier"
         with self._database.write() as connection:
-            values = {
-                "job": job_pk(connection, job_id),
-                "batch": usage.batch_pk,
-                "model": usage.model_pk,
-                "tier": usage.tier,
-            }
+            values = self._keys(connection, job_id, usage)
             total = 0.0
             for table in ("results", "attempts"):
                 connection.execute(
-                    f"UPDATE {table} SET cost=({amount}) / 1e6"
-                    f" WHERE {where} AND cost IS NULL AND input_tokens IS NOT NULL",
+                    f"UPDATE {table} SET cost={_amount(prices)} / 1e6"
+                    f" WHERE {_OF_USAGE} AND cost IS NULL AND input_tokens IS NOT NULL",
                     values,
                 )
                 (found,) = connection.execute(
-                    f"SELECT total(cost) FROM {table} WHERE {where}", values
+                    f"SELECT total(cost) FROM {table} WHERE {_OF_USAGE}", values
                 ).fetchone()
                 total += found
         return total
+
+    def price_rows(self, job_id: str, usage: Usage, prices: RowPrices) -> float:
+        """What the rows of a ``Usage`` cost at some prices; nothing is stored."""
+        values = self._keys(self._database.read, job_id, usage)
+        (total,) = self._database.read.execute(
+            f"SELECT total({_amount(prices)}) / 1e6 FROM {_EVERY_ATTEMPT}"
+            f" WHERE {_OF_USAGE} AND input_tokens IS NOT NULL",
+            values,
+        ).fetchone()
+        return float(total)
+
+    @staticmethod
+    def _keys(connection: sqlite3.Connection, job_id: str, usage: Usage) -> dict[str, object]:
+        return {
+            "job": job_pk(connection, job_id),
+            "batch": usage.batch_pk,
+            "model": usage.model_pk,
+            "tier": usage.tier,
+        }
 
     def share_among_rows(self, job_id: str, batch_pk: int, amount: float) -> None:
         """Share what a provider billed for a batch among its rows.

@@ -57,6 +57,7 @@ __all__ = [
     "RowPrices",
     "SchemaResults",
     "Spending",
+    "StoredCosts",
     "Usage",
     "check_integrity",
     "find_open_permissions",

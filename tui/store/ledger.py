@@ -42,6 +42,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
         currency: Currency of the amount.
         spent_at: When it was reserved, Unix seconds: the month in which it counts.
         submit_limit: The limit that the user gave for this submit.
+        rows: The rows of the batch.
+        model: The model that its requests name.
+        estimated: What these rows were estimated to cost; ``None`` if that is not known.
+        saved_by_batch: What single requests would have cost more; known of bills only.
+        saved_by_cache: What cached prompts saved; negative if writing them cost more.
     """
 
     batch: str
@@ -54,6 +59,11 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
     spent_at: float = 0.0
     submit_limit: float | None = None
+    rows: int = 0
+    model: str = ""
+    estimated: float | None = None
+    saved_by_batch: float | None = None
+    saved_by_cache: float | None = None
 
 
 _COLUMNS = LedgerEntry.__struct_fields__
@@ -176,7 +186,10 @@ class Ledger:
                 before = _newest(connection, "batch=?", (entry.batch,))
                 if before:
                     entry = msgspec.structs.replace(
-                        before[0], kind="billed", amount=entry.amount, currency=entry.currency
+                        entry,
+                        submit=before[0].submit,
+                        spent_at=before[0].spent_at,
+                        submit_limit=before[0].submit_limit,
                     )
                 if [entry] != before:
                     _append(connection, [entry], now)
@@ -186,6 +199,20 @@ class Ledger:
         with self._database.write() as connection:
             new = [e for e in entries if not _newest(connection, "batch=?", (e.batch,))]
             _append(connection, new, now)
+
+    def entries(self, since: float | None = None, before: float | None = None) -> list[LedgerEntry]:
+        """What each batch counts that was reserved in a span of time (Unix seconds)."""
+        if self._is_absent():
+            return []
+        wanted = _newest(self._database.read, "spent_at>=?", (since or 0.0,))
+        return [entry for entry in wanted if before is None or entry.spent_at < before]
+
+    def tags_of_deleted_jobs(self) -> dict[str, tuple[str, ...]]:
+        """The tags that deleted jobs had, by the id of the job."""
+        if self._is_absent():
+            return {}
+        rows = self._database.read.execute("SELECT job, tags FROM ledger_tags")
+        return {job: tuple(tags.split()) for job, tags in rows}
 
     def spending(self, since: float, currency: str) -> Spending:
         """What was committed or billed since a time (Unix seconds), in one currency."""

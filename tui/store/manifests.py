@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from tui.core.jobs import Batch, Job
+from tui.core.requests import edited_model
 from tui.files import temporary_path
 from tui.paths import open_private
 from tui.store.files import REQUESTS
@@ -256,6 +257,9 @@ def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
             amount=None if cost is None else cost * batch.rows / rows,
             currency=job.cost.currency,
             spent_at=batch.submitted_at or job.created_at,
+            rows=batch.rows,
+            model=edited_model(batch.edits, job.model),
+            estimated=job.cost.share(batch.rows, job.counts.total),
         )
         for batch in sent
     ]

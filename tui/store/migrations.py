@@ -172,6 +172,31 @@ def m013_samples_of_files(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE jobs ADD COLUMN sample TEXT")
 
 
+def m014_what_the_ledger_is_about(connection: sqlite3.Connection) -> None:
+    """Rows, model, estimate and savings of each entry, and the tags of jobs that were deleted.
+
+    What was saved is not known of bills that were entered before.
+    """
+    for column in (
+        "rows INTEGER NOT NULL DEFAULT 0",
+        "model TEXT NOT NULL DEFAULT ''",
+        "estimated REAL",
+        "saved_by_batch REAL",
+        "saved_by_cache REAL",
+    ):
+        connection.execute(f"ALTER TABLE ledger ADD COLUMN {column}")
+    connection.execute(
+        "UPDATE ledger SET rows=b.rows, model=j.model,"
+        " estimated=j.cost_estimated * b.rows / max(1, j.total)"
+        " FROM batches b JOIN jobs j ON j.pk=b.job WHERE b.id=ledger.batch"
+    )
+    connection.execute("CREATE TABLE ledger_tags (job TEXT PRIMARY KEY, tags TEXT NOT NULL)")
+    connection.execute(
+        "CREATE TRIGGER tags_of_deleted_jobs BEFORE DELETE ON jobs WHEN OLD.tags<>''"
+        " BEGIN INSERT OR REPLACE INTO ledger_tags VALUES (OLD.id, OLD.tags); END"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -186,6 +211,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m011_reviews,
     m012_experiments,
     m013_samples_of_files,
+    m014_what_the_ledger_is_about,
 )
 """All migrations, in order; never edit one that was released."""
 

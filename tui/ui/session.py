@@ -120,6 +120,9 @@ class Tasks(Protocol):
     def compare(self, job_id: str, other: str = "") -> None:
         """Compare two jobs; ask for the second one if it is not given."""
 
+    def costs(self) -> None:
+        """Show where the money went."""
+
     def add_account(self) -> None:
         """Ask for a new account and its key, add it, and test it."""
 

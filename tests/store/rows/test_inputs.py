@@ -59,11 +59,17 @@ async def test_a_job_keeps_the_columns_that_it_was_composed_of(
 
 
 async def test_a_sample_and_the_rest_keep_their_own_rows(engine: Engine, tmp_path: Path) -> None:
-    sample, rest = import_sample(engine, await composed(engine, tmp_path), 1)
-    with InputColumns(engine.paths, sample.id) as kept:
-        assert kept.rows([0, 1]) == [ROWS[0], None]
-    with InputColumns(engine.paths, rest.id) as kept:
-        assert kept.rows([0, 1, 2]) == [ROWS[1], ROWS[2], None]
+    path = await composed(engine, tmp_path)
+    chosen = set()
+    for seed in range(8):
+        sample, rest = import_sample(engine, path, 1, seed=seed)
+        with InputColumns(engine.paths, sample.id) as kept:
+            (row, after) = kept.rows([0, 1])
+            assert row is not None and after is None
+        chosen.add(row)
+        with InputColumns(engine.paths, rest.id) as kept:
+            assert kept.rows([0, 1, 2]) == [*(each for each in ROWS if each != row), None]
+    assert len(chosen) > 1
 
 
 async def test_edits_of_the_import_leave_the_columns(engine: Engine, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tui.ui.panes.compose.pane import ComposePane
 from tui.ui.panes.job_actions import STARTS
 from tui.ui.panes.results.pane import ResultsPane
 from tui.ui.screens.compare import CompareScreen
+from tui.ui.screens.costs import CostsScreen
 from tui.ui.screens.evaluation import EvaluationScreen
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.main import MainScreen
@@ -37,6 +38,7 @@ TARGETS: dict[Scope, type] = {
     Scope.FACETS: FacetScreen,
     Scope.PIVOT: PivotScreen,
     Scope.EVALUATION: EvaluationScreen,
+    Scope.COSTS: CostsScreen,
 }
 
 

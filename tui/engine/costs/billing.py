@@ -10,8 +10,9 @@ from tui.core.jobs import Batch, Job
 from tui.core.requests import edited_model
 from tui.engine.accounts import FREE_PROVIDER
 from tui.engine.context import Context
+from tui.engine.costs.savings import PricedUsage, Savings, row_prices, savings_of
 from tui.providers.dialects.batch_responses import read_batch
-from tui.store.history import LedgerEntry, RowPrices, Usage
+from tui.store.history import LedgerEntry, Usage
 
 
 async def store_cost(context: Context, batch: Batch) -> None:
@@ -34,6 +35,7 @@ def _bill(context: Context, job: Job) -> None:
     # The bill of a batch that was retried in place covers both attempts.
     retried = {batch.native_of for batch in batches.values()}
     amounts: dict[str, float] = {}
+    savings: dict[str, Savings] = {}
     currencies: set[str] = set()
     for batch_id, usages in by_batch.items():
         batch = batches[batch_id]
@@ -59,16 +61,23 @@ def _bill(context: Context, job: Job) -> None:
         if amount is None:
             return
         amounts[batch_id] = amount
+        savings[batch_id] = _savings(context, job, batch, usages, source, amount)
     if len(currencies) == 1 and any(
         usage.answered for usages in by_batch.values() for usage in usages
     ):
         currency = currencies.pop()
         costs.set_actual(job.id, sum(amounts.values()), currency)
-        _enter_bills(context, job, [batches[batch_id] for batch_id in amounts], amounts, currency)
+        sent = [batches[batch_id] for batch_id in amounts]
+        _enter_bills(context, job, sent, amounts, savings, currency)
 
 
 def _enter_bills(
-    context: Context, job: Job, batches: list[Batch], amounts: dict[str, float], currency: str
+    context: Context,
+    job: Job,
+    batches: list[Batch],
+    amounts: dict[str, float],
+    savings: dict[str, Savings],
+    currency: str,
 ) -> None:
     """Replace what was reserved for the batches by what they were billed."""
     now = context.clock()
@@ -83,6 +92,11 @@ def _enter_bills(
                 amount=amounts[batch.id],
                 currency=currency,
                 spent_at=batch.submitted_at or job.created_at,
+                rows=batch.rows,
+                model=edited_model(batch.edits, job.model),
+                estimated=job.cost.share(batch.rows, job.counts.total),
+                saved_by_batch=savings[batch.id].by_batch,
+                saved_by_cache=savings[batch.id].by_cache,
             )
             for batch in batches
         ],
@@ -102,10 +116,21 @@ def _by_tokens(
     context: Context, job: Job, batch: Batch, usages: list[Usage], source: PriceSource
 ) -> float | None:
     """Tokens times prices; ``None`` if a count or a price is missing."""
+    priced = _priced(job, batch, usages, source)
+    if priced is None:
+        return None
+    costs = context.history.costs
+    return sum(costs.set_row_costs(job.id, usage, row_prices(rates)) for usage, rates in priced)
+
+
+def _priced(
+    job: Job, batch: Batch, usages: list[Usage], source: PriceSource
+) -> list[PricedUsage] | None:
+    """The prices of the tokens of a batch; ``None`` if a count or a price is missing."""
     requested = edited_model(batch.edits, job.model)
     no_output = job.endpoint.endswith(ENDPOINTS_WITHOUT_OUTPUT)
     single = sum(bool(usage.answered) for usage in usages) == 1
-    priced: list[tuple[Usage, Rates]] = []
+    priced: list[PricedUsage] = []
     for usage in usages:
         if not usage.answered and not usage.with_input:
             continue
@@ -117,8 +142,35 @@ def _by_tokens(
         if rates is None:
             return None
         priced.append((usage, rates))
-    costs = context.history.costs
-    return sum(costs.set_row_costs(job.id, usage, _row_prices(rates)) for usage, rates in priced)
+    return priced
+
+
+def _savings(
+    context: Context,
+    job: Job,
+    batch: Batch,
+    usages: list[Usage],
+    source: PriceSource,
+    amount: float,
+) -> Savings:
+    """What a billed batch saved, as far as its tokens and the prices tell."""
+    priced = _priced(job, batch, usages, source)
+    single = None
+    if not source.single:
+        single = _priced(job, batch, usages, context.accounts.single_prices(batch.account))
+        if single and priced and source.batch_discount != 0:
+            # The same price in both: that of batches, or of single requests, is not known.
+            pairs = zip(single, priced, strict=True)
+            if any(one.tiers == other.tiers for (_, one), (_, other) in pairs):
+                single = None
+    return savings_of(
+        context.history.costs,
+        job.id,
+        priced,
+        single,
+        amount,
+        direct=source.single,
+    )
 
 
 def _by_told_tokens(
@@ -157,12 +209,3 @@ def _rates(usage: Usage, requested: str, source: PriceSource, *, single: bool) -
         if rates is not None:
             return rates
     return None
-
-
-def _row_prices(rates: Rates) -> RowPrices:
-    return RowPrices(
-        tiers=tuple(
-            (start, into, out, *rates.caching(number))
-            for number, (start, into, out) in enumerate(rates.tiers)
-        )
-    )

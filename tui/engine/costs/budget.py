@@ -22,6 +22,7 @@ from tui.compose.estimate import Estimate
 from tui.config.settings import BudgetConfig
 from tui.core.formatting import money
 from tui.core.jobs import Batch, Submission
+from tui.core.requests import edited_model
 from tui.engine.accounts import FREE_PROVIDER
 from tui.engine.context import Context
 from tui.errors import BudgetError, UsageError
@@ -184,6 +185,9 @@ class Budgets:
         provider = context.accounts.profile(expense.account).id
         now = context.clock()
         rows = max(expense.rows, sum(batch.rows for batch in batches), 1)
+        if not batches:
+            return []
+        job = context.history.jobs.get(batches[0].job_id)
         return [
             LedgerEntry(
                 batch=batch.id,
@@ -195,6 +199,9 @@ class Budgets:
                 currency=expense.currency,
                 spent_at=now,
                 submit_limit=expense.submit_limit,
+                rows=batch.rows,
+                model=edited_model(batch.edits, job.model),
+                estimated=job.cost.share(batch.rows, job.counts.total),
             )
             for batch in batches
         ]

@@ -21,6 +21,7 @@ from tui.core.text import BOM
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.budget import Budgets, Claim, Expense, budget_amount
 from tui.engine.costs.calibration import TokenCounts, calibrate, count_tokens
+from tui.engine.costs.spent import SpentReport, spent_report
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import Spending
@@ -191,6 +192,36 @@ class Costs:
     def spending(self) -> Spending:
         """The cost of this calendar month's jobs so far (UTC), in the budget's currency."""
         return self.budgets.spending()
+
+    async def spent(
+        self,
+        by: Sequence[str] = ("month",),
+        *,
+        since: float | None = None,
+        before: float | None = None,
+    ) -> SpentReport:
+        """Where the money went: estimated, billed, reserved and saved, and the budget left.
+
+        Args:
+            by: One or several of month, account, provider, model, tag and job.
+            since: Count batches that were sent at this time or later, Unix seconds.
+            before: Count batches that were sent before this time.
+
+        Raises:
+            UsageError: A dimension is unknown.
+        """
+
+        def work(_: Progress) -> SpentReport:
+            found = spent_report(self._context.history, by, since, before)
+            config = self.budgets.config
+            return msgspec.structs.replace(
+                found,
+                budget=config.per_month,
+                left=self.left_this_month(),
+                budget_currency=config.currency,
+            )
+
+        return await run_in_thread(work)
 
     def left_this_month(self) -> float | None:
         """What is left of the budget per month; ``None`` if there is none."""

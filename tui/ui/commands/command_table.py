@@ -22,6 +22,7 @@ class Scope(Enum):
     FACETS = "Values of a column"
     PIVOT = "Pivot table"
     EVALUATION = "Evaluation"
+    COSTS = "Costs"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Command:
 MAIN, COMPOSE, BATCHES, RESULTS = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
 TABLE, SUMMARY, COMPARE, REVIEW = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE, Scope.REVIEW
 FACETS, PIVOT = Scope.FACETS, Scope.PIVOT
-EVALUATION = Scope.EVALUATION
+EVALUATION, COSTS = Scope.EVALUATION, Scope.COSTS
 
 # fmt: off
 COMMANDS: tuple[Command, ...] = (
@@ -139,6 +140,8 @@ COMMANDS: tuple[Command, ...] = (
             help="Compare answers with true values: accuracy, each class, confusion matrix."),
     Command("compare", "Compare", "equals_sign", scopes=(BATCHES,),
             help="Compare two jobs row by row: mark them with space, or choose."),
+    Command("costs", "Costs", "dollar_sign", scopes=(BATCHES,),
+            help="Show where the money went: billed, reserved and saved, by month or group."),
     Command("collect", "Collect", "ctrl+r", scopes=(BATCHES, RESULTS),
             help="Download the results that are available now."),
     Command("delete", "Delete", "D,delete", scopes=(BATCHES,),
@@ -307,6 +310,14 @@ COMMANDS: tuple[Command, ...] = (
             in_palette=False, help="Show the rows whose answer differs from gold."),
     Command("normalise", "Normalise", "w", scopes=(EVALUATION,), footer=(EVALUATION,),
             in_palette=False, help="Ignore case, surrounding space and quotation marks, or not."),
+    Command("close_costs", "Back", "escape,q,dollar_sign", scopes=(COSTS,), footer=(COSTS,),
+            action="leave", in_palette=False, help="Go back to the list of jobs."),
+    Command("group_by", "Group", "g", scopes=(COSTS,), footer=(COSTS,),
+            in_palette=False, help="Group costs by month, account, provider, model, tag or job."),
+    Command("months", "Months", "m", scopes=(COSTS,), footer=(COSTS,),
+            in_palette=False, help="Show each month by itself, or all together."),
+    Command("reload_costs", "Reload", "r,ctrl+r", scopes=(COSTS,), footer=(COSTS,),
+            in_palette=False, help="Read the costs again."),
 )
 # fmt: on
 """All commands, in the order in which footer and help show them."""

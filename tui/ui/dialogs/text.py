@@ -118,6 +118,7 @@ _PURPOSES = {
     Scope.REVIEW: "One answer at a time, one key for each verdict (V in Results).",
     Scope.FACETS: "How often each value of a column occurs (f in Results).",
     Scope.EVALUATION: "Answers compared with true values (U in Batches and Results).",
+    Scope.COSTS: "Where the money went ($ in Batches).",
     Scope.PIVOT: "Rows by the values of two columns (p in the values of a column).",
     Scope.MAIN: "Works everywhere. Hold shift to select text with the mouse.",
 }

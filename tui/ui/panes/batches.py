@@ -322,7 +322,7 @@ class BatchesPane(CommandTarget, Vertical):
         jobs = 0 if self._board is None else len(self._board)
         if command_id in ("filter", "errors_only", "accounts"):
             return "" if jobs else "No jobs yet."
-        if command_id == "remote":
+        if command_id in ("remote", "costs"):
             return "" if self._board is not None else "The history is not open yet."
         if command_id == "compare" and jobs == 1:
             return "There is no other job to compare with."
@@ -339,6 +339,10 @@ class BatchesPane(CommandTarget, Vertical):
     def action_remote(self) -> None:
         """Show the provider's list of batches."""
         self.session.tasks.list_remote(self.job.account if self.job is not None else "")
+
+    def action_costs(self) -> None:
+        """Show where the money went."""
+        self.session.tasks.costs()
 
     def action_compare(self) -> None:
         """Compare the marked jobs, else a marked job or another one with the current job."""

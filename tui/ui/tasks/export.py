@@ -20,6 +20,7 @@ from tui.ui.external_programs import media_counts
 from tui.ui.external_programs import save_media as write_media
 from tui.ui.models.row_search import FacetAnswer, RowQuery
 from tui.ui.screens.compare import CompareScreen
+from tui.ui.screens.costs import CostsScreen
 from tui.ui.screens.evaluation import EvaluationScreen
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.summary import SummaryScreen
@@ -122,6 +123,11 @@ async def evaluate(context: TaskContext, job_id: str) -> None:
     if query:
         context.main.open_job(job.id)
         context.main.results.show_where(query)
+
+
+async def costs(context: TaskContext) -> None:
+    """Show where the money went."""
+    await context.session.app.push_screen_wait(CostsScreen(context.session))
 
 
 async def compare(context: TaskContext, job_id: str, other: str = "") -> None:

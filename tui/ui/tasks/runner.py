@@ -56,6 +56,7 @@ class TaskRunner:
     facets = _task(export.facets, "Counting values")
     evaluate = _task(export.evaluate, "Evaluation")
     compare = _task(export.compare, "Comparing")
+    costs = _task(export.costs, "Costs")
     export = _task(export.export, "Exporting")
     review = _task(review.review, "Reviewing")
     check_schema = _task(jobs.check_schema, "Checking answers")
