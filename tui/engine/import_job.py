@@ -19,6 +19,7 @@ from tui.core.requests import edit_request
 from tui.core.rows import decode_columns
 from tui.core.text import quoted
 from tui.engine.context import Context
+from tui.engine.costs.forecast import Forecast, forecast
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 
@@ -86,6 +87,10 @@ class FileImport:
     def model(self, report: CheckReport) -> str:
         """The model of most requests, after the edits."""
         return str(self.edits.get("model", _most_common(report.models)))
+
+    def forecast(self, report: CheckReport) -> Forecast | None:
+        """How long earlier batches with this account, model and window took."""
+        return forecast(self._context, self.info.name, self.model(report), self.window)
 
     def store(self, report: CheckReport, progress: Progress = NO_PROGRESS) -> Job:
         """Import the whole file as a job.

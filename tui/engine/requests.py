@@ -23,6 +23,7 @@ from tui.core.query import RowSelection
 from tui.engine.analysis.job_source import open_job_spec, open_rows
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.estimates import Costs
+from tui.engine.costs.forecast import Forecast, forecast
 from tui.engine.events import JobImported
 from tui.engine.import_job import FileImport, ImportOptions
 from tui.engine.submit_summary import (
@@ -286,6 +287,19 @@ class Requests:
         return await run_in_thread(
             lambda running: scan_file(path, limits=limits, progress=running), progress
         )
+
+    async def forecast(
+        self, report: CheckReport, *, account: str | None = None, window: str | None = None
+    ) -> Forecast | None:
+        """How long earlier batches took with the account and the model of a checked file.
+
+        Returns:
+            The forecast; ``None`` if fewer than three batches say anything about it.
+        """
+        info = self._context.accounts.info(account or self._context.accounts.default)
+        chosen = "" if info.direct else window or next(iter(info.windows), "24h")
+        model = max(report.models, key=lambda name: report.models[name], default="")
+        return await run_in_thread(lambda _: forecast(self._context, info.name, model, chosen))
 
     async def fix_file(
         self, path: Path, out: Path, fixes: Fixes, *, progress: Progress = NO_PROGRESS

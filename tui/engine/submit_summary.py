@@ -11,6 +11,7 @@ from tui.compose.requests.report import CheckReport
 from tui.config.settings import BudgetConfig
 from tui.engine.accounts import AccountInfo
 from tui.engine.costs.estimates import Costs
+from tui.engine.costs.forecast import Forecast
 from tui.engine.import_job import FileImport
 from tui.errors import BudgetError
 
@@ -58,6 +59,7 @@ class SubmitFacts:
         sample: What a sample of it would send; ``None`` if the file has no more rows than that.
         budget: The configured budgets.
         left_this_month: What is left of the budget per month; ``None`` if there is none.
+        forecast: How long earlier batches took; ``None`` if there are too few.
     """
 
     name: str
@@ -68,6 +70,7 @@ class SubmitFacts:
     sample: SubmitCost | None
     budget: BudgetConfig
     left_this_month: float | None
+    forecast: Forecast | None = None
 
 
 Ask = Callable[[SubmitFacts], Awaitable[SubmitAnswer]]
@@ -112,4 +115,5 @@ def submit_facts(
         sample=cost(sample) if total > sample else None,
         budget=costs.budgets.config,
         left_this_month=costs.left_this_month(),
+        forecast=file.forecast(report),
     )

@@ -76,6 +76,24 @@ class Batches:
             " OR (b.submission='running' AND b.collected=0)",
         )
 
+    def durations(
+        self, account: str, model: str, window: str, limit: int
+    ) -> list[tuple[float, bool]]:
+        """What the newest ended batches took, in seconds, and whether each has expired.
+
+        Batches that were cancelled or rejected are left out, and retries in place.
+        """
+        rows = self._database.read.execute(
+            "SELECT b.ended_at - b.submitted_at, b.status='expired'"
+            " FROM batches b JOIN jobs j ON j.pk=b.job"
+            " WHERE b.account=:account AND j.window=:window"
+            " AND coalesce(json_extract(b.edits, '$.model'), j.model)=:model"
+            " AND b.status IN ('completed', 'expired') AND b.native_of IS NULL"
+            " AND b.ended_at >= b.submitted_at ORDER BY b.submitted_at DESC LIMIT :limit",
+            {"account": account, "model": model, "window": window, "limit": limit},
+        )
+        return [(seconds, bool(expired)) for seconds, expired in rows]
+
     def expiring(self) -> dict[str, float]:
         """When the first results that are not downloaded yet expire (Unix seconds), by job id."""
         rows = self._database.read.execute(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tui.compose.checks.fixes import FixReport
     from tui.compose.checks.split import PartFile
     from tui.compose.requests.report import CheckReport
+    from tui.engine.costs.forecast import Forecast
     from tui.engine.engine import Engine
 
 
@@ -115,10 +116,17 @@ def check(
             parts = await engine.requests.split_file(
                 target, split_to, account=account, rows=rows, size=size
             )
+        expected = await engine.requests.forecast(report, account=account)
         costs = cost_pairs(estimate, sender)
+        if expected is not None:
+            costs["time"] = expected.text
         print_result(
             settings,
-            lambda: {**_document(report, fixed, parts), "cost": cost_document(estimate)},
+            lambda: {
+                **_document(report, fixed, parts),
+                "cost": cost_document(estimate),
+                "forecast": _forecast(expected),
+            },
             lambda: _lines(report, fixed, parts, costs),
         )
         return report
@@ -152,6 +160,12 @@ def check_error(file: Path, report: CheckReport) -> InputError:
         " --unset and --set fix fields."
     )
     return InputError(f"{file} cannot be submitted: {problems}", hint, path=file)
+
+
+def _forecast(expected: Forecast | None) -> dict[str, Any] | None:
+    import msgspec
+
+    return None if expected is None else dict(msgspec.structs.asdict(expected))
 
 
 def _document(

@@ -153,6 +153,8 @@ async def _submit_file(
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
         cost = facts.whole if sample is None else facts.sample or facts.whole
         say(f"Cost: {cost_text(cost.estimate)}.")
+        if facts.forecast is not None:
+            say(f"Time: {facts.forecast.text}.")
         await confirm_send(engine, settings, facts.account.name, cost.rows, facts.model)
         return "yes" if sample is None else "sample"
 

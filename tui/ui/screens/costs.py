@@ -35,8 +35,8 @@ _COLUMNS = (
     ("billed", "billed", "billed for the batches that have ended"),
     ("reserved", "reserved", "the most that batches without a bill may cost"),
     ("estimated", "estimated", "estimated before these batches were sent"),
-    ("by batch", "saved_by_batch", "saved by the batch discount: single requests cost more"),
-    ("by cache", "saved_by_cache", "saved by prompts read from a cache, less what writing cost"),
+    ("batch saved", "saved_by_batch", "saved by the batch discount: single requests cost more"),
+    ("cache saved", "saved_by_cache", "saved by prompts read from a cache, less what writing cost"),
 )
 """Heading, attribute of a group, and what it is."""
 
@@ -72,7 +72,7 @@ class CostsScreen(CommandTarget, Screen[None]):
         self._session = session
         self._by: tuple[str, ...] = ("month",)
         self._head = Static("", id="costs-head", markup=False)
-        self._table = CellTable(id="costs-table")
+        self._table = CellTable(id="costs-table", opens=False)
         self._cell = Static("", id="costs-cell", markup=False)
         self._unknown = Static("", id="costs-unknown", markup=False)
         self.reader = ReportReader(self, self._load, self._draw_head, self._show)

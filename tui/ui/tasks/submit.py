@@ -41,6 +41,7 @@ async def submit(
             ("provider", _provider(info.provider_name, account)),
             ("model", one_line(facts.model, 44) or "-"),
             *([] if info.direct else [("window", facts.window)]),
+            *([("time", facts.forecast.text)] if facts.forecast is not None else []),
         ]
         note = "Runs on this machine: free." if info.is_free else _budget_note(facts)
         if info.direct:

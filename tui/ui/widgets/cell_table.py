@@ -22,6 +22,10 @@ class CellTable(Widget, can_focus=True):
     """A small table: names in the first column, which always stays visible, then numbers.
 
     The cursor is on a cell; ``enter`` or a click on it opens the cell.
+
+    Args:
+        id: Its id.
+        opens: Whether cells can be opened.
     """
 
     DEFAULT_CSS = "CellTable { height: 1fr; }"
@@ -49,13 +53,18 @@ class CellTable(Widget, can_focus=True):
         row: int
         column: int
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, opens: bool = True) -> None:
         super().__init__(id=id)
+        self._opens = opens
         self._headings: Sequence[str] = ()
         self._rows: Sequence[Sequence[Part]] = ()
         self._widths: list[int] = []
         self.row = self.column = 0
         self._top = self._left = 0
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer ``enter`` only where cells can be opened."""
+        return self._opens if action == "open" else True
 
     @property
     def row_count(self) -> int:
