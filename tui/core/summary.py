@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tui.core import counters
+from tui.core.formatting import percent
 from tui.core.jobs import Cost, Counts, RemoteCounts
 from tui.core.rows import ANSWERED, RowLine
 
@@ -78,6 +79,41 @@ class Throughput(msgspec.Struct, frozen=True, kw_only=True):
     rows_per_second: float | None = None
 
 
+class CacheUse(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rows say of the provider's prompt cache.
+
+    Attributes:
+        read: Prompt tokens read from it.
+        written: Prompt tokens written to it for five minutes, or as long as the provider keeps it.
+        written_1h: Prompt tokens written to it for an hour.
+        rows: Rows that say how much they read.
+        reading_rows: Rows that read some.
+        input_tokens: All prompt tokens of the rows that say so.
+        saved: What reading saved, less what writing cost, in the currency of the job; negative if
+            writing cost more. ``None`` if no bill says it.
+    """
+
+    read: int = 0
+    written: int = 0
+    written_1h: int = 0
+    rows: int = 0
+    reading_rows: int = 0
+    input_tokens: int = 0
+    saved: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The use of the cache as a phrase."""
+        share = percent(self.read, self.input_tokens)
+        words = f"{self.read:,} read, {share} of the input"
+        words += f", by {self.reading_rows:,} of {self.rows:,} rows"
+        if self.written:
+            words += f"; {self.written:,} written"
+        if self.written_1h:
+            words += f"; {self.written_1h:,} written for an hour"
+        return words
+
+
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Statistics of all rows of a job.
 
@@ -85,7 +121,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     ``labels`` are the values of ``field``, and ``words`` the words in it. ``json_rows`` is the
     number of answers that are JSON. ``token_rows`` is the
     number of rows that report tokens; if none does, the tokens are those that the provider counts
-    for whole batches, or ``None``.
+    for whole batches, or ``None``. ``cache`` is ``None`` if no row says what it read from a cache.
     """
 
     job_id: str
@@ -98,6 +134,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int | None
     output_tokens: int | None
     cached_tokens: int | None
+    cache: CacheUse | None
     token_rows: int
     row_cost: float | None
     finish: counters.Tally
@@ -134,7 +171,7 @@ class Summarizer:
         self._json = self._token_rows = 0
         self._totals = ModelShare()
         self._short = 0
-        self._cached: int | None = None
+        self._cache = [0] * 6
         self._shares: dict[str, ModelShare] = {}
         self._finish = counters.BoundedCounter(200)
         self._lengths = counters.DistributionBuilder()
@@ -154,8 +191,17 @@ class Summarizer:
         self._totals.add(line)
         usage = line.usage
         self._token_rows += usage.input_tokens is not None or usage.output_tokens is not None
-        if usage.cached_tokens is not None:
-            self._cached = (self._cached or 0) + usage.cached_tokens
+        if usage.cached_tokens is not None or usage.cache_write_tokens is not None:
+            read = usage.cached_tokens or 0
+            found = (
+                read,
+                usage.cache_write_tokens or 0,
+                usage.cache_write_1h_tokens or 0,
+                1,
+                read > 0,
+                usage.input_tokens or 0,
+            )
+            self._cache = [total + more for total, more in zip(self._cache, found, strict=True)]
         if line.model:
             share = self._shares.get(line.model)
             if share is None and len(self._shares) < self._MAX_MODELS:
@@ -233,6 +279,15 @@ class Summarizer:
         labels = (
             self._labels if self._field else self._tallies.get(field, counters.BoundedCounter())
         )
+        read, written, written_1h, said, reading, total = self._cache
+        cache = CacheUse(
+            read=read,
+            written=written,
+            written_1h=written_1h,
+            rows=said,
+            reading_rows=reading,
+            input_tokens=total,
+        )
         return Summary(
             job_id=job_id,
             name=name,
@@ -243,7 +298,8 @@ class Summarizer:
             json_rows=self._json,
             input_tokens=self._totals.input_tokens if self._token_rows else told.input_tokens,
             output_tokens=self._totals.output_tokens if self._token_rows else told.output_tokens,
-            cached_tokens=self._cached,
+            cached_tokens=read if said else None,
+            cache=cache if said else None,
             token_rows=self._token_rows,
             row_cost=self._totals.cost,
             finish=self._finish.tally(12),

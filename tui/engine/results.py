@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
@@ -100,18 +102,29 @@ class Results:
         if found is not None:
             self._summaries.move_to_end(key)
             return found
-        with report_on_loop(partial) as report:
-            made = await run_in_thread(
-                lambda running: self._history.rows.summarize(
-                    job_id, field, stop_words=stop_words, progress=running, partial=report
-                ),
-                progress,
+
+        def work(running: Progress) -> Summary:
+            summary = self._history.rows.summarize(
+                job_id, field, stop_words=stop_words, progress=running, partial=report
             )
+            return self._with_savings(summary)
+
+        with report_on_loop(partial) as report:
+            made = await run_in_thread(work, progress)
         if made.is_whole:
             self._summaries[key] = made
             while len(self._summaries) > _CACHED_SUMMARIES:
                 self._summaries.popitem(last=False)
         return made
+
+    def _with_savings(self, made: Summary) -> Summary:
+        """The summary with what its cached prompts saved, if the bills say so."""
+        if made.cache is None:
+            return made
+        entries = self._history.ledger.of_job(made.job_id)
+        saved = [e.saved_by_cache for e in entries if e.saved_by_cache is not None]
+        cache = msgspec.structs.replace(made.cache, saved=sum(saved) if saved else None)
+        return msgspec.structs.replace(made, cache=cache)
 
     async def columns(self, job_id: str) -> list[ColumnInfo]:
         """The columns of a job as a sample of its rows shows them: facts, inputs, fields."""

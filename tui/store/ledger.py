@@ -145,6 +145,12 @@ class Ledger:
         found = _newest(self._database.read, "batch=?", (batch_id,))
         return found[0] if found else None
 
+    def of_job(self, job: str) -> list[LedgerEntry]:
+        """The newest entries of the batches of a job."""
+        if self._is_absent():
+            return []
+        return _newest(self._database.read, "job=?", (job,))
+
     def of_submit(self, submit: str) -> list[LedgerEntry]:
         """The newest entries of the batches that were reserved in one step."""
         return _newest(self._database.read, "submit=?", (submit,))

@@ -190,6 +190,7 @@ def m014_what_the_ledger_is_about(connection: sqlite3.Connection) -> None:
         " estimated=j.cost_estimated * b.rows / max(1, j.total)"
         " FROM batches b JOIN jobs j ON j.pk=b.job WHERE b.id=ledger.batch"
     )
+    connection.execute("CREATE INDEX ledger_by_job ON ledger(job)")
     connection.execute("CREATE TABLE ledger_tags (job TEXT PRIMARY KEY, tags TEXT NOT NULL)")
     connection.execute(
         "CREATE TRIGGER tags_of_deleted_jobs BEFORE DELETE ON jobs WHEN OLD.tags<>''"

@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tui.compose.requests.custom_ids import IdMaker
 from tui.compose.requests.scaledown import Label
-from tui.compose.templates.model import Template, TemplateKind, with_overrides
+from tui.compose.templates.model import CacheTime, Template, TemplateKind, with_overrides
 from tui.compose.templates.render import Renderer
 from tui.errors import InputError, UsageError
 
@@ -127,6 +128,26 @@ def test_templates_that_cannot_be_used(template: Template, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         Renderer(template, base=Path())
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("time", ["5m", "1h"])
+def test_what_all_rows_share_is_marked_for_the_cache(time: CacheTime) -> None:
+    template = Template(kind="messages", model="m", system="Be kind.", user="{text}", cache=time)
+    mark = {"type": "ephemeral", "ttl": time}
+    body = rendered(template)["body"]
+    assert body["system"] == [{"type": "text", "text": "Be kind.", "cache_control": mark}]
+    assert body["messages"] == [{"role": "user", "content": "Hello"}]
+
+
+def test_only_what_all_rows_share_of_anthropic_s_requests_can_be_marked() -> None:
+    template = Template(kind="messages", model="m", system="For {id}", user="{text}", cache="1h")
+    with pytest.raises(UsageError, match="differs from row to row"):
+        rendered(template)
+    with pytest.raises(UsageError, match="no system message"):
+        rendered(msgspec.structs.replace(template, system=""))
+    with pytest.raises(UsageError, match="chat requests cannot mark") as error:
+        rendered(msgspec.structs.replace(template, kind="chat"))
+    assert "by themselves" in error.value.hint
 
 
 def test_settings_reach_every_field() -> None:

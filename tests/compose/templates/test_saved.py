@@ -34,6 +34,7 @@ FULL = Template(
     tools=[{"a": []}],
     entities={"e": "f"},
     labels=(Label("a", "b"), Label("c", "d")),
+    cache="1h",
     settings={"a.b": {"c": [1]}},
     images=("{x}",),
     id="{a}",

@@ -12,6 +12,7 @@ from tests.end_to_end.servers import sandbox
 from tests.engine.conftest import Opener
 from tests.engine.costs.test_billing import cached, done
 from tests.engine.rows import chats, file_of
+from tui.compose.templates.model import Template
 from tui.config.settings import BudgetConfig, PriceConfig
 from tui.engine.costs.spent import KnownSum, SpentGroup, sum_text, unknown_text
 from tui.engine.engine import Engine
@@ -146,6 +147,34 @@ async def test_a_cache_can_save_and_lose(opened: Opener, tmp_path: Path) -> None
             by_job = {g.keys[0]: g for g in (await engine.costs.spent(["job"])).groups}
             saved = by_job[f"b ({many.id})"].saved_by_cache
             assert saved == KnownSum(pytest.approx((read * 0.9 - wrote) * 1.5 / 1e6))
+            cache = (await engine.results.summary(many.id)).cache
+            assert cache is not None and cache.saved == pytest.approx(saved.amount)
+            assert (cache.read, cache.written, cache.written_1h) == (read, 0, wrote)
+            readers = sum(bool(usage.cached_tokens) for usage in usages)
+            assert (cache.reading_rows, cache.rows) == (readers, 20)
+            share = read / sum(usage.input_tokens or 0 for usage in usages)
+            assert f"{share:.0%} of the input, by {readers} of 20 rows" in cache.text
+
+
+async def test_a_template_with_a_cache(opened: Opener, tmp_path: Path) -> None:
+    """What the template marks is written and read at the provider, and the summary says so."""
+    table = tmp_path / "table.csv"
+    table.write_text("text\n" + "".join(f"row {n}\n" for n in range(10)))
+    template = Template(
+        kind="messages", model="claude-sonnet-4-5", system="Be kind. " * 444, user="{text}",
+        cache="5m",
+    )  # fmt: skip
+    with sandbox("anthropic") as server:
+        async with opened("anthropic", server.url) as engine:
+            report = await engine.requests.compose(str(table), template, tmp_path / "t.jsonl")
+            assert (await engine.requests.check(Path(report.path))).ok
+            job = await done(engine, Path(report.path))
+            assert job.counts.all_succeeded
+            cache = (await engine.results.summary(job.id)).cache
+    assert cache is not None and cache.rows == 10 and cache.written_1h == 0
+    assert cache.read + cache.written == 10 * cache.written / (10 - cache.reading_rows)
+    price = 1.5 / 1e6
+    assert cache.saved == pytest.approx((cache.read * 0.9 - cache.written * 0.25) * price)
 
 
 def group(month: str, model: str, billed: float) -> SpentGroup:

@@ -34,6 +34,13 @@ def test_system_messages_move_up() -> None:
     ]
 
 
+def test_the_mark_of_a_cache_stays() -> None:
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    part = {"type": "text", "text": "Be kind", "cache_control": mark}
+    made = chat_to_messages(chat(messages=[{"role": "system", "content": [part]}, USER]))
+    assert made["system"] == [part] and made["messages"] == [USER]
+
+
 def test_images() -> None:
     parts = [
         {"type": "text", "text": "What is this?"},

@@ -105,13 +105,20 @@ def _responses(template: Template) -> dict[str, Any]:
 
 def _messages(template: Template) -> dict[str, Any]:
     schema = template.schema
+    system = SYSTEM if template.system else None
     return {
         "max_tokens": template.max_tokens or MESSAGES_MAX_TOKENS,
-        "system": SYSTEM if template.system else None,
+        "system": _system_blocks(template) if template.cache else system,
         "messages": [{"role": "user", "content": CONTENT if template.images else USER}],
         "output_config": schema and {"format": {"type": "json_schema", "schema": schema}},
         "tools": template.tools,
     }
+
+
+def _system_blocks(template: Template) -> list[dict[str, Any]]:
+    """The system message as a block, with the mark at the end of what Anthropic's cache keeps."""
+    mark = {"type": "ephemeral", "ttl": template.cache}
+    return [{"type": "text", "text": SYSTEM, "cache_control": mark}]
 
 
 def _scaledown(template: Template) -> dict[str, Any]:

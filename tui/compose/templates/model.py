@@ -42,6 +42,9 @@ ROW_HASH = "#"
 MESSAGES_MAX_TOKENS = 1024
 """The default ``max_tokens`` for Anthropic's Messages, which require the field."""
 
+CacheTime = Literal["", "5m", "1h"]
+"""How long a prompt cache keeps what was marked."""
+
 _WITHOUT_MODEL = (*SCALEDOWN_MODELS, "moderations")
 _TAKES_IMAGES = ("chat", "responses", "messages")
 _TAKES_SYSTEM = (*_TAKES_IMAGES, *SCALEDOWN_MODELS)
@@ -67,6 +70,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tools: Tools in the provider's format.
         entities: The entities of ``extract``: label to description.
         labels: The classes of ``classify``.
+        cache: How long Anthropic's prompt cache keeps the shared part, which is the tools and the
+            system message: ``5m`` or ``1h``; empty for not at all. ``messages`` only.
         settings: Other fields of the body: dotted path to value, sent unchanged.
         id: The ``custom_id``: a column's name or a text with fields; ``#`` for a hash of the
             row; if empty, a hash of the prompt.
@@ -87,6 +92,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tools: list[Any] | None = None
     entities: dict[str, str] = {}
     labels: tuple[Label, ...] = ()
+    cache: CacheTime = ""
     settings: dict[str, Any] = {}
     id: str = ""
     syntax: Syntax = "auto"
@@ -148,6 +154,17 @@ def check_template(template: Template) -> None:
                 f"{kind} requests do not support {what}",
                 "Remove it, or choose another kind.",
             )
+    if template.cache and kind != "messages":
+        raise UsageError(
+            f"{kind} requests cannot mark what a prompt cache keeps",
+            'Only Anthropic\'s do (kind = "messages"). OpenAI, Gemini and others cache the common'
+            " beginning of prompts by themselves, if at all: begin with what all rows share.",
+        )
+    if template.cache and not template.system.strip():
+        raise UsageError(
+            "the template has no system message to cache",
+            "Put what all rows share into the system message, or remove cache.",
+        )
     if template.max_tokens is not None and template.max_tokens < 1:
         raise UsageError("max_tokens must be at least 1", "Set the maximum answer length.")
     if kind == "extract":

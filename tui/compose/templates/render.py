@@ -20,7 +20,7 @@ from tui.compose.templates.fields import (
 from tui.compose.templates.jinja import as_prompt_text
 from tui.compose.templates.model import ROW_HASH, Template, check_template
 from tui.core.json_path import apply_settings
-from tui.errors import InputError
+from tui.errors import InputError, UsageError
 
 _encode = msgspec.json.Encoder().encode
 
@@ -105,6 +105,11 @@ class Renderer:
         system = FieldText(
             template.system, where="the system message", syntax=syntax, columns=columns
         )
+        if template.cache and not system.is_constant:
+            raise UsageError(
+                "the system message has fields, so it differs from row to row and cannot be cached",
+                "Move the fields to the user message, or remove cache.",
+            )
         self._images = [
             FieldText(text, where="an image", syntax=syntax, columns=columns)
             for text in template.images

@@ -7,6 +7,7 @@ chat completion                       Messages
 ====================================  =====================================================
 leading system, developer messages    ``system``
 user, assistant text                  unchanged; parts become text blocks
+``cache_control`` of a text part      unchanged
 ``image_url``                         an image block, by URL or as base64
 ``file``                              a document block, by file id or as a PDF in base64
 ``tool_calls``, tool messages         ``tool_use`` and ``tool_result`` blocks
@@ -165,7 +166,12 @@ def _block(part: Any, *, images: bool) -> Table:
     if isinstance(part, dict):
         kind = part.get("type")
         if kind == "text":
-            return {"type": "text", "text": _require_only(part, "type", "text").get("text")}
+            checked = _require_only(part, "type", "text", "cache_control")
+            block: Table = {"type": "text", "text": checked.get("text")}
+            if checked.get("cache_control"):
+                # As LiteLLM, OpenRouter and other gateways write it in chat completions.
+                block["cache_control"] = checked["cache_control"]
+            return block
         if kind == "image_url" and images:
             return _image(_require_only(part, "type", "image_url").get("image_url"))
         if kind == "file" and images:

@@ -158,6 +158,7 @@ class TemplateFields:
             user=self.user,
             images=self.rest.images if takes_schema else (),
             tools=self.rest.tools if takes_schema else None,
+            cache=self.rest.cache if self.kind == "messages" and self.system.strip() else "",
             max_tokens=_whole(self.max_tokens) if "max_tokens" in fields else None,
             temperature=_number(self.temperature) if "temperature" in fields else None,
             schema=_schema(self.schema) if takes_schema else None,

@@ -234,6 +234,7 @@ def _cost_lines(made: Summary) -> Lines:
         ("input", formatting.number(made.input_tokens)),
         ("output", formatting.number(made.output_tokens)),
         ("cached", formatting.number(made.cached_tokens)),
+        *_cache_facts(made),
         ("estimated", formatting.money(made.cost.estimated, currency)),
         ("actual", formatting.money(made.cost.actual, currency)),
     ]
@@ -244,6 +245,23 @@ def _cost_lines(made: Summary) -> Lines:
     if 0 < made.token_rows < made.answered:
         lines.append(((f"tokens reported for {made.token_rows:,} rows", "muted"),))
     return lines
+
+
+def _cache_facts(made: Summary) -> list[tuple[str, str]]:
+    """Hits, writes and savings of the prompt cache, if it was used."""
+    cache = made.cache
+    if cache is None or not (cache.read or cache.written or cache.written_1h):
+        return []
+    share = formatting.percent(cache.read, cache.input_tokens)
+    facts = [("", f"{share} of the input, {cache.reading_rows:,} of {cache.rows:,} rows")]
+    if cache.written:
+        facts.append(("written", formatting.number(cache.written)))
+    if cache.written_1h:
+        facts.append(("written 1h", formatting.number(cache.written_1h)))
+    if cache.saved is not None:
+        amount = formatting.money(abs(cache.saved), made.cost.currency)
+        facts.append(("cache lost" if cache.saved < 0 else "cache saved", amount))
+    return facts
 
 
 def _time_lines(made: Summary, width: int, height: int) -> Lines:

@@ -80,7 +80,8 @@ def _lines(report: Summary) -> list[str]:
         "rows": f"{report.counts.total:,}: {counts_text(report.counts)}",
         "input tokens": number(report.input_tokens),
         "output tokens": number(report.output_tokens),
-        "cached tokens": number(report.cached_tokens),
+        "prompt cache": "-" if report.cache is None else report.cache.text,
+        **_savings(report),
         "cost": money(cost.actual, currency),
         "estimated": money(cost.estimated, currency),
         "took": "-" if pace.seconds is None else span(pace.seconds, exact=True),
@@ -101,6 +102,19 @@ def _lines(report: Summary) -> list[str]:
         more = len(report.fields) - len(paths) + report.more_fields
         lines += ["", *pairs({"fields": ", ".join(paths) + (f" and {more} more" if more else "")})]
     return lines
+
+
+def _savings(report: Summary) -> dict[str, Cell | str]:
+    """What the prompt cache saved, if it was used and the bill says so."""
+    cache = report.cache
+    if cache is None or not (cache.read or cache.written or cache.written_1h):
+        return {}
+    if cache.saved is None:
+        return {"cache saved": "not known"}
+    amount = money(abs(cache.saved), report.cost.currency)
+    if cache.saved < 0:
+        return {"cache lost": Cell(f"{amount}: writing cost more than reading saved", "yellow")}
+    return {"cache saved": amount}
 
 
 def _bar(part: int, highest: int) -> str:
