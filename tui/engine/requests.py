@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypedDict, Unpack
 
-from tui.compose.build import BuildReport, build
+from tui.compose.build import BuildReport, build, find_columns_file
 from tui.compose.checks.fixes import Fixes, FixReport, apply_fixes, read_line_at, write_line
 from tui.compose.checks.scan import Scan, scan_file
 from tui.compose.checks.split import PartFile, split_file
@@ -18,6 +18,7 @@ from tui.compose.sources.base import Source
 from tui.compose.sources.table_format import LongRows, Quoting
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template, template_file_name
+from tui.core.analysis.columns import Column, ColumnKind
 from tui.core.jobs import Job, is_job_source
 from tui.core.query import RowSelection
 from tui.engine.analysis.job_source import open_job_spec, open_rows
@@ -300,6 +301,13 @@ class Requests:
         chosen = "" if info.direct else window or next(iter(info.windows), "24h")
         model = max(report.models, key=lambda name: report.models[name], default="")
         return await run_in_thread(lambda _: forecast(self._context, info.name, model, chosen))
+
+    async def input_columns(self, path: Path) -> list[str]:
+        """The input columns of a requests file, as ``in.lang``; empty if it was changed since."""
+        found = await asyncio.to_thread(find_columns_file, path)
+        if found is None or not found.fits:
+            return []
+        return [str(Column(ColumnKind.INPUT, name)) for name in found.head.columns]
 
     async def fix_file(
         self, path: Path, out: Path, fixes: Fixes, *, progress: Progress = NO_PROGRESS

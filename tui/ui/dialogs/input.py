@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -10,11 +10,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Button, Input, Static
+from textual.containers import Grid
+from textual.widgets import Button, Input, Label, Static
 
-from tui.core.text import visible
+from tui.core.formatting import counted
+from tui.core.text import one_line, quoted, visible
 from tui.paths import is_file, is_folder
-from tui.ui.dialogs.base import Answer, Dialog
+from tui.ui.dialogs.base import Answer, Dialog, FormDialog
 from tui.ui.dialogs.pick_file import PathInput, expand_path
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.basics import Field, TextInput
@@ -190,3 +192,93 @@ def _folder_problem(typed: str) -> str:
 
 def _file_problem(typed: str) -> str:
     return "" if not typed.strip() or is_file(expand_path(typed)) else "The file does not exist"
+
+
+@dataclass(frozen=True)
+class SampleAnswer:
+    """A random sample: how many rows, its number, and a column for equal shares, or none."""
+
+    rows: int
+    seed: int = 0
+    by: str = ""
+
+
+class SampleDialog(FormDialog[SampleAnswer]):
+    """Asks for the sample that is sent first; enter in any field goes on.
+
+    Args:
+        rows: The rows to begin with.
+        total: The rows of the file.
+        columns: The input columns that can have equal shares; empty if there are none.
+    """
+
+    DEFAULT_CSS = """
+    SampleDialog > .dialog { width: 68; }
+    SampleDialog Grid {
+        grid-size: 2; grid-columns: 17 1fr; grid-rows: 1; height: 3; margin-bottom: 1;
+    }
+    """
+
+    def __init__(self, rows: int, total: int, columns: Sequence[str]) -> None:
+        super().__init__("Send a random sample first")
+        self._rows, self._total, self._columns = rows, total, columns
+
+    def compose_content(self) -> ComposeResult:
+        """The fields, what is wrong with them, and the buttons."""
+        names = ", ".join(self._columns)
+        hint = f"none; or {names}" if names else "none: the file has no input columns"
+        with Grid():
+            for name, label, value, placeholder in (
+                ("rows", "rows", str(self._rows), "how many of them"),
+                ("by", "equal shares of", "", one_line(hint, 44)),
+                ("seed", "sample number", "", "0; another number gives other rows"),
+            ):
+                yield Label(label)
+                yield Field(value, placeholder=placeholder, compact=True, id=f"sample-{name}")
+        yield self.note()
+        yield from self.buttons("Go on  enter")
+
+    def on_mount(self) -> None:
+        """Focus the number of rows."""
+        self.query_one("#sample-rows").focus()
+        self._explain()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._explain()
+
+    def _text(self, name: str) -> str:
+        return self.query_one(f"#sample-{name}", Input).value.strip()
+
+    def _explain(self) -> bool:
+        """Say what is wrong, or what becomes of the other rows; returns whether it is valid."""
+        problem = ""
+        for name, what in (("seed", "The sample number"), ("rows", "The number of rows")):
+            text = self._text(name)
+            if text and not (text.isascii() and text.isdigit() and len(text) <= 9):
+                problem = f"{what} must be a whole number."
+        rows = self._text("rows")
+        if not problem and not 0 < int(rows or 0) < self._total:
+            problem = f"A sample has 1 to {self._total - 1:,} of the {self._total:,} rows."
+        by = self._text("by")
+        if not problem and by and by not in self._columns:
+            problem = f"No input column {quoted(by)}."
+        if problem:
+            self.say(problem, "warn")
+            return False
+        left = counted(self._total - int(rows), "row")
+        self.say(f"The other {left} wait as a draft, and are sent with S.")
+        return True
+
+    def entered(self) -> None:
+        """Go on after ``enter`` in a field."""
+        self.action_confirm()
+
+    def action_confirm(self) -> None:
+        """Close with the sample, if it is valid."""
+        if not self._explain():
+            self.app.bell()
+            return
+        seed = int(self._text("seed") or 0)
+        self.dismiss(SampleAnswer(int(self._text("rows")), seed, self._text("by")))

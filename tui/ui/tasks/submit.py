@@ -13,6 +13,7 @@ from tui.core.text import one_line
 from tui.engine.costs.budget import cost_text
 from tui.engine.submit_summary import CheckedFile, SubmitAnswer, SubmitCost, SubmitFacts
 from tui.ui.dialogs.confirm import ConfirmDialog, ShownCost, SubmitDialog
+from tui.ui.dialogs.input import SampleAnswer, SampleDialog
 from tui.ui.dialogs.uncertain import UncertainDialog
 from tui.ui.tasks.context import TaskContext
 from tui.ui.tasks.jobs import short_name
@@ -32,8 +33,16 @@ async def submit(
 ) -> None:
     """Confirm, import a file as a job, and submit it.
 
-    With a sample, the file becomes two jobs, and only the sample is submitted.
+    With a sample of so many rows, which the user can change, the file becomes two jobs, and only
+    the sample is submitted.
     """
+    chosen = SampleAnswer(sample)
+    if sample:
+        columns = await context.engine.requests.input_columns(path)
+        answer = await context.ask(SampleDialog(sample, report.rows, columns))
+        if answer is None:
+            return
+        chosen = answer
 
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
         info = facts.account
@@ -53,7 +62,7 @@ async def submit(
             _cost(whole, f"{whole.rows:,}", free=info.is_free),
             None
             if few is None
-            else _cost(few, f"{few.rows} of {whole.rows:,}, at random (seed 0)", free=info.is_free),
+            else _cost(few, _sample_text(few.rows, whole.rows, chosen), free=info.is_free),
             note,
             sample=bool(sample),
         )
@@ -67,7 +76,9 @@ async def submit(
             path,
             account,
             ask=ask,
-            sample=sample or None,
+            sample=chosen.rows or None,
+            seed=chosen.seed,
+            by=chosen.by,
             checked=None if estimate is None else CheckedFile(report, estimate),
             progress=progress,
             name=name,
@@ -83,6 +94,11 @@ async def submit(
         rest = formatting.counted(jobs[1].counts.total, "row")
         text += f"; the other {rest} wait as draft {short_name(jobs[1])} (S submits)"
     context.say(text)
+
+
+def _sample_text(rows: int, total: int, chosen: SampleAnswer) -> str:
+    shares = f", equal shares of {one_line(chosen.by, 30)}" if chosen.by else ""
+    return f"{rows:,} of {total:,} at random, seed {chosen.seed}{shares}"
 
 
 def _cost(cost: SubmitCost, rows: str, *, free: bool) -> ShownCost:

@@ -231,6 +231,23 @@ FIELDS: dict[str, FieldHelp] = {
     "export-rows": FieldHelp(
         "Rows", "Which rows are written: all, those that match the filter, or the marked ones."
     ),
+    "sample-rows": FieldHelp(
+        "Sample",
+        "How many rows are sent first, chosen at random. The others wait as a draft, with exactly"
+        " the rows that are not in the sample.",
+        (("enter", "go on"), *_DIALOG),
+    ),
+    "sample-by": FieldHelp(
+        "Equal shares",
+        "An input column, such as in.lang: the sample has as many rows with each of its values, as"
+        " far as there are so many.",
+        (("enter", "go on"), *_DIALOG),
+    ),
+    "sample-seed": FieldHelp(
+        "Sample number",
+        "The same number chooses the same rows of the same file. The job keeps it.",
+        (("enter", "go on"), *_DIALOG),
+    ),
     "review-rows": FieldHelp(
         "Rows", "Which rows are reviewed: all, those that match the filter, or the marked ones."
     ),

@@ -30,11 +30,13 @@ from tests.ui.panes.composing import (
 )
 from tui.compose.sources.base import Row, Source
 from tui.config.settings import BudgetConfig, Config, PriceConfig
+from tui.core.jobs import SamplePart
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.confirm import ConfirmDialog, SubmitDialog
+from tui.ui.dialogs.input import SampleDialog
 from tui.ui.panes.compose.pane import ComposePane
 from tui.ui.panes.compose.template import TemplateStep
 from tui.ui.widgets.compose_inputs import MAX_TEXT_LENGTH, PlainTextArea
@@ -227,8 +229,15 @@ async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: 
         await pilot.press("ctrl+r")
         await until(pilot, lambda: "Ready to submit" in screen_text(app))
         await pilot.click("#do-sample_first")
+        await until(pilot, lambda: isinstance(app.screen, SampleDialog))
+        assert "The other 40 rows wait as a draft" in screen_text(app)
+        await pilot.press("end", "0")
+        await until(pilot, lambda: "A sample has 1 to 59 of the 60 rows." in screen_text(app))
+        await pilot.press("enter")
+        assert isinstance(app.screen, SampleDialog)
+        await pilot.press("backspace", "down", *"in.stars", "down", "7", "enter")
         await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
-        assert "20 of 60" in screen_text(app)
+        assert "20 of 60 at random, seed 7, equal shares of in.stars" in screen_text(app)
         # Twenty rows have fewer tokens than sixty.
         few = told_of_input(app)
         await pilot.press("s")
@@ -241,6 +250,8 @@ async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: 
         await until(pilot, lambda: [j.counts.succeeded for j in history.jobs.list()].count(20) == 1)
         by_name = {job.name: job for job in history.jobs.list()}
         assert by_name["reviews-sample"].counts.succeeded == 20
+        part = SamplePart(rows=20, of=60, seed=7, by="in.stars")
+        assert by_name["reviews-sample"].sample == part
         assert by_name["reviews"].counts.pending == 40 and by_name["reviews"].status == "draft"
 
 

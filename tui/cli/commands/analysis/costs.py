@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from tui.cli.options import MOMENT, Settings, shared
 from tui.cli.output import Cell, pairs, print_result, say, table
@@ -76,7 +75,8 @@ def _document(report: SpentReport, since: float | None, before: float | None) ->
 
 
 def _figures(group: SpentGroup) -> dict[str, Any]:
-    figures = {name: msgspec.to_builtins(getattr(group, name)) for name in _AMOUNTS}
+    sums = {name: getattr(group, name) for name in _AMOUNTS}
+    figures = {name: {"amount": of.amount, "unknown": of.unknown} for name, of in sums.items()}
     return {"currency": group.currency, "jobs": group.jobs, "rows": group.rows, **figures}
 
 

@@ -107,7 +107,7 @@ def _problem_cells(problem: Problem, *, fixed: bool) -> Cells:
 
 
 SAMPLE_ROWS = 20
-"""Number of rows in a sample."""
+"""Rows of a sample, unless the user chooses another number."""
 
 
 class CheckStep(Step):
@@ -152,7 +152,7 @@ class CheckStep(Step):
         yield self._problem
         with Horizontal(classes="step-buttons"):
             yield Button("Submit…  S", id="do-submit", variant="primary", compact=True)
-            yield Button("Sample 20 first", id="do-sample_first", compact=True)
+            yield Button("Sample first", id="do-sample_first", compact=True)
             yield Button("Fix…  F", id="do-fix", compact=True)
             yield Button("Try  t", id="do-try_row", compact=True)
             yield Button("Edit  E", id="do-edit_request", compact=True)
@@ -196,8 +196,8 @@ class CheckStep(Step):
             )
         report = self._report
         if report is not None and command_id in ("submit", "sample_first"):
-            if command_id == "sample_first" and report.rows <= SAMPLE_ROWS:
-                return f"The file has only {report.rows} requests. Submit all of them."
+            if command_id == "sample_first" and report.rows < 2:
+                return "The file has only one request. Submit it."
             return compose.why_not_submittable(report, self._fix)
         if report is not None and command_id == "fix" and not report.problems:
             return "There is nothing to fix. Other fixes (ctrl+p) edits or splits the file."
@@ -385,7 +385,8 @@ class CheckStep(Step):
 
     def do_sample_first(self) -> None:
         """Submit a sample, after confirmation, and keep the rest as a draft."""
-        self.do_submit(SAMPLE_ROWS)
+        rows = 0 if self._report is None else self._report.rows
+        self.do_submit(max(1, min(SAMPLE_ROWS, rows // 2)))
 
     def do_editor(self) -> None:
         """Open the file in the editor."""
