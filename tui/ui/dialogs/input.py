@@ -231,7 +231,7 @@ class SampleDialog(FormDialog[SampleAnswer]):
             for name, label, value, placeholder in (
                 ("rows", "rows", str(self._rows), "how many of them"),
                 ("by", "equal shares of", "", one_line(hint, 44)),
-                ("seed", "sample number", "", "0; another number gives other rows"),
+                ("seed", "number (seed)", "", "0; another number gives other rows"),
             ):
                 yield Label(label)
                 yield Field(value, placeholder=placeholder, compact=True, id=f"sample-{name}")
