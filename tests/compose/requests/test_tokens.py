@@ -52,6 +52,29 @@ def test_the_bounds_of_a_long_text_hold_those_of_its_characters(
         assert exact.high <= found.high < exact.high * 1.12
 
 
+@pytest.mark.parametrize("family", ["o200k", "other"])
+def test_digits_that_recur_in_a_long_text_are_all_counted(
+    monkeypatch: pytest.MonkeyPatch, family: Family
+) -> None:
+    """At whatever distance: a sample at equal distances may miss them."""
+    monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    for distance in range(2, 300):
+        row = "the review of " + "a quick fox " * 30
+        row = row[: distance - distance // 2] + "0123456789" * 30
+        text = row[:distance] * (200_000 // distance)
+        assert counted_whole(text, family).high <= tokens_of_texts([text], family).high
+
+
+@pytest.mark.parametrize("family", ["cl100k", "other"])
+@pytest.mark.parametrize("rest", ["der schnelle Fuchs springt ", "9f86d081884c7d659a2feaa0c55ad0"])
+def test_what_begins_in_english_is_not_taken_for_english(
+    monkeypatch: pytest.MonkeyPatch, family: Family, rest: str
+) -> None:
+    monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    text = "the terms of this contract " * 400 + rest * 5000
+    assert counted_whole(text, family).high <= tokens_of_texts([text], family).high
+
+
 def test_other_characters_of_a_long_text_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
     text = "ж" * 50 + "a" * 100_000 + "語" * 7 + "\ud83d"
