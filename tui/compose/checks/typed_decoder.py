@@ -264,9 +264,13 @@ class UniformRows:
         """Whether the rows can be translated; each combination is tried once."""
         assert self._translate is not None
         options = attrgetter(*self._options)
+        none = (_MISSING,) * len(self._options)
+        role = attrgetter("role")
         for row, line in zip(rows, lines, strict=True):
             body = row.body
-            kind = (*map(bytes, options(body)), *[message.role for message in body.prompt])
+            given = options(body)
+            # Most rows have none, which is seen without a look at each.
+            kind = (() if given == none else tuple(map(bytes, given)), *map(role, body.prompt))
             if kind in self._translatable:
                 continue
             try:

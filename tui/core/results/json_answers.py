@@ -44,31 +44,36 @@ def extract_json(text: str) -> str | None:
 
     It is the whole answer, or its only fenced block that holds JSON.
     """
-    stripped = text.strip()
-    if stripped.startswith(("{", "[")):
-        return stripped if _parses(stripped) else None
-    if "```" not in stripped or len(stripped) > _LONGEST_FENCED:
-        return None
-    found = [
-        block.strip()
-        for block in _FENCE.findall(stripped)
-        if block.lstrip().startswith(("{", "[")) and _parses(block)
-    ]
-    return found[0] if len(found) == 1 else None
+    return _found(text)[0]
 
 
 def parse_answer(text: str) -> Any:
     """The decoded JSON object or array in an answer; ``None`` without one."""
-    found = extract_json(text)
-    return None if found is None else normalise_entities(_decode(found))
+    return normalise_entities(_found(text)[1])
 
 
-def _parses(text: str) -> bool:
+def _found(text: str) -> tuple[str | None, Any]:
+    """The JSON in an answer and its value; both are ``None`` without one."""
+    stripped = text.strip()
+    if stripped.startswith(("{", "[")):
+        value = _decoded(stripped)
+        return (None if value is None else stripped), value
+    if "```" not in stripped or len(stripped) > _LONGEST_FENCED:
+        return None, None
+    found = [
+        (block.strip(), value)
+        for block in _FENCE.findall(stripped)
+        if block.lstrip().startswith(("{", "[")) and (value := _decoded(block)) is not None
+    ]
+    return found[0] if len(found) == 1 else (None, None)
+
+
+def _decoded(text: str) -> Any:
+    """The value of an object or array; ``None`` if it is not valid."""
     try:
-        _decode(text)
+        return _decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return False
-    return True
+        return None
 
 
 def row_line(row: Row, text: str, error: RowError | None) -> RowLine:

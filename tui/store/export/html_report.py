@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -44,9 +44,10 @@ def write_report(
     examples: list[tuple[str, str]] = []
     for page in pages:
         summarizer.add(record.line for record in page)
-        lines = (record.line for record in page)
-        examples += ((line.custom_id, line.text) for line in lines if line.text)
-        del examples[_EXAMPLES:]
+        if len(examples) < _EXAMPLES:
+            lines = (record.line for record in page)
+            examples += ((line.custom_id, line.text) for line in lines if line.text)
+            del examples[_EXAMPLES:]
     summary = summarizer.summary(job.id, job.name, job.counts, job.cost, throughput_of(data))
     counts = [(outcome.value, summary.counts.get(outcome)) for outcome in Outcome]
     text = _template(job.cost.currency).render(
@@ -64,6 +65,7 @@ def write_report(
     return len(records)
 
 
+@lru_cache(maxsize=4)
 def _template(currency: str) -> Template:
     # Imported here: only a report needs it.
     from jinja2 import Environment, StrictUndefined
