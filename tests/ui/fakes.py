@@ -281,6 +281,9 @@ class FakeEngine:
             losses=self.losses,
         )
 
+    async def forecast(self, account: str, model: str, window: str) -> None:
+        """No batch has ended before."""
+
     async def look_for_late_answers(self, job_id: str) -> Any:
         return self.history.jobs.get(job_id)
 

@@ -24,7 +24,7 @@ from tui.core.query import RowSelection
 from tui.engine.analysis.job_source import open_job_spec, open_rows
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.estimates import Costs
-from tui.engine.costs.forecast import Forecast, forecast
+from tui.engine.costs.forecast import Forecast
 from tui.engine.events import JobImported
 from tui.engine.import_job import FileImport, ImportOptions
 from tui.engine.submit_summary import (
@@ -300,7 +300,7 @@ class Requests:
         info = self._context.accounts.info(account or self._context.accounts.default)
         chosen = "" if info.direct else window or next(iter(info.windows), "24h")
         model = max(report.models, key=lambda name: report.models[name], default="")
-        return await run_in_thread(lambda _: forecast(self._context, info.name, model, chosen))
+        return await self._costs.forecast(info.name, model, chosen)
 
     async def input_columns(self, path: Path) -> list[str]:
         """The input columns of a requests file, as ``in.lang``; empty if it was changed since."""

@@ -53,6 +53,7 @@ async def test_what_the_last_batches_took(opened: Opener, tmp_path: Path) -> Non
             assert ask.facts[0].forecast == found
             report = await engine.requests.check(path)
             assert await engine.requests.forecast(report) == found
+            assert await engine.costs.forecast("there", "gpt-5-mini", "24h") == found
             assert await engine.requests.forecast(report, account="there+direct") is None
 
 

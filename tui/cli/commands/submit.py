@@ -188,6 +188,10 @@ async def _submit_file(
 async def _submit_job(
     engine: Engine, settings: Settings, job: Job, budget: float | None, *, resend: bool, wait: bool
 ) -> None:
+    if not engine.account(job.account).is_free and asks_before_sending(settings):
+        expected = await engine.costs.forecast(job.account, job.model, job.window)
+        if expected is not None:
+            say(f"Time: {expected.text}.")
     await confirm_send(engine, settings, job.account, job.counts.total, job.model)
     # When the queue is full, all parts stay waiting, not only the first.
     send = engine.submit(job.id, resend=resend, wait_if_busy=True, budget=budget)

@@ -21,6 +21,7 @@ from tui.core.text import BOM
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.budget import Budgets, Claim, Expense, budget_amount
 from tui.engine.costs.calibration import TokenCounts, calibrate, count_tokens
+from tui.engine.costs.forecast import Forecast, forecast
 from tui.engine.costs.spent import SpentReport, spent_report
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
@@ -192,6 +193,16 @@ class Costs:
     def spending(self) -> Spending:
         """The cost of this calendar month's jobs so far (UTC), in the budget's currency."""
         return self.budgets.spending()
+
+    async def forecast(self, account: str, model: str, window: str) -> Forecast | None:
+        """How long earlier batches of an account took; ``None`` with fewer than three.
+
+        Args:
+            account: The account.
+            model: The model of most requests.
+            window: The completion window; empty if rows are sent one by one.
+        """
+        return await run_in_thread(lambda _: forecast(self._context, account, model, window))
 
     async def spent(
         self,

@@ -132,6 +132,9 @@ async def submit_draft(context: TaskContext, job_id: str) -> None:
         ("model", one_line(job.model, 44) or "-"),
         ("window", job.window or "-"),
     ]
+    expected = await engine.costs.forecast(job.account, job.model, job.window)
+    if expected is not None:
+        facts.append(("time", expected.text))
     title = f"Submit {one_line(job.name, 36)}?"
     if await context.ask(ConfirmDialog(title, facts, "Submit")):
         await context.with_key(job.account, lambda: engine.submit(job.id, wait_if_busy=True))
