@@ -50,7 +50,7 @@ def main() -> None:
 
     paths = Paths.find(home)
     app = BatchdeckApp(paths, Config(), open_engine)
-    app.on_started = start.freeze_gc
+    app.on_started, app.on_pause = start.freeze_gc, start.collect_garbage
     app.run()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from typing import Any, cast
 
 import pytest
@@ -94,6 +95,43 @@ print(json.dumps([gc.isenabled(), gc.get_freeze_count() > 1000]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [True, True]
+
+
+def test_a_full_search_waits_for_a_pause() -> None:
+    code = """
+import gc, json
+from tui.ui.start import collect_garbage, freeze_gc
+freeze_gc()
+searches = []
+gc.callbacks.append(lambda phase, info: searches.append((phase, info["generation"])))
+def work():
+    for _ in range(100_000):
+        one = []
+        one.append(one)
+full = ("stop", 2)
+collect_garbage()
+before = searches.count(full)
+work()
+during = searches.count(full)
+collect_garbage()
+print(json.dumps([before, during, searches.count(full), ("stop", 1) in searches]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [0, 0, 1, True]
+
+
+async def test_a_pause_is_told_when_no_key_was_pressed_for_a_moment(engine: FakeEngine) -> None:
+    told: list[str] = []
+    app = fake_app(engine)
+    app.on_pause = lambda: told.append("pause")
+    async with running(app) as pilot:
+        await pilot.press("down")
+        app._pressed_at = time.monotonic()
+        app._pause()
+        assert told == []
+        app._pressed_at -= 10.0
+        app._pause()
+        assert told == ["pause"]
 
 
 def test_a_key_is_seen_within_two_short_frames() -> None:

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 QUIT_CONFIRM_SECONDS = 3.0
 """Seconds for which the notice of the first ctrl+c is shown; a second one meanwhile quits."""
 
+PAUSE_SECONDS = 4.0
+"""How often it is looked whether no key was pressed for half of this time."""
+
 TITLE_SECONDS = 30.0
 """How often the terminal title is updated while no events arrive (stuck jobs depend on time)."""
 
@@ -88,6 +91,8 @@ class BatchdeckApp(GuardedApp[int]):
         self.config_error: BatchdeckError | None = None
         self._filters.append(TerminalDoor())
         self.on_started: Callable[[], None] | None = None
+        self.on_pause: Callable[[], None] | None = None
+        """Called now and then when no key was pressed for a moment."""
         self.on_left: Callable[[int], None] | None = None
         self.notifications: Notifications | None = None
         self.updates: EngineUpdates | None = None
@@ -166,6 +171,7 @@ class BatchdeckApp(GuardedApp[int]):
             engine.watch()
         self._restore()
         self.set_interval(TITLE_SECONDS, self._show_title)
+        self.set_interval(PAUSE_SECONDS, self._pause)
         self._show_title()
         if self.config_error is not None:
             self._show_config_error(self.config_error)
@@ -291,6 +297,10 @@ class BatchdeckApp(GuardedApp[int]):
         if self.notifications is not None:
             self.notifications.notify_ended(changes.ended)
         self._show_title()
+
+    def _pause(self) -> None:
+        if self.on_pause is not None and time.monotonic() - self._pressed_at > PAUSE_SECONDS / 2:
+            self.on_pause()
 
     def _show_title(self) -> None:
         if self.notifications is not None:

@@ -65,7 +65,7 @@ def run_dashboard(
     refuse_terminal_prompts()
     app = BatchdeckApp(paths, config, open_engine, open_file=open_file)
     app.config_error = config_error
-    app.on_started = freeze_gc
+    app.on_started, app.on_pause = freeze_gc, collect_garbage
     leaving = ExitTimer()
     app.on_left = leaving.start
     try:
@@ -78,7 +78,22 @@ def freeze_gc() -> None:
     """Exclude the objects that exist now (modules, panes) from all later collections.
 
     A full collection that includes the modules takes about 40 ms, enough to delay a key press
-    visibly. Call it once, after startup.
+    visibly. One of what was made since takes half of that after a while, so it is left to
+    ``collect_garbage``, unless nobody stops typing. Call it once, after startup.
     """
     gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _MOST_COLLECTIONS)
     gc.enable()
+
+
+_MOST_COLLECTIONS = 400
+"""Collections of younger objects before a full one, whether there was a pause or not."""
+
+_COLLECTIONS = 8
+
+
+def collect_garbage() -> None:
+    """Make a full collection, if one is due; for a moment in which nobody types."""
+    if gc.get_count()[2] >= _COLLECTIONS:
+        gc.collect()
