@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tui.compose.requests.body_checks import too_long_input
 from tui.compose.requests.tokens import Family, Tokens, tokens_of_texts
 
 TEXT = "the quick brown fox jumps over a lazy dog while seven wizards brew potent coffee"
@@ -73,6 +74,17 @@ def test_what_begins_in_english_is_not_taken_for_english(
     monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
     text = "the terms of this contract " * 400 + rest * 5000
     assert counted_whole(text, family).high <= tokens_of_texts([text], family).high
+
+
+def test_an_input_is_too_long_only_if_all_its_characters_say_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    for distance in range(2, 200):
+        # At least 0.55 tokens for each of 8,000 digits, and none for a space.
+        text = ("7" + " " * (distance - 1)) * 8_000
+        assert too_long_input({"input": text}, 5000) == ""
+    assert "at least" in too_long_input({"input": "7 " * 20_000}, 5000)
 
 
 def test_other_characters_of_a_long_text_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:

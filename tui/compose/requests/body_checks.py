@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tui.compose.requests.tokens import tokens_of_texts
+from tui.compose.requests.tokens import least_tokens
 
 
 def body_faults(
@@ -70,7 +70,7 @@ def too_long_input(body: Mapping[str, Any], limit: int) -> str:
     texts = value if isinstance(value, list) else [value]
     for text in texts:
         if isinstance(text, str) and len(text) > limit:
-            tokens = tokens_of_texts([text], "cl100k").low
+            tokens = least_tokens(text, "cl100k")
             if tokens > limit:
                 return f"an input of at least {tokens:,.0f} tokens; the limit is {limit:,}"
     return ""

@@ -174,6 +174,14 @@ def tokens_of_texts(texts: Iterable[str], family: Family) -> Tokens:
     return Tokens(usual, low, high)
 
 
+def least_tokens(text: str, family: Family) -> float:
+    """The fewest tokens of a text, from all of its characters and not from a sample."""
+    if counter_of(family) is not None:
+        return tokens_of_texts([text], family).low
+    pieces = (text[start : start + _WHOLE] for start in range(0, len(text), _WHOLE))
+    return sum(tokens_of_texts([piece], family).low for piece in pieces)
+
+
 _LETTER, _CAPITAL, _DIGIT, _SPACE = 1, 2, 4, 8
 _KINDS = bytes(
     (_LETTER if character in _LETTERS else 0)
