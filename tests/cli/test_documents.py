@@ -53,6 +53,7 @@ CALLS = (
     Call("summary", "one --field data.label", "summary"),
     Call("describe", "one", "facets"),
     Call("column", "one first --match ^(.)", "columns"),
+    Call("column", "one size --expr answer|length", "columns"),
     Call("column", "one", "columns"),
     Call("views save", "low --where outcome:failed --sort -cost --columns custom_id", "views"),
     Call("views list", "", "views"),

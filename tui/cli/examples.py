@@ -65,7 +65,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck pivot reviews @label model",
         "batchdeck pivot reviews @label in.lang --mean @score",
     ),
-    "column": ("batchdeck column reviews stars --match 'Stars: (\\d)'",),
+    "column": (
+        "batchdeck column reviews stars --match 'Stars: (\\d)'",
+        "batchdeck column reviews level --expr \"'high' if score > 3 else 'low'\"",
+    ),
     "views": ("batchdeck views list",),
     "views list": ("batchdeck views list --json",),
     "views save": (

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tui.compose.templates.expressions import RowExpression
 from tui.config.settings import Config, load_config
 from tui.core.batches import RetryPlan
 from tui.core.jobs import (
@@ -83,7 +84,7 @@ class Engine:
     ) -> None:
         self.paths = paths
         self.config = config
-        self.history = History(paths, ledger=ledger)
+        self.history = History(paths, ledger=ledger, compile_expression=RowExpression)
         self.events = EventBus()
         self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)

@@ -13,12 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tui.core.analysis.derived import CompileExpression
 from tui.core.jobs import BatchStatus, Job, TimelineEntry
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store import manifests
 from tui.store.batches import Batches
 from tui.store.columns.evaluation import EvaluationOptions
+from tui.store.columns.expressions import no_expressions
 from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
 from tui.store.database import Database, maps_sqlite_errors
@@ -71,6 +73,7 @@ class History:
         paths: Where it is stored; missing folders are created.
         ledger: The home whose ledger is used, if it is another one: a history that is thrown
             away must not forget what was spent.
+        compile_expression: Compiles the expressions of derived columns.
 
     Attributes:
         jobs: The jobs.
@@ -88,7 +91,13 @@ class History:
         HistoryError: It cannot be opened.
     """
 
-    def __init__(self, paths: Paths, *, ledger: Paths | None = None) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        *,
+        ledger: Paths | None = None,
+        compile_expression: CompileExpression = no_expressions,
+    ) -> None:
         self.paths = paths.ensure()
         self._database = Database(paths.history_db)
         self._database.after_commit = lambda connection, durable: manifests.write_due(
@@ -96,7 +105,7 @@ class History:
         )
         self.jobs = Jobs(self._database, paths)
         self.batches = Batches(self._database)
-        self.rows = StoredRows(self._database, paths)
+        self.rows = StoredRows(self._database, paths, compile_expression)
         self.costs = StoredCosts(self._database)
         self.reviews = StoredReviews(self._database, paths)
         self.views = Views(paths)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui.core.analysis.derived import DerivedColumn
+from tui.core.analysis.derived import CompileExpression, DerivedColumn
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
@@ -27,6 +27,7 @@ from tui.store.columns.evaluation import (
     evaluate_column,
     evaluate_file,
 )
+from tui.store.columns.expressions import no_expressions
 from tui.store.columns.facets import PartialFacets, count_facets, describe
 from tui.store.columns.pivots import count_pivot
 from tui.store.columns.reader import ColumnReader, column_infos, column_of
@@ -54,11 +55,17 @@ _PAGE = 500
 class StoredRows:
     """The rows of jobs; ``history.rows``."""
 
-    def __init__(self, database: Database, paths: Paths) -> None:
+    def __init__(
+        self,
+        database: Database,
+        paths: Paths,
+        compile_expression: CompileExpression = no_expressions,
+    ) -> None:
         self._database = database
         self._paths = paths
+        self._compile = compile_expression
         self._reviews = StoredReviews(database, paths)
-        self._columns = ColumnReader()
+        self._columns = ColumnReader(compile_expression)
 
     def _data(self, job_id: str) -> JobData:
         return JobData(self._database.read, self._paths, job_id)
@@ -227,7 +234,10 @@ class StoredRows:
         """
         data = self._data(job_id)
         column.check()
-        column_of(data, column.of)
+        if column.expression:
+            self._compile(column.expression)
+        else:
+            column_of(data, column.of)
         set_derived(self._paths, data.id, column)
 
     def remove_derived_column(self, job_id: str, name: str) -> None:
@@ -369,4 +379,6 @@ class StoredRows:
         from tui.store.export.writer import export_rows
 
         self._reviews.refresh(job_id)
-        return export_rows(self._data(job_id), selection, path, options, progress=progress)
+        return export_rows(
+            self._data(job_id), selection, path, options, self._compile, progress=progress
+        )

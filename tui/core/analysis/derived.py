@@ -1,9 +1,10 @@
-"""Derived columns: a part of another column's text, captured by a regular expression."""
+"""Derived columns: captured from another column by a regular expression, or an expression."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,19 +24,67 @@ _MAX_CHARACTERS = 1 << 20
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 
 
+VARIABLES = {
+    "answer": "the answer as text",
+    "data": "the answer as JSON; its fields also by their own names, such as label",
+    "row": "the input columns: row.lang, row['Price (EUR)']",
+    "custom_id": "the id of the row",
+    "outcome": "result of the row",
+    "model": "the model that answered",
+}
+"""The variables of an expression, with a line of help each."""
+
+
+class Computed(msgspec.Struct, frozen=True):
+    """The value of an expression for a row, or why there is none."""
+
+    value: str | None = None
+    problem: str = ""
+
+
+class Expression(Protocol):
+    """An expression that is ready to be computed."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that it uses."""
+        ...
+
+    def values(self, rows: Sequence[Mapping[str, Any]]) -> list[Computed]:
+        """The values for rows, each given by its variables.
+
+        Raises:
+            UsageError: It takes too much time or memory.
+        """
+        ...
+
+
+CompileExpression = Callable[[str], Expression]
+"""Compiles an expression; raises ``UsageError`` if it is not valid."""
+
+
 class DerivedColumn(msgspec.Struct, frozen=True):
-    """A column whose values are captured from those of another one.
+    """A column whose values are computed from those of others.
 
     Attributes:
         name: Its name; in queries ``calc.NAME``.
-        of: The name of the other column, such as ``answer`` or ``@reason``.
+        of: The name of the column that ``pattern`` searches, such as ``answer`` or ``@reason``.
         pattern: A regular expression. The value is what its first group matched, or the whole
             match if it has no group; rows that do not match have no value.
+        expression: In place of ``of`` and ``pattern``: a Jinja expression, or a template, with the
+            ``VARIABLES`` and the fields of the answer. Rows for which it fails, or that it gives
+            no text, have no value.
     """
 
     name: str
-    of: str
-    pattern: str
+    of: str = ""
+    pattern: str = ""
+    expression: str = ""
+
+    @property
+    def about(self) -> str:
+        """How its values are made, in one line."""
+        return self.expression or f"{self.pattern} in {self.of}"
 
     def check(self) -> None:
         """Check that it can be computed.
@@ -48,6 +97,12 @@ class DerivedColumn(msgspec.Struct, frozen=True):
                 f"{quoted(self.name)} cannot be the name of a column",
                 "Use a letter, then up to 39 letters, digits and underscores.",
             )
+        if self.expression:
+            if self.pattern:
+                raise UsageError(
+                    "a column is made by a pattern or by an expression", "Use only one of them."
+                )
+            return
         if parse_column(self.of).kind is ColumnKind.DERIVED:
             raise UsageError(
                 f"{self.of} is a derived column itself",

@@ -70,6 +70,8 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True):
         types: Number of rows of each JSON type, such as ``{"string": 40, "number": 2}``.
         numbers: The distribution, if most of the values are numbers.
         is_whole: Whether all rows were read.
+        failed: Rows of the whole job whose value could not be computed.
+        problem: Why that of the first of them could not.
     """
 
     column: str
@@ -82,6 +84,8 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True):
     types: dict[str, int] = {}
     numbers: Numbers | None = None
     is_whole: bool = True
+    failed: int = 0
+    problem: str = ""
 
     @property
     def missing(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tui.core.analysis.columns import FACTS, Column, ColumnKind, as_text, fields_of, parse_column
+from tui.core.analysis.derived import CompileExpression, DerivedColumn
 from tui.core.analysis.facets import ColumnInfo
 from tui.core.rows import ANSWERED, OUTCOMES
 from tui.errors import UsageError
@@ -17,8 +18,9 @@ from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.answer_pages import read_fields
 from tui.store.columns.answers import ANSWER, read_some
 from tui.store.columns.derived import derive, derived_column, read_derived
+from tui.store.columns.expressions import compute_column, no_expressions, read_expression
 from tui.store.columns.joined import joined_columns, joined_job, read_joined
-from tui.store.columns.values import ColumnValues
+from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.jobs import JobData
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.reader import RowReader
@@ -50,6 +52,7 @@ _FACT_SQL = {
     ),
 }
 
+_UNREAD = "…"
 _THE_ANSWER = parse_column("answer")
 _THE_REVIEW = parse_column("review")
 
@@ -72,9 +75,13 @@ class ColumnReader:
 
     The values of a column stay in memory, at four bytes per row, until the rows change or other
     columns need the room.
+
+    Args:
+        compile_expression: Compiles the expressions of derived columns.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, compile_expression: CompileExpression = no_expressions) -> None:
+        self._compile = compile_expression
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -148,9 +155,34 @@ class ColumnReader:
             return map(as_text, read_some(data, seqs, _path(column), largest))
         if column.kind is ColumnKind.DERIVED:
             definition = derived_column(data.paths, data.id, column)
+            if definition.expression:
+                return self._expression_texts(data, column, definition, seqs, largest)
             source = column_of(data, definition.of)
             return map(definition.capture(), self.texts(data, source, seqs, largest))
         return (as_text(value) for _, value in _READERS[column.kind](data, column, seqs))
+
+    def _expression_texts(
+        self,
+        data: JobData,
+        column: Column,
+        definition: DerivedColumn,
+        seqs: Sequence[int],
+        largest: int,
+    ) -> Iterator[str | None]:
+        """The values of an expression: those in memory, else computed unless there is a limit."""
+        entry = self._entry((data.id, column))
+        if entry is not None and entry.version == (*_version(data, column), definition):
+            known = entry.values
+            if largest or UNLISTED not in known.codes:
+                for seq in seqs:
+                    code = known.codes[seq]
+                    yield _UNREAD if code == UNLISTED else known.texts[code] if code else None
+                return
+        if largest:
+            yield from [_UNREAD] * len(seqs)
+            return
+        pairs = read_expression(data, definition.expression, self._compile, seqs)
+        yield from (one.value for _, one in pairs)
 
     def _entry(self, key: _Key) -> _Entry | None:
         with self._lock:
@@ -173,11 +205,15 @@ class ColumnReader:
     def _read_derived(self, data: JobData, column: Column, progress: Progress) -> ColumnValues:
         """Compute a derived column from the one that it is taken from."""
         definition = derived_column(data.paths, data.id, column)
-        source = column_of(data, definition.of)
+        source = column_of(data, definition.of) if definition.of else column
         version = (*_version(data, source), definition)
         entry = self._entry((data.id, column))
         if entry is not None and entry.version == version:
             return entry.values
+        if definition.expression:
+            made = compute_column(data, definition.expression, self._compile, progress)
+            self._keep((data.id, column), _Entry(version, {}, made), progress)
+            return made
         values = self.read(data, [source], progress)[source]
         made = derive(values, definition, lambda seqs: self.texts(data, source, seqs))
         self._keep((data.id, column), _Entry(version, {}, made), progress)
@@ -233,7 +269,7 @@ def column_infos(data: JobData) -> list[ColumnInfo]:
         ColumnInfo(
             column=str(Column(ColumnKind.DERIVED, one.name)),
             kind=ColumnKind.DERIVED,
-            help=f"{one.pattern} in {one.of}",
+            help=one.about,
         )
         for one in read_derived(data.paths, data.id)
     )

@@ -56,6 +56,8 @@ class ColumnValues:
     Attributes:
         codes: For each row ``NO_VALUE``, ``UNLISTED``, or the index of its text in ``texts``.
         texts: The values that were listed, as text; the first two are not values.
+        failed: Rows whose value could not be computed.
+        problem: Why that of the first of them could not.
     """
 
     def __init__(self, rows: int, *, lists_all: bool = False) -> None:
@@ -63,6 +65,8 @@ class ColumnValues:
         self._has_unlisted = False
         self.codes = array("I", bytes(4 * rows))
         self.texts = ["", ""]
+        self.failed = 0
+        self.problem = ""
         self._types: dict[type, int] = {}
         self._codes_of: dict[str, int] = {}
         self._characters = 0
@@ -249,6 +253,8 @@ class ColumnValues:
             types=self.types if is_all else {},
             numbers=self._distribution(counts, seqs if unlisted else (), filled),
             is_whole=is_whole,
+            failed=self.failed,
+            problem=self.problem,
         )
 
     def _distribution(

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tui.core.analysis.columns import INPUT_PREFIX, Column, ColumnKind, parse_column
-from tui.core.analysis.derived import DerivedColumn
+from tui.core.analysis.derived import CompileExpression, DerivedColumn
 from tui.core.query import RowSelection
 from tui.core.results.json_answers import parse_answer, row_line
 from tui.core.results.openai_lines import UnreadableLineError
@@ -18,6 +18,7 @@ from tui.core.reviews.review import Review, newest_first
 from tui.core.rows import ANSWERED, Attempt, Outcome, RowLine, Usage
 from tui.errors import HistoryError, UsageError
 from tui.store.columns.derived import read_derived
+from tui.store.columns.expressions import compute, no_expressions
 from tui.store.columns.joined import read_joined
 from tui.store.columns.reader import column_of
 from tui.store.database import sqlite_errors
@@ -40,7 +41,8 @@ class ExportRow(msgspec.Struct, frozen=True, gc=False):
 
     ``inputs`` are the values of the input columns. With the option ``raw``, ``wire`` is the
     provider's line, and ``line`` has no meaning. ``reviews`` are about this answer, the newest
-    first. ``others`` are the values of ``ExportRows.joined``.
+    first. ``others`` are the values of ``ExportRows.joined``, ``computed`` those of derived columns
+    that are expressions, by their name.
     """
 
     seq: int
@@ -49,6 +51,7 @@ class ExportRow(msgspec.Struct, frozen=True, gc=False):
     wire: bytes = b""
     reviews: tuple[Review, ...] = ()
     others: tuple[object, ...] = ()
+    computed: dict[str, str | None] = {}
 
 
 def _needs_inputs(column: Column, derived: Sequence[DerivedColumn]) -> bool:
@@ -88,7 +91,13 @@ class ExportRows:
             named that it does not have.
     """
 
-    def __init__(self, data: JobData, selection: RowSelection, options: ExportOptions) -> None:
+    def __init__(
+        self,
+        data: JobData,
+        selection: RowSelection,
+        options: ExportOptions,
+        compile_expression: CompileExpression = no_expressions,
+    ) -> None:
         self.data = data
         self.options = options
         self._selection = selection
@@ -102,7 +111,11 @@ class ExportRows:
         self.derived = read_derived(data.paths, data.id) if options.columns else []
         """The derived columns of the job, if columns are chosen."""
         names = {column.name for column in chosen if column.kind is ColumnKind.DERIVED}
-        used = [*chosen, *(parse_column(one.of) for one in self.derived if one.name in names)]
+        derived = [one for one in self.derived if one.name in names]
+        self._expressions = {
+            one.name: compile_expression(one.expression) for one in derived if one.expression
+        }
+        used = [*chosen, *(parse_column(one.of) for one in derived if one.of)]
         self._joined = [column for column in used if column.kind is ColumnKind.JOINED]
         if options.join or any(_needs_inputs(column, self.derived) for column in chosen):
             self._inputs = self._open.enter_context(InputColumns(data.paths, data.id))
@@ -111,6 +124,8 @@ class ExportRows:
                     "this job has no input columns to join",
                     "Only jobs composed from a table have them. Export without join.",
                 )
+        elif any("row" in each.names for each in self._expressions.values()):
+            self._inputs = self._open.enter_context(InputColumns(data.paths, data.id))
 
     def __enter__(self) -> ExportRows:
         return self
@@ -160,11 +175,26 @@ class ExportRows:
     def _read(self, seqs: Sequence[int], options: ExportOptions) -> list[ExportRow]:
         with sqlite_errors(self.data.paths.history_db):
             if options.attempts:
-                return self._attempts(seqs, options)
+                return self._with_computed(self._attempts(seqs, options))
             if options.raw:
                 lines = self._reader.raw_lines(seqs)
                 return [ExportRow(seq, _NO_LINE, None, wire) for seq, wire in lines]
-            return self._merged(seqs)
+            return self._with_computed(self._merged(seqs))
+
+    def _with_computed(self, records: list[ExportRow]) -> list[ExportRow]:
+        """The records with the values of expressions, which are computed for all at once."""
+        if not self._expressions:
+            return records
+        lines = [record.line for record in records]
+        rows = [dict(zip(self.columns, record.inputs or (), strict=False)) for record in records]
+        values = [compute(each, lines, rows) for each in self._expressions.values()]
+        names = list(self._expressions)
+        return [
+            msgspec.structs.replace(
+                record, computed={n: v.value for n, v in zip(names, found, strict=True)}
+            )
+            for record, found in zip(records, zip(*values, strict=True), strict=True)
+        ]
 
     def _merged(self, seqs: Sequence[int]) -> list[ExportRow]:
         lines = list(self._reader.lines(seqs))

@@ -9,10 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from tui.core.analysis.derived import CompileExpression
 from tui.core.query import RowSelection
 from tui.errors import UsageError
 from tui.files import atomic_path
 from tui.progress import NO_PROGRESS, Progress
+from tui.store.columns.expressions import no_expressions
 from tui.store.export.chosen_columns import (
     ChosenColumns,
     ChosenLinesWriter,
@@ -49,6 +51,7 @@ def export_rows(
     selection: RowSelection,
     path: Path,
     options: ExportOptions = ExportOptions(),  # noqa: B008 - frozen
+    compile_expression: CompileExpression = no_expressions,
     *,
     progress: Progress = NO_PROGRESS,
 ) -> int | None:
@@ -60,6 +63,7 @@ def export_rows(
         path: The file; its extension sets the format. An existing file is replaced when the
             export is complete.
         options: What to write for each row.
+        compile_expression: Compiles the expressions of derived columns.
         progress: Told the rows written and their total; can stop the export, which then writes
             no file.
 
@@ -76,7 +80,7 @@ def export_rows(
     format, compressed = format_of(path)
     try:
         with (
-            ExportRows(data, selection, options) as rows,
+            ExportRows(data, selection, options, compile_expression) as rows,
             atomic_path(path, UsageError) as temporary,
         ):
             return _Run(rows, progress).write(temporary, format, compressed)

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.options import Settings, complete_columns, job_argument, shared
-from tui.cli.output import print_result, table
+from tui.cli.output import print_result, say, table
+from tui.cli.progress import file_progress
 from tui.cli.session import run
+from tui.core.formatting import counted
+from tui.core.text import one_line
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from tui.core.analysis.derived import DerivedColumn
+    from tui.core.analysis.facets import Facet
     from tui.engine.engine import Engine
 
 
-@click.command(short_help="Add a column that is captured from another one.")
+@click.command(short_help="Add a column that is computed from others.")
 @job_argument
 @click.argument("name", required=False, default="")
 @click.option(
@@ -33,14 +37,30 @@ if TYPE_CHECKING:
     shell_complete=complete_columns,
     help="The column that is searched.",
 )
+@click.option(
+    "--expr",
+    default="",
+    metavar="JINJA",
+    help="The values: a Jinja expression, or a template, in place of --match.",
+)
 @click.option("--remove", is_flag=True, help="Remove the column.")
 @shared
-def column(settings: Settings, job: str, name: str, match: str, of: str, remove: bool) -> None:
+def column(
+    settings: Settings, job: str, name: str, match: str, of: str, expr: str, remove: bool
+) -> None:
     """Add a derived column NAME to a JOB; without NAME, list them.
 
     Its values are used as calc.NAME in filters, facets and exports, like those of any column.
-    Rows that do not match have no value.
-    """
+    Rows that do not match, or for which an expression fails, have no value.
+
+    \b
+    Variables of an expression:
+      answer          the answer as text
+      label, score    the fields of JSON answers, by their names
+      data            the answer as JSON
+      row             the input columns: row.lang, row['Price (EUR)']
+      custom_id, outcome, model
+    """  # noqa: D301 - the backspace stops click from wrapping the lines
 
     async def work(engine: Engine) -> None:
         import asyncio
@@ -51,13 +71,21 @@ def column(settings: Settings, job: str, name: str, match: str, of: str, remove:
         found = engine.history.jobs.find(job)
         if remove and not name:
             raise UsageError("--remove needs the name of the column", "Name it after the job.")
-        if name and not remove and not match:
-            raise UsageError(f"the column {name!r} needs a pattern", "Add --match 'Score: (\\d+)'.")
+        if name and not remove and not (match or expr):
+            raise UsageError(
+                f"the column {name!r} needs a pattern or an expression",
+                "Add --match 'Score: (\\d+)', or --expr 'score > 3'.",
+            )
         if remove:
             await asyncio.to_thread(rows.remove_derived_column, found.id, name)
         elif name:
-            made = DerivedColumn(name, of, match)
+            made = DerivedColumn(name, "" if expr else of, match, expr)
             await asyncio.to_thread(rows.set_derived_column, found.id, made)
+            with file_progress("computing", plural_of="row") as progress:
+                (facet,) = await engine.results.facets(
+                    found.id, [f"calc.{name}"], progress=progress
+                )
+            say(_outcome(facet))
         known = rows.derived_columns(found.id)
         print_result(
             settings, lambda: {"job": found.id, "columns": _documents(known)}, lambda: _lines(known)
@@ -66,9 +94,23 @@ def column(settings: Settings, job: str, name: str, match: str, of: str, remove:
     run(settings, work)
 
 
+def _outcome(facet: Facet) -> str:
+    """How many rows have a value of a new column, and why others have none."""
+    text = f"{facet.filled:,} of {counted(facet.rows, 'row')} have a value in {facet.column}."
+    if facet.failed:
+        text += f" {counted(facet.failed, 'row')} failed: {one_line(facet.problem, 120)}"
+    return text
+
+
 def _documents(known: list[DerivedColumn]) -> list[dict[str, Any]]:
     return [
-        {"column": f"calc.{one.name}", "name": one.name, "of": one.of, "match": one.pattern}
+        {
+            "column": f"calc.{one.name}",
+            "name": one.name,
+            "of": one.of,
+            "match": one.pattern,
+            "expression": one.expression,
+        }
         for one in known
     ]
 
@@ -76,5 +118,5 @@ def _documents(known: list[DerivedColumn]) -> list[dict[str, Any]]:
 def _lines(known: list[DerivedColumn]) -> list[str]:
     if not known:
         return ["This job has no derived columns."]
-    rows = [[f"calc.{one.name}", one.of, one.pattern] for one in known]
-    return table(("COLUMN", "OF", "MATCH"), rows, elastic=2)
+    rows = [[f"calc.{one.name}", one.of or "-", one.expression or one.pattern] for one in known]
+    return table(("COLUMN", "OF", "MATCH OR EXPRESSION"), rows, elastic=2)

@@ -197,6 +197,8 @@ def _of_one(facet: Facet, limit: int) -> list[str]:
     lines = table((facet.column, "ROWS", "SHARE", ""), records, right=frozenset({1, 2}), elastic=0)
     if facet.numbers is not None:
         lines.append(_numbers(facet.numbers))
+    if facet.failed:
+        lines.append(f"{counted(facet.failed, 'row')} failed: {facet.problem}")
     return lines
 
 
