@@ -130,3 +130,25 @@ def test_every_key_explains_itself(key: object) -> None:
     assert key.help
     assert re.match(rf"{key.name}:\S+$", key.example)
     assert parse_query(key.example).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("where", "selects"),
+    [
+        ("@label:refund", True),
+        ("-@label:none", True),
+        ("answer:yes", True),
+        ("calc.level:low", True),
+        ("judge.@score:<3", True),
+        ("differs:in.label,@label", True),
+        ("differs:calc.gold,@label", True),
+        ("differs:in.label,in.other", False),
+        ("in.lang:de", False),
+        ("tokens:>5 words", False),
+        ("review:wrong", True),
+        ("outcome:failed", True),
+    ],
+)
+def test_filters_that_name_rows_by_what_was_answered(where: str, selects: bool) -> None:
+    """A retry sends all rows of such a filter, also those with an answer."""
+    assert parse_query(where).rows.selects_answers is selects

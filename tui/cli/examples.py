@@ -68,6 +68,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "column": (
         "batchdeck column reviews stars --match 'Stars: (\\d)'",
         "batchdeck column reviews level --expr \"'high' if score > 3 else 'low'\"",
+        "batchdeck column reviews gold --from labels.csv --values label",
     ),
     "views": ("batchdeck views list",),
     "views list": ("batchdeck views list --json",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ from tui.core.analysis.columns import (
     FACTS,
     ColumnCondition,
     InvalidConditionError,
+    is_on_answer,
     parse_column,
     parse_condition,
     write_value,
@@ -103,7 +105,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
         """
         return bool(
             self.outcomes or self.groups or self.checks or self.reviews or self.reviewers
-        ) or any(condition.is_on_answer for condition in self.columns)
+        ) or any(map(is_on_answer, (*chain(*self.differs), *(one.column for one in self.columns))))
 
     @property
     def search_texts(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from tui.core.analysis.derived import Computed, DerivedColumn
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
@@ -17,12 +18,12 @@ from tui.core.jobs import Job
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.results.schema import AnswerChecker, CheckedAnswer, Schema, SchemaError, SchemaResult
 from tui.core.summary import Summary
-from tui.engine.analysis.gold_file import open_gold
+from tui.engine.analysis.gold_file import open_gold, value_columns
 from tui.engine.context import Context, report_on_loop, run_in_thread
 from tui.errors import InputError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.export.options import ExportOptions
-from tui.store.history import Comparison, EvaluationOptions, SchemaResults
+from tui.store.history import Comparison, EvaluationOptions, SchemaResults, TableCounts
 
 _CACHED_SUMMARIES = 32
 
@@ -129,6 +130,81 @@ class Results:
     async def columns(self, job_id: str) -> list[ColumnInfo]:
         """The columns of a job as a sample of its rows shows them: facts, inputs, fields."""
         return await asyncio.to_thread(self._history.rows.columns, job_id)
+
+    async def try_column(
+        self, job_id: str, seqs: Sequence[int], column: DerivedColumn
+    ) -> list[Computed]:
+        """The values that a derived column would have in some rows, or why it fails in them.
+
+        Raises:
+            UsageError: It is not valid, or takes too much time or memory.
+        """
+        rows = self._history.rows
+        return await asyncio.to_thread(rows.try_derived_column, job_id, seqs, column)
+
+    async def set_derived_column(self, job_id: str, column: DerivedColumn) -> None:
+        """Add a derived column to a job, or replace the one of the same name.
+
+        Raises:
+            UsageError: It is not valid, or there are too many.
+        """
+        await asyncio.to_thread(self._history.rows.set_derived_column, job_id, column)
+
+    async def add_table_column(
+        self, job_id: str, name: str, path: Path, column: str = ""
+    ) -> TableCounts:
+        """Add a column from a table with ids, such as true values; see ``open_gold``.
+
+        Args:
+            job_id: The job.
+            name: The name of the column, which is ``calc.NAME`` in queries.
+            path: A table in any form that ``compose`` reads, with a column ``custom_id`` or ``id``.
+            column: The column with the values; by default the only one besides the id.
+
+        Raises:
+            InputError: The file cannot be read.
+            UsageError: It lacks one of the columns, or has none of the ids.
+        """
+
+        def work() -> TableCounts:
+            pairs = open_gold(path, column)
+            source = f"{path.name}, {column}" if column else path.name
+            return self._history.rows.set_table_column(job_id, name, source, pairs)
+
+        return await asyncio.to_thread(work)
+
+    async def value_columns(self, path: Path) -> list[str]:
+        """The columns of a table besides the ids.
+
+        Raises:
+            InputError: The file cannot be read.
+            UsageError: It has no column with ids.
+        """
+        return await asyncio.to_thread(value_columns, path)
+
+    async def remove_derived_column(self, job_id: str, name: str) -> None:
+        """Remove a derived column.
+
+        Raises:
+            UsageError: There is none of this name.
+        """
+        await asyncio.to_thread(self._history.rows.remove_derived_column, job_id, name)
+
+    async def compute_columns(
+        self, job_id: str, names: Sequence[str], *, progress: Progress = NO_PROGRESS
+    ) -> None:
+        """Compute columns, so that their values are in memory.
+
+        Raises:
+            UsageError: The job does not have one of the columns, or an expression takes too much
+                time or memory.
+        """
+
+        def work(running: Progress) -> None:
+            for name in names:
+                self._history.rows.column(job_id, name, progress=running)
+
+        await run_in_thread(work, progress)
 
     async def facets(
         self,

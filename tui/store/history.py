@@ -21,6 +21,7 @@ from tui.store import manifests
 from tui.store.batches import Batches
 from tui.store.columns.evaluation import EvaluationOptions
 from tui.store.columns.expressions import no_expressions
+from tui.store.columns.tables import TableCounts
 from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
 from tui.store.database import Database, maps_sqlite_errors
@@ -60,6 +61,7 @@ __all__ = [
     "SchemaResults",
     "Spending",
     "StoredCosts",
+    "TableCounts",
     "Usage",
     "check_integrity",
     "find_open_permissions",

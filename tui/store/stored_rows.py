@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tui.core.analysis.derived import CompileExpression, DerivedColumn
+from tui.core.analysis.derived import CompileExpression, Computed, DerivedColumn
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
@@ -27,10 +27,11 @@ from tui.store.columns.evaluation import (
     evaluate_column,
     evaluate_file,
 )
-from tui.store.columns.expressions import no_expressions
+from tui.store.columns.expressions import no_expressions, read_expression
 from tui.store.columns.facets import PartialFacets, count_facets, describe
 from tui.store.columns.pivots import count_pivot
 from tui.store.columns.reader import ColumnReader, column_infos, column_of
+from tui.store.columns.tables import TableCounts, table_file, write_table
 from tui.store.columns.values import ColumnValues
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.export.options import ExportOptions
@@ -240,13 +241,52 @@ class StoredRows:
             column_of(data, column.of)
         set_derived(self._paths, data.id, column)
 
+    def set_table_column(
+        self, job_id: str, name: str, source: str, pairs: Iterable[tuple[str, str | None]]
+    ) -> TableCounts:
+        """Add a column from a table of ids and values, or replace the one of the same name.
+
+        Args:
+            job_id: The job.
+            name: The name of the column.
+            source: Where the values come from, in words.
+            pairs: Ids and values.
+
+        Raises:
+            UsageError: The name is not valid, or none of the ids is one of the job.
+        """
+        data = self._data(job_id)
+        column = DerivedColumn(name, table=source)
+        column.check()
+        counts = write_table(data, column, pairs)
+        set_derived(self._paths, data.id, column)
+        return counts
+
+    def try_derived_column(
+        self, job_id: str, seqs: Sequence[int], column: DerivedColumn
+    ) -> list[Computed]:
+        """The values that a derived column would have in some rows.
+
+        Raises:
+            UsageError: It is not valid, or takes too much time or memory.
+        """
+        data = self._data(job_id)
+        column.check()
+        if column.expression:
+            pairs = read_expression(data, column.expression, self._compile, seqs)
+            return [one for _, one in pairs]
+        take, source = column.capture(), column_of(data, column.of)
+        return [Computed(take(text)) for text in self._columns.texts(data, source, seqs)]
+
     def remove_derived_column(self, job_id: str, name: str) -> None:
         """Remove a derived column.
 
         Raises:
             UsageError: There is none of this name.
         """
-        remove_derived(self._paths, self._data(job_id).id, name)
+        found = self._data(job_id).id
+        remove_derived(self._paths, found, name)
+        table_file(self._paths, found, name).unlink(missing_ok=True)
 
     def missing_columns(self, job_id: str, names: Sequence[str]) -> list[str]:
         """Those of some columns, by their names in queries, that a job does not have."""

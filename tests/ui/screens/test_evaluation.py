@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
-from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
+from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
 from tests.ui.labelled_job import labelled_job
 from tui.core.analysis.columns import ColumnKind
 from tui.core.analysis.evaluation import Evaluator, class_name
@@ -14,6 +16,7 @@ from tui.core.analysis.facets import ColumnInfo
 from tui.core.query import parse_query
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.pick_file import PickFileDialog
 from tui.ui.models.evaluation import Comparison, cell_query, likely_columns, wrong_query
 
 
@@ -155,3 +158,35 @@ def test_the_queries_of_cells() -> None:
     long.add("x" * 500, "b")
     assert class_name("x" * 500) != "x" * 500
     assert cell_query(compared, long.evaluation(), 0, None) == ""
+
+
+async def test_true_values_of_a_file_are_a_column_whose_cells_open_their_rows(
+    paths: Paths, tmp_path: Path
+) -> None:
+    labelled_job(paths)
+    table = tmp_path / "truth.csv"
+    table.write_text("custom_id,who,truth\nr0001,a,Praise\nr0002,a,spam\nnobody,a,x\n")
+    app = real_app(paths)
+    async with running(app, (120, 36)) as pilot:
+        screen = await opened(app, pilot)
+        await pilot.press("g")
+        await until(pilot, lambda: "a file …" in screen_text(app))
+        await pilot.press(*"a file", "enter")
+        await until(pilot, lambda: isinstance(app.screen, PickFileDialog))
+        app.screen.query_one("#pick-path", Input).value = str(table)
+        await until(pilot, lambda: "truth.csv" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "who" in screen_text(app) and "truth" in screen_text(app))
+        await pilot.press(*"truth", "enter")
+        await until(pilot, lambda: app.screen is screen and screen.compared.gold == "calc.gold")
+        await until(pilot, lambda: screen.reader.report.compared == 2)
+        assert "1 id not in this job" in " ".join(notes(app))
+        # Other spellings do not agree unless that is asked for.
+        assert (screen.reader.report.agree, screen.reader.report.spellings) == (0, 1)
+        await until(pilot, lambda: "1 more agree if normalised w" in screen_text(app))
+        await pilot.press("e")
+        await until(pilot, lambda: app.screen is app.main)
+        assert app.main.results.where == "differs:calc.gold,@label"
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 2)
+        await pilot.press("U")
+        await until(pilot, lambda: "gold calc.gold" in screen_text(app))

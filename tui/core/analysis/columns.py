@@ -114,6 +114,16 @@ def parse_column(text: str) -> Column:
     )
 
 
+def is_on_answer(name: str) -> bool:
+    """Whether a column is the answer, a field of it, derived, or what another job says about it."""
+    try:
+        column = parse_column(name)
+    except UsageError:
+        return False
+    about = (ColumnKind.FIELD, ColumnKind.DERIVED, ColumnKind.JOINED)
+    return column.kind in about or name == ANSWER
+
+
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _LONGEST_NUMBER = 40
 
@@ -163,8 +173,8 @@ class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_on_answer(self) -> bool:
-        """Whether the column is the answer, or a field of it."""
-        return self.column.startswith(FIELD_PREFIX) or self.column == "answer"
+        """Whether the column is the answer, or comes from answers."""
+        return is_on_answer(self.column)
 
     def matcher(self) -> Callable[[str | None], bool]:
         """A function that tells whether a value as text meets the condition."""

@@ -74,17 +74,20 @@ class DerivedColumn(msgspec.Struct, frozen=True):
         expression: In place of ``of`` and ``pattern``: a Jinja expression, or a template, with the
             ``VARIABLES`` and the fields of the answer. Rows for which it fails, or that it gives
             no text, have no value.
+        table: In place of both: where the values came from, such as ``labels.csv, column label``.
+            They are kept in a file of the job.
     """
 
     name: str
     of: str = ""
     pattern: str = ""
     expression: str = ""
+    table: str = ""
 
     @property
     def about(self) -> str:
         """How its values are made, in one line."""
-        return self.expression or f"{self.pattern} in {self.of}"
+        return self.table or self.expression or f"{self.pattern} in {self.of}"
 
     def check(self) -> None:
         """Check that it can be computed.
@@ -97,6 +100,8 @@ class DerivedColumn(msgspec.Struct, frozen=True):
                 f"{quoted(self.name)} cannot be the name of a column",
                 "Use a letter, then up to 39 letters, digits and underscores.",
             )
+        if self.table:
+            return
         if self.expression:
             if self.pattern:
                 raise UsageError(

@@ -20,6 +20,7 @@ from tui.store.columns.answers import ANSWER, read_some
 from tui.store.columns.derived import derive, derived_column, read_derived
 from tui.store.columns.expressions import compute_column, no_expressions, read_expression
 from tui.store.columns.joined import joined_columns, joined_job, read_joined
+from tui.store.columns.tables import TableValues, table_column, table_stamp
 from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.jobs import JobData
 from tui.store.rows.inputs import InputColumns
@@ -155,13 +156,13 @@ class ColumnReader:
             return map(as_text, read_some(data, seqs, _path(column), largest))
         if column.kind is ColumnKind.DERIVED:
             definition = derived_column(data.paths, data.id, column)
-            if definition.expression:
-                return self._expression_texts(data, column, definition, seqs, largest)
+            if not definition.of:
+                return self._computed_texts(data, column, definition, seqs, largest)
             source = column_of(data, definition.of)
             return map(definition.capture(), self.texts(data, source, seqs, largest))
         return (as_text(value) for _, value in _READERS[column.kind](data, column, seqs))
 
-    def _expression_texts(
+    def _computed_texts(
         self,
         data: JobData,
         column: Column,
@@ -169,9 +170,9 @@ class ColumnReader:
         seqs: Sequence[int],
         largest: int,
     ) -> Iterator[str | None]:
-        """The values of an expression: those in memory, else computed unless there is a limit."""
+        """The values of an expression or a table: those in memory, else read without a limit."""
         entry = self._entry((data.id, column))
-        if entry is not None and entry.version == (*_version(data, column), definition):
+        if entry is not None and entry.version == _made_from(data, column, definition):
             known = entry.values
             if largest or UNLISTED not in known.codes:
                 for seq in seqs:
@@ -180,6 +181,10 @@ class ColumnReader:
                 return
         if largest:
             yield from [_UNREAD] * len(seqs)
+            return
+        if definition.table:
+            with TableValues(data, column.name) as table:
+                yield from table.values(seqs)
             return
         pairs = read_expression(data, definition.expression, self._compile, seqs)
         yield from (one.value for _, one in pairs)
@@ -206,12 +211,15 @@ class ColumnReader:
         """Compute a derived column from the one that it is taken from."""
         definition = derived_column(data.paths, data.id, column)
         source = column_of(data, definition.of) if definition.of else column
-        version = (*_version(data, source), definition)
+        version = _made_from(data, source, definition)
         entry = self._entry((data.id, column))
         if entry is not None and entry.version == version:
             return entry.values
-        if definition.expression:
-            made = compute_column(data, definition.expression, self._compile, progress)
+        if not definition.of:
+            if definition.table:
+                made = table_column(data, column.name)
+            else:
+                made = compute_column(data, definition.expression, self._compile, progress)
             self._keep((data.id, column), _Entry(version, {}, made), progress)
             return made
         values = self.read(data, [source], progress)[source]
@@ -343,6 +351,14 @@ def _version(data: JobData, column: Column) -> _Version:
         return rows
     sql = "SELECT indexed FROM review_logs WHERE job=?"
     return (*rows, data.connection.execute(sql, (data.pk,)).fetchone())
+
+
+def _made_from(data: JobData, source: Column, definition: DerivedColumn) -> _Version:
+    """What changes whenever the values of a derived column do."""
+    version = (*_version(data, source), definition)
+    if definition.table:
+        return (*version, table_stamp(data.paths, data.id, definition.name))
+    return version
 
 
 def _files(data: JobData) -> dict[int, int]:

@@ -89,7 +89,7 @@ def _taker(
     column: Column = parse_column(name)
     if column.kind is ColumnKind.DERIVED:
         definition = derived[column.name]
-        if definition.expression:
+        if not definition.of:
             return lambda record: record.computed.get(column.name)
         capture, source = definition.capture(), _taker(definition.of, inputs, derived, joined)
         return lambda record: capture(as_text(source(record)))

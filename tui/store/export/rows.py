@@ -21,6 +21,7 @@ from tui.store.columns.derived import read_derived
 from tui.store.columns.expressions import compute, no_expressions
 from tui.store.columns.joined import read_joined
 from tui.store.columns.reader import column_of
+from tui.store.columns.tables import TableValues
 from tui.store.database import sqlite_errors
 from tui.store.export.options import ExportOptions
 from tui.store.jobs import JobData
@@ -42,7 +43,7 @@ class ExportRow(msgspec.Struct, frozen=True, gc=False):
     ``inputs`` are the values of the input columns. With the option ``raw``, ``wire`` is the
     provider's line, and ``line`` has no meaning. ``reviews`` are about this answer, the newest
     first. ``others`` are the values of ``ExportRows.joined``, ``computed`` those of derived columns
-    that are expressions, by their name.
+    that are expressions or from a table, by their name.
     """
 
     seq: int
@@ -115,6 +116,11 @@ class ExportRows:
         self._expressions = {
             one.name: compile_expression(one.expression) for one in derived if one.expression
         }
+        self._tables = {
+            one.name: self._open.enter_context(TableValues(data, one.name))
+            for one in derived
+            if one.table
+        }
         used = [*chosen, *(parse_column(one.of) for one in derived if one.of)]
         self._joined = [column for column in used if column.kind is ColumnKind.JOINED]
         if options.join or any(_needs_inputs(column, self.derived) for column in chosen):
@@ -183,17 +189,19 @@ class ExportRows:
 
     def _with_computed(self, records: list[ExportRow]) -> list[ExportRow]:
         """The records with the values of expressions, which are computed for all at once."""
-        if not self._expressions:
+        if not self._expressions and not self._tables:
             return records
         lines = [record.line for record in records]
         rows = [dict(zip(self.columns, record.inputs or (), strict=False)) for record in records]
-        values = [compute(each, lines, rows) for each in self._expressions.values()]
-        names = list(self._expressions)
+        seqs = [record.seq for record in records]
+        found: dict[str, list[str | None]] = {
+            name: [one.value for one in compute(each, lines, rows)]
+            for name, each in self._expressions.items()
+        }
+        found |= {name: list(table.values(seqs)) for name, table in self._tables.items()}
         return [
-            msgspec.structs.replace(
-                record, computed={n: v.value for n, v in zip(names, found, strict=True)}
-            )
-            for record, found in zip(records, zip(*values, strict=True), strict=True)
+            msgspec.structs.replace(record, computed=dict(zip(found, values, strict=True)))
+            for record, values in zip(records, zip(*found.values(), strict=True), strict=True)
         ]
 
     def _merged(self, seqs: Sequence[int]) -> list[ExportRow]:

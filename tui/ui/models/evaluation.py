@@ -15,6 +15,9 @@ from tui.core.text import one_line
 from tui.ui.text.tones import Part, Tone
 
 _GOLD_NAMES = ("gold", "truth", "label", "expected", "target", "category", "class", "sentiment")
+GOLD_COLUMN = "calc.gold"
+"""The column with the true values of a file."""
+
 _SHORTENED = re.compile(r"… \([\d,]+ characters, [0-9a-f]{12}\)$")
 _HEADING_CELLS = 14
 _NAME_CELLS = 22
@@ -41,12 +44,15 @@ def likely_columns(columns: Iterable[ColumnInfo]) -> tuple[str, str]:
     """The columns that are most likely gold and answer; gold is empty if none is likely."""
     inputs: list[str] = []
     fields: list[str] = []
+    derived: list[str] = []
     for info in columns:
         if info.kind is ColumnKind.INPUT:
             inputs.append(info.column)
         elif info.kind is ColumnKind.FIELD:
             fields.append(info.column)
-    gold = _named(inputs)
+        elif info.kind is ColumnKind.DERIVED:
+            derived.append(info.column)
+    gold = GOLD_COLUMN if GOLD_COLUMN in derived else _named(inputs)
     last = gold.rpartition(".")[2].casefold()
     same = next((each for each in fields if each.lstrip("@").casefold() == last), "")
     return gold, same or _named(fields) or ANSWER

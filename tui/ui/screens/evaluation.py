@@ -10,18 +10,21 @@ from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui.core.analysis.columns import ColumnKind
+from tui.core.analysis.columns import DERIVED_PREFIX, ColumnKind
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo
 from tui.core.formatting import counted, percent
 from tui.core.query import parse_query
 from tui.core.text import one_line
+from tui.errors import BatchdeckError
 from tui.progress import Progress
 from tui.store.history import EvaluationOptions
 from tui.ui.commands.command_table import Scope, bindings
 from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
+from tui.ui.dialogs.pick_file import PickFileDialog, start_folder
 from tui.ui.models.evaluation import (
+    GOLD_COLUMN,
     SCORES,
     Comparison,
     cell_query,
@@ -42,9 +45,12 @@ _FIRST_ANSWER = 1 + len(SCORES)
 _OF_ANSWERS = (2, 3)
 """Indexes of the columns about all rows with one answer: how many, and their precision."""
 
+_FILE = "file"
+
 _KIND_WORDS: dict[str, str] = {
     ColumnKind.INPUT: "input column",
     ColumnKind.FIELD: "field of the answer",
+    ColumnKind.DERIVED: "derived column",
     ColumnKind.JOINED: "answer of another job",
     ColumnKind.FACT: "fact of the row",
 }
@@ -213,8 +219,14 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
 
     @work(group="choose", exclusive=True, exit_on_error=False)
     async def action_gold(self) -> None:
-        """Choose the column with the true values."""
-        chosen = await self._choose("Column with the true values", self.compared.gold)
+        """Choose the column with the true values, or a file with them."""
+        chosen = await self._choose(
+            "Column with the true values",
+            self.compared.gold,
+            Choice(_FILE, "a file …", "a table with ids and true values"),
+        )
+        if chosen == _FILE:
+            chosen = await self._gold_from_file()
         if chosen:
             self.compared = self.compared.with_columns(gold=chosen)
         if self.compared.gold:
@@ -230,10 +242,41 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
             self.compared = self.compared.with_columns(answer=chosen)
             self.reader.read()
 
-    async def _choose(self, title: str, chosen: str) -> str | None:
+    async def _gold_from_file(self) -> str:
+        """Make the values of a file a column of the job; empty if that was cancelled or failed."""
+        results, state = self._session.engine.results, self._session.state
+        path = await self.app.push_screen_wait(PickFileDialog(start_folder(state.folder)))
+        if path is None:
+            return ""
+        try:
+            names = await results.value_columns(path)
+            column: str | None = names[0]
+            if len(names) > 1:
+                choices = [Choice(name, name) for name in names]
+                dialog = SearchChoiceDialog("Column with the true values", choices)
+                column = await self.app.push_screen_wait(dialog)
+            if column is None:
+                return ""
+            name = GOLD_COLUMN.removeprefix(DERIVED_PREFIX)
+            counts = await results.add_table_column(self._job_id, name, path, column)
+            self._columns = await results.columns(self._job_id)
+        except BatchdeckError as error:
+            text = f"{error.message}. {error.hint}"
+            self.app.notify(text, markup=False, severity="error", timeout=10)
+            return ""
+        text = f"{GOLD_COLUMN}: {counted(counts.rows, 'row')} with a true value"
+        if counts.unknown:
+            text += f"; {counted(counts.unknown, 'id')} not in this job"
+        if counts.repeated:
+            text += f"; {counted(counts.repeated, 'id')} repeated"
+        self.app.notify(text, markup=False)
+        return GOLD_COLUMN
+
+    async def _choose(self, title: str, chosen: str, *more: Choice) -> str | None:
         order = list(_KIND_WORDS)
         listed = sorted(self._columns, key=lambda info: order.index(info.kind))
-        choices = [Choice(info.column, info.column, _KIND_WORDS[info.kind]) for info in listed]
+        columns = [Choice(info.column, info.column, _KIND_WORDS[info.kind]) for info in listed]
+        choices = [*more, *columns]
         return await self.app.push_screen_wait(SearchChoiceDialog(title, choices, chosen=chosen))
 
 

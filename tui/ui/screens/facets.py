@@ -111,7 +111,7 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         self._head = Static("", id="facet-head", markup=False)
         self._columns = VirtualTable(COLUMN_COLUMNS, id="facet-columns")
         self._values = VirtualTable(VALUE_COLUMNS, markable=True, id="facet-values")
-        self._values.placeholder = (("No row has a value in this column.", "muted"),)
+        self._values.placeholder = (("Counting …", "muted"),)
         self._numbers = Static("", id="facet-numbers", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -195,12 +195,19 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         if facet.column != self._column or not self.is_attached:
             return
         self.facet = facet
+        if facet.is_whole:
+            self._values.placeholder = (("No row has a value in this column.", "muted"),)
         entries = _entries(facet)
         highest = max([entry.rows for entry in entries], default=1)
         bar = _BAR_CELLS if self.size.width < _WIDE else _WIDE_BAR_CELLS
         cells = partial(_value_cells, facet.rows, highest, bar)
         self._values.set_source(ListSource(entries, cells, lambda entry: entry.label))
-        self._numbers.update(content(_number_parts(facet.numbers, self.size.width)))
+        parts = _number_parts(facet.numbers, self.size.width)
+        if facet.failed:
+            rows = formatting.counted(facet.failed, "row")
+            start = "\n" if parts else ""
+            parts.append((f"{start}{rows} failed: {one_line(facet.problem, 100)}", "warn"))
+        self._numbers.update(content(parts))
         self._draw_head()
 
     # Drawing
@@ -248,6 +255,7 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
             return
         self._column = column
         self._values.clear_marks()
+        self._values.placeholder = (("Counting …", "muted"),)
         if column in self._facets and not self._query.where:
             self._show_facet(self._facets[column])
             return

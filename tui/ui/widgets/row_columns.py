@@ -168,6 +168,11 @@ def is_field(key: str) -> bool:
         return False
 
 
+def is_derived(key: str) -> bool:
+    """Whether a column shows a derived one."""
+    return key.startswith(columns.DERIVED_PREFIX)
+
+
 def is_of_every_job(name: str) -> bool:
     """Whether every job has the column with this name in sort orders."""
     return name in COLUMNS_BY_KEY or name in columns.FACTS
@@ -280,7 +285,8 @@ def _column(key: str, inputs: Sequence[str]) -> model.Column | None:
     if key.startswith(INPUT_PREFIX) and name in inputs:
         return model.Column(key, one_line(name, 24), 12, flex=2, drop=5, sortable=True)
     if is_field(key):
-        return model.Column(key, one_line(key, 24), 12, flex=2, drop=5, sortable=True)
+        # Somebody chose it, so it stays longer than facts do.
+        return model.Column(key, one_line(key, 24), 12, flex=2, drop=2, sortable=True)
     return None
 
 

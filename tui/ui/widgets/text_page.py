@@ -186,7 +186,8 @@ class Page(ShowsWorkerErrors, ScrollView, can_focus=True):
         number = y + self.scroll_offset.y
         width = self.scrollable_content_region.width
         cut = self._cut
-        if cut is None or number >= len(cut.lines):
+        if cut is None or number >= len(cut.lines) or cut.width == _NARROWEST < self.text_width:
+            # The last: wrapped before the layout was known, and wrapped again at this moment.
             return Strip.blank(width, self.rich_style)
         selection = self.text_selection
         strip = self._strips.get(number) if selection is None else None

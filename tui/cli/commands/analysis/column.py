@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tui.core.analysis.derived import DerivedColumn
     from tui.core.analysis.facets import Facet
     from tui.engine.engine import Engine
+    from tui.store.history import TableCounts
 
 
 @click.command(short_help="Add a column that is computed from others.")
@@ -43,10 +45,31 @@ if TYPE_CHECKING:
     metavar="JINJA",
     help="The values: a Jinja expression, or a template, in place of --match.",
 )
+@click.option(
+    "--from",
+    "table_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The values: from a table with a column custom_id, such as true values.",
+)
+@click.option(
+    "--values",
+    default="",
+    metavar="COLUMN",
+    help="The column of --from; may be left out if there is only one besides the id.",
+)
 @click.option("--remove", is_flag=True, help="Remove the column.")
 @shared
 def column(
-    settings: Settings, job: str, name: str, match: str, of: str, expr: str, remove: bool
+    settings: Settings,
+    job: str,
+    name: str,
+    match: str,
+    of: str,
+    expr: str,
+    table_path: Path | None,
+    values: str,
+    remove: bool,
 ) -> None:
     """Add a derived column NAME to a JOB; without NAME, list them.
 
@@ -71,13 +94,18 @@ def column(
         found = engine.history.jobs.find(job)
         if remove and not name:
             raise UsageError("--remove needs the name of the column", "Name it after the job.")
-        if name and not remove and not (match or expr):
+        if name and not remove and not (match or expr or table_path):
             raise UsageError(
-                f"the column {name!r} needs a pattern or an expression",
-                "Add --match 'Score: (\\d+)', or --expr 'score > 3'.",
+                f"the column {name!r} needs a pattern, an expression or a file",
+                "Add --match 'Score: (\\d+)', --expr 'score > 3', or --from labels.csv.",
             )
+        if table_path is not None and (match or expr):
+            raise UsageError("--from does not go with --match or --expr", "Use only one of them.")
         if remove:
             await asyncio.to_thread(rows.remove_derived_column, found.id, name)
+        elif name and table_path is not None:
+            counts = await engine.results.add_table_column(found.id, name, table_path, values)
+            say(_table_outcome(name, counts))
         elif name:
             made = DerivedColumn(name, "" if expr else of, match, expr)
             await asyncio.to_thread(rows.set_derived_column, found.id, made)
@@ -102,6 +130,15 @@ def _outcome(facet: Facet) -> str:
     return text
 
 
+def _table_outcome(name: str, counts: TableCounts) -> str:
+    text = f"{counted(counts.rows, 'row')} have a value in calc.{name}."
+    if counts.unknown:
+        text += f" {counted(counts.unknown, 'id')} not in this job."
+    if counts.repeated:
+        text += f" {counted(counts.repeated, 'id')} repeated."
+    return text
+
+
 def _documents(known: list[DerivedColumn]) -> list[dict[str, Any]]:
     return [
         {
@@ -110,6 +147,7 @@ def _documents(known: list[DerivedColumn]) -> list[dict[str, Any]]:
             "of": one.of,
             "match": one.pattern,
             "expression": one.expression,
+            "table": one.table,
         }
         for one in known
     ]
@@ -118,5 +156,8 @@ def _documents(known: list[DerivedColumn]) -> list[dict[str, Any]]:
 def _lines(known: list[DerivedColumn]) -> list[str]:
     if not known:
         return ["This job has no derived columns."]
-    rows = [[f"calc.{one.name}", one.of or "-", one.expression or one.pattern] for one in known]
-    return table(("COLUMN", "OF", "MATCH OR EXPRESSION"), rows, elastic=2)
+    rows = [
+        [f"calc.{one.name}", one.of or "-", one.table or one.expression or one.pattern]
+        for one in known
+    ]
+    return table(("COLUMN", "OF", "VALUES"), rows, elastic=2)

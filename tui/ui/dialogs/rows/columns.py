@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -10,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import OptionList, Static
 
+from tui.core.analysis.columns import DERIVED_PREFIX
 from tui.ui.dialogs.base import Dialog
 from tui.ui.text.tones import Part, content, key_hints
 from tui.ui.widgets.basics import PlainList
@@ -27,7 +29,22 @@ class ColumnList(PlainList):
     ]
 
 
-class ColumnsDialog(Dialog[list[str]]):
+@dataclass(frozen=True)
+class ColumnsAnswer:
+    """What was chosen.
+
+    Attributes:
+        shown: The keys of the columns to show, in order.
+        derive: Whether a derived column is to be added to them.
+        remove: The key of a derived column to remove; may be empty.
+    """
+
+    shown: list[str]
+    derive: bool = False
+    remove: str = ""
+
+
+class ColumnsDialog(Dialog[ColumnsAnswer]):
     """A checklist of columns, in display order; nothing changes until ``enter``.
 
     Args:
@@ -37,13 +54,15 @@ class ColumnsDialog(Dialog[list[str]]):
     """
 
     DEFAULT_CSS = """
-    ColumnsDialog > .dialog { width: 58; }
+    ColumnsDialog > .dialog { width: 74; }
     ColumnsDialog #columns { max-height: 16; padding: 0 1; margin-bottom: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("J,shift+down", "move(1)", show=False),
         Binding("K,shift+up", "move(-1)", show=False),
         Binding("r", "reset", show=False),
+        Binding("a", "derive", show=False),
+        Binding("d,delete", "remove", show=False),
     ]
 
     def __init__(
@@ -61,6 +80,7 @@ class ColumnsDialog(Dialog[list[str]]):
         """The list, its keys, buttons."""
         yield self._list
         keys = key_hints(("space", "show or hide"), ("J K", "move"), ("r", "reset"))
+        keys += key_hints(("a", "new column"), ("d", "remove it"))
         yield Static(content(keys), classes="dialog-text", markup=False)
         yield from self.buttons("Apply  enter")
 
@@ -103,10 +123,27 @@ class ColumnsDialog(Dialog[list[str]]):
         self._set_columns(self._usual)
         self._fill(0)
 
+    @property
+    def _shown(self) -> list[str]:
+        return [key for key in self._order if key in self._checked]
+
     def action_confirm(self) -> None:
         """Apply the choice; at least one column must be checked."""
-        shown = [key for key in self._order if key in self._checked]
-        if not shown:
+        if not self._shown:
             self.app.bell()
             return
-        self.dismiss(shown)
+        self.dismiss(ColumnsAnswer(self._shown))
+
+    def action_derive(self) -> None:
+        """Apply the choice, and add a column that is computed from others."""
+        self.dismiss(ColumnsAnswer(self._shown, derive=True))
+
+    def action_remove(self) -> None:
+        """Remove the derived column under the cursor."""
+        at = self._list.highlighted
+        key = "" if at is None else self._order[at]
+        if not key.startswith(DERIVED_PREFIX):
+            self.app.bell()
+            return
+        shown = [each for each in self._shown if each != key]
+        self.dismiss(ColumnsAnswer(shown, remove=key))

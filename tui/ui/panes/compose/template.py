@@ -244,11 +244,12 @@ class TemplateStep(Step):
         self._changed()
 
     def show_template(self, template: Template) -> None:
-        """Fill the form from a template; keeps the model if the template has none."""
-        text = TemplateFields.of(template)
-        if not text.model:
-            text = TemplateFields.of(msgspec.structs.replace(template, model=self._form.text.model))
-        self._fill(text)
+        """Fill the form from a template; keeps the model and the column of ids if it has none."""
+        now = self._form.text
+        kept = msgspec.structs.replace(
+            template, model=template.model or now.model, id=template.id or now.id
+        )
+        self._fill(TemplateFields.of(kept))
         self.query_one("#do-submit", Button).focus()
 
     def _fill(self, text: TemplateFields) -> None:

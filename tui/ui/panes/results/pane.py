@@ -20,6 +20,7 @@ from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.engine_updates import Changes
 from tui.ui.models.row_search import FacetAnswer, RowQuery, learn_columns
 from tui.ui.panes.job_actions import JobActions
+from tui.ui.panes.results.columns import RowColumns
 from tui.ui.panes.results.row_actions import RowActions
 from tui.ui.panes.results.row_retry import RowRetry
 from tui.ui.panes.results.row_table import RowTable
@@ -92,6 +93,7 @@ class ResultsPane(CommandTarget, Vertical):
         self._rows = RowTable(session, id="rows")
         self._view = RowView(id="row-view")
         self._views = RowViews(session, self._rows)
+        self._columns = RowColumns(session, self._rows)
         self._row_retry = RowRetry(
             session, self._rows, self._groups, self._view, lambda: self.is_reading
         )
@@ -502,10 +504,8 @@ class ResultsPane(CommandTarget, Vertical):
 
     @work(group="columns", exit_on_error=False)
     async def action_columns(self) -> None:
-        """Choose the columns of the table."""
-        keys = await self.app.push_screen_wait(await self._rows.columns_dialog())
-        if keys is not None:
-            self._rows.choose_columns(keys)
+        """Choose the columns of the table, or compute another one."""
+        await self._columns.choose()
 
     def action_facets(self) -> None:
         """Count the values of the selected column, and filter by them."""

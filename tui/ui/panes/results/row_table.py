@@ -126,6 +126,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         self._show(RowSelection(seqs=range(total), total=total), keep_cursor=False)
         if not self.asked.is_plain:
             self.select()
+        self._compute_columns()
         return True
 
     def close_job(self) -> None:
@@ -218,8 +219,26 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
     def reload(self) -> None:
         """Read the rows again after the engine changed them."""
         self.refresh_rows()
+        self._compute_columns()
         if not self.asked.is_plain:
             self._search.search_again()
+
+    def _compute_columns(self) -> None:
+        """Compute the derived columns that are shown; until then their cells show ``…``."""
+        names = [column.key for column in self.columns if row_columns.is_derived(column.key)]
+        if names and self.job is not None:
+            work = self._compute(self.job.id, names)
+            self.run_worker(work, group="computed", exclusive=True, exit_on_error=False)
+
+    async def _compute(self, job_id: str, names: Sequence[str]) -> None:
+        try:
+            await self.session.engine.results.compute_columns(job_id, names)
+        except BatchdeckError as error:
+            # The job or the column was removed, or the expression takes too long.
+            self.session.log.note(f"Columns: {error.message}", bad=True)
+        else:
+            if self.job is not None and self.job.id == job_id:
+                self.refresh_rows()
 
     def _found(self, selection: RowSelection, whole: bool) -> None:
         if not whole and self._search.is_running:
@@ -395,6 +414,13 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         self.set_columns(row_columns.configured_columns(self.look, self._inputs.columns, self._ids))
         if isinstance(self.source, row_columns.RowSource):
             self._show(self.source.selection)
+        self._compute_columns()
+
+    def first_rows(self, most: int) -> list[int]:
+        """The numbers of the first rows shown."""
+        if not isinstance(self.source, row_columns.RowSource):
+            return []
+        return list(self.source.selection.seqs[:most])
 
     @on(VirtualTable.SortRequested)
     def _sort_requested(self, event: VirtualTable.SortRequested) -> None:
