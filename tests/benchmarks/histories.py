@@ -21,6 +21,7 @@ from tui.engine.context import Context
 from tui.engine.events import EventBus
 from tui.paths import Paths
 from tui.providers.wire.download import Download
+from tui.store.batches import NewBatch
 from tui.store.history import History
 from tui.store.indexing.indexer import ResultIndexer
 from tui.store.jobs import update_batch
@@ -137,7 +138,7 @@ def add_job(history: History, job_id: str, rows: int) -> Batch:
         first_seq=0,
         last_seq=rows - 1,
     )
-    history.batches.begin_first_attempt([batch])
+    history.batches.begin_first_attempt([NewBatch(batch)])
     return batch
 
 

@@ -97,6 +97,21 @@ def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:
             client.wait("nothing")
 
 
+def test_equal_requests_are_sent_once(home: Path) -> None:
+    with BatchClient() as client:
+        requests = [{**asked(number % 2), "custom_id": f"r{number}"} for number in range(6)]
+        job_id = client.submit(requests, dedupe=True)
+        client.wait(job_id, poll_interval=0.05)
+        rows = client.results(job_id)
+        assert [row.text for row in rows] == ["Answer 0", "Answer 1"] * 3
+        assert sum(row.usage.output_tokens is not None for row in rows) == 2
+        again = client.submit([*requests, {**asked(9), "custom_id": "new"}], reuse=True)
+        client.wait(again, poll_interval=0.05)
+        rows = client.results(again)
+        assert [row.text for row in rows] == ["Answer 0", "Answer 1"] * 3 + ["Answer 9"]
+        assert sum(row.usage.output_tokens is not None for row in rows) == 1
+
+
 def test_values_of_columns_are_counted(home: Path) -> None:
     with BatchClient() as client:
         answers = [f'{{"label": "{"ab"[number % 2]}"}}' for number in range(4)]

@@ -24,7 +24,7 @@ from typing import Any
 from tests.end_to_end.rows import chat, own_models, params
 from tests.fakes.bucket import BUCKET, KEY_PAIR, REGION
 from tests.fakes.gcs import GCS_BUCKET, GCS_REGION
-from tests.faults.kill_cases import CASES, SHORT, Case
+from tests.faults.kill_cases import CASES, DISTINCT, SHORT, Case
 from tests.faults.kill_server import ProviderRecord, served
 from tui.engine.context import KILL_VARIABLE
 
@@ -136,14 +136,16 @@ def run_case(case: Case, folder: Path) -> Found:
         _configure(program.home, case, truth)
         file = _requests(folder / "job.jsonl", case)
         submit = ["submit", str(file), "--account", "far", "--yes"]
+        submit += ["--dedupe"] if case.dedupes else []
         found = Found()
         target = folder / "rows.jsonl"
-        if case.doing in ("submit", "split"):
+        if case.doing in ("submit", "split", "dedupe"):
             program.run(*submit, "--wait", kill_at=case.step)
         else:
             program.run(*submit, *([] if case.doing == "cancel" else ["--wait"]))
             verbs = {
                 "retry": ["retry", "job", "--wait", "--yes"],
+                "again": ["retry", "job", "--wait", "--yes"],
                 "cancel": ["cancel", "job", "--yes"],
                 "delete": ["delete", "job", "--yes"],
                 "export": ["export", "job", "-o", str(target), "--yes"],
@@ -181,8 +183,10 @@ def _requests(file: Path, case: Case) -> Path:
     make = BODY_BUILDERS.get(case.system.like, chat)
     with file.open("w", encoding="utf-8") as stream:
         for number in range(case.system.rows):
-            word = " sandbox:flaky=500" if case.doing == "retry" and number % 4 == 0 else ""
-            stream.write(json.dumps(make(number, f"Say {number}{word}")) + "\n")
+            of = number % DISTINCT if case.dedupes else number
+            word = " sandbox:flaky=500" if case.flakes and of % 4 == 0 else ""
+            row = {**make(of, f"Say {of}{word}"), "custom_id": f"row-{number}"}
+            stream.write(json.dumps(row) + "\n")
     return file
 
 
@@ -197,8 +201,9 @@ def _restart(program: Program, case: Case, truth: ProviderRecord, submit: list[s
         if "uncertain" in states:
             _resolve(program, case, truth, job)
         elif job["status"] == "draft" and case.doing != "cancel":
-            program.run("submit", job["id"], "--wait", "--yes")
-        elif job["counts"]["failed"] and case.doing == "retry":
+            again = ["--dedupe"] if case.dedupes else []
+            program.run("submit", job["id"], "--wait", "--yes", *again)
+        elif job["counts"]["failed"] and case.flakes:
             # It died before it had noted the retry.
             program.run("retry", job["id"], "--wait", "--yes")
 
@@ -237,6 +242,12 @@ def _check(program: Program, case: Case, truth: ProviderRecord, found: Found) ->
     counts = {name: n for name, n in job["counts"].items() if n and name != "total"}
     found.expect("counts", counts, dict(outcomes))
     found.expect("strays", sum(job["strays"].values()), 0)
+    if case.dedupes:
+        sent = sum(batch["rows"] for batch in job["batches"] if batch["attempt"] == 1)
+        found.expect("rows sent", sent, DISTINCT)
+        of = {row["custom_id"]: row["text"] for row in rows}
+        alike = all(of[f"row-{n}"] == of[f"row-{n % DISTINCT}"] for n in range(case.system.rows))
+        found.expect("equal answers", alike, True)
     if case.doing == "cancel":
         found.expect("status", job["status"], "cancelled")
         found.expect("pending", outcomes["pending"], 0)

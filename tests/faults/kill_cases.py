@@ -61,12 +61,20 @@ SYSTEMS = (
 )
 
 
+DEDUPED = ("openai", "doubleword", "anthropic", "gemini", "vertex")
+"""Where repeats are left out: providers whose result lines differ from each other."""
+
+DISTINCT = 13
+"""How many requests are different there."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What is done, at which provider, and where the program is killed.
 
-    ``doing`` is ``submit`` (one batch), ``split`` (two), ``retry`` (of flaky rows),
-    ``cancel`` (of two that run), ``delete`` (with what the provider keeps) or ``export``.
+    ``doing`` is ``submit`` (one batch), ``split`` (two), ``retry`` (of flaky rows), ``dedupe``
+    (``submit`` with repeats that are not sent), ``again`` (``retry`` of such a job), ``cancel``
+    (of two that run), ``delete`` (with what the provider keeps) or ``export``.
     """
 
     doing: str
@@ -84,8 +92,18 @@ class Case:
     @property
     def batches(self) -> int:
         """The number of batches that the provider should have at the end."""
-        again = self.doing == "retry" and not self.system.in_place
+        again = self.doing == "again" or (self.doing == "retry" and not self.system.in_place)
         return self.parts + again
+
+    @property
+    def dedupes(self) -> bool:
+        """Whether each distinct request is sent once."""
+        return self.doing in ("dedupe", "again")
+
+    @property
+    def flakes(self) -> bool:
+        """Whether some rows fail at first, and are retried."""
+        return self.doing in ("retry", "again")
 
     @property
     def is_uncertain(self) -> bool:
@@ -106,6 +124,11 @@ def cases_of(system: System) -> Iterator[Case]:
         again = ("confirmed", *system.sending)
     for step in ("retry stored", *again, *COLLECTING):
         yield Case("retry", step, system)
+    if system.like in DEDUPED:
+        for step in (*before, *system.sending, *COLLECTING, "shared"):
+            yield Case("dedupe", step, system)
+        for step in ("retry stored", "confirmed", *system.sending, *COLLECTING, "shared"):
+            yield Case("again", step, system)
     if system.cancels:
         for step in ("cancel noted", "cancelling", "cancel answered", "cancelling:2"):
             yield Case("cancel", step, system)
@@ -133,6 +156,8 @@ SHORT = tuple(
         "retry-melious-create answered",
         "retry-anthropic-settled",
         "retry-doubleword-retry answered",
+        "dedupe-openai-shared",
+        "again-anthropic-collected",
         "cancel-openai-cancel noted",
         "delete-tensorzero-file deleted there",
         "submit-xai-create answered",

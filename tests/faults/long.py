@@ -24,6 +24,7 @@ from tui.config.settings import Config
 from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus, Submission, new_batch_id
 from tui.engine.engine import Engine
+from tui.store.batches import NewBatch
 from tui.store.jobs import update_batch
 
 PAGE = 100
@@ -122,7 +123,7 @@ async def begin(bench: Bench, engine: Engine, number: int, hours: float) -> dict
         )
         for seq in range(number)
     ]
-    engine.history.batches.begin_first_attempt(batches)
+    engine.history.batches.begin_first_attempt([NewBatch(batch) for batch in batches])
     with engine.history._database.write() as connection:
         for seq, batch in enumerate(batches):
             remote = FakeBatch(

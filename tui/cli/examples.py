@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "submit": (
         "batchdeck submit reviews.jsonl --account doubleword --window 1h --wait",
         "batchdeck submit reviews.jsonl --sample 20 --seed 7 --budget 5 -y",
+        "batchdeck submit reviews.jsonl --dedupe --wait",
         "batchdeck submit reviews",
     ),
     "list": (

@@ -20,6 +20,7 @@ from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.experiment import ExperimentReport
 from tui.core.analysis.facets import Facet
 from tui.core.analysis.views import View
+from tui.core.batches import ReuseOptions, Saving
 from tui.core.comparison import CompareOptions
 from tui.core.jobs import Job
 from tui.core.query import INPUT_ORDER, RowFilter, query_filter
@@ -127,7 +128,14 @@ class AsyncBatchClient:
         return self._opened
 
     async def submit(
-        self, items: Iterable[Item], *, name: str | None = None, window: str | None = None
+        self,
+        items: Iterable[Item],
+        *,
+        name: str | None = None,
+        window: str | None = None,
+        dedupe: bool = False,
+        reuse: bool = False,
+        reuse_since: float = 0.0,
     ) -> str:
         """Submit requests as one job.
 
@@ -137,6 +145,9 @@ class AsyncBatchClient:
             items: Requests, or ScaleDown's typed items.
             name: The job's name; by default ``requests`` with a number.
             window: The completion window; by default the provider's first one.
+            dedupe: Send requests that are equal but for their ids once; all get the answer.
+            reuse: Use the good answers that earlier jobs have for the same requests.
+            reuse_since: The oldest answer that is used, in Unix seconds.
 
         Returns:
             The job's id.
@@ -152,7 +163,8 @@ class AsyncBatchClient:
             job = await self.engine.requests.import_file(
                 path, account=self.account, name=name, window=window
             )
-        await self.engine.submit(job.id)
+        saving = Saving(dedupe, ReuseOptions(reuse_since) if reuse else None)
+        await self.engine.submit(job.id, saving=saving)
         return job.id
 
     async def wait(self, job_id: str, poll_interval: float | None = None) -> Job:
@@ -438,10 +450,26 @@ class BatchClient:
                 thread.stop()
 
     def submit(
-        self, items: Iterable[Item], *, name: str | None = None, window: str | None = None
+        self,
+        items: Iterable[Item],
+        *,
+        name: str | None = None,
+        window: str | None = None,
+        dedupe: bool = False,
+        reuse: bool = False,
+        reuse_since: float = 0.0,
     ) -> str:
         """Submit requests as one job and return its id; see ``AsyncBatchClient.submit``."""
-        return self._loop.run(self._client.submit(items, name=name, window=window))
+        return self._loop.run(
+            self._client.submit(
+                items,
+                name=name,
+                window=window,
+                dedupe=dedupe,
+                reuse=reuse,
+                reuse_since=reuse_since,
+            )
+        )
 
     def wait(self, job_id: str, poll_interval: float | None = None) -> Job:
         """Wait until a job has ended and all its results are downloaded."""

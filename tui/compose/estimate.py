@@ -89,6 +89,19 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         usual = _times(self.usual, factor)
         return msgspec.structs.replace(_scaled(self, factor), models=models, usual=usual)
 
+    def without(self, part: Estimate) -> Estimate:
+        """The estimate of the other rows, if ``part`` is that of some of these."""
+        parts = {model.model: model for model in part.models}
+        models = (
+            model if model.model not in parts else _less(model, parts[model.model])
+            for model in self.models
+        )
+        return msgspec.structs.replace(
+            _less(self, part),
+            models=tuple(model for model in models if model.rows),
+            usual=_minus(self.usual, part.usual),
+        )
+
     def sampled(self, rows: int, of: int, error: float) -> Estimate:
         """The estimate with bounds that allow for the error of a sample.
 
@@ -121,6 +134,25 @@ def _scaled(figures: _Figures, factor: float) -> _Figures:
         low=_times(figures.low, factor),
         high=_times(figures.high, factor),
     )
+
+
+def _less(figures: _Figures, part: _Figures) -> _Figures:
+    output, most = figures.output_tokens_high, figures.input_tokens_high
+    return msgspec.structs.replace(
+        figures,
+        rows=figures.rows - part.rows,
+        input_tokens=max(0, figures.input_tokens - part.input_tokens),
+        input_tokens_low=max(0, figures.input_tokens_low - part.input_tokens_low),
+        input_tokens_high=None if most is None else most - (part.input_tokens_high or 0),
+        output_tokens_low=max(0, figures.output_tokens_low - part.output_tokens_low),
+        output_tokens_high=None if output is None else output - (part.output_tokens_high or 0),
+        low=_minus(figures.low, part.low),
+        high=_minus(figures.high, part.high),
+    )
+
+
+def _minus(amount: float | None, less: float | None) -> float | None:
+    return None if amount is None or less is None else max(0.0, amount - less)
 
 
 def _widened(figures: _Figures, error: float) -> _Figures:

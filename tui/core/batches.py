@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -195,6 +195,8 @@ class RetryPlan(msgspec.Struct, frozen=True):
         left_out: How many rows were dropped because the edits fail on them.
         left_out_reason: Why they fail, for the first of these rows.
         fitted: Whether ``left_out`` is known.
+        repeats: Rows that are not sent because another row of the plan asks for the same, each
+            with that row; they share its result.
     """
 
     job_id: str
@@ -211,6 +213,7 @@ class RetryPlan(msgspec.Struct, frozen=True):
     left_out: int = 0
     left_out_reason: str = ""
     fitted: bool = False
+    repeats: tuple[tuple[int, int], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -221,3 +224,32 @@ class RetryPlan(msgspec.Struct, frozen=True):
         """The same plan with other edits."""
         model = edited_model(edits, self.model)
         return msgspec.structs.replace(self, edits=dict(edits), model=model, fitted=False)
+
+
+class ReuseOptions(NamedTuple):
+    """Which answers of the history a submit may use instead of sending a request.
+
+    Attributes:
+        since: The oldest answer, in Unix seconds; 0 for any.
+        only: Id of the only job whose answers are used; empty for all.
+    """
+
+    since: float = 0.0
+    only: str = ""
+
+
+class Saving(NamedTuple):
+    """The ways to send less than all rows of a job, and what the user has agreed to.
+
+    Attributes:
+        dedupe: Send each distinct request once; the rows that repeat it share its result.
+        reuse: The answers of earlier jobs that are used instead of sending a request.
+        most_rows: How many requests the user has agreed to send; ``None`` for all.
+    """
+
+    dedupe: bool = False
+    reuse: ReuseOptions | None = None
+    most_rows: int | None = None
+
+
+NO_SAVING = Saving()

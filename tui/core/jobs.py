@@ -217,7 +217,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     provider has deleted the results. ``trouble`` is the last error of submitting, polling or
     downloading, empty if the last try succeeded. ``cancel_wanted_at`` is when the user
     requested a cancel; it is cleared when that is done or rejected. ``creates`` counts the
-    creates that were sent for it: more than one after the provider's queue was full.
+    creates that were sent for it: more than one after the provider's queue was full. ``rows`` are
+    sent; ``repeats`` more rows of the job ask for the same as one of them and share its result.
+    Of a batch that ``reuses`` answers nothing is sent: they are copies from other jobs.
     """
 
     id: str
@@ -249,6 +251,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     told_cost: float | None = None
     results_expire_at: float | None = None
     creates: int = 0
+    repeats: int = 0
+    reuses: bool = False
 
     @property
     def is_unsent(self) -> bool:

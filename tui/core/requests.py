@@ -21,6 +21,36 @@ _SCALEDOWN = {
 _ROLES = ("system", "developer")
 
 
+_Fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ID_FIRST = b'{"custom_id"'
+_ID_END = b'",'
+_IDS = ("custom_id", "key", "recordId")
+"""The field with the id of a row: of all APIs, of Gemini, of Bedrock."""
+
+
+def request_identity(line: bytes) -> bytes:
+    """What a request line asks for: the line without its id.
+
+    Two lines with equal identities are answered by the same call. Lines with other spaces or
+    another order of fields may have different ones.
+
+    Args:
+        line: A request line with a valid id, without its line end.
+
+    Raises:
+        ValueError: The line is not a JSON object.
+    """
+    if line.startswith(_ID_FIRST):
+        # An id with an escaped quote is cut inside: what is left still has all other fields.
+        end = line.find(_ID_END, len(_ID_FIRST))
+        if end >= 0:
+            return line[end + len(_ID_END) :]
+    fields = _Fields.decode(line)
+    for name in _IDS:
+        fields.pop(name, None)
+    return msgspec.json.encode(fields)[1:-1]
+
+
 def append_system(body: Any, text: str, url: str = "", *, wraps_params: bool = False) -> None:
     """Append text to the system prompt of a request; the body is changed in place.
 

@@ -142,7 +142,9 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a row, with its raw result line; ``line`` is empty without one.
 
     ``edits`` are the edits that were applied to the request; ``at`` is when the batch ended,
-    or was submitted, in Unix seconds.
+    or was submitted, in Unix seconds. ``same_as`` is the id of the row that was sent in place of
+    this one, which asks for the same; empty if it was sent itself. ``shared_with`` counts the rows
+    that share this result.
     """
 
     row: Row
@@ -150,6 +152,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     style: str = "openai"
     edits: dict[str, Any] = {}
     at: float | None = None
+    same_as: str = ""
+    shared_with: int = 0
 
 
 class RowDetail(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,7 +71,9 @@ def submission_text(batch: Batch) -> str:
 
 
 def batch_name(batch: Batch) -> str:
-    """``attempt 1``, ``attempt 1 part 3``."""
+    """``attempt 1``, ``attempt 1 part 3``, ``reused answers``."""
+    if batch.reuses:
+        return "reused answers"
     return f"attempt {batch.attempt}" + (f" part {batch.part}" if batch.part > 1 else "")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tui.compose.templates.expressions import RowExpression
 from tui.config.settings import Config, load_config
-from tui.core.batches import RetryPlan
+from tui.core.batches import NO_SAVING, RetryPlan, Saving
+from tui.core.formatting import counted
 from tui.core.jobs import (
     MAX_NOTE_LENGTH,
     Batch,
@@ -20,11 +21,12 @@ from tui.core.jobs import (
 )
 from tui.core.submission import UNCONFIRMED
 from tui.engine.accounts import AccountInfo, Accounts
-from tui.engine.batches.batch_plan import plan_first_attempt
+from tui.engine.batches.batch_plan import count_to_send, plan_first_attempt
 from tui.engine.batches.cancel import cancel_all
 from tui.engine.batches.collector import Collector
 from tui.engine.batches.poll_scheduler import Leases, PollScheduler, wait_for
 from tui.engine.batches.poller import Poller
+from tui.engine.batches.reuse import finish_reused
 from tui.engine.batches.send_queue import SendQueue
 from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
@@ -164,7 +166,11 @@ class Engine:
         return self.accounts.info(name)
 
     async def submit_imported(
-        self, jobs: Sequence[Job], *, budget: float | None = None
+        self,
+        jobs: Sequence[Job],
+        *,
+        budget: float | None = None,
+        saving: Saving = NO_SAVING,
     ) -> list[Job]:
         """Submit the first of the jobs that ``requests.import_to_submit`` made of a file.
 
@@ -174,6 +180,7 @@ class Engine:
         Args:
             jobs: The job, and after a sample the draft of the other rows; may be empty.
             budget: A cost limit, in addition to the configured budgets.
+            saving: The ways to send less.
 
         Raises:
             BudgetError: The job is over budget; nothing was sent.
@@ -182,7 +189,7 @@ class Engine:
         try:
             for job in jobs[:1]:
                 # When the queue is full, all parts stay waiting, not only the first.
-                await self.submit(job.id, wait_if_busy=True, budget=budget)
+                await self.submit(job.id, wait_if_busy=True, budget=budget, saving=saving)
         except BudgetError:
             if not any(batch.remote_id for batch in self.history.batches.of_job(jobs[0].id)):
                 for job in jobs:
@@ -197,6 +204,7 @@ class Engine:
         resend: bool = False,
         wait_if_busy: bool = False,
         budget: float | None = None,
+        saving: Saving = NO_SAVING,
     ) -> Job:
         """Send the unsent batches of a job and watch them.
 
@@ -207,13 +215,15 @@ class Engine:
             wait_if_busy: If the provider is busy or its queue full, leave the batches waiting; the
                 watcher sends them later. Only a full queue is not raised then.
             budget: A cost limit, in addition to the configured budgets.
+            saving: The ways to send less.
 
         Raises:
             BudgetError: The job is over budget; nothing was sent.
+            UsageError: More requests than agreed would be sent; nothing was sent.
             BatchdeckError: A batch was not accepted; the job can be submitted again.
         """
         errors = await self._submit_together(
-            [job_id], resend=resend, wait_if_busy=wait_if_busy, budget=budget
+            [job_id], resend=resend, wait_if_busy=wait_if_busy, budget=budget, saving=saving
         )
         for error in errors.values():
             raise error
@@ -255,20 +265,27 @@ class Engine:
         resend: bool = False,
         wait_if_busy: bool = False,
         budget: float | None = None,
+        saving: Saving = NO_SAVING,
     ) -> dict[str, BatchdeckError]:
         """Send the unsent batches of jobs; returns the errors of those that were not accepted."""
         for job_id in job_ids:
             self._context.publish(SubmitStarted(job_id))
         try:
+            unsent: list[list[Batch]] = []
             for job_id in job_ids:
-                await asyncio.to_thread(plan_first_attempt, self._context, job_id)
-            self._context.reach("planned")
-            batches = [self.history.batches.of_job(job_id) for job_id in job_ids]
-            unsent = [[batch for batch in job if batch.is_unsent] for job in batches]
-            if not all(unsent):
-                raise UsageError(
-                    "this job was already submitted", "Use `retry` to send failed rows again."
-                )
+                is_new = await self._plan(job_id, saving)
+                batches = self.history.batches.of_job(job_id)
+                if left := [batch for batch in batches if batch.is_unsent]:
+                    unsent.append(left)
+                elif is_new:
+                    # All of its answers are there already.
+                    continue
+                else:
+                    raise UsageError(
+                        "this job was already submitted", "Use `retry` to send failed rows again."
+                    )
+            if not unsent:
+                return {}
             jobs = [self.history.jobs.get(job_id) for job_id in job_ids]
             reserve = await self.costs.jobs_within_budget(jobs, budget)
             return await self._context.shielded(
@@ -277,6 +294,35 @@ class Engine:
         finally:
             for job_id in job_ids:
                 self._context.publish(SubmitFinished(job_id))
+
+    async def _plan(self, job_id: str, saving: Saving) -> bool:
+        """Create the batches of a job, if it has none; ``False`` if it has.
+
+        Raises:
+            UsageError: More requests would be sent than the user has agreed to.
+        """
+        is_new = await asyncio.to_thread(plan_first_attempt, self._context, job_id, saving)
+        self._context.reach("planned")
+        batches = self.history.batches.of_job(job_id)
+        for batch in batches:
+            if batch.reuses:
+                await self._context.shielded(finish_reused(self._context, batch))
+        if self.history.batches.count_not_sent(job_id):
+            job = self.history.jobs.get(job_id)
+            await asyncio.to_thread(self.costs.price_sent, job)
+        rows = sum(batch.rows for batch in batches if batch.is_unsent)
+        if saving.most_rows is not None and rows > saving.most_rows:
+            raise UsageError(
+                f"{counted(rows, 'request')} would be sent, and not {saving.most_rows:,}: answers"
+                " that were to be reused are gone",
+                f"Nothing was sent. To submit it now: `batchdeck submit {job_id}`.",
+            )
+        return is_new
+
+    async def count_to_send(self, job_id: str, saving: Saving) -> int:
+        """How many rows of a draft ``submit`` would send at most; may read its requests."""
+        job = self.history.jobs.get(job_id)
+        return await asyncio.to_thread(count_to_send, self._context, job, saving)
 
     def watch(self) -> None:
         """Watch all unfinished batches in the background."""

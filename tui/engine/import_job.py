@@ -203,7 +203,7 @@ class FileImport:
             created_at=context.clock(),
             sample=part,
         )
-        requests = self._requests()
+        requests = self.requests()
         if keep is not None:
             requests = (request for seq, request in enumerate(requests) if keep(seq))
         context.reach("checked")
@@ -229,7 +229,12 @@ class FileImport:
             context.history.jobs.note(job.id, context.clock(), what)
         return context.history.jobs.get(job.id)
 
-    def _requests(self) -> Iterator[tuple[str, bytes]]:
+    def requests(self) -> Iterator[tuple[str, bytes]]:
+        """The id and the line of each request as it is imported, without its line end.
+
+        Raises:
+            UsageError: An edit cannot be applied.
+        """
         for request in clean_requests(self.path, fix=self._fix, limits=self._limits):
             try:
                 line = edit_request(request.line, self.edits)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypedDict, Unpack
 
+import msgspec
+
 from tui.compose.build import BuildReport, build, find_columns_file
 from tui.compose.checks.fixes import Fixes, FixReport, apply_fixes, read_line_at, write_line
-from tui.compose.checks.scan import Scan, scan_file
+from tui.compose.checks.repeats import with_repeats
+from tui.compose.checks.scan import Scan, scan_file, scan_lines
 from tui.compose.checks.split import PartFile, split_file
-from tui.compose.estimate import Estimate
 from tui.compose.preview import ComposePreview, Previewer
 from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import Source
@@ -19,9 +23,11 @@ from tui.compose.sources.table_format import LongRows, Quoting
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template, template_file_name
 from tui.core.analysis.columns import Column, ColumnKind
+from tui.core.batches import ReuseOptions
 from tui.core.jobs import Job, is_job_source
 from tui.core.query import RowSelection
 from tui.engine.analysis.job_source import open_job_spec, open_rows
+from tui.engine.batches.reuse import split_reusable
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
@@ -279,15 +285,20 @@ class Requests:
     async def scan(
         self, path: Path, *, account: str | None = None, progress: Progress = NO_PROGRESS
     ) -> Scan:
-        """Read a requests file once: its check, and what decides its cost (see ``costs``).
+        """Read a requests file: its check, and what decides its cost (see ``costs``).
+
+        It is read a second time for the rows that repeat another one.
 
         Raises:
             InputError: The file cannot be read.
         """
         limits = self._context.accounts.limits(account)
-        return await run_in_thread(
-            lambda running: scan_file(path, limits=limits, progress=running), progress
-        )
+
+        def work(running: Progress) -> Scan:
+            scan = scan_file(path, limits=limits, progress=running)
+            return with_repeats(scan, path, running)
+
+        return await run_in_thread(work, progress)
 
     async def forecast(
         self, report: CheckReport, *, account: str | None = None, window: str | None = None
@@ -421,6 +432,7 @@ class Requests:
         by: str = "",
         budget: float | None = None,
         checked: CheckedFile | None = None,
+        reuse: ReuseOptions | None = None,
         progress: Progress = NO_PROGRESS,
         **options: Unpack[ImportOptions],
     ) -> list[Job]:
@@ -436,6 +448,7 @@ class Requests:
             by: An input column, such as ``in.lang``, whose values have equal shares of the sample.
             budget: A cost limit for the question, in addition to the configured budgets.
             checked: The result of an earlier check, to ask without reading the file again.
+            reuse: The answers of earlier jobs that will be used; the question is about the rest.
             progress: Counts the bytes of the check; stops the work.
             options: See ``ImportOptions``.
 
@@ -450,38 +463,42 @@ class Requests:
         """
         costs, name = self._costs, account or self._context.accounts.default
 
-        def prepare(running: Progress) -> tuple[FileImport, CheckReport, Estimate | None]:
+        def prepare(running: Progress) -> tuple[FileImport, CheckReport, CheckedFile | None]:
             file = FileImport(self._context, path, name, **options)
             if checked is not None:
-                return file, *checked
+                return file, checked.report, checked
             scan = file.check(running)
             if ask is None and file.info.is_free:
                 return file, scan.report, None
+            if ask is not None:
+                scan = with_repeats(scan, path, running)
             if file.edits:
-                return (
-                    file,
-                    scan.report,
-                    costs.price_file(
-                        path, name, window=file.window, edits=file.edits, progress=running
-                    ),
+                estimate = costs.price_file(
+                    path, name, window=file.window, edits=file.edits, progress=running
                 )
-            return file, scan.report, costs.price(scan.costs, name, file.window)
+            else:
+                estimate = costs.price(scan.costs, name, file.window)
+            repeated = costs.price_repeats(scan, path, name, file.window, file.edits)
+            return file, scan.report, CheckedFile(scan.report, estimate, repeated)
 
-        file, report, estimate = await run_in_thread(prepare, progress)
+        file, report, priced = await run_in_thread(prepare, progress)
         answer: SubmitAnswer = "yes" if sample is None else "sample"
         rows = sample or SAMPLE_ROWS
-        if ask is not None and estimate is not None:
-            price = estimate
-            answer = await ask(
-                await run_in_thread(
-                    lambda _: submit_facts(costs, file, report, price, rows, budget)
+        if ask is not None and priced is not None:
+            known_price, reused = priced, ""
+            if reuse is not None:
+                known_price, reused = await run_in_thread(
+                    lambda running: self._without_reused(file, priced, reuse, running), progress
                 )
+            facts = await run_in_thread(
+                lambda _: submit_facts(costs, file, known_price, rows, budget)
             )
+            answer = await ask(replace(facts, reused=reused))
         if answer == "no":
             return []
 
         def store(running: Progress) -> list[Job]:
-            current, known = report, estimate
+            current, known = report, None if priced is None else priced.estimate
             if checked is not None:
                 # An earlier check does not say what the file holds now.
                 scan = file.check(running)
@@ -496,6 +513,22 @@ class Requests:
         for job in jobs:
             self._context.publish(JobImported(job.id))
         return jobs
+
+    def _without_reused(
+        self, file: FileImport, checked: CheckedFile, reuse: ReuseOptions, progress: Progress
+    ) -> tuple[CheckedFile, str]:
+        """A check of the rows of a file that have no answer yet, and how many have one."""
+        lines = (line for _, line in file.requests())
+        found, others = split_reusable(self._context, lines, file.info.name, reuse, progress)
+        rest = scan_lines(others)
+        estimate = self._costs.price(rest, file.info.name, file.window)
+        report = msgspec.structs.replace(
+            checked.report,
+            rows=checked.report.rows - found.rows,
+            input_tokens=math.ceil(rest.tokens),
+        )
+        # What is left may have repeats, but how many is not counted twice.
+        return CheckedFile(report, estimate), found.text
 
     async def _inputs(
         self, source: str | Source, template: str | Template | None, options: ComposeOptions

@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.config.settings import BudgetConfig
+from tui.core.formatting import percent
 from tui.engine.accounts import AccountInfo
+from tui.engine.costs.budget import cost_text
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
 from tui.engine.import_job import FileImport
@@ -23,10 +25,14 @@ SubmitAnswer = Literal["yes", "sample", "no"]
 
 
 class CheckedFile(NamedTuple):
-    """A requests file that was checked and priced before the user asked to submit it."""
+    """A requests file that was checked and priced before the user asked to submit it.
+
+    ``repeated`` is the price of the rows that repeat another one; ``None`` if there are none.
+    """
 
     report: CheckReport
     estimate: Estimate
+    repeated: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ class SubmitFacts:
         budget: The configured budgets.
         left_this_month: What is left of the budget per month; ``None`` if there is none.
         forecast: How long earlier batches took; ``None`` if there are too few.
+        distinct: What would be sent if each distinct request were sent once; ``None`` if no row
+            repeats another one.
+        repeats: How many rows repeat another one, and what they cost, as a text.
+        reused: How many rows have an answer in the history, as a text, if they may be reused;
+            ``whole`` then does not count them.
     """
 
     name: str
@@ -71,6 +82,28 @@ class SubmitFacts:
     budget: BudgetConfig
     left_this_month: float | None
     forecast: Forecast | None = None
+    distinct: SubmitCost | None = None
+    repeats: str = ""
+    reused: str = ""
+
+
+def repeats_text(report: CheckReport, repeated: Estimate | None, *, free: bool = False) -> str:
+    """How many rows repeat another one: ``12,400 of 40,000 rows repeat another: 31%, $4.10``.
+
+    Args:
+        report: The check of the file, with its repeats counted.
+        repeated: The price of these rows, if it is known.
+        free: They cost nothing.
+
+    Returns:
+        The text; empty if no row repeats another one.
+    """
+    if not report.repeats:
+        return ""
+    repeat = "repeats" if report.repeats == 1 else "repeat"
+    share = percent(report.repeats / report.rows)
+    cost = "" if free or repeated is None or repeated.low is None else f", {cost_text(repeated)}"
+    return f"{report.repeats:,} of {report.rows:,} rows {repeat} another: {share}{cost}"
 
 
 Ask = Callable[[SubmitFacts], Awaitable[SubmitAnswer]]
@@ -80,8 +113,7 @@ Ask = Callable[[SubmitFacts], Awaitable[SubmitAnswer]]
 def submit_facts(
     costs: Costs,
     file: FileImport,
-    report: CheckReport,
-    estimate: Estimate,
+    checked: CheckedFile,
     sample: int,
     budget: float | None,
 ) -> SubmitFacts:
@@ -90,15 +122,14 @@ def submit_facts(
     Args:
         costs: Knows the budgets.
         file: The file.
-        report: The result of its check.
-        estimate: The estimated cost of all rows.
+        checked: The result of its check, and its estimated cost.
         sample: The rows of a sample.
         budget: A cost limit, in addition to the configured budgets.
     """
+    report, estimate, repeated = checked
     total = report.rows
 
-    def cost(rows: int) -> SubmitCost:
-        part = estimate if rows == total else estimate.times(rows / total)
+    def cost(rows: int, part: Estimate) -> SubmitCost:
         over_budget = ""
         try:
             costs.check_budget(part, file.info.name, budget)
@@ -111,9 +142,13 @@ def submit_facts(
         account=file.info,
         model=file.model(report),
         window=file.window,
-        whole=cost(total),
-        sample=cost(sample) if total > sample else None,
+        whole=cost(total, estimate),
+        sample=cost(sample, estimate.times(sample / total)) if total > sample else None,
         budget=costs.budgets.config,
         left_this_month=costs.left_this_month(),
         forecast=file.forecast(report),
+        distinct=None
+        if repeated is None
+        else cost(total - report.repeats, estimate.without(repeated)),
+        repeats=repeats_text(report, repeated, free=file.info.is_free),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,13 @@ from tui.store.rows.attempts import (
     set_outcome,
 )
 from tui.store.rows.error_groups import Groups
+from tui.store.rows.repeats import (
+    Repeats,
+    insert_repeats,
+    pending_repeats,
+    repeats_in,
+    sharing_rows,
+)
 from tui.store.rows.summary import add_sample
 
 _SLICE = 2000
@@ -39,6 +46,19 @@ _SLICE = 2000
 _State = tuple[Submission, BatchStatus]
 _DRAFT: _State = (Submission.DRAFT, BatchStatus.DRAFT)
 _CONFIRMED: _State = (Submission.UPLOADING, BatchStatus.SUBMITTING)
+
+
+class NewBatch(NamedTuple):
+    """A batch to be stored: its record, the rows that it sends, and those that share a result.
+
+    ``seqs`` is ``None`` for all rows from the batch's first to its last. ``style`` says how its
+    result lines are written, if they are there already.
+    """
+
+    batch: Batch
+    seqs: Sequence[int] | None = None
+    repeats: Repeats = ()
+    style: str = ""
 
 
 @maps_sqlite_errors
@@ -195,28 +215,30 @@ class Batches:
             _, job = batch_pk(connection, batch_id)
             note(connection, job, now, what, batch_id)
 
-    def begin_first_attempt(self, batches: Sequence[Batch]) -> None:
+    def begin_first_attempt(self, parts: Sequence[NewBatch]) -> None:
         """Store the batches of a job's first attempt, all or none.
 
-        If the job has batches already, nothing is changed: another process was faster, and the
-        same rows must not be paid for twice.
+        If the job has batches that are no drafts any more, nothing is changed: another process
+        was faster, and the same rows must not be paid for twice. Drafts are replaced.
 
         Raises:
             UnknownJobError: The job was deleted.
         """
         with self._database.write(durable=True) as connection:
-            pk = job_pk(connection, batches[0].job_id)
-            if connection.execute("SELECT 1 FROM batches WHERE job=? LIMIT 1", (pk,)).fetchone():
+            pk = job_pk(connection, parts[0].batch.job_id)
+            taken = "SELECT 1 FROM batches WHERE job=? AND (submission<>? OR status<>?) LIMIT 1"
+            if connection.execute(taken, (pk, *_DRAFT)).fetchone():
                 return
-            for batch in batches:
-                insert_batch(connection, batch, pk)
+            connection.execute("DELETE FROM batches WHERE job=?", (pk,))
+            for part in parts:
+                _insert(connection, part, pk)
             refresh_job(connection, pk)
 
-    def begin_retry(self, parts: Sequence[tuple[Batch, Sequence[int]]], now: float) -> list[str]:
+    def begin_retry(self, parts: Sequence[NewBatch], now: float) -> list[str]:
         """Store the batches of a retry, all or none, and make their rows pending.
 
         Rows that were retried since this retry was planned are left out, whether they are pending
-        or have a result: they would be paid for twice.
+        or have a result: they would be paid for twice. So are the repeats of such rows.
 
         Args:
             parts: Each batch with its row numbers.
@@ -231,17 +253,17 @@ class Batches:
         """
         stored: list[str] = []
         with self._database.write(durable=True) as connection:
-            job = job_pk(connection, parts[0][0].job_id)
-            for batch, seqs in parts:
-                free = find_ended(connection, job, seqs, batch.attempt)
+            job = job_pk(connection, parts[0].batch.job_id)
+            for batch, seqs, repeats, _ in parts:
+                free = find_ended(connection, job, seqs or (), batch.attempt)
                 if not free:
                     continue
-                pk = insert_batch(connection, msgspec.structs.replace(batch, rows=len(free)), job)
-                connection.executemany(
-                    "INSERT INTO batch_rows (batch, seq) VALUES (?,?)", ((pk, seq) for seq in free)
-                )
-                archive_attempts(connection, job, free)
-                note(connection, job, now, f"Retrying {len(free):,} rows", batch.id)
+                alike = find_ended(connection, job, [seq for seq, _ in repeats], batch.attempt)
+                sharing = sharing_rows(repeats, set(free), set(alike))
+                _insert(connection, NewBatch(batch, free, sharing), job)
+                archive_attempts(connection, job, [*free, *(seq for seq, _ in sharing)])
+                shared = f", whose result {len(sharing):,} more share" if sharing else ""
+                note(connection, job, now, f"Retrying {len(free):,} rows{shared}", batch.id)
                 stored.append(batch.id)
             refresh_job(connection, job)
         if not stored:
@@ -306,7 +328,9 @@ class Batches:
         with self._database.write(durable=True) as connection:
             pk, job = batch_pk(connection, batch_id)
             submission = _after(connection, batch_id, SubmitEvent.ABANDONED)
-            select_best(connection, job, find_pending(connection, pk, job, None))
+            waiting = find_pending(connection, pk, job, None)
+            waiting += pending_repeats(connection, pk, job, waiting)
+            select_best(connection, job, waiting)
             note(connection, job, now, f"Retry not accepted: {reason}", batch_id)
             changes = {
                 "submission": submission,
@@ -327,6 +351,32 @@ class Batches:
             )
             refresh_job(connection, job)
 
+    def count_not_sent(self, job_id: str) -> int:
+        """How many rows of a job were not sent at first: repeats, and those with reused answers."""
+        (count,) = self._database.read.execute(
+            "SELECT ifnull(sum(b.repeats + b.reuses * b.rows), 0)"
+            " FROM batches b JOIN jobs j ON j.pk=b.job WHERE j.id=? AND b.attempt=1",
+            (job_id,),
+        ).fetchone()
+        return int(count)
+
+    def rows_sent(self, job_id: str) -> list[int] | None:
+        """Row numbers of a job that were sent at first; ``None`` if all were."""
+        if not self.count_not_sent(job_id):
+            return None
+        rows = self._database.read.execute(
+            "SELECT r.seq FROM batch_rows r JOIN batches b ON b.pk=r.batch"
+            " JOIN jobs j ON j.pk=b.job WHERE j.id=? AND b.attempt=1 AND b.reuses=0"
+            " ORDER BY r.seq",
+            (job_id,),
+        )
+        return [seq for (seq,) in rows]
+
+    def repeats_of(self, batch_id: str) -> list[int]:
+        """Row numbers that share the results of the rows of a batch, in order."""
+        pk, _ = batch_pk(self._database.read, batch_id)
+        return repeats_in(self._database.read, pk)
+
     def has_rows_without_result(self, batch_id: str) -> bool:
         """Whether any row of a batch was finished without a line in its result files."""
         pk, job = batch_pk(self._database.read, batch_id)
@@ -339,7 +389,8 @@ class Batches:
         """How many rows of a batch have no line in its result files, pending or ended."""
         pk, job = batch_pk(self._database.read, batch.id)
         (ended,) = self._database.read.execute(
-            "SELECT count(*) FROM results WHERE job=? AND batch=? AND file IS NULL", (job, pk)
+            f"SELECT count(*) FROM results WHERE job=? AND batch=? AND file IS NULL AND {_IS_SENT}",
+            (job, pk, pk),
         ).fetchone()
         return int(ended) + count_pending(self._database.read, pk, job, _bounds(batch))
 
@@ -349,8 +400,8 @@ class Batches:
         answered = unanswered = 0
         for outcome, count in self._database.read.execute(
             "SELECT outcome, count(*) FROM results WHERE job=? AND batch=? AND file IS NOT NULL"
-            " GROUP BY outcome",
-            (job, pk),
+            f" AND {_IS_SENT} GROUP BY outcome",
+            (job, pk, pk),
         ):
             if OUTCOMES[outcome] in UNANSWERED:
                 unanswered += count
@@ -438,6 +489,25 @@ class Batches:
                 ).fetchall()
                 for (job,) in changed:
                     refresh_job(connection, job)
+
+
+_IS_SENT = "seq NOT IN (SELECT seq FROM repeats WHERE batch=?)"
+"""A condition on results of a batch: the provider has the row."""
+
+
+def _insert(connection: sqlite3.Connection, part: NewBatch, job: int) -> None:
+    """Store a batch with its rows and repeats."""
+    batch, seqs, repeats, style = part
+    batch = msgspec.structs.replace(
+        batch, rows=batch.rows if seqs is None else len(seqs), repeats=len(repeats)
+    )
+    pk = insert_batch(connection, batch, job)
+    connection.executemany(
+        "INSERT INTO batch_rows (batch, seq) VALUES (?,?)", ((pk, seq) for seq in seqs or ())
+    )
+    insert_repeats(connection, pk, repeats)
+    if style:
+        connection.execute("UPDATE batches SET style=? WHERE pk=?", (style, pk))
 
 
 def _after(connection: sqlite3.Connection, batch_id: str, event: SubmitEvent) -> Submission:

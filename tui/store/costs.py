@@ -15,8 +15,8 @@ _ANSWERED = ",".join(
 )
 _WITH_TEXT = ",".join(str(OUTCOME_CODES[o]) for o in (Outcome.SUCCEEDED, Outcome.TRUNCATED))
 _COLUMNS = (
-    "job, batch, model, outcome, input_tokens, output_tokens, cached_tokens, cost, cache_writes,"
-    " long_writes, tier"
+    "job, seq, batch, model, outcome, input_tokens, output_tokens, cached_tokens, cost,"
+    " cache_writes, long_writes, tier"
 )
 _EVERY_ATTEMPT = (
     f"(SELECT {_COLUMNS} FROM results WHERE job=:job UNION ALL"
@@ -143,7 +143,11 @@ class StoredCosts:
             " count(r.output_tokens) AS with_output, count(r.cost) AS with_cost,"
             " count(r.cached_tokens) AS with_cached, total(r.cost) AS cost,"
             f" {_TOKENS} FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
-            " LEFT JOIN terms t ON t.pk=r.model GROUP BY b.pk, r.model, r.tier",
+            " LEFT JOIN terms t ON t.pk=r.model"
+            # Repeats share what was paid for once, and reused answers were paid for elsewhere.
+            " WHERE b.reuses=0 AND (b.repeats=0"
+            " OR r.seq NOT IN (SELECT seq FROM repeats p WHERE p.batch=b.pk))"
+            " GROUP BY b.pk, r.model, r.tier",
             {"job": job_pk(self._database.read, job_id)},
         )
         return [Usage(**row) for row in rows]

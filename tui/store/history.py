@@ -18,7 +18,7 @@ from tui.core.jobs import BatchStatus, Job, TimelineEntry
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store import manifests
-from tui.store.batches import Batches
+from tui.store.batches import Batches, NewBatch
 from tui.store.columns.evaluation import EvaluationOptions
 from tui.store.columns.expressions import no_expressions
 from tui.store.columns.tables import TableCounts
@@ -34,6 +34,7 @@ from tui.store.job_document import job_document
 from tui.store.jobs import JobData, find_job, job_pk, note, read_job, read_jobs
 from tui.store.leases import StoredLeases
 from tui.store.ledger import Ledger, LedgerEntry, Spending
+from tui.store.reuse.answers import ReusePolicy, origin_of, write_lines
 from tui.store.reviews.stored_reviews import ReviewerCounts, ReviewSummary, StoredReviews
 from tui.store.rows.comparison import NO_ROW, Comparison
 from tui.store.rows.importer import ExistingBatch, ImportResult, import_requests
@@ -53,8 +54,10 @@ __all__ = [
     "History",
     "InputColumns",
     "LedgerEntry",
+    "NewBatch",
     "PastJob",
     "ResultFile",
+    "ReusePolicy",
     "ReviewSummary",
     "ReviewerCounts",
     "RowPrices",
@@ -65,6 +68,8 @@ __all__ = [
     "Usage",
     "check_integrity",
     "find_open_permissions",
+    "origin_of",
+    "write_lines",
 ]
 
 

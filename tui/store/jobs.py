@@ -311,6 +311,7 @@ def _batch(row: dict[str, Any]) -> Batch:
     for name in _JSON_COLUMNS:
         row[name] = msgspec.json.decode(row[name])
     row["collected"] = bool(row["collected"])
+    row["reuses"] = bool(row["reuses"])
     return msgspec.convert(row, Batch)
 
 

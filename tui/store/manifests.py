@@ -19,6 +19,7 @@ import msgspec
 
 from tui.core.jobs import Batch, Job
 from tui.core.requests import edited_model
+from tui.errors import HistoryError
 from tui.files import temporary_path
 from tui.paths import open_private
 from tui.store.files import REQUESTS
@@ -32,9 +33,11 @@ from tui.store.jobs import (
     update_batch,
 )
 from tui.store.ledger import LedgerEntry
+from tui.store.rows.repeats import insert_repeats, read_repeats, write_repeats
 
 JOB_FILE = "job.json"
 _BATCH_ENDING = ".batch.json"
+_REPEATS_ENDING = ".repeats.jsonl"
 _FORMAT = 1
 _PER_PASS = 100
 """Files written after one transaction; a history of an older version is worked off slowly."""
@@ -54,8 +57,9 @@ class JobManifest(msgspec.Struct, kw_only=True):
 class BatchManifest(msgspec.Struct, kw_only=True):
     """The content of ``BATCH.batch.json``.
 
-    ``style`` says how its result lines are written. ``rows`` lists the rows of a retry as first
-    and last row number of each run.
+    ``style`` says how its result lines are written. ``rows`` lists the rows of a retry, or of a
+    batch without repeats, as first and last row number of each run. The repeats stand in
+    ``BATCH.repeats.jsonl``.
     """
 
     format: int = _FORMAT
@@ -105,6 +109,8 @@ def _write(
         found = msgspec.structs.replace(batches[0], raw={})
         manifest = BatchManifest(batch=found, style=style, rows=_runs(_rows(connection, batch)))
         path = folder / found.job_id / f"{found.id}{_BATCH_ENDING}"
+        if found.repeats and not _write_repeats(connection, path.parent, found, batch):
+            return False
     else:
         jobs = read_jobs(connection, "pk=?", (job,))
         if not jobs:
@@ -117,6 +123,23 @@ def _write(
     try:
         _replace(path, msgspec.json.encode(manifest), durable=durable)
     except OSError:
+        return False
+    return True
+
+
+def _write_repeats(
+    connection: sqlite3.Connection, folder: Path, batch: Batch, batch_pk: int
+) -> bool:
+    """Write the file of a batch's repeats, which never change; ``False`` if that failed."""
+    path = folder / f"{batch.id}{_REPEATS_ENDING}"
+    if path.exists() or not folder.is_dir():
+        return True
+    repeats = connection.execute(
+        "SELECT seq, of_seq FROM repeats WHERE batch=? ORDER BY seq", (batch_pk,)
+    )
+    try:
+        write_repeats(path, repeats)
+    except HistoryError:
         return False
     return True
 
@@ -205,7 +228,7 @@ def restore(
             (job.counts.total, " ".join(job.tags), job.cost.actual, pk),
         )
     for manifest in batches:
-        changed = _restore_batch(connection, pk, manifest) or changed
+        changed = _restore_batch(connection, folder, pk, manifest) or changed
     if not changed:
         return None
     refresh_job(connection, pk)
@@ -213,7 +236,9 @@ def restore(
     return job.id, _entries(job, [manifest.batch for manifest in batches])
 
 
-def _restore_batch(connection: sqlite3.Connection, job: int, manifest: BatchManifest) -> bool:
+def _restore_batch(
+    connection: sqlite3.Connection, folder: Path, job: int, manifest: BatchManifest
+) -> bool:
     batch = manifest.batch
     stored = connection.execute(
         "SELECT pk, remote_id, submission FROM batches WHERE id=?", (batch.id,)
@@ -236,6 +261,7 @@ def _restore_batch(connection: sqlite3.Connection, job: int, manifest: BatchMani
         "INSERT INTO batch_rows (batch, seq) VALUES (?,?)",
         ((pk, seq) for first, last in manifest.rows for seq in range(first, last + 1)),
     )
+    insert_repeats(connection, pk, read_repeats(folder / f"{batch.id}{_REPEATS_ENDING}"))
     return True
 
 

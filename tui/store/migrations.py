@@ -198,6 +198,21 @@ def m014_what_the_ledger_is_about(connection: sqlite3.Connection) -> None:
     )
 
 
+def m015_repeats(connection: sqlite3.Connection) -> None:
+    """Rows that a batch does not send because another row of it asks for the same.
+
+    ``reuses`` marks batches of which nothing is sent: their answers are copies from other jobs.
+    """
+    for column in ("repeats", "reuses"):
+        connection.execute(f"ALTER TABLE batches ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    connection.execute(
+        "CREATE TABLE repeats ("
+        " batch INTEGER NOT NULL REFERENCES batches(pk) ON DELETE CASCADE,"
+        " seq INTEGER NOT NULL, of_seq INTEGER NOT NULL, PRIMARY KEY (batch, seq)) WITHOUT ROWID"
+    )
+    connection.execute("CREATE INDEX repeats_of ON repeats (batch, of_seq)")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -213,6 +228,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m012_experiments,
     m013_samples_of_files,
     m014_what_the_ledger_is_about,
+    m015_repeats,
 )
 """All migrations, in order; never edit one that was released."""
 

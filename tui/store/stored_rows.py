@@ -35,7 +35,9 @@ from tui.store.columns.tables import TableCounts, table_file, write_table
 from tui.store.columns.values import ColumnValues
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.export.options import ExportOptions
+from tui.store.files import requests_file
 from tui.store.jobs import JobData, job_pk, read_orphan_lines
+from tui.store.reuse.answers import ReusableAnswers, ReusePolicy
 from tui.store.reviews.stored_reviews import StoredReviews
 from tui.store.rows.attempts import effective_edits, request_lengths
 from tui.store.rows.comparison import Comparison, compare_jobs
@@ -43,6 +45,7 @@ from tui.store.rows.error_groups import read_groups
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.lookup import find_row_numbers
 from tui.store.rows.reader import RowReader
+from tui.store.rows.repeats import find_repeats, first_rows
 from tui.store.rows.strays import StrayLine, read_stray_lines
 from tui.store.rows.summary import summarize
 from tui.store.rows.table import JobTable
@@ -151,6 +154,19 @@ class StoredRows:
         if seqs is not None:
             return request_lengths(read, pk, seqs).items()
         return read.execute("SELECT seq, length FROM requests WHERE job=? ORDER BY seq", (pk,))
+
+    def find_repeats(self, job_id: str, progress: Progress = NO_PROGRESS) -> list[tuple[int, int]]:
+        """Rows with the same request as an earlier row; see ``find_repeats``. Reads all rows."""
+        return find_repeats(requests_file(self._paths, job_id), progress)
+
+    def reusable(self, policy: ReusePolicy) -> ReusableAnswers:
+        """Good answers of all jobs to the same requests; use it in one thread."""
+        return ReusableAnswers(self._database, self._paths, policy)
+
+    def first_rows(self, job_id: str, seqs: Sequence[int]) -> Mapping[int, int]:
+        """The row that was sent in place of each row; rows that were sent are left out."""
+        read = self._database.read
+        return first_rows(read, job_pk(read, job_id), seqs)
 
     def inputs(self, job_id: str) -> InputColumns:
         """Input columns of a job that was composed from a table; close it, use it in one thread."""

@@ -59,6 +59,7 @@ class Tasks(Protocol):
         window: str = "",
         fix: bool = False,
         estimate: Estimate | None = None,
+        repeated: Estimate | None = None,
         sample: int = 0,
     ) -> None:
         """Import a checked file as a job and submit it; with ``sample`` that many rows first."""

@@ -9,6 +9,7 @@ from tui.core.jobs import Batch, new_batch_id
 from tui.core.rows import Outcome
 from tui.errors import HistoryError, UsageError
 from tui.paths import Paths
+from tui.store.batches import NewBatch
 from tui.store.indexing.indexer import ResultIndexer
 
 
@@ -21,15 +22,15 @@ def test_a_plan_made_before_another_retry_ended_sends_nothing_twice(paths: Paths
     job = desk.job(["a", "b", "c"])
     desk.results(desk.batch(job), [line(i, Outcome.FAILED) for i in "abc"])
     faster, late = retry(job), retry(job)
-    desk.history.batches.begin_retry([(faster, [0, 1])], 1.0)
+    desk.history.batches.begin_retry([NewBatch(faster, [0, 1])], 1.0)
     desk.results(desk.history.batches.get(faster.id), [line("a"), line("b", Outcome.FAILED)])
     # Planned for all three when all had failed; a is good by now, b has just been tried.
-    desk.history.batches.begin_retry([(late, [0, 1, 2])], 1.0)
+    desk.history.batches.begin_retry([NewBatch(late, [0, 1, 2])], 1.0)
     assert desk.history.batches.rows_of(late.id) == [2]
     with pytest.raises(UsageError, match="already been retried"):
-        desk.history.batches.begin_retry([(retry(job), [0, 1])], 1.0)
+        desk.history.batches.begin_retry([NewBatch(retry(job), [0, 1])], 1.0)
     # Planned after it, the same rows may be sent.
-    desk.history.batches.begin_retry([(retry(job, 3), [1])], 1.0)
+    desk.history.batches.begin_retry([NewBatch(retry(job, 3), [1])], 1.0)
     desk.history.close()
 
 

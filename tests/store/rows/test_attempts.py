@@ -10,6 +10,7 @@ from tests.store.bench import Desk, line
 from tui.core.jobs import Batch, BatchStatus, Submission, new_batch_id
 from tui.core.rows import Outcome, RowError, outcome_rank
 from tui.errors import UsageError
+from tui.store.batches import NewBatch
 from tui.store.indexing.indexer import ResultIndexer
 from tui.store.jobs import update_batch
 
@@ -25,7 +26,7 @@ def retry(desk: Desk, job_id: str, seqs: list[int], attempt: int = 2) -> Batch:
         rows=len(seqs),
         created_at=200.0,
     )
-    desk.history.batches.begin_retry([(batch, seqs)], 200.0)
+    desk.history.batches.begin_retry([NewBatch(batch, seqs)], 200.0)
     return desk.history.batches.get(batch.id)
 
 

@@ -22,7 +22,9 @@ from tui.errors import InputError, UsageError
 if TYPE_CHECKING:
     from tui.compose.checks.fixes import FixReport
     from tui.compose.checks.split import PartFile
+    from tui.compose.estimate import Estimate
     from tui.compose.requests.report import CheckReport
+    from tui.engine.accounts import AccountInfo
     from tui.engine.costs.forecast import Forecast
     from tui.engine.engine import Engine
 
@@ -106,6 +108,7 @@ def check(
             estimate = await engine.costs.estimate(target, account, exact=True)
         else:
             estimate = await engine.costs.estimate(scan, account)
+        repeated = await engine.costs.price_repeated(scan, target, account)
         parts: list[PartFile] = []
         if split_to is not None and report.ok:
             limits = engine.accounts.profile(sender.name).limits
@@ -117,7 +120,7 @@ def check(
                 target, split_to, account=account, rows=rows, size=size
             )
         expected = await engine.requests.forecast(report, account=account)
-        costs = cost_pairs(estimate, sender)
+        costs = {**cost_pairs(estimate, sender), "repeats": _repeats(report, repeated, sender)}
         if expected is not None:
             costs["time"] = expected.text
         print_result(
@@ -125,6 +128,9 @@ def check(
             lambda: {
                 **_document(report, fixed, parts),
                 "cost": cost_document(estimate),
+                "cost_of_repeats": None
+                if repeated is None or sender.is_free
+                else cost_document(repeated),
                 "forecast": _forecast(expected),
             },
             lambda: _lines(report, fixed, parts, costs),
@@ -220,6 +226,13 @@ def _lines(
     return lines + [
         f"{part.path}  {counted(part.rows, 'row')} from {part.first_row:,}" for part in parts
     ]
+
+
+def _repeats(report: CheckReport, repeated: Estimate | None, account: AccountInfo) -> str:
+    from tui.engine.submit_summary import repeats_text
+
+    text = repeats_text(report, repeated, free=account.is_free)
+    return f"{text}; `submit --dedupe` sends each request once" if text else ""
 
 
 def _fix_summary(report: FixReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -12,6 +12,7 @@ from tui.cli.commands.jobs import print_job
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
 from tui.cli.input_file import InputFile
 from tui.cli.options import (
+    MOMENT,
     Settings,
     account_option,
     budget_option,
@@ -40,6 +41,7 @@ from tui.errors import (
 )
 
 if TYPE_CHECKING:
+    from tui.core.batches import ReuseOptions, Saving
     from tui.core.jobs import Batch, Job
     from tui.engine.engine import Engine
     from tui.engine.submit_summary import SubmitAnswer, SubmitFacts
@@ -71,6 +73,12 @@ if TYPE_CHECKING:
     metavar="COLUMN",
     help="Sample the same number of rows with each value of an input column: in.lang.",
 )
+@click.option("--dedupe", is_flag=True,
+              help="Send equal requests once; all their rows get the answer.")  # fmt: skip
+@click.option("--reuse", is_flag=True,
+              help="Use answers of earlier jobs to the same requests; send the rest.")  # fmt: skip
+@click.option("--reuse-since", type=MOMENT, metavar="WHEN",
+              help="With --reuse: only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
 @wait_option
 @click.option(
     "--resend",
@@ -91,6 +99,9 @@ def submit(
     sample: int | None,
     seed: int | None,
     by: str,
+    dedupe: bool,
+    reuse: bool,
+    reuse_since: float | None,
     wait: bool,
     resend: bool,
 ) -> int:
@@ -100,6 +111,12 @@ def submit(
     NAME-sample; the others wait as NAME until you run `batchdeck submit NAME`. The job keeps the
     number of the sample (--seed).
 
+    With --dedupe, requests that are equal but for their ids are sent once. Every row of the file
+    gets its answer, and a retry sends one row for all of them.
+
+    With --reuse, a request that an earlier job sent with the same model, texts and parameters to
+    the same provider is not sent again if its answer was good: the answer is copied.
+
     As FILE, - is standard input; requests that cost money then need -y.
 
     A budget (--budget, or [budget] in config.toml) is compared with the highest cost that the
@@ -107,15 +124,19 @@ def submit(
     """
     path = Path(file)
     is_file = path.is_file()
-    options = {"name": name, "window": window, "edits": dict(edits)}
+    options: dict[str, Any] = {"name": name, "window": window, "edits": dict(edits)}
     if sample is None and (by or seed is not None):
         raise UsageError("--seed and --by need the size of a sample", "Add --sample N.")
+    if reuse_since is not None and not reuse:
+        raise UsageError("--reuse-since limits which answers are reused", "Add --reuse.")
+    saving = _Saving(dedupe, reuse, reuse_since or 0.0)
     chosen = {"sample": sample, "seed": seed or 0, "by": by}
 
     async def work(engine: Engine) -> int:
         if is_file:
+            options["fix"] = fix
             jobs = await _submit_file(
-                engine, settings, path, account, chosen, budget, wait=wait, fix=fix, **options
+                engine, settings, path, account, chosen, budget, saving, wait=wait, **options
             )
         else:
             jobs = [_stored_job(engine, file)]
@@ -125,14 +146,41 @@ def submit(
                     " already",
                     "Leave out these options, or submit a file.",
                 )
-            await _submit_job(engine, settings, jobs[0], budget, resend=resend, wait=wait)
+            await _submit_job(engine, settings, jobs[0], budget, saving, resend=resend, wait=wait)
         code = print_jobs(engine, [jobs[0].id], settings, waited=wait)
         for rest in jobs[1:]:
             others = counted(rest.counts.total, "other request")
-            say(f"{others} waiting as {rest.name}; to submit: `batchdeck submit {rest.id}`.")
+            again = f"batchdeck submit {rest.id}{saving.options}"
+            say(f"{others} waiting as {rest.name}; to submit: `{again}`.")
         return code
 
     return run(settings, work)
+
+
+class _Saving(NamedTuple):
+    """The ways to send less that the user chose."""
+
+    dedupe: bool
+    reuse: bool
+    since: float
+
+    @property
+    def reuse_options(self) -> ReuseOptions | None:
+        """Which answers of earlier jobs are used."""
+        from tui.core.batches import ReuseOptions
+
+        return ReuseOptions(self.since) if self.reuse else None
+
+    def agreed(self, rows: int | None) -> Saving:
+        """What the engine does about it, if so many requests are agreed to."""
+        from tui.core.batches import Saving
+
+        return Saving(self.dedupe, self.reuse_options, rows)
+
+    @property
+    def options(self) -> str:
+        """The options again, for a command that the user may type."""
+        return f"{' --dedupe' if self.dedupe else ''}{' --reuse' if self.reuse else ''}"
 
 
 async def _submit_file(
@@ -142,6 +190,7 @@ async def _submit_file(
     account: str | None,
     chosen: dict[str, Any],
     budget: float | None,
+    saving: _Saving,
     *,
     wait: bool,
     **options: Any,
@@ -150,8 +199,18 @@ async def _submit_file(
 
     sample = chosen["sample"]
 
+    agreed: int | None = None
+
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
+        nonlocal agreed
         cost = facts.whole if sample is None else facts.sample or facts.whole
+        if facts.distinct is not None and sample is None:
+            hint = "" if saving.dedupe else "; --dedupe sends each request once"
+            say(f"{facts.repeats}{hint}.")
+            cost = facts.distinct if saving.dedupe else cost
+        if facts.reused:
+            say(f"{facts.reused}.")
+            agreed = cost.rows
         say(f"Cost: {cost_text(cost.estimate)}.")
         if facts.forecast is not None:
             say(f"Time: {facts.forecast.text}.")
@@ -166,13 +225,14 @@ async def _submit_file(
             account,
             ask=ask if asks else None,
             budget=budget,
+            reuse=saving.reuse_options,
             progress=progress,
             **chosen,
             **options,
         )
     job = jobs[0]
     try:
-        send = engine.submit_imported(jobs, budget=budget)
+        send = engine.submit_imported(jobs, budget=budget, saving=saving.agreed(agreed))
         await follow(engine, job.id, job.account, send, wait=wait)
     except BudgetError:
         raise
@@ -186,15 +246,30 @@ async def _submit_file(
 
 
 async def _submit_job(
-    engine: Engine, settings: Settings, job: Job, budget: float | None, *, resend: bool, wait: bool
+    engine: Engine,
+    settings: Settings,
+    job: Job,
+    budget: float | None,
+    saving: _Saving,
+    *,
+    resend: bool,
+    wait: bool,
 ) -> None:
     if not engine.account(job.account).is_free and asks_before_sending(settings):
         expected = await engine.costs.forecast(job.account, job.model, job.window)
         if expected is not None:
             say(f"Time: {expected.text}.")
-    await confirm_send(engine, settings, job.account, job.counts.total, job.model)
+    rows = await engine.count_to_send(job.id, saving.agreed(None))
+    if rows:
+        await confirm_send(engine, settings, job.account, rows, job.model)
     # When the queue is full, all parts stay waiting, not only the first.
-    send = engine.submit(job.id, resend=resend, wait_if_busy=True, budget=budget)
+    send = engine.submit(
+        job.id,
+        resend=resend,
+        wait_if_busy=True,
+        budget=budget,
+        saving=saving.agreed(rows),
+    )
     await follow(engine, job.id, job.account, send, wait=wait)
 
 

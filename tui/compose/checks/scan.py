@@ -267,10 +267,15 @@ def ids_of(path: Path, limits: RequestLimits) -> Iterator[tuple[int, str]]:
 
 
 class Scan(NamedTuple):
-    """What one pass over a file found: the report of the check, and what decides the cost."""
+    """What one pass over a file found: the report of the check, and what decides the cost.
+
+    ``repeated`` is the part of the costs that is not paid if each distinct request is sent once;
+    ``None`` if it was not looked for (see ``repeats.with_repeats``).
+    """
 
     report: CheckReport
     costs: CostInputs
+    repeated: CostInputs | None = None
 
 
 _VERIFIED = 10_000

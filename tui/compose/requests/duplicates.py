@@ -1,9 +1,9 @@
-"""Find duplicate ids in bounded memory."""
+"""Find duplicate ids and repeated requests in bounded memory."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 _SMALLEST = 1 << 14
 _LARGEST = 1 << 21
@@ -35,7 +35,7 @@ class DuplicateFinder:
         self._table: array[int] = array("q")
         self._overflow: set[int] = set()
 
-    def add(self, ids: Sequence[str | None]) -> list[int]:
+    def add(self, ids: Sequence[Hashable]) -> list[int]:
         """Add ids and return the positions of those that may have been added before."""
         if self._set is None:
             return [slot for slot, key in enumerate(map(hash, ids)) if not self._add_to_table(key)]
@@ -43,7 +43,7 @@ class DuplicateFinder:
             return []
         return [slot for slot, key in enumerate(ids) if not self.add_if_new(key)]
 
-    def add_if_all_new(self, ids: Sequence[str | None]) -> bool:
+    def add_if_all_new(self, ids: Sequence[Hashable]) -> bool:
         """Add the ids if all of them are certainly new; otherwise add none and return false."""
         hashes = self._set
         if hashes is None:
@@ -56,7 +56,7 @@ class DuplicateFinder:
             self._use_table()
         return True
 
-    def add_if_new(self, key: str | None) -> bool:
+    def add_if_new(self, key: Hashable) -> bool:
         """Add one id; false if it was, or may have been, added before."""
         hashed = hash(key)
         hashes = self._set

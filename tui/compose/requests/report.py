@@ -67,6 +67,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     estimate, about one token per four characters. ``size`` and ``longest_line`` are in bytes.
     ``stops`` and ``fixable`` count the errors and the fixable problems. ``form`` names what the
     file is if it is not a file of requests (see ``recognize``); it was then not read further.
+    ``repeats`` counts the rows that ask for the same as an earlier row, if they were looked for.
     """
 
     path: str
@@ -81,6 +82,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     stops: int = 0
     fixable: int = 0
     form: str = ""
+    repeats: int = 0
 
     @property
     def ok(self) -> bool:

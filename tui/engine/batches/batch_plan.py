@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tui.core.batches import RetryPlan, plan_parts
-from tui.core.jobs import Batch, Job, is_terminal, new_batch_id
+from tui.core.batches import NO_SAVING, Limits, RetryPlan, Saving, plan_parts
+from tui.core.jobs import Batch, Job, Submission, is_terminal, new_batch_id
 from tui.core.query import RowFilter
 from tui.core.requests import (
     MAX_TOKENS,
@@ -19,10 +19,13 @@ from tui.core.requests import (
     is_same_request,
 )
 from tui.core.rows import UNANSWERED, Outcome
+from tui.core.text import split_lines
+from tui.engine.batches.reuse import plan_reused, split_reusable
 from tui.engine.context import Context
 from tui.errors import BatchdeckError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.profiles.load import Profile
+from tui.store.history import NewBatch
 
 
 def require_min_rows(rows: int, profile: Profile) -> None:
@@ -39,31 +42,98 @@ def require_min_rows(rows: int, profile: Profile) -> None:
         )
 
 
-def plan_first_attempt(context: Context, job_id: str) -> None:
-    """Create the batches of a job that has none yet. Blocking; call it in a thread."""
+def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING) -> bool:
+    """Create the batches of a job that has none yet. Blocking; call it in a thread.
+
+    Args:
+        context: The engine context.
+        job_id: The job.
+        saving: The ways to send less.
+
+    Returns:
+        Whether it has created them.
+    """
     history = context.history
     job = history.jobs.get(job_id)
-    if history.batches.of_job(job_id):
-        return
+    dedupe, reuse = saving.dedupe, saving.reuse
+    planned = history.batches.of_job(job_id)
+    if any(batch.submission is not Submission.DRAFT for batch in planned):
+        return False
+    if planned and reuse is None and dedupe == any(batch.repeats for batch in planned):
+        return False
     profile = context.accounts.profile(job.account)
-    require_min_rows(job.counts.total, profile)
-    parts = plan_parts(history.rows.request_lengths(job_id), profile.limits)
+    parts = [] if reuse is None else plan_reused(context, job, reuse)
+    reused = {seq for part in parts for seq in part.seqs or ()}
+    found = history.rows.find_repeats(job_id) if dedupe else ()
+    repeats = {seq: of_seq for seq, of_seq in found if seq not in reused and of_seq not in reused}
+    if rows := job.counts.total - len(reused) - len(repeats):
+        require_min_rows(rows, profile)
+    places = history.rows.request_lengths(job_id)
     now = context.clock()
+    batch = Batch(id="", job_id=job_id, account=job.account, created_at=now)
+    if repeats or reused:
+        left = [place for place in places if place[0] not in repeats and place[0] not in reused]
+        parts += _new_parts(batch, left, repeats, profile.limits)
+        history.batches.begin_first_attempt(parts)
+        return True
     history.batches.begin_first_attempt(
         [
-            Batch(
-                id=new_batch_id(),
-                job_id=job_id,
-                account=job.account,
-                part=number,
-                rows=part.rows,
-                first_seq=part.first_seq,
-                last_seq=part.last_seq,
-                created_at=now,
+            NewBatch(
+                msgspec.structs.replace(
+                    batch,
+                    id=new_batch_id(),
+                    part=number,
+                    rows=part.rows,
+                    first_seq=part.first_seq,
+                    last_seq=part.last_seq,
+                )
             )
-            for number, part in enumerate(parts, start=1)
+            for number, part in enumerate(plan_parts(places, profile.limits), start=1)
         ]
     )
+    return True
+
+
+def count_to_send(context: Context, job: Job, saving: Saving) -> int:
+    """How many rows of a draft would be sent at most; the arguments are those of the plan."""
+    history, reuse = context.history, saving.reuse
+    planned = history.batches.of_job(job.id)
+    if any(batch.submission is not Submission.DRAFT for batch in planned):
+        return sum(batch.rows for batch in planned if batch.is_unsent)
+    if reuse is None:
+        return job.counts.total - (len(history.rows.find_repeats(job.id)) if saving.dedupe else 0)
+    with history.jobs.requests_file(job.id).open("rb") as stream:
+        lines = (line for _, line in split_lines(stream))
+        _, others = split_reusable(context, lines, job.account, reuse, leave_out=job.id)
+        return sum(1 for _ in others)
+
+
+def _new_parts(
+    batch: Batch,
+    places: Sequence[tuple[int, int]],
+    repeats: Mapping[int, int],
+    limits: Limits,
+) -> list[NewBatch]:
+    """Batches of listed rows, each with those that share the results of its rows.
+
+    Args:
+        batch: What the batches have in common; its part is that of the first one.
+        places: Row number and length in bytes of each request, in order.
+        repeats: The row in whose place each of these is not sent.
+        limits: The rows and bytes of a batch.
+    """
+    parts: list[NewBatch] = []
+    sharing: dict[int, list[int]] = {}
+    for seq, of_seq in repeats.items():
+        sharing.setdefault(of_seq, []).append(seq)
+    start = 0
+    for number, part in enumerate(plan_parts(places, limits), start=batch.part):
+        seqs = [seq for seq, _ in places[start : start + part.rows]]
+        start += part.rows
+        shared = [(seq, of_seq) for of_seq in seqs for seq in sharing.get(of_seq, ())]
+        own = msgspec.structs.replace(batch, id=new_batch_id(), part=number)
+        parts.append(NewBatch(own, seqs, shared))
+    return parts
 
 
 _encode = msgspec.json.Encoder().encode
@@ -116,7 +186,7 @@ def make_plan(
     if not seqs:
         raise _nothing_to_retry(job, permanent, history.batches.of_job(job.id))
     info = context.accounts.info(account)
-    seqs = sorted(set(seqs))
+    seqs, repeats = _without_repeats(context, job, sorted(set(seqs)))
     before = history.rows.edits(job.id, seqs).get(seqs[0], {})
     return RetryPlan(
         job_id=job.id,
@@ -130,7 +200,33 @@ def make_plan(
         window=job.window,
         attempt=attempt,
         edits=dict(edits),
+        repeats=repeats,
     )
+
+
+def _without_repeats(
+    context: Context, job: Job, seqs: Sequence[int]
+) -> tuple[list[int], tuple[tuple[int, int], ...]]:
+    """Rows of a retry that are sent, and those that ask for the same as one of them.
+
+    Only in a job whose repeats were not sent. Rows that were edited in different ways since then
+    do not ask for the same any more.
+    """
+    history = context.history
+    firsts = history.rows.first_rows(job.id, seqs)
+    if not firsts:
+        return list(seqs), ()
+    edits = history.rows.edits(job.id, seqs)
+    sent: list[int] = []
+    repeats: list[tuple[int, int]] = []
+    known: dict[tuple[int, bytes], int] = {}
+    for seq in seqs:
+        first = known.setdefault((firsts.get(seq, seq), _encode(edits.get(seq, {}))), seq)
+        if first == seq:
+            sent.append(seq)
+        else:
+            repeats.append((seq, first))
+    return sent, tuple(repeats)
 
 
 def _nothing_to_retry(job: Job, permanent: int, batches: Sequence[Batch]) -> UsageError:
@@ -167,27 +263,24 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
     profile = context.accounts.profile(plan.account)
     require_min_rows(plan.rows, profile)
     now = context.clock()
-    parts: list[tuple[Batch, Sequence[int]]] = []
+    parts: list[NewBatch] = []
+    repeats = dict(plan.repeats)
     for encoded, seqs in groups.items():
         edits = following(_decode(encoded), plan.edits)
         # An edit makes a request longer by at most its own encoded size.
         added = len(_encode(edits)) if edits else 0
         lengths = dict(history.rows.request_lengths(plan.job_id, seqs))
-        places = ((seq, lengths[seq] + added) for seq in seqs if seq in lengths)
-        start = 0
-        for part in plan_parts(places, profile.limits):
-            batch = Batch(
-                id=new_batch_id(),
-                job_id=plan.job_id,
-                account=plan.account,
-                attempt=plan.attempt,
-                part=len(parts) + 1,
-                rows=part.rows,
-                edits=edits,
-                created_at=now,
-            )
-            parts.append((batch, seqs[start : start + part.rows]))
-            start += part.rows
+        places = [(seq, lengths[seq] + added) for seq in seqs if seq in lengths]
+        batch = Batch(
+            id="",
+            job_id=plan.job_id,
+            account=plan.account,
+            attempt=plan.attempt,
+            part=len(parts) + 1,
+            edits=edits,
+            created_at=now,
+        )
+        parts += _new_parts(batch, places, repeats, profile.limits)
     return [history.batches.get(batch_id) for batch_id in history.batches.begin_retry(parts, now)]
 
 
@@ -243,9 +336,11 @@ def drop_unfit_rows(
     if not changes_any:
         raise _no_change(plan.edits)
     left_out = plan.left_out + plan.rows - len(kept)
+    sent = set(kept)
     return msgspec.structs.replace(
         plan,
         seqs=kept,
+        repeats=tuple(pair for pair in plan.repeats if pair[1] in sent),
         left_out=left_out,
         left_out_reason=plan.left_out_reason or why,
         fitted=encode is not None,

@@ -219,6 +219,8 @@ async def _end_without_results(
     context: Context, batch: Batch, status: BatchStatus, error: RowError
 ) -> None:
     """End a batch whose answers will not come, so that its job can be retried or deleted."""
+    rules = context.accounts.profile(batch.account).retry_codes
+    await asyncio.to_thread(context.history.files.share_answers, batch, rules)
     await asyncio.to_thread(
         context.history.batches.finish_remaining, batch, Outcome.MISSING, error, error.message
     )

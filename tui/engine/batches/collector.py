@@ -198,6 +198,10 @@ class Collector:
                 " this row may be one of them, and was charged in that case"
             )
         error = RowError(code=issue_code or code, message=message, retryable=can_retry)
+        files = self._context.history.files
+        rules = self._context.accounts.profile(batch.account).retry_codes
+        await asyncio.to_thread(files.share_answers, batch, rules)
+        self._context.reach("shared")
         rejected = 0
         if remote.status is BatchStatus.FAILED and (lines := errors_by_line(remote.issues)):
             rejected = await asyncio.to_thread(

@@ -21,6 +21,7 @@ from tui.core.rows import UNANSWERED
 from tui.engine.context import Context
 from tui.errors import ProviderError, RequestRejectedError, ResponseLostError
 from tui.providers.wire.errors import may_have_acted
+from tui.store.history import NewBatch
 
 
 @runtime_checkable
@@ -53,7 +54,8 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         return None
     source = sources.pop()
     parent = history.batches.get(source) if source is not None else None
-    if parent is None or parent.remote_id is None:
+    if parent is None or parent.remote_id is None or parent.repeats:
+        # Repeats are not in the provider's batch.
         return None
     if not _has_newest_requests(context, plan, parent):
         return None
@@ -76,7 +78,7 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         submission=Submission.CREATING,
         created_at=now,
     )
-    history.batches.begin_retry([(batch, plan.seqs)], now)
+    history.batches.begin_retry([NewBatch(batch, plan.seqs)], now)
     return history.batches.get(batch.id)
 
 

@@ -22,6 +22,7 @@ from tui.engine.batches.cancel import clean_up, finish_cancel, is_our_cancel
 from tui.engine.batches.collector import Collector
 from tui.engine.batches.direct import DirectRunner
 from tui.engine.batches.in_place_retry import with_retried_counts
+from tui.engine.batches.reuse import finish_reused
 from tui.engine.batches.submitter import BatchSubmitter, queue_was_full
 from tui.engine.batches.verdict import BatchEvidence, BatchState, believed_status, judge
 from tui.engine.context import Context
@@ -99,6 +100,9 @@ class Poller:
         """
         context = self._context
         if batch.collected:
+            return _OVER
+        if batch.reuses:
+            await context.shielded(finish_reused(context, batch))
             return _OVER
         if is_our_cancel(context, batch):
             await context.shielded(finish_cancel(context, self._submitter, batch))

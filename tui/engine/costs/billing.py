@@ -81,6 +81,7 @@ def _enter_bills(
 ) -> None:
     """Replace what was reserved for the batches by what they were billed."""
     now = context.clock()
+    rows = job.counts.total - context.history.batches.count_not_sent(job.id)
     context.history.ledger.bill(
         [
             LedgerEntry(
@@ -94,7 +95,7 @@ def _enter_bills(
                 spent_at=batch.submitted_at or job.created_at,
                 rows=batch.rows,
                 model=edited_model(batch.edits, job.model),
-                estimated=job.cost.share(batch.rows, job.counts.total),
+                estimated=job.cost.share(batch.rows, rows),
                 saved_by_batch=savings[batch.id].by_batch,
                 saved_by_cache=savings[batch.id].by_cache,
             )

@@ -262,7 +262,7 @@ class Budgets:
     def _expected(self, batch: Batch) -> Expense:
         """What a batch costs by the stored estimate of its job."""
         job = self._context.history.jobs.get(batch.job_id)
-        rows = job.counts.total
+        rows = job.counts.total - self._context.history.batches.count_not_sent(job.id)
         return Expense(batch.account, job.cost.estimated, job.cost.currency, rows)
 
     def _check_submit(self, amount: float, claim: str, budget: float | None) -> None:

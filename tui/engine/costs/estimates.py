@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tui.compose.checks.repeats import repeated_lines
 from tui.compose.checks.scan import Scan, scan_file, scan_lines
 from tui.compose.checks.statistics import CostInputs
 from tui.compose.estimate import Estimate, estimate_of
@@ -140,14 +141,62 @@ class Costs:
             costs = scan_file(path, progress=progress).costs
         return self.price(costs, account, window, counted)
 
+    def price_repeats(
+        self,
+        scan: Scan,
+        path: Path,
+        account: str,
+        window: str | None = None,
+        edits: Mapping[str, Any] | None = None,
+    ) -> Estimate | None:
+        """Estimate the cost of the rows of a file that repeat another one. Blocking.
+
+        Args:
+            scan: The scan of the file.
+            path: The file.
+            account: The account that sends it.
+            window: The completion window.
+            edits: Edits of every request.
+
+        Returns:
+            The estimate; ``None`` if there are no such rows, or they were not looked for.
+        """
+        if scan.repeated is None or not scan.report.repeats:
+            return None
+        if not edits:
+            return self.price(scan.repeated, account, window)
+        lines = repeated_lines(path, scan.report.rows)
+        return self.price_lines((_edited(line, edits) for line in lines), account, window=window)
+
+    async def price_repeated(
+        self, scan: Scan, path: Path, account: str | None = None, *, window: str | None = None
+    ) -> Estimate | None:
+        """What ``price_repeats`` says, without blocking."""
+        name = account or self._context.accounts.default
+        return await run_in_thread(lambda _: self.price_repeats(scan, path, name, window))
+
     def price_job(self, job: Job, progress: Progress = NO_PROGRESS) -> Estimate:
-        """Estimate the cost of a job; its requests are read only once per process."""
+        """Estimate the cost of a job; its requests are read only once per process.
+
+        Of a job that does not send all of its rows, only those that it sends count.
+        """
         estimate = self._estimates.get(job.id)
         if estimate is None:
-            path = self._context.history.jobs.requests_file(job.id)
-            estimate = self.price_file(path, job.account, window=job.window, progress=progress)
+            history = self._context.history
+            seqs = history.batches.rows_sent(job.id)
+            if seqs is None:
+                path = history.jobs.requests_file(job.id)
+                estimate = self.price_file(path, job.account, window=job.window, progress=progress)
+            else:
+                lines = (line for _, line in history.rows.requests(job.id, seqs))
+                estimate = self.price_lines(lines, job.account, window=job.window)
             self._estimates[job.id] = estimate
         return estimate
+
+    def price_sent(self, job: Job) -> Job:
+        """Estimate a job anew whose batches leave out rows, and store that. Blocking."""
+        self._estimates.pop(job.id, None)
+        return self.keep(job)
 
     def _price_retry(self, plan: RetryPlan, progress: Progress) -> Estimate:
         """Estimate the cost of a retry.
@@ -273,7 +322,7 @@ class Costs:
             job = self._context.history.jobs.get(what.job_id)
             amount, currency = job.cost.estimated, job.cost.currency
             if amount is not None:
-                amount *= what.rows / max(1, job.counts.total)
+                amount *= what.rows / max(1, self._rows_sent(job))
         expense = Expense(what.account, amount, currency, what.rows, budget)
 
         async def reserve(batches: Sequence[Batch]) -> None:
@@ -300,7 +349,7 @@ class Costs:
                 estimate = await self.estimate(job.id)
                 amount, currency = budget_amount(estimate), estimate.currency
                 claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
-            expenses[job.id] = Expense(job.account, amount, currency, job.counts.total, budget)
+            expenses[job.id] = Expense(job.account, amount, currency, self._rows_sent(job), budget)
         # A part of a job may be sent already, and is in the ledger then: the month is checked with
         # the reservation.
         await run_in_thread(lambda _: budgets.check_together(claims, budget, add_to_month=False))
@@ -313,6 +362,10 @@ class Costs:
             await run_in_thread(lambda _: budgets.reserve_together(of_jobs))
 
         return reserve
+
+    def _rows_sent(self, job: Job) -> int:
+        """The rows of a job that its estimate is of: without repeats that are not sent."""
+        return job.counts.total - self._context.history.batches.count_not_sent(job.id)
 
     def _prices(self, account: str, window: str | None) -> PriceSource:
         accounts = self._context.accounts

@@ -110,10 +110,13 @@ def reindex_job(
             continue
         if batch.attempt > 1:
             with database.write() as connection:
-                archive_attempts(connection, pk, batches.rows_of(batch.id))
+                rows = [*batches.rows_of(batch.id), *batches.repeats_of(batch.id)]
+                archive_attempts(connection, pk, rows)
         missing = len(done.missing)
         for kind in ("output", "errors"):
             _index(files, batch, kind, rules_of(batch.account), done)
+        if batch.repeats:
+            done.lines += files.share_answers(batch, rules_of(batch.account))
         if batch.collected and is_terminal(batch.status):
             if len(done.missing) > missing:
                 default = _outcome_of(*_NO_LINE)

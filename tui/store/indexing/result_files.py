@@ -8,13 +8,16 @@ from pathlib import Path
 
 from tui.core.batches import FileState, FileVerdict, ResultSource
 from tui.core.jobs import Batch
+from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.store.batches import Batches
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.files import ResultFile, result_file
 from tui.store.indexing import formats
 from tui.store.indexing.child_process import FileIndexer, Task
-from tui.store.jobs import add_counts
+from tui.store.indexing.shared_answers import SHARED, append_copies, unshared_lines
+from tui.store.jobs import JobData, add_counts, batch_pk
+from tui.store.rows.reader import LineReader
 
 
 @maps_sqlite_errors
@@ -56,6 +59,45 @@ class ResultFiles:
             only=only,
         )
         return FileIndexer(self._database, task)
+
+    def share_answers(self, batch: Batch, rules: Mapping[str, bool]) -> int:
+        """Give the repeats of a batch the results that their rows have by now. Blocking.
+
+        It may be called at any time and any number of times; only what is lacking is added.
+
+        Args:
+            batch: The batch.
+            rules: Whether each error code of the profile can be retried.
+
+        Returns:
+            The number of repeats that got a result.
+
+        Raises:
+            HistoryError: A result cannot be read or stored.
+        """
+        if not batch.repeats:
+            return 0
+        file = self.get(batch.id, SHARED)
+        style = self.style(batch.id)
+        data = JobData(self._database.read, self._paths, batch.job_id)
+        pk, _ = batch_pk(self._database.read, batch.id)
+        reader = LineReader(data)
+        try:
+            lines = unshared_lines(self._database.read, pk, data.pk)
+            size = append_copies(file.path, file.indexed, lines, reader, style)
+        except OSError as error:
+            raise HistoryError(
+                f"{file.path} cannot be written: {error.strerror}", "Free some disk space."
+            ) from error
+        finally:
+            reader.close()
+        indexer = self.indexer(batch, file, style, rules)
+        try:
+            shared = indexer.run(complete=True)
+        finally:
+            indexer.close()
+        self.mark_received(file, size, complete=True)
+        return shared
 
     def style(self, batch_id: str) -> str:
         """How the result lines of a batch are written."""

@@ -12,6 +12,7 @@ import msgspec
 from tui.core.rows import OUTCOMES, Outcome, outcome_rank
 from tui.store.database import chunked
 from tui.store.jobs import add_counts
+from tui.store.rows.repeats import pending_repeats
 
 RESULT_COLUMNS = (
     "job, seq, outcome, attempt, batch, http_status, error_group, finish, model, input_tokens,"
@@ -97,7 +98,7 @@ def set_outcome(
     error_group: int | None,
     preview: str,
 ) -> int:
-    """Give an outcome to rows of an ended batch that have no result line.
+    """Give an outcome to rows of an ended batch that have no result line, and to their repeats.
 
     Args:
         connection: In a transaction.
@@ -108,11 +109,13 @@ def set_outcome(
         preview: Short text for the table.
 
     Returns:
-        Number of rows.
+        Number of rows, without the repeats.
     """
     batch_pk, job_pk, attempt = batch
     code = OUTCOMES.index(outcome)
     empty = (None,) * 9
+    sent = len(seqs)
+    seqs = [*seqs, *pending_repeats(connection, batch_pk, job_pk, seqs)]
     connection.executemany(
         f"INSERT INTO results ({RESULT_COLUMNS}) VALUES ({RESULT_MARKS})",
         (
@@ -123,7 +126,7 @@ def set_outcome(
     add_counts(connection, job_pk, {code: len(seqs)})
     if attempt > 1:
         select_best(connection, job_pk, seqs)
-    return len(seqs)
+    return sent
 
 
 def find_pending(
@@ -229,7 +232,9 @@ def effective_edits(
     for pk in edits_of:
         for marks, part in chunked(seqs):
             for (seq,) in connection.execute(
-                f"SELECT seq FROM batch_rows WHERE batch=? AND seq IN ({marks})", (pk, *part)
+                f"SELECT seq FROM batch_rows WHERE batch=? AND seq IN ({marks})"
+                f" UNION ALL SELECT seq FROM repeats WHERE batch=? AND seq IN ({marks})",
+                (pk, *part, pk, *part),
             ):
                 newest[seq] = pk
     return {seq: edits_of[pk] for seq, pk in newest.items() if edits_of[pk]}

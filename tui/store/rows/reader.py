@@ -30,6 +30,7 @@ from tui.store.reviews.index import review_marks, reviews_of_rows
 from tui.store.reviews.log import LOG_FILE
 from tui.store.rows.attempts import effective_edits
 from tui.store.rows.lookup import InternedStrings
+from tui.store.rows.repeats import sharing_of
 from tui.store.rows.sql_conditions import ANSWER_LENGTH
 
 
@@ -199,12 +200,21 @@ class RowReader:
         row = self._row(record)
         attempt = Attempt(row=row, line=self._display_line(record), style=record.style)
         batch = self._connection.execute(
-            "SELECT edits, coalesce(ended_at, submitted_at, created_at) FROM batches WHERE id=?",
+            "SELECT pk, edits, coalesce(ended_at, submitted_at, created_at) FROM batches"
+            " WHERE id=?",
             (row.batch_id,),
         ).fetchone()
         if batch is None:
             return attempt
-        return msgspec.structs.replace(attempt, edits=msgspec.json.decode(batch[0]), at=batch[1])
+        pk, edits, at = batch
+        same_as, shared_with = sharing_of(self._connection, pk, self._data.pk, row.seq)
+        return msgspec.structs.replace(
+            attempt,
+            edits=msgspec.json.decode(edits),
+            at=at,
+            same_as=same_as,
+            shared_with=shared_with,
+        )
 
     def requests(self, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         """Row numbers and request lines, in the given order.

@@ -182,13 +182,14 @@ class ShownCost:
 
 
 class SubmitDialog(ConfirmDialog):
-    """A confirmation that a budget can block, with an option to send a sample first.
+    """A confirmation that a budget can block, with the ways to send less.
 
     Args:
         title: The question.
         facts: Name and value of what holds for both, one per line.
         whole: The figures of all rows.
         few: The figures of a sample; ``None`` when the job is too small for one.
+        distinct: The figures if each distinct request is sent once; ``None`` without repeats.
         note: A sentence below the facts.
         sample: Whether the sample is chosen initially.
     """
@@ -201,15 +202,25 @@ class SubmitDialog(ConfirmDialog):
         facts: Facts,
         whole: ShownCost,
         few: ShownCost | None,
+        distinct: ShownCost | None = None,
         note: str = "",
         *,
         sample: bool = False,
     ) -> None:
         words = "send a random sample first; keep the other rows as a draft"
         switches = [] if few is None else [KeySwitch("s", words, sample)]
+        if distinct is not None:
+            once = "send equal requests once; all their rows get the answer"
+            switches.append(KeySwitch("d", once, False))
         super().__init__(title, facts, "Submit", note, switches)
         self._whole = whole
         self._few = few
+        self._distinct = distinct
+
+    @property
+    def distinct(self) -> bool:
+        """Whether to send each distinct request once."""
+        return self.is_on("d")
 
     @property
     def sample(self) -> bool:
@@ -223,7 +234,9 @@ class SubmitDialog(ConfirmDialog):
 
     @property
     def _chosen(self) -> ShownCost:
-        return self._few if self.sample and self._few is not None else self._whole
+        if self.sample and self._few is not None:
+            return self._few
+        return self._distinct if self.distinct and self._distinct is not None else self._whole
 
     def text(self) -> list[Part]:
         """The figures of the current choice, and whether the budget allows it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.core import formatting
+from tui.core.batches import Saving
 from tui.core.jobs import Batch, Job, Submission
 from tui.core.status_words import batch_name
 from tui.core.text import one_line
@@ -29,6 +30,7 @@ async def submit(
     window: str = "",
     fix: bool = False,
     estimate: Estimate | None = None,
+    repeated: Estimate | None = None,
     sample: int = 0,
 ) -> None:
     """Confirm, import a file as a job, and submit it.
@@ -43,19 +45,22 @@ async def submit(
         if answer is None:
             return
         chosen = answer
+    dedupe = False
 
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
+        nonlocal dedupe
         info = facts.account
         rows = [
             ("provider", _provider(info.provider_name, account)),
             ("model", one_line(facts.model, 44) or "-"),
             *([] if info.direct else [("window", facts.window)]),
             *([("time", facts.forecast.text)] if facts.forecast is not None else []),
+            *([("repeats", facts.repeats)] if facts.repeats else []),
         ]
         note = "Runs on this machine: free." if info.is_free else _budget_note(facts)
         if info.direct:
             note = f"Rows are sent one by one while Batchdeck runs. {note}"
-        whole, few = facts.whole, facts.sample
+        whole, few, distinct = facts.whole, facts.sample, facts.distinct
         dialog = SubmitDialog(
             f"Submit {one_line(facts.name, 36)}?",
             rows,
@@ -63,11 +68,15 @@ async def submit(
             None
             if few is None
             else _cost(few, _sample_text(few.rows, whole.rows, chosen), free=info.is_free),
+            None
+            if distinct is None
+            else _cost(distinct, f"{distinct.rows:,} of {whole.rows:,}", free=info.is_free),
             note,
             sample=bool(sample),
         )
         if not await context.ask(dialog):
             return "no"
+        dedupe = dialog.distinct
         return "sample" if dialog.sample else "yes"
 
     engine = context.engine
@@ -79,7 +88,7 @@ async def submit(
             sample=chosen.rows or None,
             seed=chosen.seed,
             by=chosen.by,
-            checked=None if estimate is None else CheckedFile(report, estimate),
+            checked=None if estimate is None else CheckedFile(report, estimate, repeated),
             progress=progress,
             name=name,
             fix=fix,
@@ -88,7 +97,7 @@ async def submit(
     if not jobs:
         return
     context.main.show_imported(jobs[0].id)
-    await context.with_key(account, lambda: engine.submit_imported(jobs))
+    await context.with_key(account, lambda: engine.submit_imported(jobs, saving=Saving(dedupe)))
     text = f"{short_name(jobs[0])} submitted"
     if len(jobs) > 1:
         rest = formatting.counted(jobs[1].counts.total, "row")

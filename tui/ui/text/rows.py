@@ -392,6 +392,11 @@ def describe_row(
         add(formatting.money(row.cost))
     if row.model:
         add(visible(row.model))
+    if shown < len(attempts):
+        if same_as := attempts[shown].same_as:
+            add(f"not sent: same request as {one_line(same_as, 40)}")
+        if shared := attempts[shown].shared_with:
+            add(f"answer shared with {formatting.counted(shared, 'other row')}")
     return facts
 
 

@@ -255,6 +255,35 @@ async def test_a_sample_is_sent_first_and_the_rest_waits(paths: Paths, reviews: 
         assert by_name["reviews"].counts.pending == 40 and by_name["reviews"].status == "draft"
 
 
+async def test_repeats_are_told_and_can_be_sent_once(paths: Paths, tmp_path: Path) -> None:
+    save(paths)
+    table = tmp_path / "reviews.csv"
+    rows = [f"{number},{'n/a' if number < 30 else number},5" for number in range(32)]
+    table.write_text("\n".join(["id,text,stars", *rows]) + "\n", "utf-8")
+    app = real_app(paths)
+    async with running(app, (120, 36)) as pilot:
+        await loaded(pilot, app, table)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "29 of 32 rows repeat another: 91%" in screen_text(app))
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, SubmitDialog))
+        assert "29 of 32 rows repeat another" in screen_text(app)
+        whole = told_of_input(app)
+        await pilot.press("d")
+        await until(pilot, lambda: "3 of 32" in screen_text(app))
+        assert told_of_input(app) != whole
+        await pilot.press("y")
+        assert app.engine is not None
+        history = app.engine.history
+        await until(pilot, lambda: [j.counts.succeeded for j in history.jobs.list()] == [32])
+        (batch,) = history.batches.of_job(history.jobs.list()[0].id)
+        assert (batch.rows, batch.repeats) == (3, 29)
+        app.main.open_job(history.jobs.list()[0].id)
+        await until(pilot, lambda: "All rows" in screen_text(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "not sent: same request as" in screen_text(app))
+
+
 async def test_a_row_is_tried_beside_its_prompt(paths: Paths, reviews: Path) -> None:
     save(paths, SAVED.replace("Answer in one word.", "sandbox:say=Joy {stars}"))
     app = real_app(paths)

@@ -18,6 +18,7 @@ from tui.compose.requests.report import CheckReport, Problem
 from tui.core.formatting import size
 from tui.core.text import BOM, one_line
 from tui.engine.engine import Engine
+from tui.engine.submit_summary import repeats_text
 from tui.errors import BatchdeckError, BudgetError
 from tui.progress import Progress
 from tui.ui.external_programs import show_file
@@ -134,6 +135,7 @@ class CheckStep(Step):
         self._submit = submit
         self._report: CheckReport | None = None
         self._estimate: Estimate | None = None
+        self._repeated: Estimate | None = None
         self._fix = False
         self._progress: Progress | None = None
         self._figures = Static("", classes="step-line", id="compose-figures", markup=False)
@@ -229,7 +231,7 @@ class CheckStep(Step):
 
     def do_check(self) -> None:
         """Read and check the file."""
-        self._report = self._estimate = None
+        self._report = self._estimate = self._repeated = None
         self.workers.cancel_group(self, "price")
         self._progress = Progress(self._draw_progress)
         self.remove_class("-problems", "-peek")
@@ -279,6 +281,7 @@ class CheckStep(Step):
         engine, account = self.context.engine, self.context.account
         window = self.context.window or None
         estimate = await engine.costs.estimate(scan, account, window=window)
+        repeated = await engine.costs.price_repeated(scan, self._path, account, window=window)
         parts = [
             *compose.cost_parts(estimate, free=self.context.is_free),
             *compose.answer_parts(estimate),
@@ -292,8 +295,10 @@ class CheckStep(Step):
                 parts += [compose.MUTED_DOT, ("within budget", "good")]
         elif estimate.notes and not self.context.is_free:
             parts += [compose.MUTED_DOT, ("; ".join(estimate.notes), "muted")]
+        if repeats := repeats_text(scan.report, repeated, free=self.context.is_free):
+            parts += [compose.MUTED_DOT, (repeats, "warn")]
         if scan.report is self._report:
-            self._estimate = estimate
+            self._estimate, self._repeated = estimate, repeated
             self._cost.update(content(parts))
 
     def _draw_progress(self, done: int, total: int | None) -> None:
@@ -380,6 +385,7 @@ class CheckStep(Step):
             window=self.context.window,
             fix=self._fix,
             estimate=self._estimate,
+            repeated=self._repeated,
             sample=sample,
         )
 

@@ -1,0 +1,206 @@
+"""Answers of earlier jobs are used for the same requests: found before a submit, copied, told.
+
+They become a batch of the job of which nothing is sent. Its file is on the disk before the batch
+is stored, and it counts as collected once its rows are indexed; what a killed program left is done
+when the next one looks at its batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from tui.core.batches import ReuseOptions
+from tui.core.formatting import counted
+from tui.core.jobs import Batch, BatchStatus, Job, Submission, new_batch_id
+from tui.core.rows import Outcome, RowError
+from tui.core.text import one_line, split_lines
+from tui.engine.context import Context
+from tui.engine.costs.billing import store_cost
+from tui.engine.events import BatchEnded
+from tui.errors import BatchdeckError
+from tui.progress import NO_PROGRESS, Progress
+from tui.store.history import NewBatch, ReusePolicy, write_lines
+
+RAW_STATUS = "reused"
+
+
+class _Id(msgspec.Struct):
+    custom_id: str
+
+
+_id_of = msgspec.json.Decoder(_Id).decode
+
+_LOST = RowError(
+    code="answer_lost", message="The answer that was reused is not there any more", retryable=True
+)
+_TOLD_JOBS = 3
+
+
+@dataclass
+class Reusable:
+    """How many rows have an answer already: those of each job, by its name."""
+
+    jobs: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rows(self) -> int:
+        """Their number."""
+        return self.jobs.total()
+
+    @property
+    def text(self) -> str:
+        """``8,000 rows have an answer already (reviews-45 7,000, reviews-44 1,000)``."""
+        if not self.rows:
+            return "no row has an answer already"
+        have = "has" if self.rows == 1 else "have"
+        return f"{counted(self.rows, 'row')} {have} an answer already ({_names(self.jobs)})"
+
+
+def policy_of(context: Context, account: str, options: ReuseOptions) -> ReusePolicy:
+    """The policy for a job of an account: answers of the same provider at the same address."""
+    accounts = context.accounts
+    wanted = accounts.info(account)
+
+    def same_server(name: str) -> bool:
+        try:
+            info = accounts.info(name)
+        except BatchdeckError:
+            # The account was removed: who answered is not known any more.
+            return False
+        return (info.provider, info.base_url) == (wanted.provider, wanted.base_url)
+
+    return ReusePolicy(same_server, options.since, options.only)
+
+
+def split_reusable(
+    context: Context,
+    lines: Iterable[bytes],
+    account: str,
+    options: ReuseOptions,
+    progress: Progress = NO_PROGRESS,
+    *,
+    leave_out: str = "",
+) -> tuple[Reusable, Iterator[bytes]]:
+    """Count the requests that have an answer, while the others are read. Blocking.
+
+    Args:
+        context: The engine context.
+        lines: Request lines, without line ends.
+        account: The account that would send them.
+        options: Which answers may be reused.
+        progress: Told how many jobs are added to the index; can stop that.
+        leave_out: Id of the job that the requests belong to, if they have one.
+
+    Returns:
+        The count, which is complete once all of the lines in the iterator were read.
+    """
+    found = Reusable()
+    policy = policy_of(context, account, options)
+
+    def others() -> Iterator[bytes]:
+        with context.history.rows.reusable(policy) as answers:
+            answers.refresh(progress)
+            for line, answer in answers.find(lines, leave_out):
+                if answer is None:
+                    yield line
+                else:
+                    found.jobs[answer.name] += 1
+
+    return found, others()
+
+
+def plan_reused(
+    context: Context, job: Job, options: ReuseOptions, progress: Progress = NO_PROGRESS
+) -> list[NewBatch]:
+    """Copy the answers that a job can reuse into its folder. Blocking.
+
+    Returns:
+        The batches of these answers, one for each way in which lines are written; not stored.
+
+    Raises:
+        HistoryError: The answers cannot be written.
+    """
+    history = context.history
+    seqs: dict[str, list[int]] = {}
+    batches: dict[str, Batch] = {}
+    now = context.clock()
+    requests = history.jobs.requests_file(job.id)
+    with history.rows.reusable(policy_of(context, job.account, options)) as answers:
+        answers.refresh(progress)
+        with requests.open("rb") as stream:
+            lines = (line for _, line in split_lines(stream))
+            for seq, (_, answer) in enumerate(answers.find(lines, job.id)):
+                if answer is not None:
+                    seqs.setdefault(answer.style, []).append(seq)
+        for style, rows in seqs.items():
+            batch = Batch(
+                id=new_batch_id(),
+                job_id=job.id,
+                account=job.account,
+                part=0,
+                rows=len(rows),
+                submission=Submission.RUNNING,
+                status=BatchStatus.COMPLETED,
+                raw_status=RAW_STATUS,
+                created_at=now,
+                submitted_at=now,
+                reuses=True,
+            )
+            batches[style] = batch
+            lines = (line for _, line in history.rows.requests(job.id, rows))
+            write_lines(
+                _file_of(context, batch),
+                (
+                    answers.line(answer, _id_of(line).custom_id)
+                    for line, answer in answers.find(lines, job.id)
+                    if answer is not None
+                ),
+            )
+    return [NewBatch(batch, seqs[style], style=style) for style, batch in batches.items()]
+
+
+def _file_of(context: Context, batch: Batch) -> Path:
+    return context.history.jobs.requests_file(batch.job_id).with_name(f"{batch.id}.output.jsonl")
+
+
+async def finish_reused(context: Context, batch: Batch) -> None:
+    """Index the answers of a batch that reuses them; does nothing if that was done."""
+    if batch.collected:
+        return
+    history = context.history
+    await asyncio.to_thread(_index, context, batch)
+    context.reach("reused")
+    lost = await asyncio.to_thread(
+        history.batches.finish_remaining, batch, Outcome.MISSING, _LOST, _LOST.message
+    )
+    changes = {"collected": True, "ended_at": context.clock(), "next_poll_at": None}
+    remark = f"Reused {counted(batch.rows - lost, 'answer')} of earlier jobs; not sent, not paid"
+    await context.update(batch.id, changes, remark=remark)
+    await store_cost(context, history.batches.get(batch.id))
+    context.publish(BatchEnded(batch.job_id, batch.id, status=batch.status))
+
+
+def _index(context: Context, batch: Batch) -> None:
+    files = context.history.files
+    file = files.get(batch.id, "output")
+    rules = context.accounts.profile(batch.account).retry_codes
+    indexer = files.indexer(batch, file, files.style(batch.id), rules)
+    try:
+        indexer.run(complete=True)
+    finally:
+        indexer.close()
+    files.mark_received(file, file.path.stat().st_size, complete=True)
+
+
+def _names(jobs: Counter[str]) -> str:
+    most = jobs.most_common()
+    told = [f"{one_line(name, 40)} {rows:,}" for name, rows in most[:_TOLD_JOBS]]
+    if len(most) > _TOLD_JOBS:
+        told.append(f"{len(most) - _TOLD_JOBS} more jobs")
+    return ", ".join(told)
