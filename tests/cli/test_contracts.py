@@ -40,6 +40,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "submit good.jsonl --name base --wait",
             "submit good.jsonl --name other --wait",
             "submit bad.jsonl --name failed --wait",
+            "compose table.csv -t {text} -m sandbox-small -o composed.jsonl",
+            "submit composed.jsonl --name composed --wait",
             "compose -t {text} -m sandbox-small --save-template kept",
         ):
             done = run_here(*command.split())
@@ -124,6 +126,7 @@ ASKING: Mapping[str, str] = {
     "delete": "delete base",
     "export": "export base -o rows.csv",
     "submit": "submit good.jsonl --account far",
+    "again": "again composed --account far",
     "try": "try good.jsonl --account far",
     "retry": "retry failed --all",
     "experiment run": "experiment run table.csv --name asked -t {text} -m m --account far",
@@ -206,6 +209,7 @@ FINDING = {
     "results": "results {job} --limit 0",
     "cancel": "cancel {job} -y",
     "submit": "submit {job}",
+    "again": "again {job}",
     "delete": "delete {job} -y",
     "adopt": "adopt batch_nowhere --job {job}",
 }

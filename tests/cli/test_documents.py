@@ -40,6 +40,7 @@ class Call(NamedTuple):
 CALLS = (
     Call("submit", "mixed.jsonl --name one --wait", "job", 1),
     Call("submit", "mixed.jsonl --name two --fix", "job"),
+    Call("again", "composed --wait", "job"),
     Call("watch", "two", "job", 1),
     Call("watch", "", "jobs"),
     Call("watch", "one two", "jobs", 1),

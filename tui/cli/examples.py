@@ -33,6 +33,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck list --search week-47 --json",
     ),
     "show": ("batchdeck show reviews", "batchdeck show job_5f2 --json"),
+    "again": (
+        "batchdeck again reviews --source reviews-48.csv --wait",
+        "batchdeck again reviews --reuse-since 30d --budget 2 -y",
+    ),
     "watch": ("batchdeck watch", "batchdeck watch reviews --json"),
     "collect": ("batchdeck collect reviews",),
     "results": (

@@ -69,6 +69,7 @@ _COMMANDS = {
     "check": "check:check",
     "try": "try_request:try_request",
     "submit": "submit:submit",
+    "again": "again:again",
     "list": "jobs:list_jobs",
     "show": "jobs:show",
     "watch": "submit:watch",

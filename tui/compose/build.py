@@ -17,11 +17,14 @@ from tui.compose.sources.base import Source, normalize_request
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.render import Renderer
 from tui.compose.templates.render_many import LineMaker, portions
+from tui.compose.templates.saved import template_values
+from tui.core.jobs import is_job_source
 from tui.core.json_path import apply_settings
 from tui.core.rows import INPUTS_SUFFIX, ColumnsHeader, read_header
 from tui.core.text import quoted
 from tui.errors import InputError, UsageError
 from tui.files import atomic_file
+from tui.paths import split_part
 from tui.progress import NO_PROGRESS, Progress
 
 _BLOCK = 1 << 20
@@ -40,12 +43,18 @@ class ColumnsWriter:
     Args:
         stream: The file to write; must be seekable.
         source: The source of the rows.
+        template: What renders them; ``None`` if they are requests already.
     """
 
-    def __init__(self, stream: BinaryIO, source: Source) -> None:
+    def __init__(self, stream: BinaryIO, source: Source, template: Template | None) -> None:
         self._stream = stream
-        name = source.name.encode("utf-8", "replace").decode("utf-8")
-        self._head = ColumnsHeader(columns=source.columns, source=name, origin=source.origin)
+        self._head = ColumnsHeader(
+            columns=source.columns,
+            source=_storable(source.name),
+            origin=source.origin,
+            table=_storable(_from_anywhere(source)),
+            template=None if template is None else template_values(template),
+        )
         self._digest = hashlib.blake2b(digest_size=_DIGEST)
         self._rows = 0
         stream.write(self._head_line())
@@ -70,6 +79,22 @@ class ColumnsWriter:
     def _head_line(self) -> bytes:
         digest = self._digest.hexdigest()
         return msgspec.structs.replace(self._head, rows=self._rows, requests=digest).line()
+
+
+def _storable(text: str) -> str:
+    """The text with invalid Unicode replaced, as file names may contain it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _from_anywhere(source: Source) -> str:
+    """The source as it can be opened again from any folder; empty if it cannot."""
+    if is_job_source(source.name):
+        return source.name
+    path, part = split_part(source.name)
+    if path in ("", "-") or not Path(path).exists():
+        return ""
+    absolute = str(Path(path).resolve())
+    return f"{absolute}::{part}" if part else absolute
 
 
 def columns_file(source: Source, requests: Path) -> AbstractContextManager[BinaryIO | None]:
@@ -175,7 +200,9 @@ def build(
     size = rows = 0
     ids = IdMaker(source.count or _DEFAULT_ROWS)
     with columns_file(source, out_path) as columns_stream, atomic_file(out_path) as file:
-        columns = None if columns_stream is None else ColumnsWriter(columns_stream, source)
+        columns = None
+        if columns_stream is not None:
+            columns = ColumnsWriter(columns_stream, source, template)
         kept = columns is not None
         for count, lines, arrays in portions(source, make, renderer, ids, kept=kept, limit=limit):
             file.write(lines)

@@ -215,7 +215,8 @@ class ColumnsHeader(msgspec.Struct, frozen=True, kw_only=True):
 
     ``requests`` is the BLAKE2b digest of the request file (32 hexadecimal digits); empty where
     the two files are always moved together. ``origin`` is set if the table is made of the rows of
-    another job.
+    another job. ``table`` is the source as it can be opened again from anywhere, and ``template``
+    what rendered its rows, as in a template file without the fields that have their usual values.
     """
 
     columns: tuple[str, ...]
@@ -223,6 +224,8 @@ class ColumnsHeader(msgspec.Struct, frozen=True, kw_only=True):
     requests: str = ""
     source: str = ""
     origin: RowOrigin | None = None
+    table: str = ""
+    template: dict[str, Any] | None = None
 
     def line(self) -> bytes:
         r"""The header as bytes, with ``\n``, padded to the same length for any rows and digest."""

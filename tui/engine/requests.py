@@ -21,7 +21,7 @@ from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import Source
 from tui.compose.sources.table_format import LongRows, Quoting
 from tui.compose.templates.model import Template, with_overrides
-from tui.compose.templates.saved import find_template, template_file_name
+from tui.compose.templates.saved import find_template, template_file_name, template_of
 from tui.core.analysis.columns import Column, ColumnKind
 from tui.core.batches import ReuseOptions
 from tui.core.jobs import Job, is_job_source
@@ -59,6 +59,13 @@ class ComposeOptions(TypedDict, total=False):
     custom_id: str | None
     settings: Mapping[str, Any] | None
     trusted: bool
+
+
+class Recipe(NamedTuple):
+    """How a job was composed: its template, and its table (empty if it cannot be opened again)."""
+
+    template: Template
+    table: str
 
 
 class _ComposeInput(NamedTuple):
@@ -156,6 +163,26 @@ class Requests:
         return await run_in_thread(
             lambda _: open_rows(history, history.jobs.get(job_id), selection, where=where)
         )
+
+    async def recipe(self, job_id: str) -> Recipe:
+        """How a job was composed, to compose another table in the same way.
+
+        Raises:
+            UsageError: It was not composed with a template, or by an older version.
+        """
+
+        def work() -> Recipe:
+            job = self._context.history.jobs.get(job_id)
+            with self._context.history.rows.inputs(job_id) as inputs:
+                table, values = inputs.table, inputs.template
+            if values is None:
+                raise UsageError(
+                    f"{job.name!r} was not composed with a template, or by an older version",
+                    "Compose the new table, and submit it with --reuse.",
+                )
+            return Recipe(template_of(values, job.name), table)
+
+        return await asyncio.to_thread(work)
 
     async def compose(
         self,

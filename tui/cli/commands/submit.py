@@ -129,13 +129,13 @@ def submit(
         raise UsageError("--seed and --by need the size of a sample", "Add --sample N.")
     if reuse_since is not None and not reuse:
         raise UsageError("--reuse-since limits which answers are reused", "Add --reuse.")
-    saving = _Saving(dedupe, reuse, reuse_since or 0.0)
+    saving = SavingOptions(dedupe, reuse, reuse_since or 0.0)
     chosen = {"sample": sample, "seed": seed or 0, "by": by}
 
     async def work(engine: Engine) -> int:
         if is_file:
             options["fix"] = fix
-            jobs = await _submit_file(
+            jobs = await submit_file(
                 engine, settings, path, account, chosen, budget, saving, wait=wait, **options
             )
         else:
@@ -157,7 +157,7 @@ def submit(
     return run(settings, work)
 
 
-class _Saving(NamedTuple):
+class SavingOptions(NamedTuple):
     """The ways to send less that the user chose."""
 
     dedupe: bool
@@ -183,18 +183,37 @@ class _Saving(NamedTuple):
         return f"{' --dedupe' if self.dedupe else ''}{' --reuse' if self.reuse else ''}"
 
 
-async def _submit_file(
+async def submit_file(
     engine: Engine,
     settings: Settings,
     path: Path,
     account: str | None,
     chosen: dict[str, Any],
     budget: float | None,
-    saving: _Saving,
+    saving: SavingOptions,
     *,
     wait: bool,
     **options: Any,
 ) -> list[Job]:
+    """Check a file, ask, submit it as a job, and show the progress.
+
+    Args:
+        engine: The engine.
+        settings: The settings of this call.
+        path: The file.
+        account: The account; the default account if ``None``.
+        chosen: ``sample``, ``seed`` and ``by``, as in ``import_to_submit``.
+        budget: A cost limit.
+        saving: The ways to send less.
+        wait: Wait for the end.
+        options: See ``ImportOptions``.
+
+    Returns:
+        The job, and after a sample the draft of the other rows.
+
+    Raises:
+        BatchdeckError: It was not submitted.
+    """
     from tui.engine.costs.budget import cost_text
 
     sample = chosen["sample"]
@@ -250,7 +269,7 @@ async def _submit_job(
     settings: Settings,
     job: Job,
     budget: float | None,
-    saving: _Saving,
+    saving: SavingOptions,
     *,
     resend: bool,
     wait: bool,

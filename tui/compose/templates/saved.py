@@ -39,9 +39,7 @@ def save_template(template: Template, folder: Path) -> Path:
     name = template_file_name(template.name)
     if not name:
         raise UsageError("the template has no name", "Use a name with letters or digits.")
-    values = msgspec.to_builtins(template)
-    defaults = msgspec.to_builtins(Template())
-    changed = {key: value for key, value in values.items() if value != defaults[key]}
+    changed = template_values(template)
     try:
         text = to_toml({"name": template.name, **changed}).encode()
     except ValueError as error:
@@ -50,6 +48,31 @@ def save_template(template: Template, folder: Path) -> Path:
     path = folder / f"{name}{_EXTENSION}"
     atomic_write(path, text)
     return path
+
+
+def template_values(template: Template) -> dict[str, Any]:
+    """The fields of a template that do not have their usual values, as plain values."""
+    values = msgspec.to_builtins(template)
+    defaults = msgspec.to_builtins(Template())
+    return {key: value for key, value in values.items() if value != defaults[key]}
+
+
+def template_of(values: Mapping[str, Any], name: str) -> Template:
+    """The template with these fields (see ``template_values``).
+
+    Args:
+        values: The fields.
+        name: What it is called in errors.
+
+    Raises:
+        UsageError: They are those of a newer version.
+    """
+    try:
+        return msgspec.convert(values, Template)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"the template of {quoted(name)} cannot be used: {error}", "Update Batchdeck."
+        ) from None
 
 
 def to_toml(values: Mapping[str, Any]) -> str:

@@ -32,6 +32,9 @@ def _bill(context: Context, job: Job) -> None:
     by_batch: dict[str, list[Usage]] = {}
     for usage in costs.usage(job.id):
         by_batch.setdefault(usage.batch_id, []).append(usage)
+    if batches and all(batch.reuses for batch in batches.values()):
+        costs.set_actual(job.id, 0.0, job.cost.currency)
+        return
     # The bill of a batch that was retried in place covers both attempts.
     retried = {batch.native_of for batch in batches.values()}
     amounts: dict[str, float] = {}

@@ -77,6 +77,8 @@ class InputColumns:
         columns: Names of the columns, in the order of the table.
         source: Name of the table.
         origin: The job whose rows the table is made of, if it is.
+        table: The table as it can be opened again; empty if it cannot.
+        template: What rendered its rows, as plain values; ``None`` without one.
     """
 
     def __init__(self, paths: Paths, job_id: str) -> None:
@@ -87,6 +89,8 @@ class InputColumns:
         self.columns: tuple[str, ...] = ()
         self.source = ""
         self.origin: RowOrigin | None = None
+        self.table = ""
+        self.template: dict[str, Any] | None = None
         try:
             self._lines = (folder / INPUTS).open("rb")
             self._index = (folder / INDEX).open("rb", buffering=0)
@@ -100,6 +104,8 @@ class InputColumns:
         self.columns = head.columns
         self.source = head.source
         self.origin = head.origin
+        self.table = head.table
+        self.template = head.template
         self._rows = os.fstat(self._index.fileno()).st_size // _OFFSET_SIZE - 1
 
     def __enter__(self) -> Self:
