@@ -111,7 +111,7 @@ def _read(request: _Request) -> list[ColumnValues]:
     ) as lines:
         texts = lines.texts_of_page(places)
         if len(paths) == 1:
-            parts[0].set_all(map(decoder.value, texts))
+            parts[0].set_all(decoder.each_value(texts))
         else:
             setters = [part.set for part in parts]
             for number, text in enumerate(texts):

@@ -81,7 +81,7 @@ _decode_anthropic = msgspec.json.Decoder(_AnthropicLine).decode
 _NOT_SIMPLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def _openai_text(line: bytes) -> str | None:
+def _openai_text(line: bytes | memoryview) -> str | None:
     """The text of the usual answer; ``None`` if the line has to be read with its reader."""
     try:
         return _decode_openai(line).response.body.choices[0].message.content
@@ -89,7 +89,7 @@ def _openai_text(line: bytes) -> str | None:
         return None
 
 
-def _anthropic_text(line: bytes) -> str | None:
+def _anthropic_text(line: bytes | memoryview) -> str | None:
     """The text of a message with one block; ``None`` if the line has to be read with its reader."""
     try:
         return _decode_anthropic(line).result.message.content[0].text
@@ -97,7 +97,7 @@ def _anthropic_text(line: bytes) -> str | None:
         return None
 
 
-_SIMPLE: dict[str, Callable[[bytes], str | None]] = {
+_SIMPLE: dict[str, Callable[[bytes | memoryview], str | None]] = {
     "openai": _openai_text,
     "messages": _anthropic_text,
 }
@@ -162,14 +162,19 @@ class FieldDecoder:
             text or None if path == ANSWER else json_path.get(data, path) for path in self._paths
         ]
 
-    def value(self, text: str) -> Any:
-        """The value of the only field."""
-        if self._get is not None:
-            try:
-                return self._get(self._decode(text))
-            except (msgspec.MsgspecError, RecursionError, UnicodeError):
-                pass
-        return self.values(text)[0]
+    def each_value(self, texts: Iterable[str]) -> Iterator[Any]:
+        """The value of the only field in each text."""
+        get, decode = self._get, self._decode
+        for text in texts:
+            if get is not None:
+                try:
+                    value = get(decode(text))
+                except (msgspec.MsgspecError, RecursionError, UnicodeError):
+                    pass
+                else:
+                    yield value
+                    continue
+            yield self.values(text)[0]
 
     def _from_struct(self, found: Any, text: str) -> list[Any]:
         attributes = self._attributes
@@ -242,7 +247,7 @@ class AnswerLines:
         last = -1
         mapped: mmap.mmap | None = None
         style = ""
-        simple: Callable[[bytes], str | None] | None = None
+        simple: Callable[[bytes | memoryview], str | None] | None = None
         for _, file, offset, length in places:
             if file != last:
                 # Rows that follow each other are nearly always of the same file.
@@ -274,10 +279,11 @@ class AnswerLines:
             return
         style = self._styles[files[0]]
         simple = _SIMPLE.get(style)
-        for _, _, offset, length in page:
-            line = block[offset - start : offset - start + length]
+        starts = [offset - start for offset in offsets]
+        view = memoryview(block)
+        for line in map(view.__getitem__, map(slice, starts, map(add, starts, lengths))):
             text = None if simple is None else simple(line)
-            yield _text_by_reader(line, style) if text is None else text
+            yield _text_by_reader(bytes(line), style) if text is None else text
 
     def _block(self, file: int, start: int, size: int) -> bytes | None:
         """Some bytes of a file; ``None`` if it is missing."""
