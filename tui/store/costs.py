@@ -152,6 +152,20 @@ class StoredCosts:
         )
         return [Usage(**row) for row in rows]
 
+    def cost_of_shared(self, job_id: str) -> dict[str, float | None]:
+        """What the repeats of each batch would have cost: the costs of the rows that were sent.
+
+        Batches without repeats are left out; ``None`` if none of these rows has a cost.
+        """
+        rows = self._database.read.execute(
+            "SELECT b.id, total(r.cost), count(r.cost) FROM batches b"
+            " JOIN repeats p ON p.batch=b.pk"
+            f" JOIN {_EVERY_ATTEMPT} r ON r.batch=p.batch AND r.seq=p.of_seq"
+            " WHERE b.job=:job GROUP BY b.pk",
+            {"job": job_pk(self._database.read, job_id)},
+        )
+        return {batch: cost if known else None for batch, cost, known in rows}
+
     def set_row_costs(self, job_id: str, usage: Usage, prices: RowPrices) -> float:
         """Compute and store the cost of the rows of a ``Usage`` that have none.
 

@@ -47,6 +47,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
         estimated: What these rows were estimated to cost; ``None`` if that is not known.
         saved_by_batch: What single requests would have cost more; known of bills only.
         saved_by_cache: What cached prompts saved; negative if writing them cost more.
+        saved_by_reuse: What answers cost when they were paid for, that were used again: for repeats
+            in the job, or from earlier jobs.
     """
 
     batch: str
@@ -64,6 +66,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     estimated: float | None = None
     saved_by_batch: float | None = None
     saved_by_cache: float | None = None
+    saved_by_reuse: float | None = None
 
 
 _COLUMNS = LedgerEntry.__struct_fields__

@@ -269,7 +269,7 @@ def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
     """What the batches of a job cost, its cost shared by their rows."""
     if job.provider == "sandbox":
         return []
-    sent = [b for b in batches if b.submission not in ("draft", "refused")]
+    sent = [b for b in batches if b.submission not in ("draft", "refused") and not b.reuses]
     rows = max(1, sum(batch.rows for batch in sent))
     cost = job.cost.estimated if job.cost.actual is None else job.cost.actual
     return [

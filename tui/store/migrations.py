@@ -213,6 +213,11 @@ def m015_repeats(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX repeats_of ON repeats (batch, of_seq)")
 
 
+def m016_what_reuse_saved(connection: sqlite3.Connection) -> None:
+    """What answers would have cost that were not paid again."""
+    connection.execute("ALTER TABLE ledger ADD COLUMN saved_by_reuse REAL")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -229,6 +234,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m013_samples_of_files,
     m014_what_the_ledger_is_about,
     m015_repeats,
+    m016_what_reuse_saved,
 )
 """All migrations, in order; never edit one that was released."""
 

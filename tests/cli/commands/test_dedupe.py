@@ -113,6 +113,22 @@ def test_answers_of_the_history_are_reused(run: Run, file: Path, server: Served)
     assert run("submit", longer, "--reuse-since", "1h").code == 2
 
 
+def test_costs_tell_what_was_saved(run: Run, file: Path, server: Served) -> None:
+    run("submit", file, "--account", "paid", "--name", "once", "--dedupe", "--wait")
+    run("submit", file, "--account", "paid", "--name", "copied", "--reuse", "--wait")
+    rows = run("results", "once").rows
+    costs = {TEXTS[n]: row["cost"] for n, row in enumerate(rows) if row["cost"]}
+    document = run("costs", "--by", "job", "--json").document
+    by_job = {group["job"].partition(" ")[0]: group for group in document["groups"]}
+    shared = sum(costs[text] for text in TEXTS) - sum(costs.values())
+    assert by_job["once"]["saved_by_reuse"]["amount"] == pytest.approx(shared)
+    assert by_job["once"]["rows"] == 3
+    whole = sum(costs[text] for text in TEXTS)
+    assert by_job["copied"]["saved_by_reuse"]["amount"] == pytest.approx(whole)
+    assert by_job["copied"]["billed"]["amount"] == by_job["copied"]["rows"] == 0
+    assert "REUSE SAVED" in run("costs").out
+
+
 def test_the_question_names_what_is_reused(
     spawn: Spawn, run: Run, file: Path, server: Served
 ) -> None:

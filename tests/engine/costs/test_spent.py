@@ -181,7 +181,7 @@ def group(month: str, model: str, billed: float) -> SpentGroup:
     known, nothing = KnownSum(billed), KnownSum()
     return SpentGroup(
         keys=(month, model), currency="USD", jobs=1, rows=1, estimated=known, billed=known,
-        reserved=nothing, saved_by_batch=nothing, saved_by_cache=nothing,
+        reserved=nothing, saved_by_batch=nothing, saved_by_cache=nothing, saved_by_reuse=nothing,
     )  # fmt: skip
 
 

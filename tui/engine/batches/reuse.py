@@ -20,14 +20,17 @@ from tui.core.formatting import counted
 from tui.core.jobs import Batch, BatchStatus, Job, Submission, new_batch_id
 from tui.core.rows import Outcome, RowError
 from tui.core.text import one_line, split_lines
+from tui.engine.accounts import FREE_PROVIDER
 from tui.engine.context import Context
 from tui.engine.costs.billing import store_cost
 from tui.engine.events import BatchEnded
 from tui.errors import BatchdeckError
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.history import NewBatch, ReusePolicy, write_lines
+from tui.store.history import LedgerEntry, NewBatch, ReusePolicy, write_lines
 
 RAW_STATUS = "reused"
+_SAVED = "saved"
+"""What the answers cost when they were paid for, in the record of their batch."""
 
 
 class _Id(msgspec.Struct):
@@ -128,6 +131,7 @@ def plan_reused(
     """
     history = context.history
     seqs: dict[str, list[int]] = {}
+    costs: dict[str, list[float | None]] = {}
     batches: dict[str, Batch] = {}
     now = context.clock()
     requests = history.jobs.requests_file(job.id)
@@ -138,6 +142,7 @@ def plan_reused(
             for seq, (_, answer) in enumerate(answers.find(lines, job.id)):
                 if answer is not None:
                     seqs.setdefault(answer.style, []).append(seq)
+                    costs.setdefault(answer.style, []).append(answer.cost)
         for style, rows in seqs.items():
             batch = Batch(
                 id=new_batch_id(),
@@ -151,6 +156,7 @@ def plan_reused(
                 created_at=now,
                 submitted_at=now,
                 reuses=True,
+                raw={_SAVED: _sum(costs[style])},
             )
             batches[style] = batch
             lines = (line for _, line in history.rows.requests(job.id, rows))
@@ -179,11 +185,41 @@ async def finish_reused(context: Context, batch: Batch) -> None:
     lost = await asyncio.to_thread(
         history.batches.finish_remaining, batch, Outcome.MISSING, _LOST, _LOST.message
     )
+    await asyncio.to_thread(_enter, context, batch)
     changes = {"collected": True, "ended_at": context.clock(), "next_poll_at": None}
     remark = f"Reused {counted(batch.rows - lost, 'answer')} of earlier jobs; not sent, not paid"
     await context.update(batch.id, changes, remark=remark)
     await store_cost(context, history.batches.get(batch.id))
     context.publish(BatchEnded(batch.job_id, batch.id, status=batch.status))
+
+
+def _enter(context: Context, batch: Batch) -> None:
+    """Enter in the ledger that the answers were not paid for again."""
+    job = context.history.jobs.get(batch.job_id)
+    if job.provider == FREE_PROVIDER:
+        return
+    entry = LedgerEntry(
+        batch=batch.id,
+        job=job.id,
+        account=batch.account,
+        provider=job.provider,
+        kind="billed",
+        amount=0.0,
+        currency=job.cost.currency,
+        spent_at=batch.created_at,
+        model=job.model,
+        estimated=0.0,
+        saved_by_batch=0.0,
+        saved_by_cache=0.0,
+        saved_by_reuse=batch.raw.get(_SAVED),
+    )
+    context.history.ledger.bill([entry], context.clock())
+
+
+def _sum(costs: Iterable[float | None]) -> float | None:
+    """The sum of the costs that are known; ``None`` if none is."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if known else None
 
 
 def _index(context: Context, batch: Batch) -> None:

@@ -84,6 +84,7 @@ def _enter_bills(
 ) -> None:
     """Replace what was reserved for the batches by what they were billed."""
     now = context.clock()
+    shared = context.history.costs.cost_of_shared(job.id)
     rows = job.counts.total - context.history.batches.count_not_sent(job.id)
     context.history.ledger.bill(
         [
@@ -101,6 +102,7 @@ def _enter_bills(
                 estimated=job.cost.share(batch.rows, rows),
                 saved_by_batch=savings[batch.id].by_batch,
                 saved_by_cache=savings[batch.id].by_cache,
+                saved_by_reuse=shared.get(batch.id, 0.0),
             )
             for batch in batches
         ],

@@ -40,6 +40,7 @@ class SpentGroup(msgspec.Struct, frozen=True, kw_only=True):
         reserved: The maximum of those that have no bill (yet).
         saved_by_batch: What single requests would have cost more than the bills.
         saved_by_cache: What prompts read from a cache saved, less what writing them cost.
+        saved_by_reuse: What answers cost that were used again, for equal requests.
     """
 
     keys: tuple[str, ...]
@@ -51,6 +52,7 @@ class SpentGroup(msgspec.Struct, frozen=True, kw_only=True):
     reserved: KnownSum
     saved_by_batch: KnownSum
     saved_by_cache: KnownSum
+    saved_by_reuse: KnownSum
 
     @property
     def spent(self) -> float:
@@ -163,6 +165,7 @@ def unknown_text(group: SpentGroup) -> str:
         "the estimate": group.estimated.unknown,
         "what the batch saved": group.saved_by_batch.unknown,
         "what caches saved": group.saved_by_cache.unknown,
+        "what reused answers saved": group.saved_by_reuse.unknown,
     }
     words = [f"{what} of {counted(n, 'job')}" for what, n in parts.items() if n]
     return f"* Not known, and not counted: {', '.join(words)}." if words else ""
@@ -196,7 +199,7 @@ class _Sums:
         self.jobs: set[str] = set()
         self.rows = 0
         self.estimated, self.billed, self.reserved = _KnownSums(), _KnownSums(), _KnownSums()
-        self.by_batch, self.by_cache = _KnownSums(), _KnownSums()
+        self.by_batch, self.by_cache, self.by_reuse = _KnownSums(), _KnownSums(), _KnownSums()
 
     def add(self, entry: LedgerEntry) -> None:
         self.jobs.add(entry.job)
@@ -208,6 +211,7 @@ class _Sums:
         self.billed.add(entry.job, entry.amount)
         self.by_batch.add(entry.job, entry.saved_by_batch)
         self.by_cache.add(entry.job, entry.saved_by_cache)
+        self.by_reuse.add(entry.job, entry.saved_by_reuse)
 
     def group(self, keys: tuple[str, ...], currency: str) -> SpentGroup:
         return SpentGroup(
@@ -220,6 +224,7 @@ class _Sums:
             reserved=self.reserved.result(),
             saved_by_batch=self.by_batch.result(),
             saved_by_cache=self.by_cache.result(),
+            saved_by_reuse=self.by_reuse.result(),
         )
 
 

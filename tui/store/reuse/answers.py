@@ -50,7 +50,10 @@ class ReusePolicy(NamedTuple):
 
 
 class FoundAnswer(NamedTuple):
-    """A good answer to a request: where its line is, how it is written, and when it was given."""
+    """A good answer to a request: where its line is, how it is written, and when it was given.
+
+    ``cost`` is ``None`` if it is not known, or if the answer was shared.
+    """
 
     job: str
     name: str
@@ -61,6 +64,7 @@ class FoundAnswer(NamedTuple):
     length: int
     style: str
     at: float
+    cost: float | None
 
 
 class ReusableAnswers:
@@ -115,7 +119,7 @@ class ReusableAnswers:
                 places = rows.get(hashed, ())
                 found = sorted(
                     (answers[place] for place in places if place in answers),
-                    key=lambda answer: -answer.at,
+                    key=lambda answer: (-answer.at, answer.cost is None),
                 )
                 best = next((one for one in found if self._is_same(one, identity)), None)
                 yield line, best
@@ -148,7 +152,7 @@ class ReusableAnswers:
             for marks, part in chunked(seqs):
                 for values in self._database.read.execute(
                     "SELECT j.id, j.name, q.custom_id, q.seq, r.file, r.offset, r.length, b.style,"
-                    " coalesce(b.ended_at, b.submitted_at, b.created_at)"
+                    " coalesce(b.ended_at, b.submitted_at, b.created_at), r.cost"
                     " FROM jobs j JOIN requests q ON q.job=j.pk"
                     " JOIN results r ON r.job=q.job AND r.seq=q.seq JOIN batches b ON b.pk=r.batch"
                     f" WHERE j.id=? AND q.seq IN ({marks}) AND r.outcome=? AND r.file IS NOT NULL"

@@ -37,6 +37,7 @@ _COLUMNS = (
     ("estimated", "estimated", "estimated before these batches were sent"),
     ("batch saved", "saved_by_batch", "saved by the batch discount: single requests cost more"),
     ("cache saved", "saved_by_cache", "saved by prompts read from a cache, less what writing cost"),
+    ("reuse saved", "saved_by_reuse", "cost of answers that were used again for equal requests"),
 )
 """Heading, attribute of a group, and what it is."""
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tui.engine.costs.spent import SpentGroup, SpentReport
     from tui.engine.engine import Engine
 
-_AMOUNTS = ("estimated", "billed", "reserved", "saved_by_batch", "saved_by_cache")
+_AMOUNTS = (
+    "estimated", "billed", "reserved", "saved_by_batch", "saved_by_cache", "saved_by_reuse",
+)  # fmt: skip
 
 
 @click.command(short_help="Show where the money went, and what is left of the budget.")
@@ -40,7 +42,8 @@ def costs(settings: Settings, by: str, since: float | None, before: float | None
 
     Deleted jobs are counted: they were paid for. RESERVED is the most that batches without a bill
     may cost. BATCH SAVED is what single requests would have cost more, CACHE SAVED what prompts
-    read from a cache saved, less what writing them cost. A sum marked with * leaves out amounts
+    read from a cache saved, less what writing them cost, REUSE SAVED what answers cost that were
+    used again for equal requests (--dedupe, --reuse). A sum marked with * leaves out amounts
     that are not known; a - means that none is. Months are those of UTC, as in the budget.
     """
     names = [name.strip() for name in by.split(",") if name.strip()]
@@ -93,9 +96,10 @@ def _lines(report: SpentReport) -> list[str]:
     titles = [
         *(name.upper() for name in report.by),
         "JOBS", "ROWS", "ESTIMATED", "BILLED", "RESERVED", "BATCH SAVED", "CACHE SAVED",
+        "REUSE SAVED",
     ]  # fmt: skip
     width = len(report.by)
-    lines = table(titles, rows, right=frozenset(range(width, width + 7)), elastic=width - 1)
+    lines = table(titles, rows, right=frozenset(range(width, len(titles))), elastic=width - 1)
     return [*lines, *_remarks(report), *_budget(report)]
 
 
