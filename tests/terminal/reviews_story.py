@@ -140,7 +140,7 @@ class Story:
 
     def _label(self) -> None:
         rows = self.size.rows
-        self.step("open the table", "", f"{rows} rows", "comma-separated")
+        self.step("open the table", "", f"{rows:,} rows", "comma-separated")
         self.step("list the templates", F2, "Templates", "Label")
         self.step("use one", "\r", "tokens in", "Label this review: Review")
         self.step("ask for the price", F8, "Submit reviews?", "free")
@@ -172,10 +172,7 @@ class Story:
     def _retry(self) -> None:
         """Retry the wrong rows with another prompt, and evaluate before and after."""
         rows, wrong = self.size.rows, self.size.wrong
-        rest = self.size.odd - min(50, self.size.odd // 2)
-        self.step("the job of the labels", "j\r", f"{rest} of {rows:,}", "review:none")
-        self.step("all of its rows", ESCAPE, f"{rows:,} of {rows:,}", "All rows")
-        self.step("evaluate", "U", "accuracy", f"{rows - wrong:,} of {rows:,}")
+        self.step("evaluate the labels", "jU", "accuracy", f"{rows - wrong:,} of {rows:,}")
         self.step("show the wrong ones", "e", "differs:in.truth,@label", f"{wrong} of {rows:,}")
         self.step("edit and retry", "R", f"{wrong} rows: the rows shown")
         prompt = f"sandbox:say={json.dumps({'label': LABELS[0], 'score': 3})}"

@@ -26,7 +26,7 @@ _NAME = re.compile(r"[^\W\d]\w{0,39}")
 
 VARIABLES = {
     "answer": "the answer as text",
-    "data": "the answer as JSON; its fields also by their own names, such as label",
+    "data": "the answer as JSON",
     "row": "the input columns: row.lang, row['Price (EUR)']",
     "custom_id": "the id of the row",
     "outcome": "result of the row",

@@ -286,10 +286,10 @@ COMMANDS: tuple[Command, ...] = (
             action="leave", in_palette=False, help="Go back to the rows without a change."),
     Command("exclude", "Exclude", "minus", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Leave out the rows with this value, or the marked values."),
-    Command("other_column", "Columns", "tab", scopes=(FACETS,), footer=(FACETS,),
+    Command("other_column", "Column", "tab", scopes=(FACETS,), footer=(FACETS,),
             action="app.focus_next", in_palette=False, help="Go to the columns, and back to the "
                  "values."),
-    Command("show_column", "Show column", "c", scopes=(FACETS,), footer=(FACETS,),
+    Command("show_column", "Show", "c", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Show the column in the table of rows."),
     Command("pivot", "Pivot", "p", scopes=(FACETS,), footer=(FACETS,),
             in_palette=False, help="Count the rows by this column and a second one."),

@@ -81,7 +81,9 @@ class DerivedColumnDialog(FormDialog[DerivedColumn]):
         examples = ("'high' if score > 3 else 'low'", r"Stars: (\d)")
         self.query_one("#derived-text", Input).placeholder = examples[not is_expression]
         if is_expression:
-            parts: list[Part] = [("Variables: the answer's fields by name, and\n", "muted")]
+            parts: list[Part] = [
+                ("Variables: the fields of the answer by name (label, score), and\n", "muted")
+            ]
             for name, help in VARIABLES.items():
                 parts += [(f"{name:<10}", "accent"), (f" {help}\n", "muted")]
             parts.append(("Rows for which it fails have no value; they are counted.", "muted"))

@@ -97,7 +97,7 @@ class ViewsDialog(Dialog[View]):
 
     def _line(self, name: str) -> list[Part]:
         view = self._views[name]
-        where = one_line(view.where, 44) or "all rows"
+        where = one_line(view.where, 40) or "all rows"
         return [(f"{one_line(name, _NAME):<{_NAME}}", "strong"), (f" {where}", "muted")]
 
     def _say_head(self, text: str = "", tone: Tone = "warn") -> None:
