@@ -38,6 +38,7 @@ from tui.engine.submit_summary import (
     Ask,
     CheckedFile,
     SubmitAnswer,
+    SubmitFacts,
     submit_facts,
 )
 from tui.errors import InputError, UsageError
@@ -515,7 +516,7 @@ class Requests:
             known_price, reused = priced, ""
             if reuse is not None:
                 known_price, reused = await run_in_thread(
-                    lambda running: self._without_reused(file, priced, reuse, running), progress
+                    lambda running: self._without_reused(file, report, reuse, running), progress
                 )
             facts = await run_in_thread(
                 lambda _: submit_facts(costs, file, known_price, rows, budget)
@@ -541,8 +542,38 @@ class Requests:
             self._context.publish(JobImported(job.id))
         return jobs
 
+    async def price_reuse(
+        self,
+        path: Path,
+        report: CheckReport,
+        account: str,
+        reuse: ReuseOptions,
+        *,
+        progress: Progress = NO_PROGRESS,
+        **options: Unpack[ImportOptions],
+    ) -> SubmitFacts:
+        """What a submit of a checked file would send if it reuses answers of earlier jobs.
+
+        Args:
+            path: The file.
+            report: The result of its check.
+            account: The account that will send it.
+            reuse: Which answers may be used.
+            progress: Told how many jobs are added to the index; stops that.
+            options: See ``ImportOptions``.
+        """
+
+        def work(running: Progress) -> SubmitFacts:
+            file = FileImport(self._context, path, account, **options)
+            checked, reused = self._without_reused(file, report, reuse, running)
+            return replace(
+                submit_facts(self._costs, file, checked, SAMPLE_ROWS, None), reused=reused
+            )
+
+        return await run_in_thread(work, progress)
+
     def _without_reused(
-        self, file: FileImport, checked: CheckedFile, reuse: ReuseOptions, progress: Progress
+        self, file: FileImport, report: CheckReport, reuse: ReuseOptions, progress: Progress
     ) -> tuple[CheckedFile, str]:
         """A check of the rows of a file that have no answer yet, and how many have one."""
         lines = (line for _, line in file.requests())
@@ -550,8 +581,8 @@ class Requests:
         rest = scan_lines(others)
         estimate = self._costs.price(rest, file.info.name, file.window)
         report = msgspec.structs.replace(
-            checked.report,
-            rows=checked.report.rows - found.rows,
+            report,
+            rows=report.rows - found.rows,
             input_tokens=math.ceil(rest.tokens),
         )
         # What is left may have repeats, but how many is not counted twice.

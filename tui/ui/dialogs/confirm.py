@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Button, Checkbox, Static
 
 from tui.core.text import one_line
+from tui.errors import BatchdeckError
 from tui.ui.dialogs.base import Answer, Dialog
 from tui.ui.text.tones import Part, Parts, content, fact_parts
 from tui.ui.widgets.basics import DotCheckbox
@@ -181,6 +182,9 @@ class ShownCost:
     stop: str = ""
 
 
+_COUNTING = ShownCost("counting…", "-", "-")
+
+
 class SubmitDialog(ConfirmDialog):
     """A confirmation that a budget can block, with the ways to send less.
 
@@ -192,6 +196,9 @@ class SubmitDialog(ConfirmDialog):
         distinct: The figures if each distinct request is sent once; ``None`` without repeats.
         note: A sentence below the facts.
         sample: Whether the sample is chosen initially.
+        count_reusable: Finds the answers of earlier jobs to these requests: returns the figures of
+            the rest, and a text about what was found. It may take a while; ``None`` if there are
+            no earlier jobs.
     """
 
     DEFAULT_CSS = "SubmitDialog > .dialog { width: 72; }"
@@ -206,16 +213,29 @@ class SubmitDialog(ConfirmDialog):
         note: str = "",
         *,
         sample: bool = False,
+        count_reusable: Callable[[], Awaitable[tuple[ShownCost, str]]] | None = None,
     ) -> None:
         words = "send a random sample first; keep the other rows as a draft"
         switches = [] if few is None else [KeySwitch("s", words, sample)]
         if distinct is not None:
             once = "send equal requests once; all their rows get the answer"
             switches.append(KeySwitch("d", once, False))
+        if count_reusable is not None:
+            copied = "copy answers of earlier jobs to the same requests"
+            switches.append(KeySwitch("r", copied, False))
         super().__init__(title, facts, "Submit", note, switches)
         self._whole = whole
         self._few = few
         self._distinct = distinct
+        self._count_reusable = count_reusable
+        self._rest: ShownCost | None = None
+        self._found = ""
+        self._is_counting = False
+
+    @property
+    def reuse(self) -> bool:
+        """Whether to use answers of earlier jobs."""
+        return self.is_on("r")
 
     @property
     def distinct(self) -> bool:
@@ -236,6 +256,8 @@ class SubmitDialog(ConfirmDialog):
     def _chosen(self) -> ShownCost:
         if self.sample and self._few is not None:
             return self._few
+        if self.reuse:
+            return self._rest or _COUNTING
         return self._distinct if self.distinct and self._distinct is not None else self._whole
 
     def text(self) -> list[Part]:
@@ -247,6 +269,8 @@ class SubmitDialog(ConfirmDialog):
             ("input", chosen.input),
             ("cost", ((chosen.cost, "strong"),)),
         ]
+        if self.reuse and self._found:
+            facts = [*facts, ("reused", one_line(self._found, 200))]
         if chosen.stop:
             note: Part = (f"\n✗ Over budget: {one_line(chosen.stop, 300)}", "bad")
         else:
@@ -256,11 +280,28 @@ class SubmitDialog(ConfirmDialog):
     def draw(self) -> None:
         """Show the figures; a budget disables the button."""
         super().draw()
-        self.query_one("#yes", Button).disabled = bool(self.stop)
+        self.query_one("#yes", Button).disabled = self._blocked
+        if self.reuse and not self._is_counting and self._rest is None:
+            self._is_counting = True
+            self.run_worker(self._count(), group="reuse", exit_on_error=False)
+
+    async def _count(self) -> None:
+        assert self._count_reusable is not None
+        try:
+            self._rest, self._found = await self._count_reusable()
+        except BatchdeckError as error:
+            self._found = error.message
+        if self.is_attached:
+            self.draw()
+
+    @property
+    def _blocked(self) -> bool:
+        """Whether the current choice cannot be confirmed: by a budget, or until it is counted."""
+        return bool(self.stop) or (self.reuse and self._rest is None)
 
     def action_confirm(self) -> None:
-        """Confirm, unless a budget blocks it."""
-        if self.stop:
+        """Confirm, unless that is not possible."""
+        if self._blocked:
             self.app.bell()
         else:
             super().action_confirm()

@@ -7,7 +7,7 @@ from pathlib import Path
 from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.core import formatting
-from tui.core.batches import Saving
+from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import Batch, Job, Submission
 from tui.core.status_words import batch_name
 from tui.core.text import one_line
@@ -45,11 +45,22 @@ async def submit(
         if answer is None:
             return
         chosen = answer
-    dedupe = False
+    saving = Saving()
 
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
-        nonlocal dedupe
+        nonlocal saving
         info = facts.account
+        agreed = 0
+
+        async def count_reusable() -> tuple[ShownCost, str]:
+            nonlocal agreed
+            rest = await engine.requests.price_reuse(
+                path, report, account, ReuseOptions(), name=name, fix=fix, window=window or None
+            )
+            agreed = rest.whole.rows
+            rows = f"{agreed:,} of {report.rows:,}"
+            return _cost(rest.whole, rows, free=info.is_free), rest.reused
+
         rows = [
             ("provider", _provider(info.provider_name, account)),
             ("model", one_line(facts.model, 44) or "-"),
@@ -60,6 +71,10 @@ async def submit(
         note = "Runs on this machine: free." if info.is_free else _budget_note(facts)
         if info.direct:
             note = f"Rows are sent one by one while Batchdeck runs. {note}"
+        has_earlier_jobs = any(
+            job.provider == info.provider and job.counts.succeeded
+            for job in engine.history.jobs.list()
+        )
         whole, few, distinct = facts.whole, facts.sample, facts.distinct
         dialog = SubmitDialog(
             f"Submit {one_line(facts.name, 36)}?",
@@ -73,10 +88,14 @@ async def submit(
             else _cost(distinct, f"{distinct.rows:,} of {whole.rows:,}", free=info.is_free),
             note,
             sample=bool(sample),
+            count_reusable=count_reusable if has_earlier_jobs else None,
         )
         if not await context.ask(dialog):
             return "no"
-        dedupe = dialog.distinct
+        if dialog.reuse:
+            saving = Saving(dialog.distinct, ReuseOptions(), agreed)
+        else:
+            saving = Saving(dialog.distinct)
         return "sample" if dialog.sample else "yes"
 
     engine = context.engine
@@ -97,7 +116,7 @@ async def submit(
     if not jobs:
         return
     context.main.show_imported(jobs[0].id)
-    await context.with_key(account, lambda: engine.submit_imported(jobs, saving=Saving(dedupe)))
+    await context.with_key(account, lambda: engine.submit_imported(jobs, saving=saving))
     text = f"{short_name(jobs[0])} submitted"
     if len(jobs) > 1:
         rest = formatting.counted(jobs[1].counts.total, "row")

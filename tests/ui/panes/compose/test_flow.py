@@ -284,6 +284,36 @@ async def test_repeats_are_told_and_can_be_sent_once(paths: Paths, tmp_path: Pat
         await until(pilot, lambda: "not sent: same request as" in screen_text(app))
 
 
+async def test_answers_of_earlier_jobs_are_copied_when_asked(paths: Paths, tmp_path: Path) -> None:
+    save(paths)
+    table = tmp_path / "reviews.csv"
+    lines = [f"{number},text {number},5" for number in range(12)]
+    table.write_text("\n".join(["id,text,stars", *lines[:10]]) + "\n", "utf-8")
+    app = real_app(paths)
+    async with running(app, (80, 24)) as pilot:
+        await loaded(pilot, app, table)
+        await asked(pilot, app)
+        assert "earlier jobs" not in screen_text(app)
+        await pilot.press("y")
+        assert app.engine is not None
+        history = app.engine.history
+        await until(pilot, lambda: [j.counts.succeeded for j in history.jobs.list()] == [10])
+    table.write_text("\n".join(["id,text,stars", *lines]) + "\n", "utf-8")
+    app = real_app(paths)
+    async with running(app, (80, 24)) as pilot:
+        await loaded(pilot, app, table)
+        await asked(pilot, app)
+        await pilot.press("r")
+        await until(pilot, lambda: "2 of 12" in screen_text(app))
+        assert "10 rows have an answer already" in screen_text(app)
+        await pilot.press("y")
+        assert app.engine is not None
+        history = app.engine.history
+        await until(pilot, lambda: 12 in [j.counts.succeeded for j in history.jobs.list()])
+        newest = max(history.jobs.list(), key=lambda job: job.created_at)
+        assert [batch.rows for batch in history.batches.of_job(newest.id)] == [10, 2]
+
+
 async def test_a_row_is_tried_beside_its_prompt(paths: Paths, reviews: Path) -> None:
     save(paths, SAVED.replace("Answer in one word.", "sandbox:say=Joy {stars}"))
     app = real_app(paths)
