@@ -40,7 +40,6 @@ class Call(NamedTuple):
 CALLS = (
     Call("submit", "mixed.jsonl --name one --wait", "job", 1),
     Call("submit", "mixed.jsonl --name two --fix", "job"),
-    Call("again", "composed --wait", "job"),
     Call("watch", "two", "job", 1),
     Call("watch", "", "jobs"),
     Call("watch", "one two", "jobs", 1),
@@ -86,6 +85,8 @@ CALLS = (
     Call("check", "twice.jsonl", "check", 2),
     Call("compose", "table.csv -t {{text}} -m sandbox-small --preview", "preview"),
     Call("compose", "table.csv -t {{text}} -m sandbox-small -o made.jsonl --try 1", "compose"),
+    Call("submit", "made.jsonl --name composed --wait", "job"),
+    Call("again", "composed --wait", "job"),
     Call("compose", "--samples", "samples"),
     Call("compose", "-t {{text}} -m sandbox-small --save-template kept", "template"),
     Call("templates list", "", "templates"),

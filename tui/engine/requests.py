@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TypedDict, Unpack
 
-import msgspec
-
 from tui.compose.build import BuildReport, build, find_columns_file
 from tui.compose.checks.fixes import Fixes, FixReport, apply_fixes, read_line_at, write_line
 from tui.compose.checks.repeats import with_repeats
-from tui.compose.checks.scan import Scan, scan_file, scan_lines
+from tui.compose.checks.scan import Scan, scan_file
 from tui.compose.checks.split import PartFile, split_file
 from tui.compose.preview import ComposePreview, Previewer
 from tui.compose.requests.report import CheckReport
@@ -27,7 +24,6 @@ from tui.core.batches import ReuseOptions
 from tui.core.jobs import Job, is_job_source
 from tui.core.query import RowSelection
 from tui.engine.analysis.job_source import open_job_spec, open_rows
-from tui.engine.batches.reuse import split_reusable
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
@@ -40,6 +36,7 @@ from tui.engine.submit_summary import (
     SubmitAnswer,
     SubmitFacts,
     submit_facts,
+    without_reused,
 )
 from tui.errors import InputError, UsageError
 from tui.paths import private_folder, split_part
@@ -516,7 +513,10 @@ class Requests:
             known_price, reused = priced, ""
             if reuse is not None:
                 known_price, reused = await run_in_thread(
-                    lambda running: self._without_reused(file, report, reuse, running), progress
+                    lambda running: without_reused(
+                        self._context, costs, file, report, reuse, running
+                    ),
+                    progress,
                 )
             facts = await run_in_thread(
                 lambda _: submit_facts(costs, file, known_price, rows, budget)
@@ -565,28 +565,11 @@ class Requests:
 
         def work(running: Progress) -> SubmitFacts:
             file = FileImport(self._context, path, account, **options)
-            checked, reused = self._without_reused(file, report, reuse, running)
-            return replace(
-                submit_facts(self._costs, file, checked, SAMPLE_ROWS, None), reused=reused
-            )
+            costs = self._costs
+            checked, reused = without_reused(self._context, costs, file, report, reuse, running)
+            return replace(submit_facts(costs, file, checked, SAMPLE_ROWS, None), reused=reused)
 
         return await run_in_thread(work, progress)
-
-    def _without_reused(
-        self, file: FileImport, report: CheckReport, reuse: ReuseOptions, progress: Progress
-    ) -> tuple[CheckedFile, str]:
-        """A check of the rows of a file that have no answer yet, and how many have one."""
-        lines = (line for _, line in file.requests())
-        found, others = split_reusable(self._context, lines, file.info.name, reuse, progress)
-        rest = scan_lines(others)
-        estimate = self._costs.price(rest, file.info.name, file.window)
-        report = msgspec.structs.replace(
-            report,
-            rows=report.rows - found.rows,
-            input_tokens=math.ceil(rest.tokens),
-        )
-        # What is left may have repeats, but how many is not counted twice.
-        return CheckedFile(report, estimate), found.text
 
     async def _inputs(
         self, source: str | Source, template: str | Template | None, options: ComposeOptions

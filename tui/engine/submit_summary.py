@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import msgspec
+
+from tui.compose.checks.scan import scan_lines
 from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.config.settings import BudgetConfig
+from tui.core.batches import ReuseOptions
 from tui.core.formatting import percent
 from tui.engine.accounts import AccountInfo
+from tui.engine.batches.reuse import split_reusable
+from tui.engine.context import Context
 from tui.engine.costs.budget import cost_text
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
 from tui.engine.import_job import FileImport
 from tui.errors import BudgetError
+from tui.progress import NO_PROGRESS, Progress
 
 SAMPLE_ROWS = 20
 """Rows of a sample, unless the user chose another number."""
@@ -152,3 +160,24 @@ def submit_facts(
         else cost(total - report.repeats, estimate.without(repeated)),
         repeats=repeats_text(report, repeated, free=file.info.is_free),
     )
+
+
+def without_reused(
+    context: Context,
+    costs: Costs,
+    file: FileImport,
+    report: CheckReport,
+    reuse: ReuseOptions,
+    progress: Progress = NO_PROGRESS,
+) -> tuple[CheckedFile, str]:
+    """A check of the rows of a file that have no answer yet, and how many have one; blocking.
+
+    The repeats among them are not counted.
+    """
+    lines = (line for _, line in file.requests())
+    found, others = split_reusable(context, lines, file.info.name, reuse, progress)
+    rest = scan_lines(others)
+    estimate = costs.price(rest, file.info.name, file.window)
+    rows, tokens = report.rows - found.rows, math.ceil(rest.tokens)
+    left = msgspec.structs.replace(report, rows=rows, input_tokens=tokens)
+    return CheckedFile(left, estimate), found.text
