@@ -33,6 +33,7 @@ class ImportOptions(TypedDict, total=False):
         window: The completion window; by default the provider's first one.
         edits: Edits of every request's body, by dotted path.
         experiment: The experiment that the job belongs to.
+        source: What the file was made from; by default its path.
     """
 
     name: str | None
@@ -40,6 +41,7 @@ class ImportOptions(TypedDict, total=False):
     window: str | None
     edits: Mapping[str, Any] | None
     experiment: str
+    source: str
 
 
 class FileImport:
@@ -65,6 +67,7 @@ class FileImport:
         self.name = options.get("name") or _free_name(context, path.stem)
         self._fix = options.get("fix", False)
         self._experiment = options.get("experiment", "")
+        self._source = options.get("source") or str(path)
         self._limits = context.accounts.limits(account)
         windows, window = self.info.windows, options.get("window")
         if window is not None and windows and window not in windows:
@@ -198,7 +201,7 @@ class FileImport:
             counts=Counts(total=rows, pending=rows),
             window=self.window,
             input_tokens=round(report.input_tokens * rows / report.rows),
-            source=_storable(str(self.path)),
+            source=_storable(self._source),
             experiment=_storable(self._experiment),
             created_at=context.clock(),
             sample=part,

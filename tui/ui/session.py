@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tui.compose.estimate import Estimate
     from tui.compose.requests.report import CheckReport
+    from tui.compose.sources.base import Source
+    from tui.compose.templates.model import Template
     from tui.core.query import RowFilter
     from tui.core.results.media import Medium
     from tui.engine.engine import Engine
@@ -63,6 +65,18 @@ class Tasks(Protocol):
         sample: int = 0,
     ) -> None:
         """Import a checked file as a job and submit it; with ``sample`` that many rows first."""
+
+    def submit_experiment(
+        self,
+        source: Source,
+        name: str,
+        templates: Sequence[Template],
+        models: Sequence[str],
+        *,
+        account: str,
+        window: str = "",
+    ) -> None:
+        """Submit each template with each model over a table, after one question."""
 
     def fix(self, path: Path, report: CheckReport, account: str) -> None:
         """Write a fixed copy of a file, after asking which fixes to apply."""
@@ -118,8 +132,11 @@ class Tasks(Protocol):
     def evaluate(self, job_id: str) -> None:
         """Compare the answers of a job with true values; in Results, those of the filter."""
 
-    def compare(self, job_id: str, other: str = "") -> None:
-        """Compare two jobs; ask for the second one if it is not given."""
+    def compare(self, job_id: str, *others: str) -> None:
+        """Compare jobs; ask for the second one if none is given."""
+
+    def experiment(self, job_id: str) -> None:
+        """Compare the jobs of the experiment that a job belongs to."""
 
     def costs(self) -> None:
         """Show where the money went."""

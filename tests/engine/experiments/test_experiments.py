@@ -14,6 +14,7 @@ from tui.compose.templates.model import Template
 from tui.config.settings import BudgetConfig, PriceConfig
 from tui.core.comparison import CompareOptions
 from tui.core.jobs import BatchStatus
+from tui.engine.batches.batch_plan import plan_first_attempt
 from tui.engine.engine import Engine
 from tui.engine.experiments.matrix import MatrixOptions
 from tui.engine.experiments.service import ExperimentFacts
@@ -145,6 +146,50 @@ async def test_what_is_left_of_the_month_is_taken_for_all_at_once(
             assert engine.costs.spending().amount == pytest.approx(8)
 
 
+async def test_a_job_that_was_sent_during_the_question_is_not_sent_again(
+    opened: Opener, table: str
+) -> None:
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices={"m": DEAR}) as engine:
+
+            async def yes_after_another_program(_: ExperimentFacts) -> bool:
+                made = await engine.experiments.make("tone", table, [PLAIN])
+                assert await engine.submit_experiment(made.jobs) == {}
+                return True
+
+            ask = yes_after_another_program
+            with pytest.raises(UsageError, match="another program has sent"):
+                await engine.experiments.make("tone", table, [PLAIN, GOOD], ask=ask)
+            assert names(engine) == ["tone-m-plain"] and server.count("POST", "/batches") == 1
+
+
+async def test_long_names_and_names_that_differ_in_case_have_their_own_requests(
+    engine: Engine, table: str
+) -> None:
+    models = ["m" * 70 + end for end in ("a", "b")]
+    templates = [template("A", "first {food}"), template("a", "second {food}")]
+    made = await engine.experiments.make("tone", table, templates, models)
+    texts = [engine.history.jobs.requests_file(job.id).read_text() for job in made.jobs]
+    assert [("first" in text, models[0] in text) for text in texts] == [
+        (True, True), (False, True), (True, False), (False, False),
+    ]  # fmt: skip
+    assert {job.source for job in made.jobs} == {table}
+
+
+async def test_what_a_killed_program_had_reserved_is_given_back(opened: Opener, table: str) -> None:
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices={"m": DEAR}) as engine:
+            made = await engine.experiments.make("tone", table, [PLAIN, GOOD])
+            for job in made.jobs:
+                plan_first_attempt(engine._context, job.id)
+            reserve = await engine.costs.jobs_within_budget(made.jobs, 8)
+            await reserve([b for job in made.jobs for b in engine.history.batches.of_job(job.id)])
+            again = await engine.experiments.make("tone", table, [PLAIN, GOOD])
+            assert again.sent == [] and len(names(engine)) == 2
+            assert await engine.submit_experiment(again.jobs) == {}
+            assert engine.costs.spending().amount == pytest.approx(8)
+
+
 async def test_one_question_has_the_price_of_all(opened: Opener, table: str) -> None:
     asked: list[ExperimentFacts] = []
 
@@ -158,7 +203,7 @@ async def test_one_question_has_the_price_of_all(opened: Opener, table: str) -> 
             assert made.jobs == [] and names(engine) == [] and nothing_was_sent(server)
     (facts,) = asked
     assert [variant.name for variant in facts.variants] == ["tone-m-plain", "tone-m-good"]
-    assert (facts.high, facts.price) == (8.0, "$0.00 to $8.00")
+    assert (facts.price.high, facts.price.text) == (8.0, "$0.00 to $8.00")
 
 
 async def test_a_job_that_is_not_accepted_leaves_the_others_alone(

@@ -19,6 +19,7 @@ from tui.ui.panes.results.pane import ResultsPane
 from tui.ui.screens.compare import CompareScreen
 from tui.ui.screens.costs import CostsScreen
 from tui.ui.screens.evaluation import EvaluationScreen
+from tui.ui.screens.experiment import ExperimentScreen
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.main import MainScreen
 from tui.ui.screens.pivot import PivotScreen
@@ -39,6 +40,7 @@ TARGETS: dict[Scope, type] = {
     Scope.PIVOT: PivotScreen,
     Scope.EVALUATION: EvaluationScreen,
     Scope.COSTS: CostsScreen,
+    Scope.EXPERIMENT: ExperimentScreen,
 }
 
 

@@ -38,7 +38,7 @@ async def test_two_jobs_side_by_side(paths: Paths) -> None:
         assert "r0003" not in shown
         difference = screen.difference
         assert difference is not None
-        marked = [piece.text for piece in difference.left.pieces if piece.tone == "removed"]
+        marked = [piece.text for piece in difference.answers[0].pieces if piece.tone == "removed"]
         assert any("angry" in text for text in marked)
 
         await pilot.press("3")

@@ -233,7 +233,8 @@ prompt itself with at least one {column}.
 )  # fmt: skip
 @click.option("-m", "--model", metavar="MODEL", help="Model; default: the one in the template.")
 @click.option("--id", "custom_id", metavar="COLUMN",
-              help="Source of custom_id: a column, or text with {columns}.")  # fmt: skip
+              help="Source of custom_id: a column, text with {columns}, or # for a hash of the"
+              " row; default: a hash of the prompt.")  # fmt: skip
 @_template_options
 @set_option
 @click.option("--header/--no-header", default=None,

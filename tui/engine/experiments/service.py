@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from tui.compose.estimate import Estimate
+from tui.compose.preview import Previewer
 from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import Source
-from tui.compose.templates.model import Template
+from tui.compose.templates.model import Template, with_overrides
 from tui.config.settings import BudgetConfig
 from tui.core.analysis.experiment import ExperimentReport
 from tui.core.formatting import money
@@ -29,6 +33,7 @@ from tui.engine.results import Results
 from tui.errors import UnknownJobError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import Comparison
+from tui.temporary import temporary_folder
 
 _NEVER_CREATED = (Submission.DRAFT, Submission.REFUSED)
 
@@ -69,37 +74,43 @@ class VariantCost:
 
 
 @dataclass(frozen=True)
-class ExperimentFacts:
-    """What the user should know before the jobs of an experiment are sent.
+class JointPrice:
+    """What several jobs together may cost.
 
     Attributes:
-        name: The name of the experiment.
-        variants: The new jobs.
-        sent: Names of jobs of this experiment that were sent before, and are left alone.
-        low: The lowest cost of all new jobs together; ``None`` if a price is unknown.
+        jobs: The number of jobs.
+        rows: The requests of all of them; ``None`` if unknown.
+        low: The lowest cost; ``None`` if a price is unknown.
         high: The highest; ``None`` if a price or a bound is unknown.
         currency: Currency of both; empty if the accounts have different ones.
-        budget: The configured budgets.
-        left_this_month: What is left of the budget per month; ``None`` if there is none.
+        is_free: Whether no account costs anything.
     """
 
-    name: str
-    variants: tuple[VariantCost, ...]
-    sent: tuple[str, ...]
+    jobs: int
+    rows: int | None
     low: float | None
     high: float | None
     currency: str
-    budget: BudgetConfig
-    left_this_month: float | None
+    is_free: bool
+
+    @classmethod
+    def of(cls, estimates: Sequence[tuple[Estimate, AccountInfo]], rows: int | None) -> JointPrice:
+        """The price of jobs, each with its estimate and the account that sends it."""
+        paid = [estimate for estimate, account in estimates if not account.is_free]
+        currencies = {estimate.currency for estimate in paid}
+        has_sum = len(currencies) == 1
+        return cls(
+            jobs=len(estimates),
+            rows=rows,
+            low=_sum(estimate.low for estimate in paid) if has_sum else None,
+            high=_sum(map(budget_amount, paid)) if has_sum else None,
+            currency=currencies.pop() if has_sum else "",
+            is_free=not paid,
+        )
 
     @property
-    def is_free(self) -> bool:
-        """Whether no account costs anything."""
-        return all(variant.account.is_free for variant in self.variants)
-
-    @property
-    def price(self) -> str:
-        """What all new jobs together may cost, as text."""
+    def text(self) -> str:
+        """The price as text."""
         low, high = self.low, self.high
         if self.is_free:
             return "free"
@@ -110,6 +121,27 @@ class ExperimentFacts:
         if money(low, self.currency) == money(high, self.currency):
             return money(high, self.currency)
         return f"{money(low, self.currency)} to {money(high, self.currency)}"
+
+
+@dataclass(frozen=True)
+class ExperimentFacts:
+    """What the user should know before the jobs of an experiment are sent.
+
+    Attributes:
+        name: The name of the experiment.
+        variants: The new jobs.
+        sent: Names of jobs of this experiment that were sent before, and are left alone.
+        price: What all new jobs together may cost.
+        budget: The configured budgets.
+        left_this_month: What is left of the budget per month; ``None`` if there is none.
+    """
+
+    name: str
+    variants: tuple[VariantCost, ...]
+    sent: tuple[str, ...]
+    price: JointPrice
+    budget: BudgetConfig
+    left_this_month: float | None
 
 
 AskExperiment = Callable[[ExperimentFacts], Awaitable[bool]]
@@ -158,6 +190,48 @@ class Experiments:
             )
         return found
 
+    async def preview(
+        self,
+        previewer: Previewer,
+        source_ids: str,
+        templates: Sequence[str | Template],
+        models: Sequence[str] = (),
+        *,
+        account: str | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> JointPrice:
+        """Estimate what all jobs of an experiment together will cost, from a sample of the rows.
+
+        Args:
+            previewer: The cached rows.
+            source_ids: The column of the source that has ids.
+            templates: As for ``make``.
+            models: As for ``make``.
+            account: As for ``make``.
+            progress: Stops the work.
+
+        Raises:
+            InputError: A template is invalid, or does not fit the rows.
+            UsageError: The templates do not go together, or are incomplete.
+        """
+        accounts = self._context.accounts
+        found = await run_in_thread(
+            lambda _: find_templates(templates, self._context.paths.templates, None, source_ids)
+        )
+        default = account or accounts.default
+        estimates: list[tuple[Estimate, AccountInfo]] = []
+        counts: list[int | None] = []
+        for variant in make_variants("", found, models, default, accounts.names()):
+            assert variant.template is not None
+            template = with_overrides(variant.template, model=variant.model or None)
+            sketch = await self._requests.update_preview(
+                previewer, partial(_same, template), account=variant.account, progress=progress
+            )
+            estimates.append((sketch.estimate, accounts.info(variant.account)))
+            counts.append(sketch.count)
+        known = [count for count in counts if count is not None]
+        return JointPrice.of(estimates, sum(known) if len(known) == len(counts) else None)
+
     async def make(
         self,
         name: str,
@@ -202,54 +276,63 @@ class Experiments:
             lambda _: find_templates(templates, self._context.paths.templates, custom_id, ids)
         )
         variants = make_variants(name, found, models, account or accounts.default, accounts.names())
-        before = {job.name: job for job in self._context.history.jobs.of_experiment(name)}
-        sent = [
-            before[v.name] for v in variants if v.name in before and self._is_sent(before[v.name])
-        ]
+        sent = self._sent_jobs(name, variants)
         new = [v for v in variants if v.name not in {job.name for job in sent}]
         if not new:
             raise UsageError(
                 f"all of these jobs of experiment {name} were sent already",
-                f"To compare them: `batchdeck experiment show {name}`.",
+                "To follow them: `batchdeck watch`; to compare them:"
+                f" `batchdeck experiment show {name}`.",
             )
-        files = [
-            await self._checked(name, await self._compose(source, variant, options, progress),
-                                variant, options, progress)
-            for variant in new
-        ]  # fmt: skip
-        facts = await run_in_thread(lambda _: self._facts(name, files, sent, budget))
-        if ask is not None and not facts.is_free and not await ask(facts):
-            return MadeExperiment([], sent)
-        replaced = [before[v.name] for v in new if v.name in before]
-        return MadeExperiment(await self._import(files, replaced, progress), sent)
+        async with _folder() as folder:
+            files: list[_CheckedVariant] = []
+            for number, variant in enumerate(new, 1):
+                path = folder / f"{number}.jsonl"
+                files.append(await self._checked(name, source, variant, path, options, progress))
+            facts = await run_in_thread(lambda _: self._facts(name, files, sent, budget))
+            if ask is not None and not await ask(facts):
+                return MadeExperiment([], sent)
+            if self._sent_jobs(name, new):
+                raise UsageError(
+                    f"another program has sent jobs of experiment {name} meanwhile",
+                    "Run it again: what was sent is left alone.",
+                )
+            names = {variant.name for variant in new}
+            there = self._context.history.jobs.of_experiment(name)
+            replaced = [job for job in there if job.name in names]
+            return MadeExperiment(await self._import(files, replaced, progress), sent)
 
-    def _is_sent(self, job: Job) -> bool:
-        """Whether the provider has, or may have, a batch of a job."""
-        batches = self._context.history.batches.of_job(job.id)
-        return any(batch.submission not in _NEVER_CREATED for batch in batches)
+    def _sent_jobs(self, name: str, variants: Sequence[Variant]) -> list[Job]:
+        """The jobs of variants of which the provider has, or may have, a batch."""
+        names = {variant.name for variant in variants}
+        history = self._context.history
+        return [
+            job
+            for job in history.jobs.of_experiment(name)
+            if job.name in names
+            and any(b.submission not in _NEVER_CREATED for b in history.batches.of_job(job.id))
+        ]
 
-    async def _compose(
-        self, source: Source, variant: Variant, options: ExperimentOptions, progress: Progress
-    ) -> Path:
-        report = await self._requests.compose(
+    async def _checked(
+        self,
+        name: str,
+        source: Source,
+        variant: Variant,
+        path: Path,
+        options: ExperimentOptions,
+        progress: Progress,
+    ) -> _CheckedVariant:
+        """Write the requests of a variant to a file, check it, and price it."""
+        await self._requests.compose(
             source,
             variant.template,
-            self._requests.composed_path(variant.name),
+            path,
             limit=options.get("limit"),
             model=variant.model or None,
             settings=options.get("settings"),
             progress=progress,
         )
-        return Path(report.path)
 
-    async def _checked(
-        self,
-        name: str,
-        path: Path,
-        variant: Variant,
-        options: ExperimentOptions,
-        progress: Progress,
-    ) -> _CheckedVariant:
         def check(running: Progress) -> _CheckedVariant:
             file = FileImport(
                 self._context,
@@ -258,6 +341,7 @@ class Experiments:
                 name=variant.name,
                 window=options.get("window"),
                 experiment=name,
+                source=source.name,
             )
             scan = file.check(running)
             estimate = self._costs.price(scan.costs, variant.account, file.window)
@@ -283,9 +367,6 @@ class Experiments:
             for one in files
         ]
         budgets.check_together(claims, budget)
-        paid = [one.estimate for one in files if not one.file.info.is_free]
-        currencies = {estimate.currency for estimate in paid}
-        has_sum = len(currencies) == 1
         return ExperimentFacts(
             name=name,
             variants=tuple(
@@ -299,9 +380,10 @@ class Experiments:
                 for one in files
             ),
             sent=tuple(job.name for job in sent),
-            low=_sum(estimate.low for estimate in paid) if has_sum else None,
-            high=_sum(map(budget_amount, paid)) if has_sum else None,
-            currency=currencies.pop() if has_sum else "",
+            price=JointPrice.of(
+                [(one.estimate, one.file.info) for one in files],
+                sum(one.report.rows for one in files),
+            ),
             budget=budgets.config,
             left_this_month=self._costs.left_this_month(),
         )
@@ -322,6 +404,9 @@ class Experiments:
                     delete(job.id)
                 raise
             for job in replaced:
+                # What a program that was killed had reserved for it is given back.
+                batches = self._context.history.batches.of_job(job.id)
+                self._costs.budgets.release_unsent(batches)
                 delete(job.id)
 
         await run_in_thread(store, progress)
@@ -354,6 +439,21 @@ class _CheckedVariant:
     file: FileImport
     report: CheckReport
     estimate: Estimate
+
+
+@contextlib.asynccontextmanager
+async def _folder() -> AsyncIterator[Path]:
+    """A temporary folder; removing large files takes a while, so it is done in a thread."""
+    context = temporary_folder("experiment")
+    folder = await asyncio.to_thread(context.__enter__)
+    try:
+        yield folder
+    finally:
+        await asyncio.to_thread(context.__exit__, None, None, None)
+
+
+def _same(template: Template) -> Template:
+    return template
 
 
 def _sum(amounts: Iterable[float | None]) -> float | None:

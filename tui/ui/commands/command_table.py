@@ -23,6 +23,7 @@ class Scope(Enum):
     PIVOT = "Pivot table"
     EVALUATION = "Evaluation"
     COSTS = "Costs"
+    EXPERIMENT = "Experiment"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Command:
 MAIN, COMPOSE, BATCHES, RESULTS = Scope.MAIN, Scope.COMPOSE, Scope.BATCHES, Scope.RESULTS
 TABLE, SUMMARY, COMPARE, REVIEW = Scope.TABLE, Scope.SUMMARY, Scope.COMPARE, Scope.REVIEW
 FACETS, PIVOT = Scope.FACETS, Scope.PIVOT
-EVALUATION, COSTS = Scope.EVALUATION, Scope.COSTS
+EVALUATION, COSTS, EXPERIMENT = Scope.EVALUATION, Scope.COSTS, Scope.EXPERIMENT
 
 # fmt: off
 COMMANDS: tuple[Command, ...] = (
@@ -102,6 +103,8 @@ COMMANDS: tuple[Command, ...] = (
             help="Fix problems in a copy; your file is not changed."),
     Command("fixes", "Other fixes", "", scopes=(COMPOSE,),
             help="Renumber ids, set the model or max_tokens, split the file."),
+    Command("make_experiment", "Experiment", "X,f7", scopes=(COMPOSE,), footer=(COMPOSE,),
+            help="Choose several models and templates, to submit them together over the table."),
     Command("templates", "Templates", "P,f2", scopes=(COMPOSE,), footer=(COMPOSE,),
             help="Load, save or delete a template."),
     Command("edit_request", "Edit", "E,f4", scopes=(COMPOSE,),
@@ -139,7 +142,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("evaluate", "Evaluate", "U", scopes=(BATCHES, RESULTS),
             help="Compare answers with true values: accuracy, each class, confusion matrix."),
     Command("compare", "Compare", "equals_sign", scopes=(BATCHES,),
-            help="Compare two jobs row by row: mark them with space, or choose."),
+            help="Compare jobs row by row: mark two or more with space, or choose one."),
+    Command("experiment", "Experiment", "X", scopes=(BATCHES,),
+            help="Compare the models and templates of the experiment of the job."),
     Command("costs", "Costs", "dollar_sign", scopes=(BATCHES,),
             help="Show where the money went: billed, reserved and saved, by month or group."),
     Command("collect", "Collect", "ctrl+r", scopes=(BATCHES, RESULTS),
@@ -238,7 +243,7 @@ COMMANDS: tuple[Command, ...] = (
                  "an answer in one of the jobs."),
     Command("only_left", "Only in the first job", "4", scopes=(COMPARE,),
             action="kind('only left')", in_palette=False, help="Show only rows that "
-                 "the first job (◂) alone has."),
+                 "the first job (◂) alone has; of several jobs, those that not all have."),
     Command("only_right", "Only in the second job", "5", scopes=(COMPARE,),
             action="kind('only right')", in_palette=False, help="Show only rows that "
                  "the second job (▸) alone has."),
@@ -318,6 +323,18 @@ COMMANDS: tuple[Command, ...] = (
             in_palette=False, help="Show each month by itself, or all together."),
     Command("reload_costs", "Reload", "r,ctrl+r", scopes=(COSTS,), footer=(COSTS,),
             in_palette=False, help="Read the costs again."),
+    Command("close_experiment", "Back", "escape,q,X", scopes=(EXPERIMENT,), footer=(EXPERIMENT,),
+            action="leave", in_palette=False, help="Stop reading, or close the experiment."),
+    Command("experiment_rows", "Compare", "e,equals_sign", scopes=(EXPERIMENT,),
+            footer=(EXPERIMENT,), action="rows", in_palette=False,
+            help="Show the answers of all jobs row by row, those "
+                 "that differ first."),
+    Command("experiment_answer", "Answer", "f", scopes=(EXPERIMENT,), footer=(EXPERIMENT,),
+            action="column", in_palette=False, help="Choose the column that is compared."),
+    Command("experiment_gold", "Gold", "g", scopes=(EXPERIMENT,), footer=(EXPERIMENT,),
+            action="truth", in_palette=False, help="Choose the column with the true values."),
+    Command("reload_experiment", "Reload", "r,ctrl+r", scopes=(EXPERIMENT,), footer=(EXPERIMENT,),
+            action="reload", in_palette=False, help="Read the jobs again, as far as they are."),
 )
 # fmt: on
 """All commands, in the order in which footer and help show them."""

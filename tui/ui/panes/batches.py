@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from tui.core.comparison import MAX_COMPARED
 from tui.core.jobs import Job
 from tui.core.text import one_line
 from tui.ui.commands.command_table import Scope, bindings
@@ -24,7 +25,7 @@ from tui.ui.text.tones import Part
 from tui.ui.widgets.basics import EmptyState
 from tui.ui.widgets.filter_line import FilterLine
 from tui.ui.widgets.job_details import JobStrip
-from tui.ui.widgets.job_table import MAX_MARKS, JobSource, JobTable
+from tui.ui.widgets.job_table import JobSource, JobTable
 from tui.ui.widgets.table.table import VirtualTable
 
 
@@ -346,14 +347,13 @@ class BatchesPane(CommandTarget, Vertical):
 
     def action_compare(self) -> None:
         """Compare the marked jobs, else a marked job or another one with the current job."""
-        pair = self._table.marked_jobs
-        if len(pair) == 1 and self.job is not None and self.job.id not in pair:
-            pair.append(self.job.id)
-        if self._board is not None and len(pair) == MAX_MARKS:
+        jobs = self._table.marked_jobs
+        if len(jobs) == 1 and self.job is not None and self.job.id not in jobs:
+            jobs.append(self.job.id)
+        if self._board is not None and len(jobs) > 1:
             # The older job is on the left; the board lists the newest first.
             newest_first = self._board.ids(JobFilter())
-            left, right = sorted(pair, key=newest_first.index, reverse=True)
-            self.session.tasks.compare(left, right)
+            self.session.tasks.compare(*sorted(jobs, key=newest_first.index, reverse=True))
         else:
             self._actions.run("compare")
 
@@ -390,7 +390,7 @@ class BatchesPane(CommandTarget, Vertical):
 
     @on(JobTable.MarksFull)
     def _marks_full(self) -> None:
-        words = "Two jobs are marked already: = compare, esc clear marks"
+        words = f"{MAX_COMPARED} jobs are marked already: = compare, esc clear marks"
         self.app.notify(words, markup=False)
 
 

@@ -1,4 +1,4 @@
-"""Two jobs, row by row: what is the same, what differs, and the two answers side by side."""
+"""Jobs, row by row: what is the same, what differs, and the answers side by side."""
 
 from __future__ import annotations
 
@@ -39,18 +39,19 @@ from tui.ui.widgets.table.model import Cells, Column, EmptySource
 from tui.ui.widgets.table.table import VirtualTable
 from tui.ui.widgets.text_page import Page, WrappedText
 
-_BOTH_PREVIEWS = 56
-"""Table width from which the answers of both jobs have room; one alone would mislead."""
+_PREVIEW = 14
+_ID_AND_KIND = 28
+"""Widths that decide whether the answers of all jobs have room; some alone would mislead."""
 
 
-def compare_columns(left: str, right: str) -> tuple[Column, ...]:
-    """The columns of the ids, with the names of the two jobs as titles."""
-    return (
-        Column("kind", "Answers", 12),
-        Column("custom_id", "Id", 14, flex=2),
-        Column("left", left, 10, flex=3, from_width=_BOTH_PREVIEWS),
-        Column("right", right, 10, flex=3, from_width=_BOTH_PREVIEWS),
+def compare_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of the ids, with the names of the jobs as titles."""
+    width = _ID_AND_KIND + _PREVIEW * len(names)
+    previews = (
+        Column(f"job-{place}", name, 10, flex=3, from_width=width)
+        for place, name in enumerate(names)
     )
+    return (Column("kind", "Answers", 12), Column("custom_id", "Id", 14, flex=2), *previews)
 
 
 KIND_STYLES: dict[RowComparison, tuple[str, Tone]] = {
@@ -59,6 +60,7 @@ KIND_STYLES: dict[RowComparison, tuple[str, Tone]] = {
     RowComparison.UNANSWERED: ("✗", "bad"),
     RowComparison.ONLY_LEFT: ("◂", "live"),
     RowComparison.ONLY_RIGHT: ("▸", "live"),
+    RowComparison.NOT_IN_ALL: ("◦", "live"),
 }
 
 ONLY_ONE = {RowComparison.ONLY_LEFT: 0, RowComparison.ONLY_RIGHT: 1}
@@ -90,11 +92,13 @@ class CompareSource:
         """The cells of a range of ids, read from the history."""
         places = self._places[start:stop]
         found = self._found
-        lefts = self._rows(found.left.job_id, found.seqs[0], places)
-        rights = self._rows(found.right.job_id, found.seqs[1], places)
+        of_jobs = [
+            self._rows(totals.job_id, seqs, places)
+            for totals, seqs in zip(found.jobs, found.seqs, strict=True)
+        ]
         return [
-            _cells(ROW_COMPARISONS[found.kinds[place]], left, right)
-            for place, left, right in zip(places, lefts, rights, strict=True)
+            _cells(ROW_COMPARISONS[found.kinds[place]], rows)
+            for place, rows in zip(places, zip(*of_jobs, strict=True), strict=True)
         ]
 
     def _rows(self, job_id: str, seqs: array[int], places: Sequence[int]) -> list[Row | None]:
@@ -115,15 +119,14 @@ class CompareSource:
         return index if index < len(self._places) and self._places[index] == row_id else None
 
 
-def _cells(kind: RowComparison, left: Row | None, right: Row | None) -> Cells:
+def _cells(kind: RowComparison, rows: Sequence[Row | None]) -> Cells:
     glyph, tone = KIND_STYLES[kind]
-    row = left or right
+    row = next(filter(None, rows), None)
     word = "only" if kind in ONLY_ONE else kind.value
     return (
         ((f"{glyph} {word}", tone),),
         "" if row is None else one_line(row.custom_id, 120),
-        _preview(left),
-        _preview(right),
+        *map(_preview, rows),
     )
 
 
@@ -142,8 +145,15 @@ READ_DELAY = 0.05
 """Seconds without a cursor move before two answers are read."""
 
 SIDE_BY_SIDE_WIDTH = 120
-"""Terminal width from which the answers are next to the ids, not below."""
+"""Terminal width from which the answers of two jobs are next to the ids, not below."""
 
+_ANSWER_WIDTH = 36
+"""Width of an answer from which those of several jobs are side by side, not below each other."""
+
+_LEAST_LINES = 5
+"""Least lines of an answer that is above or below others, with its border."""
+
+_HEAD_LINES = 4
 
 _NARROW = 100
 """Terminal width below which chips use short labels."""
@@ -154,14 +164,11 @@ _SHORT = {
     RowComparison.UNANSWERED: "none",
     RowComparison.ONLY_LEFT: "only",
     RowComparison.ONLY_RIGHT: "only",
+    RowComparison.NOT_IN_ALL: "not all",
 }
 
 _MAX_CHIP_NAME = 20
 """Maximum length of the name of a job in a chip."""
-
-
-_IN_BOTH = frozenset(RowComparison) - ONLY_ONE.keys()
-"""The kinds of ids that both jobs have."""
 
 
 class KindChip(Static):
@@ -204,12 +211,13 @@ class KindChip(Static):
 
 
 class CompareScreen(CommandTarget, Screen[None]):
-    """Compares two jobs; shows its progress, and can be stopped.
+    """Compares two or more jobs; shows its progress, and can be stopped.
 
     Args:
         session: The session.
-        left_id: The id of the job on the left.
-        right_id: The id of the job on the right.
+        job_ids: The ids of the jobs, in the order in which they are shown.
+        options: When two answers count as the same at first.
+        names: Short names of the jobs; by default their own.
     """
 
     DEFAULT_CSS = """
@@ -217,12 +225,16 @@ class CompareScreen(CommandTarget, Screen[None]):
         height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
     CompareScreen #compare-sides {
-        height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
+        display: none; height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
     CompareScreen #compare-chips { height: 1; padding: 0 1; }
     CompareScreen #compare-body { height: 1fr; layout: vertical; }
     CompareScreen #compare-rows { height: 2fr; }
     CompareScreen #compare-answers { height: 3fr; }
+    CompareScreen.-two #compare-sides { display: block; }
+    CompareScreen #compare-answers { layout: horizontal; }
+    CompareScreen.-stacked #compare-answers { layout: vertical; overflow-y: auto; }
+    CompareScreen.-stacked #compare-rows { height: 1fr; }
     CompareScreen.-beside #compare-body { layout: horizontal; }
     CompareScreen.-beside #compare-rows { height: 1fr; width: 2fr; }
     CompareScreen.-beside #compare-answers { height: 1fr; width: 3fr; }
@@ -230,23 +242,32 @@ class CompareScreen(CommandTarget, Screen[None]):
     SCOPE = Scope.COMPARE
     BINDINGS = bindings(Scope.COMPARE)
 
-    def __init__(self, session: Session, left_id: str, right_id: str) -> None:
+    def __init__(
+        self,
+        session: Session,
+        job_ids: Sequence[str],
+        options: CompareOptions = CompareOptions(),  # noqa: B008 - frozen
+        names: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self._session = session
-        self._ids = (left_id, right_id)
-        self._options = CompareOptions()
+        self._ids = tuple(job_ids)
+        self._options = options
+        self._names = names
+        self.set_class(len(job_ids) == 2, "-two")
         self._kind: RowComparison | None = None
         self._read_timer: Timer | None = None
         self._head = Static("", id="compare-head", markup=False)
         self._sides = Static("", id="compare-sides", markup=False)
-        self._chips = [KindChip(kind, str(number)) for number, kind in enumerate(kinds_of(2), 1)]
+        self._chips = [
+            KindChip(kind, str(number)) for number, kind in enumerate(kinds_of(len(job_ids)), 1)
+        ]
         self.reader = ReportReader(self, self._load, self._draw_head, self._show)
-        self._rows = VirtualTable(compare_columns("", ""), openable=False, id="compare-rows")
+        self._rows = VirtualTable(compare_columns(()), openable=False, id="compare-rows")
         self._rows.placeholder = (("No rows of this kind", "muted"),)
-        self._left = Page("", "compare-left")
-        self._right = Page("", "compare-right")
+        self._pages = [Page("", f"compare-answer-{place}") for place in range(len(job_ids))]
         self.difference: AnswerDiff | None = None
-        """The diff of the two answers under the cursor."""
+        """The answers to the row under the cursor, with their differences."""
 
     def compose(self) -> ComposeResult:
         """The head, the chips, the ids, the answers and the footer."""
@@ -256,9 +277,8 @@ class CompareScreen(CommandTarget, Screen[None]):
             yield from self._chips
         with Container(id="compare-body"):
             yield self._rows
-            with Horizontal(id="compare-answers"):
-                yield self._left
-                yield self._right
+            with Container(id="compare-answers"):
+                yield from self._pages
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
@@ -272,7 +292,14 @@ class CompareScreen(CommandTarget, Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out ids and answers side by side if the screen is wide enough."""
-        self.set_class(event.size.width >= SIDE_BY_SIDE_WIDTH, "-beside")
+        jobs, width = len(self._ids), event.size.width
+        self.set_class(jobs == 2 and width >= SIDE_BY_SIDE_WIDTH, "-beside")
+        is_stacked = width // jobs < _ANSWER_WIDTH
+        self.set_class(is_stacked, "-stacked")
+        # Below each other, answers share three quarters of the screen, or are scrolled.
+        lines = max(_LEAST_LINES, (event.size.height - _HEAD_LINES) * 3 // 4 // jobs)
+        for page in self._pages:
+            page.styles.height = lines if is_stacked else "1fr"
         self._draw_head()
 
     async def _load(self, progress: Progress) -> Comparison:
@@ -281,9 +308,10 @@ class CompareScreen(CommandTarget, Screen[None]):
 
     async def _show(self, made: Comparison) -> None:
         """Show the ids, initially those with different answers."""
-        names = [one_line(side.name, 40) for side in (made.left, made.right)]
-        self._rows.set_columns(compare_columns(*names))
-        self._left.border_title, self._right.border_title = names
+        names = [one_line(name, 40) for name in self._names_of(made)]
+        self._rows.set_columns(compare_columns(names))
+        for page, name in zip(self._pages, names, strict=True):
+            page.border_title = name
         if self._kind is None and made.count(RowComparison.DIFFERENT):
             self._kind = RowComparison.DIFFERENT
             self._draw_head()
@@ -299,13 +327,15 @@ class CompareScreen(CommandTarget, Screen[None]):
             parts.append((formatting.counted(len(found), "id"), "strong"))
             if found.stopped:
                 parts.append((" so far (stopped)", "warn"))
-            if len(found) and not any(found.count(kind) for kind in _IN_BOTH):
+            if len(found) and not found.in_common:
                 parts.append((" · the jobs have no id in common: nothing to compare", "warn"))
             else:
                 share = formatting.percent(found.count(RowComparison.SAME), len(found))
                 parts.append((f" · {share} same", "muted"))
             options = []
-            if self._options.as_data:
+            if self._options.column:
+                options.append(f"compared by {one_line(self._options.column, 24)}")
+            elif self._options.as_data:
                 options.append("compared as JSON")
             if self._options.ignore_space:
                 options.append("whitespace ignored")
@@ -314,16 +344,23 @@ class CompareScreen(CommandTarget, Screen[None]):
         self._head.update(content(parts), layout=False)
         if found is None:
             return
-        both = (found.left, found.right)
-        longest = 22 if self.size.width < _NARROW else 40
-        names = [one_line(side.name, longest) for side in both]
-        width = max(map(len, names))
-        lines: list[Part] = []
-        for word, name, side in zip(_JOB_GLYPHS, names, both, strict=True):
-            lines += [(word, "accent"), (f"{name:<{width}}", "strong"), *_side(side), ("\n", "")]
-        self._sides.update(content(lines[:-1]), layout=False)
+        if len(found.jobs) == len(_JOB_GLYPHS):
+            self._draw_sides(found)
         for chip in self._chips:
             chip.show(found, chip.kind is self._kind, self.size.width < _NARROW)
+
+    def _names_of(self, found: Comparison) -> Sequence[str]:
+        return self._names or [totals.name for totals in found.jobs]
+
+    def _draw_sides(self, found: Comparison) -> None:
+        """Draw the figures of two jobs; those of more are in the table of the experiment."""
+        longest = 22 if self.size.width < _NARROW else 40
+        names = [one_line(name, longest) for name in self._names_of(found)]
+        width = max(map(len, names))
+        lines: list[Part] = []
+        for word, name, side in zip(_JOB_GLYPHS, names, found.jobs, strict=True):
+            lines += [(word, "accent"), (f"{name:<{width}}", "strong"), *_side(side), ("\n", "")]
+        self._sides.update(content(lines[:-1]), layout=False)
 
     def _show_rows(self) -> None:
         found = self.reader.report
@@ -347,25 +384,25 @@ class CompareScreen(CommandTarget, Screen[None]):
         found, place = self.reader.report, self._rows.cursor_id
         if found is None or not isinstance(place, int):
             self.difference = None
-            self._left.show(None)
-            self._right.show(None)
+            for page in self._pages:
+                page.show(None)
             return
         history = self._session.engine.history
-        widths = self._left.text_width, self._right.text_width
+        widths = [page.text_width for page in self._pages]
 
-        def cut() -> tuple[AnswerDiff, WrappedText, WrappedText]:
+        def cut() -> tuple[AnswerDiff, list[WrappedText]]:
             made = read_answers(history, found, place)
-            return made, WrappedText.of(made.left, widths[0]), WrappedText.of(made.right, widths[1])
+            return made, list(map(WrappedText.of, made.answers, widths))
 
         try:
-            made, left, right = await asyncio.to_thread(cut)
+            made, texts = await asyncio.to_thread(cut)
         except BatchdeckError as error:
             self.app.notify(error.message, markup=False, severity="error")
             return
         self.difference = made
-        self._left.show(left)
-        self._right.show(right)
-        self._left.border_subtitle, self._right.border_subtitle = made.notes
+        for page, text, note in zip(self._pages, texts, made.notes, strict=True):
+            page.show(text)
+            page.border_subtitle = note
 
     def action_leave(self) -> None:
         """Stop reading, else go back."""
@@ -375,6 +412,8 @@ class CompareScreen(CommandTarget, Screen[None]):
     def action_kind(self, value: str) -> None:
         """Filter by a kind; the same kind again, or none, shows all."""
         kind = RowComparison(value) if value else None
+        if kind in ONLY_ONE and len(self._ids) > 2:
+            kind = RowComparison.NOT_IN_ALL
         self._kind = None if kind is self._kind else kind
         self._draw_head()
         self._show_rows()

@@ -22,6 +22,7 @@ from tui.ui.models.row_search import FacetAnswer, RowQuery
 from tui.ui.screens.compare import CompareScreen
 from tui.ui.screens.costs import CostsScreen
 from tui.ui.screens.evaluation import EvaluationScreen
+from tui.ui.screens.experiment import ExperimentScreen, ShownJob
 from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.summary import SummaryScreen
 from tui.ui.tasks.context import TaskContext
@@ -130,24 +131,45 @@ async def costs(context: TaskContext) -> None:
     await context.session.app.push_screen_wait(CostsScreen(context.session))
 
 
-async def compare(context: TaskContext, job_id: str, other: str = "") -> None:
-    """Ask for the second job if it is not given, and show the comparison."""
+async def compare(context: TaskContext, job_id: str, *others: str) -> None:
+    """Compare two jobs row by row, or more in a table; ask for the second one if none is given."""
     history = context.engine.history
     job = history.jobs.get(job_id)
-    if not other:
+    if len(others) > 1:
+        found = [job, *map(history.jobs.get, others)]
+        await _show_experiment(context, [ShownJob(one.id, one.name) for one in found])
+        return
+    if not others:
         jobs = await asyncio.to_thread(history.jobs.list, limit=_MOST_CHOICES)
-        others = [entry for entry in jobs if entry.id != job.id]
+        choices = [entry for entry in jobs if entry.id != job.id]
         # Jobs with as many rows come first: most likely the same requests.
-        others.sort(key=lambda entry: entry.counts.total != job.counts.total)
+        choices.sort(key=lambda entry: entry.counts.total != job.counts.total)
         dialog = SearchChoiceDialog(
             f"Compare {one_line(job.name, 30)} with",
-            [Choice(entry.id, entry.name, _about(entry)) for entry in others],
+            [Choice(entry.id, entry.name, _about(entry)) for entry in choices],
         )
         answer = await context.ask(dialog)
         if answer is None:
             return
-        other = answer
-    await context.session.app.push_screen(CompareScreen(context.session, job.id, other))
+        others = (answer,)
+    await context.session.app.push_screen(CompareScreen(context.session, (job.id, *others)))
+
+
+async def experiment(context: TaskContext, job_id: str) -> None:
+    """Compare the jobs of the experiment that a job belongs to."""
+    name = context.engine.history.jobs.get(job_id).experiment
+    jobs = context.engine.experiments.jobs(name)
+    if len(jobs) == 1:
+        context.say(f"{one_line(name, 40)} has only one job: nothing to compare", warn=True)
+        return
+    await _show_experiment(context, [ShownJob(job.id, job.name) for job in jobs], name)
+
+
+async def _show_experiment(context: TaskContext, jobs: Sequence[ShownJob], name: str = "") -> None:
+    """Compare jobs in a table, then show the rows of a chosen one."""
+    chosen = await context.ask(ExperimentScreen(context.session, jobs, name))
+    if chosen is not None:
+        context.main.open_job(chosen)
 
 
 def _about(job: Job) -> str:

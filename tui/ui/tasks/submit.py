@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
+from tui.compose.sources.base import Source
+from tui.compose.templates.model import Template
 from tui.core import formatting
+from tui.core.analysis.experiment import short_names
 from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import Batch, Job, Submission
 from tui.core.status_words import batch_name
 from tui.core.text import one_line
 from tui.engine.costs.budget import cost_text
+from tui.engine.experiments.service import ExperimentFacts
 from tui.engine.submit_summary import CheckedFile, SubmitAnswer, SubmitCost, SubmitFacts
+from tui.errors import AccountKeyError
 from tui.ui.dialogs.confirm import ConfirmDialog, ShownCost, SubmitDialog
 from tui.ui.dialogs.input import SampleAnswer, SampleDialog
 from tui.ui.dialogs.uncertain import UncertainDialog
@@ -134,7 +141,7 @@ def _cost(cost: SubmitCost, rows: str, *, free: bool) -> ShownCost:
     return ShownCost(rows, tokens, "free" if free else cost_text(cost.estimate), cost.over_budget)
 
 
-def _budget_note(facts: SubmitFacts) -> str:
+def _budget_note(facts: SubmitFacts | ExperimentFacts) -> str:
     """The budget and what is left of it, as a sentence."""
     budget = facts.budget
     words = []
@@ -145,6 +152,73 @@ def _budget_note(facts: SubmitFacts) -> str:
     if not words:
         return "No budget set: add [budget] to config.toml to cap the cost."
     return f"Budget: {', '.join(words)}."
+
+
+async def submit_experiment(
+    context: TaskContext,
+    source: Source,
+    name: str,
+    templates: Sequence[Template],
+    models: Sequence[str],
+    *,
+    account: str,
+    window: str = "",
+) -> None:
+    """Confirm all jobs of an experiment at once, import and submit them."""
+
+    async def ask(facts: ExperimentFacts) -> bool:
+        jobs = formatting.counted(facts.price.jobs, "job")
+        title = f"Submit {jobs} of {one_line(facts.name, 30)}?"
+        dialog = ConfirmDialog(title, _jobs(facts), "Submit", _note(facts))
+        return await context.ask(dialog) is True
+
+    engine = context.engine
+    with context.main.top_bar.meter("Writing", formatting.number) as progress:
+        made = await engine.experiments.make(
+            name,
+            source,
+            templates,
+            models,
+            account=account,
+            ask=ask,
+            window=window or None,
+            progress=progress,
+        )
+    if not made.jobs:
+        return
+    context.main.show_imported(made.jobs[0].id)
+    errors = await engine.submit_experiment(made.jobs)
+    for job in made.jobs:
+        if isinstance(errors.get(job.id), AccountKeyError):
+            await context.with_key(job.account, partial(engine.submit, job.id, wait_if_busy=True))
+            del errors[job.id]
+    sent = formatting.counted(len(made.jobs) - len(errors), "job")
+    context.say(f"{sent} of {one_line(name, 40)} submitted (X compares them)", warn=bool(errors))
+    for error in errors.values():
+        raise error
+
+
+_LISTED_JOBS = 8
+
+
+def _jobs(facts: ExperimentFacts) -> list[tuple[str, str]]:
+    """The jobs of an experiment with their cost, and the cost of all."""
+    names = short_names(facts.name, [variant.name for variant in facts.variants])
+    rows = []
+    for name, one in zip(names, facts.variants[:_LISTED_JOBS], strict=False):
+        cost = "free" if one.account.is_free else cost_text(one.estimate)
+        rows.append((one_line(name, 24), f"{formatting.counted(one.rows, 'request')}, {cost}"))
+    if len(names) > _LISTED_JOBS:
+        rows.append(("and", f"{len(names) - _LISTED_JOBS} more"))
+    return [*rows, ("together", facts.price.text)]
+
+
+def _note(facts: ExperimentFacts) -> str:
+    note = "Runs on this machine: free." if facts.price.is_free else _budget_note(facts)
+    if facts.sent:
+        sent = formatting.counted(len(facts.sent), "job")
+        note = f"{sent} of this experiment sent before; not sent again. {note}"
+    return note
 
 
 async def submit_draft(context: TaskContext, job_id: str) -> None:

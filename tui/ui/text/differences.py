@@ -1,4 +1,4 @@
-"""Two answers side by side, with the differences highlighted."""
+"""Answers side by side, with the differences highlighted."""
 
 from __future__ import annotations
 
@@ -18,31 +18,39 @@ from tui.ui.text.paged import CAP, PagedText, Piece
 
 @dataclass(frozen=True)
 class AnswerDiff:
-    """Both answers, each with a short note (tokens and cost)."""
+    """The answers of all jobs to one row, each with a short note (tokens and cost)."""
 
-    left: PagedText
-    right: PagedText
-    notes: tuple[str, str] = ("", "")
+    answers: tuple[PagedText, ...]
+    notes: tuple[str, ...]
 
 
 def read_answers(history: History, found: Comparison, place: int) -> AnswerDiff:
-    """Read both answers of one id. Blocking: call it in a thread.
+    """Read the answers of one id. Blocking: call it in a thread.
+
+    Of two answers, both show what the other one does not have; of more, each shows what the first
+    one does not have.
 
     Raises:
         HistoryError: A result file has been changed.
     """
-    left = _line(history, found.left.job_id, found.seqs[0][place])
-    right = _line(history, found.right.job_id, found.seqs[1][place])
+    lines = [
+        _line(history, totals.job_id, seqs[place])
+        for totals, seqs in zip(found.jobs, found.seqs, strict=True)
+    ]
     as_data = found.options.as_data
-    ours, theirs = _text(left, as_data), _text(right, as_data)
-    notes = (_note(left), _note(right))
-    pieces = None
-    if left is not None and right is not None and _is_answer(left) and _is_answer(right):
-        pieces = word_diff(ours, theirs)
-    if pieces is None:
-        return AnswerDiff(_plain(left, ours), _plain(right, theirs), notes)
-    pieces = list(narrow_changes(pieces))
-    return AnswerDiff(_marked(pieces, "removed"), _marked(pieces, "added"), notes)
+    texts = [_text(line, as_data) for line in lines]
+    answers = [_plain(line, text) for line, text in zip(lines, texts, strict=True)]
+    first = lines[0]
+    for number, line in enumerate(lines[1:], 1):
+        if first is None or line is None or not (_is_answer(first) and _is_answer(line)):
+            continue
+        pieces = word_diff(texts[0], texts[number])
+        if pieces is not None:
+            narrowed = list(narrow_changes(pieces))
+            answers[number] = _marked(narrowed, "added")
+            if len(lines) == 2:
+                answers[0] = _marked(narrowed, "removed")
+    return AnswerDiff(tuple(answers), tuple(map(_note, lines)))
 
 
 def narrow_changes(pieces: Iterable[comparison.DiffPiece]) -> Iterator[comparison.DiffPiece]:

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui.core import formatting
+from tui.core.comparison import MAX_COMPARED
 from tui.core.jobs import BatchStatus, format_tags
 from tui.core.text import one_line
 from tui.ui.commands.command_table import Scope, bindings
@@ -91,10 +92,6 @@ def _left(view: JobView, now: float) -> Parts:
 _GONE: Cells = ("",) * len(JOB_COLUMNS)
 
 
-MAX_MARKS = 2
-"""A comparison has two jobs."""
-
-
 def _hide_mark(binding: BindingType) -> BindingType:
     """Hide the key for marking from the footer, to make room for more frequent ones."""
     if isinstance(binding, Binding) and binding.id == "mark":
@@ -103,14 +100,14 @@ def _hide_mark(binding: BindingType) -> BindingType:
 
 
 class JobTable(VirtualTable, inherit_bindings=False):
-    """A table of jobs; ``space`` marks up to two of them."""
+    """A table of jobs; ``space`` marks those to compare."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         _hide_mark(binding) for binding in bindings(Scope.TABLE)
     ]
 
     class MarksFull(Message):
-        """Posted when the user tries to mark a third job."""
+        """Posted when the user tries to mark more jobs than can be compared."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(JOB_COLUMNS, markable=True, id=id)
@@ -133,7 +130,7 @@ class JobTable(VirtualTable, inherit_bindings=False):
         return super().check_action(action, parameters)
 
     def _toggle_mark(self) -> None:
-        if self.cursor_id not in self.marks and len(self.marks.named) >= MAX_MARKS:
+        if self.cursor_id not in self.marks and len(self.marks.named) >= MAX_COMPARED:
             self.post_message(self.MarksFull())
         else:
             super()._toggle_mark()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Done, Run
+from tests.cli.conftest import Done, Run, request_line
 
 GOOD = 'sandbox:say={"label": "good"}\n{{ food }}'
 LABEL = 'sandbox:say={"label": "{{ label }}"}\n{{ food }}'
@@ -63,6 +63,23 @@ def test_rows_with_a_value_that_is_missing_are_counted(run: Run, table: Path) ->
     assert done.code == 0 and "without a value" in done.out
     one = run("experiment", "show", "food", "--gold-file", "nowhere.csv")
     assert one.code == 2 and "nowhere.csv" in one.err
+
+
+def test_ready_made_requests_with_several_models(run: Run, table: Path) -> None:
+    requests = table.with_name("requests.jsonl")
+    requests.write_text(request_line("a", "What is 2+2?") + request_line("b", "Why?"))
+    words = ("--name", "made", "-m", "sandbox-small", "-m", "sandbox-large", "--wait", "--json")
+    done = run("experiment", "run", requests, *words)
+    assert done.code == 0, done.err
+    jobs = done.document["jobs"]
+    assert [(job["name"], job["model"]) for job in jobs] == [
+        ("made-sandbox-small", "sandbox-small"),
+        ("made-sandbox-large", "sandbox-large"),
+    ]
+    document = run("experiment", "show", "made", "--json").document
+    assert (document["in_common"], document["ids"]) == (2, 2)
+    bare = run("experiment", "run", table, "--name", "bare", "-m", "m")
+    assert bare.code == 2 and "template" in bare.err
 
 
 def test_failed_rows_are_exit_code_1_and_shown(run: Run, table: Path) -> None:

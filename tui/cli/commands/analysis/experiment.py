@@ -94,7 +94,7 @@ def run_experiment(
 
         async def ask(facts: ExperimentFacts) -> bool:
             _say_all(_cost_lines(facts))
-            if asks:
+            if asks and not facts.price.is_free:
                 await confirm(settings, _question(facts))
             return True
 
@@ -142,7 +142,7 @@ def _cost_lines(facts: ExperimentFacts) -> list[str]:
         f" {'free' if one.account.is_free else cost_text(one.estimate)}"
         for one in facts.variants
     ]
-    return [*lines, f"Cost of {counted(len(facts.variants), 'job')}: {facts.price}."]
+    return [*lines, f"Cost of {counted(len(facts.variants), 'job')}: {facts.price.text}."]
 
 
 def _question(facts: ExperimentFacts) -> str:

@@ -424,6 +424,7 @@ class ComposePane(CommandTarget, Vertical):
     action_editor = _for_step("editor")
     action_pager = _for_step("pager")
     action_templates = _for_step("templates")
+    action_make_experiment = _for_step("make_experiment")
 
     def action_pick_file(self) -> None:
         """Choose a file."""

@@ -27,6 +27,12 @@ from tui.ui.dialogs.templates import TemplatesDialog
 from tui.ui.drafts import Draft
 from tui.ui.models.template_form import TemplateFields
 from tui.ui.panes.compose.check import CheckStep
+from tui.ui.panes.compose.experiment import (
+    ExperimentChoice,
+    ExperimentDialog,
+    free_name,
+    price_parts,
+)
 from tui.ui.panes.compose.request import RequestStep, RequestTarget, line_too_long
 from tui.ui.panes.compose.steps import ComposeContext, Step, place_of
 from tui.ui.text.compose import check_error, count_parts, preview_parts, progress_parts, trial_text
@@ -127,6 +133,8 @@ class TemplateStep(Step):
     TemplateStep.-wide #template-form { width: 1fr; height: 1fr; }
     TemplateStep.-wide #preview { width: 1fr; height: 1fr; margin-left: 2; }
     TemplateStep .step-buttons { margin-top: 0; }
+    TemplateStep #do-make_experiment { display: none; }
+    TemplateStep.-wide #do-make_experiment { display: block; }
     """
 
     def __init__(
@@ -147,6 +155,8 @@ class TemplateStep(Step):
         self._writing: Progress | None = None
         self._first_text = text
         self._filled = False
+        self._experiment: ExperimentChoice | None = None
+        self._models: list[str] = []
         self._sketch: ComposePreview | None = None
         self._sketched = False
         self._generation = 0
@@ -171,6 +181,7 @@ class TemplateStep(Step):
             yield Button("Try  t", id="do-try_row", compact=True)
             yield Button("Next  ^g", id="do-next_preview", compact=True)
             yield Button("Templates  P", id="do-templates", compact=True)
+            yield Button("Experiment  X", id="do-make_experiment", compact=True)
 
     def on_mount(self) -> None:
         """Fill the form and start the first preview."""
@@ -213,6 +224,8 @@ class TemplateStep(Step):
 
     def why_disabled(self, command_id: str) -> str:
         """Why a command is unavailable."""
+        if command_id == "make_experiment" and not self._filled:
+            return "The form is not open yet."
         if command_id in ("submit", "check", "templates") and self._writing is not None:
             return "The requests are being written. Press esc to stop."
         if command_id in ("submit", "check") and self._sketched and self._sketch is None:
@@ -272,6 +285,7 @@ class TemplateStep(Step):
         if account != self.context.account:
             return
         names = list(dict.fromkeys([*used[:5], *models]))
+        self._models = names
         self._form.suggest_models(names)
         if used[:1] or (self.context.is_free and models):
             pristine = self.draft is None
@@ -334,7 +348,10 @@ class TemplateStep(Step):
         parts = preview_parts(sketch, free=self.context.is_free)
         if sketch.trouble:
             parts.append((f" · ✗ {one_line(sketch.trouble, 200)}", "bad"))
-        self._show_figures([*parts, *self._notes()])
+        if self._experiment is not None:
+            self._price_experiment(self._experiment)
+        else:
+            self._show_figures([*parts, *self._notes()])
         self._update_buttons()
 
     def _notes(self) -> list[Part]:
@@ -410,7 +427,64 @@ class TemplateStep(Step):
 
     def do_submit(self) -> None:
         """Write the requests, check them, and ask to submit them."""
-        self._write(submit=True)
+        if self._experiment is None:
+            self._write(submit=True)
+        else:
+            self._submit_experiment(self._experiment)
+
+    # Several models and templates
+
+    @work(group="dialog", exclusive=True, exit_on_error=False)
+    async def do_make_experiment(self) -> None:
+        """Choose several models and templates, or go back to those of the form."""
+        text = self._form.text
+        engine = self.context.engine
+        chosen = self._experiment or ExperimentChoice(
+            name=free_name(
+                self.context.name, await asyncio.to_thread(engine.history.jobs.experiments)
+            ),
+            models=(text.model,) if text.model else (),
+        )
+        models = list(dict.fromkeys([*chosen.models, text.model, *self._models]))
+        dialog = ExperimentDialog(
+            chosen, list(filter(None, models)), text.rest.name, engine.paths.templates
+        )
+        answer = await self.app.push_screen_wait(dialog)
+        if answer is not None:
+            self._experiment = answer if answer.jobs > 1 else None
+            self._changed()
+
+    @work(group="experiment-price", exclusive=True, exit_on_error=False)
+    async def _price_experiment(self, chosen: ExperimentChoice) -> None:
+        engine, previewer = self.context.engine, self._reading.previewer()
+        try:
+            price = await engine.experiments.preview(
+                previewer,
+                self._reading.source.ids,
+                await asyncio.to_thread(chosen.all_templates, self._form.text.template),
+                chosen.models,
+                account=self.context.account,
+            )
+        except BatchdeckError as error:
+            self._show_figures(check_error(error))
+        else:
+            self._show_figures(price_parts(chosen, price))
+
+    @work(group="compose", exclusive=True, exit_on_error=False)
+    async def _submit_experiment(self, chosen: ExperimentChoice) -> None:
+        try:
+            templates = await asyncio.to_thread(chosen.all_templates, self._form.text.template)
+        except BatchdeckError as error:
+            self._show_figures(check_error(error))
+            return
+        self.context.session.tasks.submit_experiment(
+            self._reading.source,
+            chosen.name,
+            templates,
+            chosen.models,
+            account=self.context.account,
+            window=self.context.window,
+        )
 
     @work(group="compose", exclusive=True, exit_on_error=False)
     async def _write(self, *, submit: bool) -> None:
