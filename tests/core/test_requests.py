@@ -11,6 +11,7 @@ from tui.core.requests import (
     edit_request,
     edited_model,
     following,
+    request_identity,
 )
 
 
@@ -173,3 +174,36 @@ def test_changes_of_a_second_retry_follow_those_of_the_first() -> None:
 def test_changes_that_make_no_sense_are_refused_beforehand(edits: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         check_edits(edits)
+
+
+BODY = '"method":"POST","url":"/v1/embeddings","body":{"model":"%s","input":"hi"}}'
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        '{"custom_id":"%s",',
+        '{"custom_id": "%s" , ',
+        '{ "custom_id" : "%s" ,',
+        '{"custom_id":\t"%s"\t,',
+    ],
+)
+def test_the_identity_of_a_request_has_everything_but_its_id(start: str) -> None:
+    def identity(custom_id: str, model: str) -> bytes:
+        return request_identity((start % custom_id + BODY % model).encode())
+
+    ids = ["a", "", r"a\"", r"a\",\"b", r"\\", r"\u00e9", "é", "a,b"]
+    assert len({identity(custom_id, "small") for custom_id in ids}) == 1
+    assert identity("a", "small") != identity("a", "big")
+
+
+def test_ids_in_other_places_and_forms() -> None:
+    last = request_identity(b'{"body":{"model":"m"},"custom_id":"a"}')
+    assert last == request_identity(b'{"body":{"model":"m"},"custom_id":"b"}')
+    number = [
+        request_identity(b'{"custom_id":1,"model":"%s","text":"a"}' % m) for m in (b"x", b"y")
+    ]
+    assert number[0] != number[1]
+    # Beside an id, a field named as that of another API is part of the request.
+    keys = [request_identity(b'{"text":"a","custom_id":"1","key":"%s"}' % k) for k in (b"x", b"y")]
+    assert keys[0] != keys[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +23,7 @@ _ROLES = ("system", "developer")
 
 
 _Fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ID_FIRST = b'{"custom_id"'
-_ID_END = b'",'
+_ID_FIRST = re.compile(rb'\{"custom_id":\s*"(?:[^"\\]|\\.)*"\s*,')
 _IDS = ("custom_id", "key", "recordId")
 """The field with the id of a row: of all APIs, of Gemini, of Bedrock."""
 
@@ -40,14 +40,11 @@ def request_identity(line: bytes) -> bytes:
     Raises:
         ValueError: The line is not a JSON object.
     """
-    if line.startswith(_ID_FIRST):
-        # An id with an escaped quote is cut inside: what is left still has all other fields.
-        end = line.find(_ID_END, len(_ID_FIRST))
-        if end >= 0:
-            return line[end + len(_ID_END) :]
+    if id_first := _ID_FIRST.match(line):
+        return line[id_first.end() :]
     fields = _Fields.decode(line)
-    for name in _IDS:
-        fields.pop(name, None)
+    name = next((name for name in _IDS if name in fields), None)
+    fields.pop(name or "", None)
     return msgspec.json.encode(fields)[1:-1]
 
 

@@ -313,8 +313,8 @@ class Engine:
         rows = sum(batch.rows for batch in batches if batch.is_unsent)
         if saving.most_rows is not None and rows > saving.most_rows:
             raise UsageError(
-                f"{counted(rows, 'request')} would be sent, and not {saving.most_rows:,}: answers"
-                " that were to be reused are gone",
+                f"{counted(rows, 'request')} would be sent, and not {saving.most_rows:,}: the file"
+                " or the answers to be reused have changed",
                 f"Nothing was sent. To submit it now: `batchdeck submit {job_id}`.",
             )
         return is_new

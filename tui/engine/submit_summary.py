@@ -78,7 +78,7 @@ class SubmitFacts:
             repeats another one.
         repeats: How many rows repeat another one, and what they cost, as a text.
         reused: How many rows have an answer in the history, as a text, if they may be reused;
-            ``whole`` then does not count them.
+            ``whole`` then does not count them, and ``repeats`` is empty.
     """
 
     name: str
@@ -143,7 +143,7 @@ def submit_facts(
             costs.check_budget(part, file.info.name, budget)
         except BudgetError as error:
             over_budget = f"{error.message}. {error.hint}"
-        return SubmitCost(rows, report.input_tokens * rows // total, part, over_budget)
+        return SubmitCost(rows, report.input_tokens * rows // max(1, total), part, over_budget)
 
     return SubmitFacts(
         name=file.name,

@@ -229,7 +229,10 @@ async def submit_file(
             cost = facts.distinct if saving.dedupe else cost
         if facts.reused:
             say(f"{facts.reused}.")
+        if facts.reused or saving.dedupe:
             agreed = cost.rows
+        if not cost.rows:
+            return "yes" if sample is None else "sample"
         say(f"Cost: {cost_text(cost.estimate)}.")
         if facts.forecast is not None:
             say(f"Time: {facts.forecast.text}.")

@@ -12,6 +12,7 @@ from tui.compose.requests.block_reader import SkippedLine, open_bytes, read_bloc
 from tui.compose.requests.duplicates import DuplicateFinder
 from tui.compose.requests.rules import MAX_LINE_BYTES
 from tui.core.requests import request_identity
+from tui.core.text import BOM
 from tui.progress import NO_PROGRESS, Progress
 
 
@@ -56,6 +57,7 @@ def repeated_lines(path: Path, rows: int, progress: Progress = NO_PROGRESS) -> I
                 return
             if isinstance(piece, SkippedLine):
                 continue
-            lines = [line for line in split_block(piece) if line.strip()]
-            for slot in seen.add([request_identity(line.rstrip()) for line in lines]):
+            lines = [line.removeprefix(BOM).strip() for line in split_block(piece)]
+            lines = [line for line in lines if line]
+            for slot in seen.add([request_identity(line) for line in lines]):
                 yield lines[slot]

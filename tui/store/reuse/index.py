@@ -40,14 +40,15 @@ class RequestIndex:
         self._paths = paths
         self._path = paths.data / "request_index.db"
         try:
-            self._connection = self._opened()
-        except sqlite3.DatabaseError:
-            # It is damaged, or of another version: everything in it can be found again.
-            self._path.unlink(missing_ok=True)
             try:
                 self._connection = self._opened()
-            except sqlite3.Error as error:
-                raise HistoryError(f"cannot use {self._path}: {error}") from None
+            except sqlite3.DatabaseError as error:
+                if not _is_useless(error):
+                    raise
+                self._remove()
+                self._connection = self._opened()
+        except (sqlite3.Error, OSError) as error:
+            raise HistoryError(f"cannot use {self._path}: {error}") from None
 
     def __enter__(self) -> RequestIndex:
         return self
@@ -60,7 +61,7 @@ class RequestIndex:
         try:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
-                raise sqlite3.DatabaseError(f"version {version}")
+                raise _OtherVersionError(f"version {version}")
             with contextlib.suppress(OSError):
                 self._path.chmod(0o600)
             connection.execute("PRAGMA journal_mode=WAL")
@@ -78,6 +79,11 @@ class RequestIndex:
             raise
         return connection
 
+    def _remove(self) -> None:
+        """Remove the index with its journals: everything in it can be found again."""
+        for ending in ("", "-wal", "-shm"):
+            self._path.with_name(f"{self._path.name}{ending}").unlink(missing_ok=True)
+
     def refresh(self, job_ids: Iterable[str], progress: Progress = NO_PROGRESS) -> None:
         """Add the jobs that are new, and remove those that are deleted.
 
@@ -88,24 +94,35 @@ class RequestIndex:
         Raises:
             HistoryError: It cannot be written.
         """
-        known = {job: pk for pk, job in self._connection.execute("SELECT pk, id FROM jobs")}
         wanted = list(job_ids)
         try:
-            for gone in set(known) - set(wanted):
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.execute("DELETE FROM hashes WHERE job=?", (known[gone],))
-                self._connection.execute("DELETE FROM jobs WHERE pk=?", (known[gone],))
-                self._connection.execute("COMMIT")
-            new = [job for job in wanted if job not in known]
-            for number, job in enumerate(new):
-                progress.update(number, len(new))
-                if progress.stopped:
-                    return
-                self._add(job, requests_file(self._paths, job))
-        except sqlite3.Error as error:
+            try:
+                self._refresh(wanted, progress)
+            except sqlite3.DatabaseError as error:
+                if not _is_useless(error):
+                    raise
+                self._connection.close()
+                self._remove()
+                self._connection = self._opened()
+                self._refresh(wanted, progress)
+        except (sqlite3.Error, OSError) as error:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise HistoryError(f"cannot write {self._path}: {error}") from None
+
+    def _refresh(self, wanted: Sequence[str], progress: Progress) -> None:
+        known = {job: pk for pk, job in self._connection.execute("SELECT pk, id FROM jobs")}
+        for gone in set(known) - set(wanted):
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("DELETE FROM hashes WHERE job=?", (known[gone],))
+            self._connection.execute("DELETE FROM jobs WHERE pk=?", (known[gone],))
+            self._connection.execute("COMMIT")
+        new = [job for job in wanted if job not in known]
+        for number, job in enumerate(new):
+            progress.update(number, len(new))
+            if progress.stopped:
+                return
+            self._add(job, requests_file(self._paths, job))
 
     def _add(self, job_id: str, file: Path) -> None:
         connection = self._connection
@@ -124,16 +141,38 @@ class RequestIndex:
         Args:
             hashes: The hashes of some hundred requests.
             leave_out: A job whose rows are not wanted.
+
+        Raises:
+            HistoryError: It is damaged; it was removed.
         """
         found: dict[int, list[tuple[str, int]]] = {}
-        for marks, part in chunked(set(hashes)):
-            for hashed, job, seq in self._connection.execute(
-                "SELECT h.hash, j.id, h.seq FROM hashes h JOIN jobs j ON j.pk=h.job"
-                f" WHERE h.hash IN ({marks}) AND j.id<>?",
-                (*part, leave_out),
-            ):
-                found.setdefault(hashed, []).append((job, seq))
+        try:
+            for marks, part in chunked(set(hashes)):
+                for hashed, job, seq in self._connection.execute(
+                    "SELECT h.hash, j.id, h.seq FROM hashes h JOIN jobs j ON j.pk=h.job"
+                    f" WHERE h.hash IN ({marks}) AND j.id<>?",
+                    (*part, leave_out),
+                ):
+                    found.setdefault(hashed, []).append((job, seq))
+        except sqlite3.DatabaseError as error:
+            if not _is_useless(error):
+                raise HistoryError(f"cannot read {self._path}: {error}") from None
+            self._remove()
+            raise HistoryError(
+                f"{self._path} was damaged, and is removed",
+                "Try again: it is filled from the requests of all jobs. Nothing was sent.",
+            ) from None
         return found
+
+
+class _OtherVersionError(sqlite3.DatabaseError):
+    """The index was written by another version of Batchdeck."""
+
+
+def _is_useless(error: sqlite3.DatabaseError) -> bool:
+    """Whether an index must be made anew: not if it only cannot be opened or is in use."""
+    damaged = getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+    return damaged or isinstance(error, _OtherVersionError)
 
 
 def _hashes(file: Path, job: int) -> Iterator[tuple[int, int, int]]:

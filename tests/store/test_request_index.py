@@ -1,0 +1,97 @@
+"""The index of requests: damaged, in use by another program, in a folder without permission."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tui.core.requests import request_identity
+from tui.errors import HistoryError
+from tui.paths import Paths
+from tui.store.files import requests_file
+from tui.store.reuse import index as index_module
+from tui.store.reuse.index import RequestIndex
+from tui.store.rows.repeats import request_hash
+
+LINE = b'{"custom_id":"r%d","method":"POST","url":"/v1","body":{"input":"%d"}}\n'
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """A home with the requests of job ``one``."""
+    found = Paths.find(tmp_path / "home").ensure()
+    file = requests_file(found, "one")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"".join(LINE % (n, n) for n in range(2000)))
+    return found
+
+
+def hashed(number: int) -> int:
+    return request_hash(request_identity((LINE % (number, number)).rstrip()))
+
+
+def rows_of(paths: Paths) -> list[tuple[str, int]]:
+    with RequestIndex(paths) as index:
+        index.refresh(["one"])
+        return index.find([hashed(7)])[hashed(7)]
+
+
+def torn(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[4096:] = b"\xff" * (len(whole) - 4096)
+    path.write_bytes(whole)
+
+
+def replaced(path: Path) -> None:
+    """Another file, and a journal that does not belong to it."""
+    path.write_bytes(b"no database at all" * 1000)
+    path.with_name(f"{path.name}-wal").write_bytes(b"\x37\x7f\x06\x82" + b"x" * 5000)
+    path.with_name(f"{path.name}-shm").write_bytes(b"y" * 32768)
+
+
+@pytest.mark.parametrize("damage", [torn, replaced])
+def test_a_damaged_index_is_filled_again(paths: Paths, damage: Callable[[Path], None]) -> None:
+    assert rows_of(paths) == [("one", 7)]
+    damage(paths.data / "request_index.db")
+    assert rows_of(paths) == [("one", 7)]
+
+
+def test_damage_that_shows_while_rows_are_looked_up_is_told_once(paths: Paths) -> None:
+    assert rows_of(paths) == [("one", 7)]
+    path = paths.data / "request_index.db"
+    with sqlite3.connect(path) as other:
+        (root,) = other.execute("SELECT rootpage FROM sqlite_schema WHERE name='hashes'").fetchone()
+        (size,) = other.execute("PRAGMA page_size").fetchone()
+    other.close()
+    whole = bytearray(path.read_bytes())
+    whole[size * (root - 1) : size * root] = b"\xff" * size
+    path.write_bytes(whole)
+    with RequestIndex(paths) as index:
+        index.refresh(["one"])
+        with pytest.raises(HistoryError) as told:
+            index.find([hashed(7)])
+    assert "request_index.db" in told.value.message and "again" in told.value.hint
+    assert rows_of(paths) == [("one", 7)]
+
+
+def test_an_index_in_use_is_not_removed(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "_BUSY_SECONDS", 0.01)
+    path = paths.data / "request_index.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE t (x)")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(HistoryError, match="locked"):
+        RequestIndex(paths)
+    other.execute("COMMIT")
+    assert other.execute("SELECT count(*) FROM t").fetchone() == (0,)
+    other.close()
+    assert path.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(paths: Paths) -> None:
+    (paths.data / "request_index.db").mkdir()
+    with pytest.raises(HistoryError, match=r"request_index\.db"):
+        RequestIndex(paths)
