@@ -17,8 +17,10 @@ from tui.core.jobs import (
     format_tags,
     is_terminal,
     job_status,
+    moment_text,
     new_batch_id,
     new_job_id,
+    parse_moment,
     parse_tags,
 )
 from tui.core.rows import (
@@ -130,3 +132,14 @@ def test_a_pace_is_told_in_the_unit_in_which_rows_can_be_counted() -> None:
     assert words == [
         "2,500 rows/s", "256 rows/s", "2.5 rows/s", "43 rows/h", "0.4 rows/h", "0.0 rows/h",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["1h", "12h", "7d", "2026-11-20"])
+def test_a_moment_is_written_as_it_is_read(text: str) -> None:
+    now = 1_796_000_000.0
+    moment = parse_moment(text, now)
+    assert moment is not None
+    written = moment_text(moment, now + 1)
+    assert parse_moment(written, now + 1) == pytest.approx(moment, abs=2)
+    # Typed an hour later it is no earlier time.
+    assert (parse_moment(written, now + 3600) or 0) >= moment

@@ -441,6 +441,14 @@ def parse_moment(text: str, now: float) -> float | None:
         return None
 
 
+def moment_text(moment: float, now: float) -> str:
+    """A text for ``parse_moment``: never an earlier time, and at most an hour later."""
+    day = datetime.fromtimestamp(moment).astimezone()
+    if (day.hour, day.minute, day.second) == (0, 0, 0):
+        return f"{day:%Y-%m-%d}"
+    return f"{max(0, int((now - moment) // 3600))}h"
+
+
 MAX_TAG_LENGTH = 32
 """Longest tag, in characters."""
 

@@ -179,5 +179,5 @@ def without_reused(
     rest = scan_lines(others)
     estimate = costs.price(rest, file.info.name, file.window)
     rows, tokens = report.rows - found.rows, math.ceil(rest.tokens)
-    left = msgspec.structs.replace(report, rows=rows, input_tokens=tokens)
+    left = msgspec.structs.replace(report, rows=rows, repeats=0, input_tokens=tokens)
     return CheckedFile(left, estimate), found.text

@@ -271,6 +271,9 @@ def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
         return []
     sent = [b for b in batches if b.submission not in ("draft", "refused") and not b.reuses]
     rows = max(1, sum(batch.rows for batch in sent))
+    first = [b for b in batches if b.attempt == 1]
+    not_sent = sum(b.rows if b.reuses else b.repeats for b in first)
+    estimated_rows = job.counts.total - not_sent
     cost = job.cost.estimated if job.cost.actual is None else job.cost.actual
     return [
         LedgerEntry(
@@ -285,7 +288,7 @@ def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
             spent_at=batch.submitted_at or job.created_at,
             rows=batch.rows,
             model=edited_model(batch.edits, job.model),
-            estimated=job.cost.share(batch.rows, job.counts.total),
+            estimated=job.cost.share(batch.rows, estimated_rows),
         )
         for batch in sent
     ]

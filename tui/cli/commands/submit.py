@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -150,8 +151,7 @@ def submit(
         code = print_jobs(engine, [jobs[0].id], settings, waited=wait)
         for rest in jobs[1:]:
             others = counted(rest.counts.total, "other request")
-            again = f"batchdeck submit {rest.id}{saving.options}"
-            say(f"{others} waiting as {rest.name}; to submit: `{again}`.")
+            say(f"{others} waiting as {rest.name}; to submit: `{saving.command(rest.id)}`.")
         return code
 
     return run(settings, work)
@@ -177,10 +177,16 @@ class SavingOptions(NamedTuple):
 
         return Saving(self.dedupe, self.reuse_options, rows)
 
-    @property
-    def options(self) -> str:
-        """The options again, for a command that the user may type."""
-        return f"{' --dedupe' if self.dedupe else ''}{' --reuse' if self.reuse else ''}"
+    def command(self, job_id: str) -> str:
+        """What the user may type to submit a job with the same options."""
+        from tui.core.jobs import moment_text
+
+        words = ["batchdeck submit", job_id]
+        words += ["--dedupe"] if self.dedupe else []
+        words += ["--reuse"] if self.reuse else []
+        if self.reuse and self.since:
+            words += ["--reuse-since", moment_text(self.since, time.time())]
+        return " ".join(words)
 
 
 async def submit_file(
@@ -261,7 +267,7 @@ async def submit_file(
     except BatchdeckError as error:
         if job.id not in error.hint:
             # Other advice about this job says what to do; "again" would frighten then.
-            hint = f"The job is stored; to submit it again: `batchdeck submit {job.id}`."
+            hint = f"The job is stored; to submit it again: `{saving.command(job.id)}`."
             error.hint = f"{error.hint} {hint}".lstrip()
         raise
     return jobs

@@ -55,12 +55,11 @@ def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING
     """
     history = context.history
     job = history.jobs.get(job_id)
-    dedupe, reuse = saving.dedupe, saving.reuse
     planned = history.batches.of_job(job_id)
-    if any(batch.submission is not Submission.DRAFT for batch in planned):
+    if _is_kept(planned, saving):
         return False
-    if planned and reuse is None and dedupe == any(batch.repeats for batch in planned):
-        return False
+    reuse = saving.reuse
+    dedupe = saving.dedupe or any(batch.repeats for batch in planned)
     profile = context.accounts.profile(job.account)
     parts = [] if reuse is None else plan_reused(context, job, reuse)
     reused = {seq for part in parts for seq in part.seqs or ()}
@@ -94,11 +93,19 @@ def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING
     return True
 
 
+def _is_kept(planned: Sequence[Batch], saving: Saving) -> bool:
+    """Whether the batches of a job stay as they are: it may only become less that is sent."""
+    if any(batch.submission is not Submission.DRAFT for batch in planned):
+        return True
+    has_repeats = any(batch.repeats for batch in planned)
+    return bool(planned) and saving.reuse is None and (has_repeats or not saving.dedupe)
+
+
 def count_to_send(context: Context, job: Job, saving: Saving) -> int:
     """How many rows of a draft would be sent at most; the arguments are those of the plan."""
     history, reuse = context.history, saving.reuse
     planned = history.batches.of_job(job.id)
-    if any(batch.submission is not Submission.DRAFT for batch in planned):
+    if _is_kept(planned, saving):
         return sum(batch.rows for batch in planned if batch.is_unsent)
     if reuse is None:
         return job.counts.total - (len(history.rows.find_repeats(job.id)) if saving.dedupe else 0)

@@ -188,6 +188,7 @@ class Budgets:
         if not batches:
             return []
         job = context.history.jobs.get(batches[0].job_id)
+        estimated_rows = job.counts.total - context.history.batches.count_not_sent(job.id)
         return [
             LedgerEntry(
                 batch=batch.id,
@@ -201,7 +202,7 @@ class Budgets:
                 submit_limit=expense.submit_limit,
                 rows=batch.rows,
                 model=edited_model(batch.edits, job.model),
-                estimated=job.cost.share(batch.rows, job.counts.total),
+                estimated=job.cost.share(batch.rows, estimated_rows),
             )
             for batch in batches
         ]

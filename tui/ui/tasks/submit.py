@@ -12,7 +12,7 @@ from tui.compose.sources.base import Source
 from tui.compose.templates.model import Template
 from tui.core import formatting
 from tui.core.analysis.experiment import short_names
-from tui.core.batches import ReuseOptions, Saving
+from tui.core.batches import NO_SAVING, ReuseOptions, Saving
 from tui.core.jobs import Batch, Job, Submission
 from tui.core.status_words import batch_name
 from tui.core.text import one_line
@@ -228,8 +228,10 @@ async def submit_draft(context: TaskContext, job_id: str) -> None:
     if _unconfirmed(context, job):
         await _resolve(context, job)
         return
+    rows = await engine.count_to_send(job.id, NO_SAVING)
+    of = "" if rows == job.counts.total else f" of {job.counts.total:,}"
     facts = [
-        ("requests", f"{job.counts.total:,}"),
+        ("requests", f"{rows:,}{of}"),
         ("provider", _provider(engine.account(job.account).provider_name, job.account)),
         ("model", one_line(job.model, 44) or "-"),
         ("window", job.window or "-"),
