@@ -23,11 +23,13 @@ from tui.store.rows.reader import LineReader
 SHARED = "shared"
 """The kind of a file of copies."""
 
-_USAGE = re.compile("usage|cost", re.IGNORECASE)
-"""Fields around an answer that say what it cost: ``usage``, ``usageMetadata``, ``billing_cost``."""
+_USAGE = re.compile("usage|cost|token_?count", re.IGNORECASE)
+"""Fields around an answer that say what it cost: ``usageMetadata``, ``inputTextTokenCount``."""
 
 _WRAPPERS = ("response", "body", "result", "message", "modelOutput", "data")
 _MAX_DEPTH = 5
+_ARGUMENTS = ("input", "arguments", "args")
+"""Fields of an answer whose names are the model's."""
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
@@ -51,6 +53,16 @@ def copy_line(line: bytes, custom_id: str, style: str) -> bytes:
         if not isinstance(value, dict):
             raise UnreadableLineError("not a JSON object") from None
         fields = _without_usage(_encode(value))
+    copied = _with_id(fields, line, custom_id, style)
+    usage = READERS[style](copied, None).usage
+    if all(value is None for value in msgspec.structs.astuple(usage)):
+        return copied
+    # Its usage stands at another place: in the items of a list, in JSON as a text.
+    return _encode(_stripped(decode_lenient(copied)))
+
+
+def _with_id(fields: dict[str, object], line: bytes, custom_id: str, style: str) -> bytes:
+    """The fields of a line with another id."""
     # The name of the field says whose API wrote the line.
     before = READERS[style](line, None).custom_id
     place = next((name for name, value in fields.items() if _text_of(value) == before), "custom_id")
@@ -78,6 +90,24 @@ def _without_usage(line: bytes | msgspec.Raw, depth: int = 0) -> dict[str, objec
             if isinstance(inner, msgspec.Raw) and bytes(inner).startswith(b"{"):
                 fields[name] = _without_usage(inner, depth + 1)
     return fields
+
+
+def _stripped(value: object, name: str = "") -> object:
+    """A decoded line without what it cost, at any depth."""
+    if isinstance(value, list):
+        return [_stripped(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: item if key in _ARGUMENTS else _stripped(item, key)
+            for key, item in value.items()
+            if not _USAGE.search(key)
+        }
+    if name in _WRAPPERS and isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            return _encode(_stripped(msgspec.json.decode(value))).decode()
+        except (msgspec.MsgspecError, RecursionError):
+            return value
+    return value
 
 
 def unshared_lines(
