@@ -370,6 +370,9 @@ class FakeEngine:
             rows=3,
         )
 
+    async def price_repeated(self, *_: Any, **__: Any) -> Estimate | None:
+        return None
+
     def has_budget(self, account: str | None = None) -> bool:
         return False
 
