@@ -11,7 +11,7 @@ from tests.end_to_end.conftest import KEY, Opener
 from tests.end_to_end.rows import Maker, text_of
 from tests.end_to_end.servers import sandbox
 from tests.end_to_end.test_full_loop import SYSTEMS, ended
-from tui.core.batches import Saving
+from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import BatchStatus
 from tui.core.rows import Outcome
 
@@ -79,3 +79,29 @@ async def test_repeats_are_sent_once(name: str, tmp_path: Path, opened: Opener) 
             shown = history.rows.get(job.id, 47).attempts[0]
             assert (shown.same_as, shown.shared_with) == ("row-7", 0)
             assert history.rows.get(job.id, 7).attempts[0].shared_with == 4
+
+
+@pytest.mark.parametrize("name", ["openai", "gemini", "fireworks"])
+async def test_good_answers_are_reused_whatever_the_ids_are(
+    name: str, tmp_path: Path, opened: Opener
+) -> None:
+    system = SYSTEMS[name]
+    path = tmp_path / "rows.jsonl"
+    ids = [f"Zeile {n}: »ä« " + "x" * 30 for n in range(6)]
+    with path.open("w", encoding="utf-8") as file:
+        for number, custom_id in enumerate(ids):
+            request = {**system.make(number % 3, f"text {number % 3}"), "custom_id": custom_id}
+            file.write(json.dumps(request) + "\n")
+    with sandbox(system.like, key=KEY) as server:
+        async with opened(system.provider, server.url, **system.changes) as engine:
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id, saving=Saving(dedupe=True))
+            job = await ended(engine, job.id)
+            assert job.counts.succeeded == 6
+            later = await engine.requests.import_file(path, name="later")
+            later = await engine.submit(later.id, saving=Saving(reuse=ReuseOptions()))
+            assert later.counts.succeeded == 6
+            assert server.count("POST", system.create) == 1
+            rows = engine.history.rows
+            lines = list(rows.lines(later.id, rows.select(later.id)))
+            assert [line.custom_id for line in lines] == ids

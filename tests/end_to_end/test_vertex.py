@@ -21,6 +21,7 @@ from tests.fakes.google_sign_in import PROJECT, SignIn
 from tests.threads import in_thread
 from tests.waiting import within
 from tui.config.settings import AccountConfig, Config
+from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import BatchStatus
 from tui.core.rows import Outcome
 from tui.engine.account_setup import check_account
@@ -400,3 +401,38 @@ async def test_a_bucket_that_denies_listing_says_which_right_is_missing(
         server.denies_lists = False
         assert (await ended(engine, job_id)).counts.pending == 0
     assert server.creates == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "repeats_labels"),
+    [(gemini, False), (odd_ids, True), (without_ids, True), (without_ids, False), (claude, True)],
+    ids=["labels lost", "odd ids", "own rows", "own rows, labels lost", "claude"],
+)
+async def test_repeats_and_good_answers_are_not_sent_again(
+    make: Maker, repeats_labels: bool, tmp_path: Path, server: VertexServer, there: Opened
+) -> None:
+    server.repeats_labels = repeats_labels
+    path = tmp_path / "rows.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(40):
+            row = make(number % 10, f"text {number % 10}")
+            if "custom_id" in row:
+                row["custom_id"] = make(number, "")["custom_id"]
+            file.write(json.dumps(row) + "\n")
+    async with there() as engine:
+        job = await engine.requests.import_file(path)
+        await engine.submit(job.id, saving=Saving(dedupe=True))
+        job = await ended(engine, job.id)
+        assert job.counts.succeeded == 40
+        assert [batch.rows for batch in engine.history.batches.of_job(job.id)] == [10]
+        later = await engine.requests.import_file(path, name="later")
+        await engine.submit(later.id, saving=Saving(reuse=ReuseOptions()))
+        later = await ended(engine, later.id)
+        assert later.counts.succeeded == 40
+        assert [batch.reuses for batch in engine.history.batches.of_job(later.id)] == [True]
+        rows = engine.history.rows
+        first, second = (
+            [line.text for line in rows.lines(one.id, rows.select(one.id))] for one in (job, later)
+        )
+        assert first == second
+        assert all(first[n] == first[n % 10] for n in range(40))

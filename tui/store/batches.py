@@ -101,7 +101,8 @@ class Batches:
     ) -> list[tuple[float, bool]]:
         """What the newest ended batches took, in seconds, and whether each has expired.
 
-        Batches that were cancelled or rejected are left out, and retries in place.
+        Batches that were cancelled or rejected are left out, retries in place, and those that
+        reuse answers.
         """
         rows = self._database.read.execute(
             "SELECT b.ended_at - b.submitted_at, b.status='expired'"
@@ -109,7 +110,8 @@ class Batches:
             " WHERE b.account=:account AND j.window=:window"
             " AND coalesce(json_extract(b.edits, '$.model'), j.model)=:model"
             " AND b.status IN ('completed', 'expired') AND b.native_of IS NULL"
-            " AND b.ended_at >= b.submitted_at ORDER BY b.submitted_at DESC LIMIT :limit",
+            " AND b.reuses=0 AND b.ended_at >= b.submitted_at"
+            " ORDER BY b.submitted_at DESC LIMIT :limit",
             {"account": account, "model": model, "window": window, "limit": limit},
         )
         return [(seconds, bool(expired)) for seconds, expired in rows]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,6 +23,7 @@ from tui.core.rows import Outcome
 from tui.engine.engine import Engine
 from tui.errors import RequestRejectedError, UsageError
 from tui.store.history import origin_of
+from tui.store.reuse.index import RequestIndex
 
 GOOD, BAD = Outcome.SUCCEEDED, Outcome.FAILED
 ANY = ReuseOptions()
@@ -302,3 +305,28 @@ def test_a_good_answer_is_never_paid_for_twice(tables: list[tuple[list[str], boo
         run(test)
     finally:
         shutil.rmtree(folder)
+
+
+def test_each_request_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time would grow with the repeats here times the repeats of earlier jobs."""
+    looked_up: list[int] = []
+    find = RequestIndex.find
+
+    def counted(index: RequestIndex, hashes: Sequence[int], leave_out: str = "") -> Any:
+        looked_up.extend(hashes)
+        return find(index, hashes, leave_out)
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            texts = ["a", "b"] * 600
+            await bench.done(engine, *texts)
+            monkeypatch.setattr(RequestIndex, "find", counted)
+            job = await reused(bench, engine, *texts, "new")
+            assert len(looked_up) == 3
+            assert sent(bench)[-1] == ["r1200"]
+            assert outcomes(engine, job.id) == [GOOD] * 1201
+            found = engine.history.batches.durations(job.account, job.model, job.window, 9)
+            assert len(found) == 2, "a copy is no batch that says how long others take"
+
+    run(test)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from tui.store.rows.reader import LineReader
 from tui.store.rows.repeats import request_hash
 
 _PAGE = 500
+_MOST_KNOWN = 20_000
 _MOST_OPEN = 20
 """Jobs whose files are open at a time."""
 
@@ -86,6 +88,8 @@ class ReusableAnswers:
         self._index = RequestIndex(paths)
         self._readers: dict[str, tuple[JobData, LineReader]] = {}
         self._usable: dict[str, bool] = {}
+        self._known: dict[bytes, FoundAnswer | None] = {}
+        """What was found for the last requests, by a digest of what they say."""
 
     def __enter__(self) -> ReusableAnswers:
         return self
@@ -112,17 +116,39 @@ class ReusableAnswers:
         rest = iter(lines)
         while page := list(islice(rest, _PAGE)):
             identities = [request_identity(line) for line in page]
-            hashes = [request_hash(identity) for identity in identities]
-            rows = self._index.find(hashes, leave_out)
-            answers = self._answers(rows)
-            for line, identity, hashed in zip(page, identities, hashes, strict=True):
-                places = rows.get(hashed, ())
-                found = sorted(
-                    (answers[place] for place in places if place in answers),
-                    key=lambda answer: (-answer.at, answer.cost is None),
-                )
-                best = next((one for one in found if self._is_same(one, identity)), None)
-                yield line, best
+            keys = [sha256(identity).digest() for identity in identities]
+            known = {key: self._known[key] for key in keys if key in self._known}
+            new = {
+                key: identity
+                for key, identity in zip(keys, identities, strict=True)
+                if key not in known
+            }
+            known |= self._find_new(new, leave_out)
+            for line, key in zip(page, keys, strict=True):
+                yield line, known[key]
+
+    def _find_new(
+        self, identities: Mapping[bytes, bytes], leave_out: str
+    ) -> dict[bytes, FoundAnswer | None]:
+        """The newest answer to each of some requests; what was found last is kept.
+
+        Without that, each repeat would look up all of the repeats in earlier jobs again.
+        """
+        hashes = {key: request_hash(identity) for key, identity in identities.items()}
+        rows = self._index.find(list(hashes.values()), leave_out)
+        answers = self._answers(rows)
+        new: dict[bytes, FoundAnswer | None] = {}
+        for key, identity in identities.items():
+            places = rows.get(hashes[key], ())
+            found = sorted(
+                (answers[place] for place in places if place in answers),
+                key=lambda answer: (-answer.at, answer.cost is None),
+            )
+            new[key] = next((one for one in found if self._is_same(one, identity)), None)
+        self._known |= new
+        while len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return new
 
     def line(self, answer: FoundAnswer, custom_id: str) -> bytes:
         """The result line of an answer, as that of another row.

@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 import msgspec
 
+from tui.core.results.google.identity import is_repeated
 from tui.core.results.json_answers import row_line
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.results.readers import READERS
@@ -311,7 +312,8 @@ class RowReader:
             result = READERS[record.style](self._result_line(record), None)
         except UnreadableLineError:
             raise self._lines.damaged(record.file) from None
-        if result.custom_id != record.custom_id:
+        # A line that only repeats its request was joined to its row when it was indexed.
+        if result.custom_id != record.custom_id and not is_repeated(result.custom_id):
             raise self._lines.damaged(record.file)
         return result
 
