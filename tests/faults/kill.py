@@ -66,6 +66,8 @@ def gemini(number: int, text: str) -> dict[str, Any]:
     return {**row, "body": {**row["body"], "model": "gemini-3.5-flash"}}
 
 
+CACHE = {"type": "ephemeral"}
+
 BODY_BUILDERS = {"scaledown": own_models, "anthropic": params, "vertex": gemini}
 
 
@@ -137,9 +139,10 @@ def run_case(case: Case, folder: Path) -> Found:
         file = _requests(folder / "job.jsonl", case)
         submit = ["submit", str(file), "--account", "far", "--yes"]
         submit += ["--dedupe"] if case.dedupes else []
+        submit += ["--prime"] if case.doing == "prime" else []
         found = Found()
         target = folder / "rows.jsonl"
-        if case.doing in ("submit", "split", "dedupe"):
+        if case.doing in ("submit", "split", "dedupe", "prime"):
             program.run(*submit, "--wait", kill_at=case.step)
         else:
             program.run(*submit, *([] if case.doing == "cancel" else ["--wait"]))
@@ -170,7 +173,7 @@ def run_case(case: Case, folder: Path) -> Found:
 
 def _configure(home: Path, case: Case, truth: ProviderRecord) -> None:
     home.mkdir(mode=0o700)
-    rows = case.system.part if case.parts > 1 else 1000
+    rows = case.system.part if case.parts > 1 and case.doing != "prime" else 1000
     text = CONFIG.format(provider=case.system.provider, rows=rows, url=truth.url)
     if truth.gcs is not None:
         text += GOOGLE_BUCKET.format(region=GCS_REGION, bucket=GCS_BUCKET, url=truth.gcs.url)
@@ -186,6 +189,9 @@ def _requests(file: Path, case: Case) -> Path:
             of = number % DISTINCT if case.dedupes else number
             word = " sandbox:flaky=500" if case.flakes and of % 4 == 0 else ""
             row = {**make(of, f"Say {of}{word}"), "custom_id": f"row-{number}"}
+            if case.doing == "prime":
+                mark = {"type": "text", "text": "Be short.", "cache_control": CACHE}
+                row["params"] = {**row["params"], "system": [mark]}
             stream.write(json.dumps(row) + "\n")
     return file
 
@@ -202,6 +208,7 @@ def _restart(program: Program, case: Case, truth: ProviderRecord, submit: list[s
             _resolve(program, case, truth, job)
         elif job["status"] == "draft" and case.doing != "cancel":
             again = ["--dedupe"] if case.dedupes else []
+            again += ["--prime"] if case.doing == "prime" else []
             program.run("submit", job["id"], "--wait", "--yes", *again)
         elif job["counts"]["failed"] and case.flakes:
             # It died before it had noted the retry.

@@ -73,7 +73,8 @@ class Case:
     """What is done, at which provider, and where the program is killed.
 
     ``doing`` is ``submit`` (one batch), ``split`` (two), ``retry`` (of flaky rows), ``dedupe``
-    (``submit`` with repeats that are not sent), ``again`` (``retry`` of such a job), ``cancel``
+    (``submit`` with repeats that are not sent), ``again`` (``retry`` of such a job), ``prime``
+    (``submit`` of one row, and of the others when it has ended), ``cancel``
     (of two that run), ``delete`` (with what the provider keeps) or ``export``.
     """
 
@@ -87,7 +88,7 @@ class Case:
     @property
     def parts(self) -> int:
         """The number of batches of the first attempt."""
-        return 2 if self.doing in ("split", "cancel") else 1
+        return 2 if self.doing in ("split", "cancel", "prime") else 1
 
     @property
     def batches(self) -> int:
@@ -129,6 +130,11 @@ def cases_of(system: System) -> Iterator[Case]:
             yield Case("dedupe", step, system)
         for step in ("retry stored", "confirmed", *system.sending, *COLLECTING, "shared"):
             yield Case("again", step, system)
+    if system.like == "anthropic":
+        for step in (*before, *system.sending, *COLLECTING):
+            yield Case("prime", step, system)
+        for step in (*system.sending, *COLLECTING):
+            yield Case("prime", f"{step}:2", system)
     if system.cancels:
         for step in ("cancel noted", "cancelling", "cancel answered", "cancelling:2"):
             yield Case("cancel", step, system)

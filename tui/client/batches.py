@@ -136,6 +136,7 @@ class AsyncBatchClient:
         dedupe: bool = False,
         reuse: bool = False,
         reuse_since: float = 0.0,
+        prime: bool = False,
     ) -> str:
         """Submit requests as one job.
 
@@ -148,6 +149,7 @@ class AsyncBatchClient:
             dedupe: Send requests that are equal but for their ids once; all get the answer.
             reuse: Use the good answers that earlier jobs have for the same requests.
             reuse_since: The oldest answer that is used, in Unix seconds.
+            prime: Send the first row alone, the rest when it has ended (Anthropic's prompt cache).
 
         Returns:
             The job's id.
@@ -163,7 +165,8 @@ class AsyncBatchClient:
             job = await self.engine.requests.import_file(
                 path, account=self.account, name=name, window=window
             )
-        saving = Saving(dedupe, ReuseOptions(reuse_since) if reuse else None)
+        options = ReuseOptions(reuse_since) if reuse else None
+        saving = Saving(dedupe, options, prime=prime)
         await self.engine.submit(job.id, saving=saving)
         return job.id
 
@@ -458,6 +461,7 @@ class BatchClient:
         dedupe: bool = False,
         reuse: bool = False,
         reuse_since: float = 0.0,
+        prime: bool = False,
     ) -> str:
         """Submit requests as one job and return its id; see ``AsyncBatchClient.submit``."""
         return self._loop.run(
@@ -468,6 +472,7 @@ class BatchClient:
                 dedupe=dedupe,
                 reuse=reuse,
                 reuse_since=reuse_since,
+                prime=prime,
             )
         )
 

@@ -245,11 +245,14 @@ class Saving(NamedTuple):
         dedupe: Send each distinct request once; the rows that repeat it share its result.
         reuse: The answers of earlier jobs that are used instead of sending a request.
         most_rows: How many requests the user has agreed to send; ``None`` for all.
+        prime: Send the first row as a batch of its own, and the others when it has ended: they read
+            the prompt cache that it wrote.
     """
 
     dedupe: bool = False
     reuse: ReuseOptions | None = None
     most_rows: int | None = None
+    prime: bool = False
 
 
 NO_SAVING = Saving()

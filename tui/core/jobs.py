@@ -219,7 +219,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     requested a cancel; it is cleared when that is done or rejected. ``creates`` counts the
     creates that were sent for it: more than one after the provider's queue was full. ``rows`` are
     sent; ``repeats`` more rows of the job ask for the same as one of them and share its result.
-    Of a batch that ``reuses`` answers nothing is sent: they are copies from other jobs.
+    Of a batch that ``reuses`` answers nothing is sent: they are copies from other jobs. A batch is
+    not sent before the one that ``after`` names has ended with an answer.
     """
 
     id: str
@@ -253,6 +254,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     creates: int = 0
     repeats: int = 0
     reuses: bool = False
+    after: str | None = None
 
     @property
     def is_unsent(self) -> bool:

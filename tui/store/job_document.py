@@ -21,7 +21,7 @@ _BATCH = (
     "id", "remote_id", "account", "attempt", "part", "rows", "status", "raw_status", "submission",
     "input_file_id", "remote_counts", "edits", "collected", "created_at", "submitted_at",
     "ended_at", "expires_at", "next_poll_at", "results_expire_at", "told_cost", "trouble",
-    "repeats", "reuses",
+    "repeats", "reuses", "after",
 )  # fmt: skip
 _ERROR = ("key", "http_status", "code", "message", "kind")
 _GROUP = ("count", "share", "retryable", "example_custom_id")

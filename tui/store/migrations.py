@@ -218,6 +218,11 @@ def m016_what_reuse_saved(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE ledger ADD COLUMN saved_by_reuse REAL")
 
 
+def m017_order_of_batches(connection: sqlite3.Connection) -> None:
+    """The batch that must have ended before another one is sent."""
+    connection.execute("ALTER TABLE batches ADD COLUMN after TEXT")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -235,6 +240,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m014_what_the_ledger_is_about,
     m015_repeats,
     m016_what_reuse_saved,
+    m017_order_of_batches,
 )
 """All migrations, in order; never edit one that was released."""
 

@@ -80,6 +80,8 @@ if TYPE_CHECKING:
               help="Use answers of earlier jobs to the same requests; send the rest.")  # fmt: skip
 @click.option("--reuse-since", type=MOMENT, metavar="WHEN",
               help="With --reuse: only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
+@click.option("--prime", is_flag=True,
+              help="Send the first row alone; the rest reads the cache that it wrote.")  # fmt: skip
 @wait_option
 @click.option(
     "--resend",
@@ -103,6 +105,7 @@ def submit(
     dedupe: bool,
     reuse: bool,
     reuse_since: float | None,
+    prime: bool,
     wait: bool,
     resend: bool,
 ) -> int:
@@ -118,6 +121,9 @@ def submit(
     With --reuse, a request that an earlier job sent with the same model, texts and parameters to
     the same provider is not sent again if its answer was good: the answer is copied.
 
+    With --prime (Anthropic; cache = "1h" in the template), the first row is a batch of its own, and
+    the others are sent when it has ended: they read its cached prompt instead of writing one each.
+
     As FILE, - is standard input; requests that cost money then need -y.
 
     A budget (--budget, or [budget] in config.toml) is compared with the highest cost that the
@@ -130,7 +136,7 @@ def submit(
         raise UsageError("--seed and --by need the size of a sample", "Add --sample N.")
     if reuse_since is not None and not reuse:
         raise UsageError("--reuse-since limits which answers are reused", "Add --reuse.")
-    saving = SavingOptions(dedupe, reuse, reuse_since or 0.0)
+    saving = SavingOptions(dedupe, reuse, reuse_since or 0.0, prime)
     chosen = {"sample": sample, "seed": seed or 0, "by": by}
 
     async def work(engine: Engine) -> int:
@@ -162,7 +168,8 @@ class SavingOptions(NamedTuple):
 
     dedupe: bool
     reuse: bool
-    since: float
+    since: float = 0.0
+    prime: bool = False
 
     @property
     def reuse_options(self) -> ReuseOptions | None:
@@ -175,7 +182,7 @@ class SavingOptions(NamedTuple):
         """What the engine does about it, if so many requests are agreed to."""
         from tui.core.batches import Saving
 
-        return Saving(self.dedupe, self.reuse_options, rows)
+        return Saving(self.dedupe, self.reuse_options, rows, self.prime)
 
     def command(self, job_id: str) -> str:
         """What the user may type to submit a job with the same options."""
@@ -186,6 +193,7 @@ class SavingOptions(NamedTuple):
         words += ["--reuse"] if self.reuse else []
         if self.reuse and self.since:
             words += ["--reuse-since", moment_text(self.since, time.time())]
+        words += ["--prime"] if self.prime else []
         return " ".join(words)
 
 
@@ -341,6 +349,10 @@ async def follow(
                 unfinished.trouble or "the provider's queue is full",
                 f"The job is stored; `batchdeck watch {job_id}` submits it when the queue allows.",
             )
+        elif any(
+            batch.after and batch.is_unsent for batch in engine.history.batches.of_job(job_id)
+        ):
+            say(f"The first row is sent; for the rest: `batchdeck watch {job_id}`.")
         elif engine.account(account).direct:
             say(f"Rows are sent while Batchdeck runs; to continue: `batchdeck watch {job_id}`.")
 

@@ -42,6 +42,26 @@ def require_min_rows(rows: int, profile: Profile) -> None:
         )
 
 
+def require_cached_prompt(context: Context, job: Job) -> None:
+    """Check that the first row of a job writes a prompt cache that the other rows can read.
+
+    Raises:
+        UsageError: The provider has no such cache, or the first request does not mark what to keep.
+    """
+    profile = context.accounts.profile(job.account)
+    if profile.dialect != "messages":
+        raise UsageError(
+            f"{profile.name} has no prompt cache that a first row could fill",
+            "Leave out --prime: where a provider caches prompts, it does so by itself.",
+        )
+    _, line = next(iter(context.history.rows.requests(job.id, [0])))
+    if b'"cache_control"' not in line:
+        raise UsageError(
+            "no request marks the part of its prompt that is to be cached",
+            'Set cache = "1h" in the template (kind messages).',
+        )
+
+
 def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING) -> bool:
     """Create the batches of a job that has none yet. Blocking; call it in a thread.
 
@@ -70,9 +90,17 @@ def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING
     places = history.rows.request_lengths(job_id)
     now = context.clock()
     batch = Batch(id="", job_id=job_id, account=job.account, created_at=now)
-    if repeats or reused:
+    if saving.prime:
+        require_cached_prompt(context, job)
+    if repeats or reused or saving.prime:
         left = [place for place in places if place[0] not in repeats and place[0] not in reused]
-        parts += _new_parts(batch, left, repeats, profile.limits)
+        if saving.prime and len(left) > 1:
+            first = _new_parts(batch, left[:1], repeats, profile.limits)
+            after = first[0].batch.id
+            batch = msgspec.structs.replace(batch, part=2, after=after)
+            parts += [*first, *_new_parts(batch, left[1:], repeats, profile.limits)]
+        else:
+            parts += _new_parts(batch, left, repeats, profile.limits)
         history.batches.begin_first_attempt(parts)
         return True
     history.batches.begin_first_attempt(
@@ -99,6 +127,12 @@ def _is_kept(planned: Sequence[Batch], saving: Saving) -> bool:
         return True
     has_repeats = any(batch.repeats for batch in planned)
     return bool(planned) and saving.reuse is None and (has_repeats or not saving.dedupe)
+
+
+def is_held_back(context: Context, batch: Batch) -> bool:
+    """Whether a batch must not be sent yet, because the one before it has not ended."""
+    first = None if batch.after is None else context.history.batches.find(batch.after)
+    return first is not None and not first.collected
 
 
 def count_to_send(context: Context, job: Job, saving: Saving) -> int:

@@ -139,6 +139,13 @@ class Poller:
         context = self._context
         if batch.submission in (Submission.DRAFT, Submission.REFUSED):
             return _OVER
+        if (first := self._first_of(batch)) is not None:
+            if not first.collected and first.submission is not Submission.DRAFT:
+                return PollResult(over=False, pause=self.min_poll_seconds(first), polled=False)
+            await asyncio.to_thread(context.history.batches.release_drafts, [batch.id])
+            await context.remark(batch, "Not sent, because the first row has no answer")
+            context.publish(CountsChanged(batch.job_id, batch.id))
+            return _OVER
         can_list = context.accounts.profile(batch.account).can.list
         if batch.submission is Submission.UNCERTAIN and not can_list:
             # Only the user can find out.
@@ -150,6 +157,16 @@ class Poller:
             pause = self._submitter.recovery.pause(batch)
             return PollResult(over=False, pause=pause, polled=False)
         return PollResult(over=False, pause=0.0, polled=False)
+
+    def _first_of(self, batch: Batch) -> Batch | None:
+        """The batch that must end before this one is sent; ``None`` once it has an answer."""
+        if batch.after is None or batch.submission is not Submission.UPLOADING:
+            return None
+        batches = self._context.history.batches
+        first = batches.find(batch.after)
+        if first is None or (first.collected and batches.count_results(first)[0]):
+            return None
+        return first
 
     async def poll_now(self, batch: Batch) -> None:
         """Poll a batch once because the user asked, and download the available results.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from tui.core.batches import RetryPlan
 from tui.core.jobs import Batch, Submission
-from tui.engine.batches.batch_plan import store_plan
+from tui.engine.batches.batch_plan import is_held_back, store_plan
 from tui.engine.batches.cancel import finish_cancel, is_our_cancel
 from tui.engine.batches.in_place_retry import begin_in_place_retry
 from tui.engine.batches.poll_scheduler import Leases, PollScheduler
@@ -136,6 +136,10 @@ class SendQueue:
         for batch in batches:
             if self.closing:
                 return
+            if is_held_back(self._context, batch):
+                # The watcher sends it when the first batch has ended.
+                going_on.add(batch.id)
+                continue
             try:
                 await self._submitter.send(batch.id, resend=resend, wait_if_busy=wait_if_busy)
             except (QuotaError, UnconfirmedError):
