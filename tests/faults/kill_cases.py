@@ -164,6 +164,7 @@ SHORT = tuple(
         "retry-doubleword-retry answered",
         "dedupe-openai-shared",
         "again-anthropic-collected",
+        "prime-anthropic-create answered",
         "cancel-openai-cancel noted",
         "delete-tensorzero-file deleted there",
         "submit-xai-create answered",

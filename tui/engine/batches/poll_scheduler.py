@@ -11,6 +11,7 @@ from tui.core.batches import RemoteBatch
 from tui.core.formatting import span
 from tui.core.jobs import Batch, Submission
 from tui.core.status_words import batch_name, status_text
+from tui.engine.batches.batch_plan import is_held_back
 from tui.engine.batches.poller import Poller
 from tui.engine.batches.submitter import DECIDE_HINT
 from tui.engine.context import Context
@@ -419,7 +420,8 @@ async def wait_for(
         while True:
             changed.clear()
             batches = [b for job_id in job_ids for b in context.history.batches.of_job(job_id)]
-            left = [batch for batch in batches if batch.is_active]
+            # One that waits for another goes on when that one does.
+            left = [b for b in batches if b.is_active and not is_held_back(context, b)]
             if not left:
                 _raise_if_unconfirmed(batches)
                 return
