@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import sqlite3
@@ -21,7 +22,7 @@ from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import BatchStatus, Job
 from tui.core.rows import Outcome
 from tui.engine.engine import Engine
-from tui.errors import RequestRejectedError, UsageError
+from tui.errors import HistoryError, RequestRejectedError, UsageError
 from tui.store.history import origin_of
 from tui.store.reuse.index import RequestIndex
 
@@ -328,5 +329,49 @@ def test_each_request_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.Monk
             assert outcomes(engine, job.id) == [GOOD] * 1201
             found = engine.history.batches.durations(job.account, job.model, job.window, 9)
             assert len(found) == 2, "a copy is no batch that says how long others take"
+
+    run(test)
+
+
+def copies(bench: Bench, job_id: str) -> list[Path]:
+    return list((bench.paths.data / "jobs" / job_id).glob("*.output.jsonl"))
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            await bench.done(engine, "a")
+            job = await bench.imported(engine, "a", "b")
+            with monkeypatch.context() as patched:
+                patched.setattr("tui.store.reuse.answers.os.fsync", full)
+                with pytest.raises(HistoryError, match="No space left") as told:
+                    await engine.submit(job.id, saving=Saving(reuse=ANY))
+            assert "disk" in told.value.hint
+            assert copies(bench, job.id) == []
+            await engine.submit(job.id, saving=Saving(reuse=ANY))
+            await engine.wait([job.id])
+            assert sent(bench)[1:] == [["r1"]]
+
+    run(test)
+
+
+def test_too_few_rows_for_a_batch_are_told_and_leave_nothing_behind(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        changes = {"sandbox": {"limits": {"min_rows": 3}}}
+        async with bench.engine(Config(providers=changes)) as engine:
+            await bench.done(engine, "a", "b", "c")
+            job = await bench.imported(engine, "a", "b", "x", "y", "y")
+            with pytest.raises(UsageError, match="at least 3 rows per batch, got 2") as told:
+                await engine.submit(job.id, saving=Saving(dedupe=True, reuse=ANY))
+            assert f"To send all of its rows: `batchdeck submit {job.id}`." in told.value.hint
+            assert copies(bench, job.id) == []
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert len(sent(bench)[-1]) == 5
 
     run(test)

@@ -20,7 +20,7 @@ from tui.core.requests import (
 )
 from tui.core.rows import UNANSWERED, Outcome
 from tui.core.text import split_lines
-from tui.engine.batches.reuse import plan_reused, split_reusable
+from tui.engine.batches.reuse import plan_reused, remove_unused_copies, split_reusable
 from tui.engine.context import Context
 from tui.errors import BatchdeckError, UsageError
 from tui.progress import NO_PROGRESS, Progress
@@ -80,21 +80,39 @@ def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING
         return False
     reuse = saving.reuse
     dedupe = saving.dedupe or any(batch.repeats for batch in planned)
+    copies = [] if reuse is None else plan_reused(context, job, reuse)
+    try:
+        _store_first_attempt(context, job, copies, dedupe=dedupe, prime=saving.prime)
+    finally:
+        remove_unused_copies(context, job, copies)
+    return True
+
+
+def _store_first_attempt(
+    context: Context, job: Job, copies: Sequence[NewBatch], *, dedupe: bool, prime: bool
+) -> None:
+    """Create the batches of a job: those that reuse answers, and those of the other rows."""
+    history = context.history
     profile = context.accounts.profile(job.account)
-    parts = [] if reuse is None else plan_reused(context, job, reuse)
+    parts = list(copies)
     reused = {seq for part in parts for seq in part.seqs or ()}
-    found = history.rows.find_repeats(job_id) if dedupe else ()
+    found = history.rows.find_repeats(job.id) if dedupe else ()
     repeats = {seq: of_seq for seq, of_seq in found if seq not in reused and of_seq not in reused}
     if rows := job.counts.total - len(reused) - len(repeats):
-        require_min_rows(rows, profile)
-    places = history.rows.request_lengths(job_id)
+        try:
+            require_min_rows(rows, profile)
+        except UsageError as error:
+            if rows < job.counts.total:
+                error.hint += f" To send all of its rows: `batchdeck submit {job.id}`."
+            raise
+    places = history.rows.request_lengths(job.id)
     now = context.clock()
-    batch = Batch(id="", job_id=job_id, account=job.account, created_at=now)
-    if saving.prime:
+    batch = Batch(id="", job_id=job.id, account=job.account, created_at=now)
+    if prime:
         require_cached_prompt(context, job)
-    if repeats or reused or saving.prime:
+    if repeats or reused or prime:
         left = [place for place in places if place[0] not in repeats and place[0] not in reused]
-        if saving.prime and len(left) > 1:
+        if prime and len(left) > 1:
             first = _new_parts(batch, left[:1], repeats, profile.limits)
             after = first[0].batch.id
             batch = msgspec.structs.replace(batch, part=2, after=after)
@@ -102,7 +120,7 @@ def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING
         else:
             parts += _new_parts(batch, left, repeats, profile.limits)
         history.batches.begin_first_attempt(parts)
-        return True
+        return
     history.batches.begin_first_attempt(
         [
             NewBatch(
@@ -118,7 +136,6 @@ def plan_first_attempt(context: Context, job_id: str, saving: Saving = NO_SAVING
             for number, part in enumerate(plan_parts(places, profile.limits), start=1)
         ]
     )
-    return True
 
 
 def _is_kept(planned: Sequence[Batch], saving: Saving) -> bool:

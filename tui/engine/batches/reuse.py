@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -169,6 +169,14 @@ def plan_reused(
                 ),
             )
     return [NewBatch(batch, seqs[style], style=style) for style, batch in batches.items()]
+
+
+def remove_unused_copies(context: Context, job: Job, parts: Sequence[NewBatch]) -> None:
+    """Remove the files of batches from ``plan_reused`` that were not stored after all."""
+    stored = {batch.id for batch in context.history.batches.of_job(job.id)}
+    for part in parts:
+        if part.batch.reuses and part.batch.id not in stored:
+            _file_of(context, part.batch).unlink(missing_ok=True)
 
 
 def _file_of(context: Context, batch: Batch) -> Path:

@@ -240,6 +240,7 @@ def write_lines(file: Path, lines: Iterable[bytes]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
+        file.unlink(missing_ok=True)
         raise HistoryError(
             f"{file} cannot be written: {error.strerror}", "Free some disk space."
         ) from error
