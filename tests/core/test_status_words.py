@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from tui.core.jobs import Batch, BatchStatus, Counts, ErrorGroup, OrphanLines, Submission
@@ -10,6 +11,7 @@ from tui.core.status_words import (
     OUTCOME_SIGNS,
     STATUS_SIGNS,
     batch_name,
+    batch_rows,
     counts_text,
     error_code_text,
     nonzero_counts,
@@ -72,3 +74,9 @@ def test_the_code_of_an_error_group(http_status: int | None, code: str | None, w
         example_custom_id="a",
     )  # fmt: skip
     assert error_code_text(group) == words
+
+
+def test_the_rows_of_a_batch_name_those_that_share_its_results() -> None:
+    batch = Batch(id="b", job_id="j", account="a", rows=1200, created_at=0.0)
+    assert batch_rows(batch) == "1,200"
+    assert batch_rows(msgspec.structs.replace(batch, repeats=3)) == "1,200 of 1,203"

@@ -85,7 +85,7 @@ def batch_rows(batches: Sequence[Batch]) -> list[list[Cell | str]]:
         [
             f"{batch.attempt}.{batch.part}",
             status_cell(batch.status, batch.raw_status),
-            f"{batch.rows:,}",
+            status_words.batch_rows(batch),
             batch.remote_id or "",
             local_time(batch.submitted_at),
             local_time(batch.ended_at),

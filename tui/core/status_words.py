@@ -101,3 +101,9 @@ def orphan_text(lines: OrphanLines) -> str:
         (lines.unreadable, "unreadable"),
     )
     return ", ".join(f"{count:,} {what}" for count, what in kinds if count)
+
+
+def batch_rows(batch: Batch) -> str:
+    """The rows that a batch sends: ``40``, or ``4 of 24`` if the others share their results."""
+    of = f" of {batch.rows + batch.repeats:,}" if batch.repeats else ""
+    return f"{batch.rows:,}{of}"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tui.core.formatting import counted
 from tui.core.jobs import Batch, BatchStatus, RemoteCounts, Submission
 from tui.core.rows import OUTCOMES, UNANSWERED, Outcome, RowError
 from tui.core.submission import MAY_EXIST, SubmitEvent, next_state
@@ -264,8 +265,9 @@ class Batches:
                 sharing = sharing_rows(repeats, set(free), set(alike))
                 _insert(connection, NewBatch(batch, free, sharing), job)
                 archive_attempts(connection, job, [*free, *(seq for seq, _ in sharing)])
-                shared = f", whose result {len(sharing):,} more share" if sharing else ""
-                note(connection, job, now, f"Retrying {len(free):,} rows{shared}", batch.id)
+                shared = f" for {len(free) + len(sharing):,} with equal requests" if sharing else ""
+                what = f"Retrying {counted(len(free), 'row')}{shared}"
+                note(connection, job, now, what, batch.id)
                 stored.append(batch.id)
             refresh_job(connection, job)
         if not stored:

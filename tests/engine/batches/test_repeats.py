@@ -270,7 +270,7 @@ def test_the_timeline_says_how_many_share(tmp_path: Path) -> None:
         async with bench.engine() as engine:
             job = await deduped(bench, engine, "flaky", "flaky")
             await engine.retry(await engine.retries.plan(job.id))
-            words = "Retrying 1 rows, whose result 1 more share"
+            words = "Retrying 1 row for 2 with equal requests"
             assert any(words in entry for entry in timeline(engine, job.id))
             (first, _) = engine.history.batches.of_job(job.id)
             assert first.submission is Submission.RUNNING

@@ -101,7 +101,7 @@ def _batch_text(batch: Batch, now: float) -> str:
         ("input file", batch.input_file_id or ""),
         ("status", status_words.status_text(batch.status, batch.raw_status)),
         ("submission", (status_words.submission_text(batch) or batch.submission.value) + decide),
-        ("rows", f"{batch.rows:,}"),
+        ("rows", status_words.batch_rows(batch)),
         (
             "remote counts",
             ", ".join(f"{n:,} {what}" for what, n in counted.items() if n is not None),
