@@ -70,9 +70,11 @@ def test_the_budget_counts_what_is_sent(run: Run, file: Path, server: Served) ->
 def test_a_draft_is_sent_without_repeats(run: Run, file: Path) -> None:
     first = run("submit", file, "--sample", "2", "--dedupe", "--wait", "--json")
     assert first.code == 0 and first.document["counts"]["succeeded"] == 2
-    assert "--dedupe`." in first.err
-    rest = run("submit", "r", "--dedupe", "--wait", "--json")
+    assert "--dedupe --reuse`." in first.err
+    rest = run("submit", "r", "--dedupe", "--reuse", "--wait", "--json")
     assert rest.code == 0 and rest.document["counts"]["succeeded"] == 8
+    answers = {row["text"] for job in ("r-sample", "r") for row in run("results", job).rows}
+    assert len(answers) == len(set(TEXTS))
 
 
 def test_the_question_names_the_repeats(spawn: Spawn, file: Path, server: Served) -> None:

@@ -157,7 +157,9 @@ def submit(
         code = print_jobs(engine, [jobs[0].id], settings, waited=wait)
         for rest in jobs[1:]:
             others = counted(rest.counts.total, "other request")
-            say(f"{others} waiting as {rest.name}; to submit: `{saving.command(rest.id)}`.")
+            # The sample has answers to some of their requests.
+            again = saving._replace(reuse=saving.reuse or saving.dedupe)
+            say(f"{others} waiting as {rest.name}; to submit: `{again.command(rest.id)}`.")
         return code
 
     return run(settings, work)
