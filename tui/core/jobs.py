@@ -220,7 +220,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     creates that were sent for it: more than one after the provider's queue was full. ``rows`` are
     sent; ``repeats`` more rows of the job ask for the same as one of them and share its result.
     Of a batch that ``reuses`` answers nothing is sent: they are copies from other jobs. A batch is
-    not sent before the one that ``after`` names has ended with an answer.
+    not sent before the one that ``after`` names has ended with an answer. ``address`` is that of
+    the server which its account named when it was planned; empty if that was not noted.
     """
 
     id: str
@@ -255,6 +256,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 0
     reuses: bool = False
     after: str | None = None
+    address: str = ""
 
     @property
     def is_unsent(self) -> bool:

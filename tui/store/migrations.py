@@ -223,6 +223,11 @@ def m017_order_of_batches(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE batches ADD COLUMN after TEXT")
 
 
+def m018_addresses(connection: sqlite3.Connection) -> None:
+    """The address that a batch was planned for; empty where that was not noted."""
+    connection.execute("ALTER TABLE batches ADD COLUMN address TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -241,6 +246,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m015_repeats,
     m016_what_reuse_saved,
     m017_order_of_batches,
+    m018_addresses,
 )
 """All migrations, in order; never edit one that was released."""
 

@@ -141,6 +141,24 @@ def test_other_parameters_and_other_servers_are_other_requests(tmp_path: Path) -
     run(test)
 
 
+def test_an_account_that_names_another_server_today_has_no_answers_of_it(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        for port, rows in ((1, 2), (2, 2), (1, 0)):
+            url = f"http://127.0.0.1:{port}/v1"
+            accounts = {"one": AccountConfig(provider="openai-compatible", base_url=url)}
+            async with bench.engine(Config(accounts=accounts)) as engine:
+                before = len(bench.provider.batches)
+                file = write_requests(tmp_path / "requests.jsonl", ["a", "b"])
+                job = await engine.requests.import_file(file, account="one")
+                await engine.submit(job.id, saving=Saving(reuse=ANY))
+                await engine.wait([job.id])
+                new = list(bench.provider.batches.values())[before:]
+                assert sum(len(batch.lines) for batch in new) == rows
+
+    run(test)
+
+
 def test_one_job_may_be_the_only_source(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)

@@ -107,7 +107,8 @@ def _store_first_attempt(
             raise
     places = history.rows.request_lengths(job.id)
     now = context.clock()
-    batch = Batch(id="", job_id=job.id, account=job.account, created_at=now)
+    address = context.accounts.info(job.account).base_url
+    batch = Batch(id="", job_id=job.id, account=job.account, address=address, created_at=now)
     if prime:
         require_cached_prompt(context, job)
     if repeats or reused or prime:
@@ -333,6 +334,7 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
             id="",
             job_id=plan.job_id,
             account=plan.account,
+            address=context.accounts.info(plan.account).base_url,
             attempt=plan.attempt,
             part=len(parts) + 1,
             edits=edits,

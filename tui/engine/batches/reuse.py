@@ -78,7 +78,7 @@ def policy_of(context: Context, account: str, options: ReuseOptions) -> ReusePol
             return False
         return (info.provider, info.base_url) == (wanted.provider, wanted.base_url)
 
-    return ReusePolicy(same_server, options.since, options.only)
+    return ReusePolicy(same_server, wanted.base_url, options.since, options.only)
 
 
 def split_reusable(

@@ -42,11 +42,14 @@ class ReusePolicy(NamedTuple):
 
     Attributes:
         same_server: Whether an answer of this account may be used for the new job.
+        address: The address of the server; answers that were asked for at another one are not used,
+            whatever the account names today.
         since: The oldest answer, in Unix seconds; 0 for any.
         only: The job whose answers are used; empty for all.
     """
 
     same_server: Callable[[str], bool]
+    address: str
     since: float = 0.0
     only: str = ""
 
@@ -182,9 +185,15 @@ class ReusableAnswers:
                     " FROM jobs j JOIN requests q ON q.job=j.pk"
                     " JOIN results r ON r.job=q.job AND r.seq=q.seq JOIN batches b ON b.pk=r.batch"
                     f" WHERE j.id=? AND q.seq IN ({marks}) AND r.outcome=? AND r.file IS NOT NULL"
-                    " AND b.edits='{}' AND b.reuses=0"
+                    " AND b.edits='{}' AND b.reuses=0 AND b.address IN ('', ?)"
                     " AND coalesce(b.ended_at, b.submitted_at, b.created_at)>=?",
-                    (job, *part, OUTCOME_CODES[Outcome.SUCCEEDED], self._policy.since),
+                    (
+                        job,
+                        *part,
+                        OUTCOME_CODES[Outcome.SUCCEEDED],
+                        self._policy.address,
+                        self._policy.since,
+                    ),
                 ):
                     answer = FoundAnswer(*values)
                     found[answer.job, answer.seq] = answer
