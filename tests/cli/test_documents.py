@@ -44,6 +44,7 @@ CALLS = (
     Call("watch", "", "jobs"),
     Call("watch", "one two", "jobs", 1),
     Call("list", "", "jobs"),
+    Call("list", "--short", "jobs-short"),
     Call("list", "--search nothing-is-called-so", "jobs"),
     Call("show", "one", "job"),
     Call("collect", "one", "job"),

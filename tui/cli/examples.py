@@ -28,6 +28,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck submit reviews",
     ),
     "list": (
+        "batchdeck list --short",
         "batchdeck list --status in_progress",
         "batchdeck list --since 7d",
         "batchdeck list --search week-47 --json",

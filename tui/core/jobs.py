@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
@@ -478,3 +479,18 @@ def parse_tags(text: str) -> tuple[str, ...]:
 def format_tags(tags: tuple[str, ...]) -> str:
     """Tags for display: ``#weekly #reviews``."""
     return " ".join(f"#{tag}" for tag in tags)
+
+
+def rows_done(job: Job, batches: Iterable[Batch]) -> int:
+    """About how many rows of a job the provider has answered, with those that share an answer.
+
+    Args:
+        job: The job.
+        batches: Its batches.
+    """
+    left = 0
+    for batch in batches:
+        if not is_terminal(batch.status):
+            rows = max(0, batch.rows - (batch.remote_counts.ended or 0))
+            left += rows + math.ceil(batch.repeats * rows / max(1, batch.rows))
+    return max(job.counts.ended, min(job.counts.total, job.counts.total - left))

@@ -267,3 +267,18 @@ def test_progress_in_a_pipe_is_plain_lines(
     assert any("of 200 rows done" in line for line in messages)
     assert messages[-1] == "completed: 200 succeeded"
     assert len(messages) == len(set(messages))
+
+
+def test_one_line_for_a_status_line(
+    run: Run, requests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("list", "--short").out == "nothing running\n"
+    run("submit", requests, "--name", "done", "--wait")
+    run("submit", requests, "--name", "some", "--sample", "1", "--wait")
+    assert run("list", "--short").out == "nothing running · 1 draft\n"
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0.01")
+    run("submit", requests, "--name", "slow")
+    assert run("list", "--short").out == "1 running, 0% · 1 draft\n"
+    found = run("list", "--short", "--json").document
+    assert found == {"running": 1, "rows": 3, "done": 0, "attention": 0, "drafts": 1}
+    assert run("list", "--short", "--search", "done").out == "nothing running\n"

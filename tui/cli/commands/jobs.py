@@ -51,9 +51,12 @@ def print_job(engine: Engine, job: Job, settings: Settings) -> None:
 )  # fmt: skip
 @click.option("--before", type=MOMENT, metavar="WHEN", help="Only jobs created before WHEN.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N jobs.")
+@click.option("--short", is_flag=True,
+              help="One line for a status line: what runs, and what needs attention.")  # fmt: skip
 @shared
 def list_jobs(
     settings: Settings,
+    short: bool,
     status: str | None,
     account: str | None,
     search: str,
@@ -77,6 +80,10 @@ def list_jobs(
             before=before,
             limit=limit,
         )
+        if short:
+            found = _short(history, jobs)
+            output.print_result(settings, lambda: found, lambda: [_short_text(found)])
+            return jobs
         if settings.json and (jobs or account is None):
             output.print_json([history.jobs.document(job.id) for job in jobs])
         elif jobs:
@@ -91,13 +98,46 @@ def list_jobs(
             if settings.json:
                 output.print_json([])
 
-    if read_history(settings, read):
+    if read_history(settings, read) or short:
         return
     if account is not None:
         run(settings, check_account)
     if not settings.json:
         narrowed = search or status or account or tag or since is not None or before is not None
         output.say("No matching jobs." if narrowed else "No jobs yet.")
+
+
+def _short(history: History, jobs: list[Job]) -> dict[str, int]:
+    """Counts of jobs by what is to be done about them, and the rows of those that run."""
+    from tui.core.alerts import stuck_flags
+    from tui.core.jobs import is_terminal, rows_done
+
+    now = time.time()
+    found = {"running": 0, "rows": 0, "done": 0, "attention": 0, "drafts": 0}
+    for job in jobs:
+        if job.status == "draft":
+            found["drafts"] += 1
+        elif not is_terminal(job.status):
+            batches = history.batches.of_job(job.id)
+            found["running"] += 1
+            found["rows"] += job.counts.total
+            found["done"] += rows_done(job, batches)
+            found["attention"] += bool(stuck_flags(batches, now))
+    return found
+
+
+def _short_text(found: dict[str, int]) -> str:
+    """``2 running, 68% · 1 needs attention · 3 drafts``; ``nothing running``."""
+    from tui.core.formatting import percent
+
+    running, attention = found["running"], found["attention"]
+    share = percent(found["done"], max(1, found["rows"]))
+    words = [f"{running} running, {share}" if running else "nothing running"]
+    if attention:
+        words.append(f"{attention} need{'s' if attention == 1 else ''} attention")
+    if found["drafts"]:
+        words.append(counted(found["drafts"], "draft"))
+    return " · ".join(words)
 
 
 def _warn(history: History, jobs: list[Job]) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui.core.alerts import Flag, most_urgent, retention_flags, stuck_flags
-from tui.core.jobs import Batch, BatchStatus, Job, is_terminal, parse_moment
+from tui.core.jobs import Batch, BatchStatus, Job, is_terminal, parse_moment, rows_done
 from tui.core.text import one_line
 from tui.errors import BatchdeckError, UnknownJobError
 
@@ -305,8 +305,7 @@ class JobList:
             return view
         view.batches = batches = self._history.batches.of_job(job.id)
         running = [batch for batch in batches if not is_terminal(batch.status)]
-        open_rows = sum(map(_open_rows, running))
-        view.done = max(view.done, min(job.counts.total, job.counts.total - open_rows))
+        view.done = rows_done(job, batches)
         ends = [batch.expires_at for batch in running if batch.expires_at is not None]
         view.expires_at = min(ends, default=None)
         view.raw_status = next((batch.raw_status for batch in running), "")
@@ -318,9 +317,3 @@ class JobList:
         view.rate = pace.rate(self._now())
         view.transfer = old.transfer if old is not None else None
         return view
-
-
-def _open_rows(batch: Batch) -> int:
-    """The rows of a running batch that are not done; those that share a result by their share."""
-    left = max(0, batch.rows - (batch.remote_counts.ended or 0))
-    return left + math.ceil(batch.repeats * left / max(1, batch.rows))
