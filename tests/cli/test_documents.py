@@ -116,6 +116,7 @@ CALLS = (
     Call("locate", "", "locate"),
     Call("doctor", "", "doctor"),
     Call("schema", "", "schemas"),
+    Call("skill", "", "skill"),
 )
 
 ELSEWHERE = {"sandbox serve"}

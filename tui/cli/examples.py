@@ -145,6 +145,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "doctor": ("batchdeck doctor",),
     "reindex": ("batchdeck reindex reviews",),
     "schema": ("batchdeck schema", "batchdeck schema job"),
+    "skill": ("batchdeck skill",),
 }
 """Command (and subcommand) to example lines that can be pasted into a shell."""
 

@@ -102,6 +102,7 @@ _COMMANDS = {
     "doctor": "maintenance:doctor",
     "reindex": "maintenance:reindex",
     "schema": "maintenance:schema",
+    "skill": "skill:skill",
 }
 """Command names and where each is defined, in the form that ``LazyCommands`` expects."""
 
