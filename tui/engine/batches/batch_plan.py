@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -95,10 +97,15 @@ def _store_first_attempt(
     history = context.history
     profile = context.accounts.profile(job.account)
     parts = list(copies)
-    reused = {seq for part in parts for seq in part.seqs or ()}
+    reused = sum(part.batch.rows for part in parts)
+    # One byte for each row; a set of numbers would have sixty.
+    is_reused = bytearray(job.counts.total)
+    for part in parts:
+        for seq in part.seqs or ():
+            is_reused[seq] = True
     found = history.rows.find_repeats(job.id) if dedupe else ()
-    repeats = {seq: of_seq for seq, of_seq in found if seq not in reused and of_seq not in reused}
-    if rows := job.counts.total - len(reused) - len(repeats):
+    repeats = {seq: of for seq, of in found if not is_reused[seq] and not is_reused[of]}
+    if rows := job.counts.total - reused - len(repeats):
         try:
             require_min_rows(rows, profile)
         except UsageError as error:
@@ -112,14 +119,12 @@ def _store_first_attempt(
     if prime:
         require_cached_prompt(context, job)
     if repeats or reused or prime:
-        left = [place for place in places if place[0] not in repeats and place[0] not in reused]
-        if prime and len(left) > 1:
-            first = _new_parts(batch, left[:1], repeats, profile.limits)
-            after = first[0].batch.id
-            batch = msgspec.structs.replace(batch, part=2, after=after)
-            parts += [*first, *_new_parts(batch, left[1:], repeats, profile.limits)]
-        else:
-            parts += _new_parts(batch, left, repeats, profile.limits)
+        left = (place for place in places if place[0] not in repeats and not is_reused[place[0]])
+        if prime and rows > 1:
+            first = _new_parts(batch, islice(left, 1), repeats, profile.limits)
+            batch = msgspec.structs.replace(batch, part=2, after=first[0].batch.id)
+            parts += first
+        parts += _new_parts(batch, left, repeats, profile.limits)
         history.batches.begin_first_attempt(parts)
         return
     history.batches.begin_first_attempt(
@@ -169,7 +174,7 @@ def count_to_send(context: Context, job: Job, saving: Saving) -> int:
 
 def _new_parts(
     batch: Batch,
-    places: Sequence[tuple[int, int]],
+    places: Iterable[tuple[int, int]],
     repeats: Mapping[int, int],
     limits: Limits,
 ) -> list[NewBatch]:
@@ -185,9 +190,16 @@ def _new_parts(
     sharing: dict[int, list[int]] = {}
     for seq, of_seq in repeats.items():
         sharing.setdefault(of_seq, []).append(seq)
+    listed = array("q")
+
+    def noted() -> Iterator[tuple[int, int]]:
+        for place in places:
+            listed.append(place[0])
+            yield place
+
     start = 0
-    for number, part in enumerate(plan_parts(places, limits), start=batch.part):
-        seqs = [seq for seq, _ in places[start : start + part.rows]]
+    for number, part in enumerate(plan_parts(noted(), limits), start=batch.part):
+        seqs = listed[start : start + part.rows]
         start += part.rows
         shared = [(seq, of_seq) for of_seq in seqs for seq in sharing.get(of_seq, ())]
         own = msgspec.structs.replace(batch, id=new_batch_id(), part=number)
@@ -329,7 +341,7 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
         # An edit makes a request longer by at most its own encoded size.
         added = len(_encode(edits)) if edits else 0
         lengths = dict(history.rows.request_lengths(plan.job_id, seqs))
-        places = [(seq, lengths[seq] + added) for seq in seqs if seq in lengths]
+        places = ((seq, lengths[seq] + added) for seq in seqs if seq in lengths)
         batch = Batch(
             id="",
             job_id=plan.job_id,

@@ -8,6 +8,7 @@ when the next one looks at its batches.
 from __future__ import annotations
 
 import asyncio
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -130,8 +131,8 @@ def plan_reused(
         HistoryError: The answers cannot be written.
     """
     history = context.history
-    seqs: dict[str, list[int]] = {}
-    costs: dict[str, list[float | None]] = {}
+    seqs: dict[str, array[int]] = {}
+    saved: dict[str, float] = {}
     batches: dict[str, Batch] = {}
     now = context.clock()
     requests = history.jobs.requests_file(job.id)
@@ -141,8 +142,9 @@ def plan_reused(
             lines = (line for _, line in split_lines(stream))
             for seq, (_, answer) in enumerate(answers.find(lines, job.id)):
                 if answer is not None:
-                    seqs.setdefault(answer.style, []).append(seq)
-                    costs.setdefault(answer.style, []).append(answer.cost)
+                    seqs.setdefault(answer.style, array("q")).append(seq)
+                    if answer.cost is not None:
+                        saved[answer.style] = saved.get(answer.style, 0.0) + answer.cost
         for style, rows in seqs.items():
             batch = Batch(
                 id=new_batch_id(),
@@ -156,7 +158,7 @@ def plan_reused(
                 created_at=now,
                 submitted_at=now,
                 reuses=True,
-                raw={_SAVED: _sum(costs[style])},
+                raw={_SAVED: saved.get(style)},
             )
             batches[style] = batch
             lines = (line for _, line in history.rows.requests(job.id, rows))
@@ -222,12 +224,6 @@ def _enter(context: Context, batch: Batch) -> None:
         saved_by_reuse=batch.raw.get(_SAVED),
     )
     context.history.ledger.bill([entry], context.clock())
-
-
-def _sum(costs: Iterable[float | None]) -> float | None:
-    """The sum of the costs that are known; ``None`` if none is."""
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if known else None
 
 
 def _index(context: Context, batch: Batch) -> None:
