@@ -43,6 +43,26 @@ async def test_a_second_quit_does_not_wait(
     assert app.return_code == 0
 
 
+async def test_the_time_to_end_begins_also_while_the_engine_is_being_opened(
+    engine: FakeEngine,
+) -> None:
+    """A thread that opens it may wait for a disk or a keyring, and Python waits for the thread."""
+    app = fake_app(engine)
+    left: list[int] = []
+    app.on_left = left.append
+
+    async def never() -> FakeEngine:
+        await asyncio.Event().wait()
+        return engine
+
+    app._open_engine = never  # type: ignore[assignment]
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    assert left == [0]
+
+
 async def test_ctrl_c_asks_for_a_second_one(engine: FakeEngine) -> None:
     app = fake_app(engine)
     async with running(app) as pilot:

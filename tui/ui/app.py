@@ -471,7 +471,7 @@ class BatchdeckApp(GuardedApp[int]):
     @work(group="quit", exit_on_error=False)
     async def _leave(self, code: int) -> None:
         if self._leaving or not self.session.is_open:
-            self.exit(code, return_code=code)
+            self._end(code)
             return
         self._leaving = True
         self.main.remember()
@@ -480,6 +480,9 @@ class BatchdeckApp(GuardedApp[int]):
         await self.session.engine.close()
         if self.notifications is not None:
             self.notifications.terminal.restore_title()
+        self._end(code)
+
+    def _end(self, code: int) -> None:
         if self.on_left is not None:
             self.on_left(code)
         self.exit(code, return_code=code)
