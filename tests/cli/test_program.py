@@ -193,7 +193,7 @@ def completed(words: str) -> list[str]:
 def test_the_shell_completes_commands_jobs_files_and_accounts(
     run: Run, requests: Path, home: Path
 ) -> None:
-    assert completed("batchdeck ex") == ["plain,export"]
+    assert completed("batchdeck expo") == ["plain,export"]
     assert completed("batchdeck show ") == []
     assert not home.exists()
     document = run("submit", requests, "--json").document
