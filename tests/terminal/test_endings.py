@@ -86,11 +86,11 @@ def test_suspending_from_outside_changes_nothing(terminal: Terminal, times: int)
             os.kill(terminal.child.pid, number)
     # Two readers of one keyboard would each get some of the keys.
     for _ in range(3):
-        for key, words in (("1", "Source"), ("2", "Progress"), ("?", "Submit the requests")):
+        for key, words in (("1", "Source"), ("2", "Progress"), ("?", "Toggle errors only")):
             terminal.press(key)
             terminal.see(words)
         terminal.press("\x1b")
-        terminal.until(lambda text: "Submit the requests" not in text)
+        terminal.until(lambda text: "Toggle errors only" not in text)
     terminal.press("q")
     assert terminal_is_as_before(terminal)
 

@@ -248,6 +248,46 @@ FIELDS: dict[str, FieldHelp] = {
         "The same number chooses the same rows of the same file. The job keeps it.",
         (("enter", "go on"), *_DIALOG),
     ),
+    "view-name": FieldHelp(
+        "View",
+        "The name under which filter, order and columns are saved, as they are now. The view can be"
+        " used in every job; saving under a name that is there replaces it.",
+        (("enter", "save"), *_DIALOG),
+    ),
+    "derived-kind": FieldHelp(
+        "Kind",
+        "An expression computes a value from the fields of the answer and the columns of the row. A"
+        " regular expression takes a part of the text of another column.",
+        (("← → space", "choose"), *_DIALOG),
+    ),
+    "derived-name": FieldHelp(
+        "Name",
+        "What the column is called: calc.NAME in filters, facets, sorts and exports. It is kept"
+        " with the job.",
+        (("enter", "try it"), *_DIALOG),
+    ),
+    "derived-text": FieldHelp(
+        "Values",
+        "The expression, such as 'high' if score > 3 else 'low', or a pattern whose first group is"
+        " the value, such as Stars: (\\d). Its first values are shown before it is added.",
+        (("enter", "try it"), *_DIALOG),
+    ),
+    "derived-of": FieldHelp(
+        "Column",
+        "The column that the pattern is applied to: answer, @field, in.COLUMN, or another one.",
+        (("enter", "try it"), *_DIALOG),
+    ),
+    "experiment-name": FieldHelp(
+        "Name",
+        "The name of the experiment. Each model with each template becomes a job with this name,"
+        " followed by those of the model and the template.",
+        (("ctrl+s", "use it"), *_DIALOG),
+    ),
+    "experiment-other": FieldHelp(
+        "Another model",
+        "A model that is not in the list. MODEL@ACCOUNT sends it with another account.",
+        (("enter", "add it"), *_DIALOG),
+    ),
     "review-rows": FieldHelp(
         "Rows", "Which rows are reviewed: all, those that match the filter, or the marked ones."
     ),
