@@ -307,8 +307,8 @@ class Engine:
         for batch in batches:
             if batch.reuses:
                 await self._context.shielded(finish_reused(self._context, batch))
-        if self.history.batches.count_not_sent(job_id):
-            job = self.history.jobs.get(job_id)
+        job = self.history.jobs.get(job_id)
+        if self.history.batches.count_sent(job) < job.counts.total:
             await asyncio.to_thread(self.costs.price_sent, job)
         rows = sum(batch.rows for batch in batches if batch.is_unsent)
         if saving.most_rows is not None and rows > saving.most_rows:

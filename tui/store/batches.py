@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tui.core.formatting import counted
-from tui.core.jobs import Batch, BatchStatus, RemoteCounts, Submission
+from tui.core.jobs import Batch, BatchStatus, Job, RemoteCounts, Submission
 from tui.core.rows import OUTCOMES, UNANSWERED, Outcome, RowError
 from tui.core.submission import MAY_EXIST, SubmitEvent, next_state
 from tui.errors import NotOursError, OutdatedError, UnknownJobError, UsageError
@@ -355,24 +355,27 @@ class Batches:
             )
             refresh_job(connection, job)
 
-    def count_not_sent(self, job_id: str) -> int:
-        """How many rows of a job were not sent at first: repeats, and those with reused answers."""
-        (count,) = self._database.read.execute(
+    def count_sent(self, job: Job) -> int:
+        """How many rows of a job are sent at first: its estimate is of these.
+
+        Repeats, and rows whose answers are reused, are not.
+        """
+        (others,) = self._database.read.execute(
             "SELECT ifnull(sum(b.repeats + b.reuses * b.rows), 0)"
             " FROM batches b JOIN jobs j ON j.pk=b.job WHERE j.id=? AND b.attempt=1",
-            (job_id,),
+            (job.id,),
         ).fetchone()
-        return int(count)
+        return job.counts.total - int(others)
 
-    def rows_sent(self, job_id: str) -> list[int] | None:
-        """Row numbers of a job that were sent at first; ``None`` if all were."""
-        if not self.count_not_sent(job_id):
+    def rows_sent(self, job: Job) -> list[int] | None:
+        """Row numbers of a job that are sent at first; ``None`` if all are."""
+        if self.count_sent(job) == job.counts.total:
             return None
         rows = self._database.read.execute(
             "SELECT r.seq FROM batch_rows r JOIN batches b ON b.pk=r.batch"
             " JOIN jobs j ON j.pk=b.job WHERE j.id=? AND b.attempt=1 AND b.reuses=0"
             " ORDER BY r.seq",
-            (job_id,),
+            (job.id,),
         )
         return [seq for (seq,) in rows]
 

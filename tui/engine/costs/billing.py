@@ -85,7 +85,7 @@ def _enter_bills(
     """Replace what was reserved for the batches by what they were billed."""
     now = context.clock()
     shared = context.history.costs.cost_of_shared(job.id)
-    rows = job.counts.total - context.history.batches.count_not_sent(job.id)
+    rows = context.history.batches.count_sent(job)
     context.history.ledger.bill(
         [
             LedgerEntry(

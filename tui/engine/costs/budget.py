@@ -188,7 +188,7 @@ class Budgets:
         if not batches:
             return []
         job = context.history.jobs.get(batches[0].job_id)
-        estimated_rows = job.counts.total - context.history.batches.count_not_sent(job.id)
+        estimated_rows = context.history.batches.count_sent(job)
         return [
             LedgerEntry(
                 batch=batch.id,
@@ -263,7 +263,7 @@ class Budgets:
     def _expected(self, batch: Batch) -> Expense:
         """What a batch costs by the stored estimate of its job."""
         job = self._context.history.jobs.get(batch.job_id)
-        rows = job.counts.total - self._context.history.batches.count_not_sent(job.id)
+        rows = self._context.history.batches.count_sent(job)
         return Expense(batch.account, job.cost.estimated, job.cost.currency, rows)
 
     def _check_submit(self, amount: float, claim: str, budget: float | None) -> None:

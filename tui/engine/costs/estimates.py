@@ -183,7 +183,7 @@ class Costs:
         estimate = self._estimates.get(job.id)
         if estimate is None:
             history = self._context.history
-            seqs = history.batches.rows_sent(job.id)
+            seqs = history.batches.rows_sent(job)
             if seqs is None:
                 path = history.jobs.requests_file(job.id)
                 estimate = self.price_file(path, job.account, window=job.window, progress=progress)
@@ -322,7 +322,7 @@ class Costs:
             job = self._context.history.jobs.get(what.job_id)
             amount, currency = job.cost.estimated, job.cost.currency
             if amount is not None:
-                amount *= what.rows / max(1, self._rows_sent(job))
+                amount *= what.rows / max(1, self._context.history.batches.count_sent(job))
         expense = Expense(what.account, amount, currency, what.rows, budget)
 
         async def reserve(batches: Sequence[Batch]) -> None:
@@ -349,7 +349,9 @@ class Costs:
                 estimate = await self.estimate(job.id)
                 amount, currency = budget_amount(estimate), estimate.currency
                 claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
-            expenses[job.id] = Expense(job.account, amount, currency, self._rows_sent(job), budget)
+            expenses[job.id] = Expense(
+                job.account, amount, currency, self._context.history.batches.count_sent(job), budget
+            )
         # A part of a job may be sent already, and is in the ledger then: the month is checked with
         # the reservation.
         await run_in_thread(lambda _: budgets.check_together(claims, budget, add_to_month=False))
@@ -362,10 +364,6 @@ class Costs:
             await run_in_thread(lambda _: budgets.reserve_together(of_jobs))
 
         return reserve
-
-    def _rows_sent(self, job: Job) -> int:
-        """The rows of a job that its estimate is of: without repeats that are not sent."""
-        return job.counts.total - self._context.history.batches.count_not_sent(job.id)
 
     def _prices(self, account: str, window: str | None) -> PriceSource:
         accounts = self._context.accounts
