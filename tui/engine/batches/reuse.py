@@ -228,14 +228,8 @@ def _enter(context: Context, batch: Batch) -> None:
 
 def _index(context: Context, batch: Batch) -> None:
     files = context.history.files
-    file = files.get(batch.id, "output")
     rules = context.accounts.profile(batch.account).retry_codes
-    indexer = files.indexer(batch, file, files.style(batch.id), rules)
-    try:
-        indexer.run(complete=True)
-    finally:
-        indexer.close()
-    files.mark_received(file, file.path.stat().st_size, complete=True)
+    files.index_copies(batch, files.get(batch.id, "output"), rules)
 
 
 def _names(jobs: Counter[str]) -> str:

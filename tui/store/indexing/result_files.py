@@ -78,26 +78,36 @@ class ResultFiles:
         if not batch.repeats:
             return 0
         file = self.get(batch.id, SHARED)
-        style = self.style(batch.id)
         data = JobData(self._database.read, self._paths, batch.job_id)
         pk, _ = batch_pk(self._database.read, batch.id)
         reader = LineReader(data)
         try:
             lines = unshared_lines(self._database.read, pk, data.pk)
-            size = append_copies(file.path, file.indexed, lines, reader, style)
+            append_copies(file.path, file.indexed, lines, reader, self.style(batch.id))
         except OSError as error:
             raise HistoryError(
                 f"{file.path} cannot be written: {error.strerror}", "Free some disk space."
             ) from error
         finally:
             reader.close()
-        indexer = self.indexer(batch, file, style, rules)
+        return self.index_copies(batch, file, rules)
+
+    def index_copies(self, batch: Batch, file: ResultFile, rules: Mapping[str, bool]) -> int:
+        """Index a file of copied lines, which was written here, to its end. Blocking.
+
+        Returns:
+            The number of lines that were not indexed yet.
+
+        Raises:
+            HistoryError: The rows cannot be stored.
+        """
+        indexer = self.indexer(batch, file, self.style(batch.id), rules)
         try:
-            shared = indexer.run(complete=True)
+            lines = indexer.run(complete=True)
         finally:
             indexer.close()
-        self.mark_received(file, size, complete=True)
-        return shared
+        self.mark_received(file, file.path.stat().st_size, complete=True)
+        return lines
 
     def style(self, batch_id: str) -> str:
         """How the result lines of a batch are written."""

@@ -135,7 +135,7 @@ def append_copies(
     lines: Iterator[tuple[str, int, int, int]],
     reader: LineReader,
     style: str,
-) -> int:
+) -> None:
     """Append copies to the file of a batch's copies, on the disk when this returns.
 
     Args:
@@ -144,9 +144,6 @@ def append_copies(
         lines: What ``unshared_lines`` found.
         reader: Reads the lines.
         style: How they are written.
-
-    Returns:
-        The size of the file.
 
     Raises:
         HistoryError: A line cannot be read.
@@ -162,7 +159,6 @@ def append_copies(
         _write(stream, lines, reader, style)
         stream.flush()
         os.fsync(stream.fileno())
-        return stream.tell()
 
 
 def _write(
