@@ -11,7 +11,6 @@ import msgspec
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
@@ -29,8 +28,7 @@ from tui.errors import BatchdeckError
 from tui.progress import Progress
 from tui.store.history import NO_ROW, Comparison, History
 from tui.ui.commands.command_table import Scope, bindings
-from tui.ui.commands.dispatch import CommandTarget
-from tui.ui.screens.report import ReportReader
+from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.differences import AnswerDiff, read_answers
 from tui.ui.text.status import OUTCOME_STYLES
@@ -210,7 +208,7 @@ class KindChip(Static):
         await self.run_action(f"screen.kind('{self.kind.value}')")
 
 
-class CompareScreen(CommandTarget, Screen[None]):
+class CompareScreen(ReportScreen[Comparison, None]):
     """Compares two or more jobs; shows its progress, and can be stopped.
 
     Args:
@@ -221,9 +219,6 @@ class CompareScreen(CommandTarget, Screen[None]):
     """
 
     DEFAULT_CSS = """
-    CompareScreen #compare-head {
-        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
-    }
     CompareScreen #compare-sides {
         display: none; height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
@@ -257,7 +252,7 @@ class CompareScreen(CommandTarget, Screen[None]):
         self.set_class(len(job_ids) == 2, "-two")
         self._kind: RowComparison | None = None
         self._read_timer: Timer | None = None
-        self._head = Static("", id="compare-head", markup=False)
+        self._head = Static("", id="compare-head", classes="report-line", markup=False)
         self._sides = Static("", id="compare-sides", markup=False)
         self._chips = [
             KindChip(kind, str(number)) for number, kind in enumerate(kinds_of(len(job_ids)), 1)
@@ -285,10 +280,6 @@ class CompareScreen(CommandTarget, Screen[None]):
         """Focus the ids and start reading."""
         self._rows.focus()
         self.reader.read()
-
-    def on_unmount(self) -> None:
-        """Stop reading."""
-        self.reader.close()
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay out ids and answers side by side if the screen is wide enough."""
@@ -403,11 +394,6 @@ class CompareScreen(CommandTarget, Screen[None]):
         for page, text, note in zip(self._pages, texts, made.notes, strict=True):
             page.show(text)
             page.border_subtitle = note
-
-    def action_leave(self) -> None:
-        """Stop reading, else go back."""
-        if not self.reader.stop():
-            self.dismiss(None)
 
     def action_kind(self, value: str) -> None:
         """Filter by a kind; the same kind again, or none, shows all."""

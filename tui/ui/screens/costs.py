@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.core.formatting import counted, money
@@ -22,9 +21,8 @@ from tui.engine.costs.spent import (
 )
 from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
-from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.choose import Choice, ChooseDialog
-from tui.ui.screens.report import ReportReader
+from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, Tone, content
 from tui.ui.widgets.cell_table import CellTable
@@ -51,7 +49,7 @@ _HELP = {
 }
 
 
-class CostsScreen(CommandTarget, Screen[None]):
+class CostsScreen(ReportScreen[SpentReport, None]):
     """A table of costs, by month or by another group, and what is left of the budget.
 
     Args:
@@ -59,11 +57,7 @@ class CostsScreen(CommandTarget, Screen[None]):
     """
 
     DEFAULT_CSS = """
-    CostsScreen #costs-head, CostsScreen #costs-cell {
-        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
-    }
     CostsScreen #costs-unknown { height: auto; max-height: 2; padding: 0 1; }
-    CostsScreen CellTable { height: 1fr; padding: 1 1 0 1; }
     """
     SCOPE = Scope.COSTS
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.COSTS)
@@ -72,9 +66,9 @@ class CostsScreen(CommandTarget, Screen[None]):
         super().__init__()
         self._session = session
         self._by: tuple[str, ...] = ("month",)
-        self._head = Static("", id="costs-head", markup=False)
+        self._head = Static("", id="costs-head", classes="report-line", markup=False)
         self._table = CellTable(id="costs-table", opens=False)
-        self._cell = Static("", id="costs-cell", markup=False)
+        self._cell = Static("", id="costs-cell", classes="report-line", markup=False)
         self._unknown = Static("", id="costs-unknown", markup=False)
         self.reader = ReportReader(self, self._load, self._draw_head, self._show)
 
@@ -90,10 +84,6 @@ class CostsScreen(CommandTarget, Screen[None]):
         """Read the ledger."""
         self._table.focus()
         self.reader.read()
-
-    def on_unmount(self) -> None:
-        """Stop reading."""
-        self.reader.close()
 
     async def _load(self, progress: Progress) -> SpentReport:
         return await self._session.engine.costs.spent(self._by)

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.core.analysis.columns import DERIVED_PREFIX, ColumnKind
@@ -20,7 +19,6 @@ from tui.errors import BatchdeckError
 from tui.progress import Progress
 from tui.store.history import EvaluationOptions
 from tui.ui.commands.command_table import Scope, bindings
-from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
 from tui.ui.dialogs.pick_file import PickFileDialog, start_folder
 from tui.ui.models.evaluation import (
@@ -34,7 +32,7 @@ from tui.ui.models.evaluation import (
     table_rows,
     wrong_query,
 )
-from tui.ui.screens.report import ReportReader
+from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.cell_table import CellTable
@@ -56,7 +54,7 @@ _KIND_WORDS: dict[str, str] = {
 }
 
 
-class EvaluationScreen(CommandTarget, Screen[str | None]):
+class EvaluationScreen(ReportScreen[Evaluation, str | None]):
     """Shows how well a column of a job agrees with the true values in another one.
 
     It is closed with the filter for the rows of a cell, or with ``None``.
@@ -69,11 +67,7 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
     """
 
     DEFAULT_CSS = """
-    EvaluationScreen #evaluation-title, EvaluationScreen #evaluation-keys {
-        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
-    }
     EvaluationScreen #evaluation-head { height: 2; padding: 0 1; }
-    EvaluationScreen CellTable { height: 1fr; padding: 1 1 0 1; }
     """
     SCOPE = Scope.EVALUATION
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.EVALUATION)
@@ -86,11 +80,11 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
         self._columns: list[ColumnInfo] = []
         self.compared = Comparison(where=where)
         """What is compared."""
-        self._title = Static("", id="evaluation-title", markup=False)
+        self._title = Static("", id="evaluation-title", classes="report-line", markup=False)
         self._head = Static("", id="evaluation-head", markup=False)
         self._table = CellTable(id="evaluation-table")
-        self._keys = Static("", id="evaluation-keys", markup=False)
-        self.reader = ReportReader(self, self._load, self._draw_title, self._show)
+        self._keys = Static("", id="evaluation-keys", classes="report-line", markup=False)
+        self.reader = ReportReader(self, self._load, self._draw_head, self._show)
 
     def compose(self) -> ComposeResult:
         """The title, the scores, the table, a line about its cell, and the footer."""
@@ -105,16 +99,12 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
         self._table.focus()
         self._find_columns()
 
-    def on_unmount(self) -> None:
-        """Stop reading."""
-        self.reader.close()
-
     @work(group="columns", exit_on_error=False)
     async def _find_columns(self) -> None:
         self._columns = await self._session.engine.results.columns(self._job_id)
         gold, answer = likely_columns(self._columns)
         self.compared = self.compared.with_columns(gold=gold, answer=answer)
-        self._draw_title()
+        self._draw_head()
         if gold:
             self.reader.read()
         else:
@@ -136,7 +126,7 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
         self._head.update(content(head_parts(self.compared, made)))
         self._table.show(headings(made), table_rows(made))
 
-    def _draw_title(self) -> None:
+    def _draw_head(self) -> None:
         compared = self.compared
         parts: list[Part] = [(one_line(self._job_name, 40), "strong"), ("  ", "")]
         if self.reader.is_running:
@@ -198,11 +188,6 @@ class EvaluationScreen(CommandTarget, Screen[str | None]):
             self.app.notify("The value is too long for a filter", markup=False)
 
     # Commands
-
-    def action_leave(self) -> None:
-        """Stop reading, else go back."""
-        if not self.reader.stop():
-            self.dismiss(None)
 
     def action_wrong(self) -> None:
         """Show the rows whose answer differs from gold."""

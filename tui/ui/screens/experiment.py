@@ -10,7 +10,6 @@ import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.core.analysis.columns import ANSWER
@@ -20,7 +19,6 @@ from tui.core.text import one_line
 from tui.engine.experiments.matrix import MatrixOptions
 from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
-from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
 from tui.ui.models.evaluation import likely_columns
 from tui.ui.models.experiment import (
@@ -32,7 +30,7 @@ from tui.ui.models.experiment import (
     table_rows,
 )
 from tui.ui.screens.compare import CompareScreen
-from tui.ui.screens.report import ReportReader
+from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.cell_table import CellTable
@@ -49,7 +47,7 @@ class ShownJob:
     name: str
 
 
-class ExperimentScreen(CommandTarget, Screen[str | None]):
+class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
     """A line for each job: failures, accuracy, score, cost, tokens, agreement with the others.
 
     It is closed with the id of the job whose rows are wanted, or with ``None``.
@@ -60,13 +58,6 @@ class ExperimentScreen(CommandTarget, Screen[str | None]):
         name: The name of their experiment; empty for other jobs.
     """
 
-    DEFAULT_CSS = """
-    ExperimentScreen #experiment-title, ExperimentScreen #experiment-head,
-    ExperimentScreen #experiment-cell {
-        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
-    }
-    ExperimentScreen CellTable { height: 1fr; padding: 1 1 0 1; }
-    """
     SCOPE = Scope.EXPERIMENT
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.EXPERIMENT)
 
@@ -80,11 +71,11 @@ class ExperimentScreen(CommandTarget, Screen[str | None]):
         self._figures: list[Figure] = []
         self.options = MatrixOptions()
         """What is measured."""
-        self._title = Static("", id="experiment-title", markup=False)
-        self._head = Static("", id="experiment-head", markup=False)
+        self._title = Static("", id="experiment-title", classes="report-line", markup=False)
+        self._head = Static("", id="experiment-head", classes="report-line", markup=False)
         self._table = CellTable(id="experiment-table")
-        self._cell = Static("", id="experiment-cell", markup=False)
-        self.reader = ReportReader(self, self._load, self._draw_title, self._show)
+        self._cell = Static("", id="experiment-cell", classes="report-line", markup=False)
+        self.reader = ReportReader(self, self._load, self._draw_head, self._show)
 
     def compose(self) -> ComposeResult:
         """The title, the rows in common, the table, a line about its cell, and the footer."""
@@ -98,10 +89,6 @@ class ExperimentScreen(CommandTarget, Screen[str | None]):
         """Find the columns, and start reading."""
         self._table.focus()
         self._find_columns()
-
-    def on_unmount(self) -> None:
-        """Stop reading."""
-        self.reader.close()
 
     @work(group="columns", exit_on_error=False)
     async def _find_columns(self) -> None:
@@ -133,7 +120,7 @@ class ExperimentScreen(CommandTarget, Screen[str | None]):
             table_rows(made, self._labels, self._figures),
         )
 
-    def _draw_title(self) -> None:
+    def _draw_head(self) -> None:
         parts: list[Part] = [
             (one_line(self._experiment, 40) or f"{len(self._jobs)} jobs", "strong"),
             ("  ", ""),
@@ -174,11 +161,6 @@ class ExperimentScreen(CommandTarget, Screen[str | None]):
         self.app.push_screen(CompareScreen(self._session, ids, self.options.compare, names))
 
     # Commands
-
-    def action_leave(self) -> None:
-        """Stop reading, else go back."""
-        if not self.reader.stop():
-            self.dismiss(None)
 
     def action_rows(self) -> None:
         """Show the rows of all jobs side by side, those that differ first."""

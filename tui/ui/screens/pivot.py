@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.core.analysis.facets import ColumnInfo
@@ -17,10 +16,9 @@ from tui.core.jobs import Job
 from tui.core.text import one_line
 from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
-from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
 from tui.ui.models.row_search import RowQuery
-from tui.ui.screens.report import ReportReader
+from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, Tone, content
 from tui.ui.widgets.cell_table import CellTable
@@ -28,7 +26,7 @@ from tui.ui.widgets.cell_table import CellTable
 _LONGEST_NAME = 24
 
 
-class PivotScreen(CommandTarget, Screen[RowQuery | None]):
+class PivotScreen(ReportScreen[Pivot, RowQuery | None]):
     """A table of the rows with each pair of values of two columns.
 
     It is closed with the query for the rows of a cell, or with ``None``.
@@ -42,12 +40,6 @@ class PivotScreen(CommandTarget, Screen[RowQuery | None]):
         across: The column whose values are the columns.
     """
 
-    DEFAULT_CSS = """
-    PivotScreen #pivot-head, PivotScreen #pivot-cell {
-        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
-    }
-    PivotScreen CellTable { height: 1fr; padding: 1 1 0 1; }
-    """
     SCOPE = Scope.PIVOT
     BINDINGS: ClassVar[list[BindingType]] = bindings(Scope.PIVOT)
 
@@ -67,9 +59,9 @@ class PivotScreen(CommandTarget, Screen[RowQuery | None]):
         self._columns = columns
         self._down, self._across = down, across
         self._mean = ""
-        self._head = Static("", id="pivot-head", markup=False)
+        self._head = Static("", id="pivot-head", classes="report-line", markup=False)
         self._table = CellTable(id="pivot-table")
-        self._cell = Static("", id="pivot-cell", markup=False)
+        self._cell = Static("", id="pivot-cell", classes="report-line", markup=False)
         self.reader = ReportReader(self, self._load, self._draw_head, self._show)
 
     def compose(self) -> ComposeResult:
@@ -83,10 +75,6 @@ class PivotScreen(CommandTarget, Screen[RowQuery | None]):
         """Count the rows."""
         self._table.focus()
         self.reader.read()
-
-    def on_unmount(self) -> None:
-        """Stop counting."""
-        self.reader.close()
 
     async def _load(self, progress: Progress) -> Pivot:
         return await self._session.engine.results.pivot(
@@ -178,11 +166,6 @@ class PivotScreen(CommandTarget, Screen[RowQuery | None]):
         self.dismiss(query)
 
     # Commands
-
-    def action_leave(self) -> None:
-        """Stop counting, else go back."""
-        if not self.reader.stop():
-            self.dismiss(None)
 
     def action_swap(self) -> None:
         """Swap lines and columns."""

@@ -1,18 +1,20 @@
-"""Reads all rows of a job for a screen, with progress; used by the summary and the comparison."""
+"""What screens share that read all rows of a job for a report, with progress."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.screen import Screen
 from textual.timer import Timer
 
 from tui.errors import BatchdeckError
 from tui.progress import Progress
+from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.text.tones import Part
 
 T = TypeVar("T")
+Answer = TypeVar("Answer")
 
 REDRAW_SECONDS = 0.1
 """Seconds between progress updates."""
@@ -101,3 +103,30 @@ class ReportReader(Generic[T]):
             return [(f"stopping after {done:,} rows", "warn")]
         words = f"{verb} {done:,} of {total:,} rows  " if total else f"{verb}  "
         return [(words, "live"), ("esc", "accent"), (" stop", "muted")]
+
+
+class ReportScreen(CommandTarget, Screen[Answer], Generic[T, Answer]):
+    """A screen with a report that is read in the background, and read again with other options.
+
+    A subclass makes the reader, and calls its ``read`` as soon as it knows what to read.
+    Texts of one line have the class ``report-line``: they are cut with an ellipsis.
+    """
+
+    DEFAULT_CSS: ClassVar[str] = """
+    ReportScreen .report-line {
+        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    ReportScreen CellTable { padding: 1 1 0 1; }
+    """
+
+    reader: ReportReader[T]
+    """The reader, made by the subclass, with the report shown."""
+
+    def on_unmount(self) -> None:
+        """Stop reading."""
+        self.reader.close()
+
+    def action_leave(self) -> None:
+        """Stop reading, else go back."""
+        if not self.reader.stop():
+            self.dismiss(None)

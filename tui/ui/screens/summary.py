@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from tui.core import formatting
@@ -16,9 +15,8 @@ from tui.core.summary import ModelShare, Summary
 from tui.core.text import one_line
 from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
-from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
-from tui.ui.screens.report import ReportReader
+from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.plots import Lines, curve_lines, fact_lines, histogram_lines, tally_lines
 from tui.ui.text.status import OUTCOME_STYLES, bar_parts
@@ -33,7 +31,7 @@ _LABELS = 12
 _WORDS = 16
 
 
-class SummaryScreen(CommandTarget, Screen[None]):
+class SummaryScreen(ReportScreen[Summary, None]):
     """Shows the summary of a job; shows its progress, and can be stopped.
 
     Args:
@@ -43,9 +41,6 @@ class SummaryScreen(CommandTarget, Screen[None]):
     """
 
     DEFAULT_CSS = """
-    SummaryScreen #summary-head {
-        height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis;
-    }
     SummaryScreen #summary-cards { height: 1fr; }
     """
     SCOPE = Scope.SUMMARY
@@ -66,7 +61,7 @@ class SummaryScreen(CommandTarget, Screen[None]):
         self._job_name = name
         self._field = ""
         self._without_stop_words = False
-        self._head = Static("", id="summary-head", markup=False)
+        self._head = Static("", id="summary-head", classes="report-line", markup=False)
         self._cards = CardColumns(id="summary-cards")
         self.reader = ReportReader(self, self._load, self._draw_head, self._show)
 
@@ -80,10 +75,6 @@ class SummaryScreen(CommandTarget, Screen[None]):
         """Focus the cards and start reading."""
         self._cards.focus()
         self.reader.read()
-
-    def on_unmount(self) -> None:
-        """Stop reading."""
-        self.reader.close()
 
     async def _load(self, progress: Progress) -> Summary:
         return await self._session.engine.results.summary(
@@ -116,11 +107,6 @@ class SummaryScreen(CommandTarget, Screen[None]):
                     share = formatting.percent(made.json_rows, made.answered)
                     parts.append((f" · {share} JSON", "muted"))
         self._head.update(content(parts), layout=False)
-
-    def action_leave(self) -> None:
-        """Stop reading, else go back."""
-        if not self.reader.stop():
-            self.dismiss(None)
 
     def action_reload(self) -> None:
         """Read the job again, in case it has changed."""
