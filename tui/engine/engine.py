@@ -434,7 +434,7 @@ class Engine:
             BatchdeckError: It was not accepted; the rows have their earlier outcome again.
         """
         plan = await self.retries.fit(plan)
-        reserve = await self.costs.within_budget(plan, budget)
+        reserve = await self.costs.retry_within_budget(plan, budget)
         await self._context.shielded(self._queue.retry(plan, reserve))
         return self.history.jobs.get(plan.job_id)
 

@@ -85,7 +85,7 @@ async def test_a_batch_that_may_exist_keeps_its_reservation(opened: Opener, tmp_
             await engine.submit(job.id)
         [batch] = engine.history.batches.of_job(job.id)
         assert engine.costs.spending().amount == 0
-        reserve = await engine.costs.within_budget(engine.history.jobs.get(job.id), None)
+        reserve = await engine.costs.jobs_within_budget([engine.history.jobs.get(job.id)], None)
         await reserve([batch])
         engine.history.batches.update(
             batch.id,

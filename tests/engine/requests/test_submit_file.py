@@ -115,6 +115,17 @@ async def test_a_quote_over_the_budget_takes_the_job_back(opened: Opener, tmp_pa
             assert server.count("POST", "/batches") == 0
 
 
+async def test_the_question_says_what_a_later_quote_allows(opened: Opener, tmp_path: Path) -> None:
+    """The provider quotes the cost before anything is paid, so an unknown cost stops nothing."""
+    path = chats(tmp_path / "a.jsonl", 5, model="made-up-1")
+    ask = Asked("yes")
+    with sandbox("doubleword") as server:
+        async with opened("doubleword", server.url) as engine:
+            assert await submit_file(engine, path, budget=10, ask=ask)
+            assert [facts.whole.over_budget for facts in ask.facts] == [""]
+            assert server.count("POST", "/batches") == 1
+
+
 async def test_a_part_that_was_sent_keeps_the_job(opened: Opener, tmp_path: Path) -> None:
     """Its rows are paid for."""
     path = chats(tmp_path / "a.jsonl", 4, model="made-up-1")

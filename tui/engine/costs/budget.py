@@ -95,19 +95,6 @@ class Budgets:
         now = datetime.fromtimestamp(self._context.clock(), UTC)
         return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
 
-    def check(
-        self,
-        estimate: Estimate,
-        account: str,
-        budget: float | None = None,
-        *,
-        quoted_later: bool = False,
-        add_to_month: bool = True,
-    ) -> None:
-        """Check an estimate against the budgets; see ``check_together`` and ``Claim``."""
-        claim = Claim(estimate, account, quoted_later)
-        self.check_together([claim], budget, add_to_month=add_to_month)
-
     def check_together(
         self, claims: Sequence[Claim], budget: float | None = None, *, add_to_month: bool = True
     ) -> None:

@@ -297,33 +297,33 @@ class Costs:
             BudgetError: The estimate is over budget.
         """
         name = account or self._context.accounts.default
-        self.budgets.check(estimate, name, budget)
+        claim = Claim(estimate, name, self._context.accounts.estimates_cost(name))
+        self.budgets.check_together([claim], budget)
 
-    async def within_budget(self, what: Job | RetryPlan, budget: float | None) -> Reserve:
-        """Check the budgets for a job or a retry.
+    async def retry_within_budget(self, plan: RetryPlan, budget: float | None) -> Reserve:
+        """Check the budgets for a retry.
 
         Returns:
             What reserves the amount: called with the stored batches before they are sent, it
             checks the month once more, in one transaction with the reservation.
 
         Raises:
-            BudgetError: The job or the retry is over budget.
+            BudgetError: The retry is over budget.
         """
         budgets = self.budgets
-        if isinstance(what, Job):
-            return await self.jobs_within_budget([what], budget)
-        if budgets.applies(what.account, budget):
-            estimate = await self.estimate(what)
+        if budgets.applies(plan.account, budget):
+            estimate = await self.estimate(plan)
             # It may run in place, without an upload that the provider could quote.
-            await run_in_thread(lambda _: budgets.check(estimate, what.account, budget))
+            claim = Claim(estimate, plan.account)
+            await run_in_thread(lambda _: budgets.check_together([claim], budget))
             amount, currency = budget_amount(estimate), estimate.currency
         else:
             # Not checked, but it counts if a budget is set later this month.
-            job = self._context.history.jobs.get(what.job_id)
+            job = self._context.history.jobs.get(plan.job_id)
             amount, currency = job.cost.estimated, job.cost.currency
             if amount is not None:
-                amount *= what.rows / max(1, self._context.history.batches.count_sent(job))
-        expense = Expense(what.account, amount, currency, what.rows, budget)
+                amount *= plan.rows / max(1, self._context.history.batches.count_sent(job))
+        expense = Expense(plan.account, amount, currency, plan.rows, budget)
 
         async def reserve(batches: Sequence[Batch]) -> None:
             await run_in_thread(lambda _: budgets.reserve(batches, expense))
@@ -334,7 +334,7 @@ class Costs:
         """Check the budgets for the sum of jobs that are sent in one submit.
 
         Returns:
-            What reserves the amounts of all of them, as ``within_budget`` does.
+            What reserves the amounts of all of them, as ``retry_within_budget`` does.
 
         Raises:
             BudgetError: Together they are over budget.
