@@ -119,6 +119,8 @@ class Retries:
         Raises:
             UsageError: The edits cannot be applied to any row.
         """
+        if plan.fitted or not plan.edits:
+            return plan
         encode = await self._encoder(plan.account)
         return await run_in_thread(
             lambda running: drop_unfit_rows(self._context, plan, encode, running), progress

@@ -378,7 +378,7 @@ def drop_unfit_rows(
 
     Args:
         context: The engine context.
-        plan: The rows and their edits; a plan that was fitted before is returned unchanged.
+        plan: The rows and their edits.
         encode: Encodes a request for the provider and raises what the provider would reject.
             Without it the plan must be fitted again before it is sent.
         progress: If it is stopped, the plan is returned unchanged.
@@ -386,8 +386,6 @@ def drop_unfit_rows(
     Raises:
         UsageError: The edits cannot be applied to any row, or change none.
     """
-    if plan.fitted or not plan.edits:
-        return plan
     kept: list[int] = []
     why = ""
     changes_any = False

@@ -52,23 +52,6 @@ class SendQueue:
         self.closing = False
         self._without_native: set[str] = set()
 
-    async def send(
-        self,
-        batches: Sequence[Batch],
-        reserve: Reserve,
-        *,
-        resend: bool = False,
-        wait_if_busy: bool = False,
-    ) -> None:
-        """Send the batches of one job; takes the arguments of ``send_jobs``.
-
-        Raises:
-            BatchdeckError: A batch was not accepted; the ones after it are drafts.
-        """
-        errors = await self.send_jobs([batches], reserve, resend=resend, wait_if_busy=wait_if_busy)
-        for error in errors.values():
-            raise error
-
     async def send_jobs(
         self,
         jobs: Sequence[Sequence[Batch]],
@@ -170,7 +153,7 @@ class SendQueue:
             if native is not None and await self._retry_in_place(native, reserve):
                 return
         batches = await asyncio.to_thread(store_plan, self._context, plan)
-        await self._send_retry(plan, batches, reserve)
+        await self._send_retry(batches, reserve)
 
     async def _retry_in_place(self, native: Batch, reserve: Reserve) -> bool:
         """Have the provider retry rows in place; ``False`` if it has no such route.
@@ -179,7 +162,7 @@ class SendQueue:
         """
         context = self._context
         try:
-            await self._send_retry(native, [native], reserve)
+            await self._send_retry([native], reserve)
         except RequestRejectedError as error:
             if error.status not in _NO_SUCH_ROUTE:
                 raise
@@ -188,13 +171,12 @@ class SendQueue:
             return False
         return True
 
-    async def _send_retry(
-        self, plan: RetryPlan | Batch, batches: Sequence[Batch], reserve: Reserve
-    ) -> None:
+    async def _send_retry(self, batches: Sequence[Batch], reserve: Reserve) -> None:
         self._context.reach("retry stored")
-        self._context.publish(JobChanged(plan.job_id))
+        self._context.publish(JobChanged(batches[0].job_id))
         try:
-            await self.send(batches, reserve)
+            for error in (await self.send_jobs([batches], reserve)).values():
+                raise error
         except BatchdeckError as error:
             await self._abandon(batches, error)
             raise

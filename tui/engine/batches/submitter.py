@@ -87,7 +87,24 @@ class BatchSubmitter:
         """
         # If the watcher meets a batch that is being sent, it waits here and finds it done.
         async with self._locks.setdefault(batch_id, asyncio.Lock()):
-            await self._send(batch_id, resend, wait_if_busy, unattended)
+            batch = self._context.history.batches.get(batch_id)
+            if batch.native_of is None and batch.submission in UNCONFIRMED:
+                batch = await self._confirm(batch, resend=resend)
+            if batch.submission is Submission.RUNNING:
+                return
+            try:
+                await self._upload_and_create(batch)
+            except (NotOursError, UnconfirmedError):
+                raise
+            except BatchdeckError as error:
+                if isinstance(error, KeyRejectedError):
+                    await self._context.accounts.refused(batch.account, error)
+                temporary = error.retryable or isinstance(error, AccountKeyError)
+                waits = (unattended and temporary) or (wait_if_busy and says_busy(error))
+                await self._store_failure(
+                    batch_id, error, waits=waits or isinstance(error, QuotaError)
+                )
+                raise
 
     async def confirm(self, batch: Batch) -> None:
         """Look once for a batch whose create got no response; nothing is sent.
@@ -126,26 +143,6 @@ class BatchSubmitter:
                 "Find the right batch on the provider's website.",
             )
         await self._mark_running(dialect, batch, remote)
-
-    async def _send(
-        self, batch_id: str, resend: bool, wait_if_busy: bool, unattended: bool
-    ) -> None:
-        batch = self._context.history.batches.get(batch_id)
-        if batch.native_of is None and batch.submission in UNCONFIRMED:
-            batch = await self._confirm(batch, resend=resend)
-        if batch.submission is Submission.RUNNING:
-            return
-        try:
-            await self._upload_and_create(batch)
-        except (NotOursError, UnconfirmedError):
-            raise
-        except BatchdeckError as error:
-            if isinstance(error, KeyRejectedError):
-                await self._context.accounts.refused(batch.account, error)
-            temporary = error.retryable or isinstance(error, AccountKeyError)
-            waits = (unattended and temporary) or (wait_if_busy and says_busy(error))
-            await self._store_failure(batch_id, error, waits=waits or isinstance(error, QuotaError))
-            raise
 
     async def _confirm(self, batch: Batch, *, resend: bool) -> Batch:
         """Find out what became of an earlier create, before anything is sent.
