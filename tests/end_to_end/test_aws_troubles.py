@@ -23,6 +23,8 @@ from tui.engine.engine import Engine
 from tui.errors import BatchdeckError, ConfigError, KeyRejectedError
 from tui.paths import Paths
 
+pytestmark = pytest.mark.long
+
 ROWS = 120
 SKEWED = timedelta(minutes=10)
 ROLE = "arn:aws:iam::123456789012:role/bd"

@@ -13,6 +13,8 @@ from tests.cli.conftest import Run, batchdeck, command, environment, home  # noq
 from tests.end_to_end.conftest import KEY
 from tests.end_to_end.rows import ROWS, Maker, chat, expected, own_models, params, written
 
+pytestmark = pytest.mark.long
+
 
 @contextmanager
 def served(like: str, environment: dict[str, str]) -> Iterator[str]:  # noqa: F811

@@ -9,6 +9,8 @@ import pytest
 from tests.faults.compound import run_point
 from tests.faults.compound_cases import Point, points
 
+pytestmark = pytest.mark.long
+
 _CHOSEN = (
     ("create 504, acts late", "kill creating"),
     ("create answer lost", "disk full creating"),

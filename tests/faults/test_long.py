@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.long import watch
+
+pytestmark = pytest.mark.long
 
 
 def test_watching_many_batches_is_cheap(tmp_path: Path) -> None:

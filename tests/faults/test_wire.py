@@ -7,6 +7,8 @@ import pytest
 from tests.faults.wire import cases, run
 from tests.faults.wire_bench import Case
 
+pytestmark = pytest.mark.long
+
 CHOSEN = list(cases([], short=True))
 
 

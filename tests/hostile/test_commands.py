@@ -22,6 +22,8 @@ from tui.core.rows import Outcome
 from tui.core.text import visible
 from tui.paths import Paths
 
+pytestmark = pytest.mark.long
+
 WIDTH, HEIGHT = 220, 400
 
 

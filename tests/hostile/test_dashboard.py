@@ -16,6 +16,8 @@ from tui.core.text import one_line, visible
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 
+pytestmark = pytest.mark.long
+
 NAME = "[bold]n\x1b]0;owned\x07\u202e[/]"
 
 

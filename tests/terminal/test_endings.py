@@ -18,6 +18,8 @@ import pytest
 from tests.terminal.terminal import SECONDS, Terminal
 from tests.waiting import Patience
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:

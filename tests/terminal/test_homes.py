@@ -13,6 +13,8 @@ import pytest
 
 from tests.terminal.terminal import Terminal
 
+pytestmark = pytest.mark.long
+
 ESCAPE = "\x1b"
 _USER = ("unshare", "--user", "--map-user=12345")
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.terminal.terminal import Terminal
 
+pytestmark = pytest.mark.long
+
 ESCAPE = "\x1b"
 UP, DOWN = "\x1b[A", "\x1b[B"
 

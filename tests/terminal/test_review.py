@@ -8,11 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.store.bench import Desk
 from tests.terminal.terminal import Terminal
 from tests.ui.jobs_with_answers import add_job
 from tui.paths import Paths
 from tui.store.reviews.log import read_log
+
+pytestmark = pytest.mark.long
 
 ESCAPE = "\x1b"
 

@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.terminal.reviews_story import ODD, Size, Story
+
+pytestmark = pytest.mark.long
 
 
 def test_from_reviews_to_better_labels(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from tests.terminal.terminal import Terminal
 
+pytestmark = pytest.mark.long
+
 ESCAPE, UP = "\x1b", "\x1b[A"
 
 _HANGING_KEYRING = """

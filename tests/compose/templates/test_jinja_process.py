@@ -46,6 +46,7 @@ EATERS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EATERS)
 def test_what_eats_time_or_memory_is_refused(name: str) -> None:
     text = FieldText(EATERS[name] + "{{ text }}", where="the user message")

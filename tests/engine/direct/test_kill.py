@@ -7,9 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run, batchdeck, environment, home, run  # noqa: F401
 from tests.engine.direct.counter import ModelServer, written
 from tui.engine.context import KILL_VARIABLE
+
+pytestmark = pytest.mark.long
 
 ROWS = 60
 AT_ONCE = 4

@@ -12,6 +12,8 @@ from tests.cli.conftest import Run, batchdeck, environment, home, run  # noqa: F
 from tests.end_to_end.servers import sandbox
 from tui.engine.context import KILL_VARIABLE
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 default_account = "far"
 [budget]

@@ -8,11 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faults.race.race import account, race
 from tests.faults.race.racer import request
 from tests.sandbox.conftest import running
 from tui.paths import Paths
 from tui.sandbox.options import SandboxOptions
+
+pytestmark = pytest.mark.long
 
 
 def test_two_programs_on_one_history_one_of_them_killed(tmp_path: Path) -> None:
