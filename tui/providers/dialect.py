@@ -1,9 +1,10 @@
 """The ``Dialect`` protocol: the interface between the engine and a provider's API.
 
 A dialect makes API calls. It stores nothing and makes no decisions about money. It retries only
-idempotent calls (``retrieve``, ``list_batches``, ``download``, ``models``, ``delete_file``);
-``upload`` and ``create`` are sent once. After an ``ResponseLostError`` the engine asks the provider
-whether the call was carried out.
+calls that cost nothing if they are carried out twice (``retrieve``, ``list_batches``, ``download``,
+``models``, ``delete_file``, and ``upload``). ``create`` is sent again only after an answer that
+says that nothing was created, such as a file that is too new to be known. After a
+``ResponseLostError`` the engine asks the provider whether the call was carried out.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from tui.progress import NO_PROGRESS, Progress
 from tui.providers.wire.download import Download
 
 ResultStyle = Literal["openai", "messages", "vertex"]
-"""The format of result lines; ``tui.core.results.openai_lines`` has a reader for each."""
+"""The format of result lines; ``tui.core.results.readers`` has a reader for each."""
 
 
 @dataclass(frozen=True)
