@@ -60,8 +60,11 @@ def line_of(body: dict[str, Any], **more: Any) -> bytes:
     return msgspec.json.encode(row)
 
 
-def uniform(limits: RequestLimits, *, loose: bool) -> UniformRows:
-    body = {"max_tokens": 9}
+def uniform(
+    limits: RequestLimits, *, loose: bool, options: dict[str, Any] | None = None
+) -> UniformRows:
+    """The decoder that is made of a row of at most nine tokens with these options."""
+    body = {**(options or {}), "max_tokens": 9}
     return UniformRows(
         ready_made=False, url=URL, model=MODEL, body=body, limits=limits, loose=loose
     )
@@ -78,7 +81,7 @@ def test_what_is_taken_quickly_has_no_fault(
 ) -> None:
     body = {"model": MODEL, "messages": turns} | ({"max_tokens": 9} if with_length else {})
     line = line_of(body | changes)
-    if uniform(limits, loose=loose).decode([line]) is not None:
+    if uniform(limits, loose=loose, options=changes).decode([line]) is not None:
         assert not LineChecker(limits).explain(line, 1).problems
 
 
@@ -87,7 +90,9 @@ def test_what_is_taken_quickly_has_no_fault(
 def test_ordinary_rows_are_taken_quickly(limits: RequestLimits, loose: bool) -> None:
     turns = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Hi"}]
     body = {"model": MODEL, "messages": turns, "max_tokens": 9, "response_format": {"type": "text"}}
-    assert uniform(limits, loose=loose).decode([line_of(body)] * 3) is not None
+    form = {"response_format": {"type": "text"}}
+    assert uniform(limits, loose=loose, options=form).decode([line_of(body)] * 3) is not None
+    assert (uniform(limits, loose=loose).decode([line_of(body)]) is not None) == loose
     late = [*turns, turns[0]]
     assert uniform(limits, loose=loose).decode([line_of({**body, "messages": late})]) is None
     assert uniform(limits, loose=loose).decode([line_of({**body, "max_tokens": None})]) is None

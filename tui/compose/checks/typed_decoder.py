@@ -195,8 +195,11 @@ class UniformRows:
             fields += [(name, int | None, None) for name in _COST_FIELDS if name not in known]
         else:
             fields += [(*item, None) for item in _PLAIN_OPTIONS.items() if item[0] not in known]
-            fields += [(name, msgspec.Raw, _MISSING) for name in _OPTIONS if name not in known]
-            self._options = tuple(name for name in _OPTIONS if name not in known)
+            free = [name for name in _OPTIONS if name not in known]
+            # Looking at an option that no row has takes time, too.
+            self._options = [name for name in free if self.loose or name in self._given]
+            fields += [(name, msgspec.Raw, _MISSING) for name in self._options]
+            fields += [(name, None, None) for name in free if name not in self._options]
         fields += self._input_fields({field[0] for field in fields} | {self.prompt})
         return self._struct("Body", fields)
 
@@ -263,18 +266,18 @@ class UniformRows:
     def _are_translatable(self, rows: list[Any], lines: list[bytes]) -> bool:
         """Whether the rows can be translated; each combination is tried once."""
         assert self._translate is not None
-        options = attrgetter(*self._options)
-        none = (_MISSING,) * len(self._options)
         role = attrgetter("role")
-        for row, line in zip(rows, lines, strict=True):
-            body = row.body
-            given = options(body)
-            # Most rows have none, which is seen without a look at each.
-            kind = (() if given == none else tuple(map(bytes, given)), *map(role, body.prompt))
-            if kind in self._translatable:
-                continue
+        kinds: list[tuple[Any, ...]] = [tuple(map(role, row.body.prompt)) for row in rows]
+        for name in self._options:
+            values = [getattr(row.body, name) for row in rows]
+            # Mostly no row has one.
+            if values.count(_MISSING) < len(values):
+                kinds = [
+                    (*kind, name, bytes(value)) for kind, value in zip(kinds, values, strict=True)
+                ]
+        for kind in set(kinds) - self._translatable:
             try:
-                self._translate(line)
+                self._translate(lines[kinds.index(kind)])
             except InputError:
                 return False
             if len(self._translatable) < _MAX_KINDS:
