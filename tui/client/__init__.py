@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui.client.batches import AsyncBatchClient as AsyncBatchClient
-    from tui.client.batches import BatchClient as BatchClient
+    from tui.client.blocking import BatchClient as BatchClient
     from tui.client.handlers import run_batch as run_batch
     from tui.client.melious import run_prompts as run_prompts
     from tui.client.scaledown import BatchItemResult as BatchItemResult
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "AsyncBatchClient": "tui.client.batches",
-    "BatchClient": "tui.client.batches",
+    "BatchClient": "tui.client.blocking",
     "BatchInputItem": "tui.compose.requests.scaledown",
     "BatchItemResult": "tui.client.scaledown",
     "BatchResult": "tui.client.scaledown",
