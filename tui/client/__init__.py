@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tui.client.batches import AsyncBatchClient as AsyncBatchClient
     from tui.client.blocking import BatchClient as BatchClient
     from tui.client.handlers import run_batch as run_batch
+    from tui.client.job import ClientJob as ClientJob
     from tui.client.melious import run_prompts as run_prompts
     from tui.client.scaledown import BatchItemResult as BatchItemResult
     from tui.client.scaledown import BatchResult as BatchResult
@@ -50,6 +51,7 @@ _MODULE_OF = {
     "BatchInputItem": "tui.compose.requests.scaledown",
     "BatchItemResult": "tui.client.scaledown",
     "BatchResult": "tui.client.scaledown",
+    "ClientJob": "tui.client.job",
     "ClassifyItem": "tui.compose.requests.scaledown",
     "Evaluation": "tui.core.analysis.evaluation",
     "ExtractItem": "tui.compose.requests.scaledown",

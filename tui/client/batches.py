@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack, overload
 
 import msgspec
 
+from tui.client.frames.run import FrameOptions, run_frame
+from tui.client.job import ClientJob
 from tui.client.runtime import with_base_url
 from tui.compose.requests import scaledown
 from tui.compose.sources.base import Source
@@ -22,7 +24,6 @@ from tui.core.analysis.facets import Facet
 from tui.core.analysis.views import View
 from tui.core.batches import ReuseOptions, Saving
 from tui.core.comparison import CompareOptions
-from tui.core.jobs import Job
 from tui.core.query import INPUT_ORDER, RowFilter, query_filter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
@@ -170,7 +171,15 @@ class AsyncBatchClient:
         await self.engine.submit(job.id, saving=saving)
         return job.id
 
-    async def wait(self, job_id: str, poll_interval: float | None = None) -> Job:
+    async def job(self, reference: str) -> ClientJob:
+        """A job by its id, the start of its id, or its name.
+
+        Raises:
+            UnknownJobError: There is no such job, or several.
+        """
+        return ClientJob.of(self.engine.history.jobs.find(reference), self.engine.history)
+
+    async def wait(self, job_id: str, poll_interval: float | None = None) -> ClientJob:
         """Wait until a job has ended and all its results are downloaded.
 
         Args:
@@ -187,7 +196,7 @@ class AsyncBatchClient:
         if poll_interval is not None and not poll_interval > 0:
             raise UsageError("poll_interval must be positive", "Pass a number of seconds.")
         await self.engine.wait([history.jobs.get(job_id).id], every=poll_interval)
-        return history.jobs.get(job_id)
+        return ClientJob.of(history.jobs.get(job_id), history)
 
     async def results(
         self, job_id: str, rows: RowFilter | None = None, *, view: str = ""
@@ -389,16 +398,44 @@ class AsyncBatchClient:
         )
         return (await self.engine.experiments.compare(job_ids, options))[0]
 
+    @overload
     async def run(
         self,
         items: Iterable[Item],
+        template: None = None,
         *,
         name: str | None = None,
         window: str | None = None,
         poll_interval: float | None = None,
-    ) -> list[RowLine]:
-        """Submit requests, wait for the job and return its rows."""
-        job_id = await self.submit(items, name=name, window=window)
+    ) -> list[RowLine]: ...
+
+    @overload
+    async def run(
+        self, items: Any, template: str | Template, **options: Unpack[FrameOptions]
+    ) -> Any: ...
+
+    async def run(self, items: Any, template: str | Template | None = None, **options: Any) -> Any:
+        """Submit requests, wait for the job and return its rows; or run a template over a frame.
+
+        With a template, ``items`` is a data frame (pandas, polars, Arrow) or an iterable of dicts,
+        and the result is a frame of the same kind with the same rows, and the answers as columns.
+        If the same call was made before, also by a program that was killed, its job is found and
+        nothing is sent again; see ``run_frame`` and ``FrameOptions``.
+
+        Args:
+            items: Requests; with a template the rows of a frame.
+            template: The template, or its name or path, or a prompt with ``{column}``.
+            options: ``name``, ``window``, ``poll_interval``; with a template see ``FrameOptions``.
+
+        Raises:
+            InputError: A request, or the template, is invalid; nothing was sent.
+            UsageError: An account that costs money has neither ``budget`` nor ``yes``.
+            BudgetError: The job is over a budget; nothing was sent.
+        """
+        if template is not None:
+            return await run_frame(self.engine, self.account, items, template, **options)
+        poll_interval = options.pop("poll_interval", None)
+        job_id = await self.submit(items, **options)
         await self.wait(job_id, poll_interval)
         return await self.results(job_id)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, Unpack, overload
 
 from tui.client.batches import AsyncBatchClient, Item
+from tui.client.frames.run import FrameOptions
+from tui.client.job import ClientJob
 from tui.client.runtime import LoopThread
 from tui.compose.sources.base import Source
 from tui.compose.templates.model import Template
@@ -16,7 +18,6 @@ from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.experiment import ExperimentReport
 from tui.core.analysis.facets import Facet
 from tui.core.analysis.views import View
-from tui.core.jobs import Job
 from tui.core.query import RowFilter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
@@ -96,7 +97,11 @@ class BatchClient:
             )
         )
 
-    def wait(self, job_id: str, poll_interval: float | None = None) -> Job:
+    def job(self, reference: str) -> ClientJob:
+        """A job by its id, the start of its id, or its name."""
+        return self._loop.run(self._client.job(reference))
+
+    def wait(self, job_id: str, poll_interval: float | None = None) -> ClientJob:
         """Wait until a job has ended and all its results are downloaded."""
         return self._loop.run(self._client.wait(job_id, poll_interval))
 
@@ -128,17 +133,30 @@ class BatchClient:
         """Store reviews; see ``AsyncBatchClient.add_reviews``."""
         self._loop.run(self._client.add_reviews(job_id, reviews))
 
+    @overload
     def run(
         self,
         items: Iterable[Item],
+        template: None = None,
         *,
         name: str | None = None,
         window: str | None = None,
         poll_interval: float | None = None,
-    ) -> list[RowLine]:
-        """Submit requests, wait for the job and return its rows."""
-        coroutine = self._client.run(items, name=name, window=window, poll_interval=poll_interval)
-        return self._loop.run(coroutine)
+    ) -> list[RowLine]: ...
+
+    @overload
+    def run(self, items: Any, template: str | Template, **options: Unpack[FrameOptions]) -> Any: ...
+
+    def run(self, items: Any, template: str | Template | None = None, **options: Any) -> Any:
+        """Submit requests and return their rows, or run a template over a data frame.
+
+            with BatchClient("sandbox") as client:
+                rows = [{"text": "Good, and on time."}, {"text": "Broke."}]
+                answers = client.run(rows, "Good or bad? {text}", model="gpt-5-mini", budget=1)
+
+        See ``AsyncBatchClient.run``.
+        """
+        return self._loop.run(self._client.run(items, template, **options))
 
     def evaluate(
         self,

@@ -108,5 +108,8 @@ def next_state(state: Submission, event: SubmitEvent) -> Submission | None:
 UNCONFIRMED = frozenset({_S.CREATING, _S.UNCERTAIN})
 """States in which nobody knows whether the provider has the batch."""
 
+NOT_BEGUN = frozenset({_S.DRAFT, _S.REFUSED})
+"""States in which the provider does not have the batch, and nobody is sending it."""
+
 MAY_EXIST = UNCONFIRMED | {_S.RUNNING}
 """States in which the provider may have the batch."""

@@ -34,6 +34,7 @@ from tui.engine.costs.estimates import Costs
 from tui.engine.events import EventBus, JobChanged, SubmitFinished, SubmitStarted
 from tui.engine.experiments.service import Experiments
 from tui.engine.hooks import Hooks
+from tui.engine.import_job import find_begun, find_of_source, has_begun
 from tui.engine.import_results import import_results
 from tui.engine.remote import Remote
 from tui.engine.requests import Requests
@@ -196,6 +197,63 @@ class Engine:
                     await self.remote.delete(job.id)
             raise
         return [self.history.jobs.get(job.id) for job in jobs]
+
+    def begun(self, source: str, account: str) -> Job | None:
+        """The newest job from a source of which the provider has, or may have, a batch."""
+        return find_begun(self.history, source, account)
+
+    async def submit_once(
+        self,
+        path: Path,
+        source: str,
+        account: str,
+        *,
+        name: str | None = None,
+        window: str | None = None,
+        again: bool = False,
+        budget: float | None = None,
+        saving: Saving = NO_SAVING,
+    ) -> Job:
+        """Submit a file as a job, or what is unsent of the job that has its source already.
+
+        The same call can be repeated, also after the program was killed and by several programs
+        at once: one job is sent.
+
+        Args:
+            path: The file.
+            source: What the requests are recognised by; see ``source_with_digest``.
+            account: The account that sends it.
+            name: The job's name; by default the file's name.
+            window: The completion window; by default the provider's first one.
+            again: Send the requests again even if there is a job with this source.
+            budget: A cost limit, in addition to the configured budgets.
+            saving: The ways to send less.
+
+        Raises:
+            InputError: The file has errors.
+            BudgetError: The job is over budget; nothing was sent.
+            BatchdeckError: A batch was not accepted; the same call goes on with the job.
+        """
+        job = None if again else find_of_source(self.history, source, account)
+        if job is None:
+            job = await self.requests.import_file(
+                path, account=account, name=name, window=window, source=source
+            )
+            first = None if again else find_of_source(self.history, source, account)
+            if first is not None and first.id != job.id:
+                # Another program has made the job meanwhile.
+                await self.remote.delete(job.id)
+                job = first
+        batches = self.history.batches.of_job(job.id)
+        if batches and not any(batch.is_unsent for batch in batches):
+            return job
+        try:
+            await self.submit_imported([job], budget=budget, saving=saving)
+        except UsageError:
+            # Another program sends it at this moment.
+            if not has_begun(self.history, job):
+                raise
+        return self.history.jobs.get(job.id)
 
     async def submit(
         self,

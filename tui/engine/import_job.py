@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -17,11 +18,16 @@ from tui.core.analysis.sample import sample_rows, sample_strata
 from tui.core.jobs import BatchStatus, Counts, Job, SamplePart, new_job_id
 from tui.core.requests import edit_request
 from tui.core.rows import decode_columns
+from tui.core.submission import NOT_BEGUN
 from tui.core.text import quoted
 from tui.engine.context import Context
 from tui.engine.costs.forecast import Forecast, forecast
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
+from tui.store.history import History
+
+_BLOCK = 1 << 20
+_DIGEST = 16
 
 
 class ImportOptions(TypedDict, total=False):
@@ -244,6 +250,42 @@ class FileImport:
             except ValueError as error:
                 raise UsageError(f"line {request.line_number}: {error}") from None
             yield request.custom_id, line
+
+
+def source_with_digest(path: Path, kind: str, window: str | None = None) -> str:
+    """A source for jobs by which the same requests are recognised: ``frame 3f9a…``.
+
+    Args:
+        path: The requests file; it is read once.
+        kind: What the requests were made from.
+        window: The completion window that is asked for.
+    """
+    digest = hashlib.blake2b((window or "").encode(), digest_size=_DIGEST)
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return f"{kind} {digest.hexdigest()}"
+
+
+def has_begun(history: History, job: Job) -> bool:
+    """Whether the provider has, or may have, a batch of a job, or answers were copied for it."""
+    batches = history.batches.of_job(job.id)
+    return any(batch.submission not in NOT_BEGUN or batch.reuses for batch in batches)
+
+
+def find_begun(history: History, source: str, account: str) -> Job | None:
+    """The newest job of an account from a source that has begun; see ``has_begun``."""
+    jobs = history.jobs.of_source(source, account)
+    return next((job for job in reversed(jobs) if has_begun(history, job)), None)
+
+
+def find_of_source(history: History, source: str, account: str) -> Job | None:
+    """The job that stands for a source: the newest one that has begun, else the first draft.
+
+    All programs find the same one, also while several of them are making it.
+    """
+    jobs = history.jobs.of_source(source, account)
+    return find_begun(history, source, account) or next(iter(jobs), None)
 
 
 def raise_if_invalid(report: CheckReport, path: Path, *, fix: bool) -> None:

@@ -220,6 +220,10 @@ class Jobs:
         """The jobs of an experiment, the oldest first."""
         return read_jobs(self._database.read, "experiment=?", (name,))[::-1]
 
+    def of_source(self, source: str, account: str) -> builtins.list[Job]:
+        """The jobs of an account that were made from a source, the oldest first."""
+        return read_jobs(self._database.read, "source=? AND account=?", (source, account))[::-1]
+
     def experiments(self) -> dict[str, builtins.list[Job]]:
         """The jobs of all experiments by its name, the newest experiment first."""
         found: dict[str, builtins.list[Job]] = {}

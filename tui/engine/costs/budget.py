@@ -21,14 +21,13 @@ import msgspec
 from tui.compose.estimate import Estimate
 from tui.config.settings import BudgetConfig
 from tui.core.formatting import money
-from tui.core.jobs import Batch, Submission
+from tui.core.jobs import Batch
 from tui.core.requests import edited_model
+from tui.core.submission import NOT_BEGUN
 from tui.engine.accounts import FREE_PROVIDER
 from tui.engine.context import Context
 from tui.errors import BudgetError, UsageError
 from tui.store.history import LedgerEntry, Spending
-
-_NOT_CREATED = (Submission.DRAFT, Submission.REFUSED)
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ class Budgets:
     def _release_unsent(self, batch_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
         history = self._context.history
         found = history.batches.submissions([b for b in batch_ids if b not in keep])
-        unsent = [batch for batch, step in found.items() if step in _NOT_CREATED]
+        unsent = [batch for batch, step in found.items() if step in NOT_BEGUN]
         if unsent:
             history.ledger.release(unsent, self._context.clock())
 

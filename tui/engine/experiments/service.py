@@ -18,7 +18,8 @@ from tui.compose.templates.model import Template, with_overrides
 from tui.config.settings import BudgetConfig
 from tui.core.analysis.experiment import ExperimentReport
 from tui.core.formatting import money
-from tui.core.jobs import Job, Submission
+from tui.core.jobs import Job
+from tui.core.submission import NOT_BEGUN
 from tui.core.text import quoted
 from tui.engine.accounts import AccountInfo
 from tui.engine.context import Context, run_in_thread
@@ -34,8 +35,6 @@ from tui.errors import UnknownJobError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import Comparison
 from tui.temporary import temporary_folder
-
-_NEVER_CREATED = (Submission.DRAFT, Submission.REFUSED)
 
 
 class ExperimentOptions(TypedDict, total=False):
@@ -310,7 +309,7 @@ class Experiments:
             job
             for job in history.jobs.of_experiment(name)
             if job.name in names
-            and any(b.submission not in _NEVER_CREATED for b in history.batches.of_job(job.id))
+            and any(b.submission not in NOT_BEGUN for b in history.batches.of_job(job.id))
         ]
 
     async def _checked(
