@@ -145,6 +145,21 @@ def find_columns_file(requests: Path) -> InputColumnsFile | None:
     return InputColumnsFile(path, head, digest.hexdigest() == head.requests)
 
 
+def source_with_digest(path: Path, kind: str, window: str | None = None) -> str:
+    """A source for jobs by which the same requests are recognised: ``frame 3f9a…``.
+
+    Args:
+        path: The requests file; it is read once.
+        kind: What the requests were made from.
+        window: The completion window that is asked for.
+    """
+    digest = hashlib.blake2b((window or "").encode(), digest_size=_DIGEST)
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return f"{kind} {digest.hexdigest()}"
+
+
 _DEFAULT_ROWS = 100_000
 _encode = msgspec.json.Encoder().encode
 

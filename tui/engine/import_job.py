@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -25,9 +24,6 @@ from tui.engine.costs.forecast import Forecast, forecast
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import History
-
-_BLOCK = 1 << 20
-_DIGEST = 16
 
 
 class ImportOptions(TypedDict, total=False):
@@ -250,21 +246,6 @@ class FileImport:
             except ValueError as error:
                 raise UsageError(f"line {request.line_number}: {error}") from None
             yield request.custom_id, line
-
-
-def source_with_digest(path: Path, kind: str, window: str | None = None) -> str:
-    """A source for jobs by which the same requests are recognised: ``frame 3f9a…``.
-
-    Args:
-        path: The requests file; it is read once.
-        kind: What the requests were made from.
-        window: The completion window that is asked for.
-    """
-    digest = hashlib.blake2b((window or "").encode(), digest_size=_DIGEST)
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return f"{kind} {digest.hexdigest()}"
 
 
 def has_begun(history: History, job: Job) -> bool:

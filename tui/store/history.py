@@ -221,8 +221,12 @@ class Jobs:
         return read_jobs(self._database.read, "experiment=?", (name,))[::-1]
 
     def of_source(self, source: str, account: str) -> builtins.list[Job]:
-        """The jobs of an account that were made from a source, the oldest first."""
-        return read_jobs(self._database.read, "source=? AND account=?", (source, account))[::-1]
+        """The jobs of an account that were made from a source, in the order they were stored."""
+        read = self._database.read
+        stored = read.execute(
+            "SELECT id FROM jobs WHERE source=? AND account=? ORDER BY pk", (source, account)
+        )
+        return [read_job(read, job_id) for (job_id,) in stored.fetchall()]
 
     def experiments(self) -> dict[str, builtins.list[Job]]:
         """The jobs of all experiments by its name, the newest experiment first."""

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 from tui.client.frames.answers import AnswerColumns, read_answers
 from tui.client.frames.libraries import FrameLibrary, join, recognised
 from tui.client.frames.values import column_names
+from tui.compose.build import source_with_digest
 from tui.compose.sources.base import Row, Source
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template
@@ -18,7 +19,6 @@ from tui.core.formatting import counted
 from tui.core.jobs import Submission
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
-from tui.engine.import_job import source_with_digest
 from tui.errors import ProviderError, QuotaError, UsageError
 from tui.temporary import temporary_folder
 
