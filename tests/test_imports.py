@@ -26,6 +26,7 @@ MAY_LOAD: dict[str, set[str]] = {
     "sandbox": set(),
     "engine": {"core", "compose", "providers", "store"},
     "client": {"core", "compose", "providers", "store", "engine"},
+    "mcp": {"core", "compose", "providers", "store", "engine"},
     "cli": {"core", "compose", "providers", "store", "engine"},
     "ui": {"core", "compose", "providers", "store", "engine"},
 }
@@ -34,7 +35,7 @@ MAY_LOAD: dict[str, set[str]] = {
 MAY_CALL: dict[str, set[str]] = {
     **MAY_LOAD,
     "engine": MAY_LOAD["engine"] | {"sandbox"},
-    "cli": MAY_LOAD["cli"] | {"sandbox", "ui"},
+    "cli": MAY_LOAD["cli"] | {"sandbox", "ui", "mcp"},
     "ui": MAY_LOAD["ui"] | {"sandbox"},
 }
 """The layers that a layer may also reach for while it runs: the sandbox of this machine runs
@@ -47,7 +48,8 @@ FOREIGN: dict[str, set[str]] = {
     "store": {"textual", "httpx", "click", "starlette", "uvicorn", "jinja2"},
     "sandbox": {"textual", "httpx", "keyring"},
     "engine": {"textual", "starlette", "uvicorn"},
-    "client": {"textual", "starlette", "uvicorn"},
+    "client": {"textual", "starlette", "uvicorn", "pandas", "polars", "pyarrow", "mcp"},
+    "mcp": {"textual", "pandas", "polars", "pyarrow"},
     "cli": {"textual", "httpx", "msgspec", "sqlite3", "starlette", "uvicorn", "jinja2", "keyring"},
     "ui": {"starlette", "uvicorn"},
 }

@@ -119,8 +119,9 @@ CALLS = (
     Call("skill", "", "skill"),
 )
 
-ELSEWHERE = {"sandbox serve"}
-"""Serves until it is stopped; ``test_server.py`` reads its document."""
+ELSEWHERE = {"sandbox serve", "mcp"}
+"""Serve until they are stopped: ``test_sandbox.py`` reads the document of the first, ``tests/mcp``
+the replies of the second."""
 
 PARTS = {"cost", "problem", "review-row", "sandbox"}
 """Schemas of documents inside others, and of ``sandbox serve``."""

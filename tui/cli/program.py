@@ -102,7 +102,8 @@ _COMMANDS = {
     "doctor": "maintenance:doctor",
     "reindex": "maintenance:reindex",
     "schema": "maintenance:schema",
-    "skill": "skill:skill",
+    "skill": "agents.skill:skill",
+    "mcp": "agents.mcp:mcp",
 }
 """Command names and where each is defined, in the form that ``LazyCommands`` expects."""
 

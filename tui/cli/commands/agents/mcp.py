@@ -1,0 +1,57 @@
+"""``mcp``: serve the jobs of this machine to an agent, over the Model Context Protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.cli.options import Settings, budget_option, shared
+from tui.cli.session import run
+from tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from tui.engine.engine import Engine
+
+
+@click.command("mcp", short_help="Serve jobs to an agent (MCP, stdio).")
+@click.option(
+    "--folder",
+    "folders",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="Folder whose files may be read and written; can be repeated; default: this folder.",
+)
+@budget_option
+@shared
+def mcp(settings: Settings, folders: tuple[Path, ...], budget: float | None) -> None:
+    """Serve jobs to an agent over the Model Context Protocol, on standard input and output.
+
+    Agents start this command themselves; it runs until they end. It needs the extra `mcp`:
+    pip install 'batchdeck[mcp]'.
+
+    What costs money needs a budget in each call. --budget bounds all calls of a session together;
+    the budgets of config.toml apply besides. Keys are never shown, and files are used in the
+    given folders only: none that begin with a dot, and none of Batchdeck's own.
+    """
+    try:
+        from tui.mcp.server import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types", "pydantic"):
+            raise
+        raise UsageError(
+            "`batchdeck mcp` needs the library mcp, version 2 or newer",
+            "Install it: pip install 'batchdeck[mcp]'",
+        ) from None
+    program = click.get_current_context().find_root().command
+    assert isinstance(program, click.Group)
+    descriptions = {
+        name: command.get_short_help_str(200) for name, command in program.commands.items()
+    }
+
+    async def work(engine: Engine) -> None:
+        await serve(engine, descriptions, folders=folders or (Path(),), budget=budget)
+
+    run(settings, work)

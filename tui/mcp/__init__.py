@@ -1,0 +1,1 @@
+"""The server for agents (Model Context Protocol, stdio): a face like the command line."""
