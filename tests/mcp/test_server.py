@@ -94,6 +94,39 @@ def test_wrong_options_end_it(tmp_path: Path, arguments: list[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "") and "hint:" in done.stderr
 
 
+def test_a_home_folder_is_not_served_unasked(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", "mcp"],
+        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(tmp_path),
+             "BATCHDECK_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert done.returncode == 2 and "--folder DIR" in done.stderr
+
+
+def test_a_signal_ends_the_server_though_it_reads(tmp_path: Path, work: Path) -> None:
+    environment = {**os.environ, "BATCHDECK_HOME": str(tmp_path / "home")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tui", "mcp", "--folder", str(work)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+        cwd=Path(__file__).parents[2],
+    ) as process:  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+        hello = {
+            "jsonrpc": "2.0", "id": 1, "method": "initialize",
+            "params": {
+                "protocolVersion": "2025-06-18", "capabilities": {},
+                "clientInfo": {"name": "test", "version": "1"},
+            },
+        }  # fmt: skip
+        process.stdin.write(json.dumps(hello) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["result"]["serverInfo"]["name"] == "batchdeck"
+        process.terminate()
+        assert process.wait(60) == 130
+
+
 def test_the_server_is_not_loaded_by_other_commands() -> None:
     code = "import json, sys, tui.cli.commands.agents.mcp; print(json.dumps(list(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

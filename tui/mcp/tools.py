@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -402,11 +403,11 @@ class Tools:
 
     async def _remember_key(self, account: AccountInfo) -> None:
         """Take the key of an account that was used out of all replies."""
-        if account.needs_key:
-            try:
-                found = await self._engine.accounts.key(account.name)
-            except KeyMissingError:
-                return
+        if account.is_free:
+            return
+        # Without a key there is nothing to hide, and the call has said so already.
+        with contextlib.suppress(KeyMissingError):
+            found = await self._engine.accounts.key(account.name)
             if found is not None:
                 self._replies.keys.add(found.value)
 

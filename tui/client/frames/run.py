@@ -143,7 +143,8 @@ async def _send(
     with temporary_folder("frame") as folder:
         path = folder / f"{template.name or 'frame'}.jsonl"
         await engine.requests.compose(source, template, path)
-        key = await asyncio.to_thread(source_with_digest, path, "frame", window)
+        usual = next(iter(engine.account(account).windows), None)
+        key = await asyncio.to_thread(source_with_digest, path, "frame", window or usual)
         if again or engine.begun(key, account) is None:
             await _check_permission(engine, account, path, options)
         try:

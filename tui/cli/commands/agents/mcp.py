@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tui.cli.options import Settings, budget_option, shared
+from tui.cli.output import is_terminal, say
 from tui.cli.session import run
 from tui.errors import UsageError
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     multiple=True,
     metavar="DIR",
-    help="Folder whose files may be read and written; can be repeated; default: this folder.",
+    help="Folder whose files may be read and written; can be repeated; default: the current one.",
 )
 @budget_option
 @shared
@@ -45,6 +47,11 @@ def mcp(settings: Settings, folders: tuple[Path, ...], budget: float | None) -> 
             "`batchdeck mcp` needs the library mcp, version 2 or newer",
             "Install it: pip install 'batchdeck[mcp]'",
         ) from None
+    if not folders and Path.cwd() in (Path("/"), Path.home()):
+        raise UsageError(
+            f"the current folder is {Path.cwd()}, whose files are not for an agent",
+            "Name the folders that it may use: --folder DIR.",
+        )
     program = click.get_current_context().find_root().command
     assert isinstance(program, click.Group)
     descriptions = {
@@ -52,6 +59,8 @@ def mcp(settings: Settings, folders: tuple[Path, ...], budget: float | None) -> 
     }
 
     async def work(engine: Engine) -> None:
+        if is_terminal(sys.stdin):
+            say("An agent starts this command itself and talks to it; Ctrl-C ends it.")
         await serve(engine, descriptions, folders=folders or (Path(),), budget=budget)
 
     run(settings, work)

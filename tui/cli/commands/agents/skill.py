@@ -39,7 +39,7 @@ batchdeck export rows -o answers.csv
 - A batch takes minutes to a day. Do not wait in a loop of your own: `watch` returns with exit
   code 3 when `--timeout` seconds are over, and the job goes on at the provider. Come back later.
 - `batchdeck list --short` is one line: what runs, and what needs attention.
-- Over MCP the same loop is a set of tools: `batchdeck mcp --folder DIR --budget AMOUNT` is the server.
+- `batchdeck mcp --folder DIR --budget AMOUNT` serves the same loop as tools over MCP.
 - Practise with the account `sandbox`: it is free, needs no key and sends nothing anywhere.
 
 ## Money
