@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui.cli.errors import EXIT_INTERRUPTED, InterruptedWorkError
 from tui.cli.options import Settings, budget_option, shared
 from tui.cli.output import is_terminal, say
 from tui.cli.session import run
 from tui.errors import UsageError
+from tui.progress import ExitTimer
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -63,4 +65,9 @@ def mcp(settings: Settings, folders: tuple[Path, ...], budget: float | None) -> 
             say("An agent starts this command itself and talks to it; Ctrl-C ends it.")
         await serve(engine, descriptions, folders=folders or (Path(),), budget=budget)
 
-    run(settings, work)
+    try:
+        run(settings, work)
+    except InterruptedWorkError:
+        # A thread reads standard input, which nothing can stop; everything is stored.
+        ExitTimer().start(EXIT_INTERRUPTED)
+        raise
