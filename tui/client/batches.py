@@ -42,6 +42,9 @@ Request = Mapping[str, Any]
 Item = Request | scaledown.BatchInputItem
 """What can be submitted: a request, or one of ScaleDown's typed items."""
 
+_RUN_OPTIONS = {"name", "window", "poll_interval", "budget"}
+"""Options of ``run`` without a template."""
+
 
 class AsyncBatchClient:
     """Client for batch jobs in async code; an async context manager.
@@ -138,6 +141,7 @@ class AsyncBatchClient:
         reuse: bool = False,
         reuse_since: float = 0.0,
         prime: bool = False,
+        budget: float | None = None,
     ) -> str:
         """Submit requests as one job.
 
@@ -151,6 +155,7 @@ class AsyncBatchClient:
             reuse: Use the good answers that earlier jobs have for the same requests.
             reuse_since: The oldest answer that is used, in Unix seconds.
             prime: Send the first row alone, the rest when it has ended (Anthropic's prompt cache).
+            budget: A cost limit, in addition to the configured budgets.
 
         Returns:
             The job's id.
@@ -168,7 +173,7 @@ class AsyncBatchClient:
             )
         options = ReuseOptions(reuse_since) if reuse else None
         saving = Saving(dedupe, options, prime=prime)
-        await self.engine.submit(job.id, saving=saving)
+        await self.engine.submit(job.id, budget=budget, saving=saving)
         return job.id
 
     async def job(self, reference: str) -> ClientJob:
@@ -407,6 +412,7 @@ class AsyncBatchClient:
         name: str | None = None,
         window: str | None = None,
         poll_interval: float | None = None,
+        budget: float | None = None,
     ) -> list[RowLine]: ...
 
     @overload
@@ -425,7 +431,8 @@ class AsyncBatchClient:
         Args:
             items: Requests; with a template the rows of a frame.
             template: The template, or its name or path, or a prompt with ``{column}``.
-            options: ``name``, ``window``, ``poll_interval``; with a template see ``FrameOptions``.
+            options: ``name``, ``window``, ``poll_interval`` and ``budget``; with a template see
+                ``FrameOptions``.
 
         Raises:
             InputError: A request, or the template, is invalid; nothing was sent.
@@ -434,6 +441,12 @@ class AsyncBatchClient:
         """
         if template is not None:
             return await run_frame(self.engine, self.account, items, template, **options)
+        others = options.keys() - _RUN_OPTIONS
+        if others or hasattr(items, "columns"):
+            what = f"the option {min(others)}" if others else "a frame"
+            raise UsageError(
+                f"{what} needs a template", 'Pass a prompt: client.run(frame, "Good? {text}").'
+            )
         poll_interval = options.pop("poll_interval", None)
         job_id = await self.submit(items, **options)
         await self.wait(job_id, poll_interval)

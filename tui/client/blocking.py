@@ -83,6 +83,7 @@ class BatchClient:
         reuse: bool = False,
         reuse_since: float = 0.0,
         prime: bool = False,
+        budget: float | None = None,
     ) -> str:
         """Submit requests as one job and return its id; see ``AsyncBatchClient.submit``."""
         return self._loop.run(
@@ -94,6 +95,7 @@ class BatchClient:
                 reuse=reuse,
                 reuse_since=reuse_since,
                 prime=prime,
+                budget=budget,
             )
         )
 
@@ -142,6 +144,7 @@ class BatchClient:
         name: str | None = None,
         window: str | None = None,
         poll_interval: float | None = None,
+        budget: float | None = None,
     ) -> list[RowLine]: ...
 
     @overload

@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from tests.end_to_end.rows import chat
 from tests.end_to_end.servers import Served, join_all, sandbox
 from tests.waiting import Patience
 from tui.client import AsyncBatchClient, BatchClient
@@ -193,6 +194,13 @@ def test_what_is_no_frame_is_told(client: BatchClient, monkeypatch: pytest.Monke
         client.run([{"text": "a"}], "{txt}", model="m")
     assert "Did you mean 'text'" in unknown.value.hint
 
+    for items, options, words in (
+        (pd.DataFrame(ROWS), {}, "a frame needs a template"),
+        (ROWS, {"model": "m", "yes": True}, "the option model needs a template"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            client.run(items, **options)
+
     def missing(name: str) -> Any:
         raise ImportError(name) if name == "pyarrow" else AssertionError(name)
 
@@ -230,6 +238,8 @@ def test_money_needs_a_budget_or_a_yes(home: Path, monkeypatch: pytest.MonkeyPat
             client.run(rows, template, budget=19)
         assert creates(server) == 0 and names(client) == []
         answered = client.run(rows, template, budget=21)
+        with pytest.raises(BudgetError):
+            client.submit([chat(1, "Hi")], budget=0)
         # What was paid is read again without a word, and not paid again.
         assert client.run(rows, template) == answered and creates(server) == 1
         client.run(rows, template, yes=True, again=True)

@@ -215,16 +215,20 @@ class Arrow:
         """The plain values of each row, read in slices."""
         for start in range(0, frame.num_rows, _SLICE):
             part = frame.slice(start, _SLICE)
-            columns = [self.values(self._microseconds(column)) for column in part.columns]
+            columns = [self._python_values(column) for column in part.columns]
             yield from zip(*([plain_value(one) for one in column] for column in columns))  # noqa: B905
 
-    def _microseconds(self, column: Any) -> Any:
-        """A column whose times Python can hold."""
+    def _python_values(self, column: Any) -> list[Any]:
+        """The values of a column; Python has no nanoseconds, so times are cut to microseconds."""
         arrow = self._arrow
         kind = column.type
         if arrow.types.is_timestamp(kind) and kind.unit == "ns":
-            return column.cast(arrow.timestamp("us", kind.tz), safe=False)
-        return column
+            column = column.cast(arrow.timestamp("us", kind.tz), safe=False)
+        try:
+            return self.values(column)
+        except ValueError:
+            # Durations of nanoseconds, where pandas is not installed.
+            return self.values(column.cast(arrow.string()))
 
     def array(self, values: list[Any], kind: ColumnType) -> Any:
         """An array."""

@@ -37,8 +37,8 @@ def mcp(settings: Settings, folders: tuple[Path, ...], budget: float | None) -> 
     pip install 'batchdeck[mcp]'.
 
     What costs money needs a budget in each call. --budget bounds all calls of a session together;
-    the budgets of config.toml apply besides. Keys are never shown, and files are used in the
-    given folders only: none that begin with a dot, and none of Batchdeck's own.
+    the budgets of config.toml apply besides. Files are used in the given folders only: none that
+    begin with a dot, and none of Batchdeck's own. The agent sees all jobs of this home, and no key.
     """
     try:
         from tui.mcp.server import serve
