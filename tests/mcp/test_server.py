@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
@@ -70,41 +69,6 @@ async def test_an_agent_runs_the_whole_loop_over_stdio(tmp_path: Path, work: Pat
         assert jobs["session_budget_left"] == 1.0
 
 
-def test_without_the_library_the_command_says_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "mcp.py").write_text("raise ModuleNotFoundError('no', name='mcp')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "tui", "mcp"],
-        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "BATCHDECK_HOME": str(tmp_path / "home")},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "pip install 'batchdeck[mcp]'" in done.stderr
-
-
-@pytest.mark.parametrize("arguments", [["--folder", "nowhere"], ["--budget", "-1"]])
-def test_wrong_options_end_it(tmp_path: Path, arguments: list[str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tui", "mcp", *arguments],
-        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]),
-             "BATCHDECK_HOME": str(tmp_path / "home")},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "") and "hint:" in done.stderr
-
-
-def test_a_home_folder_is_not_served_unasked(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tui", "mcp"],
-        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(tmp_path),
-             "BATCHDECK_HOME": str(tmp_path / "home")},
-    )  # fmt: skip
-    assert done.returncode == 2 and "--folder DIR" in done.stderr
-
-
 def test_a_signal_ends_the_server_though_it_reads(tmp_path: Path, work: Path) -> None:
     environment = {**os.environ, "BATCHDECK_HOME": str(tmp_path / "home")}
     with subprocess.Popen(
@@ -125,10 +89,3 @@ def test_a_signal_ends_the_server_though_it_reads(tmp_path: Path, work: Path) ->
         assert json.loads(process.stdout.readline())["result"]["serverInfo"]["name"] == "batchdeck"
         process.terminate()
         assert process.wait(60) == 130
-
-
-def test_the_server_is_not_loaded_by_other_commands() -> None:
-    code = "import json, sys, tui.cli.commands.agents.mcp; print(json.dumps(list(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout))
-    assert not loaded & {"mcp", "pydantic", "tui.mcp.server", "starlette"}

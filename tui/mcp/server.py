@@ -32,7 +32,8 @@ class ToolFacts:
 
     Attributes:
         name: The name of the tool, and of the method of ``Tools``.
-        command: The command of the command line that does the same, whose help describes it.
+        command: The command of the command line that does the same, whose help describes it; empty
+            if that does more.
         reads: It changes nothing.
         destroys: It may replace a file, or stop something.
         repeatable: A second call with the same arguments changes nothing more.
@@ -40,7 +41,7 @@ class ToolFacts:
     """
 
     name: str
-    command: str
+    command: str = ""
     reads: bool = False
     destroys: bool = False
     repeatable: bool = False
@@ -61,7 +62,7 @@ TOOLS = (
     ToolFacts("list_jobs", "list", reads=True),
     ToolFacts("show_job", "show", reads=True),
     ToolFacts("compose", "compose", destroys=True),
-    ToolFacts("check", "check", reads=True),
+    ToolFacts("check", reads=True),
     ToolFacts("submit", "submit", repeatable=True, sends=True),
     ToolFacts("wait", "watch", reads=True, sends=True),
     ToolFacts("results", "results", reads=True),

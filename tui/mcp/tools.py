@@ -197,7 +197,7 @@ class Tools:
         file: Annotated[str, Field(description="A requests file.")],
         account: Account = "",
     ) -> str:
-        """Rows, tokens, what it may cost, how long it may take; nothing is sent."""
+        """Check a requests file against an account: problems, tokens, cost, time; sends nothing."""
         return await self._checked(self._folders.readable(file), self._account(account), {})
 
     async def submit(
@@ -241,7 +241,10 @@ class Tools:
             self._budget.note(job.id)
         note = "Sent. Call wait until it has ended."
         if known is not None and known.id == job.id:
-            note = "This file was submitted before; nothing was sent again."
+            note = (
+                "This file was submitted before; nothing was sent again. To send and pay it once"
+                " more, set again to true; for its failed rows use retry."
+            )
         return self._replies.text(
             {**_brief(job), "note": note, "session_budget_left": self._budget.left}
         )

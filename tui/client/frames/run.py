@@ -43,6 +43,7 @@ class FrameOptions(TypedDict, total=False):
         poll_interval: Seconds between polls; by default the interval of the provider's profile.
         dedupe: Send requests that are equal but for their ids once; all rows get the answer.
         reuse: Use the good answers that earlier jobs have for the same requests.
+        prime: Send the first row alone, the rest when it has ended (Anthropic's prompt cache).
         suffix: What is added to the name of a column that the frame has already.
         again: Send the requests even if they were sent before.
     """
@@ -58,6 +59,7 @@ class FrameOptions(TypedDict, total=False):
     poll_interval: float | None
     dedupe: bool
     reuse: bool
+    prime: bool
     suffix: str
     again: bool
 
@@ -156,7 +158,9 @@ async def _send(
                 window=window,
                 again=again,
                 budget=options.get("budget"),
-                saving=Saving(options.get("dedupe", False), reuse),
+                saving=Saving(
+                    options.get("dedupe", False), reuse, prime=options.get("prime", False)
+                ),
             )
         except (QuotaError, ProviderError):
             # The watcher goes on with a batch that waits, or whose create got no response.
