@@ -117,6 +117,9 @@ CALLS = (
     Call("doctor", "", "doctor"),
     Call("schema", "", "schemas"),
     Call("skill", "", "skill"),
+    Call("help", "", "help-topics"),
+    Call("help", "costs", "help-page"),
+    Call("help", "--search budget", "help-matches"),
 )
 
 ELSEWHERE = {"sandbox serve"}

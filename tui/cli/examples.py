@@ -146,6 +146,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "reindex": ("batchdeck reindex reviews",),
     "schema": ("batchdeck schema", "batchdeck schema job"),
     "skill": ("batchdeck skill",),
+    "help": ("batchdeck help", "batchdeck help queries", "batchdeck help --search budget"),
 }
 """Command (and subcommand) to example lines that can be pasted into a shell."""
 

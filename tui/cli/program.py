@@ -103,6 +103,7 @@ _COMMANDS = {
     "reindex": "maintenance:reindex",
     "schema": "maintenance:schema",
     "skill": "skill:skill",
+    "help": "reference.topics:show_help",
 }
 """Command names and where each is defined, in the form that ``LazyCommands`` expects."""
 
