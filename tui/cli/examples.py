@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "tour": ("batchdeck tour",),
     "compose": (
         'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --preview',
         'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --id id -o out.jsonl',

@@ -43,7 +43,7 @@ class LazyCommands(UserDict[str, Any]):
 _EPILOG = """\
 \b
 JOB is the id of a job, the start of its id, or its name.
-Every command takes --json (one JSON document on stdout) and --home DIR.
+Every command but tour takes --json (one JSON document on stdout); all take --home DIR.
 
 \b
 Exit codes:
@@ -64,6 +64,7 @@ Shell completion:
 
 
 _COMMANDS = {
+    "tour": "dashboard:tour",
     "compose": "compose:compose",
     "templates": "templates:templates",
     "check": "check:check",
@@ -215,7 +216,8 @@ def program(context: click.Context, demo: bool, theme: str) -> int:
 
         return open_dashboard(settings, None)
     for option, value in (("--demo", demo), ("--theme", theme)):
-        if value and context.invoked_subcommand != "dashboard":
+        opens = ("dashboard", "tour") if option == "--theme" else ("dashboard",)
+        if value and context.invoked_subcommand not in opens:
             raise UsageError(f"{option} is for the dashboard and cannot be used with a command")
     return EXIT_OK
 
