@@ -381,7 +381,7 @@ class BatchdeckApp(GuardedApp[int]):
 
     def action_help(self) -> None:
         """Explain the field that has the focus, and show all keys."""
-        from tui.ui.dialogs.text import HelpDialog
+        from tui.ui.dialogs.help.dialog import HelpDialog
         from tui.ui.text.field_help import field_help
 
         dispatcher = self.dispatcher
