@@ -117,6 +117,8 @@ CALLS = (
     Call("doctor", "", "doctor"),
     Call("schema", "", "schemas"),
     Call("skill", "", "skill"),
+    Call("config schema", "", "config-schema"),
+    Call("config schema", "--write", "done"),
     Call("help", "", "help-topics"),
     Call("help", "costs", "help-page"),
     Call("help", "--search budget", "help-matches"),

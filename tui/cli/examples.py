@@ -147,6 +147,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "reindex": ("batchdeck reindex reviews",),
     "schema": ("batchdeck schema", "batchdeck schema job"),
     "skill": ("batchdeck skill",),
+    "config": ("batchdeck config schema --write",),
+    "config schema": ("batchdeck config schema --write", "batchdeck config schema"),
     "help": ("batchdeck help", "batchdeck help queries", "batchdeck help --search budget"),
 }
 """Command (and subcommand) to example lines that can be pasted into a shell."""

@@ -105,6 +105,7 @@ _COMMANDS = {
     "schema": "maintenance:schema",
     "skill": "skill:skill",
     "help": "reference.topics:show_help",
+    "config": "reference.settings_schema:config",
 }
 """Command names and where each is defined, in the form that ``LazyCommands`` expects."""
 

@@ -120,7 +120,11 @@ class HelpDialog(TextDialog):
 
     def _line(self, match: Match) -> Content:
         heading = "" if match.heading == match.topic.title else f" › {match.heading}"
-        line = [(match.topic.name, "accent"), (heading, ""), (f"  {match.line}", "muted")]
+        line: list[Part] = [
+            (match.topic.name, "accent"),
+            (heading, ""),
+            (f"  {match.line}", "muted"),
+        ]
         return content(line).truncate(self._width - 1, ellipsis=True)
 
     @on(Input.Submitted)
