@@ -75,9 +75,8 @@ def test_settings_are_all_there_with_what_they_do_and_names_to_complete() -> Non
     assert set(properties) == set(Config.__struct_fields__)
     assert properties["compact"]["description"] == "No borders around the panes, more rows."
     assert "nord" in properties["theme"]["description"]
-    assert (
-        "openai"
-        in SCHEMA["definitions"]["AccountConfig"]["properties"]["provider"]["anyOf"][0]["enum"]
-    )
+    account = SCHEMA["definitions"]["AccountConfig"]["properties"]
+    assert "openai" in account["provider"]["anyOf"][0]["enum"]
+    assert "nord" in properties["theme"]["anyOf"][0]["enum"]
     assert SCHEMA["definitions"]["BudgetConfig"]["properties"]["per_month"]["description"]
     assert "null" not in str(SCHEMA["definitions"]["AccountConfig"])

@@ -126,7 +126,8 @@ def _make_optional(name: str, parts: dict[str, Any]) -> None:
 def _remarks() -> dict[str, dict[str, str]]:
     """Table and key to the remark above it in the initial ``config.toml``."""
     found: dict[str, dict[str, str]] = {}
-    table, remark = "", []
+    table = ""
+    remark: list[str] = []
     for line in DEFAULT_CONFIG.read_text("utf-8").split("\n"):
         if heading := _TABLE.match(line):
             table, remark = heading[1], []

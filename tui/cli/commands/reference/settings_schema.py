@@ -55,11 +55,11 @@ def settings_schema() -> dict[str, Any]:
     from tui.providers.profiles.load import shipped_ids
     from tui.providers.profiles.model import Profile
     from tui.ui.commands.command_table import COMMANDS
-    from tui.ui.theme import THEMES
+    from tui.ui.theme import theme_names
 
     return config_schema(
         provider=Profile,
         accounts_of=shipped_ids(),
         commands={command.id: command.help for command in COMMANDS},
-        themes=[theme.name for theme in THEMES],
+        themes=theme_names(),
     )

@@ -120,12 +120,10 @@ class HelpDialog(TextDialog):
 
     def _line(self, match: Match) -> Content:
         heading = "" if match.heading == match.topic.title else f" › {match.heading}"
-        line: list[Part] = [
-            (match.topic.name, "accent"),
-            (heading, ""),
-            (f"  {match.line}", "muted"),
-        ]
-        return content(line).truncate(self._width - 1, ellipsis=True)
+        line: list[Part] = [(match.topic.name, "accent"), (heading, "")]
+        return content([*line, (f"  {match.line}", "muted")]).truncate(
+            self._width - 1, ellipsis=True
+        )
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
