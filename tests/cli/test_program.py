@@ -21,7 +21,7 @@ from tui.errors import BatchdeckError, InputError, KeyRejectedError, QuotaError,
 def test_help_lists_commands_exit_codes_and_completion(run: Run) -> None:
     done = run("--help")
     assert done.code == 0
-    for word in (*program.commands, "Exit codes", "130", "bash_source", "zsh_source"):
+    for word in (*program.commands, "Exit codes", "130", "completion install"):
         assert word in done.out
     assert done.err == ""
 

@@ -149,6 +149,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "skill": ("batchdeck skill",),
     "config": ("batchdeck config schema --write",),
     "config schema": ("batchdeck config schema --write", "batchdeck config schema"),
+    "completion": ("batchdeck completion install",),
+    "completion install": (
+        "batchdeck completion install",
+        "batchdeck completion install zsh -y",
+    ),
+    "completion uninstall": ("batchdeck completion uninstall zsh",),
+    "completion show": ("batchdeck completion show bash",),
+    "man": ("batchdeck man > batchdeck.1",),
     "help": ("batchdeck help", "batchdeck help queries", "batchdeck help --search budget"),
 }
 """Command (and subcommand) to example lines that can be pasted into a shell."""

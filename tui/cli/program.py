@@ -57,9 +57,7 @@ Exit codes:
 
 \b
 Shell completion:
-  bash  eval "$(_BATCHDECK_COMPLETE=bash_source batchdeck)"
-  zsh   eval "$(_BATCHDECK_COMPLETE=zsh_source batchdeck)"
-  fish  _BATCHDECK_COMPLETE=fish_source batchdeck | source
+  batchdeck completion install
 """
 
 
@@ -106,6 +104,8 @@ _COMMANDS = {
     "skill": "skill:skill",
     "help": "reference.topics:show_help",
     "config": "reference.settings_schema:config",
+    "completion": "reference.completion:completion",
+    "man": "reference.manual:manual",
 }
 """Command names and where each is defined, in the form that ``LazyCommands`` expects."""
 
