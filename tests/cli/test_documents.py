@@ -128,8 +128,9 @@ CALLS = (
     Call("help", "--search budget", "help-matches"),
 )
 
-ELSEWHERE = {"sandbox serve"}
-"""Serves until it is stopped; ``test_server.py`` reads its document."""
+ELSEWHERE = {"sandbox serve", "tour"}
+"""One serves until it is stopped (``test_server.py`` reads its document), the other opens the
+dashboard."""
 
 PARTS = {"cost", "problem", "review-row", "sandbox"}
 """Schemas of documents inside others, and of ``sandbox serve``."""

@@ -156,7 +156,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "completion uninstall": ("batchdeck completion uninstall zsh",),
     "completion show": ("batchdeck completion show bash",),
-    "man": ("batchdeck man > batchdeck.1",),
+    "man": ("batchdeck man",),
     "help": ("batchdeck help", "batchdeck help queries", "batchdeck help --search budget"),
 }
 """Command (and subcommand) to example lines that can be pasted into a shell."""

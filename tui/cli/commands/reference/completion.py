@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shlex
@@ -134,6 +133,8 @@ def install(context: click.Context, settings: Settings, shell: str | None) -> No
     if _read(place.script) == script and _has_line(place):
         print_done(settings, document, f"Already installed in {place.files}. {undo}")
         return
+    import asyncio
+
     asyncio.run(confirm(settings, f"Write {place.files}?"))
     _write(place.script, script)
     if place.start_file is not None and not _has_line(place):
@@ -156,6 +157,8 @@ def uninstall(settings: Settings, shell: str | None) -> None:
     if not place.script.exists() and not has_line:
         print_done(settings, document, f"Not installed for {place.shell}.")
         return
+    import asyncio
+
     asyncio.run(confirm(settings, f"Remove {place.files}?"))
     if has_line and place.start_file is not None:
         _write(place.start_file, _without_line(_read(place.start_file)))

@@ -64,9 +64,8 @@ def page(program: click.Group) -> Iterator[str]:
     for words, command in commands_of(program):
         yield f'.SS "batchdeck {words}"'
         if not isinstance(command, click.Group):
-            context = click.Context(command, info_name=f"batchdeck {words}")
-            usage = command.get_usage(context).removeprefix("Usage: ")
-            yield _plain(" ".join(usage.split()))
+            usage = command.get_usage(_context(command, f"batchdeck {words}"))
+            yield _plain(" ".join(usage.removeprefix("Usage: ").split()))
             yield ".PP"
         yield from _paragraphs(_help(command))
         yield from _options(command, words)
@@ -95,8 +94,13 @@ def _help(command: click.Command) -> str:
     return inspect.cleandoc(command.help or "").partition("\f")[0]
 
 
+def _context(command: click.Command, words: str) -> click.Context:
+    """A context with the help option of the program, which the command keeps from its first one."""
+    return click.Context(command, info_name=words, help_option_names=["-h", "--help"])
+
+
 def _options(command: click.Command, words: str) -> Iterator[str]:
-    context = click.Context(command, info_name=words, help_option_names=["-h", "--help"])
+    context = _context(command, words)
     records = [
         record
         for parameter in command.get_params(context)
