@@ -24,7 +24,10 @@ SKIPPED: list[tuple[str, str]] = [
     (r"^(sh|bash) \.ci/", "installs the program, or runs these tests"),
     (r"^(git|pipx?|uv|uvx|brew|apt|apt-get|docker|sudo|cd|curl)\b", "installs or fetches"),
     (r"^\.venv/bin/python ", "the development environment; run by itself"),
-    (r"^batchdeck( --demo| --home \S+| \S+\.(jsonl|csv))*$", "opens the dashboard"),
+    (
+        r"^(\.venv/bin/)?batchdeck( tour| --demo| --home \S+| \S+\.(jsonl|csv))*$",
+        "opens the dashboard",
+    ),
     (r"^batchdeck (keys set|accounts test)\b", "asks a person, or the provider itself"),
     (r"^batchdeck sandbox serve\b", "runs until it is stopped"),
     (r"^batchdeck completion\b.*(>>|source|eval)", "changes the reader's shell"),
@@ -36,8 +39,9 @@ SKIPPED: list[tuple[str, str]] = [
 MAPPED: list[tuple[str, str]] = [
     (r"--account (NAME|ACCOUNT|work|cluster)\b", "--account sandbox"),
     (r"\bJOB\b", "reviews"),
+    (r"--sample 20\b", "--sample 2"),
 ]
-"""What stands in a command for something of the reader's own."""
+"""What stands in a command for something of the reader's own, which has more rows than ours."""
 
 MAY_FAIL: list[tuple[str, set[int], str]] = [
     (r"^batchdeck (submit|watch|retry)\b", {0, 1}, "1 says that rows failed, as they are to"),

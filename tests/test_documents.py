@@ -27,7 +27,12 @@ from tui.config.settings import load_config
 from tui.paths import Paths
 from tui.providers.profiles.load import load_profiles
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+PAGES = sorted((ROOT / "tui/docs/pages").glob("*.md"))
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *(path.relative_to(ROOT).as_posix() for path in PAGES),
+)
 BLOCKS = [block for name in DOCUMENTS for block in read_blocks(name)]
 KNOWN = {"", "sh", "python", "toml", "text", "json", "console"}
 

@@ -1,144 +1,74 @@
-"""Makes ``screenshots/tour.svg``, an animated picture, from the real app on the demo history.
+"""Plays ``batchdeck tour`` in a real terminal, from the first key to the last, and prints it.
 
-Run it from the top of the repository: ``python -m tests.tour``. The picture needs no script:
-its frames follow each other by CSS, and a viewer without animation shows the first.
+Run it from the top of the repository: ``python -m tests.tour``; ``--size 120x36`` and
+``--theme batchdeck-light`` show it elsewhere. ``python -m tests.tour_picture`` makes the animated
+picture of the README.
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
+import argparse
 import tempfile
-from html import escape
+import time
 from pathlib import Path
 
-import msgspec
+from tests.terminal.terminal import Terminal
+from tui.ui.models.tour import STEPS
 
-from tests.screenshots import FOLDER, JOB, LABELS, Shooter, open_shop
-from tui.config.settings import load_config
-from tui.engine.demo import seed_demo
-from tui.engine.engine import Engine
-from tui.paths import Paths
-from tui.ui.app import BatchdeckApp
+ESCAPE, F8, F12 = "\x1b", "\x1b[19~", "\x1b[24~"
+PROMPT = "Good or bad? {text}"
 
-SIZE = (112, 32)
-SECONDS = 4.0
-"""How long a frame stays."""
-
-CAPTION = 46
-"""Units of height below the terminal, for a line that says what is seen."""
-
-
-class Tour:
-    """Frames of the running app, each with a line below."""
-
-    def __init__(self, shooter: Shooter) -> None:
-        self.shooter = shooter
-        self.frames: list[tuple[str, str]] = []
-
-    async def frame(self, caption: str) -> None:
-        """Keep what is on the screen."""
-        await self.shooter.pilot.pause(0.2)
-        self.frames.append((self.shooter.app.export_screenshot(title="batchdeck"), caption))
-        print(caption)
-
-    def svg(self) -> str:
-        """All frames in one picture."""
-        width, height = _size_of(self.frames[0][0])
-        whole = SECONDS * len(self.frames)
-        share = 100 / len(self.frames)
-        parts = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + CAPTION}">',
-            "<style>"
-            f".frame {{ opacity: 0; animation: show {whole:g}s infinite step-end; }}"
-            f"@keyframes show {{ 0% {{ opacity: 1 }} {share:.3f}% {{ opacity: 0 }} }}"
-            ".first { opacity: 1 }"
-            ".caption { font: 22px sans-serif; fill: #8a97a8; text-anchor: middle }"
-            "@media (prefers-reduced-motion: reduce) {"
-            " .frame { animation: none } }"
-            "</style>",
-        ]
-        for number, (frame, caption) in enumerate(self.frames):
-            first = " first" if number == 0 else ""
-            parts.append(
-                f'<g class="frame{first}" style="animation-delay:{number * SECONDS:g}s">'
-                f'<svg width="{width}" height="{height}"{frame[frame.index("<svg") + 4 :]}'
-                f'<text class="caption" x="{width / 2}" y="{height + 30}">{escape(caption)}</text>'
-                "</g>"
-            )
-        parts.append("</svg>")
-        return "\n".join(parts)
+PLAY: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    ("a table", (("n", "reviews.csv"), ("\r", "Kind"))),
+    ("a prompt", ((PROMPT, "Tour 3"),)),
+    ("check, price, submit", ((F8, "Submit reviews?"), ("y", "Tour 4"))),
+    ("watch", (("", "4"), ("\r", "Tour 5"))),
+    ("an answer", (("\r", "Tour 6"),)),
+    ("what failed", ((ESCAPE, "36 succeeded"), ("e", "Tour 7"))),
+    ("retry", (("r", "Retry rows?"), ("y", "Tour 8"))),
+    ("export", ((ESCAPE, "All rows"), ("x", "all rows"), ("\r", "the end"))),
+)
+"""For each step its keys, each with what is on the screen afterwards."""
 
 
-def _size_of(svg: str) -> tuple[float, float]:
-    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    assert found is not None
-    return float(found[1]), float(found[2])
+def play(terminal: Terminal) -> int:
+    """Play the tour; returns how many keys it took."""
+    pressed = 0
+    for number, (title, moves) in enumerate(PLAY, 1):
+        assert STEPS[number - 1].title == title
+        terminal.see(f"Tour {number} of {len(STEPS)}")
+        for keys, seen in moves:
+            pressed += len(keys) if keys == PROMPT else bool(keys)
+            terminal.press(keys)
+            terminal.see(seen)
+        print(f"\n── after step {number}: {title} ──\n{terminal.text}")
+    terminal.press(F12)
+    terminal.until(lambda text: "Tour" not in text)
+    terminal.press("q")
+    assert terminal.end() == 0
+    return pressed
 
 
-async def walk(tour: Tour) -> None:
-    """From a table to a batch, and from a failure to its retry."""
-    shooter, app = tour.shooter, tour.shooter.app
-    main = app.main
-    board = main.batches.board
-    assert board is not None
-    await shooter.until(lambda: any(view.done for view in board.live()))
-    await tour.frame("Every job of every provider: progress, failures, time left, cost")
-    await open_shop(shooter)
-    await tour.frame("A table and a template: rows as they will be sent, tokens, cost")
-    await shooter.press("t")
-    await shooter.until(lambda: main.query("PreviewPanel.-answered"))
-    await tour.frame("t sends one row to the provider, before you pay for the rest")
-    await shooter.press("2")
-    main.open_job(board.ids(JOB)[0])
-    await shooter.until(lambda: main.results.rows_table.row_count > 1)
-    await shooter.press("e", "j", "j")
-    await shooter.until(lambda: main.results.view.detail is not None)
-    await tour.frame("e shows the failed rows, grouped by cause, each with a suggested fix")
-    await shooter.press("enter")
-    await shooter.until(lambda: main.results.is_reading)
-    await tour.frame("The request beside the error, in the provider's own words")
-    await shooter.press("escape", "R")
-    await shooter.until(lambda: len(app.screen_stack) > 1)
-    await shooter.press("tab", "x", "2")
-    await shooter.pilot.pause(1.5)
-    await tour.frame("R edits and retries them: a diff of three rows first")
-    await shooter.press("escape")
-    await shooter.until(lambda: len(app.screen_stack) == 1)
-    await shooter.press("u")
-    await shooter.until(lambda: len(app.screen_stack) > 1)
-    await shooter.pilot.pause(1.5)
-    await tour.frame("u opens the summary: outcomes, tokens, lengths, pace")
-    await shooter.press("escape")
-    await shooter.until(lambda: len(app.screen_stack) == 1)
-    await shooter.open_job(LABELS)
-    await shooter.press("f")
-    await shooter.until(lambda: len(app.screen_stack) > 1)
-    await shooter.pilot.pause(1.5)
-    await tour.frame("f counts the values of every field of the answers, to filter by")
-
-
-async def main() -> None:
-    """Write the picture."""
-    with tempfile.TemporaryDirectory(prefix="batchdeck-tour-") as folder:
-        paths = Paths.find(Path(folder) / "home")
-        await asyncio.to_thread(lambda: asyncio.run(seed_demo(paths)))
-        config = msgspec.structs.replace(load_config(paths), theme="batchdeck-dark")
-
-        async def open_engine() -> Engine:
-            return await Engine.open(paths, config)
-
-        app = BatchdeckApp(paths, config, open_engine)
-        async with app.run_test(size=SIZE) as pilot:
-            tour = Tour(Shooter(app, pilot))
-            await tour.shooter.until(lambda: app.main.batches.job is not None)
-            await walk(tour)
-            assert app.engine is not None
-            await app.engine.close()
-    path = FOLDER / "tour.svg"
-    await asyncio.to_thread(path.write_text, tour.svg(), "utf-8")
-    print(f"screenshots/tour.svg, {path.stat().st_size / 1e6:.1f} MB")
+def main() -> None:
+    """Play it and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", default="80x24", help="columns and lines")
+    parser.add_argument("--theme", default="batchdeck-dark")
+    arguments = parser.parse_args()
+    columns, lines = map(int, arguments.size.split("x"))
+    with tempfile.TemporaryDirectory(prefix="batchdeck-tour-test-") as folder:
+        begun = time.monotonic()
+        terminal = Terminal(
+            "tour", "--theme", arguments.theme, home=Path(folder), size=(columns, lines)
+        )
+        try:
+            keys = play(terminal)
+        finally:
+            terminal.kill()
+        seconds = time.monotonic() - begun
+        left = [path.name for path in Path(folder).rglob("*") if path.is_file()]
+        print(f"\n{len(STEPS)} steps, {keys} keys, {seconds:.0f} s; files left behind: {left}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

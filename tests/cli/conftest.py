@@ -75,11 +75,15 @@ def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def isolate(home: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Give this process one home, no keys and a fast sandbox."""
+    """Give this process one home, no keys, no shell of somebody's and a fast sandbox."""
     for name in list(os.environ):
         if name.startswith("BATCHDECK_") or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR"):
+        monkeypatch.delenv(name, raising=False)
+    # The files of the shell are of a person who is not the one that runs the tests.
+    monkeypatch.setenv("HOME", str(home.parent / "person"))
     monkeypatch.setenv("BATCHDECK_HOME", str(home))
     monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")

@@ -43,6 +43,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             "compose table.csv -t {text} -m sandbox-small -o composed.jsonl",
             "submit composed.jsonl --name composed --wait",
             "compose -t {text} -m sandbox-small --save-template kept",
+            "completion install bash -y",
         ):
             done = run_here(*command.split())
             assert done.code == ("failed" in command), done.err
@@ -133,8 +134,10 @@ ASKING: Mapping[str, str] = {
     "compose": "compose table.csv -t {text} -m m -o made.jsonl --try 1 --account far",
     "keys remove": "keys remove far",
     "templates remove": "templates remove kept",
+    "completion install": "completion install zsh",
+    "completion uninstall": "completion uninstall bash",
 }
-"""Every command that asks before it spends or loses something."""
+"""Every command that asks before it spends or loses something, or writes a file of the shell."""
 
 
 @pytest.mark.parametrize("words", ASKING.values(), ids=ASKING)

@@ -117,11 +117,20 @@ CALLS = (
     Call("doctor", "", "doctor"),
     Call("schema", "", "schemas"),
     Call("skill", "", "skill"),
+    Call("config schema", "", "config-schema"),
+    Call("config schema", "--write", "done"),
+    Call("completion install", "zsh -y", "completion"),
+    Call("completion uninstall", "zsh -y", "completion"),
+    Call("completion show", "fish", "completion"),
+    Call("man", "", "man"),
+    Call("help", "", "help-topics"),
+    Call("help", "costs", "help-page"),
+    Call("help", "--search budget", "help-matches"),
 )
 
-ELSEWHERE = {"sandbox serve", "mcp"}
-"""Serve until they are stopped: ``test_sandbox.py`` reads the document of the first, ``tests/mcp``
-the replies of the second."""
+ELSEWHERE = {"sandbox serve", "mcp", "tour"}
+"""The first two serve until they are stopped: ``test_sandbox.py`` reads the document of the first,
+``tests/mcp`` the replies of the second. The tour opens the dashboard."""
 
 PARTS = {"cost", "problem", "review-row", "sandbox"}
 """Schemas of documents inside others, and of ``sandbox serve``."""

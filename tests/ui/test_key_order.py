@@ -18,10 +18,10 @@ from tui.config.settings import Config, create_config, set_option
 from tui.ui import key_order
 from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.confirm import DeleteDialog
+from tui.ui.dialogs.help.dialog import HelpDialog
 from tui.ui.dialogs.input import InputDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
 from tui.ui.dialogs.settings import SettingsDialog
-from tui.ui.dialogs.text import HelpDialog
 
 
 def type_at_once(app: App[Any], *keys: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
+    "tour": ("batchdeck tour",),
     "compose": (
         'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --preview',
         'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --id id -o out.jsonl',
@@ -147,6 +148,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "schema": ("batchdeck schema", "batchdeck schema job"),
     "skill": ("batchdeck skill",),
     "mcp": ("batchdeck mcp --folder data --budget 5",),
+    "config": ("batchdeck config schema --write",),
+    "config schema": ("batchdeck config schema --write", "batchdeck config schema"),
+    "completion": ("batchdeck completion install",),
+    "completion install": (
+        "batchdeck completion install",
+        "batchdeck completion install zsh -y",
+    ),
+    "completion uninstall": ("batchdeck completion uninstall zsh",),
+    "completion show": ("batchdeck completion show bash",),
+    "man": ("batchdeck man",),
+    "help": ("batchdeck help", "batchdeck help queries", "batchdeck help --search budget"),
 }
 """Command (and subcommand) to example lines that can be pasted into a shell."""
 

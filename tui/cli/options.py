@@ -32,6 +32,7 @@ class Settings:
         json: Print one JSON document to stdout and messages to stderr.
         yes: Do not ask for confirmation.
         demo: Open the dashboard with sample jobs in a temporary home.
+        tour: Open the dashboard with the guided first run in a temporary home.
         theme: The dashboard theme; empty for the one in ``config.toml``.
     """
 
@@ -39,6 +40,7 @@ class Settings:
     json: bool = False
     yes: bool = False
     demo: bool = False
+    tour: bool = False
     theme: str = ""
 
     @property

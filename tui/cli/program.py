@@ -43,7 +43,7 @@ class LazyCommands(UserDict[str, Any]):
 _EPILOG = """\
 \b
 JOB is the id of a job, the start of its id, or its name.
-Every command takes --json (one JSON document on stdout) and --home DIR.
+Every command but tour takes --json (one JSON document on stdout); all take --home DIR.
 
 \b
 Exit codes:
@@ -57,13 +57,12 @@ Exit codes:
 
 \b
 Shell completion:
-  bash  eval "$(_BATCHDECK_COMPLETE=bash_source batchdeck)"
-  zsh   eval "$(_BATCHDECK_COMPLETE=zsh_source batchdeck)"
-  fish  _BATCHDECK_COMPLETE=fish_source batchdeck | source
+  batchdeck completion install
 """
 
 
 _COMMANDS = {
+    "tour": "dashboard:tour",
     "compose": "compose:compose",
     "templates": "templates:templates",
     "check": "check:check",
@@ -104,6 +103,10 @@ _COMMANDS = {
     "schema": "maintenance:schema",
     "skill": "agents.skill:skill",
     "mcp": "agents.mcp:mcp",
+    "help": "reference.topics:show_help",
+    "config": "reference.settings_schema:config",
+    "completion": "reference.completion:completion",
+    "man": "reference.manual:manual",
 }
 """Command names and where each is defined, in the form that ``LazyCommands`` expects."""
 
@@ -215,7 +218,8 @@ def program(context: click.Context, demo: bool, theme: str) -> int:
 
         return open_dashboard(settings, None)
     for option, value in (("--demo", demo), ("--theme", theme)):
-        if value and context.invoked_subcommand != "dashboard":
+        opens = ("dashboard", "tour") if option == "--theme" else ("dashboard",)
+        if value and context.invoked_subcommand not in opens:
             raise UsageError(f"{option} is for the dashboard and cannot be used with a command")
     return EXIT_OK
 

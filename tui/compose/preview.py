@@ -89,6 +89,12 @@ class ComposePreview(msgspec.Struct, frozen=True, kw_only=True):
     exact: bool = False
     doubts: tuple[str, ...] = ()
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether several rows are shown, and all make the same request."""
+        bodies = [row.request.get("body") for row in self.rows]
+        return len(bodies) > 1 and all(body == bodies[0] for body in bodies)
+
 
 class Previewer:
     """Previews of one source, which is read only once.

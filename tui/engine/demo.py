@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
+from tui.compose.samples import REVIEWS
 from tui.config.settings import AccountConfig, add_account, create_config, load_config
 from tui.engine.accounts import SANDBOX_URL
 from tui.engine.engine import Engine
-from tui.paths import Paths
+from tui.paths import Paths, private_folder
 from tui.temporary import temporary_folder
 
 _HOUR = 3600.0
@@ -211,6 +212,13 @@ async def seed_demo(paths: Paths, now: Callable[[], float] = time.time) -> None:
                     await _run_job(engine, clock, folder, demo_job)
             finally:
                 await engine.close()
+
+
+def lay_out_table(paths: Paths) -> Path:
+    """Write the table of the guided first run into a home, and return its path."""
+    table = private_folder(paths.data / "tour") / REVIEWS.name
+    table.write_bytes(REVIEWS.read_bytes())
+    return table
 
 
 class _Clock:

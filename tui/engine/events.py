@@ -119,6 +119,13 @@ class HookEnded(JobEvent):
     good: bool
 
 
+@dataclass(frozen=True)
+class RowsExported(JobEvent):
+    """Rows of the job were written to a file."""
+
+    rows: int
+
+
 Subscriber = Callable[[JobEvent], None]
 
 GROWING = (UploadProgressed, DownloadProgressed, RowsCollected, CountsChanged)

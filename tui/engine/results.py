@@ -20,6 +20,7 @@ from tui.core.results.schema import AnswerChecker, CheckedAnswer, Schema, Schema
 from tui.core.summary import Summary
 from tui.engine.analysis.gold_file import open_gold, value_columns
 from tui.engine.context import Context, report_on_loop, run_in_thread
+from tui.engine.events import RowsExported
 from tui.errors import InputError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.export.options import ExportOptions
@@ -368,7 +369,10 @@ class Results:
             self._context.reach("exported")
             return written
 
-        return await self._context.shielded(run_in_thread(work, progress))
+        written = await self._context.shielded(run_in_thread(work, progress))
+        if written is not None:
+            self._context.events.publish(RowsExported(job_id, written))
+        return written
 
     async def check_schema(
         self,

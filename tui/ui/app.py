@@ -61,6 +61,7 @@ class BatchdeckApp(GuardedApp[int]):
         config: The settings.
         open_engine: Opens the engine; called after the first paint.
         open_file: A request file to open in Compose.
+        tour: Whether to show the guided first run.
         now: The clock for ages, in Unix seconds.
     """
 
@@ -77,6 +78,7 @@ class BatchdeckApp(GuardedApp[int]):
         open_engine: Callable[[], Awaitable[Engine]],
         *,
         open_file: Path | None = None,
+        tour: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         # Textual decides in its constructor how to convert colours, before a theme is set. With
@@ -101,7 +103,7 @@ class BatchdeckApp(GuardedApp[int]):
         self.dispatcher = CommandDispatcher(
             self, lambda: self.main.active_scope, self.main.target, config.keymap
         )
-        self._open_engine, self._open_file = open_engine, open_file
+        self._open_engine, self._open_file, self._tour = open_engine, open_file, tour
         self._leaving = False
         self._pressed_at = 0.0
         self._quit_notice: Notification | None = None
@@ -170,6 +172,12 @@ class BatchdeckApp(GuardedApp[int]):
         else:
             engine.watch()
         self._restore()
+        if self._tour:
+            from tui.ui.screens.tour import TourGuide
+
+            guide = TourGuide(self.main, self.dispatcher.keys())
+            engine.events.subscribe(guide.receive)
+            await self.main.show_tour(guide)
         self.set_interval(TITLE_SECONDS, self._show_title)
         self.set_interval(PAUSE_SECONDS, self._pause)
         self._show_title()
@@ -326,6 +334,11 @@ class BatchdeckApp(GuardedApp[int]):
         else:
             self.report_unexpected(error)
 
+    def post_display_hook(self) -> None:
+        """Let the tour see what is shown."""
+        if self.main.tour is not None:
+            self.main.tour.look()
+
     # Commands and keys
 
     async def run_action(
@@ -368,7 +381,7 @@ class BatchdeckApp(GuardedApp[int]):
 
     def action_help(self) -> None:
         """Explain the field that has the focus, and show all keys."""
-        from tui.ui.dialogs.text import HelpDialog
+        from tui.ui.dialogs.help.dialog import HelpDialog
         from tui.ui.text.field_help import field_help
 
         dispatcher = self.dispatcher

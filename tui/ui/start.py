@@ -26,6 +26,7 @@ def run_dashboard(
     *,
     open_file: Path | None = None,
     demo: bool = False,
+    tour: bool = False,
     config_error: BatchdeckError | None = None,
 ) -> int:
     """Run the dashboard until the user quits.
@@ -35,6 +36,7 @@ def run_dashboard(
         config: The settings.
         open_file: A request file to open in Compose.
         demo: Fill the home with sample jobs first.
+        tour: Show the guided first run, over a table that is written into the home.
         config_error: The error in ``config.toml``, shown once the screen is up.
 
     Returns:
@@ -50,6 +52,12 @@ def run_dashboard(
             # In its own event loop: it imports a few thousand rows while this one paints.
             await asyncio.to_thread(lambda: asyncio.run(seed_demo(paths)))
             app.session.config = load_config(paths)
+        if tour:
+            from tui.engine.demo import lay_out_table
+
+            table = await asyncio.to_thread(lay_out_table, paths)
+            state = app.session.state
+            state.folder = state.export_folder = str(table.parent)
         try:
             await asyncio.to_thread(create_config, paths)
         except ConfigError as error:
@@ -63,7 +71,7 @@ def run_dashboard(
             return await Engine.open(paths, app.session.config)
 
     refuse_terminal_prompts()
-    app = BatchdeckApp(paths, config, open_engine, open_file=open_file)
+    app = BatchdeckApp(paths, config, open_engine, open_file=open_file, tour=tour)
     app.config_error = config_error
     app.on_started, app.on_pause = freeze_gc, collect_garbage
     leaving = ExitTimer()

@@ -18,11 +18,17 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     calls: list[dict[str, Any]] = []
 
     def run_dashboard(
-        paths: Any, config: Any, *, open_file: Path | None, demo: bool, config_error: Any
+        paths: Any,
+        config: Any,
+        *,
+        open_file: Path | None,
+        demo: bool,
+        tour: bool,
+        config_error: Any,
     ) -> int:
         # The home is created by the dashboard; the temporary folder around it is there before.
         is_there = paths.config.parent.is_dir()
-        call = {"paths": paths, "file": open_file, "demo": demo, "is_there": is_there}
+        call = {"paths": paths, "file": open_file, "demo": demo, "tour": tour, "is_there": is_there}
         calls.append({**call, "config": config, "complaint": config_error})
         return 0
 
@@ -65,6 +71,20 @@ def test_the_demo_uses_a_temporary_home(run: Run, opened: list[dict[str, Any]], 
     assert opened[0]["is_there"] is True
     assert used != home
     assert not used.parent.exists()
+
+
+def test_the_tour_uses_a_temporary_home(
+    run: Run, opened: list[dict[str, Any]], home: Path, tmp_path: Path
+) -> None:
+    assert run("tour", "--theme", "batchdeck-light").code == 0
+    call = opened[0]
+    assert call["tour"] is True and call["demo"] is False
+    assert call["config"].theme == "batchdeck-light"
+    assert call["paths"].data != home
+    assert not call["paths"].data.parent.exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine", "utf-8")
+    assert "not empty" in run("tour", "--home", tmp_path / "mine").err
 
 
 def test_the_demo_refuses_a_home_that_is_not_empty(

@@ -11,8 +11,8 @@ from textual.widgets import Input, Select, TextArea
 import tui.ui
 from tests.ui.conftest import fake_app, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
+from tui.ui.dialogs.help.dialog import HelpDialog
 from tui.ui.dialogs.input import InputDialog, KeyDialog
-from tui.ui.dialogs.text import HelpDialog
 from tui.ui.text.field_help import FIELDS, field_help
 from tui.ui.widgets.template_form import TemplateForm
 
@@ -22,8 +22,15 @@ _FIELD = re.compile(
     r"((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)"
 )
 _ID = re.compile(r'id="([\w-]+)"|"(fix-[\w-]+)"')
-_INNER = {"filter-input", "table-delimiter", "table-header", "table-quoting", "table-encoding"}
-"""Fields inside one that has the help."""
+_INNER = {
+    "help-search",
+    "filter-input",
+    "table-delimiter",
+    "table-header",
+    "table-quoting",
+    "table-encoding",
+}
+"""Fields inside one that has the help, and the field of the help itself."""
 
 
 def test_every_field_has_its_help() -> None:

@@ -30,6 +30,22 @@ def dashboard(settings: Settings, file: Path, demo: bool, theme: str) -> int:
     return open_dashboard(settings, file)
 
 
+@click.command(short_help="Learn the dashboard in eight steps, free and offline.")
+@theme_option
+@home_option
+@click.pass_obj
+def tour(settings: Settings, theme: str) -> int:
+    """Learn the dashboard in eight steps: from a table to a retried and exported job.
+
+    A panel says what to press, and sees that you did. Nothing costs money or needs a key: the
+    provider is simulated on this machine. Your own history is not touched; the data of the tour
+    is deleted when you quit, unless it is in a folder given with --home.
+    """
+    settings.tour = True
+    settings.theme = theme or settings.theme
+    return open_dashboard(settings, None)
+
+
 def open_dashboard(settings: Settings, file: Path | None) -> int:
     """Run the dashboard until the user quits, and return its exit code.
 
@@ -55,8 +71,8 @@ def open_dashboard(settings: Settings, file: Path | None) -> int:
         if null != _STDERR:
             os.dup2(null, _STDERR)
         sys.stderr = open(_STDERR, "w", closefd=False)  # noqa: SIM115
-    if settings.demo:
-        return _open_demo(settings, file)
+    if settings.demo or settings.tour:
+        return _open_apart(settings, file)
     return _open(settings, file)
 
 
@@ -74,16 +90,18 @@ def _check_encoding() -> None:
         )
 
 
-def _open_demo(settings: Settings, file: Path | None) -> int:
+def _open_apart(settings: Settings, file: Path | None) -> int:
+    """Open the demo or the tour in a home of its own."""
     from tui.temporary import temporary_folder
 
     home = settings.home
     if home is None:
-        with temporary_folder("demo") as folder:
+        with temporary_folder("tour" if settings.tour else "demo") as folder:
             return _open(replace(settings, home=folder / "home"), file)
     if is_folder(home) and any(home.iterdir()):
+        what = "the tour" if settings.tour else "--demo"
         raise UsageError(
-            f"{home} is not empty, and --demo would fill it with sample jobs",
+            f"{home} is not empty, and {what} would fill it with sample jobs",
             "Use a new folder, or leave out --home.",
         )
     return _open(settings, file)
@@ -107,5 +125,10 @@ def _open(settings: Settings, file: Path | None) -> int:
 
         config = msgspec.structs.replace(config, theme=known_theme(settings.theme))
     return run_dashboard(
-        paths, config, open_file=file, demo=settings.demo, config_error=config_error
+        paths,
+        config,
+        open_file=file,
+        demo=settings.demo,
+        tour=settings.tour,
+        config_error=config_error,
     )

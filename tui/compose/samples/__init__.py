@@ -1,4 +1,4 @@
-"""Sample inputs: five documents, ten products, and templates for them and for the rows of a job."""
+"""Sample inputs: five documents, ten products, forty reviews, and templates for them and jobs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ DOCUMENTS = FOLDER / "documents.txt"
 
 PRODUCTS = FOLDER / "products.csv"
 """Ten products with sku, name, category, material, price and audience."""
+
+REVIEWS = FOLDER / "reviews.csv"
+"""Forty reviews with id, stars, lang, product and text; the sandbox fails four of them once."""
 
 SUMMARIZE = FOLDER / "summarize.toml"
 """A template for the documents."""

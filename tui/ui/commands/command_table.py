@@ -219,6 +219,10 @@ COMMANDS: tuple[Command, ...] = (
             action="app.command_palette", in_palette=False, help="Find a command by name."),
     Command("help", "Help", "question_mark,f1", scopes=(MAIN,), footer=(COMPOSE, BATCHES, RESULTS),
             action="app.help", help="Show all keys."),
+    Command("skip_step", "Skip step", "f9", scopes=(MAIN,),
+            help="Go on to the next step of the tour (batchdeck tour)."),
+    Command("leave_tour", "Leave tour", "f12", scopes=(MAIN,),
+            help="Close the panel of the tour; the dashboard stays open."),
     Command("quit", "Quit", "q", scopes=(MAIN,), footer=(COMPOSE,),
             action="leave", help="Quit; batches keep running at the provider."),
     # On screens of their own, which the palette does not reach.

@@ -1,8 +1,7 @@
-"""Texts to read: job details, help, an error, the log, and a request that was tried."""
+"""Texts to read: job details, an error, the log, and a request that was tried."""
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,13 +20,11 @@ from tui.engine.engine import Engine
 from tui.engine.try_request import TryResult
 from tui.errors import BatchdeckError, InputError, ProviderError
 from tui.ui.activity_log import Entry
-from tui.ui.commands.command_table import Command, Scope, of_scope
 from tui.ui.dialogs.base import Dialog
 from tui.ui.external_programs import copy
 from tui.ui.text.compose import trial_text
-from tui.ui.text.field_help import FieldHelp
 from tui.ui.text.rows import read_request
-from tui.ui.text.tones import Part, Tone, content, key_hints, plain
+from tui.ui.text.tones import Part, content, key_hints, plain
 from tui.ui.widgets.table.model import Cells, Column, ListSource
 from tui.ui.widgets.table.table import VirtualTable
 from tui.ui.widgets.text_page import TextPage
@@ -106,125 +103,6 @@ class DetailsDialog(TextDialog):
     def action_pager(self) -> None:
         """Open the text in the pager."""
         self._open_pager(self._text)
-
-
-_PURPOSES = {
-    Scope.COMPOSE: "Turn a table, a text or a file of requests into a job.",
-    Scope.BATCHES: "All jobs of all accounts, live. Enter opens the results of a job.",
-    Scope.RESULTS: "The rows of a job: find failed rows, read them, retry them.",
-    Scope.TABLE: "Works in every list. So does the mouse: click, double click, wheel, header.",
-    Scope.SUMMARY: "The summary of a job (u in Batches and Results).",
-    Scope.COMPARE: "Jobs, row by row (= in Batches).",
-    Scope.EXPERIMENT: "Several jobs over the same rows (X, or = with three marks, in Batches).",
-    Scope.REVIEW: "One answer at a time, one key for each verdict (V in Results).",
-    Scope.FACETS: "How often each value of a column occurs (f in Results).",
-    Scope.EVALUATION: "Answers compared with true values (U in Batches and Results).",
-    Scope.COSTS: "Where the money went ($ in Batches).",
-    Scope.PIVOT: "Rows by the values of two columns (p in the values of a column).",
-    Scope.MAIN: "Works everywhere. Hold shift to select text with the mouse.",
-}
-
-
-_WIDTH = 84
-_MARGIN = 2
-_MOST_KEYS = 24
-"""The widest column of keys, in cells; longer ones have a line of their own."""
-
-
-KeyLine = tuple[str, str, Tone, Tone]
-"""Keys, what they do, and the tones of both."""
-
-
-def _key_lines(rows: Sequence[KeyLine], width: int, *, keys: int = 0) -> list[Part]:
-    """Keys and what they do in two columns; the texts wrap with a hanging indent.
-
-    Args:
-        rows: The keys and their texts.
-        width: The width of the page in cells.
-        keys: The width of the column of keys; as wide as its widest one by default.
-    """
-    keys = keys or min(_MOST_KEYS, max((len(key) for key, *_ in rows), default=0))
-    indent = _MARGIN + keys + _MARGIN
-    parts: list[Part] = []
-    for key, text, key_tone, tone in rows:
-        lines = textwrap.wrap(text, max(20, width - indent)) or [""]
-        parts.append((" " * _MARGIN + f"{key:<{keys}}" + " " * _MARGIN, key_tone))
-        if len(key) > keys:
-            parts.append(("\n" + " " * indent, ""))
-        parts.append((("\n" + " " * indent).join(lines) + "\n", tone))
-    return parts
-
-
-class HelpDialog(TextDialog):
-    """The commands with their current keys.
-
-    Args:
-        here: The scope to list first; ``None`` to explain the field alone.
-        keys: Command id to its current keys.
-        why_disabled: Command id to the reason why it is unavailable.
-        field: The field to explain first.
-    """
-
-    DEFAULT_CSS = "HelpDialog > .dialog { width: 84; height: 92%; padding: 1 1 0 2; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,f1", "leave", show=False)]
-
-    def __init__(
-        self,
-        here: Scope | None,
-        keys: dict[str, str],
-        why_disabled: dict[str, str],
-        field: FieldHelp | None = None,
-    ) -> None:
-        super().__init__("Help")
-        self._here = here
-        self._field = field
-        self._keys = keys
-        self._why_not = why_disabled
-
-    def text(self) -> list[Part]:
-        """The field, then the commands, grouped by scope."""
-        parts: list[Part] = []
-        if self._field is not None:
-            parts += [(self._field.title + "\n", "accent")]
-            for paragraph in self._field.text.split("\n\n"):
-                parts.append((textwrap.fill(paragraph, self._width) + "\n\n", ""))
-            keys: list[KeyLine] = [(key, text, "strong", "") for key, text in self._field.keys]
-            parts += [*_key_lines(keys, self._width), ("\n", "")]
-        if self._here is None:
-            return parts
-        # The current pane, tables, global commands, then the other panes.
-        first = [self._here, Scope.TABLE, Scope.MAIN]
-        scopes = [*first, *(scope for scope in Scope if scope not in first)]
-        for scope in scopes:
-            parts += [(scope.value + "\n", "accent"), (_PURPOSES[scope] + "\n\n", "muted")]
-            parts += [*self._lines(scope), ("\n", "")]
-        return parts
-
-    def _lines(self, scope: Scope) -> list[Part]:
-        """Available commands first, then the unavailable ones, grouped by reason."""
-        available: list[KeyLine] = []
-        unavailable: dict[str, list[Command]] = {}
-        for command in of_scope(scope):
-            reason = self._why_not.get(command.id)
-            if reason:
-                unavailable.setdefault(reason, []).append(command)
-            else:
-                available.append((self._keys.get(command.id, ""), command.help, "strong", ""))
-        keys = min(_MOST_KEYS, max((len(key) for key in self._keys.values()), default=0))
-        parts = _key_lines(available, self._width, keys=keys)
-        for reason, commands in unavailable.items():
-            rows: list[KeyLine] = [
-                (self._keys.get(command.id, ""), command.help, "muted", "muted")
-                for command in commands
-            ]
-            parts += [("\n", ""), (f"  Unavailable: {reason}\n", "warn")]
-            parts += _key_lines(rows, self._width, keys=keys)
-        return parts
-
-    @property
-    def _width(self) -> int:
-        """The width of the text in cells."""
-        return max(30, min(_WIDTH, self.app.size.width - 4) - 8)
 
 
 class TryDialog(Dialog[None]):

@@ -30,6 +30,7 @@ from tui.ui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from tui.compose.sources.base import Source
     from tui.ui.engine_updates import Changes
+    from tui.ui.models.tour import Guide
     from tui.ui.panes.batches import BatchesPane
     from tui.ui.panes.compose.pane import ComposePane
     from tui.ui.panes.results.pane import ResultsPane
@@ -88,6 +89,8 @@ class MainScreen(Screen[None]):
         self._dropped: list[str] = []
         self._opening = ""
         self.top_bar = TopBar()
+        self.tour: Guide | None = None
+        """Says the next step of the guided first run; ``None`` without one."""
 
     @cached_property
     def compose_pane(self) -> ComposePane:
@@ -421,6 +424,30 @@ class MainScreen(Screen[None]):
         """Close the row view, else quit."""
         if not (self.pane == "results" and self.results.is_reading and self.results.go_back()):
             await self.app.action_quit()
+
+    async def show_tour(self, tour: Guide) -> None:
+        """Show the panel of the guided first run below the top bar."""
+        self.tour = tour
+        await self.mount(tour.panel, after=self.top_bar)
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The commands of the tour work only while there is one."""
+        if action in ("skip_step", "leave_tour"):
+            return self.tour is not None
+        return super().check_action(action, parameters)
+
+    def action_skip_step(self) -> None:
+        """Go on to the next step of the tour."""
+        if self.tour is not None:
+            self.tour.skip()
+
+    async def action_leave_tour(self) -> None:
+        """Close the panel of the tour."""
+        tour, self.tour = self.tour, None
+        if tour is not None:
+            await tour.panel.remove()
+            self.refresh_bindings()
 
     def action_back(self) -> None:
         """Go one level back within the pane, else to Batches."""

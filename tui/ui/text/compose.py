@@ -62,6 +62,8 @@ def preview_parts(sketch: ComposePreview, *, free: bool) -> list[Part]:
     parts += cost_parts(sketch.estimate, free=free)
     if sketch.count is None:
         parts.append((f" for the first {sketch.estimate.rows:,}", "muted"))
+    if sketch.is_constant:
+        parts.append((" · ! all rows make the same request: insert a {column}", "warn"))
     return parts
 
 
