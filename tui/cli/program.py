@@ -72,6 +72,7 @@ _COMMANDS = {
     "again": "again:again",
     "list": "jobs:list_jobs",
     "show": "jobs:show",
+    "provenance": "jobs:provenance",
     "watch": "submit:watch",
     "collect": "jobs:collect",
     "results": "rows:results",

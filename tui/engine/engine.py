@@ -21,6 +21,7 @@ from tui.core.jobs import (
 )
 from tui.core.submission import UNCONFIRMED
 from tui.engine.accounts import AccountInfo, Accounts
+from tui.engine.archives import open_archive
 from tui.engine.batches.batch_plan import count_to_send, plan_first_attempt
 from tui.engine.batches.cancel import cancel_all
 from tui.engine.batches.collector import Collector
@@ -362,6 +363,19 @@ class Engine:
             )
         self.watch()
         await wait_for(self._context, job_ids, timeout_seconds=timeout_seconds)
+
+    async def open_archive(
+        self,
+        path: Path,
+        *,
+        account: str | None = None,
+        name: str | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> Job | None:
+        """Make a job of an archive that another Batchdeck wrote; see ``open_archive``."""
+        return await open_archive(
+            self._context, path, account=account, name=name, progress=progress
+        )
 
     async def import_results(
         self,

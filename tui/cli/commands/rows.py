@@ -38,7 +38,8 @@ The extension of FILE sets the format:
   .csv  .tsv       a table; cells that look like formulas are prefixed with a quote
   .sqlite  .db     tables rows, errors, meta (and attempts, inputs); works with Datasette
   .parquet         needs the extra `tables`
-  .html            a report with plots and error groups, in one file
+  .html            a report with plots, error groups and a table, in one file
+  .batchdeck       the whole job as one file, for `import-results` elsewhere
 Add .gz to .jsonl, .csv or .tsv to compress.
 """
 
