@@ -21,7 +21,6 @@ from tui.core.jobs import (
 )
 from tui.core.submission import UNCONFIRMED
 from tui.engine.accounts import AccountInfo, Accounts
-from tui.engine.archives import open_archive
 from tui.engine.batches.batch_plan import count_to_send, plan_first_attempt
 from tui.engine.batches.cancel import cancel_all
 from tui.engine.batches.collector import Collector
@@ -35,7 +34,8 @@ from tui.engine.costs.estimates import Costs
 from tui.engine.events import EventBus, JobChanged, SubmitFinished, SubmitStarted
 from tui.engine.experiments.service import Experiments
 from tui.engine.hooks import Hooks
-from tui.engine.import_results import import_results
+from tui.engine.imports.archives import open_archive
+from tui.engine.imports.results import import_results
 from tui.engine.remote import Remote
 from tui.engine.requests import Requests
 from tui.engine.results import Results
