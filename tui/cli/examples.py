@@ -36,7 +36,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "show": ("batchdeck show reviews", "batchdeck show job_5f2 --json"),
     "provenance": (
         "batchdeck provenance reviews",
-        "batchdeck provenance reviews --json > provenance.json",
+        "batchdeck provenance reviews --json",
     ),
     "again": (
         "batchdeck again reviews --source reviews-48.csv --wait",

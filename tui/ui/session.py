@@ -48,6 +48,9 @@ class Tasks(Protocol):
     def pick_file(self) -> None:
         """Choose a file and open it in Compose."""
 
+    def open_archive(self, path: Path) -> None:
+        """Make a job of an archive that another Batchdeck wrote."""
+
     def sample(self) -> None:
         """Create a sample file for the sandbox and open it in Compose."""
 

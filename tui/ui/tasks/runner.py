@@ -34,6 +34,7 @@ class TaskRunner:
     """
 
     pick_file = _task(requests.pick_file, "Choosing a file")
+    open_archive = _task(requests.open_archive, "Opening the archive")
     sample = _task(requests.sample, "Creating a sample")
     fix = _task(requests.fix, "Writing a fixed copy")
     compose_rows = _task(requests.compose_rows, "Opening the rows")
