@@ -33,7 +33,6 @@ from tui.engine.context import Context
 from tui.engine.costs.estimates import Costs
 from tui.engine.events import EventBus, JobChanged, SubmitFinished, SubmitStarted
 from tui.engine.experiments.service import Experiments
-from tui.engine.hooks import Hooks
 from tui.engine.imports.archives import open_archive
 from tui.engine.imports.results import import_results
 from tui.engine.remote import Remote
@@ -42,6 +41,7 @@ from tui.engine.results import Results
 from tui.engine.retries import Retries
 from tui.engine.reviews.service import Reviews
 from tui.engine.try_request import TryResult, try_request
+from tui.engine.user_commands.hooks import Hooks
 from tui.errors import BatchdeckError, BudgetError, UnconfirmedError, UsageError
 from tui.logs import start_logging
 from tui.paths import Paths

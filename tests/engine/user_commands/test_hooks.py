@@ -19,7 +19,7 @@ from tests.waiting import Patience, within
 from tui.config.settings import AccountConfig, Config, HooksConfig
 from tui.engine.engine import Engine
 from tui.engine.events import HookEnded
-from tui.engine.hooks import passed_on
+from tui.engine.user_commands.hooks import passed_on
 from tui.paths import Paths
 
 SCRIPT = """\
