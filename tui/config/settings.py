@@ -79,12 +79,19 @@ class NotificationsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
 
 class HooksConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The ``[hooks]`` table: a command to run when a job ends, and its timeout in seconds.
+    """The ``[hooks]`` table: commands to run when something happens to a job.
 
-    ``env`` names further environment variables that the command gets.
+    ``on_submit`` runs when the provider has accepted its first batch, ``on_first_failure`` when a
+    row has failed, ``on_flag`` when it is stuck or late, ``on_budget`` when a budget did not allow
+    it, ``on_job_end`` when it has ended, also after a retry. ``env`` names further environment
+    variables that the commands get; ``timeout`` is in seconds.
     """
 
     on_job_end: str = ""
+    on_submit: str = ""
+    on_first_failure: str = ""
+    on_flag: str = ""
+    on_budget: str = ""
     env: tuple[str, ...] = ()
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
 

@@ -31,7 +31,7 @@ from tui.engine.batches.send_queue import SendQueue
 from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.estimates import Costs
-from tui.engine.events import EventBus, JobChanged, SubmitFinished, SubmitStarted
+from tui.engine.events import BudgetExceeded, EventBus, JobChanged, SubmitFinished, SubmitStarted
 from tui.engine.experiments.service import Experiments
 from tui.engine.imports.archives import open_archive
 from tui.engine.imports.results import import_results
@@ -50,6 +50,9 @@ from tui.store.history import History
 
 _POLL_SECONDS = 1.0
 """Interval for checking the history for changes by another process."""
+
+_POLLS_PER_LOOK = 60
+"""Polls of the history between two looks for jobs that are stuck."""
 
 _POLLS_WITH_CHILD = 15
 """Only every this many checks publish an event while a child process indexes.
@@ -288,7 +291,12 @@ class Engine:
             if not unsent:
                 return {}
             jobs = [self.history.jobs.get(job_id) for job_id in job_ids]
-            reserve = await self.costs.jobs_within_budget(jobs, budget)
+            try:
+                reserve = await self.costs.jobs_within_budget(jobs, budget)
+            except BudgetError as error:
+                for job in jobs:
+                    self._context.publish(BudgetExceeded(job.id, error.message))
+                raise
             return await self._context.shielded(
                 self._queue.send_jobs(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
             )
@@ -537,11 +545,14 @@ class Engine:
     async def _observe(self) -> None:
         """Publish changes that another process writes into the same history."""
         seen = await asyncio.to_thread(self.history.version)
-        polls = 0
+        polls = ticks = 0
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             now = await asyncio.to_thread(self.history.version)
             polls += 1
+            ticks += 1
+            if not ticks % _POLLS_PER_LOOK:
+                self._hooks.look_for_flags()
             if now != seen and polls >= (_POLLS_WITH_CHILD if self._collector.has_child else 1):
                 seen, polls = now, 0
                 self._watch_unfinished()

@@ -353,6 +353,19 @@ class Jobs:
         )
         return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
 
+    def claim_event(self, job_id: str, event: str) -> bool:
+        """Store that a command of the user is run for an event; ``False`` if one was. Blocking.
+
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        with self._database.write(durable=True) as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO told_events (job, event) VALUES (?,?)",
+                (job_pk(connection, job_id), event),
+            )
+        return cursor.rowcount == 1
+
     def document(self, job_id: str) -> dict[str, Any]:
         """The job document: the JSON form of a job for scripts."""
         return job_document(JobData(self._database.read, self._paths, job_id))

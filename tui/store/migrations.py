@@ -244,6 +244,15 @@ def m019_archives(connection: sqlite3.Connection) -> None:
     )
 
 
+def m020_told_events(connection: sqlite3.Connection) -> None:
+    """The events of jobs for which a command of the user was started."""
+    connection.execute(
+        "CREATE TABLE told_events ("
+        " job INTEGER NOT NULL REFERENCES jobs(pk) ON DELETE CASCADE, event TEXT NOT NULL,"
+        " PRIMARY KEY (job, event)) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -264,6 +273,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m017_order_of_batches,
     m018_addresses,
     m019_archives,
+    m020_told_events,
 )
 """All migrations, in order; never edit one that was released."""
 

@@ -1,86 +1,98 @@
-"""Run the user's command when a job ends, with the job document on its stdin.
+"""Run the user's commands when something happens to a job, with the job document on their stdin.
 
-The command runs without a shell, with listed environment variables only, and with a time limit.
-Nothing waits for it; its output goes to the log. Only the process that watches the batch
-runs it, so it runs once even if several processes share a history.
+Each event of a job runs its command at most once: before it starts, that is stored in the history,
+so that two programs on one history, or a program after a kill, do not run it again. Nothing waits
+for a command; its output goes to the log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
 import shlex
-import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from tui.config.settings import Config
-from tui.core.jobs import Job
+from tui.core.alerts import stuck_flags
+from tui.core.jobs import Batch, Job
 from tui.core.text import visible
 from tui.engine.context import Context
-from tui.engine.events import BatchEnded, HookEnded, JobEvent
-from tui.errors import UnknownJobError
-from tui.processes import listed_variables
+from tui.engine.events import (
+    BatchEnded,
+    BatchSubmitted,
+    BudgetExceeded,
+    HookEnded,
+    JobEvent,
+    RowsCollected,
+)
+from tui.engine.user_commands.runner import ProgramResult, environment_for, run_program
+from tui.errors import HistoryError, UnknownJobError
+from tui.temporary import temporary_folder
 
-MAX_OUTPUT_BYTES = 8_000
-"""Bytes of output kept for the log."""
+SHOWN_CHARACTERS = 8_000
+"""Characters of the output that go to the log."""
 
 CLOSE_SECONDS = 10.0
-"""Seconds that a closing program waits for the command."""
-
-_PASSED = frozenset(
-    {
-        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM"),
-        *("TMPDIR", "TEMP", "TMP", "PWD", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY"),
-        *("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"),
-        *("XDG_CACHE_HOME", "SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "WINDIR"),
-        *("USERPROFILE", "APPDATA", "LOCALAPPDATA", "BATCHDECK_HOME"),
-    }
-)
-"""Variables that a command gets, besides ``LC_*`` and those that the configuration lists."""
-
-
-def passed_on(environment: Mapping[str, str], listed: Iterable[str] = ()) -> dict[str, str]:
-    """The variables that a command gets: listed names only, because any may hold a secret.
-
-    Args:
-        environment: All variables.
-        listed: Further names, from the configuration.
-    """
-    return listed_variables(environment, _PASSED | set(listed), ("LC_",))
+"""Seconds that a closing program waits for the commands."""
 
 
 class Hooks:
-    """Runs the configured command; subscribed to the engine's events.
+    """Runs the configured commands; subscribed to the engine's events.
 
     Args:
         context: The engine context.
-        config: Holds the command and the names of key variables.
+        config: Holds the commands and the names of key variables.
     """
 
     def __init__(self, context: Context, config: Config) -> None:
         self._context = context
         self.config = config
-        self._ran: set[tuple[str, int]] = set()
+        self._started: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def receive(self, event: JobEvent) -> None:
-        """Start the command if this event ends a job."""
-        if not isinstance(event, BatchEnded) or not self.config.hooks.on_job_end.strip():
+        """Start the command of an event, if there is one."""
+        if isinstance(event, BatchSubmitted):
+            self._start("submit", event.job_id)
+        elif isinstance(event, BudgetExceeded):
+            self._start("budget", event.job_id, message=event.message)
+        elif isinstance(event, RowsCollected | BatchEnded):
+            self._start("first_failure", event.job_id)
+            if isinstance(event, BatchEnded):
+                self._start("job_end", event.job_id)
+
+    def look_for_flags(self) -> None:
+        """Start the command for jobs that are stuck or late; to be called now and then."""
+        if not self._command("flag"):
+            return
+        jobs: dict[str, list[Batch]] = {}
+        for batch in self._context.history.batches.unfinished():
+            jobs.setdefault(batch.job_id, []).append(batch)
+        for job_id, batches in jobs.items():
+            for flag in stuck_flags(batches, self._context.clock())[:1]:
+                self._start("flag", job_id, message=flag.text)
+
+    def _command(self, event: str) -> str:
+        return str(getattr(self.config.hooks, f"on_{event}")).strip()
+
+    def _start(self, event: str, job_id: str, *, message: str = "") -> None:
+        if not self._command(event):
             return
         history = self._context.history
         try:
-            job, batches = history.jobs.get(event.job_id), history.batches.of_job(event.job_id)
+            job = history.jobs.get(job_id)
+            batches = history.batches.of_job(job_id)
+            occasion = _occasion(event, job, batches)
+            if not occasion or (job_id, occasion) in self._started:
+                return
+            document = history.jobs.document(job_id)
         except UnknownJobError:
             return
-        key = (job.id, len(batches))
-        if any(batch.is_active for batch in batches) or key in self._ran:
-            return
-        self._ran.add(key)
-        document = msgspec.json.encode(history.jobs.document(job.id)) + b"\n"
-        task = asyncio.get_running_loop().create_task(self._run(job, document))
+        self._started.add((job_id, occasion))
+        work = self._run(event, job, occasion, document, message)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -94,72 +106,65 @@ class Hooks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, job: Job, document: bytes) -> None:
-        hooks = self.config.hooks
+    async def _run(
+        self,
+        event: str,
+        job: Job,
+        occasion: str,
+        document: Mapping[str, Any],
+        message: str,
+    ) -> None:
+        history, hooks = self._context.history, self.config.hooks
         try:
-            argv = shlex.split(hooks.on_job_end)
-            environment = passed_on(os.environ, hooks.env)
-            environment |= {"BATCHDECK_EVENT": "job_end", "BATCHDECK_JOB": job.id}
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                env=environment,
-                cwd=self._context.paths.data,
-                # Its own process group: its children stop with it, and ctrl+c does not reach it.
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            self._report(job, f"could not be run: {error}", good=False)
+            if not await asyncio.to_thread(history.jobs.claim_event, job.id, occasion):
+                # Another program has run it.
+                return
+        except (UnknownJobError, HistoryError) as error:
+            self._report(event, job, f"was not run: {error.message}", good=False)
             return
-        try:
-            async with asyncio.timeout(hooks.timeout):
-                output = (await _communicate(process, document)).strip()
-                code = await process.wait()
-        except TimeoutError:
-            self._report(job, f"timed out after {hooks.timeout:g} s and was stopped", good=False)
-        else:
-            suffix = f": {visible(output)}" if output else ""
-            self._report(job, f"exited with code {code}{suffix}", good=code == 0)
-        finally:
-            _stop(process)
-            await process.wait()
+        self._context.reach(f"hook {event}")
+        environment = environment_for(self._context.accounts, hooks.env)
+        environment |= {"BATCHDECK_EVENT": event, "BATCHDECK_JOB": job.id}
+        if message:
+            environment["BATCHDECK_MESSAGE"] = message
+        with temporary_folder("hook") as folder:
+            stdin = folder / "job.json"
+            stdin.write_bytes(msgspec.json.encode(document) + b"\n")
+            try:
+                result = await run_program(
+                    shlex.split(self._command(event)),
+                    stdin,
+                    environment=environment,
+                    folder=self._context.paths.data,
+                    seconds=hooks.timeout,
+                )
+            except (OSError, ValueError) as error:
+                self._report(event, job, f"could not be run: {error}", good=False)
+                return
+        self._report(event, job, _words(result, hooks.timeout), good=result.good)
 
-    def _report(self, job: Job, what: str, *, good: bool) -> None:
+    def _report(self, event: str, job: Job, what: str, *, good: bool) -> None:
         log = self._context.log
-        (log.info if good else log.warning)("the hook of job %s %s", job.id, what)
-        self._context.publish(HookEnded(job.id, what, good))
+        (log.info if good else log.warning)("the hook %s of job %s %s", event, job.id, what)
+        self._context.publish(HookEnded(job.id, what, good, event))
 
 
-async def _communicate(process: asyncio.subprocess.Process, document: bytes) -> str:
-    """Write the document to a command and read its output; the first bytes are kept."""
-    assert process.stdin is not None and process.stdout is not None
-    kept = bytearray()
+def _occasion(event: str, job: Job, batches: Sequence[Batch]) -> str:
+    """What is stored so that a command runs once; empty if this is not the moment.
 
-    async def read() -> None:
-        assert process.stdout is not None
-        while chunk := await process.stdout.read(65536):
-            kept.extend(chunk[: max(0, MAX_OUTPUT_BYTES - len(kept))])
-
-    reading = asyncio.create_task(read())
-    try:
-        # A command may ignore its input.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            process.stdin.write(document)
-            await process.stdin.drain()
-            process.stdin.close()
-        await reading
-    finally:
-        reading.cancel()
-    return kept.decode("utf-8", "replace")
+    A job ends again after a retry.
+    """
+    if event == "job_end":
+        is_over = not any(batch.is_active for batch in batches)
+        return f"job_end {len(batches)}" if is_over else ""
+    if event == "first_failure":
+        return event if job.counts.unanswered else ""
+    return event
 
 
-def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
+def _words(result: ProgramResult, seconds: float) -> str:
+    if result.code is None:
+        return f"timed out after {seconds:g} s and was stopped"
+    output = result.output[:SHOWN_CHARACTERS].strip()
+    suffix = f": {visible(output)}" if output else ""
+    return f"exited with code {result.code}{suffix}"
