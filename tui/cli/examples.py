@@ -55,6 +55,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck export reviews --view 'low scores' -o low.csv",
         "batchdeck export reviews -o reviews.batchdeck",
     ),
+    "action": (
+        "batchdeck action",
+        "batchdeck action push reviews",
+        "batchdeck action visidata reviews --where 'outcome:succeeded @score:<3'",
+    ),
     "review": (
         "batchdeck review reviews",
         "batchdeck review reviews --sample 50 --seed 7 --by @label",

@@ -88,6 +88,7 @@ _COMMANDS = {
     "evaluate": "analysis.evaluate:evaluate",
     "costs": "analysis.costs:costs",
     "export": "rows:export",
+    "action": "rows:action",
     "retry": "retry:retry",
     "tag": "jobs:tag",
     "cancel": "jobs:cancel",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from tui.config.actions import ActionConfig
 from tui.core.reviews.review import MAX_LABELS, check_label, check_reviewer
 from tui.errors import ConfigError, UsageError
 from tui.files import atomic_write, write_error
@@ -142,6 +143,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hooks: HooksConfig = HooksConfig()
     polling: PollingConfig = PollingConfig()
     review: ReviewConfig = ReviewConfig()
+    actions: dict[str, ActionConfig] = {}
 
 
 def load_config(paths: Paths) -> Config:
@@ -179,7 +181,11 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "polling": PollingConfig,
     "review": ReviewConfig,
 }
-_NAMED_TABLES: dict[str, type[msgspec.Struct]] = {"accounts": AccountConfig, "prices": PriceConfig}
+_NAMED_TABLES: dict[str, type[msgspec.Struct]] = {
+    "accounts": AccountConfig,
+    "prices": PriceConfig,
+    "actions": ActionConfig,
+}
 
 
 def config_from_table(table: dict[str, Any], text: str, file: Path) -> Config:

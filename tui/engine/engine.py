@@ -41,6 +41,7 @@ from tui.engine.results import Results
 from tui.engine.retries import Retries
 from tui.engine.reviews.service import Reviews
 from tui.engine.try_request import TryResult, try_request
+from tui.engine.user_commands.actions import Actions
 from tui.engine.user_commands.hooks import Hooks
 from tui.errors import BatchdeckError, BudgetError, UnconfirmedError, UsageError
 from tui.logs import start_logging
@@ -78,6 +79,7 @@ class Engine:
         experiments: Make the jobs of experiments, and compare them.
         reviews: Queues of rows for reviewers, and what they say about the answers.
         remote: The batches at the provider.
+        actions: The user's own commands.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Engine:
             self._context, self._leases, self._submitter, self._watcher, self.costs.budgets
         )
         self.remote = Remote(self._context, self._submitter, self._watcher, self.costs.budgets)
+        self.actions = Actions(self._context, config)
         self._hooks = Hooks(self._context, config)
         self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
@@ -155,7 +158,7 @@ class Engine:
 
     def apply_config(self, config: Config) -> None:
         """Apply new settings; open providers and keys are not reloaded."""
-        self.config = self._hooks.config = config
+        self.config = self._hooks.config = self.actions.config = config
         self._context.polling = config.polling
         self.reviews.config = config.review
         self.costs.budgets.config = config.budget

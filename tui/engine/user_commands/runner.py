@@ -105,6 +105,7 @@ async def run_program(
     environment: Mapping[str, str],
     folder: Path,
     seconds: float | None = None,
+    captured: bool = True,
 ) -> ProgramResult:
     """Run a program and wait for it; if the caller is cancelled, it is stopped.
 
@@ -114,17 +115,19 @@ async def run_program(
         environment: All variables that it gets.
         folder: Its working folder.
         seconds: When it is stopped; ``None`` for never.
+        captured: Its output is returned; otherwise it goes to standard output and standard error.
 
     Raises:
         OSError: It cannot be run.
         ValueError: An argument has a NUL character.
     """
+    pipe = asyncio.subprocess.PIPE if captured else None
     with stdin.open("rb") as stream:
         process = await asyncio.create_subprocess_exec(
             *argv,
             stdin=stream,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+            stdout=pipe,
+            stderr=asyncio.subprocess.STDOUT if captured else None,
             env=dict(environment),
             cwd=folder,
             # Its own process group: its children stop with it, and ctrl+c does not reach it.
@@ -133,9 +136,8 @@ async def run_program(
     kept = bytearray()
     length = 0
     try:
-        assert process.stdout is not None
         async with asyncio.timeout(seconds):
-            while chunk := await process.stdout.read(65536):
+            while process.stdout is not None and (chunk := await process.stdout.read(65536)):
                 length += len(chunk)
                 kept.extend(chunk[: max(0, MAX_OUTPUT_BYTES - len(kept))])
             code: int | None = await process.wait()
