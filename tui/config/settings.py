@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -181,6 +181,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "polling": PollingConfig,
     "review": ReviewConfig,
 }
+ConfigTable = TypeVar("ConfigTable")
 _NAMED_TABLES: dict[str, type[msgspec.Struct]] = {
     "accounts": AccountConfig,
     "prices": PriceConfig,
@@ -208,13 +209,30 @@ def config_from_table(table: dict[str, Any], text: str, file: Path) -> Config:
     for section, value, kind in sections:
         if isinstance(value, dict):
             _check_section(value, kind.__struct_fields__, text, file, section)
+    for section, value, kind in sections:
+        if "." in section:
+            # The error of the whole table would not say which of the named ones it is in.
+            _convert(value, kind, text, file, section)
+    return _convert(table, Config, text, file)
+
+
+def _convert(
+    table: Any, kind: type[ConfigTable], text: str, file: Path, section: str = ""
+) -> ConfigTable:
+    """Convert a table, or one section of it.
+
+    Raises:
+        ConfigError: A value is of the wrong type or out of range.
+    """
     try:
-        return msgspec.convert(table, Config)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        where = re.search(r"at `\$\.(?:(.+)\.)?([^.`]+)`", str(error))
-        line = line_of(text, where.group(1) or "", where.group(2)) if where else None
+        where = re.search(r"at `\$\.(?:(.+)\.)?([^.`\[]+)(?:\[\.*\d*\])?`", str(error))
+        outer = ".".join(filter(None, (section, where.group(1) if where else "")))
+        line = line_of(text, outer, where.group(2)) if where else line_of(text, "", section)
         place = f"{file}, line {line}" if line else str(file)
-        raise ConfigError(f"{place}: {error}", "Fix that key.") from None
+        named = f"[{section}]: " if section else ""
+        raise ConfigError(f"{place}: {named}{error}", "Fix that key.") from None
 
 
 def _check_section(

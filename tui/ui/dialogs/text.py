@@ -163,6 +163,7 @@ class HelpDialog(TextDialog):
         keys: Command id to its current keys.
         why_disabled: Command id to the reason why it is unavailable.
         field: The field to explain first.
+        own: The commands of the user's own actions.
     """
 
     DEFAULT_CSS = "HelpDialog > .dialog { width: 84; height: 92%; padding: 1 1 0 2; }"
@@ -174,8 +175,10 @@ class HelpDialog(TextDialog):
         keys: dict[str, str],
         why_disabled: dict[str, str],
         field: FieldHelp | None = None,
+        own: Sequence[Command] = (),
     ) -> None:
         super().__init__("Help")
+        self._own = own
         self._here = here
         self._field = field
         self._keys = keys
@@ -204,7 +207,8 @@ class HelpDialog(TextDialog):
         """Available commands first, then the unavailable ones, grouped by reason."""
         available: list[KeyLine] = []
         unavailable: dict[str, list[Command]] = {}
-        for command in of_scope(scope):
+        own = (command for command in self._own if scope in command.scopes)
+        for command in (*of_scope(scope), *own):
             reason = self._why_not.get(command.id)
             if reason:
                 unavailable.setdefault(reason, []).append(command)
