@@ -80,6 +80,8 @@ CALLS = (
     Call("evaluate", "one --gold outcome --answer @label", "evaluation"),
     Call("costs", "--by tag,model --since 7d", "costs"),
     Call("export", "one -o rows.csv", "export"),
+    Call("action", "", "actions"),
+    Call("action", "copy one --where outcome:failed", "action"),
     Call("retry", "one --dry-run --all --set max_tokens=20 --unset user", "rehearsal"),
     Call("retry", "one --all --wait --model sandbox-small", "job", 1),
     Call("check", "mixed.jsonl --split-to parts --rows 2", "check"),
@@ -146,6 +148,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, 
     )
     (folder / "table.csv").write_text("text\nbread\nmilk\n")
     (folder / "labels.csv").write_text("custom_id,label\ngood,right\nform,wrong\nnone,right\n")
+    (folder / "home").mkdir(mode=0o700)
+    (folder / "home" / "config.toml").write_text(
+        "[actions.copy]\ncommand = ['cat']\nwhere = 'rows'\nkey = 'K'\n"
+    )
     before = keyring.get_keyring()
     keyring.set_keyring(MemoryKeyring())
     with pytest.MonkeyPatch.context() as patch:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -238,8 +240,13 @@ async def test_a_damaged_archive_is_refused_as_a_whole(
     said: str,
 ) -> None:
     monkeypatch.setattr("tui.store.archive.reader._FREE_BYTES", 1 << 20)
-    job_id = await small(engine, tmp_path)
-    good, bad = tmp_path / "good.batchdeck", tmp_path / "bad.batchdeck"
+    await refused(engine, tmp_path, change, said)
+
+
+async def refused(engine: Engine, folder: Path, change: Callable[[Parts], None], said: str) -> None:
+    """Change the entries of an archive: it is not opened, and nothing of it stays."""
+    job_id = await small(engine, folder)
+    good, bad = folder / "good.batchdeck", folder / "bad.batchdeck"
     await engine.results.export(job_id, good)
     with zipfile.ZipFile(good) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
@@ -248,11 +255,63 @@ async def test_a_damaged_archive_is_refused_as_a_whole(
         for name, content in parts.items():
             archive.writestr(name, content)
     await engine.remote.delete(job_id)
-    left = sorted(engine.paths.data.rglob("*"))
+    left = files_of(engine)
     with pytest.raises(InputError, match=said):
         await engine.open_archive(bad)
     assert engine.history.jobs.list() == []
-    assert sorted(engine.paths.data.rglob("*")) == left
+    assert files_of(engine) == left
+
+
+def files_of(engine: Engine) -> list[Path]:
+    """All files of the home."""
+    return sorted(engine.paths.data.rglob("*"))
+
+
+def _sealed(parts: Parts, name: str, content: bytes) -> None:
+    """Change an entry, and let the manifest agree with it."""
+    manifest = json.loads(parts[MANIFEST])
+    parts[name] = content
+    for entry in manifest["files"]:
+        if entry["name"] == name:
+            entry |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    parts[MANIFEST] = json.dumps(manifest).encode()
+
+
+def _odd_time(parts: Parts) -> None:
+    _sealed(
+        parts, "job.json", parts["job.json"].replace(b'"created_at":', b'"created_at":1e300,"_":')
+    )
+
+
+def _same_ids(parts: Parts) -> None:
+    requests = parts["requests.jsonl"].replace(b'"r1"', b'"r0"')
+    _sealed(parts, "requests.jsonl", requests)
+
+
+def _huge_number(parts: Parts) -> None:
+    name = next(name for name in parts if name.endswith(".batch.json"))
+    changed = re.sub(rb'"part":\d+', b'"part":99999999999999999999', parts[name])
+    _sealed(parts, name, changed)
+
+
+def _fewer_rows(parts: Parts) -> None:
+    lines = parts["requests.jsonl"].splitlines(keepends=True)
+    _sealed(parts, "requests.jsonl", b"".join(lines[:2]))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_odd_time, "created_at is not a time"),
+        (_same_ids, "is damaged"),
+        (_huge_number, "is damaged"),
+        (_fewer_rows, "it has 2 requests, and its record says 3"),
+    ],
+)
+async def test_an_archive_that_was_made_to_do_harm_leaves_nothing(
+    engine: Engine, tmp_path: Path, change: Callable[[Parts], None], said: str
+) -> None:
+    await refused(engine, tmp_path, change, said)
 
 
 async def test_a_cut_archive_and_files_of_other_kinds(engine: Engine, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tui.store.columns.derived import DERIVED_FILE
 from tui.store.files import REQUESTS, SCHEMA_FILE
 from tui.store.manifests import JOB_FILE
 from tui.store.reviews.log import LOG_FILE
-from tui.store.rows.inputs import INDEX, INPUTS
+from tui.store.rows.inputs import INPUTS
 
 FORMAT = "batchdeck-job"
 VERSION = 1
@@ -50,7 +50,7 @@ MOST_ENTRIES = 20_000
 MOST_RECORD_BYTES = 64 << 20
 """Bytes of an entry that is read into memory."""
 
-_NAMED = frozenset({JOB_FILE, REQUESTS, INPUTS, INDEX, SCHEMA_FILE, LOG_FILE, DERIVED_FILE})
+_NAMED = frozenset({JOB_FILE, REQUESTS, INPUTS, SCHEMA_FILE, LOG_FILE, DERIVED_FILE})
 _BATCH_FILE = re.compile(
     r"[0-9a-z]{8,40}\.(?:batch\.json|repeats\.jsonl|(?:output|errors)\.(?:jsonl|unreadable))"
 )
@@ -105,6 +105,6 @@ class ArchiveManifest(msgspec.Struct, frozen=True, kw_only=True):
 def is_job_file(name: str) -> bool:
     """Whether a file of a job's folder belongs into an archive, and may come out of one.
 
-    Copies of answers that rows share, and temporary files, do not.
+    Copies of answers that rows share, the index of the input columns, and temporary files do not.
     """
     return bool(name in _NAMED or _BATCH_FILE.fullmatch(name) or _COLUMN_FILE.fullmatch(name))

@@ -26,11 +26,12 @@ from tui.paths import Paths, open_private
 from tui.progress import NO_PROGRESS, Progress
 from tui.store import manifests
 from tui.store.archive import contents
-from tui.store.archive.reader import ArchiveReader
+from tui.store.archive.reader import LAST_SECOND, ArchiveReader
 from tui.store.database import Database
 from tui.store.indexing.rebuild import RecordedOutcome, RetryRulesOf, reindex_job
 from tui.store.jobs import batch_pk, job_pk, note, read_jobs, refresh_job
 from tui.store.manifests import BatchManifest, JobManifest
+from tui.store.rows.inputs import rebuild_index
 from tui.temporary import temporary_folder
 
 _UNFINISHED = "unfinished:"
@@ -89,7 +90,7 @@ def open_archive(
     with ArchiveReader(path) as archive:
         digest = archive.manifest.digest
         job, batches = archive.records()
-        _check_unknown(database, path, job, digest)
+        _check_unknown(database, path, job, batches, digest)
         job = msgspec.structs.replace(
             job,
             name=name or job.name,
@@ -103,6 +104,7 @@ def open_archive(
             try:
                 if not archive.unpack(made, progress):
                     return None
+                rebuild_index(made)
                 _write_records(made, job, batches)
                 _remove_leftover(database, paths, job.id, digest)
                 made.replace(paths.job_folder(job.id))
@@ -110,15 +112,32 @@ def open_archive(
                 raise write_error(made, error, HistoryError) from error
         try:
             _store(database, paths, archive, job, batches, rules_of, now)
+        except (OverflowError, HistoryError) as error:
+            _forget(database, paths, job.id)
+            reason = error.__cause__ if isinstance(error, HistoryError) else error
+            if not isinstance(reason, OverflowError | sqlite3.IntegrityError):
+                raise
+            # Two requests have one id, or a number is too large to be stored.
+            raise InputError(
+                f"{quoted(path.name)} is damaged: {reason}", "Ask for a new one.", path=path
+            ) from error
         except BaseException:
             _forget(database, paths, job.id)
             raise
         return OpenedArchive(job.id, archive.read(contents.VIEWS, dict[str, View]) or {})
 
 
-def _check_unknown(database: Database, path: Path, job: Job, digest: str) -> None:
+def _check_unknown(
+    database: Database, path: Path, job: Job, batches: Iterable[BatchManifest], digest: str
+) -> None:
     found = read_jobs(database.read, "id=?", (job.id,))
-    if not found or found[0].archive == _UNFINISHED + digest:
+    if found and found[0].archive == _UNFINISHED + digest:
+        return
+    if not found:
+        for batch in batches:
+            same = database.read.execute("SELECT 1 FROM batches WHERE id=?", (batch.batch.id,))
+            if same.fetchone() is not None:
+                raise UsageError(f"a batch of {quoted(path.name)} belongs to another job already")
         return
     known = f"{quoted(found[0].name)} ({job.id})"
     if found[0].archive == digest:
@@ -223,6 +242,7 @@ def _store(
             (
                 (pk, *event)
                 for event in archive.lines(contents.TIMELINE, tuple[float, str | None, str])
+                if 0 <= event[0] < LAST_SECOND
             ),
         )
         note(connection, pk, now, f"Opened from {archive.path.name}; it ran elsewhere")

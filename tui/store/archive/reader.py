@@ -7,9 +7,10 @@ is bounded by what the manifest says and by the room on the disk, and compared w
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -39,7 +40,9 @@ _FREE_BYTES = 256 << 20
 """Archives that unpack to less are not suspected, whatever their ratio is."""
 
 _HINT = "Copy or download it again, or ask for a new one."
-_Stop = Callable[[], None]
+_ID = re.compile(r"[0-9a-z]{4,40}")
+LAST_SECOND = 32_503_680_000
+"""The year 3000, in Unix seconds."""
 
 
 class ArchiveReader:
@@ -95,13 +98,15 @@ class ArchiveReader:
             InputError: They are damaged, or do not belong together.
         """
         job = self._json(JOB_FILE, JobManifest).job
-        if job.id != self.manifest.job:
+        if job.id != self.manifest.job or not _ID.fullmatch(job.id):
             raise self._damaged(JOB_FILE, "it is the record of another job")
+        self._check_times(JOB_FILE, job)
         batches: list[BatchManifest] = []
         for batch_id in self.manifest.batches:
             name = batch_file(batch_id)
             found: BatchManifest = self._json(name, BatchManifest)
             self._check_batch(name, found.batch, job, batch_id)
+            self._check_times(name, found.batch)
             if found.style not in READERS:
                 raise self._damaged(name, f"{quoted(found.style)} is not a form of results")
             last = -1
@@ -117,6 +122,12 @@ class ArchiveReader:
             raise self._damaged(name, "it is the record of another batch")
         if batch.is_watched or batch.is_unsent:
             raise self._damaged(name, "it is the record of a batch that has not ended")
+
+    def _check_times(self, name: str, record: Job | Batch) -> None:
+        for field in record.__struct_fields__:
+            at = getattr(record, field) if field.endswith("_at") else None
+            if at is not None and not 0 <= at < LAST_SECOND:
+                raise self._damaged(name, f"{field} is not a time")
 
     def read(self, name: str, kind: Any) -> Any:
         """The content of a small entry of JSON; ``None`` if there is none.
