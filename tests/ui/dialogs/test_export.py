@@ -135,7 +135,8 @@ async def test_a_job_is_shared_and_opened_again(paths: Paths, tmp_path: Path) ->
         await until(pilot, lambda: "one file with the whole job" in screen_text(app))
         assert switch(app, "join").disabled
         # The filter does not apply: an archive has all rows.
-        assert app.screen.query_one("#export-rows", RadioSet).disabled
+        chosen = app.screen.query_one("#export-rows", RadioSet)
+        await until(pilot, lambda: chosen.disabled and chosen.pressed_index == 1)
         await pilot.press("enter")
         await until(pilot, lambda: notes(app))
         assert notes(app)[0].startswith("40 rows written to ")

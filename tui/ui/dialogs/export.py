@@ -50,7 +50,7 @@ _CHOICES: dict[str, str] = {
     ".sqlite": "SQLite",
     ".html": "report",
     ".tsv": "TSV",
-    ".batchdeck": "whole job, to share",
+    ".batchdeck": "whole job",
 }
 """The formats to choose from, by extension."""
 
@@ -89,7 +89,7 @@ class ExportDialog(FormDialog[ExportAnswer]):
     ExportDialog > .dialog { width: 76; }
     ExportDialog Input { margin-bottom: 1; }
     ExportDialog RadioSet { width: 1fr; margin-bottom: 1; border: none; padding: 0; }
-    ExportDialog #export-format { layout: grid; grid-size: 3; grid-rows: 1; height: 3; }
+    ExportDialog #export-format { layout: grid; grid-size: 4; grid-rows: 1; height: 2; }
     ExportDialog .switches {
         height: auto; margin-bottom: 1; layout: grid; grid-size: 2; grid-rows: 1;
     }
@@ -169,6 +169,8 @@ class ExportDialog(FormDialog[ExportAnswer]):
         self.query_one("#export-note", Static).update(content(note))
         self._show_format(format)
         for rows in self.query("#export-rows").results(RadioSet):
+            if format == "archive":
+                rows.query(DotRadioButton).last().value = True
             rows.disabled = format == "archive"
         for name in _SWITCHES:
             switch = self._switch(name)
