@@ -8,8 +8,12 @@ namespace of process ids and the start time of the process, where the system tel
 from __future__ import annotations
 
 import os
+import signal
 import socket
-from collections.abc import Collection, Mapping
+import subprocess
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _MARK = "v2"
@@ -91,6 +95,42 @@ def child_environment(names: Collection[str], prefixes: tuple[str, ...] = ()) ->
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     kept = listed_variables(os.environ, names, prefixes)
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def run_in_terminal(
+    words: Sequence[str], environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> int:
+    """Run a program that has the terminal, and wait for it; returns its exit code.
+
+    What is pressed meanwhile is for the program: ctrl+c does not end this process as well.
+
+    Args:
+        words: The program and its arguments.
+        environment: All variables that it gets; those of this process by default.
+        folder: Its working folder; that of this process by default.
+
+    Raises:
+        OSError: It cannot be run.
+        ValueError: An argument has a NUL character.
+    """
+    with _interrupts_ignored():
+        return subprocess.run(words, check=False, env=environment, cwd=folder).returncode
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # A handler, in place of ignoring the signal: the child would inherit that.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    # An event loop hears of signals through this, whatever their handler is.
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(wakeup)
+        signal.signal(signal.SIGINT, before)
 
 
 def _boot() -> str:

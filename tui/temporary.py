@@ -18,14 +18,16 @@ _LOCK = ".in-use"
 
 
 @contextlib.contextmanager
-def temporary_folder(purpose: str) -> Iterator[Path]:
+def temporary_folder(purpose: str, inside: Path | None = None) -> Iterator[Path]:
     """A private folder that is removed at the end of the block, or by the next start.
 
     Args:
         purpose: A word for its name, such as ``demo``.
+        inside: The folder that it is made in, for files that are moved to a place near it; the
+            folder for temporary files by default.
     """
-    remove_abandoned()
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-"))
+    remove_abandoned(inside)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=inside))
     try:
         descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -37,13 +39,16 @@ def temporary_folder(purpose: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def remove_abandoned() -> None:
+def remove_abandoned(inside: Path | None = None) -> None:
     """Remove the temporary folders of programs that were killed.
 
     Errors are ignored: the folders of other users cannot be removed.
+
+    Args:
+        inside: The folder that they were made in; the folder for temporary files by default.
     """
     with contextlib.suppress(OSError):
-        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        for folder in Path(inside or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
             if folder.is_dir() and not folder.is_symlink() and _is_abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 

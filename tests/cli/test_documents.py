@@ -47,6 +47,7 @@ CALLS = (
     Call("list", "--short", "jobs-short"),
     Call("list", "--search nothing-is-called-so", "jobs"),
     Call("show", "one", "job"),
+    Call("provenance", "one", "provenance"),
     Call("collect", "one", "job"),
     Call("tag", "one week-47 --note again", "job"),
     Call("results", "one", "row", lines=True),
@@ -79,6 +80,8 @@ CALLS = (
     Call("evaluate", "one --gold outcome --answer @label", "evaluation"),
     Call("costs", "--by tag,model --since 7d", "costs"),
     Call("export", "one -o rows.csv", "export"),
+    Call("action", "", "actions"),
+    Call("action", "copy one --where outcome:failed", "action"),
     Call("retry", "one --dry-run --all --set max_tokens=20 --unset user", "rehearsal"),
     Call("retry", "one --all --wait --model sandbox-small", "job", 1),
     Call("check", "mixed.jsonl --split-to parts --rows 2", "check"),
@@ -99,6 +102,9 @@ CALLS = (
     Call("reindex", "", "reindex"),
     Call("submit", "mixed.jsonl --name held", "job", slow=True),
     Call("cancel", "held -y", "job", slow=True),
+    Call("export", "one -o one.batchdeck", "export"),
+    Call("delete", "one --forget -y", "done"),
+    Call("import-results", "one.batchdeck", "job"),
     Call("delete", "one --forget -y", "done"),
     Call("adopt", "{remote}", "job"),
     Call("import-results", "mixed.jsonl elsewhere.jsonl", "job"),
@@ -152,6 +158,10 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[Call, 
     )
     (folder / "table.csv").write_text("text\nbread\nmilk\n")
     (folder / "labels.csv").write_text("custom_id,label\ngood,right\nform,wrong\nnone,right\n")
+    (folder / "home").mkdir(mode=0o700)
+    (folder / "home" / "config.toml").write_text(
+        "[actions.copy]\ncommand = ['cat']\nwhere = 'rows'\nkey = 'K'\n"
+    )
     before = keyring.get_keyring()
     keyring.set_keyring(MemoryKeyring())
     with pytest.MonkeyPatch.context() as patch:

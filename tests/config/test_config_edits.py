@@ -23,6 +23,7 @@ from tui.config.settings import (
 )
 from tui.errors import ConfigError, UsageError
 from tui.paths import Paths
+from tui.ui.commands.own_commands import own_commands
 
 DEFAULT_CONFIG = settings.DEFAULT_CONFIG.read_text()
 
@@ -50,6 +51,10 @@ def test_the_first_file_with_its_marks_taken_away_is_right(paths: Paths) -> None
     assert config.budget.per_month == 50.0
     assert config.hooks.on_job_end
     assert config.accounts["work"].provider == "openai"
+    assert config.actions["visidata"].terminal and config.actions["slack"].env
+    # The keys of the examples are free.
+    own = own_commands(config.actions, {}, paths.config_file)
+    assert len(own.commands) == 4 and not own.problems
     assert config.prices["my-model"].output == 0.8
     # Its examples of defaults are the defaults.
     assert (config.theme, config.compact) == (Config().theme, Config().compact)

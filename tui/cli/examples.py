@@ -35,6 +35,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck list --search week-47 --json",
     ),
     "show": ("batchdeck show reviews", "batchdeck show job_5f2 --json"),
+    "provenance": (
+        "batchdeck provenance reviews",
+        "batchdeck provenance reviews --json",
+    ),
     "again": (
         "batchdeck again reviews --source reviews-48.csv --wait",
         "batchdeck again reviews --reuse-since 30d --budget 2 -y",
@@ -50,6 +54,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck export reviews -o reviews.csv",
         "batchdeck export reviews --outcome failed -o failed.jsonl",
         "batchdeck export reviews --view 'low scores' -o low.csv",
+        "batchdeck export reviews -o reviews.batchdeck",
+    ),
+    "action": (
+        "batchdeck action",
+        "batchdeck action push reviews",
+        "batchdeck action visidata reviews --where 'outcome:succeeded @score:<3'",
     ),
     "review": (
         "batchdeck review reviews",
@@ -118,6 +128,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck adopt batch_68f --job reviews",
     ),
     "import-results": (
+        "batchdeck import-results reviews.batchdeck",
         "batchdeck import-results requests.jsonl output.jsonl errors.jsonl --account openai",
         "batchdeck import-results batch.jsonl results.jsonl --account anthropic --name last-week",
     ),

@@ -71,6 +71,7 @@ def job_pairs(job: Job) -> dict[str, Cell | str]:
         "cost": describe_cost(job.cost),
         "created": local_time(job.created_at),
         "ended": local_time(job.ended_at),
+        "ran": "elsewhere: it was opened from an archive" if job.archive else "",
         "error": Cell(job.trouble, "red"),
         "tags": format_tags(job.tags),
         "note": one_line(job.note, 400),
@@ -86,7 +87,7 @@ def batch_rows(batches: Sequence[Batch]) -> list[list[Cell | str]]:
             f"{batch.attempt}.{batch.part}",
             status_cell(batch.status, batch.raw_status),
             status_words.batch_rows(batch),
-            batch.remote_id or "",
+            batch.provider_id or "",
             local_time(batch.submitted_at),
             local_time(batch.ended_at),
         ]

@@ -6,10 +6,11 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from tui.config.actions import ActionConfig
 from tui.core.reviews.review import MAX_LABELS, check_label, check_reviewer
 from tui.errors import ConfigError, UsageError
 from tui.files import atomic_write, write_error
@@ -79,12 +80,19 @@ class NotificationsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
 
 class HooksConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The ``[hooks]`` table: a command to run when a job ends, and its timeout in seconds.
+    """The ``[hooks]`` table: commands to run when something happens to a job.
 
-    ``env`` names further environment variables that the command gets.
+    ``on_submit`` runs when the provider has accepted its first batch, ``on_first_failure`` when a
+    row has failed, ``on_flag`` when it is stuck or late, ``on_budget`` when a budget did not allow
+    it, ``on_job_end`` when it has ended, also after a retry. ``env`` names further environment
+    variables that the commands get; ``timeout`` is in seconds.
     """
 
     on_job_end: str = ""
+    on_submit: str = ""
+    on_first_failure: str = ""
+    on_flag: str = ""
+    on_budget: str = ""
     env: tuple[str, ...] = ()
     timeout: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
 
@@ -135,6 +143,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hooks: HooksConfig = HooksConfig()
     polling: PollingConfig = PollingConfig()
     review: ReviewConfig = ReviewConfig()
+    actions: dict[str, ActionConfig] = {}
 
 
 def load_config(paths: Paths) -> Config:
@@ -172,7 +181,12 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "polling": PollingConfig,
     "review": ReviewConfig,
 }
-_NAMED_TABLES: dict[str, type[msgspec.Struct]] = {"accounts": AccountConfig, "prices": PriceConfig}
+ConfigTable = TypeVar("ConfigTable")
+_NAMED_TABLES: dict[str, type[msgspec.Struct]] = {
+    "accounts": AccountConfig,
+    "prices": PriceConfig,
+    "actions": ActionConfig,
+}
 
 
 def config_from_table(table: dict[str, Any], text: str, file: Path) -> Config:
@@ -195,13 +209,30 @@ def config_from_table(table: dict[str, Any], text: str, file: Path) -> Config:
     for section, value, kind in sections:
         if isinstance(value, dict):
             _check_section(value, kind.__struct_fields__, text, file, section)
+    for section, value, kind in sections:
+        if "." in section:
+            # The error of the whole table would not say which of the named ones it is in.
+            _convert(value, kind, text, file, section)
+    return _convert(table, Config, text, file)
+
+
+def _convert(
+    table: Any, kind: type[ConfigTable], text: str, file: Path, section: str = ""
+) -> ConfigTable:
+    """Convert a table, or one section of it.
+
+    Raises:
+        ConfigError: A value is of the wrong type or out of range.
+    """
     try:
-        return msgspec.convert(table, Config)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        where = re.search(r"at `\$\.(?:(.+)\.)?([^.`]+)`", str(error))
-        line = line_of(text, where.group(1) or "", where.group(2)) if where else None
+        where = re.search(r"at `\$\.(?:(.+)\.)?([^.`\[]+)(?:\[\.*\d*\])?`", str(error))
+        outer = ".".join(filter(None, (section, where.group(1) if where else "")))
+        line = line_of(text, outer, where.group(2)) if where else line_of(text, "", section)
         place = f"{file}, line {line}" if line else str(file)
-        raise ConfigError(f"{place}: {error}", "Fix that key.") from None
+        named = f"[{section}]: " if section else ""
+        raise ConfigError(f"{place}: {named}{error}", "Fix that key.") from None
 
 
 def _check_section(

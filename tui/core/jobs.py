@@ -223,6 +223,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     Of a batch that ``reuses`` answers nothing is sent: they are copies from other jobs. A batch is
     not sent before the one that ``after`` names has ended with an answer. ``address`` is that of
     the server which its account named when it was planned; empty if that was not noted.
+    ``elsewhere`` is set if it ran for a job that was opened from an archive: the id that the
+    provider gave it there, empty if it had none. Such a batch has no ``remote_id``, so that nothing
+    is asked or ordered about it here. ``made_by`` is the version of Batchdeck that planned it, and
+    ``prices`` are those by which its rows were priced; both may be empty.
     """
 
     id: str
@@ -258,6 +262,14 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     reuses: bool = False
     after: str | None = None
     address: str = ""
+    elsewhere: str | None = None
+    made_by: str = ""
+    prices: dict[str, Any] = {}
+
+    @property
+    def provider_id(self) -> str | None:
+        """The id that the provider gave it, for display; here or elsewhere."""
+        return self.remote_id or self.elsewhere or None
 
     @property
     def is_unsent(self) -> bool:
@@ -313,7 +325,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are Unix seconds; ``size`` is the size of ``requests.jsonl`` in bytes. ``tags`` and
     ``note`` are set by the user; jobs of one ``experiment`` answer the rows of one table.
-    ``sample`` is set if only a part of a file is this job.
+    ``sample`` is set if only a part of a file is this job. ``archive`` is the digest of the archive
+    that it was opened from: it ran elsewhere; empty for jobs of this history.
     """
 
     id: str
@@ -337,6 +350,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     experiment: str = ""
     sample: SamplePart | None = None
+    archive: str = ""
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,17 +31,19 @@ from tui.engine.batches.send_queue import SendQueue
 from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.estimates import Costs
-from tui.engine.events import EventBus, JobChanged, SubmitFinished, SubmitStarted
+from tui.engine.events import BudgetExceeded, EventBus, JobChanged, SubmitFinished, SubmitStarted
 from tui.engine.experiments.service import Experiments
-from tui.engine.hooks import Hooks
 from tui.engine.import_job import find_begun, find_of_source, has_begun
-from tui.engine.import_results import import_results
+from tui.engine.imports.archives import open_archive
+from tui.engine.imports.results import import_results
 from tui.engine.remote import Remote
 from tui.engine.requests import Requests
 from tui.engine.results import Results
 from tui.engine.retries import Retries
 from tui.engine.reviews.service import Reviews
 from tui.engine.try_request import TryResult, try_request
+from tui.engine.user_commands.actions import Actions
+from tui.engine.user_commands.hooks import Hooks
 from tui.errors import BatchdeckError, BudgetError, UnconfirmedError, UsageError
 from tui.logs import start_logging
 from tui.paths import Paths
@@ -50,6 +52,9 @@ from tui.store.history import History
 
 _POLL_SECONDS = 1.0
 """Interval for checking the history for changes by another process."""
+
+_POLLS_PER_LOOK = 60
+"""Polls of the history between two looks for jobs that are stuck."""
 
 _POLLS_WITH_CHILD = 15
 """Only every this many checks publish an event while a child process indexes.
@@ -75,6 +80,7 @@ class Engine:
         experiments: Make the jobs of experiments, and compare them.
         reviews: Queues of rows for reviewers, and what they say about the answers.
         remote: The batches at the provider.
+        actions: The user's own commands.
     """
 
     def __init__(
@@ -108,6 +114,7 @@ class Engine:
             self._context, self._leases, self._submitter, self._watcher, self.costs.budgets
         )
         self.remote = Remote(self._context, self._submitter, self._watcher, self.costs.budgets)
+        self.actions = Actions(self._context, config)
         self._hooks = Hooks(self._context, config)
         self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
@@ -152,7 +159,7 @@ class Engine:
 
     def apply_config(self, config: Config) -> None:
         """Apply new settings; open providers and keys are not reloaded."""
-        self.config = self._hooks.config = config
+        self.config = self._hooks.config = self.actions.config = config
         self._context.polling = config.polling
         self.reviews.config = config.review
         self.costs.budgets.config = config.budget
@@ -345,7 +352,12 @@ class Engine:
             if not unsent:
                 return {}
             jobs = [self.history.jobs.get(job_id) for job_id in job_ids]
-            reserve = await self.costs.jobs_within_budget(jobs, budget)
+            try:
+                reserve = await self.costs.jobs_within_budget(jobs, budget)
+            except BudgetError as error:
+                for job in jobs:
+                    self._context.publish(BudgetExceeded(job.id, error.message))
+                raise
             return await self._context.shielded(
                 self._queue.send_jobs(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
             )
@@ -420,6 +432,19 @@ class Engine:
             )
         self.watch()
         await wait_for(self._context, job_ids, timeout_seconds=timeout_seconds)
+
+    async def open_archive(
+        self,
+        path: Path,
+        *,
+        account: str | None = None,
+        name: str | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> Job | None:
+        """Make a job of an archive that another Batchdeck wrote; see ``open_archive``."""
+        return await open_archive(
+            self._context, path, account=account, name=name, progress=progress
+        )
 
     async def import_results(
         self,
@@ -581,11 +606,14 @@ class Engine:
     async def _observe(self) -> None:
         """Publish changes that another process writes into the same history."""
         seen = await asyncio.to_thread(self.history.version)
-        polls = 0
+        polls = ticks = 0
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             now = await asyncio.to_thread(self.history.version)
             polls += 1
+            ticks += 1
+            if not ticks % _POLLS_PER_LOOK:
+                self._hooks.look_for_flags()
             if now != seen and polls >= (_POLLS_WITH_CHILD if self._collector.has_child else 1):
                 seen, polls = now, 0
                 self._watch_unfinished()

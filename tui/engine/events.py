@@ -112,11 +112,19 @@ class StepFailed(BatchEvent):
 
 
 @dataclass(frozen=True)
+class BudgetExceeded(JobEvent):
+    """A budget did not allow the job to be sent; it may be deleted after this."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class HookEnded(JobEvent):
-    """The user's command for the end of a job finished; ``what`` says how."""
+    """The user's command for an event of a job finished; ``what`` says how."""
 
     what: str
     good: bool
+    event: str = "job_end"
 
 
 @dataclass(frozen=True)

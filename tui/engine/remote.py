@@ -209,7 +209,8 @@ class Remote:
             )
         left: list[str] = []
         if remote:
-            for batch in batches:
+            # What ran elsewhere is not ours to delete.
+            for batch in (each for each in batches if each.elsewhere is None):
                 if not context.accounts.profile(batch.account).direct:
                     await context.shielded(delete_remote(context, batch))
                     left.append(await left_behind(context, batch))

@@ -21,9 +21,9 @@ from tui.core.summary import Summary
 from tui.engine.analysis.gold_file import open_gold, value_columns
 from tui.engine.context import Context, report_on_loop, run_in_thread
 from tui.engine.events import RowsExported
-from tui.errors import InputError
+from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.export.options import ExportOptions
+from tui.store.export.options import ExportOptions, check_options, format_of
 from tui.store.history import Comparison, EvaluationOptions, SchemaResults, TableCounts
 
 _CACHED_SUMMARIES = 32
@@ -125,6 +125,11 @@ class Results:
             return made
         entries = self._history.ledger.of_job(made.job_id)
         saved = [e.saved_by_cache for e in entries if e.saved_by_cache is not None]
+        # What ran elsewhere is in no ledger of this home.
+        batches = self._history.batches.of_job(made.job_id)
+        prices = [batch.prices for batch in batches if batch.elsewhere is not None]
+        noted = [each.get("saved_by_cache") for each in prices]
+        saved += [amount for amount in noted if isinstance(amount, float)]
         cache = msgspec.structs.replace(made.cache, saved=sum(saved) if saved else None)
         return msgspec.structs.replace(made, cache=cache)
 
@@ -350,18 +355,32 @@ class Results:
         *,
         progress: Progress = NO_PROGRESS,
     ) -> int | None:
-        """Write rows to a file.
+        """Write rows to a file, or the whole job as an archive.
 
         Returns:
             How many rows were written; ``None`` if the export was stopped.
 
         Raises:
-            UsageError: Unknown file extension or option, or the file cannot be written.
+            UsageError: Unknown file extension or option, or the file cannot be written; or an
+                archive is asked for of some rows, or while a batch of the job is under way.
             HistoryError: A result file was changed or is missing.
         """
+        check_options(path, options)
 
         def work(running: Progress) -> int | None:
             chosen = rows
+            if format_of(path)[0] == "archive":
+                if isinstance(chosen, RowFilter):
+                    is_whole = chosen == ALL_ROWS
+                else:
+                    is_whole = len(chosen.seqs) == self._history.jobs.get(job_id).counts.total
+                if not is_whole:
+                    raise UsageError(
+                        "an archive has all rows of its job",
+                        "Leave the conditions out, or write the rows as .jsonl.",
+                    )
+                self._context.reach("exporting")
+                return self._history.archives.write(job_id, path, running)
             if isinstance(chosen, RowFilter):
                 chosen = self._history.rows.select(job_id, chosen, progress=running)
             self._context.reach("exporting")

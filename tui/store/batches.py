@@ -162,6 +162,12 @@ class Batches:
         pk, job = batch_pk(self._database.read, batch.id)
         return find_pending(self._database.read, pk, job, _bounds(batch))
 
+    def set_prices(self, batch_id: str, prices: dict[str, Any]) -> None:
+        """Store the prices by which a batch was billed, unless they are there already."""
+        with self._database.write() as connection:
+            if read_batches(connection, "b.id=?", (batch_id,))[0].prices != prices:
+                update_batch(connection, batch_id, {"prices": prices})
+
     def update(
         self,
         batch_id: str,

@@ -10,14 +10,19 @@ from __future__ import annotations
 import builtins
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tui.core.analysis.derived import CompileExpression
 from tui.core.jobs import BatchStatus, Job, TimelineEntry
+from tui.errors import UsageError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store import manifests
+from tui.store.archive.opening import AccountOf, added_views, open_archive
+from tui.store.archive.provenance import provenance_document
+from tui.store.archive.writer import write_archive
 from tui.store.batches import Batches, NewBatch
 from tui.store.columns.evaluation import EvaluationOptions
 from tui.store.columns.expressions import no_expressions
@@ -90,6 +95,7 @@ class History:
         ledger: What was committed and billed, whatever becomes of the jobs.
         reviews: What reviewers said about the answers.
         views: Filters, orders and columns by name.
+        archives: Jobs as one file.
         files: Result files, and what indexes them.
         leases: Which process works on which batch.
 
@@ -116,6 +122,7 @@ class History:
         self.costs = StoredCosts(self._database)
         self.reviews = StoredReviews(self._database, paths)
         self.views = Views(paths)
+        self.archives = Archives(self._database, paths, self.views)
         self.files = ResultFiles(self._database, paths)
         self.leases = StoredLeases(self._database)
         self.ledger = Ledger(ledger or self._database)
@@ -133,6 +140,58 @@ class History:
         """Close the database."""
         self.ledger.close()
         self._database.close()
+
+
+@maps_sqlite_errors
+class Archives:
+    """Jobs as one file, and where their answers come from; ``history.archives``."""
+
+    def __init__(self, database: Database, paths: Paths, views: Views) -> None:
+        self._database = database
+        self._paths = paths
+        self._views = views
+
+    def provenance(self, job_id: str, progress: Progress = NO_PROGRESS) -> dict[str, Any]:
+        """Where the answers of a job come from; see ``provenance_document``. Blocking."""
+        return provenance_document(JobData(self._database.read, self._paths, job_id), progress)
+
+    def write(self, job_id: str, path: Path, progress: Progress = NO_PROGRESS) -> int | None:
+        """Write a job as an archive; see ``write_archive``. Blocking."""
+        data = JobData(self._database.read, self._paths, job_id)
+        return write_archive(data, path, self._views.all(), progress)
+
+    def open(
+        self,
+        path: Path,
+        *,
+        account_of: AccountOf,
+        rules_of: RetryRulesOf,
+        now: float,
+        name: str | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> str | None:
+        """Make a job of an archive, and keep its views; see ``open_archive``. Blocking.
+
+        Returns:
+            The id of the job; ``None`` if it was stopped.
+        """
+        opened = open_archive(
+            self._database,
+            self._paths,
+            path,
+            account_of=account_of,
+            rules_of=rules_of,
+            now=now,
+            name=name,
+            progress=progress,
+        )
+        if opened is None:
+            return None
+        for view, found in added_views(self._views.all(), opened.views).items():
+            # A view that this version cannot read is not worth the job.
+            with suppress(UsageError):
+                self._views.save(view, found)
+        return opened.job_id
 
 
 @maps_sqlite_errors
@@ -301,6 +360,19 @@ class Jobs:
             (job_pk(self._database.read, job_id),),
         )
         return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
+
+    def claim_event(self, job_id: str, event: str) -> bool:
+        """Store that a command of the user is run for an event; ``False`` if one was. Blocking.
+
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        with self._database.write(durable=True) as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO told_events (job, event) VALUES (?,?)",
+                (job_pk(connection, job_id), event),
+            )
+        return cursor.rowcount == 1
 
     def document(self, job_id: str) -> dict[str, Any]:
         """The job document: the JSON form of a job for scripts."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tui.core.formatting import rfc3339
+from tui.core.jobs import Batch
 from tui.core.retry_rules import ADVICE
 from tui.store.jobs import JobData, read_batches, read_orphan_lines
 from tui.store.rows.error_groups import read_groups
@@ -45,7 +46,8 @@ def job_document(data: JobData) -> dict[str, Any]:
         "experiment": job.experiment or None,
         "sample": None if job.sample is None else msgspec.to_builtins(job.sample),
         "origin": None if origin is None else msgspec.to_builtins(origin),
-        "batches": [_document(batch, _BATCH) for batch in batches],
+        "ran_elsewhere": bool(job.archive),
+        "batches": [_batch_document(batch) for batch in batches],
         "error_groups": [
             {
                 **_document(group, _ERROR),
@@ -57,6 +59,14 @@ def job_document(data: JobData) -> dict[str, Any]:
             for group in read_groups(data.connection, data.pk)
         ],
         "strays": msgspec.to_builtins(read_orphan_lines(data.connection, data.pk)),
+    }
+
+
+def _batch_document(batch: Batch) -> dict[str, Any]:
+    return {
+        **_document(batch, _BATCH),
+        "remote_id": batch.provider_id,
+        "ran_elsewhere": batch.elsewhere is not None,
     }
 
 

@@ -30,18 +30,18 @@ from tui.store.files import requests_file, result_file_path
 _JOB_COLUMNS = (
     "id", "name", "account", "provider", "endpoint", "model", "window", "source", "size",
     "input_tokens", "status", "created_at", "submitted_at", "ended_at", "trouble", "note",
-    "experiment", "sample",
+    "experiment", "sample", "archive",
 )  # fmt: skip
 """Columns that are fields of ``Job``; counts, cost and tags are stored in another form."""
 
 _BATCH_COLUMNS = tuple(name for name in Batch.__struct_fields__ if name != "job_id")
-_JSON_COLUMNS = ("remote_counts", "edits", "raw")
+_JSON_COLUMNS = ("remote_counts", "edits", "raw", "prices")
 
 _CHANGEABLE = {
     "submission", "status", "raw_status", "remote_id", "input_file_id", "remote_counts",
     "collected", "submitted_at", "ended_at", "expires_at", "progressed_at", "next_poll_at",
     "trouble", "raw", "style", "rows", "told_cost", "results_expire_at", "cancel_wanted_at",
-    "creates",
+    "creates", "prices",
 }  # fmt: skip
 
 _FEW = 20

@@ -36,7 +36,7 @@ from tui.store.ledger import LedgerEntry
 from tui.store.rows.repeats import insert_repeats, read_repeats, write_repeats
 
 JOB_FILE = "job.json"
-_BATCH_ENDING = ".batch.json"
+BATCH_ENDING = ".batch.json"
 _REPEATS_ENDING = ".repeats.jsonl"
 _FORMAT = 1
 _PER_PASS = 100
@@ -104,11 +104,10 @@ def _write(
         batches = read_batches(connection, "b.pk=?", (batch,))
         if not batches:
             return True
-        (style,) = connection.execute("SELECT style FROM batches WHERE pk=?", (batch,)).fetchone()
         # The provider's own object is for display, and long.
         found = msgspec.structs.replace(batches[0], raw={})
-        manifest = BatchManifest(batch=found, style=style, rows=_runs(_rows(connection, batch)))
-        path = folder / found.job_id / f"{found.id}{_BATCH_ENDING}"
+        manifest = batch_manifest(connection, found)
+        path = folder / found.job_id / batch_file(found.id)
         if found.repeats and not _write_repeats(connection, path.parent, found, batch):
             return False
     else:
@@ -125,6 +124,19 @@ def _write(
     except OSError:
         return False
     return True
+
+
+def batch_file(batch_id: str) -> str:
+    """The name of the file with the record of a batch."""
+    return f"{batch_id}{BATCH_ENDING}"
+
+
+def batch_manifest(connection: sqlite3.Connection, batch: Batch) -> BatchManifest:
+    """The record of a batch with its rows, as its file has it."""
+    pk, style = connection.execute(
+        "SELECT pk, style FROM batches WHERE id=?", (batch.id,)
+    ).fetchone()
+    return BatchManifest(batch=batch, style=style, rows=_runs(_rows(connection, pk)))
 
 
 def _write_repeats(
@@ -183,7 +195,7 @@ def read_manifests(folder: Path) -> tuple[Job, list[BatchManifest]] | None:
     if job is None or job.job.id != folder.name or not (folder / REQUESTS).is_file():
         return None
     batches: list[BatchManifest] = []
-    for path in sorted(folder.glob(f"*{_BATCH_ENDING}")):
+    for path in sorted(folder.glob(f"*{BATCH_ENDING}")):
         found = _read(path, BatchManifest)
         if found is not None and found.batch.job_id == folder.name:
             batches.append(found)
@@ -219,6 +231,27 @@ def restore(
     if found is None:
         return None
     job, batches = found
+    if not insert_records(connection, folder, job, batches):
+        return None
+    (pk,) = connection.execute("SELECT pk FROM jobs WHERE id=?", (job.id,)).fetchone()
+    note(connection, pk, now, "Restored from its folder")
+    return job.id, _entries(job, [manifest.batch for manifest in batches])
+
+
+def insert_records(
+    connection: sqlite3.Connection, folder: Path, job: Job, batches: Sequence[BatchManifest]
+) -> bool:
+    """Store what is lacking of a job and its batches, in the caller's transaction.
+
+    Args:
+        connection: The writing connection.
+        folder: The folder of the job, for the repeats of its batches.
+        job: The job.
+        batches: Its batches.
+
+    Returns:
+        Whether anything was lacking.
+    """
     known = connection.execute("SELECT pk FROM jobs WHERE id=?", (job.id,)).fetchone()
     pk = int(known[0]) if known else insert_job(connection, job)
     changed = known is None
@@ -229,11 +262,9 @@ def restore(
         )
     for manifest in batches:
         changed = _restore_batch(connection, folder, pk, manifest) or changed
-    if not changed:
-        return None
-    refresh_job(connection, pk)
-    note(connection, pk, now, "Restored from its folder")
-    return job.id, _entries(job, [manifest.batch for manifest in batches])
+    if changed:
+        refresh_job(connection, pk)
+    return changed
 
 
 def _restore_batch(
@@ -269,7 +300,12 @@ def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
     """What the batches of a job cost, its cost shared by their rows."""
     if job.provider == "sandbox":
         return []
-    sent = [b for b in batches if b.submission not in ("draft", "refused") and not b.reuses]
+    sent = [
+        b
+        for b in batches
+        # What ran elsewhere was paid elsewhere.
+        if b.submission not in ("draft", "refused") and not b.reuses and b.elsewhere is None
+    ]
     rows = max(1, sum(batch.rows for batch in sent))
     first = [b for b in batches if b.attempt == 1]
     not_sent = sum(b.rows if b.reuses else b.repeats for b in first)

@@ -228,6 +228,31 @@ def m018_addresses(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE batches ADD COLUMN address TEXT NOT NULL DEFAULT ''")
 
 
+def m019_archives(connection: sqlite3.Connection) -> None:
+    """What makes a job's origin known: its archive, and by whom and at which prices batches ran."""
+    connection.execute("ALTER TABLE jobs ADD COLUMN archive TEXT NOT NULL DEFAULT ''")
+    for column in (
+        "elsewhere TEXT",
+        "made_by TEXT NOT NULL DEFAULT ''",
+        "prices TEXT NOT NULL DEFAULT '{}'",
+    ):
+        connection.execute(f"ALTER TABLE batches ADD COLUMN {column}")
+    connection.execute(
+        "CREATE TRIGGER manifest_of_priced_batches AFTER UPDATE OF prices ON batches"
+        " WHEN OLD.prices IS NOT NEW.prices"
+        " BEGIN INSERT INTO manifests_due VALUES (NEW.job, NEW.pk); END"
+    )
+
+
+def m020_told_events(connection: sqlite3.Connection) -> None:
+    """The events of jobs for which a command of the user was started."""
+    connection.execute(
+        "CREATE TABLE told_events ("
+        " job INTEGER NOT NULL REFERENCES jobs(pk) ON DELETE CASCADE, event TEXT NOT NULL,"
+        " PRIMARY KEY (job, event)) WITHOUT ROWID"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -247,6 +272,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m016_what_reuse_saved,
     m017_order_of_batches,
     m018_addresses,
+    m019_archives,
+    m020_told_events,
 )
 """All migrations, in order; never edit one that was released."""
 

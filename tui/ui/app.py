@@ -26,7 +26,6 @@ from tui.config.settings import Config, set_option
 from tui.core.text import shorten_paths
 from tui.errors import BatchdeckError, ConfigError, HistoryError, UnknownJobError, UsageError
 from tui.paths import Paths
-from tui.ui.commands.command_table import COMMANDS
 from tui.ui.commands.dispatch import CommandDispatcher, CommandProvider, CommandTarget
 from tui.ui.event_guard import GuardedApp
 from tui.ui.screens.main import MainScreen
@@ -101,7 +100,11 @@ class BatchdeckApp(GuardedApp[int]):
         """Collects the events of the engine; ``None`` until it is open."""
         self.main = MainScreen(self.session)
         self.dispatcher = CommandDispatcher(
-            self, lambda: self.main.active_scope, self.main.target, config.keymap
+            self,
+            lambda: self.main.active_scope,
+            self.main.target,
+            config.keymap,
+            self.session.own.commands,
         )
         self._open_engine, self._open_file, self._tour = open_engine, open_file, tour
         self._leaving = False
@@ -133,6 +136,9 @@ class BatchdeckApp(GuardedApp[int]):
     def on_mount(self) -> None:
         """Set the keymap and signal handlers, and open the engine after the first paint."""
         self.set_keymap(self.dispatcher.keymap_for(self.session.log))
+        for problem in self.session.own.problems:
+            self.session.log.note(problem, bad=True)
+            self.notify(problem, markup=False, severity="warning", timeout=10)
         loop = asyncio.get_running_loop()
         for name in ("SIGTERM", "SIGHUP"):
             # Event loops on Windows do not support signal handlers.
@@ -385,14 +391,15 @@ class BatchdeckApp(GuardedApp[int]):
         from tui.ui.text.field_help import field_help
 
         dispatcher = self.dispatcher
-        reasons = {command.id: dispatcher.why_disabled(command) for command in COMMANDS}
+        reasons = {command.id: dispatcher.why_disabled(command) for command in dispatcher.commands}
         field = field_help(self.focused)
         if field is not None and self.screen is not self.main:
             # The commands of the panes do not work in a dialog.
             self.push_screen(HelpDialog(None, {}, {}, field))
             return
         here = self.main.active_scope
-        self.push_screen(HelpDialog(here, dispatcher.keys(), reasons, field))
+        own = self.session.own.commands
+        self.push_screen(HelpDialog(here, dispatcher.keys(), reasons, field, own))
 
     def action_log(self) -> None:
         """Show the activity log."""

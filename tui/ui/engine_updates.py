@@ -105,8 +105,8 @@ class EngineUpdates:
                 changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
                 self._note(event, f"ended, {status_text(status)}")
-            case events.HookEnded(what=what, good=good):
-                self._note(event, f"the hook {what}", bad=not good)
+            case events.HookEnded(what=what, good=good, event=hook):
+                self._note(event, f"the hook {hook} {what}", bad=not good)
             case events.StepFailed(message=message, hint=hint):
                 self._note(event, f"{message}. {hint}".rstrip(), bad=True)
         self._schedule(self._growing_interval if isinstance(event, _GROWING) else INTERVAL)

@@ -19,6 +19,7 @@ from textual.app import App, SuspendNotSupported
 from tui.config.settings import Config
 from tui.core.results.media import Medium, file_suffix
 from tui.errors import UsageError
+from tui.processes import run_in_terminal
 from tui.ui.session import Session
 
 CLIPBOARD_CAP = 512 * 1024
@@ -66,7 +67,7 @@ def run_command(command: list[str], path: Path) -> None:
         UsageError: The program cannot be run.
     """
     try:
-        subprocess.run([*command, str(path)], check=False)
+        run_in_terminal([*command, str(path)])
     except OSError as error:
         raise UsageError(f"cannot run {command[0]}: {error.strerror}") from error
 

@@ -17,6 +17,7 @@ from tui.core.analysis.views import View
 from tui.errors import BatchdeckError, UnknownJobError
 from tui.paths import Paths
 from tui.ui.activity_log import ActivityLog
+from tui.ui.commands.own_commands import own_commands
 from tui.ui.state import State
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class Tasks(Protocol):
 
     def pick_file(self) -> None:
         """Choose a file and open it in Compose."""
+
+    def open_archive(self, path: Path) -> None:
+        """Make a job of an archive that another Batchdeck wrote."""
+
+    def run_action(self, name: str, job_id: str, rows: Sequence[int] | None = None) -> None:
+        """Run an action of the user on a job, or on rows of it; stop it if it runs already."""
 
     def sample(self) -> None:
         """Create a sample file for the sandbox and open it in Compose."""
@@ -236,6 +243,8 @@ class Session:
         self.log = ActivityLog(paths.log_file, now)
         self.ready = asyncio.Event()
         """Set once the engine is open and the panes are there."""
+        self.own = own_commands(config.actions, config.keymap, paths.config_file)
+        """The commands of the user's own actions."""
         self.is_previewing_theme = False
         """Whether the theme shown is one under the cursor of a list, which is not saved."""
         self._load_tasks = load_tasks

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
+import hashlib
 import json
 import re
 import sqlite3
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from tests.store.bench import Desk, line
 from tui.core.retry_rules import ADVICE, ErrorClass
+from tui.core.reviews.review import Review
 from tui.core.rows import ColumnsHeader, Outcome, encode_columns
 from tui.errors import HistoryError, UsageError
 from tui.paths import Paths
@@ -266,12 +269,43 @@ def test_a_report_holds_nothing_that_acts(desk: Desk, tmp_path: Path) -> None:
     html = path.read_text("utf-8")
     page = Page()
     page.feed(html)
-    assert "script" not in page.tags and "img" not in page.tags
+    # One script, which the page names by its hash; nothing else may run.
+    script = html[html.index("<script>") + len("<script>") : html.index("</script>")]
+    named = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert page.tags.count("script") == 1 and f"script-src 'sha256-{named}'" in html
+    assert "default-src 'none'" in html and "img" not in page.tags
+    assert "innerHTML" not in script and "eval" not in script and "fetch" not in script
     assert not any(name.startswith("on") or name in ("src", "href") for name, _ in page.attributes)
     assert "http://" not in html and "https://" not in html and "url(" not in html
     assert "\x1b" not in html and "\u202e" not in html
     assert "<script>alert(1)</script>" in page.text
     assert page.text.count("Errors") == 1 and "svg" in page.tags
+
+
+def test_a_report_has_rows_to_search_and_sort(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = desk.job(["a", "b", "c"])
+    batch = desk.batch(job)
+    long = line("a", text="x" * 1500, prompt_tokens=1500, completion_tokens=7)
+    desk.results(batch, [long, line("b", Outcome.FAILED, "boom"), line("c", text="third")])
+    review = Review(custom_id="c", reviewer="anna", at=9.0, label="wrong", correction="3rd")
+    desk.history.reviews.add(job, [review])
+    path = tmp_path / "o.html"
+    export(desk, job, path)
+    html = path.read_text("utf-8")
+    page = Page()
+    page.feed(html)
+    # Readable without scripts: the rows are there, and what needs the script is hidden.
+    assert '<div id="controls" hidden>' in html and html.count("<tr data-outcome=") == 3
+    assert "x" * 1000 + "…" in page.text and "x" * 1001 not in page.text
+    assert "cut to 1,000 characters" in page.text
+    assert 'data-value="1507">1,507<' in html and "500 server_error boom" in page.text
+    assert "wrong → 3rd" in page.text
+    monkeypatch.setattr("tui.store.export.html_report.MOST_ROWS", 2)
+    export(desk, job, path)
+    html = path.read_text("utf-8")
+    assert html.count("<tr data-outcome=") == 2 and "The first 2 of 3 rows" in html
 
 
 def test_a_report_says_what_helps_against_each_error(desk: Desk, tmp_path: Path) -> None:

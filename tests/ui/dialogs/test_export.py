@@ -118,3 +118,31 @@ async def test_writing_can_be_stopped(
         await until(pilot, lambda: notes(app))
         assert notes(app) == ["Stopped: no file was written"]
     assert files_of(tmp_path) == []
+
+
+async def test_a_job_is_shared_and_opened_again(paths: Paths, tmp_path: Path) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    target = tmp_path / "shared.batchdeck"
+    async with running(app) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 40)
+        job_id = app.main.results.job_id
+        await pilot.press("slash", *"angry")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 1)
+        await pilot.press("enter")
+        await opened(app, pilot, target)
+        await until(pilot, lambda: "one file with the whole job" in screen_text(app))
+        assert switch(app, "join").disabled
+        # The filter does not apply: an archive has all rows.
+        chosen = app.screen.query_one("#export-rows", RadioSet)
+        await until(pilot, lambda: chosen.disabled and chosen.pressed_index == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: notes(app))
+        assert notes(app)[0].startswith("40 rows written to ")
+        engine = app.session.engine
+        await engine.remote.delete(job_id, forget=True)
+        app.main.open_file(target)
+        await until(pilot, lambda: len(notes(app)) > 1 and app.main.pane == "batches")
+        assert notes(app)[-1].endswith("imported with 40 rows; it ran elsewhere")
+        assert engine.history.jobs.get(job_id).archive

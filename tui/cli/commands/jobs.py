@@ -1,10 +1,10 @@
-"""Commands on stored jobs: ``list``, ``show``, ``collect``, ``tag``, ``cancel``, ``delete``."""
+"""Commands on jobs: ``list``, ``show``, ``provenance``, ``collect``, ``tag``, ``delete``."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from tui.cli.options import (
     yes_option,
 )
 from tui.cli.output import is_terminal
+from tui.cli.progress import file_progress
 from tui.cli.session import confirm, read_history, run
 from tui.core.formatting import counted, format_cost, local_time
 from tui.core.status_words import orphan_text
@@ -293,3 +294,67 @@ def delete(settings: Settings, job: str, remote: bool, forget: bool) -> None:
         output.print_done(settings, document, f"Deleted {found.name} ({found.id}).")
 
     run(settings, work)
+
+
+@click.command(short_help="Say where the answers of a job come from.")
+@job_argument
+@shared
+def provenance(settings: Settings, job: str) -> None:
+    """Say where the answers of a JOB come from, in a form that can be kept and compared.
+
+    It has checksums of requests and results, the template, models that were asked for and that
+    answered, the seed of a sample, addresses, attempts, dates, and the prices of the day. It
+    depends on the job alone: an archive has it too, and whoever opens it gets the same.
+    """
+
+    def work(history: History) -> None:
+        found = history.jobs.find(job)
+        with file_progress("reading") as progress:
+            document = history.archives.provenance(found.id, progress)
+        output.print_result(settings, lambda: document, lambda: _provenance_lines(document))
+
+    read_history(settings, work)
+
+
+_SHOWN_DIGITS = 16
+
+
+def _provenance_lines(document: dict[str, Any]) -> list[str]:
+    table, template, models = document["table"], document["template"], document["models"]
+    answered = ", ".join(f"{each['model']} ({each['rows']:,})" for each in models["answered"])
+    facts = {
+        "job": f"{document['job']['name']} ({document['job']['id']})",
+        "provider": f"{document['provider']} {document['endpoint']}",
+        "requests": f"{document['requests']['rows']:,}, {_digest(document['requests'])}",
+        "table": table["name"] if table else "",
+        "template": _digest(template) if template else "",
+        "models asked": ", ".join(models["asked"]),
+        "models answered": answered,
+    }
+    lines = output.pairs({name: fact for name, fact in facts.items() if fact})
+    rows: list[list[output.Cell | str]] = [
+        [
+            each["batch"],
+            str(each["attempt"]),
+            f"{each['rows']:,}",
+            each["status"],
+            each["address"] or "-",
+            each["batchdeck"] or "-",
+            each["submitted_at"] or "-",
+        ]
+        for each in document["attempts"]
+    ]
+    if rows:
+        titles = ("BATCH", "ATTEMPT", "ROWS", "STATUS", "ADDRESS", "BATCHDECK", "SENT")
+        lines += ["", *output.table(titles, rows, right=frozenset({1, 2}), elastic=4)]
+    files: list[list[output.Cell | str]] = [
+        [each["file"], f"{each['bytes']:,}", _digest(each)] for each in document["results"]
+    ]
+    if files:
+        headers = ("RESULTS", "BYTES", "CHECKSUM")
+        lines += ["", *output.table(headers, files, right=frozenset({1}), elastic=0)]
+    return lines
+
+
+def _digest(value: dict[str, Any]) -> str:
+    return f"sha256 {value['sha256'][:_SHOWN_DIGITS]}…"

@@ -18,6 +18,7 @@ from tui.core.formatting import local_time, number, rfc3339
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
+    from tui.core.jobs import Job
     from tui.engine.engine import Engine
     from tui.engine.remote import RemoteEntry
 
@@ -116,11 +117,12 @@ def adopt(
     run(settings, work)
 
 
-@click.command("import-results", short_help="Open the results of a batch that ran elsewhere.")
-@click.argument("requests", type=InputFile(path_type=Path))
-@click.argument("results", type=InputFile(path_type=Path), nargs=-1, required=True)
+@click.command("import-results", short_help="Open a job archive, or results from elsewhere.")
+@click.argument("requests", metavar="ARCHIVE | REQUESTS", type=InputFile(path_type=Path))
+@click.argument("results", type=InputFile(path_type=Path), nargs=-1)
 @account_option
-@click.option("--name", metavar="NAME", help="Job name; default: the name of the requests file.")
+@click.option("--name", metavar="NAME",
+              help="Job name; default: the name it had, or that of the requests file.")  # fmt: skip
 @shared
 def import_results(
     settings: Settings,
@@ -129,7 +131,11 @@ def import_results(
     account: str | None,
     name: str | None,
 ) -> None:
-    """Import REQUESTS and RESULTS of a batch that ran elsewhere as a job; nothing is sent.
+    """Open an ARCHIVE of a job, or REQUESTS and RESULTS of a batch, as a job; nothing is sent.
+
+    An ARCHIVE is what `batchdeck export JOB -o FILE.batchdeck` writes: the job with its requests,
+    answers, reviews, columns and views. What ran elsewhere is not polled or cancelled here; a
+    retry sends new requests with an account of yours, and asks first.
 
     RESULTS are the output file and, if there is one, the error file, in the format of OpenAI,
     Azure, Mistral, ScaleDown, Anthropic, Gemini, Vertex AI or Bedrock. The job can be browsed,
@@ -137,10 +143,17 @@ def import_results(
     """
 
     async def work(engine: Engine) -> None:
+        job: Job | None
         with file_progress("importing") as progress:
-            job = await engine.import_results(
-                requests, results, account=account, name=name, progress=progress
-            )
-        print_job(engine, job, settings)
+            if results:
+                job = await engine.import_results(
+                    requests, results, account=account, name=name, progress=progress
+                )
+            else:
+                job = await engine.open_archive(
+                    requests, account=account, name=name, progress=progress
+                )
+        if job is not None:
+            print_job(engine, job, settings)
 
     run(settings, work)

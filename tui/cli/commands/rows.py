@@ -1,8 +1,9 @@
-"""``results`` and ``export``: the rows of a job, printed or written to a file."""
+"""``results``, ``export``, ``action``: rows printed, written to a file, or given to a program."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from array import array
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui.cli.errors import EXIT_OK
 from tui.cli.options import (
     Settings,
+    complete_jobs,
     job_argument,
     named_view,
     row_filter,
@@ -20,13 +23,25 @@ from tui.cli.options import (
     shared,
     yes_option,
 )
-from tui.cli.output import json_bytes, print_bytes, print_done
+from tui.cli.output import (
+    Cell,
+    clean,
+    json_bytes,
+    print_bytes,
+    print_done,
+    print_json,
+    print_lines,
+    say,
+    table,
+)
 from tui.cli.progress import file_progress
 from tui.cli.session import confirm, run
 from tui.core.formatting import counted
+from tui.core.text import quoted
 from tui.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from tui.core.query import RowFilter
     from tui.core.rows import RowLine
     from tui.engine.engine import Engine
 
@@ -38,10 +53,14 @@ The extension of FILE sets the format:
   .csv  .tsv       a table; cells that look like formulas are prefixed with a quote
   .sqlite  .db     tables rows, errors, meta (and attempts, inputs); works with Datasette
   .parquet         needs the extra `tables`
-  .html            a report with plots and error groups, in one file
+  .html            a report with plots, error groups and a table, in one file
+  .batchdeck       the whole job as one file, for `import-results` elsewhere
 Add .gz to .jsonl, .csv or .tsv to compress.
 """
 
+
+EXIT_FAILED = 1
+"""The command of an action did not end with exit code 0."""
 
 _COLUMN_NAME = re.compile(r'(?:"[^"]*"|[^,"])+')
 
@@ -269,3 +288,90 @@ async def _print_rows(
             # Give the event loop a chance to handle Ctrl-C.
             await asyncio.sleep(0)
     print_bytes(bytes(buffer))
+
+
+@click.command(short_help="Run a command of yours on a job or its rows.")
+@click.argument("name", required=False)
+@click.argument("job", required=False, shell_complete=complete_jobs)
+@row_options
+@click.option("--id", "custom_id", metavar="ID", help="The row, for an action on one row.")
+@yes_option
+@shared
+def action(
+    settings: Settings, name: str | None, job: str | None, custom_id: str | None, **selection: Any
+) -> int:
+    """Run the action NAME of config.toml on a JOB; without NAME, list the actions.
+
+    The command gets the job, the row or the rows as JSON on its standard input; a table
+    [actions.NAME] says which, and has the key for the dashboard:
+
+    \b
+      [actions.push]
+      command = ["curl", "-sd", "{name} has ended", "ntfy.sh/my-topic"]
+      key = "K"
+
+    The exit code is 0 if that of the command is, else 1.
+    """  # noqa: D301 - the backspace stops click from wrapping the lines
+
+    async def work(engine: Engine) -> int:
+        if name is None or job is None:
+            if name is not None:
+                engine.actions.get(name)
+                raise UsageError("no job is named", f"`batchdeck action {name} JOB`")
+            _list_actions(engine, settings)
+            return EXIT_OK
+        found = engine.history.jobs.find(job)
+        chosen = engine.actions.get(name)
+        rows: RowFilter | list[int] = row_filter(**selection)
+        if chosen.where == "row":
+            rows = [_number_of(engine, found.id, custom_id)]
+        if chosen.confirm:
+            await confirm(settings, f"Run {name} on {found.name} ({found.id})?")
+        if chosen.terminal:
+            async with engine.actions.prepared(name, found.id, rows) as ready:
+                return EXIT_OK if engine.actions.run_with_terminal(ready) == 0 else EXIT_FAILED
+        result = await engine.actions.run(name, found.id, rows, captured=settings.json)
+        if settings.json:
+            document = {"action": name, "job": found.id, "exit_code": result.code}
+            print_json({**document, "output": result.output, "cut": result.is_cut})
+        elif result.code is None:
+            say(f"{name} was stopped after {chosen.timeout:g} s.")
+        elif result.code:
+            say(f"{name} ended with exit code {result.code}.")
+        return EXIT_OK if result.good else EXIT_FAILED
+
+    return run(settings, work)
+
+
+def _number_of(engine: Engine, job_id: str, custom_id: str | None) -> int:
+    if custom_id is None:
+        raise UsageError("this action gets one row", "Name it with --id.")
+    number = engine.history.rows.numbers(job_id, [custom_id]).get(custom_id)
+    if number is None:
+        raise UsageError(f"the job has no row {quoted(custom_id)}", "`batchdeck results` has ids.")
+    return number
+
+
+def _list_actions(engine: Engine, settings: Settings) -> None:
+    actions = engine.config.actions
+    if settings.json:
+        document = [
+            {
+                "name": name,
+                "where": each.where,
+                "key": each.key or None,
+                "title": each.title or name,
+                "command": each.words,
+                "terminal": each.terminal,
+            }
+            for name, each in actions.items()
+        ]
+        print_json(document)
+    elif actions:
+        rows: list[list[Cell | str]] = [
+            [name, each.where, each.key or "-", clean(shlex.join(each.words))]
+            for name, each in actions.items()
+        ]
+        print_lines(table(("ACTION", "GETS", "KEY", "COMMAND"), rows, elastic=3))
+    else:
+        say(f"No actions: add a table [actions.NAME] to {engine.paths.config_file}.")

@@ -223,7 +223,16 @@ def _by_bytes(head: bytes, name: str) -> Recognition | None:
     return _by_markup(head, name) or _by_control_characters(head)
 
 
+JOB_ARCHIVE = "batchdeck"
+"""The form of an archive of a job."""
+
+_FIRST_ENTRY = b"batchdeck.json"
+
+
 def _by_archive(head: bytes, name: str) -> Recognition:
+    if head[30 : 30 + len(_FIRST_ENTRY)] == _FIRST_ENTRY:
+        can = f"`batchdeck import-results {name}` opens it as a job; in the dashboard, open it"
+        return Recognition("packed", "a job archive of Batchdeck", can, JOB_ARCHIVE)
     if b"xl/" in head or b"opendocument.spreadsheet" in head:
         return Recognition("other", "a spreadsheet", _AS_TABLE.format(file=name), "spreadsheet")
     for part, what in _OFFICE:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from tui import __version__
 from tui.core.batches import NO_SAVING, Limits, RetryPlan, Saving, plan_parts
 from tui.core.jobs import Batch, Job, Submission, is_terminal, new_batch_id
 from tui.core.query import RowFilter
@@ -115,7 +116,14 @@ def _store_first_attempt(
     places = history.rows.request_lengths(job.id)
     now = context.clock()
     address = context.accounts.info(job.account).base_url
-    batch = Batch(id="", job_id=job.id, account=job.account, address=address, created_at=now)
+    batch = Batch(
+        id="",
+        job_id=job.id,
+        account=job.account,
+        address=address,
+        created_at=now,
+        made_by=__version__,
+    )
     if prime:
         require_cached_prompt(context, job)
     if repeats or reused or prime:
@@ -351,6 +359,7 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
             part=len(parts) + 1,
             edits=edits,
             created_at=now,
+            made_by=__version__,
         )
         parts += _new_parts(batch, places, repeats, profile.limits)
     return [history.batches.get(batch_id) for batch_id in history.batches.begin_retry(parts, now)]

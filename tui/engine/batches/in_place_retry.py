@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from tui import __version__
 from tui.core.batches import RemoteBatch, RetryPlan
 from tui.core.jobs import Batch, RemoteCounts, Submission, is_terminal, new_batch_id
 from tui.core.query import RowFilter
@@ -77,6 +78,7 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         input_file_id=parent.input_file_id,
         submission=Submission.CREATING,
         created_at=now,
+        made_by=__version__,
     )
     history.batches.begin_retry([NewBatch(batch, plan.seqs)], now)
     return history.batches.get(batch.id)

@@ -65,12 +65,15 @@ def _bill(context: Context, job: Job) -> None:
             return
         amounts[batch_id] = amount
         savings[batch_id] = _savings(context, job, batch, usages, source, amount)
+        if batch.elsewhere is None:
+            _note_prices(context, job, batch, usages, source, savings[batch_id])
     if len(currencies) == 1 and any(
         usage.answered for usages in by_batch.values() for usage in usages
     ):
         currency = currencies.pop()
         costs.set_actual(job.id, sum(amounts.values()), currency)
-        sent = [batches[batch_id] for batch_id in amounts]
+        # What ran elsewhere was paid elsewhere.
+        sent = [batches[name] for name in amounts if batches[name].elsewhere is None]
         _enter_bills(context, job, sent, amounts, savings, currency)
 
 
@@ -127,6 +130,35 @@ def _by_tokens(
         return None
     costs = context.history.costs
     return sum(costs.set_row_costs(job.id, usage, row_prices(rates)) for usage, rates in priced)
+
+
+def _note_prices(
+    context: Context,
+    job: Job,
+    batch: Batch,
+    usages: list[Usage],
+    source: PriceSource,
+    savings: Savings,
+) -> None:
+    """Store the prices of the day with a batch, for whoever asks where its cost comes from."""
+    names = ("input", "output", "cached", "cache_write", "cache_write_1h")
+    prices = {
+        "currency": source.currency,
+        "saved_by_cache": savings.by_cache,
+        "per_million_tokens": [
+            {
+                "model": usage.model,
+                "tier": usage.tier,
+                "from": rates.note,
+                "prompts": [
+                    {"over": over, **dict(zip(names, prices, strict=True))}
+                    for over, *prices in row_prices(rates).tiers
+                ],
+            }
+            for usage, rates in _priced(job, batch, usages, source) or ()
+        ],
+    }
+    context.history.batches.set_prices(batch.id, prices)
 
 
 def _priced(

@@ -1,11 +1,17 @@
-"""The HTML report of a job: its figures, plots and errors in one file, from a template."""
+"""The HTML report of a job: figures, plots, errors and rows in one file, from a template.
+
+The rows can be searched and sorted by a script in the file. It is the only one that may run: the
+page names its hash, and loads nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import base64
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from tui.core.formatting import UNKNOWN, format_rate, money, number, rfc3339, span
 from tui.core.jobs import Job
@@ -14,7 +20,7 @@ from tui.core.rows import Outcome
 from tui.core.status_words import status_text
 from tui.core.summary import Summarizer, Summary
 from tui.core.text import one_line, visible
-from tui.store.export.rows import ExportRow, ExportRows
+from tui.store.export.rows import ExportRow, ExportRows, review_cells
 from tui.store.rows.error_groups import read_groups
 from tui.store.rows.summary import throughput_of
 
@@ -22,7 +28,28 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
-_EXAMPLES = 5
+_SCRIPT = Path(__file__).with_name("report.js")
+
+MOST_ROWS = 10_000
+"""Rows of the table; a browser shows them at once."""
+
+_LONGEST_ANSWER = 1000
+_WRITE_CHARACTERS = 1 << 16
+
+
+class ReportRow(NamedTuple):
+    """A row of the table.
+
+    ``tokens`` are those of request and answer; ``review`` is the newest label, with the correction.
+    """
+
+    custom_id: str
+    outcome: str
+    text: str
+    error: str
+    review: str
+    tokens: int | None
+    cost: float | None
 
 
 def write_report(
@@ -41,28 +68,75 @@ def write_report(
     data = records.data
     job = data.job
     summarizer = Summarizer()
-    examples: list[tuple[str, str]] = []
+    rows: list[ReportRow] = []
+    cut = False
     for page in pages:
         summarizer.add(record.line for record in page)
-        if len(examples) < _EXAMPLES:
-            lines = (record.line for record in page)
-            examples += ((line.custom_id, line.text) for line in lines if line.text)
-            del examples[_EXAMPLES:]
+        for record in page[: max(0, MOST_ROWS - len(rows))]:
+            rows.append(_row(record))
+            cut = cut or len(record.line.text) > _LONGEST_ANSWER
+    # Imported here: only a report needs it.
+    from markupsafe import Markup
+
     summary = summarizer.summary(job.id, job.name, job.counts, job.cost, throughput_of(data))
     counts = [(outcome.value, summary.counts.get(outcome)) for outcome in Outcome]
-    text = _template(job.cost.currency).render(
+    script = _SCRIPT.read_text("utf-8")
+    parts = _template(job.cost.currency).generate(
         job=job,
         summary=summary,
         outcomes=[(name, count) for name, count in counts if count],
         facts=_facts(job, summary),
         groups=read_groups(data.connection, data.pk),
         advice=ADVICE,
-        examples=examples,
+        rows=rows,
+        covered=len(records),
+        cut=cut,
+        longest=_LONGEST_ANSWER,
+        has_reviews=records.has_reviews,
+        script=Markup(script),
+        script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
     )
-    # `visible` escapes characters that cannot be encoded; names stored by older versions may
-    # still contain them.
-    stream.write(text.encode("utf-8", "replace"))
+    for text in _joined(parts):
+        # `visible` escapes characters that cannot be encoded; names stored by older versions may
+        # still contain them.
+        stream.write(text.encode("utf-8", "replace"))
     return len(records)
+
+
+def _joined(parts: Iterator[str]) -> Iterator[str]:
+    """The parts of the page, many of them at a time."""
+    waiting: list[str] = []
+    length = 0
+    for part in parts:
+        waiting.append(part)
+        length += len(part)
+        if length >= _WRITE_CHARACTERS:
+            yield "".join(waiting)
+            waiting, length = [], 0
+    yield "".join(waiting)
+
+
+def _row(record: ExportRow) -> ReportRow:
+    line = record.line
+    text = line.text
+    if len(text) > _LONGEST_ANSWER:
+        text = f"{text[:_LONGEST_ANSWER]}…"
+    error = ""
+    if line.error is not None:
+        words = (str(line.http_status or ""), line.error.code or "", line.error.message)
+        error = " ".join(filter(None, words))
+    label, _, correction, _ = review_cells(record.reviews)
+    usage = (line.usage.input_tokens, line.usage.output_tokens)
+    known = [tokens for tokens in usage if tokens is not None]
+    return ReportRow(
+        custom_id=line.custom_id,
+        outcome=line.outcome.value,
+        text=text,
+        error=error,
+        review=" → ".join(filter(None, (label, correction))),
+        tokens=sum(known) if known else None,
+        cost=line.cost,
+    )
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ import msgspec
 
 from tui.errors import UsageError
 
-Format = Literal["jsonl", "csv", "tsv", "sqlite", "parquet", "html"]
+Format = Literal["jsonl", "csv", "tsv", "sqlite", "parquet", "html", "archive"]
 
 FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
@@ -20,6 +20,7 @@ FORMATS: dict[str, Format] = {
     ".db": "sqlite",
     ".parquet": "parquet",
     ".html": "html",
+    ".batchdeck": "archive",
 }
 """Formats by file extension; ``.gz`` may follow those of text formats with rows."""
 

@@ -45,6 +45,20 @@ _BY_STATUS = {
 _NO_LINE = (Outcome.MISSING, "missing", "No result line for this row")
 
 
+class RecordedOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rows of a batch came to that have no result line.
+
+    Attributes:
+        outcome: The outcome.
+        error: The error of these rows.
+        preview: The text that is shown of them.
+    """
+
+    outcome: Outcome
+    error: RowError
+    preview: str
+
+
 class ReindexResult(msgspec.Struct):
     """Result of rebuilding the index of one job.
 
@@ -69,6 +83,7 @@ def reindex_job(
     rules_of: RetryRulesOf,
     now: float,
     restored: bool = False,
+    outcomes: Mapping[str, RecordedOutcome] | None = None,
 ) -> ReindexResult:
     """Rebuild the records of a job's rows; blocking, so call it in a thread.
 
@@ -79,6 +94,8 @@ def reindex_job(
         rules_of: Returns the retry rules of an account.
         now: Unix seconds, for the timeline.
         restored: The job was just brought back, and nobody works on its running batches yet.
+        outcomes: What rows without a result line came to, by batch, where that is known besides
+            the history.
 
     Raises:
         UsageError: A batch of the job still runs.
@@ -101,7 +118,12 @@ def reindex_job(
         )
     if not is_whole:
         done.requests = _rebuild_requests(database, pk, file)
-    defaults = [_default_outcome(database.read, batch) for batch in all_batches]
+    defaults = [
+        recorded_outcome(database.read, batch)
+        or (outcomes or {}).get(batch.id)
+        or _outcome_of(*_BY_STATUS.get(batch.status, _NO_LINE))
+        for batch in all_batches
+    ]
     _clear_results(database, pk)
     files = ResultFiles(database, paths)
     for batch, default in zip(all_batches, defaults, strict=True):
@@ -120,8 +142,9 @@ def reindex_job(
         if batch.collected and is_terminal(batch.status):
             if len(done.missing) > missing:
                 default = _outcome_of(*_NO_LINE)
-            outcome, error, preview = default
-            done.without_result += batches.finish_remaining(batch, outcome, error, preview[:160])
+            done.without_result += batches.finish_remaining(
+                batch, default.outcome, default.error, default.preview[:160]
+            )
     _restore_costs(database, pk)
     with database.write() as connection:
         clear_index(connection, pk)
@@ -181,8 +204,8 @@ def _insert(connection: sqlite3.Connection, places: list[tuple[int, int, str, in
     places.clear()
 
 
-def _default_outcome(connection: sqlite3.Connection, batch: Batch) -> tuple[Outcome, RowError, str]:
-    """The outcome for rows without a result line: as recorded, else by how the batch ended."""
+def recorded_outcome(connection: sqlite3.Connection, batch: Batch) -> RecordedOutcome | None:
+    """The outcome that is recorded for rows of a batch without a result line, if there are any."""
     pk, job = batch_pk(connection, batch.id)
     for table in ("results", "attempts"):
         found = connection.execute(
@@ -195,13 +218,14 @@ def _default_outcome(connection: sqlite3.Connection, batch: Batch) -> tuple[Outc
             outcome, code, message, stored_retryable, preview = found
             retryable = None if stored_retryable is None else bool(stored_retryable)
             error = RowError(code=code or None, message=message, retryable=retryable)
-            return OUTCOMES[outcome], error, preview
-    return _outcome_of(*_BY_STATUS.get(batch.status, _NO_LINE))
+            return RecordedOutcome(outcome=OUTCOMES[outcome], error=error, preview=preview)
+    return None
 
 
-def _outcome_of(outcome: Outcome, code: str, message: str) -> tuple[Outcome, RowError, str]:
+def _outcome_of(outcome: Outcome, code: str, message: str) -> RecordedOutcome:
     retryable = None if outcome is Outcome.FAILED else True
-    return outcome, RowError(code=code, message=message, retryable=retryable), message
+    error = RowError(code=code, message=message, retryable=retryable)
+    return RecordedOutcome(outcome=outcome, error=error, preview=message)
 
 
 def _clear_results(database: Database, job: int) -> None:

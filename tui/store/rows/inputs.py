@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from tui.core.rows import ColumnsHeader, RowOrigin, decode_columns, read_header
+from tui.core.text import split_lines
 from tui.files import atomic_file
 from tui.paths import Paths
 
@@ -53,6 +54,31 @@ def write_inputs(folder: Path, head: ColumnsHeader) -> Iterator[Callable[[bytes]
 
         yield add
         places.append(offset)
+        _write_offsets(places, index)
+
+
+def rebuild_index(folder: Path) -> None:
+    """Write the index of the input columns of a job anew; nothing if it has none. Blocking.
+
+    Args:
+        folder: The folder of the job.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    try:
+        lines = (folder / INPUTS).open("rb")
+    except FileNotFoundError:
+        return
+    with lines, atomic_file(folder / INDEX, None) as index:
+        end = len(lines.readline())
+        places = array("Q")
+        for offset, line in split_lines(lines, end):
+            places.append(offset)
+            end = offset + len(line) + 1
+            if len(places) >= _OFFSETS_PER_WRITE:
+                _write_offsets(places, index)
+        places.append(end)
         _write_offsets(places, index)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -16,13 +16,13 @@ from textual.worker import Worker, WorkerState
 
 from tui.ui.activity_log import ActivityLog
 from tui.ui.commands.command_table import (
-    COMMAND_BY_ID,
     COMMANDS,
     Command,
     Scope,
     action_in,
     of_scope,
 )
+from tui.ui.commands.own_commands import PREFIX
 from tui.ui.text.tones import content
 
 
@@ -89,6 +89,7 @@ class CommandDispatcher:
         active_scope: Returns the scope of the current pane.
         target: Returns the widget that runs the commands of a scope.
         keymap: The user's own keys, by command id.
+        own: The commands of the user's own actions.
     """
 
     def __init__(
@@ -97,11 +98,14 @@ class CommandDispatcher:
         active_scope: Callable[[], Scope],
         target: Callable[[Scope], DOMNode | None],
         keymap: Mapping[str, str],
+        own: Sequence[Command] = (),
     ) -> None:
         self._app = app
         self._active_scope = active_scope
         self._target = target
         self._keymap = keymap
+        self.commands = (*COMMANDS, *own)
+        """All commands, those of the user last."""
 
     @property
     def scope(self) -> Scope:
@@ -137,19 +141,23 @@ class CommandDispatcher:
 
     def keymap_for(self, journal: ActivityLog) -> dict[str, str]:
         """The user's own keys; unknown command ids are left out and logged."""
-        for unknown in sorted(self._keymap.keys() - COMMAND_BY_ID.keys()):
+        known = {command.id for command in self.commands}
+        for unknown in sorted(self._keymap.keys() - known):
             import difflib
 
-            near = difflib.get_close_matches(unknown, COMMAND_BY_ID, n=1)
+            near = difflib.get_close_matches(unknown, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             journal.note(f"config.toml: unknown command {unknown!r} in [keymap]{hint}", bad=True)
-        return {id: keys for id, keys in self._keymap.items() if id in COMMAND_BY_ID}
+        return {id: keys for id, keys in self._keymap.items() if id in known}
 
     def keys(self) -> dict[str, str]:
         """Command id to its current keys in display form."""
         shown: dict[str, str] = {}
-        for command in COMMANDS:
+        for command in self.commands:
             keys = self._keymap.get(command.id, command.keys)
+            if command.id.startswith(PREFIX):
+                # The keymap is in it already, unless its key is taken.
+                keys = command.keys
             bindings = Binding.make_bindings([Binding(keys, "")]) if keys else ()
             shown[command.id] = " ".join(self._app.get_key_display(binding) for binding in bindings)
         return shown
@@ -175,7 +183,7 @@ class CommandProvider(Provider):
         dispatcher: CommandDispatcher = cast(Any, self.app).dispatcher
         keys = dispatcher.keys()
         choices: list[_Choice] = []
-        for command in COMMANDS:
+        for command in dispatcher.commands:
             if not command.in_palette:
                 continue
             reason = dispatcher.why_disabled(command)

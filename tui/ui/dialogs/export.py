@@ -39,6 +39,7 @@ FORMAT_LABELS: dict[Format, str] = {
     "sqlite": "an SQLite database",
     "parquet": "a Parquet file",
     "html": "an HTML report with plots and error groups",
+    "archive": "one file with the whole job and its reviews, to open elsewhere",
 }
 """Descriptions of the formats."""
 
@@ -49,6 +50,7 @@ _CHOICES: dict[str, str] = {
     ".sqlite": "SQLite",
     ".html": "report",
     ".tsv": "TSV",
+    ".batchdeck": "whole job",
 }
 """The formats to choose from, by extension."""
 
@@ -87,7 +89,7 @@ class ExportDialog(FormDialog[ExportAnswer]):
     ExportDialog > .dialog { width: 76; }
     ExportDialog Input { margin-bottom: 1; }
     ExportDialog RadioSet { width: 1fr; margin-bottom: 1; border: none; padding: 0; }
-    ExportDialog #export-format { layout: grid; grid-size: 3; grid-rows: 1; height: 2; }
+    ExportDialog #export-format { layout: grid; grid-size: 4; grid-rows: 1; height: 2; }
     ExportDialog .switches {
         height: auto; margin-bottom: 1; layout: grid; grid-size: 2; grid-rows: 1;
     }
@@ -152,8 +154,8 @@ class ExportDialog(FormDialog[ExportAnswer]):
         if format is None:
             note = [
                 (
-                    "The file extension sets the format: .jsonl .csv .tsv .sqlite .parquet .html, "
-                    "or .csv.gz",
+                    "The file extension sets the format: .jsonl .csv .tsv .sqlite .parquet .html"
+                    " .batchdeck, or .csv.gz",
                     "warn",
                 )
             ]
@@ -166,6 +168,10 @@ class ExportDialog(FormDialog[ExportAnswer]):
             note = [(f"as {FORMAT_LABELS[format]}", "muted")]
         self.query_one("#export-note", Static).update(content(note))
         self._show_format(format)
+        for rows in self.query("#export-rows").results(RadioSet):
+            if format == "archive":
+                rows.query(DotRadioButton).last().value = True
+            rows.disabled = format == "archive"
         for name in _SWITCHES:
             switch = self._switch(name)
             fits = format is not None and option_applies(format, name)
@@ -222,7 +228,9 @@ class ExportDialog(FormDialog[ExportAnswer]):
         else:
             chosen = 0
             for radio in self.query("#export-rows").results(RadioSet):
-                chosen = max(0, radio.pressed_index)
+                # The last set has all rows.
+                last = len(self._sets) - 1
+                chosen = last if radio.disabled else max(0, radio.pressed_index)
             on: dict[str, Any] = {
                 name: switch.value and not switch.disabled
                 for name in _SWITCHES
@@ -241,6 +249,7 @@ class ProgressDialog(Dialog[None]):
     Args:
         title: The title of the dialog.
         progress: The progress to show.
+        octets: It counts bytes, not rows.
     """
 
     DEFAULT_CSS = """
@@ -249,9 +258,10 @@ class ProgressDialog(Dialog[None]):
     ProgressDialog Bar { width: 1fr; }
     """
 
-    def __init__(self, title: str, progress: Progress) -> None:
+    def __init__(self, title: str, progress: Progress, *, octets: bool = False) -> None:
         super().__init__(title)
         self._progress = progress
+        self._octets = octets
 
     def compose_content(self) -> ComposeResult:
         """The text and the bar."""
@@ -266,6 +276,8 @@ class ProgressDialog(Dialog[None]):
     def _draw(self) -> None:
         done, total = self._progress.done, self._progress.total
         words = f"{done:,} of {formatting.counted(total, 'row')}" if total else "Starting"
+        if total and self._octets:
+            words = f"{formatting.size(done)} of {formatting.size(total)}"
         if self._progress.stopped:
             words = "Stopping…"
         parts = content([(words, ""), ("    ", ""), ("esc", "accent"), (" stop", "muted")])
@@ -277,13 +289,19 @@ class ProgressDialog(Dialog[None]):
         self._progress.stop()
 
 
-async def with_progress(app: App[Any], title: str, start: Callable[[Progress], Awaitable[T]]) -> T:
+async def with_progress(
+    app: App[Any],
+    title: str,
+    start: Callable[[Progress], Awaitable[T]],
+    *,
+    octets: bool = False,
+) -> T:
     """Run work; if it takes longer than ``SHOW_AFTER_SECONDS``, show a progress dialog."""
     progress = Progress()
     work = asyncio.ensure_future(start(progress))
     done, _ = await asyncio.wait({work}, timeout=SHOW_AFTER_SECONDS)
     if not done:
-        dialog = ProgressDialog(title, progress)
+        dialog = ProgressDialog(title, progress, octets=octets)
         await app.push_screen(dialog)
         try:
             await asyncio.wait({work})

@@ -38,8 +38,8 @@ def batch_parts(batch: Batch) -> list[Part]:
     ]
     if batch.raw_status and batch.raw_status != batch.status.value:
         parts.append((f"  “{one_line(batch.raw_status, 30)}”", "muted"))
-    if batch.remote_id:
-        parts.append((f"  {one_line(batch.remote_id, 60)}", "muted"))
+    if batch.provider_id:
+        parts.append((f"  {one_line(batch.provider_id, 60)}", "muted"))
     return parts
 
 
@@ -77,6 +77,7 @@ def job_text(
         ("submitted", relative_time(job.submitted_at, now)),
         ("ended", relative_time(job.ended_at, now)),
         ("duration", took),
+        ("ran", "elsewhere (opened from an archive)" if job.archive else ""),
         ("problem", job.trouble),
         ("tags", format_tags(job.tags)),
         ("note", job.note),
@@ -97,7 +98,7 @@ def _batch_text(batch: Batch, now: float) -> str:
     counted = {"total": remote.total, "completed": remote.completed, "failed": remote.failed}
     facts = [
         ("id", batch.id),
-        ("remote id", batch.remote_id or "-"),
+        ("remote id", batch.provider_id or "-"),
         ("input file", batch.input_file_id or ""),
         ("status", status_words.status_text(batch.status, batch.raw_status)),
         ("submission", (status_words.submission_text(batch) or batch.submission.value) + decide),

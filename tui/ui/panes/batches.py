@@ -20,6 +20,7 @@ from tui.ui.external_programs import copy
 from tui.ui.models.job_details import JobDetailsLoader
 from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView
 from tui.ui.panes.job_actions import JobActions
+from tui.ui.panes.own_actions import OwnActions
 from tui.ui.session import Session
 from tui.ui.text.tones import Part
 from tui.ui.widgets.basics import EmptyState
@@ -70,6 +71,8 @@ class BatchesPane(CommandTarget, Vertical):
         self.session = session
         self._now = session.now
         self._actions = JobActions(session, lambda: self.job)
+        self._own = OwnActions(session, lambda: self.job)
+        self._own.bind(self._bindings.key_to_bindings, self.SCOPE)
         self._board: JobList | None = None
         self._deleted: set[str] = set()
         self._failed_only = False
@@ -320,6 +323,8 @@ class BatchesPane(CommandTarget, Vertical):
 
     def why_disabled(self, command_id: str) -> str | None:
         """Why a command is unavailable in this pane."""
+        if (reason := self._own.why_disabled(command_id)) is not None:
+            return reason
         jobs = 0 if self._board is None else len(self._board)
         if command_id in ("filter", "errors_only", "accounts"):
             return "" if jobs else "No jobs yet."
@@ -331,7 +336,7 @@ class BatchesPane(CommandTarget, Vertical):
 
     def run(self, command_id: str) -> bool:
         """Run a command of the list, or one on the job under the cursor."""
-        return super().run(command_id) or self._actions.run(command_id)
+        return super().run(command_id) or self._own.run(command_id) or self._actions.run(command_id)
 
     def action_accounts(self) -> None:
         """Choose the account to show jobs of."""

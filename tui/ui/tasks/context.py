@@ -11,6 +11,7 @@ from textual.screen import Screen
 from tui.config import api_keys
 from tui.core.text import visible
 from tui.engine.engine import Engine
+from tui.engine.user_commands.runner import ProgramResult
 from tui.errors import AccountKeyError
 from tui.ui.dialogs.input import KeyAnswer, KeyDialog
 from tui.ui.screens.main import MainScreen
@@ -37,6 +38,8 @@ class TaskContext:
         self.main = main
         self.tried_accounts: set[str] = set()
         """The accounts that may be sent single requests without another question."""
+        self.running_actions: dict[str, asyncio.Task[ProgramResult]] = {}
+        """The user's actions that run now, by name."""
 
     @property
     def engine(self) -> Engine:

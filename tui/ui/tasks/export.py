@@ -12,6 +12,7 @@ from tui.core.query import RowSelection
 from tui.core.results.media import Medium
 from tui.core.text import one_line, shorten, visible
 from tui.paths import working_folder
+from tui.store.export.options import format_of
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
 from tui.ui.dialogs.export import ExportDialog, with_progress
 from tui.ui.dialogs.input import save_media_dialog
@@ -65,6 +66,7 @@ async def export(
         lambda progress: context.engine.results.export(
             job.id, path, selection, answer.options, progress=progress
         ),
+        octets=format_of(path)[0] == "archive",
     )
     if written is None:
         context.say("Stopped: no file was written", warn=True)

@@ -17,6 +17,7 @@ from tui.engine.try_request import TryResult
 from tui.errors import BatchdeckError, UsageError
 from tui.paths import open_private, private_folder, working_folder
 from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.export import with_progress
 from tui.ui.dialogs.fixes import FixesDialog
 from tui.ui.dialogs.pick_file import PickFileDialog, start_folder
 from tui.ui.dialogs.text import TryDialog
@@ -80,6 +81,22 @@ async def pick_file(context: TaskContext) -> None:
     if path is not None:
         context.state.folder = str((working_folder() / path).parent)
         context.main.open_file(path)
+
+
+async def open_archive(context: TaskContext, path: Path) -> None:
+    """Make a job of an archive that another Batchdeck wrote, and show it in Batches."""
+    job = await with_progress(
+        context.session.app,
+        f"Opening {one_line(path.name, 40)}",
+        lambda progress: context.engine.open_archive(path, progress=progress),
+        octets=True,
+    )
+    if job is None:
+        context.say("Stopped: nothing was imported", warn=True)
+        return
+    context.main.show_imported(job.id)
+    rows = formatting.counted(job.counts.total, "row")
+    context.say(f"{one_line(job.name, 40)} imported with {rows}; it ran elsewhere")
 
 
 async def sample(context: TaskContext) -> None:

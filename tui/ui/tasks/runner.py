@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 from tui.errors import BatchdeckError, UnknownJobError
 from tui.ui.dialogs.text import ErrorDialog
-from tui.ui.tasks import accounts, export, jobs, requests, retry, review, settings, submit
+from tui.ui.tasks import accounts, actions, export, jobs, requests, retry, review, settings, submit
 from tui.ui.tasks.context import KeyNotGivenError, TaskContext
 
 P = ParamSpec("P")
@@ -34,6 +34,8 @@ class TaskRunner:
     """
 
     pick_file = _task(requests.pick_file, "Choosing a file")
+    open_archive = _task(requests.open_archive, "Opening the archive")
+    run_action = _task(actions.run_action, "Running the action")
     sample = _task(requests.sample, "Creating a sample")
     fix = _task(requests.fix, "Writing a fixed copy")
     compose_rows = _task(requests.compose_rows, "Opening the rows")

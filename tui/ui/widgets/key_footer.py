@@ -10,6 +10,7 @@ from textual.binding import ActiveBinding
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
+from tui.ui.commands.own_commands import PREFIX
 from tui.ui.theme import MEDIUM
 
 IF_ROOM = (
@@ -39,7 +40,8 @@ _GAP, _WIDE_GAP = 2, 3
 class KeyFooter(Footer):
     """A footer with the keys that work: a disabled command is not in it.
 
-    The commands of the table's ``footer`` come first, those of ``IF_ROOM`` fill the rest.
+    The commands of the table's ``footer`` come first; the user's own and those of ``IF_ROOM`` fill
+    the rest.
     """
 
     def compose(self) -> ComposeResult:
@@ -74,7 +76,8 @@ class KeyFooter(Footer):
         left = width - 2 - sum(self._width(active) + gap for active in shown)
         by_id = {active.binding.id: active for active in enabled.values()}
         more: list[ActiveBinding] = []
-        for name in IF_ROOM:
+        own = [name for name in by_id if name is not None and name.startswith(PREFIX)]
+        for name in (*own, *IF_ROOM):
             extra = by_id.get(name)
             if extra is None or extra in shown:
                 continue

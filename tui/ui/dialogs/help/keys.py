@@ -61,9 +61,16 @@ class KeyTexts:
     Args:
         keys: Command id to its current keys.
         why_disabled: Command id to the reason why it is unavailable.
+        own: The commands of the user's own actions.
     """
 
-    def __init__(self, keys: Mapping[str, str], why_disabled: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, str],
+        why_disabled: Mapping[str, str],
+        own: Sequence[Command] = (),
+    ) -> None:
+        self._own = own
         self._keys = keys
         self._why_not = why_disabled
 
@@ -105,7 +112,8 @@ class KeyTexts:
         """Available commands first, then the unavailable ones, grouped by reason."""
         available: list[KeyLine] = []
         unavailable: dict[str, list[Command]] = {}
-        for command in filter(matches, of_scope(scope)):
+        own = (command for command in self._own if scope in command.scopes)
+        for command in filter(matches, (*of_scope(scope), *own)):
             reason = self._why_not.get(command.id)
             if reason:
                 unavailable.setdefault(reason, []).append(command)

@@ -10,7 +10,7 @@ from typing import Any
 from textual.app import App
 
 from tui.compose import samples
-from tui.compose.requests.recognition import recognize
+from tui.compose.requests.recognition import JOB_ARCHIVE, recognize
 from tui.compose.sources.base import Source
 from tui.compose.sources.open import runs_code
 from tui.compose.templates.fields import FieldText
@@ -20,7 +20,7 @@ from tui.core.jobs import is_job_source
 from tui.core.text import one_line, visible
 from tui.engine.engine import Engine
 from tui.errors import InputError, PartNeededError, UsageError
-from tui.paths import expand_home, split_part
+from tui.paths import expand_home, is_file, split_part
 from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.models.template_form import TemplateFields
@@ -36,7 +36,7 @@ class OpenedSource:
     """An opened source.
 
     Either ``path`` is a file of requests to check, or ``source`` contains the rows, opened from
-    ``place``, with the ``template`` that belongs to a sample.
+    ``place``, with the ``template`` that belongs to a sample; or ``archive`` is one of a job.
     """
 
     spec: str
@@ -45,6 +45,7 @@ class OpenedSource:
     source: Source | None = None
     template: Template | None = None
     place: str = ""
+    archive: Path | None = None
 
 
 async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | None:
@@ -64,6 +65,8 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
     place, part = await asyncio.to_thread(split_part, spec)
     path = await asyncio.to_thread(expand_home, place)
     whole = f"{path}{spec[len(place) :]}"
+    if not part and await asyncio.to_thread(_is_archive, path):
+        return OpenedSource(spec, path.stem, archive=path)
     trusted = False
     if runs_code(whole):
         if not await _trusts(app, path):
@@ -90,6 +93,10 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
         template = await asyncio.to_thread(load_template, saved)
     name = "texts" if "*" in name else name
     return OpenedSource(spec, name, source=source, template=template, place=whole)
+
+
+def _is_archive(path: Path) -> bool:
+    return is_file(path) and recognize(path).form == JOB_ARCHIVE
 
 
 def of_job(spec: str, source: Source, place: str) -> OpenedSource:

@@ -302,6 +302,10 @@ class ComposePane(CommandTarget, Vertical):
         if opened is None:
             self._draw()
             return
+        if opened.archive is not None:
+            self.clear()
+            self.session.tasks.open_archive(opened.archive)
+            return
         self._head.show_name(opened.name)
         if source is None:
             self.session.state.remember_source(opened.spec)

@@ -20,6 +20,7 @@ from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.engine_updates import Changes
 from tui.ui.models.row_search import FacetAnswer, RowQuery, learn_columns
 from tui.ui.panes.job_actions import JobActions
+from tui.ui.panes.own_actions import OwnActions
 from tui.ui.panes.results.columns import RowColumns
 from tui.ui.panes.results.row_actions import RowActions
 from tui.ui.panes.results.row_retry import RowRetry
@@ -91,6 +92,8 @@ class ResultsPane(CommandTarget, Vertical):
         self._filter = QueryLine("outcome:failed code:429 or text to search for", id="row-filter")
         self._hint = QueryHint(id="row-hint")
         self._rows = RowTable(session, id="rows")
+        self._own = OwnActions(session, lambda: self.job, self._rows)
+        self._own.bind(self._bindings.key_to_bindings, self.SCOPE)
         self._view = RowView(id="row-view")
         self._views = RowViews(session, self._rows)
         self._columns = RowColumns(session, self._rows)
@@ -440,6 +443,8 @@ class ResultsPane(CommandTarget, Vertical):
 
     def why_disabled(self, command_id: str) -> str | None:
         """Why a command is unavailable in this pane."""
+        if (reason := self._own.why_disabled(command_id)) is not None:
+            return reason
         if command_id in ("next_row", "previous_row", "view", "back", "save_media"):
             return "" if self.is_reading else None
         if command_id == "attempt":
@@ -461,7 +466,7 @@ class ResultsPane(CommandTarget, Vertical):
 
     def run(self, command_id: str) -> bool:
         """Run a command on rows, or one on the whole job."""
-        return super().run(command_id) or self._actions.run(command_id)
+        return super().run(command_id) or self._own.run(command_id) or self._actions.run(command_id)
 
     def action_back(self) -> None:
         """Close the row view."""

@@ -299,6 +299,14 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
 
         self._with_final_rows(start)
 
+    def with_chosen_rows(self, start: Callable[[str, Sequence[int] | None], None]) -> None:
+        """Start a task with the job and the marked rows, else those shown; ``None`` for all."""
+
+        def chosen(job_id: str, shown: Sequence[int] | None, marked: Sequence[int] | None) -> None:
+            start(job_id, shown if marked is None else marked)
+
+        self._with_final_rows(chosen)
+
     def _with_final_rows(
         self, start: Callable[[str, Sequence[int] | None, Sequence[int] | None], None]
     ) -> None:

@@ -16,10 +16,12 @@ import pytest
 
 from tests.engine.bench import write_requests
 from tests.waiting import Patience, within
-from tui.config.settings import AccountConfig, Config, HooksConfig
+from tui.config.settings import AccountConfig, Config, HooksConfig, PriceConfig
+from tui.core.jobs import Submission
 from tui.engine.engine import Engine
-from tui.engine.events import HookEnded
-from tui.engine.hooks import passed_on
+from tui.engine.events import BatchSubmitted, BudgetExceeded, HookEnded, RowsCollected
+from tui.engine.user_commands.runner import passed_on
+from tui.errors import BudgetError
 from tui.paths import Paths
 
 SCRIPT = """\
@@ -170,6 +172,69 @@ async def test_one_that_floods_and_does_not_read_is_no_trouble(
         assert len(ended.what) < 10_000
 
 
+async def test_each_event_runs_its_command_once(paths: Paths, tmp_path: Path) -> None:
+    script, out = tmp_path / "script.py", tmp_path / "out.jsonl"
+    script.write_text(SCRIPT)
+    line = shlex.join([sys.executable, str(script), str(out), "0"])
+    config = Config(
+        hooks=HooksConfig(
+            on_submit=line, on_first_failure=line, on_flag=line, on_budget=line, on_job_end=line
+        ),
+        prices={"sandbox-small": PriceConfig(input=1.0, output=2.0)},
+    )
+    async with opened(paths, config) as engine, opened(paths, config) as other:
+        job_id = await run_job(engine, tmp_path)
+        await engine.retry(await engine.retries.plan(job_id))
+        await engine.wait([job_id])
+        # Another program hears of the same.
+        batch = engine.history.batches.of_job(job_id)[0]
+        for each in (engine, other):
+            each.events.publish(BatchSubmitted(job_id, batch.id, "again"))
+            each.events.publish(RowsCollected(job_id, batch.id, 2))
+            each.events.publish(BudgetExceeded(job_id, "over budget by $1.00"))
+            each.events.publish(BudgetExceeded(job_id, "over budget by $2.00"))
+        stuck = {"submission": Submission.UNCERTAIN}
+        engine.history.batches.update(batch.id, stuck, 1.0)
+        for each in (engine, other):
+            each._hooks.look_for_flags()
+            each._hooks.look_for_flags()
+    async with opened(paths, config) as later:
+        # What a program stored before it was killed is not run again.
+        later.events.publish(RowsCollected(job_id, batch.id, 2))
+        later._hooks.look_for_flags()
+    told = [json.loads(line)["environment"] for line in out.read_text().splitlines()]
+    assert sorted(each["BATCHDECK_EVENT"] for each in told) == [
+        "budget", "first_failure", "flag", "job_end", "job_end", "submit",
+    ]  # fmt: skip
+    said = {each["BATCHDECK_EVENT"]: each.get("BATCHDECK_MESSAGE", "") for each in told}
+    assert said["budget"].startswith("over budget by $") and "unconfirmed" in said["flag"]
+
+
+async def test_a_budget_that_stops_a_submit_is_told(paths: Paths, tmp_path: Path) -> None:
+    script, out = tmp_path / "script.py", tmp_path / "out.jsonl"
+    script.write_text(SCRIPT)
+    config = Config(
+        hooks=HooksConfig(on_budget=shlex.join([sys.executable, str(script), str(out), "0"])),
+        accounts={"mine": AccountConfig(provider="openai", key_env="MY_HIDDEN")},
+        prices={"m": PriceConfig(input=1000.0, output=1000.0)},
+    )
+    async with opened(paths, config) as engine:
+        file = write_requests(tmp_path / "letters.jsonl", ["one", "two"])
+        job = await engine.requests.import_file(file, account="mine")
+        with pytest.raises(BudgetError):
+            await engine.submit_imported([job], budget=0.0001)
+    assert json.loads(out.read_text())["document"]["id"] == job.id
+
+
+@asynccontextmanager
+async def opened(paths: Paths, config: Config) -> AsyncIterator[Engine]:
+    engine = await Engine.open(paths, config)
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
 def test_only_listed_variables_are_passed_on() -> None:
     environment = {
         "PATH": "/bin", "HOME": "/h", "LC_ALL": "C", "OPENAI_API_KEY": "x", "HF_TOKEN": "x",
@@ -178,3 +243,7 @@ def test_only_listed_variables_are_passed_on() -> None:
     kept = {"PATH": "/bin", "HOME": "/h", "LC_ALL": "C"}
     assert passed_on(environment) == kept
     assert passed_on(environment, ["MY_SETTING", "NOT_SET"]) == kept | {"MY_SETTING": "y"}
+    # Not even a name in the configuration passes the key of an account on.
+    listed = ["MY_SETTING", "OPENAI_API_KEY", "BATCHDECK_KEY_WORK"]
+    environment["BATCHDECK_KEY_WORK"] = "x"
+    assert passed_on(environment, listed, {"OPENAI_API_KEY"}) == kept | {"MY_SETTING": "y"}

@@ -1,0 +1,1 @@
+"""Jobs that ran elsewhere: opened from the files of a provider, or from an archive."""

@@ -1,0 +1,1 @@
+"""Programs that the user names in ``config.toml``: hooks and actions."""
