@@ -10,7 +10,7 @@ import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core.analysis.columns import ANSWER
 from tui.core.analysis.experiment import ExperimentReport, short_names
@@ -34,6 +34,7 @@ from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.cell_table import CellTable
+from tui.ui.widgets.key_footer import SteadyFooter
 
 _NO_GOLD = " "
 """The choice of no true values."""
@@ -83,7 +84,7 @@ class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
         yield self._head
         yield self._table
         yield self._cell
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Find the columns, and start reading."""
