@@ -4,8 +4,7 @@ Run as ``python tests/benchmarks/bench_facet.py [--rows N] [--words N] [--rounds
 the result file with ``read_json``, takes the field out of the text of the answer, and groups by
 it; it uses all cores. "first values" is the time to the first counts that the screen could show.
 The second facet, a filter and a sort are measured when the values are in memory. A large job is
-read by several processes; the memory is that of this one, with the pages of ``history.db`` that
-SQLite maps, at most 256 MB.
+read by child processes of about 16 MB each; the memory is that of the process that counts.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +60,23 @@ _PASTES = (
     "line one\nline two\nline three", "\u202eabc\u2028def", "a::b.csv", "x" * 5000, "{{", "{a} [b]",
     "name:\"unclosed", "outcome:failed code:429", "é" * 50, "", "\x07\x1b[31mred", "/" * 300,
 )  # fmt: skip
+_FIND = ("2", "/", "\x15{}\r", "\r")
+_SCREENS: dict[str, tuple[tuple[str, ...], str]] = {
+    "costs": (("2", "$"), "Months"),
+    "experiment": (("2", "/", "\x15tone\r", "X"), "in common"),
+    "answers side by side": (("2", "/", "\x15tone\r", "X", "e"), "Whitespace"),
+    "facets": ((*_FIND, "f"), "Exclude"),
+    "pivot": ((*_FIND, "f", "p", "\r"), "Swap"),
+    "views": ((*_FIND, "F"), "Views"),
+    "review": ((*_FIND, "V", "\r"), "Right"),
+    "evaluate": ((*_FIND, "U"), "Normalise"),
+    "summary": ((*_FIND, "u"), "Stop words"),
+    "experiment to be": (("1", "\x1bOR", "{folder}/rows.csv\r", "one word", "\x1b[18~"), "odels"),
+}
+"""The keys that open a screen from the main one, and a word that only this screen shows."""
+
+_JOBS = ("ticket", "reviews", "tone", "mail")
+
 _SIZES = ((80, 24), (100, 30), (120, 36), (200, 60), (60, 16), (59, 15), (20, 5), (1, 1), (300, 80))
 
 
@@ -73,6 +90,7 @@ class Tally:
     deaths: list[str] = field(default_factory=list)
     hangs: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    reached: Counter[str] = field(default_factory=Counter)
 
     @property
     def line(self) -> str:
@@ -81,6 +99,11 @@ class Tally:
             f"seed {self.seed:>4}  actions {self.actions:>6}  starts {self.starts:>3}"
             f"  deaths {len(self.deaths)}  hangs {len(self.hangs)}  errors {len(self.errors)}"
         )
+
+    @property
+    def screens(self) -> str:
+        """How often each screen was opened on purpose, and was there."""
+        return "screens " + ", ".join(f"{name} {self.reached[name]}" for name in _SCREENS)
 
 
 class Monkey:
@@ -109,6 +132,9 @@ class Monkey:
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         }  # fmt: skip
         (folder / "rows.csv").write_text("id,text\n" + "".join(f"{n},t{n}\n" for n in range(50)))
+        for tone in ("kind", "curt"):
+            template = f'user = "A {tone} word on {{{{text}}}}"\n'
+            (folder / f"{tone}.toml").write_text(template)
         self._requests = folder / "two.jsonl"
         body = {"model": "sandbox-small", "messages": [{"role": "user", "content": "x"}]}
         line = {"method": "POST", "url": "/v1/chat/completions", "body": body}
@@ -119,10 +145,14 @@ class Monkey:
         """Go on for so many seconds."""
         end = time.monotonic() + seconds
         self._start("--demo", "--home", str(self._home))
+        self._run_outside(
+            "experiment", "run", "rows.csv", "--name", "tone", "-t", "kind.toml", "-t", "curt.toml",
+            "-m", "sandbox-small", "-y",
+        )  # fmt: skip
         actions: list[tuple[int, Callable[[], None]]] = [
             (60, self._key), (12, self._burst), (6, self._paste), (10, self._mouse),
             (5, self._resize), (2, self._drag), (4, self._bad_bytes), (3, self._other_program),
-            (1, self._quit),
+            (1, self._quit), (4, self._visit),
         ]  # fmt: skip
         weights = [weight for weight, _ in actions]
         while time.monotonic() < end:
@@ -262,6 +292,25 @@ class Monkey:
                 self._send(key, key)
             self._read(0.02)
 
+    def _visit(self) -> None:
+        """Open one of the screens that random keys hardly find."""
+        name = self._random.choice(list(_SCREENS))
+        keys, word = _SCREENS[name]
+        job = self._random.choice(_JOBS)
+        self._set_size(100, 30)
+        for _ in range(6):
+            self._send("escape", "\x1b")
+            self._read(0.1)
+        # A key right after it would be one with alt.
+        self._read(0.5)
+        self._tail = b""
+        for key in keys:
+            self._send(key, key.format(job, folder=self._folder))
+            for _ in range(10):
+                if not self._read(0.4):
+                    break
+        self.tally.reached[name] += word.encode() in self._tail
+
     def _bad_bytes(self) -> None:
         data = self._random.choice(_BAD)
         self._send(repr(data), data)
@@ -285,6 +334,9 @@ class Monkey:
         )  # fmt: skip
         if not job and command[0] != "submit":
             return
+        self._run_outside(*command)
+
+    def _run_outside(self, *command: str) -> None:
         self._recent.append("batchdeck " + " ".join(command))
         self._outside = subprocess.Popen(
             [sys.executable, "-m", "tui", *command], env=self._environment,
@@ -371,7 +423,7 @@ def main() -> int:
     for seed in chosen.seed or [1]:
         with tempfile.TemporaryDirectory(prefix="batchdeck-monkey-") as folder:
             tally = Monkey(seed, Path(folder)).run(chosen.seconds)
-        print(tally.line, flush=True)
+        print(tally.line, tally.screens, sep="\n", flush=True)
         for kind in ("deaths", "hangs", "errors"):
             for text in getattr(tally, kind):
                 bad = True

@@ -58,19 +58,6 @@ def click(terminal: Terminal, text: str, *, twice: bool = False, offset: int = 0
     raise AssertionError(f"{text!r} is not there:\n{terminal.text}")
 
 
-def click_for(terminal: Terminal, text: str, words: str, offset: int) -> None:
-    """Click on a text until the screen shows these words, as a person does.
-
-    What is drawn anew between press and release is not clicked.
-    """
-    for _ in range(20):
-        click(terminal, text, offset=offset)
-        terminal.quiet_bytes(1.5)
-        if words in terminal.text:
-            return
-    terminal.see(words)
-
-
 def listed(terminal: Terminal) -> list[str]:
     """The names in the list of jobs, line by line."""
     cells = (row[18:42].strip() for row in terminal.screen.display[4:12])
@@ -165,12 +152,16 @@ def test_everything_by_mouse(tmp_path: Path) -> None:
         terminal.until(lambda _: listed(terminal)[:8] == [*by_failed, *others])
         click(terminal, "shop-copy", twice=True)
         terminal.see("400 of 400", "Mark")
-        click_for(terminal, "1 Compose", "Start with a file", 3)
-        click_for(terminal, "2 Batches", "10 of 10", 3)
-        click_for(terminal, "All jobs", "name, #tag", 0)
+        click(terminal, "1 Compose", offset=3)
+        terminal.see("Start with a file")
+        click(terminal, "2 Batches", offset=3)
+        terminal.see("10 of 10")
+        click(terminal, "All jobs")
+        terminal.see("name, #tag")
         terminal.press("nl\r")
         terminal.see("1 of 10", "⏎ Open", "? Help")
-        click_for(terminal, "? Help", "All jobs of all accounts", 2)
+        click(terminal, "? Help", offset=2)
+        terminal.see("All jobs of all accounts")
         terminal.press(ESCAPE)
         terminal.until(lambda text: "All jobs of all accounts" not in text)
         terminal.press("q")

@@ -100,7 +100,7 @@ async def test_keys_that_need_a_row_are_offered_with_rows_only(engine: FakeEngin
     app = fake_app(engine)
 
     def offered() -> set[str]:
-        return {key.description for key in app.screen.query(FooterKey)}
+        return {key.description for key in app.screen.query(FooterKey) if key.display}
 
     async with running(app, (120, 36)) as pilot:
         await until(pilot, lambda: app.session.ready.is_set())

@@ -308,6 +308,10 @@ class BatchdeckApp(GuardedApp[int]):
             # The last events may arrive after the history has been closed.
             return
         self.main.apply(changes)
+        from tui.ui.engine_updates import JobsChanged
+
+        for screen in self.screen_stack[1:]:
+            screen.post_message(JobsChanged())
         if self.notifications is not None:
             self.notifications.notify_ended(changes.ended)
         self._show_title()

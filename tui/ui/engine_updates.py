@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from textual.message import Message
+
 from tui.core.status_words import status_text
 from tui.engine import events
 from tui.ui.activity_log import ActivityLog
@@ -45,6 +47,10 @@ class Changes:
 
     def __bool__(self) -> bool:
         return bool(self.jobs or self.listed)
+
+
+class JobsChanged(Message, bubble=False):
+    """Posted to the screens on top of the main one: jobs have changed, and can be read again."""
 
 
 class EngineUpdates:

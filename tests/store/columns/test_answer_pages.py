@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from tui.processes import is_running
 from tui.progress import Progress
 from tui.store.columns import answer_pages
 from tui.store.columns import values as listing
-from tui.store.columns.answer_pages import _Page, _pages, _Processes, _read
+from tui.store.columns.answer_fields import Page, PageValues, read_page
+from tui.store.columns.answer_pages import _pages, _Processes
 from tui.store.columns.reader import ColumnReader
 from tui.store.columns.values import ColumnValues
 from tui.store.jobs import JobData
@@ -52,11 +53,11 @@ def state(values: ColumnValues) -> tuple[Any, ...]:
     return values.codes.tolist(), values.texts, dict(values._types), numbers
 
 
-def all_values(data: JobData, read: Iterator[tuple[_Page, list[ColumnValues]]]) -> list[Any]:
+def all_values(data: JobData, read: Iterable[tuple[Page, PageValues]]) -> list[Any]:
     whole = [ColumnValues(data.job.counts.total) for _ in PATHS]
-    for page, parts in read:
+    for _, (seqs, parts) in read:
         for values, part in zip(whole, parts, strict=True):
-            values.put(page.seqs, part)
+            values.put(seqs, part)
     return [state(values) for values in whole]
 
 
@@ -69,12 +70,13 @@ def data(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> JobData:
 @pytest.fixture
 def expected(data: JobData) -> list[Any]:
     pages = _pages(data, PATHS, {}, 1000)
-    return all_values(data, ((page, _read(page.request)) for page in pages))
+    return all_values(data, ((page, read_page(data.connection, page)) for page in pages))
 
 
-def started(reading: _Processes, pages: Iterator[_Page]) -> Iterator[_Page]:
+def started(reading: _Processes, pages: Iterator[Page]) -> Iterator[Page]:
     """Pages that are read by the processes, none of them by this one."""
-    reading.started.result()
+    for one in reading.started:
+        one.result()
     yield from pages
 
 
@@ -82,8 +84,8 @@ def started(reading: _Processes, pages: Iterator[_Page]) -> Iterator[_Page]:
 def test_processes_read_the_same(
     data: JobData, expected: list[Any], rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answer_pages, "_read", lambda request: pytest.fail("read here"))
-    reading = _Processes()
+    monkeypatch.setattr(answer_pages, "read_page", lambda *_: pytest.fail("read here"))
+    reading = _Processes(data)
     try:
         pages = started(reading, _pages(data, PATHS, {}, rows))
         assert all_values(data, reading.read(pages)) == expected
@@ -98,7 +100,7 @@ def test_pages_are_read_here_if_no_process_can_be_started(
         raise OSError("no more processes")
 
     monkeypatch.setattr(limited_process, "_start", refuse)
-    reading = _Processes()
+    reading = _Processes(data)
     try:
         assert all_values(data, reading.read(_pages(data, PATHS, {}, 7))) == expected
     finally:
@@ -106,10 +108,10 @@ def test_pages_are_read_here_if_no_process_can_be_started(
 
 
 def test_pages_of_killed_processes_are_read_here(data: JobData, expected: list[Any]) -> None:
-    reading = _Processes()
+    reading = _Processes(data)
     before = set(limited_process._STARTED)
 
-    def pages() -> Iterator[_Page]:
+    def pages() -> Iterator[Page]:
         for number, page in enumerate(started(reading, _pages(data, PATHS, {}, 7))):
             if number == 5:
                 for process in set(limited_process._STARTED) - before:
@@ -152,19 +154,24 @@ _READER = """
 import sys
 from pathlib import Path
 from tui import limited_process
+from tui.paths import Paths
 from tui.store.columns.answer_pages import _Processes
+from tui.store.history import History
 
-reading = _Processes()
-reading.started.result()
+history = History(Paths.find(Path(sys.argv[1])))
+reading = _Processes(history.rows._data(sys.argv[2]))
+for one in reading.started:
+    one.result()
 print(*(process.pid for process in limited_process._STARTED), flush=True)
 sys.stdin.read()
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills as Unix does")
-def test_a_killed_reader_leaves_no_process() -> None:
+def test_a_killed_reader_leaves_no_process(desk: Desk) -> None:
+    job = a_job(desk, answers())
     reader = subprocess.Popen(
-        [sys.executable, "-c", _READER],
+        [sys.executable, "-c", _READER, str(desk.paths.data), job],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(answer_pages.__file__).parents[3],
@@ -205,7 +212,9 @@ def test_values_put_in_parts_are_those_set_in_turn(
         for start in range(0, len(found), size):
             of_page = found[start : start + size]
             part = ColumnValues(len(of_page), lists_all=True)
-            part.set_all(of_page)
+            half = len(of_page) // 2
+            part.set_all(0, of_page[:half])
+            part.set_all(half, of_page[half:])
             other.put(range(2 * start, 2 * (start + len(of_page)), 2), part)
     finally:
         for name, bound in before.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from typing import Any
 
@@ -20,7 +21,8 @@ from tui.core.rows import Outcome
 from tui.errors import UsageError
 from tui.progress import Progress
 from tui.store.columns import values as listing
-from tui.store.columns.answers import _SIMPLE, FieldDecoder, read_text
+from tui.store.columns.answer_fields import FieldDecoder
+from tui.store.columns.answer_lines import AnswerLines, read_text
 from tui.store.columns.reader import ColumnReader
 
 SCALARS = (
@@ -203,16 +205,17 @@ def test_only_new_answers_are_read_again(desk: Desk, monkeypatch: pytest.MonkeyP
     desk.history.rows.facets(job, ["@x"])
     desk.write(batch, b"".join(line(f"r{n}", text='{"x": 1}') + b"\n" for n in range(40, 50)))
     desk.index(batch, complete=True)
-    read: list[bytes] = []
+    read: list[int] = []
+    fields = AnswerLines.fields
 
-    def spy(data: bytes) -> str:
-        read.append(data)
-        return '{"x": 1}'
+    def spy(self: AnswerLines, packed: array[int], *ways: Any) -> list[Any]:
+        read.extend(packed[::4])
+        return fields(self, packed, *ways)
 
-    monkeypatch.setitem(_SIMPLE, "openai", spy)
+    monkeypatch.setattr(AnswerLines, "fields", spy)
     (facet,) = desk.history.rows.facets(job, ["@x"])
     assert facet.filled == 50
-    assert len(read) == 10
+    assert read == list(range(40, 50))
     desk.history.rows.facets(job, ["@x"])
     assert len(read) == 10
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from textual.widget import Widget
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -96,6 +98,33 @@ async def test_the_keys_of_a_filter_are_told_while_it_is_typed(reading: ReadingE
         assert {key for key, _ in told()} == wanted
         await pilot.press("f2")
         await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
+
+
+@pytest.mark.parametrize("keys", [("slash",), ("u",), ("dollar_sign",)])
+async def test_a_key_is_there_to_be_clicked_while_others_are_shown(
+    reading: ReadingEngine, keys: tuple[str, ...]
+) -> None:
+    app = fake_app(reading)
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.main.batches.job)
+        await pilot.press(*keys)
+        footer = app.screen.query_one(Footer)
+        await until(pilot, lambda: footer.children)
+        before = {key for key in footer.children if key.display}
+        removed: list[object] = []
+        remove = type(app)._prune
+
+        def spy(self: BatchdeckApp, *nodes: Widget, parent: object = None) -> object:
+            removed.extend(node for node in nodes if node in before)
+            return remove(self, *nodes, parent=parent)
+
+        with patch.object(type(app), "_prune", spy):
+            # The bindings change with the focus, and whenever something asks for it.
+            app.screen.refresh_bindings()
+            await pilot.press("tab", "shift+tab")
+            await pilot.pause()
+            assert not removed
+            assert before <= set(footer.children)
 
 
 async def test_earlier_queries_are_recalled(reading: ReadingEngine) -> None:

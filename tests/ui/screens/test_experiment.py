@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.bench import Desk
+from tests.store.bench import Desk, line
 from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
 from tests.ui.jobs_with_answers import add_job
 from tests.ui.panes.composing import form_of, pasted, save
@@ -16,7 +16,7 @@ from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.panes.compose.experiment import ExperimentDialog
 from tui.ui.screens.compare import CompareScreen
-from tui.ui.screens.experiment import ExperimentScreen
+from tui.ui.screens.experiment import ExperimentScreen, ShownJob
 
 ALWAYS = """
 name = "always"
@@ -197,6 +197,33 @@ async def test_marked_jobs_are_compared_in_a_table(paths: Paths, size: tuple[int
         assert "rate limit" in screen_text(app)
         await pilot.press("escape", "escape")
         await until(pilot, lambda: app.screen is app.main)
+
+
+async def test_results_that_arrive_are_counted(paths: Paths) -> None:
+    desk = Desk(paths)
+    try:
+        add_job(desk, "first", {"a": "one", "b": "two", "c": "three"})
+        job = desk.job(["a", "b", "c"], name="second")
+        batch = desk.batch(job)
+        desk.write(batch, line("a", text="one") + b"\n" + line("b", text="2") + b"\n")
+        desk.index(batch)
+        app = real_app(paths)
+        async with running(app) as pilot:
+            await until(pilot, lambda: app.main.batches.job is not None)
+            jobs = [ShownJob(one.id, one.name) for one in app.session.engine.history.jobs.list()]
+            matrix = ExperimentScreen(app.session, jobs)
+            app.push_screen(matrix)
+            await until(pilot, lambda: app.screen is matrix)
+            await until(pilot, lambda: has_report(matrix))
+            await until(pilot, lambda: "1 unanswered" in screen_text(app))
+            # Another program collects the rest.
+            desk.write(batch, line("c", text="three") + b"\n")
+            desk.index(batch, complete=True)
+            await until(pilot, lambda: "unanswered" not in screen_text(app))
+            assert "3 rows in common" in screen_text(app)
+            assert "67% same" in screen_text(app)
+    finally:
+        desk.history.close()
 
 
 async def test_a_job_without_an_experiment_says_so(paths: Paths) -> None:

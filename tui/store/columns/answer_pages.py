@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import os
 import pickle
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
-from itertools import chain
-from pathlib import Path
-from typing import NamedTuple
 
 from tui.limited_process import LimitedProcess, LimitReachedError, ProcessLostError
 from tui.progress import Progress
-from tui.store.columns.answers import AnswerLines, FieldDecoder, places, styles
+from tui.store.columns import answer_fields
+from tui.store.columns.answer_fields import Page, PageValues, read_page
+from tui.store.columns.answers import styles
 from tui.store.columns.values import ColumnValues
 from tui.store.jobs import JobData
 
@@ -37,16 +34,6 @@ _NICENESS = 5
 
 _SECONDS = 60.0
 """Processor time for a page, which takes 0.02 s; what takes longer is read in this process."""
-
-_Request = tuple[dict[int, tuple[str, str]], list[str], bytes]
-"""Paths and styles of result files, paths of fields, and the packed places of a page."""
-
-
-class _Page(NamedTuple):
-    """A page of rows: their numbers, and what a process is asked for."""
-
-    seqs: Sequence[int]
-    request: _Request
 
 
 def read_fields(
@@ -65,26 +52,28 @@ def read_fields(
         paths: Paths of the fields; ``ANSWER`` for the answer itself.
         values: The values of each field, which are set.
         progress: Told the rows read; can stop it.
-        after: See ``places``.
+        after: For each file, the offset from which lines are wanted; 0 for other files.
         size: About how many bytes of lines are read.
-        page_done: Called after each page with the number of rows read so far.
+        page_done: Called after each page with the number of rows looked at so far.
     """
     total = data.job.counts.total
     rows = max(1, min(_PAGE_ROWS, _PAGE_BYTES * total // max(1, size)))
     pages = _pages(data, paths, after, rows)
-    reading = _Processes() if size >= _LARGE_BYTES else None
-    done = 0
+    reading = _Processes(data) if size >= _LARGE_BYTES else None
     try:
-        read = ((page, _read(page.request)) for page in pages)
-        for page, parts in read if reading is None else reading.read(pages):
+        read = (
+            ((page, read_page(data.connection, page)) for page in pages)
+            if reading is None
+            else reading.read(pages)
+        )
+        for page, (seqs, parts) in read:
             for of_field, part in zip(values, parts, strict=True):
-                of_field.put(page.seqs, part)
-            done += len(page.seqs)
-            progress.update(done, total)
+                of_field.put(seqs, part)
+            progress.update(page.end, total)
             if progress.stopped:
                 return
             if page_done is not None:
-                page_done(done)
+                page_done(page.end)
     finally:
         if reading is not None:
             reading.close()
@@ -92,86 +81,71 @@ def read_fields(
 
 def _pages(
     data: JobData, paths: Sequence[str], after: Mapping[int, int], rows: int
-) -> Iterator[_Page]:
+) -> Iterator[Page]:
     files = {file: (str(data.file(file)), style) for file, style in styles(data).items()}
-    for found in places(data, after, rows):
-        packed = array("q", chain.from_iterable(found))
-        of_page = {file: files[file] for file in set(packed[1::4])}
-        yield _Page(packed[::4], (of_page, list(paths), packed.tobytes()))
-
-
-def _read(request: _Request) -> list[ColumnValues]:
-    """The values of each field in the rows of a page, in the order of its places."""
-    files, paths, packed = request
-    places = array("q", packed)
-    decoder = _decoder(tuple(paths))
-    parts = [ColumnValues(len(places) // 4, lists_all=True) for _ in paths]
-    with AnswerLines(
-        lambda file: Path(files[file][0]), {file: style for file, (_, style) in files.items()}
-    ) as lines:
-        texts = lines.texts_of_page(places)
-        if len(paths) == 1:
-            parts[0].set_all(decoder.each_value(texts))
-        else:
-            setters = [part.set for part in parts]
-            for number, text in enumerate(texts):
-                for put, value in zip(setters, decoder.values(text), strict=True):
-                    put(number, value)
-    return parts
-
-
-_decoder = lru_cache(maxsize=4)(FieldDecoder)
-
-
-def answer(request: _Request) -> bytes:
-    """Read a page in a child process."""
-    return pickle.dumps(_read(request))
+    total = data.job.counts.total
+    for first in range(0, total, rows):
+        end = min(total, first + rows)
+        yield Page(data.pk, first, end, dict(after), files, tuple(paths))
 
 
 class _Processes:
     """Child processes that read pages.
 
+    Args:
+        data: The job.
+
     Attributes:
-        started: Done when the first of them answers.
+        started: Done when the processes answer, or cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, data: JobData) -> None:
+        self._connection = data.connection
+        (self._database,) = (
+            path
+            for _, name, path in data.connection.execute("PRAGMA database_list")
+            if name == "main"
+        )
         self._count = min(_processors(), _MOST_PROCESSES)
         self._process = LimitedProcess(
-            __name__, memory=0, most_idle=self._count, niceness=_NICENESS
+            answer_fields.__name__, memory=0, most_idle=self._count, niceness=_NICENESS
         )
         self._threads = ThreadPoolExecutor(self._count, "read-answers")
-        self.started = self._threads.submit(self._call, ({}, [], b""))
+        # One in each thread, so that all of them start at the same time.
+        self.started = [self._threads.submit(self._call, None) for _ in range(self._count)]
 
     def close(self) -> None:
         """End the processes."""
         self._threads.shutdown(cancel_futures=True)
         self._process.close()
 
-    def read(self, pages: Iterator[_Page]) -> Iterator[tuple[_Page, list[ColumnValues]]]:
+    def read(self, pages: Iterator[Page]) -> Iterator[tuple[Page, PageValues]]:
         """Read pages, and yield them in their order."""
-        waiting: deque[tuple[_Page, Future[bytes]]] = deque()
+        waiting: deque[tuple[Page, Future[bytes]]] = deque()
         for page in pages:
             # While the first process starts, and if none can be started, pages are read here.
-            if not self.started.done() or self.started.exception() is not None:
-                yield page, _read(page.request)
+            if not any(one.done() and one.exception() is None for one in self.started):
+                yield page, read_page(self._connection, page)
                 continue
-            waiting.append((page, self._threads.submit(self._call, page.request)))
+            request = (self._database, tuple(page))
+            waiting.append((page, self._threads.submit(self._call, request)))
             if len(waiting) > 2 * self._count:
-                yield _taken(*waiting.popleft())
+                yield self._taken(*waiting.popleft())
         while waiting:
-            yield _taken(*waiting.popleft())
+            yield self._taken(*waiting.popleft())
 
-    def _call(self, request: _Request) -> bytes:
+    def _call(self, request: object) -> bytes:
         return self._process.call(request, seconds=_SECONDS)
 
-
-def _taken(page: _Page, future: Future[bytes]) -> tuple[_Page, list[ColumnValues]]:
-    try:
-        parts: list[ColumnValues] = pickle.loads(future.result())
-    except (LimitReachedError, ProcessLostError):
-        return page, _read(page.request)
-    return page, parts
+    def _taken(self, page: Page, future: Future[bytes]) -> tuple[Page, PageValues]:
+        try:
+            answered = future.result()
+        except (LimitReachedError, ProcessLostError):
+            answered = b""
+        if not answered:
+            return page, read_page(self._connection, page)
+        made: PageValues = pickle.loads(answered)
+        return page, made
 
 
 def _processors() -> int:

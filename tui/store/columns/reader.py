@@ -15,8 +15,9 @@ from tui.core.analysis.facets import ColumnInfo
 from tui.core.rows import ANSWERED, OUTCOMES
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
+from tui.store.columns.answer_fields import ANSWER
 from tui.store.columns.answer_pages import read_fields
-from tui.store.columns.answers import ANSWER, read_some
+from tui.store.columns.answers import read_some
 from tui.store.columns.derived import derive, derived_column, read_derived
 from tui.store.columns.expressions import compute_column, no_expressions, read_expression
 from tui.store.columns.joined import joined_columns, joined_job, read_joined

@@ -106,18 +106,28 @@ class ColumnValues:
                 self._set_number(seq, as_number(text))
         self.codes[seq] = code
 
-    def set_all(self, values: Iterable[Any]) -> None:
-        """Set the values of all rows, in their order."""
-        codes, known, texts = self.codes, self._codes_of, 0
-        for seq, value in enumerate(values):
-            code = known.get(value) if type(value) is str else None
-            if code is None:
-                self.set(seq, value)
-            else:
-                codes[seq] = code
-                texts += 1
-        if texts:
-            self._types[str] = self._types.get(str, 0) + texts
+    def set_all(self, first: int, values: Sequence[Any]) -> None:
+        """Set the values of rows that follow each other, as if each was set in turn.
+
+        Args:
+            first: Number of the first row.
+            values: The values, as decoded from JSON.
+        """
+        try:
+            known: list[Any] = list(map(self._codes_of.get, values))
+        except TypeError:
+            # A list or an object has no hash.
+            known = [None]
+        if values and None not in known:
+            self.codes[first : first + len(values)] = array("I", known)
+            self._types[str] = self._types.get(str, 0) + len(values)
+            return
+        for seq, value in enumerate(values, first):
+            self.set(seq, value)
+
+    def cut(self, rows: int) -> None:
+        """Leave the first rows only; the others have no value."""
+        del self.codes[rows:]
 
     def put(self, seqs: Sequence[int], part: ColumnValues) -> None:
         """Set the values of rows, as if each was set in turn.

@@ -12,7 +12,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core import formatting
 from tui.core.comparison import (
@@ -33,6 +33,7 @@ from tui.ui.session import Session
 from tui.ui.text.differences import AnswerDiff, read_answers
 from tui.ui.text.status import OUTCOME_STYLES
 from tui.ui.text.tones import Part, Parts, Tone, content
+from tui.ui.widgets.key_footer import SteadyFooter
 from tui.ui.widgets.table.model import Cells, Column, EmptySource
 from tui.ui.widgets.table.table import VirtualTable
 from tui.ui.widgets.text_page import Page, WrappedText
@@ -274,7 +275,7 @@ class CompareScreen(ReportScreen[Comparison, None]):
             yield self._rows
             with Container(id="compare-answers"):
                 yield from self._pages
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Focus the ids and start reading."""

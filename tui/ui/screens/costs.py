@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core.formatting import counted, money
 from tui.core.text import one_line
@@ -26,6 +26,7 @@ from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, Tone, content
 from tui.ui.widgets.cell_table import CellTable
+from tui.ui.widgets.key_footer import SteadyFooter
 
 _LONGEST_NAME = 40
 
@@ -78,7 +79,7 @@ class CostsScreen(ReportScreen[SpentReport, None]):
         yield self._table
         yield self._cell
         yield self._unknown
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Read the ledger."""

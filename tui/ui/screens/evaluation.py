@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core.analysis.columns import DERIVED_PREFIX, ColumnKind
 from tui.core.analysis.evaluation import Evaluation
@@ -36,6 +36,7 @@ from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.cell_table import CellTable
+from tui.ui.widgets.key_footer import SteadyFooter
 
 _FIRST_ANSWER = 1 + len(SCORES)
 """Index of the first column of the table that counts an answer."""
@@ -92,7 +93,7 @@ class EvaluationScreen(ReportScreen[Evaluation, str | None]):
         yield self._head
         yield self._table
         yield self._keys
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Find the columns, and start reading."""

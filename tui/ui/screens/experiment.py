@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,16 +11,19 @@ import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Footer, Static
+from textual.timer import Timer
+from textual.widgets import Static
 
 from tui.core.analysis.columns import ANSWER
 from tui.core.analysis.experiment import ExperimentReport, short_names
 from tui.core.analysis.facets import ColumnInfo
 from tui.core.text import one_line
 from tui.engine.experiments.matrix import MatrixOptions
+from tui.errors import UnknownJobError
 from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
+from tui.ui.engine_updates import JobsChanged
 from tui.ui.models.evaluation import likely_columns
 from tui.ui.models.experiment import (
     Figure,
@@ -34,6 +38,10 @@ from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.cell_table import CellTable
+from tui.ui.widgets.key_footer import SteadyFooter
+
+_PAUSE_SECONDS, _PAUSE_SHARE = 1.0, 4.0
+"""Between two readings of jobs whose results arrive: seconds, and times the last reading."""
 
 _NO_GOLD = " "
 """The choice of no true values."""
@@ -69,6 +77,9 @@ class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
         self._labels = short_names(name, [job.name for job in jobs])
         self._columns: list[ColumnInfo] = []
         self._figures: list[Figure] = []
+        self._shown_state: list[object] = []
+        self._started = self._seconds = 0.0
+        self._again: Timer | None = None
         self.options = MatrixOptions()
         """What is measured."""
         self._title = Static("", id="experiment-title", classes="report-line", markup=False)
@@ -83,7 +94,7 @@ class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
         yield self._head
         yield self._table
         yield self._cell
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Find the columns, and start reading."""
@@ -105,7 +116,32 @@ class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
         if gold is not None:
             options = msgspec.structs.replace(options, gold=gold)
         self.options = options
+        self._read()
+
+    def _read(self) -> None:
+        self._shown_state, self._started = self._state(), time.monotonic()
         self.reader.read()
+
+    def _state(self) -> list[object]:
+        """What changes whenever results of one of the jobs arrive; empty if one was deleted."""
+        jobs = self._session.engine.history.jobs
+        try:
+            return [(job.counts, job.status) for job in (jobs.get(one.id) for one in self._jobs)]
+        except UnknownJobError:
+            return []
+
+    @on(JobsChanged)
+    def _read_again_later(self) -> None:
+        """Read changed jobs again, but for a part of the time only; what is shown stays."""
+        state = self._state()
+        if self._again is None and state and state != self._shown_state:
+            pause = max(_PAUSE_SECONDS, _PAUSE_SHARE * self._seconds)
+            self._again = self.set_timer(pause, self._read_again)
+
+    def _read_again(self) -> None:
+        self._again = None
+        if not self.reader.is_running:
+            self._read()
 
     async def _load(self, progress: Progress) -> ExperimentReport:
         ids = [job.id for job in self._jobs]
@@ -119,6 +155,9 @@ class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
             headings(self._figures, len(self._jobs)),
             table_rows(made, self._labels, self._figures),
         )
+        self._seconds = time.monotonic() - self._started
+        # Results may have arrived while it was read.
+        self._read_again_later()
 
     def _draw_head(self) -> None:
         parts: list[Part] = [
@@ -168,7 +207,7 @@ class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
 
     def action_reload(self) -> None:
         """Read the jobs again, as far as they are."""
-        self.reader.read()
+        self._read()
 
     @work(group="choose", exclusive=True, exit_on_error=False)
     async def action_column(self) -> None:

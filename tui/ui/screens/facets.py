@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core import formatting
 from tui.core.analysis.columns import DERIVED_PREFIX, FIELD_PREFIX, INPUT_PREFIX
@@ -27,6 +27,7 @@ from tui.ui.models.row_search import FacetAnswer, RowQuery
 from tui.ui.screens.pivot import PivotScreen, column_dialog
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, content
+from tui.ui.widgets.key_footer import SteadyFooter
 from tui.ui.widgets.table.model import Cells, Column, ListSource
 from tui.ui.widgets.table.table import VirtualTable
 
@@ -122,7 +123,7 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
             with Vertical(id="facet-side"):
                 yield self._values
                 yield self._numbers
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Find the columns, and count the first one."""

@@ -118,7 +118,7 @@ class MainScreen(Screen[None]):
         yield self.top_bar
         yield Horizontal(id="panes")
         yield Static(_TOO_SMALL, id="too-small")
-        yield KeyFooter(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         """Show the active pane and start the clock."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core.analysis.facets import ColumnInfo
 from tui.core.analysis.pivot import Pivot, PivotCell, PivotLine
@@ -22,6 +22,7 @@ from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.tones import Part, Tone, content
 from tui.ui.widgets.cell_table import CellTable
+from tui.ui.widgets.key_footer import SteadyFooter
 
 _LONGEST_NAME = 24
 
@@ -69,7 +70,7 @@ class PivotScreen(ReportScreen[Pivot, RowQuery | None]):
         yield self._head
         yield self._table
         yield self._cell
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Count the rows."""

@@ -10,7 +10,7 @@ import msgspec
 from textual import events, work
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core import formatting
 from tui.core.reviews.review import Review
@@ -28,6 +28,7 @@ from tui.ui.session import Session
 from tui.ui.text.reviews import agreement_text, label_parts
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.compose_inputs import MAX_TEXT_LENGTH
+from tui.ui.widgets.key_footer import SteadyFooter
 from tui.ui.widgets.row_view import RowView
 
 SIDE_BY_SIDE_WIDTH = 100
@@ -92,7 +93,7 @@ class ReviewScreen(CommandTarget, Screen[None]):
         yield self._head
         yield self._line
         yield self.view
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     async def on_mount(self) -> None:
         """Show the first row that is open."""

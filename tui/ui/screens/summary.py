@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.core import formatting
 from tui.core.rows import Outcome
@@ -22,6 +22,7 @@ from tui.ui.text.plots import Lines, curve_lines, fact_lines, histogram_lines, t
 from tui.ui.text.status import OUTCOME_STYLES, bar_parts
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.cards import Card, CardColumns
+from tui.ui.widgets.key_footer import SteadyFooter
 
 _PLOT_LINES, _TALL_PLOT_LINES = 6, 11
 _TALL = 45
@@ -69,7 +70,7 @@ class SummaryScreen(ReportScreen[Summary, None]):
         """The head, the cards and the footer."""
         yield self._head
         yield self._cards
-        yield Footer(show_command_palette=False, compact=True)
+        yield SteadyFooter()
 
     def on_mount(self) -> None:
         """Focus the cards and start reading."""

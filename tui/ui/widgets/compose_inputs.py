@@ -248,6 +248,10 @@ def _shown(character: str) -> str:
     return chr(0x2400 + code) if code < 0x20 else _STAND_IN
 
 
+_TAKEN = ("f6", "f7")
+"""Keys of Textual's text area (select a line, select all) that are commands of Compose."""
+
+
 class PlainTextArea(TextArea):
     """A multi-line text; tab moves the focus, and control characters are shown as symbols."""
 
@@ -264,6 +268,8 @@ class PlainTextArea(TextArea):
             highlight_cursor_line=False,
             **more,
         )
+        for key in _TAKEN:
+            self._bindings.key_to_bindings.pop(key, None)
 
     def get_line(self, line_index: int) -> Text:
         """A line, with control characters replaced."""

@@ -1,4 +1,4 @@
-"""The footer of the main screen: the keys that work now, and more of them where there is room."""
+"""The footers: the keys that work now; on the main screen more of them where there is room."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
+from textual.screen import Screen
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
@@ -37,32 +38,78 @@ _GAP, _WIDE_GAP = 2, 3
 """Cells beside a key and its title, in a narrow terminal and in a wide one."""
 
 
-class KeyFooter(Footer):
+class _Key(FooterKey):
+    """A key of a footer, which can become another one."""
+
+    def __init__(self) -> None:
+        super().__init__("", "", "", "")
+
+    def show(self, active: ActiveBinding, display: str, title: str) -> None:
+        """Show this key."""
+        shown = (active.binding.key, display, title, active.binding.action, not active.enabled)
+        self.tooltip = active.tooltip or None
+        self.display = True
+        if shown != (self.key, self.key_display, self.description, self.action, self._disabled):
+            self.key, self.key_display, self.description, self.action, self._disabled = shown
+            self.set_class(self._disabled, "-disabled")
+            self.refresh(layout=True)
+
+
+class SteadyFooter(Footer):
+    """A footer whose keys are changed in place.
+
+    Textual's removes all of its keys and mounts others, and a click that comes meanwhile is lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(show_command_palette=False, compact=True)
+
+    def compose(self) -> ComposeResult:
+        """No keys, until it is known which ones work."""
+        yield from ()
+
+    def bindings_changed(self, screen: Screen[object]) -> None:
+        """Show the keys that work now."""
+        self._bindings_ready = True
+        if screen.app.app_focus and self.is_attached and screen is self.screen:
+            self.call_after_refresh(self._show_keys)
+
+    def _show_keys(self) -> None:
+        if not (self._bindings_ready and self.is_attached):
+            return
+        chosen = list(self._chosen())
+        keys = list(self.query_children(_Key))
+        if len(keys) < len(chosen):
+            more = [_Key() for _ in chosen[len(keys) :]]
+            self.mount_all(more)
+            keys += more
+        for key, active in zip(keys, chosen, strict=False):
+            key.show(active, self.app.get_key_display(active.binding), self._title(active))
+        for key in keys[len(chosen) :]:
+            key.display = False
+
+    def _chosen(self) -> Iterator[ActiveBinding]:
+        """The bindings to show, one for each action."""
+        seen: set[str] = set()
+        for active in self.screen.active_bindings.values():
+            if active.binding.show and active.binding.action not in seen:
+                seen.add(active.binding.action)
+                yield active
+
+    def _title(self, active: ActiveBinding) -> str:
+        return active.binding.description
+
+
+class KeyFooter(SteadyFooter):
     """A footer with the keys that work: a disabled command is not in it.
 
     The commands of the table's ``footer`` come first; the user's own and those of ``IF_ROOM`` fill
     the rest.
     """
 
-    def compose(self) -> ComposeResult:
-        """The keys."""
-        if not self._bindings_ready:
-            return
-        chosen = list(self._chosen())
-        self.styles.grid_size_columns = len(chosen)
-        for active in chosen:
-            binding = active.binding
-            yield FooterKey(
-                binding.key,
-                self.app.get_key_display(binding),
-                _SHORT.get(binding.id or "", binding.description),
-                binding.action,
-                tooltip=active.tooltip,
-            ).data_bind(compact=Footer.compact)
-
     def on_resize(self, event: events.Resize) -> None:
         """Show more or fewer keys for another width."""
-        self.call_after_refresh(self.recompose)
+        self.call_after_refresh(self._show_keys)
 
     def _chosen(self) -> Iterator[ActiveBinding]:
         """The bindings to show, one for each action."""
@@ -89,10 +136,8 @@ class KeyFooter(Footer):
         yield from more
         yield from last
 
+    def _title(self, active: ActiveBinding) -> str:
+        return _SHORT.get(active.binding.id or "", active.binding.description)
+
     def _width(self, active: ActiveBinding) -> int:
-        binding = active.binding
-        return (
-            len(self.app.get_key_display(binding))
-            + 1
-            + len(_SHORT.get(binding.id or "", binding.description))
-        )
+        return len(self.app.get_key_display(active.binding)) + 1 + len(self._title(active))
