@@ -11,7 +11,6 @@ from pathlib import Path
 from tui.compose.templates.expressions import RowExpression
 from tui.config.settings import Config, load_config
 from tui.core.batches import NO_SAVING, RetryPlan, Saving
-from tui.core.formatting import counted
 from tui.core.jobs import (
     MAX_NOTE_LENGTH,
     Batch,
@@ -21,18 +20,17 @@ from tui.core.jobs import (
 )
 from tui.core.submission import UNCONFIRMED
 from tui.engine.accounts import AccountInfo, Accounts
-from tui.engine.batches.batch_plan import count_to_send, plan_first_attempt
 from tui.engine.batches.cancel import cancel_all
 from tui.engine.batches.collector import Collector
 from tui.engine.batches.poll_scheduler import Leases, PollScheduler, wait_for
 from tui.engine.batches.poller import Poller
-from tui.engine.batches.reuse import finish_reused
 from tui.engine.batches.send_queue import SendQueue
 from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.estimates import Costs
-from tui.engine.events import BudgetExceeded, EventBus, JobChanged, SubmitFinished, SubmitStarted
+from tui.engine.events import EventBus, JobChanged
 from tui.engine.experiments.service import Experiments
+from tui.engine.first_attempts import FirstAttempts
 from tui.engine.import_job import find_begun, find_of_source, has_begun
 from tui.engine.imports.archives import open_archive
 from tui.engine.imports.results import import_results
@@ -79,6 +77,7 @@ class Engine:
         retries: Plan and preview retries.
         experiments: Make the jobs of experiments, and compare them.
         reviews: Queues of rows for reviewers, and what they say about the answers.
+        first_attempts: Plan and send the batches of jobs; see ``submit``.
         remote: The batches at the provider.
         actions: The user's own commands.
     """
@@ -113,6 +112,7 @@ class Engine:
         self._queue = SendQueue(
             self._context, self._leases, self._submitter, self._watcher, self.costs.budgets
         )
+        self.first_attempts = FirstAttempts(self._context, self._queue, self.costs)
         self.remote = Remote(self._context, self._submitter, self._watcher, self.costs.budgets)
         self.actions = Actions(self._context, config)
         self._hooks = Hooks(self._context, config)
@@ -287,7 +287,7 @@ class Engine:
             UsageError: More requests than agreed would be sent; nothing was sent.
             BatchdeckError: A batch was not accepted; the job can be submitted again.
         """
-        errors = await self._submit_together(
+        errors = await self.first_attempts.send(
             [job_id], resend=resend, wait_if_busy=wait_if_busy, budget=budget, saving=saving
         )
         for error in errors.values():
@@ -316,83 +316,12 @@ class Engine:
         """
         ids = [job.id for job in jobs]
         try:
-            return await self._submit_together(ids, wait_if_busy=True, budget=budget)
+            return await self.first_attempts.send(ids, wait_if_busy=True, budget=budget)
         except BatchdeckError:
             for job in jobs:
                 if not any(batch.remote_id for batch in self.history.batches.of_job(job.id)):
                     await self.remote.delete(job.id)
             raise
-
-    async def _submit_together(
-        self,
-        job_ids: Sequence[str],
-        *,
-        resend: bool = False,
-        wait_if_busy: bool = False,
-        budget: float | None = None,
-        saving: Saving = NO_SAVING,
-    ) -> dict[str, BatchdeckError]:
-        """Send the unsent batches of jobs; returns the errors of those that were not accepted."""
-        for job_id in job_ids:
-            self._context.publish(SubmitStarted(job_id))
-        try:
-            unsent: list[list[Batch]] = []
-            for job_id in job_ids:
-                is_new = await self._plan(job_id, saving)
-                batches = self.history.batches.of_job(job_id)
-                if left := [batch for batch in batches if batch.is_unsent]:
-                    unsent.append(left)
-                elif is_new:
-                    # All of its answers are there already.
-                    continue
-                else:
-                    raise UsageError(
-                        "this job was already submitted", "Use `retry` to send failed rows again."
-                    )
-            if not unsent:
-                return {}
-            jobs = [self.history.jobs.get(job_id) for job_id in job_ids]
-            try:
-                reserve = await self.costs.jobs_within_budget(jobs, budget)
-            except BudgetError as error:
-                for job in jobs:
-                    self._context.publish(BudgetExceeded(job.id, error.message))
-                raise
-            return await self._context.shielded(
-                self._queue.send_jobs(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
-            )
-        finally:
-            for job_id in job_ids:
-                self._context.publish(SubmitFinished(job_id))
-
-    async def _plan(self, job_id: str, saving: Saving) -> bool:
-        """Create the batches of a job, if it has none; ``False`` if it has.
-
-        Raises:
-            UsageError: More requests would be sent than the user has agreed to.
-        """
-        is_new = await asyncio.to_thread(plan_first_attempt, self._context, job_id, saving)
-        self._context.reach("planned")
-        batches = self.history.batches.of_job(job_id)
-        for batch in batches:
-            if batch.reuses:
-                await self._context.shielded(finish_reused(self._context, batch))
-        job = self.history.jobs.get(job_id)
-        if self.history.batches.count_sent(job) < job.counts.total:
-            await asyncio.to_thread(self.costs.price_sent, job)
-        rows = sum(batch.rows for batch in batches if batch.is_unsent)
-        if saving.most_rows is not None and rows > saving.most_rows:
-            raise UsageError(
-                f"{counted(rows, 'request')} would be sent, and not {saving.most_rows:,}: the file"
-                " or the answers to be reused have changed",
-                f"Nothing was sent. To submit it now: `batchdeck submit {job_id}`.",
-            )
-        return is_new
-
-    async def count_to_send(self, job_id: str, saving: Saving) -> int:
-        """How many rows of a draft ``submit`` would send at most; may read its requests."""
-        job = self.history.jobs.get(job_id)
-        return await asyncio.to_thread(count_to_send, self._context, job, saving)
 
     def watch(self) -> None:
         """Watch all unfinished batches in the background."""

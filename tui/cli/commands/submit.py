@@ -297,7 +297,7 @@ async def _submit_job(
         expected = await engine.costs.forecast(job.account, job.model, job.window)
         if expected is not None:
             say(f"Time: {expected.text}.")
-    rows = await engine.count_to_send(job.id, saving.agreed(None))
+    rows = await engine.first_attempts.count_to_send(job.id, saving.agreed(None))
     if rows:
         await confirm_send(engine, settings, job.account, rows, job.model)
     # When the queue is full, all parts stay waiting, not only the first.

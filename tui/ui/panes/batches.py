@@ -71,8 +71,7 @@ class BatchesPane(CommandTarget, Vertical):
         self.session = session
         self._now = session.now
         self._actions = JobActions(session, lambda: self.job)
-        self._own = OwnActions(session, lambda: self.job)
-        self._own.bind(self._bindings.key_to_bindings, self.SCOPE)
+        self._own = OwnActions(self, session, lambda: self.job)
         self._board: JobList | None = None
         self._deleted: set[str] = set()
         self._failed_only = False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding
 
 from tui.core.jobs import Job
-from tui.ui.commands.command_table import Scope
+from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.commands.own_commands import PREFIX, own_bindings
 from tui.ui.session import Session
 
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 
 class OwnActions:
-    """Runs the user's actions on what a pane shows.
+    """Runs the user's actions on what a pane shows, and adds their keys to the pane.
 
     Args:
+        pane: The pane.
         session: The session, which has the commands.
         current_job: Returns the job; ``None`` if there is none.
         rows: The table of rows, in the pane that has one.
@@ -27,6 +28,7 @@ class OwnActions:
 
     def __init__(
         self,
+        pane: CommandTarget,
         session: Session,
         current_job: Callable[[], Job | None],
         rows: RowTable | None = None,
@@ -34,10 +36,8 @@ class OwnActions:
         self._session = session
         self._current_job = current_job
         self._rows = rows
-
-    def bind(self, keys: dict[str, list[Binding]], scope: Scope) -> None:
-        """Add the keys of the actions to the bindings of a pane, by key."""
-        for binding in Binding.make_bindings(own_bindings(self._session.own.commands, scope)):
+        keys = pane._bindings.key_to_bindings
+        for binding in Binding.make_bindings(own_bindings(session.own.commands, pane.SCOPE)):
             keys[binding.key] = [*keys.get(binding.key, ()), binding]
 
     def why_disabled(self, command_id: str) -> str | None:

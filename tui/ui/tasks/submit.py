@@ -228,7 +228,7 @@ async def submit_draft(context: TaskContext, job_id: str) -> None:
     if _unconfirmed(context, job):
         await _resolve(context, job)
         return
-    rows = await engine.count_to_send(job.id, NO_SAVING)
+    rows = await engine.first_attempts.count_to_send(job.id, NO_SAVING)
     of = "" if rows == job.counts.total else f" of {job.counts.total:,}"
     facts = [
         ("requests", f"{rows:,}{of}"),

@@ -92,8 +92,7 @@ class ResultsPane(CommandTarget, Vertical):
         self._filter = QueryLine("outcome:failed code:429 or text to search for", id="row-filter")
         self._hint = QueryHint(id="row-hint")
         self._rows = RowTable(session, id="rows")
-        self._own = OwnActions(session, lambda: self.job, self._rows)
-        self._own.bind(self._bindings.key_to_bindings, self.SCOPE)
+        self._own = OwnActions(self, session, lambda: self.job, self._rows)
         self._view = RowView(id="row-view")
         self._views = RowViews(session, self._rows)
         self._columns = RowColumns(session, self._rows)
@@ -494,15 +493,13 @@ class ResultsPane(CommandTarget, Vertical):
 
     def action_retry(self) -> None:
         """Retry the rows that ``RowRetry.target`` names."""
-        self._retry(edit=False)
+        if not self._row_retry.start(edit=False):
+            self._actions.run("retry")
 
     def action_retry_edit(self) -> None:
         """Edit and retry the same rows."""
-        self._retry(edit=True)
-
-    def _retry(self, *, edit: bool) -> None:
-        if not self._row_retry.start(edit=edit):
-            self._actions.run("retry_edit" if edit else "retry")
+        if not self._row_retry.start(edit=True):
+            self._actions.run("retry_edit")
 
     def _show_retry_subject(self) -> None:
         self._view.show_subject(self._row_retry.target().subject)
@@ -520,8 +517,7 @@ class ResultsPane(CommandTarget, Vertical):
 
     def _facets_answered(self, job_id: str, answer: FacetAnswer) -> None:
         if job_id != self.job_id:
-            # The job was closed or deleted meanwhile.
-            return
+            return  # The job was closed or deleted meanwhile.
         self._rows.facet = answer.counted
         if answer.column:
             self._rows.add_column(answer.column)
