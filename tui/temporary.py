@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 _PREFIX = "batchdeck-"
@@ -37,6 +37,19 @@ def temporary_folder(purpose: str, inside: Path | None = None) -> Iterator[Path]
             os.close(descriptor)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def folder_of_task(purpose: str) -> AsyncIterator[Path]:
+    """A ``temporary_folder`` for an event loop: large files are removed in a thread."""
+    import asyncio
+
+    context = temporary_folder(purpose)
+    folder = await asyncio.to_thread(context.__enter__)
+    try:
+        yield folder
+    finally:
+        await asyncio.to_thread(context.__exit__, None, None, None)
 
 
 def remove_abandoned(inside: Path | None = None) -> None:

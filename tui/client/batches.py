@@ -33,7 +33,7 @@ from tui.engine.experiments.matrix import MatrixOptions
 from tui.errors import UsageError
 from tui.paths import Paths
 from tui.store.history import EvaluationOptions
-from tui.temporary import temporary_folder
+from tui.temporary import folder_of_task, temporary_folder
 
 Request = Mapping[str, Any]
 """A dict with ``custom_id``, ``method``, ``url`` and ``body``, like a line of
@@ -165,7 +165,7 @@ class AsyncBatchClient:
             BudgetError: The job is over a budget; nothing was sent.
             BatchdeckError: The provider did not accept the job; it stays in the history.
         """
-        with temporary_folder("requests") as folder:
+        async with folder_of_task("requests") as folder:
             path = folder / "requests.jsonl"
             await asyncio.to_thread(_write, path, items)
             job = await self.engine.requests.import_file(

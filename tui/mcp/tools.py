@@ -39,7 +39,7 @@ from tui.mcp.replies import Replies, first, shortened, without_empty
 from tui.mcp.spending import SessionBudget
 from tui.paths import path_exists
 from tui.store.export.options import ExportOptions
-from tui.temporary import temporary_folder
+from tui.temporary import folder_of_task
 
 MOST_ROWS = 100
 MOST_JOBS = 50
@@ -471,7 +471,7 @@ class Tools:
             )
             return [_row(line, longest) for line in lines]
         # The export is what knows all kinds of columns.
-        with temporary_folder("mcp") as folder:
+        async with folder_of_task("mcp") as folder:
             path = folder / "rows.jsonl"
             options = ExportOptions(columns=tuple(columns))
             await self._engine.results.export(job_id, path, part, options)

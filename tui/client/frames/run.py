@@ -20,7 +20,7 @@ from tui.core.jobs import Submission
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
 from tui.errors import ProviderError, QuotaError, UsageError
-from tui.temporary import temporary_folder
+from tui.temporary import folder_of_task
 
 SUFFIX = "_answer"
 
@@ -90,8 +90,7 @@ async def run_frame(
         BatchdeckError: The provider did not accept the job; the same call goes on with it.
     """
     sender = options.get("account") or default_account
-    library, table = await asyncio.to_thread(recognised, frame)
-    names = column_names(library.columns(table))
+    library, table, names = await asyncio.to_thread(_opened, frame)
     found = template
     if isinstance(found, str):
         found = await asyncio.to_thread(find_template, found, engine.paths.templates)
@@ -110,6 +109,12 @@ async def run_frame(
     else:
         columns = AnswerColumns(library, found.schema).finish()
     return await asyncio.to_thread(join, library, table, columns, options.get("suffix", SUFFIX))
+
+
+def _opened(frame: Any) -> tuple[FrameLibrary, Any, tuple[str, ...]]:
+    """The library of a frame, the frame as it reads it, and the names of the columns; blocking."""
+    library, table = recognised(frame)
+    return library, table, column_names(library.columns(table))
 
 
 def frame_source(library: FrameLibrary, table: Any, names: tuple[str, ...]) -> Source:
@@ -142,7 +147,7 @@ async def _send(
     """Submit the requests of a frame as a job, unless they were; returns the job's id."""
     window, again = options.get("window"), options.get("again", False)
     reuse = ReuseOptions() if options.get("reuse", False) else None
-    with temporary_folder("frame") as folder:
+    async with folder_of_task("frame") as folder:
         path = folder / f"{template.name or 'frame'}.jsonl"
         await engine.requests.compose(source, template, path)
         usual = next(iter(engine.account(account).windows), None)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +32,7 @@ from tui.engine.results import Results
 from tui.errors import UnknownJobError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import Comparison
-from tui.temporary import temporary_folder
+from tui.temporary import folder_of_task
 
 
 class ExperimentOptions(TypedDict, total=False):
@@ -283,7 +281,7 @@ class Experiments:
                 "To follow them: `batchdeck watch`; to compare them:"
                 f" `batchdeck experiment show {name}`.",
             )
-        async with _folder() as folder:
+        async with folder_of_task("experiment") as folder:
             files: list[_CheckedVariant] = []
             for number, variant in enumerate(new, 1):
                 path = folder / f"{number}.jsonl"
@@ -438,17 +436,6 @@ class _CheckedVariant:
     file: FileImport
     report: CheckReport
     estimate: Estimate
-
-
-@contextlib.asynccontextmanager
-async def _folder() -> AsyncIterator[Path]:
-    """A temporary folder; removing large files takes a while, so it is done in a thread."""
-    context = temporary_folder("experiment")
-    folder = await asyncio.to_thread(context.__enter__)
-    try:
-        yield folder
-    finally:
-        await asyncio.to_thread(context.__exit__, None, None, None)
 
 
 def _same(template: Template) -> Template:
