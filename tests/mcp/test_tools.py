@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.end_to_end.rows import chat
 from tests.end_to_end.servers import sandbox
 from tests.mcp.conftest import Served
+from tests.waiting import Patience
 
 
 async def test_a_job_that_goes_on_is_waited_for_in_bounds_and_cancelled(
@@ -53,3 +54,25 @@ async def test_calls_at_the_same_time_share_the_session_s_budget(
             done = await asyncio.gather(*calls)
             assert sorted(one.failed for one in done) == [False, False, True]
             assert provider.count("POST", "/v1/batches") == 2
+
+
+async def test_a_call_that_is_given_up_goes_on_and_is_counted(served: Served, work: Path) -> None:
+    for name in ("a", "b"):
+        line = json.dumps(chat(1, f"Hi {name}")).replace("sandbox-small", "m")
+        (work / f"{name}.jsonl").write_text(line + "\n")
+    with sandbox("openai") as provider:
+        async with served(provider.url, budget=60) as call:
+            first = asyncio.ensure_future(
+                call("submit", file="a.jsonl", budget=60, account="there")
+            )
+            patience = Patience(20)
+            while not provider.count("POST", "/v1/files"):
+                assert not patience.is_over
+                await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)
+            second = await call("submit", file="b.jsonl", budget=60, account="there")
+            assert second.failed and "The session has $10.00 of $60.00 left" in second.text
+            again = await call("submit", file="a.jsonl", budget=60, account="there")
+            assert "submitted before" in again.document["note"]
+            assert provider.count("POST", "/v1/batches") == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,6 +95,7 @@ class Tools:
         self._folders = folders
         self._budget = budget
         self._replies = replies
+        self._spending: set[asyncio.Future[str]] = set()
         for name in engine.account_names():
             values = map(os.environ.get, engine.account(name).variables)
             replies.keys.update(value.strip() for value in values if value and value.strip())
@@ -221,33 +222,37 @@ class Tools:
         path = self._folders.readable(file)
         sender = self._account(account)
         source = await asyncio.to_thread(source_with_digest, path, "agent")
-        async with self._budget.allowed(budget) as limit:
-            known = None if again else self._engine.begun(source, sender.name)
-            try:
-                job = await self._engine.submit_once(
-                    path,
-                    source,
-                    sender.name,
-                    name=name or None,
-                    again=again,
-                    budget=limit,
-                    saving=Saving(dedupe, ReuseOptions() if reuse else None),
+        saving = Saving(dedupe, ReuseOptions() if reuse else None)
+
+        async def send() -> str:
+            async with self._budget.allowed(budget) as limit:
+                known = None if again else self._engine.begun(source, sender.name)
+                try:
+                    job = await self._engine.submit_once(
+                        path,
+                        source,
+                        sender.name,
+                        name=name or None,
+                        again=again,
+                        budget=limit,
+                        saving=saving,
+                    )
+                except BatchdeckError as error:
+                    self._note_stored(source, sender.name, error)
+                    raise
+                finally:
+                    await self._remember_key(sender)
+                self._budget.note(job.id)
+            note = "Sent. Call wait until it has ended."
+            if known is not None and known.id == job.id:
+                note = (
+                    "This file was submitted before; nothing was sent again. To send and pay it"
+                    " once more, set again to true; for its failed rows use retry."
                 )
-            except BatchdeckError as error:
-                self._note_stored(source, sender.name, error)
-                raise
-            finally:
-                await self._remember_key(sender)
-            self._budget.note(job.id)
-        note = "Sent. Call wait until it has ended."
-        if known is not None and known.id == job.id:
-            note = (
-                "This file was submitted before; nothing was sent again. To send and pay it once"
-                " more, set again to true; for its failed rows use retry."
-            )
-        return self._replies.text(
-            {**_brief(job), "note": note, "session_budget_left": self._budget.left}
-        )
+            left = self._budget.left
+            return self._replies.text({**_brief(job), "note": note, "session_budget_left": left})
+
+        return await self._to_the_end(send())
 
     async def wait(
         self,
@@ -349,26 +354,31 @@ class Tools:
         chosen = query_filter(where)
         if not chosen.selects_answers:
             chosen = msgspec.structs.replace(chosen, outcomes=UNANSWERED)
-        async with self._budget.allowed(budget) as limit:
-            try:
-                await self._engine.look_for_late_answers(found.id)
-                plan = await self._engine.retries.plan(
-                    found.id, chosen, edits, include_permanent=permanent or bool(where)
-                )
-                plan = await self._engine.retries.fit(plan)
-                # Counted from here on: a part may be sent before another one fails.
-                self._budget.note(found.id)
-                sent = await self._engine.retry(plan, budget=limit)
-            finally:
-                await self._remember_key(self._account(found.account))
-        document = {
-            **_brief(sent),
-            "rows_sent": plan.rows,
-            "skipped_permanent": 0 if plan.edits or permanent or where else plan.permanent,
-            "session_budget_left": self._budget.left,
-            "note": "Sent. Call wait until it has ended.",
-        }
-        return self._replies.text(document)
+        everything = permanent or bool(where)
+
+        async def send() -> str:
+            async with self._budget.allowed(budget) as limit:
+                try:
+                    await self._engine.look_for_late_answers(found.id)
+                    plan = await self._engine.retries.plan(
+                        found.id, chosen, edits, include_permanent=everything
+                    )
+                    plan = await self._engine.retries.fit(plan)
+                    # Counted from here on: a part may be sent before another one fails.
+                    self._budget.note(found.id)
+                    sent = await self._engine.retry(plan, budget=limit)
+                finally:
+                    await self._remember_key(self._account(found.account))
+            document = {
+                **_brief(sent),
+                "rows_sent": plan.rows,
+                "skipped_permanent": 0 if plan.edits or everything else plan.permanent,
+                "session_budget_left": self._budget.left,
+                "note": "Sent. Call wait until it has ended.",
+            }
+            return self._replies.text(document)
+
+        return await self._to_the_end(send())
 
     async def export(
         self,
@@ -397,6 +407,16 @@ class Tools:
         finally:
             await self._remember_key(self._account(found.account))
         return self._replies.text(_brief(cancelled))
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, str]) -> str:
+        """Run what costs money to its end, also if the client gives the call up meanwhile.
+
+        What is sent is counted before another call may spend.
+        """
+        task = asyncio.ensure_future(work)
+        self._spending.add(task)
+        task.add_done_callback(self._spending.discard)
+        return await asyncio.shield(task)
 
     def _job(self, reference: str) -> Job:
         return self._engine.history.jobs.find(reference)
