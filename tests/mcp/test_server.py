@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
@@ -69,6 +70,7 @@ async def test_an_agent_runs_the_whole_loop_over_stdio(tmp_path: Path, work: Pat
         assert jobs["session_budget_left"] == 1.0
 
 
+@pytest.mark.long
 def test_a_signal_ends_the_server_though_it_reads(tmp_path: Path, work: Path) -> None:
     environment = {**os.environ, "BATCHDECK_HOME": str(tmp_path / "home")}
     with subprocess.Popen(

@@ -15,8 +15,8 @@ from tui.paths import is_folder, path_exists, split_part
 class Folders:
     """The folders that an agent may use.
 
-    Paths are followed to the end of all links first. Files and folders whose name begins with a
-    dot (``.env``, ``.ssh``, ``.aws``) are never used, nor are the folders of Batchdeck itself.
+    Links are resolved before a path is checked. Files and folders whose name begins with a dot
+    (``.env``, ``.ssh``, ``.aws``) are never used, nor are the folders of Batchdeck itself.
 
     Args:
         roots: The folders; relative paths start from the first.

@@ -45,7 +45,7 @@ def plain_value(value: Any) -> Any:
         return [plain_value(inner) for inner in value]
     if (converted := _from_numpy(value)) is not value:
         return plain_value(converted)
-    # pandas.NA is equal to nothing and has no truth; its name is all that tells it.
+    # pandas.NA can be neither compared nor tested; it is recognised by the name of its type.
     return None if type(value).__name__ == "NAType" else str(value)
 
 
