@@ -68,3 +68,34 @@ def test_records_are_built_anew(
     assert {row.error.retryable for row in after if row.error and row.error.code} == {True}
     assert desk.history.rows.orphan_lines(job).unreadable == 1
     desk.adds_up(job)
+
+
+@pytest.mark.parametrize("is_priced", [False, True], ids=["no costs", "costs"])
+def test_the_work_grows_with_the_rows(desk: Desk, is_priced: bool) -> None:
+    """Counted by SQLite's own steps."""
+
+    def steps(rows: int) -> int:
+        job = desk.job([f"r{rows}-{number}" for number in range(rows)])
+        batch = desk.batch(job)
+        desk.results(batch, [line(f"r{rows}-{n}", Outcome.SUCCEEDED, "text") for n in range(rows)])
+        with desk.database.write() as connection:
+            update_batch(connection, batch.id, {"status": BatchStatus.COMPLETED, "collected": True})
+            if is_priced:
+                connection.execute("UPDATE results SET cost=0.001")
+        taken = 0
+
+        def count() -> None:
+            nonlocal taken
+            taken += 1
+
+        with desk.database.write() as connection:
+            connection.set_progress_handler(count, 100)
+        rebuilt(desk, job)
+        with desk.database.write() as connection:
+            connection.set_progress_handler(None, 0)
+            priced = connection.execute("SELECT count(*) FROM results WHERE cost=0.001").fetchone()
+            connection.execute("DELETE FROM results")
+        assert priced[0] == (rows if is_priced else 0)
+        return taken
+
+    assert steps(2000) < 5 * steps(500)

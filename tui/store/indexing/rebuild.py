@@ -236,7 +236,9 @@ def _clear_results(database: Database, job: int) -> None:
     with database.write() as connection:
         connection.execute("DROP TABLE IF EXISTS temp.costs_before")
         connection.execute(
-            "CREATE TEMP TABLE costs_before (seq, batch, cost, PRIMARY KEY (seq, batch))"
+            # Without the types of the columns they are compared with, the key would not be used.
+            "CREATE TEMP TABLE costs_before"
+            " (seq INTEGER, batch INTEGER, cost REAL, PRIMARY KEY (seq, batch)) WITHOUT ROWID"
         )
         for table in _COSTED:
             connection.execute(
