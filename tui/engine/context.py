@@ -10,7 +10,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -21,8 +21,8 @@ from tui.core.jobs import Batch, BatchStatus
 from tui.core.rows import Row
 from tui.core.submission import SubmitEvent
 from tui.engine.accounts import Accounts
-from tui.engine.events import EventBus, JobEvent, StatusChanged, StepFailed
-from tui.errors import BatchdeckError
+from tui.engine.events import BudgetExceeded, EventBus, JobEvent, StatusChanged, StepFailed
+from tui.errors import BatchdeckError, BudgetError
 from tui.logs import LOGGER
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress, as_current
@@ -141,6 +141,16 @@ class Context:
                 batch.job_id, batch.id, message=error.message, hint=error.hint, next_try=next_try
             )
         )
+
+    @contextlib.contextmanager
+    def budget_told(self, job_ids: Iterable[str]) -> Iterator[None]:
+        """Publish it if a budget does not allow some jobs to be sent in the block."""
+        try:
+            yield
+        except BudgetError as error:
+            for job_id in job_ids:
+                self.publish(BudgetExceeded(job_id, error.message))
+            raise
 
     def reach(self, step: str) -> None:
         """Mark a named step; a fault test may kill the process here."""

@@ -446,7 +446,8 @@ class Engine:
             BatchdeckError: It was not accepted; the rows have their earlier outcome again.
         """
         plan = await self.retries.fit(plan)
-        reserve = await self.costs.retry_within_budget(plan, budget)
+        with self._context.budget_told([plan.job_id]):
+            reserve = await self.costs.retry_within_budget(plan, budget)
         await self._context.shielded(self._queue.retry(plan, reserve))
         return self.history.jobs.get(plan.job_id)
 

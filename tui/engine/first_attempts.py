@@ -13,8 +13,8 @@ from tui.engine.batches.reuse import finish_reused
 from tui.engine.batches.send_queue import SendQueue
 from tui.engine.context import Context
 from tui.engine.costs.estimates import Costs
-from tui.engine.events import BudgetExceeded, SubmitFinished, SubmitStarted
-from tui.errors import BatchdeckError, BudgetError, UsageError
+from tui.engine.events import SubmitFinished, SubmitStarted
+from tui.errors import BatchdeckError, UsageError
 
 
 class FirstAttempts:
@@ -60,12 +60,8 @@ class FirstAttempts:
             if not unsent:
                 return {}
             jobs = [self._context.history.jobs.get(job_id) for job_id in job_ids]
-            try:
+            with self._context.budget_told(job_ids):
                 reserve = await self._costs.jobs_within_budget(jobs, budget)
-            except BudgetError as error:
-                for job in jobs:
-                    self._context.publish(BudgetExceeded(job.id, error.message))
-                raise
             return await self._context.shielded(
                 self._queue.send_jobs(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
             )

@@ -353,6 +353,12 @@ async def test_an_interrupted_import_says_so_and_is_done_again(
         with pytest.raises(Killed):
             await engine.open_archive(archive)
     assert "import the archive again" in engine.history.jobs.get(job_id).trouble
+    # What a person typed meanwhile is not thrown away.
+    log = engine.history.reviews.log_file(job_id)
+    log.write_bytes(b'{"custom_id":"r0","reviewer":"anna","at":1,"label":"wrong"}\n')
+    with pytest.raises(UsageError, match="reviewed since"):
+        await engine.open_archive(archive)
+    log.unlink()
     job = await engine.open_archive(archive)
     assert job is not None and not job.trouble
     assert job.counts.failed == 3 and len(await _outcomes(engine, job.id)) == 3

@@ -31,6 +31,7 @@ from tui.store.database import Database
 from tui.store.indexing.rebuild import RecordedOutcome, RetryRulesOf, reindex_job
 from tui.store.jobs import batch_pk, job_pk, note, read_jobs, refresh_job
 from tui.store.manifests import BatchManifest, JobManifest
+from tui.store.reviews.log import LOG_FILE, log_size
 from tui.store.rows.inputs import rebuild_index
 from tui.temporary import temporary_folder
 
@@ -106,7 +107,7 @@ def open_archive(
                     return None
                 rebuild_index(made)
                 _write_records(made, job, batches)
-                _remove_leftover(database, paths, job.id, digest)
+                _remove_leftover(database, paths, archive, job.id)
                 made.replace(paths.job_folder(job.id))
             except OSError as error:
                 raise write_error(made, error, HistoryError) from error
@@ -175,20 +176,27 @@ def _write_records(folder: Path, job: Job, batches: Iterable[BatchManifest]) -> 
         write(manifests.batch_file(found.batch.id), found)
 
 
-def _remove_leftover(database: Database, paths: Paths, job_id: str, digest: str) -> None:
+def _remove_leftover(database: Database, paths: Paths, archive: ArchiveReader, job_id: str) -> None:
     """Remove what a killed program left of the same archive.
 
     Raises:
         HistoryError: There is a folder of something else.
+        UsageError: It has reviews that the archive does not have.
     """
     folder = paths.job_folder(job_id)
     if not folder.exists():
         return
     left = manifests.read_manifests(folder)
-    if left is None or left[0].archive != _UNFINISHED + digest:
+    if left is None or left[0].archive != _UNFINISHED + archive.manifest.digest:
         raise HistoryError(
             f"the folder {visible(str(folder))} belongs to a job that the history does not have",
             "`batchdeck reindex` brings it back.",
+        )
+    reviews = sum(entry.bytes for entry in archive.manifest.files if entry.name == LOG_FILE)
+    if log_size(folder / LOG_FILE) > reviews:
+        raise UsageError(
+            f"job {job_id} was imported in part, and has been reviewed since",
+            f"`batchdeck reindex {job_id}` completes its rows.",
         )
     _forget(database, paths, job_id)
 

@@ -45,7 +45,7 @@ FORMAT_LABELS: dict[Format, str] = {
 
 _CHOICES: dict[str, str] = {
     ".jsonl": "JSONL",
-    ".csv": "CSV (Excel-safe)",
+    ".csv": "Excel-safe CSV",
     ".parquet": "Parquet",
     ".sqlite": "SQLite",
     ".html": "report",

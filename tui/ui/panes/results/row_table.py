@@ -303,7 +303,8 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         """Start a task with the job and the marked rows, else those shown; ``None`` for all."""
 
         def chosen(job_id: str, shown: Sequence[int] | None, marked: Sequence[int] | None) -> None:
-            start(job_id, shown if marked is None else marked)
+            # Marks that the filter hides are no choice.
+            start(job_id, marked or shown)
 
         self._with_final_rows(chosen)
 
