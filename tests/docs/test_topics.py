@@ -91,7 +91,9 @@ def test_every_query_key_is_explained_and_every_condition_is_valid() -> None:
 
 def test_every_key_of_the_dashboard_that_a_page_names_exists() -> None:
     names = {"slash": "/", "escape": "esc", "equals_sign": "=", "comma": ",", "colon": ":",
-             "less_than_sign": "<", "greater_than_sign": ">", "question_mark": "?"}  # fmt: skip
+             "less_than_sign": "<", "greater_than_sign": ">",
+             "left_square_bracket": "[", "right_square_bracket": "]",
+             "question_mark": "?"}  # fmt: skip
     known = {names.get(key, key) for command in COMMANDS for key in command.keys.split(",")}
     cells = re.findall(r"^\| (`.*?`) \| .*? \| (`.*?`) \|", BY_NAME["keys"].text, flags=re.M)
     named = {span for row in cells for cell in row for span in re.findall(r"`([^`]+)`", cell)}

@@ -204,8 +204,10 @@ def complete_themes(
 ) -> list[CompletionItem]:
     """The themes whose name starts with ``start``."""
     from tui.ui.theme import theme_names
+    from tui.ui.theme_files import theme_file_names
 
-    return _items(name for name in theme_names() if name.startswith(start))
+    own = theme_file_names(_settings(context).paths.config)
+    return _items(name for name in (*theme_names(), *own) if name.startswith(start))
 
 
 def _items(words: Iterable[str]) -> list[CompletionItem]:

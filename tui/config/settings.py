@@ -135,6 +135,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     editor: str = ""
     pager: str = ""
     keymap: dict[str, str] = {}
+    sections: dict[str, str] = {}
     accounts: dict[str, AccountConfig] = {}
     providers: dict[str, dict[str, Any]] = {}
     prices: dict[str, PriceConfig] = {}

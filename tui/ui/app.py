@@ -33,6 +33,7 @@ from tui.ui.session import ConfigChanged, JobGone, Session
 from tui.ui.text.terminal_safe import TerminalDoor
 from tui.ui.text.tones import Part
 from tui.ui.theme import DEFAULT, THEMES, is_ansi, set_initial_theme, tone_variables, usable_theme
+from tui.ui.theme_files import read_theme_files
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
@@ -240,15 +241,18 @@ class BatchdeckApp(GuardedApp[int]):
 
     def _apply_theme(self) -> None:
         """Apply theme and density from the settings, before the first paint."""
-        for theme in THEMES:
+        own = read_theme_files(self.session.paths.config)
+        for theme in (*THEMES, *own.themes):
             self.register_theme(theme)
         config = self.session.config
+        # Shown once there is a screen.
+        problems = list(own.problems)
         try:
             theme = usable_theme(self, config.theme)
         except UsageError as error:
-            # Shown once there is a screen.
-            self._theme_problem = f"config.toml: {error.message}. {error.hint}"
+            problems.append(f"config.toml: {error.message}. {error.hint}")
             theme = self.available_themes[DEFAULT]
+        self._theme_problem = "\n".join(problems)
         set_initial_theme(self, theme)
         self.set_class(config.compact, "-compact", update=False)
 

@@ -169,6 +169,9 @@ class Tasks(Protocol):
     def choose_account(self) -> None:
         """Choose the account whose jobs are listed."""
 
+    def sections(self) -> None:
+        """Choose a section of the job list, keep the filter as one, or remove one."""
+
     def settings(self) -> None:
         """Show and change the settings."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from textual.app import App
@@ -193,13 +193,17 @@ def theme_names() -> list[str]:
     return [*own, *sorted(BUILTIN_THEMES.keys() - set(own))]
 
 
-def known_theme(name: str) -> str:
+def known_theme(name: str, own: Iterable[str] = ()) -> str:
     """Return the name if there is such a theme.
+
+    Args:
+        name: The name.
+        own: The names of the user's own themes.
 
     Raises:
         UsageError: There is no such theme.
     """
-    if name in (names := theme_names()):
+    if name in (names := [*theme_names(), *own]):
         return name
     near = difflib.get_close_matches(name, names, n=1)
     raise UsageError(
@@ -220,7 +224,7 @@ def usable_theme(app: App[Any], wanted: str) -> Theme:
     Raises:
         UsageError: There is no such theme.
     """
-    return ANSI if app.no_color else app.available_themes[known_theme(wanted)]
+    return ANSI if app.no_color else app.available_themes[known_theme(wanted, app.available_themes)]
 
 
 def tone_variables(ansi: bool, variables: Mapping[str, str]) -> dict[str, str]:

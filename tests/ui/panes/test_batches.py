@@ -8,6 +8,7 @@ from textual.events import DescendantFocus
 
 from tests.ui.conftest import fake_app, notes, running, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job, with_counts
+from tui.config.settings import load_config
 from tui.core.jobs import Batch, BatchStatus, Counts, RemoteCounts, Submission
 from tui.engine.events import (
     BatchEnded,
@@ -393,3 +394,38 @@ async def test_what_nobody_thought_of_is_told_and_logged(
         # The search is over: esc leaves, and does not stop it for ever.
         await pilot.press("escape", "escape")
         await until(pilot, lambda: app.main.pane == "batches")
+
+
+async def test_sections_are_gone_through_kept_and_removed(engine: FakeEngine) -> None:
+    engine.history.add(
+        a_job(1), a_job(2, status=BatchStatus.IN_PROGRESS, ended_at=None), a_job(3, tags=("mine",))
+    )
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        batches = app.main.batches
+        await until(pilot, lambda: batches.job)
+        assert " All jobs  Running  Needs me  This week " in screen_text(app)
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: batches.jobs_table.row_count == 1)
+        assert "1 of 3" in screen_text(app) and batches.filter_text == "is:running"
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        assert batches.filter_text == "since:7d"
+        await pilot.press("escape")
+        await until(pilot, lambda: batches.jobs_table.row_count == 3)
+
+        await pilot.press("slash", *"#mine", "enter")
+        await until(pilot, lambda: batches.jobs_table.row_count == 1)
+        await pilot.press("F", "end", "enter")
+        await until(pilot, lambda: "Keep the filter as a section" in screen_text(app))
+        await pilot.press(*"my own", "enter")
+        await until(pilot, lambda: " This week  my own " in screen_text(app))
+        assert load_config(engine.paths).sections == {"my own": "#mine"}
+
+        await pilot.click("#job-sections", offset=(14, 0))
+        await until(pilot, lambda: batches.filter_text == "is:running")
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        assert batches.filter_text == "#mine"
+        await pilot.press("F", "end", "enter")
+        await until(pilot, lambda: "my own" not in screen_text(app))
+        assert load_config(engine.paths).sections == {}
+        assert batches.filter_text == ""

@@ -122,8 +122,10 @@ def _open(settings: Settings, file: Path | None) -> int:
         import msgspec
 
         from tui.ui.theme import known_theme
+        from tui.ui.theme_files import theme_file_names
 
-        config = msgspec.structs.replace(config, theme=known_theme(settings.theme))
+        theme = known_theme(settings.theme, theme_file_names(paths.config))
+        config = msgspec.structs.replace(config, theme=theme)
     return run_dashboard(
         paths,
         config,

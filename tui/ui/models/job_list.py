@@ -22,6 +22,10 @@ RATE_WINDOW_SECONDS = 60.0
 """Length of the window over which the rate is averaged."""
 
 
+RECENT_SECONDS = 7 * 86_400.0
+"""For how long a job that ended with failed rows asks for attention."""
+
+
 @dataclass
 class Throughput:
     """The rate at which rows of a job finish, measured from samples."""
@@ -129,6 +133,28 @@ def created_range(word: str, now: float) -> tuple[float, float] | None:
     if moment is None:
         return None
     return (moment, math.inf) if key == "since" else (-math.inf, moment)
+
+
+def needs_me(view: JobView, now: float) -> bool:
+    """Whether somebody should do something about a job.
+
+    It has a warning or a problem, is not sent, or ended with failed rows in the last days.
+    """
+    job = view.job
+    if job.status == BatchStatus.DRAFT or view.trouble or view.flags(now):
+        return True
+    ended = job.ended_at
+    is_recent = ended is not None and ended > now - RECENT_SECONDS
+    return is_recent and not view.is_live and job.counts.unanswered > 0
+
+
+JOB_WORDS: dict[str, Callable[[JobView, float], bool]] = {
+    "is:running": lambda view, now: view.is_live,
+    "is:draft": lambda view, now: view.job.status == BatchStatus.DRAFT,
+    "is:ended": lambda view, now: not view.is_live and view.job.status != BatchStatus.DRAFT,
+    "needs:me": needs_me,
+}
+"""Words of the filter of the job list that are about the state of a job."""
 
 
 @dataclass(frozen=True)
@@ -275,8 +301,11 @@ class JobList:
         if wanted.failed_only:
             views = [view for view in views if view.job.counts.unanswered]
         for word in wanted.text.casefold().split():
-            created = created_range(word, self._now())
-            if created is not None:
+            now = self._now()
+            created = created_range(word, now)
+            if (fits := JOB_WORDS.get(word)) is not None:
+                views = [view for view in views if fits(view, now)]
+            elif created is not None:
                 first, last = created
                 views = [view for view in views if first <= view.job.created_at < last]
             else:

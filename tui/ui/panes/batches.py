@@ -19,6 +19,7 @@ from tui.ui.engine_updates import Changes
 from tui.ui.external_programs import copy
 from tui.ui.models.job_details import JobDetailsLoader
 from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView
+from tui.ui.models.sections import Section, section_of, sections
 from tui.ui.panes.job_actions import JobActions
 from tui.ui.panes.own_actions import OwnActions
 from tui.ui.session import Session
@@ -27,6 +28,7 @@ from tui.ui.widgets.basics import EmptyState
 from tui.ui.widgets.filter_line import FilterLine
 from tui.ui.widgets.job_details import JobStrip
 from tui.ui.widgets.job_table import JobSource, JobTable
+from tui.ui.widgets.section_bar import SectionBar, SectionLine
 from tui.ui.widgets.table.table import VirtualTable
 
 
@@ -80,8 +82,8 @@ class BatchesPane(CommandTarget, Vertical):
         self._story: JobDetailsLoader | None = None
         self._table = JobTable(id="jobs")
         self._table.placeholder = (("Opening the history …", "muted"),)
-        self._filter = FilterLine(
-            "name, #tag, note, model, account, status, id, since:7d", id="job-filter"
+        self._filter = SectionLine(
+            "name, #tag, note, model, account, is:running, needs:me, since:7d", id="job-filter"
         )
         self._strip = JobStrip(id="job-strip")
 
@@ -251,8 +253,13 @@ class BatchesPane(CommandTarget, Vertical):
         if marked := self._table.marked:
             words = "marked: = compare" if marked > 1 else "marked: mark another to compare"
             conditions.append((f"{marked} {words}", "accent"))
-        escape = "show all" if self._is_filtered else "clear marks"
-        self._filter.show(conditions, len(ids), len(self._board), "jobs", escape)
+        section = self.section
+        if section is not None and not conditions:
+            known = sections(self.session.config.sections)
+            self._filter.show_in_section(known, section, len(ids), len(self._board))
+        else:
+            escape = "show all" if self._is_filtered else "clear marks"
+            self._filter.show(conditions, len(ids), len(self._board), "jobs", escape)
         self._draw_strip()
         self.update_commands()
 
@@ -283,6 +290,52 @@ class BatchesPane(CommandTarget, Vertical):
             )
         story = self._story.of(view.job)
         self._strip.show(view, story.groups, story.timeline, self._now())
+
+    # Sections
+
+    @property
+    def section(self) -> Section | None:
+        """The section whose filter is the text of the filter; ``None`` for another text."""
+        return section_of(self._filter.text, sections(self.session.config.sections))
+
+    @property
+    def filter_text(self) -> str:
+        """The text of the filter."""
+        return self._filter.text
+
+    def show_section(self, section: Section) -> None:
+        """Show the jobs of a section."""
+        self._failed_only, self._account = False, ""
+        self._filter.set_text(section.text)
+        self._show_jobs()
+        self._table.focus()
+
+    def show_sections(self) -> None:
+        """Draw the sections again, because one was kept or removed."""
+        self._show_jobs()
+
+    @on(SectionBar.Chosen)
+    def _section_chosen(self, event: SectionBar.Chosen) -> None:
+        event.stop()
+        self.show_section(event.section)
+
+    def action_next_section(self) -> None:
+        """Show the section to the right."""
+        self._move_section(1)
+
+    def action_previous_section(self) -> None:
+        """Show the section to the left."""
+        self._move_section(-1)
+
+    def _move_section(self, step: int) -> None:
+        known = sections(self.session.config.sections)
+        section = self.section
+        at = known.index(section) if section is not None else 0
+        self.show_section(known[(at + step) % len(known)])
+
+    def action_sections(self) -> None:
+        """Choose a section, or keep the filter as one."""
+        self.session.tasks.sections()
 
     @property
     def _is_filtered(self) -> bool:
@@ -325,7 +378,7 @@ class BatchesPane(CommandTarget, Vertical):
         if (reason := self._own.why_disabled(command_id)) is not None:
             return reason
         jobs = 0 if self._board is None else len(self._board)
-        if command_id in ("filter", "errors_only", "accounts"):
+        if command_id in _OF_THE_LIST:
             return "" if jobs else "No jobs yet."
         if command_id in ("remote", "costs"):
             return "" if self._board is not None else "The history is not open yet."
@@ -397,6 +450,11 @@ class BatchesPane(CommandTarget, Vertical):
         words = f"{MAX_COMPARED} jobs are marked already: = compare, esc clear marks"
         self.app.notify(words, markup=False)
 
+
+_OF_THE_LIST = frozenset(
+    {"filter", "errors_only", "accounts", "sections", "next_section", "previous_section"}
+)
+"""Commands that need jobs in the list."""
 
 _WELCOME = (
     ("1", "compose requests from a table or a text; samples included"),

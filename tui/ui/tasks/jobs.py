@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from tui.config.settings import set_option
 from tui.core import formatting
 from tui.core.jobs import Job, format_tags, parse_tags
 from tui.core.text import one_line, visible
@@ -17,6 +18,7 @@ from tui.ui.dialogs.text import DetailsDialog
 from tui.ui.external_programs import show_text
 from tui.ui.models.job_details import job_text
 from tui.ui.models.job_list import JobView
+from tui.ui.models.sections import check_section_name, sections
 from tui.ui.tasks.context import TaskContext
 
 
@@ -161,6 +163,41 @@ async def choose_account(context: TaskContext) -> None:
     )
     if chosen is not None:
         batches.show_account(chosen)
+
+
+_KEEP, _REMOVE = "\0keep", "\0remove"
+
+
+async def choose_section(context: TaskContext) -> None:
+    """Choose a section of the job list, keep the filter as one, or remove one."""
+    session, batches = context.session, context.main.batches
+    own, section = session.config.sections, batches.section
+    known = sections(own)
+    choices = [Choice(one.name, one.name, one.text or "every job") for one in known]
+    if section is None:
+        choices.append(Choice(_KEEP, "Keep this filter …", one_line(batches.filter_text, 40)))
+    elif section.name in own:
+        choices.append(Choice(_REMOVE, "Remove this section", one_line(section.name, 40)))
+    now = section.name if section is not None else ""
+    chosen = await context.ask(ChooseDialog("Sections", choices, now, next_key="F"))
+    if chosen == _KEEP:
+        hint = f"A name for the section with {one_line(batches.filter_text, 60)}"
+        name = await context.ask(InputDialog("Keep the filter as a section", hint))
+        if name:
+            name = check_section_name(name, own)
+            _set_section(context, name, batches.filter_text)
+    elif chosen == _REMOVE and section is not None:
+        _set_section(context, section.name, None)
+        batches.show_section(known[0])
+    elif chosen is not None:
+        batches.show_section(next(one for one in known if one.name == chosen))
+
+
+def _set_section(context: TaskContext, name: str, text: str | None) -> None:
+    """Write a section into ``config.toml``, or remove it."""
+    session = context.session
+    session.set_config(set_option(session.paths, f"sections.{name}", text))
+    context.main.batches.show_sections()
 
 
 async def list_remote(context: TaskContext, account: str = "") -> None:

@@ -51,6 +51,7 @@ class TaskRunner:
     edit_note = _task(jobs.edit_note, "Saving")
     details = _task(jobs.details, "Details")
     choose_account = _task(jobs.choose_account, "Choosing an account")
+    sections = _task(jobs.choose_section, "Sections")
     add_account = _task(accounts.add_account, "Adding an account")
     set_key = _task(accounts.set_key, "Setting a key")
     list_remote = _task(jobs.list_remote, "Listing batches")

@@ -185,7 +185,8 @@ async def _choose_theme(context: TaskContext, setting: Setting) -> str | None:
     app = session.app
     before = app.theme
     themes = app.available_themes
-    choices = [Choice(name, name, theme_remark(themes[name])) for name in theme_names()]
+    names = [*theme_names(), *sorted(themes.keys() - set(theme_names()))]
+    choices = [Choice(name, name, theme_remark(themes[name])) for name in names]
 
     def preview(theme: str) -> None:
         app.theme = theme

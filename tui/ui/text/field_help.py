@@ -162,6 +162,8 @@ FIELDS: dict[str, FieldHelp] = {
         "Shows the jobs that contain all the words in their name, tags, note, model, account,"
         " status or id. A word with # is a tag.",
         (
+            ("is:running", "jobs that go on by themselves; also is:draft, is:ended"),
+            ("needs:me", "jobs with a warning, drafts, and failed rows of the last 7 days"),
             ("since:7d", "created in the last 7 days; also 12h, 3w"),
             ("since:2026-11-20", "created on that day or later"),
             ("before:2026-11-20", "created before that day"),

@@ -149,8 +149,12 @@ class FilterLine(Horizontal):
             parts += [("   esc ", "accent"), (escape, "muted")]
         else:
             parts = [(f" All {noun}", "muted")]
-        self._what.update(content(parts), layout=False)
+        self.show_conditions(parts)
         self.show_count(shown, total)
+
+    def show_conditions(self, parts: list[Part]) -> None:
+        """Show what is filtered, while the text is not edited."""
+        self._what.update(content(parts), layout=False)
 
     def show_count(self, shown: int, total: int, note: str = "") -> None:
         """Show the number of entries, such as ``1,204 of 50,000``, after an optional note."""
