@@ -429,3 +429,13 @@ async def test_sections_are_gone_through_kept_and_removed(engine: FakeEngine) ->
         await until(pilot, lambda: "my own" not in screen_text(app))
         assert load_config(engine.paths).sections == {}
         assert batches.filter_text == ""
+
+
+async def test_a_job_that_ended_before_its_results_came_is_not_called_answered(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job(1, counts=Counts(total=9, pending=9)))
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "9 rows without a result so far" in screen_text(app))
+        assert "All rows answered" not in screen_text(app)

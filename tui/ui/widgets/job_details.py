@@ -294,6 +294,10 @@ def _progress(view: JobView, now: float) -> list[Part]:
             ("   r", "accent"),
             (" retry", "muted"),
         ]
+    if job.counts.pending:
+        # The batch has ended, and its results are being collected, or are late.
+        rows = formatting.counted(job.counts.pending, "row")
+        return [(f"{rows} without a result so far", "live")]
     return [("All rows answered", "good")]
 
 
