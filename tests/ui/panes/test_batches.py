@@ -408,6 +408,9 @@ async def test_sections_are_gone_through_kept_and_removed(engine: FakeEngine) ->
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: batches.jobs_table.row_count == 1)
         assert "1 of 3" in screen_text(app) and batches.filter_text == "is:running"
+        engine.history.add(a_job(2))
+        engine.events.publish(BatchEnded("job0000002", "job0000002-1", BatchStatus.COMPLETED))
+        await until(pilot, lambda: batches.jobs_table.row_count == 0)
         await pilot.press("left_square_bracket", "left_square_bracket")
         assert batches.filter_text == "since:7d"
         await pilot.press("escape")

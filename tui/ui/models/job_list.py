@@ -157,6 +157,11 @@ JOB_WORDS: dict[str, Callable[[JobView, float], bool]] = {
 """Words of the filter of the job list that are about the state of a job."""
 
 
+def depends_on_state(text: str) -> bool:
+    """Whether other jobs may match a filter text when jobs go on."""
+    return not JOB_WORDS.keys().isdisjoint(text.casefold().split())
+
+
 @dataclass(frozen=True)
 class JobOrder:
     """The column that jobs are sorted by; equal jobs are ordered newest first."""

@@ -18,7 +18,7 @@ from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.engine_updates import Changes
 from tui.ui.external_programs import copy
 from tui.ui.models.job_details import JobDetailsLoader
-from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView
+from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView, depends_on_state
 from tui.ui.models.sections import Section, section_of, sections
 from tui.ui.panes.job_actions import JobActions
 from tui.ui.panes.own_actions import OwnActions
@@ -157,7 +157,8 @@ class BatchesPane(CommandTarget, Vertical):
             if view is not None:
                 view.transfer = transfer
         moved = bool(changes.ended) and not self._order.is_default
-        if rearranged or changes.listed or self._failed_only or moved:
+        by_state = self._failed_only or depends_on_state(self._filter.text)
+        if rearranged or changes.listed or by_state or moved:
             self._show_jobs()
         else:
             self._table.refresh_rows()
