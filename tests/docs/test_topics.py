@@ -134,5 +134,6 @@ def test_a_page_is_drawn_within_the_width_and_without_marks() -> None:
         if not colours:
             assert max(map(len, lines)) <= width
     assert plain("| `a` | **b** |") == "a · b"
+    assert plain("| a | | c |") == "a · c"
     assert plain("|---|---|") == plain("```sh") == ""
     assert plain("see [keys](keys.md), 2*3") == "see keys, 2*3"

@@ -157,5 +157,7 @@ def plain(line: str) -> str:
     """A line without Markdown's marks; empty for rules and fences."""
     if _FENCE.match(line) or re.fullmatch(r"[|\-: ]*", line):
         return ""
-    cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
-    return _MARKUP.sub(lambda found: found[1] or "", " · ".join(filter(None, cells)))
+    line = line.strip()
+    if line.startswith("|"):
+        line = " · ".join(filter(None, re.split(r"\s*\|\s*", line.strip("|").strip())))
+    return _MARKUP.sub(lambda found: found[1] or "", line)
