@@ -34,6 +34,8 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         isolate(folder / "home", patch)
         patch.chdir(folder)
         no_retry_delays(folder / "home", "tensorzero")
+        with (folder / "home" / "config.toml").open("a") as config:
+            config.write('[actions.say]\ncommand = ["cat"]\nconfirm = true\n')
         far = f"http://127.0.0.1:{closed_port()}/v1"
         for command in (
             f"accounts add far --provider tensorzero --base-url {far}",
@@ -123,6 +125,7 @@ def test_exit_codes(code: int, words: str, folder: Path) -> None:
 
 
 ASKING: Mapping[str, str] = {
+    "action": "action say base",
     "cancel": "cancel base",
     "delete": "delete base",
     "export": "export base -o rows.csv",
@@ -191,6 +194,8 @@ NAMINGS: Mapping[str, Naming] = {
     "collect": Naming("collect {job}", _id),
     "watch": Naming("watch {job}", _id),
     "tag": Naming("tag {job} x", _id),
+    "action": Naming("action say {job} -y", lambda d: d.document["job"]),
+    "provenance": Naming("provenance {job}", lambda d: d.document["job"]["id"]),
     "retry": Naming("retry {job} --dry-run --outcome succeeded", lambda d: d.document["job"]),
     "export": Naming("export {job} -o out.csv -y", lambda d: d.document["job"]),
     "summary": Naming("summary {job}", lambda d: d.document["job_id"]),
