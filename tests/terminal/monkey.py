@@ -61,7 +61,7 @@ _PASTES = (
     "name:\"unclosed", "outcome:failed code:429", "é" * 50, "", "\x07\x1b[31mred", "/" * 300,
 )  # fmt: skip
 _ALL = ("2", "\x1b", "\x1b")
-_FIND = (*_ALL, "/", "\x15{}\r", "\r")
+_FIND = (*_ALL, "/", "\x15tone\r", "\r")
 _SCREENS: dict[str, tuple[tuple[str, ...], str]] = {
     "costs": (("2", "$"), "Months"),
     "experiment": ((*_ALL, "/", "\x15tone\r", "X"), "in common"),
@@ -72,11 +72,10 @@ _SCREENS: dict[str, tuple[tuple[str, ...], str]] = {
     "review": ((*_FIND, "V", "\r"), "Right"),
     "evaluate": ((*_FIND, "U"), "Normalise"),
     "summary": ((*_FIND, "u"), "Stop words"),
-    "experiment to be": (("1", "\x1bOR", "{folder}/rows.csv\r", "one word", "\x1b[18~"), "odels"),
+    "experiment to be": (("1", "\x1bOR", "FOLDER/rows.csv\r", "one word", "\x1b[18~"), "odels"),
 }
 """The keys that open a screen from the main one, and a word that only this screen shows."""
 
-_JOBS = ("ticket", "reviews", "mail", "tone", "tone", "tone")
 _EXPERIMENT = (
     "experiment", "run", "rows.csv", "--name", "tone", "-t", "kind.toml", "-t", "curt.toml",
     "-m", "sandbox-small", "-y",
@@ -298,7 +297,6 @@ class Monkey:
         """Open one of the screens that random keys hardly find."""
         name = self._random.choice(list(_SCREENS))
         keys, word = _SCREENS[name]
-        job = self._random.choice(_JOBS)
         if self._outside is None or self._outside.poll() is not None:
             # What was deleted of it is sent again.
             self._run_outside(*_EXPERIMENT)
@@ -310,7 +308,7 @@ class Monkey:
         self._read(0.5)
         self._tail = b""
         for key in keys:
-            self._send(key, key.format(job, folder=self._folder))
+            self._send(key, key.replace("FOLDER", str(self._folder)))
             for _ in range(10):
                 if not self._read(0.4):
                     break
