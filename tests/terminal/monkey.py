@@ -306,13 +306,16 @@ class Monkey:
             self._read(0.1)
         # A key right after it would be one with alt.
         self._read(0.5)
-        self._tail = b""
+        is_there = False
         for key in keys:
+            self._tail = b""
             self._send(key, key.replace("FOLDER", str(self._folder)))
             for _ in range(10):
-                if not self._read(0.4):
+                read = self._read(0.4)
+                is_there |= word.encode() in self._tail
+                if not read:
                     break
-        self.tally.reached[name] += word.encode() in self._tail
+        self.tally.reached[name] += is_there
 
     def _bad_bytes(self) -> None:
         data = self._random.choice(_BAD)
