@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -64,3 +65,32 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     (tmp_path / "batchdeck-file").write_text("")
     remove_abandoned()
     assert other.is_dir() and (tmp_path / "batchdeck-file").exists()
+
+
+@pytest.mark.parametrize("whose", ["tui", "sandbox"])
+def test_a_folder_that_is_being_created_is_not_removed(
+    whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two programs start at once: the second looks just before the first one has its lock."""
+    fcntl = pytest.importorskip("fcntl")
+    flock = fcntl.flock
+    looked: list[int] = []
+
+    def late(descriptor: int, how: int) -> None:
+        if not looked:
+            looked.append(descriptor)
+            sweep(whose)
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with contextlib.ExitStack() as stack:
+        if whose == "tui":
+            folder = stack.enter_context(temporary_folder("x"))
+        else:
+            folder = claimed_folder("bd-")
+            stack.callback(release_folder, folder)
+        assert looked
+        assert folder.is_dir()
+        sweep(whose)
+        assert folder.is_dir()
+    assert not folder.exists()

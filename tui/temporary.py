@@ -29,9 +29,13 @@ def temporary_folder(purpose: str, inside: Path | None = None) -> Iterator[Path]
     remove_abandoned(inside)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{purpose}-", dir=inside))
     try:
-        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        # Under another name until it is locked: another program that starts at this moment would
+        # take the lock, and remove the folder.
+        new = folder / f"{_LOCK}.new"
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            _take(descriptor)
+            if _take(descriptor):
+                new.rename(folder / _LOCK)
             yield folder
         finally:
             os.close(descriptor)

@@ -60,22 +60,26 @@ _PASTES = (
     "line one\nline two\nline three", "\u202eabc\u2028def", "a::b.csv", "x" * 5000, "{{", "{a} [b]",
     "name:\"unclosed", "outcome:failed code:429", "é" * 50, "", "\x07\x1b[31mred", "/" * 300,
 )  # fmt: skip
-_FIND = ("2", "/", "\x15{}\r", "\r")
+_ALL = ("2", "\x1b", "\x1b")
+_FIND = (*_ALL, "/", "\x15tone\r", "\r")
 _SCREENS: dict[str, tuple[tuple[str, ...], str]] = {
     "costs": (("2", "$"), "Months"),
-    "experiment": (("2", "/", "\x15tone\r", "X"), "in common"),
-    "answers side by side": (("2", "/", "\x15tone\r", "X", "e"), "Whitespace"),
+    "experiment": ((*_ALL, "/", "\x15tone\r", "X"), "in common"),
+    "answers side by side": ((*_ALL, "/", "\x15tone\r", "X", "e"), "Whitespace"),
     "facets": ((*_FIND, "f"), "Exclude"),
     "pivot": ((*_FIND, "f", "p", "\r"), "Swap"),
     "views": ((*_FIND, "F"), "Views"),
     "review": ((*_FIND, "V", "\r"), "Right"),
     "evaluate": ((*_FIND, "U"), "Normalise"),
     "summary": ((*_FIND, "u"), "Stop words"),
-    "experiment to be": (("1", "\x1bOR", "{folder}/rows.csv\r", "one word", "\x1b[18~"), "odels"),
+    "experiment to be": (("1", "\x1bOR", "FOLDER/rows.csv\r", "one word", "\x1b[18~"), "odels"),
 }
 """The keys that open a screen from the main one, and a word that only this screen shows."""
 
-_JOBS = ("ticket", "reviews", "tone", "mail")
+_EXPERIMENT = (
+    "experiment", "run", "rows.csv", "--name", "tone", "-t", "kind.toml", "-t", "curt.toml",
+    "-m", "sandbox-small", "-y",
+)  # fmt: skip
 
 _SIZES = ((80, 24), (100, 30), (120, 36), (200, 60), (60, 16), (59, 15), (20, 5), (1, 1), (300, 80))
 
@@ -145,10 +149,7 @@ class Monkey:
         """Go on for so many seconds."""
         end = time.monotonic() + seconds
         self._start("--demo", "--home", str(self._home))
-        self._run_outside(
-            "experiment", "run", "rows.csv", "--name", "tone", "-t", "kind.toml", "-t", "curt.toml",
-            "-m", "sandbox-small", "-y",
-        )  # fmt: skip
+        self._run_outside(*_EXPERIMENT)
         actions: list[tuple[int, Callable[[], None]]] = [
             (60, self._key), (12, self._burst), (6, self._paste), (10, self._mouse),
             (5, self._resize), (2, self._drag), (4, self._bad_bytes), (3, self._other_program),
@@ -296,20 +297,25 @@ class Monkey:
         """Open one of the screens that random keys hardly find."""
         name = self._random.choice(list(_SCREENS))
         keys, word = _SCREENS[name]
-        job = self._random.choice(_JOBS)
+        if self._outside is None or self._outside.poll() is not None:
+            # What was deleted of it is sent again.
+            self._run_outside(*_EXPERIMENT)
         self._set_size(100, 30)
         for _ in range(6):
             self._send("escape", "\x1b")
             self._read(0.1)
         # A key right after it would be one with alt.
         self._read(0.5)
-        self._tail = b""
+        is_there = False
         for key in keys:
-            self._send(key, key.format(job, folder=self._folder))
+            self._tail = b""
+            self._send(key, key.replace("FOLDER", str(self._folder)))
             for _ in range(10):
-                if not self._read(0.4):
+                read = self._read(0.4)
+                is_there |= word.encode() in self._tail
+                if not read:
                     break
-        self.tally.reached[name] += word.encode() in self._tail
+        self.tally.reached[name] += is_there
 
     def _bad_bytes(self) -> None:
         data = self._random.choice(_BAD)

@@ -14,6 +14,7 @@ import pytest
 from tests.ui.conftest import fake_app, running, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job
 from tui.config.settings import Config
+from tui.errors import HistoryError
 from tui.ui.app import BatchdeckApp
 
 
@@ -31,6 +32,22 @@ print(json.dumps(sorted(name for name in sys.modules if name.startswith("tui."))
         "tui.ui.screens.main"
     }
     assert "tui.ui.tasks.runner" not in loaded
+
+
+async def test_an_unexpected_error_at_the_start_is_told_and_ends_the_program(
+    engine: FakeEngine,
+) -> None:
+    async def open_engine() -> Any:
+        raise FileNotFoundError(2, "No such file or directory", "reviews.jsonl")
+
+    app = BatchdeckApp(engine.paths, Config(), cast("Any", open_engine), now=lambda: NOW)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "the history was not opened" in screen_text(app))
+        assert "reviews.jsonl" in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.return_code)
+    assert app.return_code == HistoryError.exit_code
+    assert "FileNotFoundError" in engine.paths.log_file.read_text()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])

@@ -19,6 +19,7 @@ from tui.compose.samples import REVIEWS
 from tui.config.settings import AccountConfig, add_account, create_config, load_config
 from tui.engine.accounts import SANDBOX_URL
 from tui.engine.engine import Engine
+from tui.logs import LOGGER
 from tui.paths import Paths, private_folder
 from tui.temporary import temporary_folder
 
@@ -209,7 +210,9 @@ async def seed_demo(paths: Paths, now: Callable[[], float] = time.time) -> None:
             try:
                 for demo_job in demo_jobs:
                     clock.now = end - demo_job.age
+                    started = time.monotonic()
                     await _run_job(engine, clock, folder, demo_job)
+                    LOGGER.info("demo: %s in %.1f s", demo_job.name, time.monotonic() - started)
             finally:
                 await engine.close()
 

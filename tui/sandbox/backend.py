@@ -317,10 +317,14 @@ def claimed_folder(prefix: str, parent: str | None = None) -> Path:
     A locked file in it shows that its process lives: the lock ends with the process.
     """
     for old in Path(parent or tempfile.gettempdir()).glob(f"{prefix}*"):
-        if old not in _claims and not old.is_symlink() and _lock(old, os.O_RDWR):
+        if old not in _claims and not old.is_symlink() and _lock(old, _LOCK, os.O_RDWR):
             release_folder(old)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-    _lock(folder, os.O_RDWR | os.O_CREAT)
+    # Under another name until it is locked: another process that starts at this moment would take
+    # the lock, and remove the folder.
+    new = f"{_LOCK}.new"
+    if _lock(folder, new, os.O_RDWR | os.O_CREAT):
+        (folder / new).rename(folder / _LOCK)
     return folder
 
 
@@ -332,12 +336,12 @@ def release_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lock(folder: Path, flags: int) -> bool:
-    """Lock the folder's file; ``False`` if another process holds it, or there is none."""
+def _lock(folder: Path, name: str, flags: int) -> bool:
+    """Lock a file of the folder; ``False`` if another process holds it, or there is none."""
     try:
         import fcntl
 
-        descriptor = os.open(folder / _LOCK, flags, 0o600)
+        descriptor = os.open(folder / name, flags, 0o600)
     except (ImportError, OSError):
         return False
     try:

@@ -23,7 +23,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from tui.config.settings import Config, set_option
-from tui.core.text import shorten_paths
+from tui.core.text import one_line, shorten_paths
 from tui.errors import BatchdeckError, ConfigError, HistoryError, UnknownJobError, UsageError
 from tui.paths import Paths
 from tui.ui.commands.dispatch import CommandDispatcher, CommandProvider, CommandTarget
@@ -155,11 +155,16 @@ class BatchdeckApp(GuardedApp[int]):
         try:
             engine = await self._open_engine()
         except BatchdeckError as error:
-            from tui.ui.dialogs.text import ErrorDialog
-
             session.log.note(error.message, bad=True)
-            await self.push_screen_wait(ErrorDialog(error))
-            self.exit(error.exit_code, return_code=error.exit_code)
+            await self._end_by(error)
+            return
+        except Exception as error:
+            if self._exit:
+                raise
+            # Without a history there is nothing to go on with.
+            text = one_line(session.log.note_crash(error), 200)
+            hint = "" if session.log.file is None else f"Details are in {session.log.file}"
+            await self._end_by(HistoryError(f"the history was not opened: {text}", hint))
             return
         from tui.ui.engine_updates import EngineUpdates
         from tui.ui.notifications import Notifications
@@ -193,6 +198,12 @@ class BatchdeckApp(GuardedApp[int]):
         session.ready.set()
         if self.on_started is not None:
             self.call_after_refresh(self.on_started)
+
+    async def _end_by(self, error: BatchdeckError) -> None:
+        from tui.ui.dialogs.text import ErrorDialog
+
+        await self.push_screen_wait(ErrorDialog(error))
+        self.exit(error.exit_code, return_code=error.exit_code)
 
     def _name_of(self, job_id: str) -> str:
         board = self.main.batches.board

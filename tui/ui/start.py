@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ from tui.ui.app import BatchdeckApp
 
 if TYPE_CHECKING:
     from tui.engine.engine import Engine
+
+_LONG_START = 2.0
+"""Seconds from which on a start is logged."""
 
 
 def run_dashboard(
@@ -45,7 +49,9 @@ def run_dashboard(
 
     async def open_engine() -> Engine:
         from tui.engine.engine import Engine
+        from tui.logs import LOGGER
 
+        started = time.monotonic()
         if demo:
             from tui.engine.demo import seed_demo
 
@@ -62,13 +68,19 @@ def run_dashboard(
             await asyncio.to_thread(create_config, paths)
         except ConfigError as error:
             app.session.log.note(error.message, bad=True)
+        made = time.monotonic()
         try:
-            return await Engine.open(paths, app.session.config)
+            engine = await Engine.open(paths, app.session.config)
         except ConfigError as error:
             # A custom provider is invalid: start with the built-in ones.
             app.config_error = app.config_error or error
             app.session.config = msgspec.structs.replace(config, providers={}, budget=FREE_ONLY)
-            return await Engine.open(paths, app.session.config)
+            engine = await Engine.open(paths, app.session.config)
+        opened = time.monotonic()
+        if opened - started > _LONG_START:
+            words = "start: %.1f s until the history was made, %.1f s until it was open"
+            LOGGER.info(words, made - started, opened - made)
+        return engine
 
     refuse_terminal_prompts()
     app = BatchdeckApp(paths, config, open_engine, open_file=open_file, tour=tour)

@@ -18,7 +18,8 @@ from tui.core.formatting import money
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui.dialogs.choose import ChooseDialog
-from tui.ui.screens.costs import CostsScreen
+from tui.ui.screens.costs import _COLUMNS, CostsScreen, _align
+from tui.ui.text.tones import Part
 
 PRICES = {"[b]mini[/b]": PriceConfig(input=1000, output=10_000, batch_discount=0.5)}
 
@@ -69,3 +70,12 @@ async def test_nothing_was_spent(paths: Paths) -> None:
         await until(pilot, lambda: app.engine is not None)
         await pilot.press("2", "dollar_sign")
         await until(pilot, lambda: "Nothing was spent" in screen_text(app))
+
+
+def test_digits_stand_below_each_other() -> None:
+    rows: list[list[Part]] = [
+        [(name, ""), *([(amount, "")] * len(_COLUMNS))]
+        for name, amount in (("a", "$1.00*"), ("b", "$2.00"), ("c", ""))
+    ]
+    _align(rows)
+    assert [row[1][0] for row in rows] == ["$1.00*", "$2.00 ", " "]

@@ -133,7 +133,7 @@ def cell_parts(
         parts.append((f"  {one_line(one.note, 80)}", "warn"))
     elif 0 < column <= len(figures):
         figure = figures[column - 1]
-        parts.append((f"  {figure.heading}: {figure.meaning}{_more(one, figure)}", "muted"))
+        parts.append((f"  {figure.heading}{_more(one, figure)}: {figure.meaning}", "muted"))
     else:
         parts.append((f"  {one_line(one.model, 30)}, {one.status}", "muted"))
     return parts
@@ -142,9 +142,9 @@ def cell_parts(
 def _more(one: VariantReport, figure: Figure) -> str:
     if figure.heading == "accuracy" and one.interval is not None:
         low, high = percent(one.interval.low), percent(one.interval.high)
-        return f", of {one.evaluated:,} rows (95%: {low} to {high})"
+        return f" of {one.evaluated:,} rows (95%: {low} to {high})"
     if figure.heading == "score" and one.scored:
-        return f" {one_line(one.judge, 24)}, of {one.scored:,} rows"
+        return f" of {one.scored:,} rows by {one_line(one.judge, 24)}"
     if figure.heading == "per 1,000" and one.cost is not None:
-        return f"; {money(one.cost, one.currency)} in all"
+        return f" ({money(one.cost, one.currency)} in all)"
     return ""

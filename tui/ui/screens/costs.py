@@ -107,6 +107,7 @@ class CostsScreen(ReportScreen[SpentReport, None]):
         rows = [[(_name(group), ""), *_cells(group)] for group in made.groups]
         if len(made.groups) > 1:
             rows += [[("total", "strong"), *_cells(total)] for total in made.totals]
+        _align(rows)
         self._table.show(headings, rows)
         texts = filter(None, map(unknown_text, made.totals))
         self._unknown.update(content([(" ".join(texts), "muted")]))
@@ -172,3 +173,12 @@ def _cells(group: SpentGroup) -> list[Part]:
         tone: Tone = "warn" if lost else "muted" if not amount.amount else ""
         amounts.append((text, "strong" if attribute == "billed" and amount.amount else tone))
     return [*amounts, (f"{group.jobs:,}", "muted"), (f"{group.rows:,}", "muted")]
+
+
+def _align(rows: list[list[Part]]) -> None:
+    """Let the digits of a column stand below each other, where some amounts have a star."""
+    for column in range(1, 1 + len(_COLUMNS)):
+        if any(row[column][0].endswith("*") for row in rows):
+            for row in rows:
+                text, tone = row[column]
+                row[column] = (text if text.endswith("*") else f"{text} ", tone)

@@ -74,9 +74,14 @@ class SteadyFooter(Footer):
         if screen.app.app_focus and self.is_attached and screen is self.screen:
             self.call_after_refresh(self._show_keys)
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Show more or fewer keys for another width."""
+        self.call_after_refresh(self._show_keys)
+
     def _show_keys(self) -> None:
         if not (self._bindings_ready and self.is_attached):
             return
+        self.set_class(self.app.size.width >= MEDIUM, "-airy")
         chosen = list(self._chosen())
         keys = list(self.query_children(_Key))
         if len(keys) < len(chosen):
@@ -106,10 +111,6 @@ class KeyFooter(SteadyFooter):
     The commands of the table's ``footer`` come first; the user's own and those of ``IF_ROOM`` fill
     the rest.
     """
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Show more or fewer keys for another width."""
-        self.call_after_refresh(self._show_keys)
 
     def _chosen(self) -> Iterator[ActiveBinding]:
         """The bindings to show, one for each action."""
