@@ -6,7 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -320,6 +320,58 @@ class SamplePart(msgspec.Struct, frozen=True, kw_only=True):
         return f"all rows but a {words}" if self.rest else words
 
 
+class DeadlinePhase(StrEnum):
+    """How far a deadline is. Each is stored before what it stands for is done.
+
+    Attributes:
+        SET: It has not passed.
+        CUT: It has passed: the running batches are cancelled, and awaited.
+        REST: They have ended, and the batches that send the other rows one by one are stored.
+        SENT: These batches were sent.
+        MET: Nothing was left to send.
+        STOPPED: The other rows are not sent; the note says why.
+    """
+
+    SET = "set"
+    CUT = "cut"
+    REST = "rest"
+    SENT = "sent"
+    MET = "met"
+    STOPPED = "stopped"
+
+
+class Deadline(msgspec.Struct, frozen=True, kw_only=True):
+    """When a job is cut short, so that the rows without an answer are sent one by one.
+
+    Attributes:
+        at: The time, Unix seconds.
+        phase: How far it is.
+        most: The most that the user agreed to pay for these rows; ``None`` if it is not known.
+        budget: The limit of all that the job may cost; ``None`` if the user gave none.
+        currency: Currency of both.
+        attempt: The last attempt that is cancelled; from ``REST`` on that of the other rows.
+        note: Why nothing more is sent.
+    """
+
+    at: float
+    phase: DeadlinePhase = DeadlinePhase.SET
+    most: float | None = None
+    budget: float | None = None
+    currency: str = "USD"
+    attempt: int = 0
+    note: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done about it."""
+        return self.phase in (DeadlinePhase.SET, DeadlinePhase.CUT, DeadlinePhase.REST)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has passed, and the other rows are still to be sent."""
+        return self.phase in (DeadlinePhase.CUT, DeadlinePhase.REST)
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for: one set of requests, under one name.
 
@@ -351,6 +403,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     experiment: str = ""
     sample: SamplePart | None = None
     archive: str = ""
+    deadline: Deadline | None = None
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -466,6 +519,40 @@ def moment_text(moment: float, now: float) -> str:
     if (day.hour, day.minute, day.second) == (0, 0, 0):
         return f"{day:%Y-%m-%d}"
     return f"{max(0, int((now - moment) // 3600))}h"
+
+
+_FROM_NOW = re.compile(r"\+(\d{1,4})([mhd])")
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+
+
+def parse_deadline(text: str, now: float) -> float | None:
+    """The time that a deadline names, in Unix seconds.
+
+    Args:
+        text: ``18:00`` is the next time that a clock here shows it; ``+90m``, ``+6h`` and ``+2d``
+            count from now; ``2026-12-01T18:00`` is local time too, unless an offset from UTC
+            follows: ``2026-12-01T18:00Z``, ``2026-12-01T18:00+01:00``.
+        now: The current time, in Unix seconds.
+
+    Returns:
+        The time, which may have passed; ``None`` for any other text.
+    """
+    text = text.strip()
+    if (wait := _FROM_NOW.fullmatch(text.lower())) is not None:
+        return now + int(wait[1]) * _SECONDS[wait[2]]
+    try:
+        if (time := _TIME_OF_DAY.fullmatch(text)) is not None:
+            here = datetime.fromtimestamp(now)
+            clock = here.replace(hour=int(time[1]), minute=int(time[2]), second=0, microsecond=0)
+            if clock.timestamp() <= now:
+                clock += timedelta(days=1)
+            return clock.timestamp()
+        if "t" in text.lower() or " " in text:
+            return datetime.fromisoformat(text.upper()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
 
 
 MAX_TAG_LENGTH = 32
