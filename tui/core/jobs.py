@@ -521,9 +521,9 @@ def moment_text(moment: float, now: float) -> str:
     return f"{max(0, int((now - moment) // 3600))}h"
 
 
-_FROM_NOW = re.compile(r"\+(\d{1,4})([mhd])")
+_FROM_NOW = re.compile(r"\+(\d{1,5})([smhd])")
 _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-_SECONDS = {"m": 60, "h": 3600, "d": 86_400}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def parse_deadline(text: str, now: float) -> float | None:
@@ -553,6 +553,11 @@ def parse_deadline(text: str, now: float) -> float | None:
     except (ValueError, OverflowError, OSError):
         pass
     return None
+
+
+def time_to_type(at: float) -> str:
+    """A local time as ``parse_deadline`` reads it, to the minute: ``2026-12-01T18:00``."""
+    return f"{datetime.fromtimestamp(at):%Y-%m-%dT%H:%M}"
 
 
 MAX_TAG_LENGTH = 32

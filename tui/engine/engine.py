@@ -302,6 +302,7 @@ class Engine:
             UsageError: More requests than agreed would be sent; nothing was sent.
             BatchdeckError: A batch was not accepted; the job can be submitted again.
         """
+        self.deadlines.require_time(job_id)
         errors = await self.first_attempts.send(
             [job_id], resend=resend, wait_if_busy=wait_if_busy, budget=budget, saving=saving
         )

@@ -23,7 +23,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from tui.config.settings import Config, set_option
-from tui.core.text import shorten_paths
+from tui.core.text import one_line, shorten_paths
 from tui.errors import BatchdeckError, ConfigError, HistoryError, UnknownJobError, UsageError
 from tui.paths import Paths
 from tui.ui.commands.dispatch import CommandDispatcher, CommandProvider, CommandTarget
@@ -314,6 +314,9 @@ class BatchdeckApp(GuardedApp[int]):
             screen.post_message(JobsChanged())
         if self.notifications is not None:
             self.notifications.notify_ended(changes.ended)
+        for job_id, (what, good) in changes.deadlines.items():
+            text = f"{one_line(self._name_of(job_id), 40)}: {what}"
+            self.notify(text, markup=False, severity="information" if good else "warning")
         self._show_title()
 
     def _pause(self) -> None:

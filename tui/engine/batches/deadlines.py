@@ -23,10 +23,10 @@ from tui.core.jobs import (
     Job,
     Submission,
     is_terminal,
+    parse_deadline,
 )
 from tui.core.query import RowFilter
 from tui.core.rows import UNANSWERED
-from tui.core.status_words import deadline_text
 from tui.engine.accounts import direct_name
 from tui.engine.batches.batch_plan import make_plan, store_plan
 from tui.engine.batches.cancel import cancel_all
@@ -120,6 +120,31 @@ class Deadlines:
                 "Leave out the deadline; a shorter completion window (--window) may help.",
             )
 
+    def parse_time(self, text: str) -> float:
+        """The time that the user typed for a deadline, in Unix seconds; see ``parse_deadline``.
+
+        Raises:
+            UsageError: It is none.
+        """
+        at = parse_deadline(text, self._context.clock())
+        if at is None:
+            raise UsageError(f"{text!r} is not a time", "Type 18:00, +6h or 2026-12-01T18:00.")
+        return at
+
+    def describe(self, deadline: Deadline, account: str) -> str:
+        """What the user agrees to with a deadline of a job of an account, as a sentence."""
+        free = self._context.accounts.info(account).is_free
+        price = "" if free else ", at the price of single requests"
+        if deadline.most is not None:
+            price += f" (up to {money(deadline.most, deadline.currency)})"
+        limit = ""
+        if deadline.budget is not None and not free:
+            limit = f", if the job stays within {money(deadline.budget, deadline.currency)}"
+        return (
+            f"Deadline {local_time(deadline.at)}: what has no answer then is cancelled and sent one"
+            f" by one{price}{limit}, while Batchdeck runs."
+        )
+
     def plan(
         self,
         account: str,
@@ -143,6 +168,7 @@ class Deadlines:
 
         Raises:
             UsageError: The time has passed, or the provider does not allow a deadline.
+            BudgetError: There is a budget, and the cost of single requests is not known.
         """
         self.require_lane(account)
         self._require_future(at)
@@ -151,6 +177,13 @@ class Deadlines:
         if estimate is not None and not accounts.info(account).is_free:
             batch = accounts.price_source(account, window)
             most = direct_bound(estimate, batch, accounts.single_prices(account))
+            if most is None and self._costs.budgets.applies(account, budget):
+                raise BudgetError(
+                    "the cost of sending rows one by one after the deadline is not known, so the"
+                    " budget cannot be checked",
+                    'Set the price in config.toml, [prices."MODEL"], or max_tokens in the requests;'
+                    " or leave out the deadline.",
+                )
         currency = accounts.profile(account).prices.currency
         return Deadline(at=at, most=most, budget=budget, currency=currency)
 
@@ -180,6 +213,22 @@ class Deadlines:
                 "Give a later time: 18:00, +6h, 2026-12-01T18:00 (local time).",
             )
 
+    def require_time(self, job_id: str) -> None:
+        """Check before a submit that the deadline of a job is still to come.
+
+        Raises:
+            UsageError: It has passed.
+        """
+        deadline = self._context.history.jobs.get(job_id).deadline
+        batches = self._context.history.batches.of_job(job_id)
+        is_new = all(batch.submission is Submission.DRAFT for batch in batches)
+        if deadline is not None and deadline.phase is DeadlinePhase.SET and is_new:
+            try:
+                self._require_future(deadline.at)
+            except UsageError as error:
+                error.hint = f"Set another one: `batchdeck deadline {job_id} 18:00`, or none."
+                raise
+
     async def set(self, job_id: str, deadline: Deadline | None, why: str = "") -> bool:
         """Set or remove the deadline of a job, whatever it was before.
 
@@ -197,7 +246,7 @@ class Deadlines:
         context = self._context
         what = f"Deadline removed{f': {why}' if why else ''}"
         if deadline is not None:
-            what = f"Deadline {deadline_text(deadline, context.clock())}"
+            what = f"Deadline set: {local_time(deadline.at)}"
         while True:
             before = context.history.jobs.get(job_id).deadline
             if before == deadline:
@@ -496,17 +545,3 @@ class Deadlines:
 def _is_left(batch: Batch, deadline: Deadline) -> bool:
     """Whether a batch that the deadline ends has not ended, or may not have."""
     return batch.attempt <= deadline.attempt and (batch.is_watched or batch.is_unsent)
-
-
-def rest_text(deadline: Deadline) -> str:
-    """What the user agrees to with a deadline, as a sentence."""
-    bound = (
-        "" if deadline.most is None else f", for up to {money(deadline.most, deadline.currency)}"
-    )
-    limit = ""
-    if deadline.budget is not None:
-        limit = f", within {money(deadline.budget, deadline.currency)} for the whole job"
-    return (
-        f"At {local_time(deadline.at)} what has no answer is cancelled, and sent one by one"
-        f"{bound}{limit}, while Batchdeck runs."
-    )
