@@ -81,8 +81,9 @@ class Case:
 
     ``doing`` is ``submit`` (one batch), ``split`` (two), ``retry`` (of flaky rows), ``dedupe``
     (``submit`` with repeats that are not sent), ``again`` (``retry`` of such a job), ``prime``
-    (``submit`` of one row, and of the others when it has ended), ``deadline`` (``submit`` of a batch
-    that is cut short, and whose other rows are sent one by one), ``cancel`` (of two that run), ``delete`` (with what the provider keeps) or ``export``.
+    (``submit`` of one row, and of the others when it has ended), ``deadline`` (``submit`` of a
+    batch that is cut short, and whose other rows are sent one by one), ``cancel`` (of two that
+    run), ``delete`` (with what the provider keeps) or ``export``.
     """
 
     doing: str

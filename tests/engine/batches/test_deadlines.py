@@ -12,16 +12,22 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
+from tests.engine.bench import Bench, adds_up, outcomes, request, timeline, until
 from tests.engine.programs import Programs, kill_at
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import FakeBatch, answered
-from tui.config.settings import Config
+from tui.config.settings import BudgetConfig, Config, PriceConfig
 from tui.core.jobs import DeadlinePhase, Job
 from tui.core.rows import Outcome, RowError
 from tui.engine.engine import Engine
 from tui.engine.events import DeadlineMoved
-from tui.errors import BatchdeckError, RequestRejectedError, UnreachableError, UsageError
+from tui.errors import (
+    BatchdeckError,
+    BudgetError,
+    RequestRejectedError,
+    UnreachableError,
+    UsageError,
+)
 from tui.providers.dialect import Capabilities
 
 HOUR = 3600.0
@@ -299,6 +305,77 @@ def test_rows_that_may_have_been_paid_are_left_to_the_user(tmp_path: Path) -> No
             assert outcomes(engine, job.id)[3] is Outcome.FAILED
             assert phase(engine, job.id) is DeadlinePhase.MET
         paid_once(bench)
+
+    run(test)
+
+
+PRICED = Config(
+    default_account="openai",
+    prices={"m": PriceConfig(input=0, output=1000, batch_discount=0.5)},
+)
+"""A row of a thousand tokens costs at most half a dollar in a batch, and one dollar by itself."""
+
+
+def with_usage(request: bytes, before: int) -> bytes:
+    value = msgspec.json.decode(answered(request, before))
+    value["response"]["body"]["usage"] = {"prompt_tokens": 10, "completion_tokens": 100}
+    return msgspec.json.encode(value)
+
+
+@pytest.mark.parametrize(
+    ("budget", "per_submit", "is_sent"),
+    [(None, None, True), (2.2, None, True), (2.05, None, False), (9.0, 2.05, False)],
+)
+def test_the_rest_stays_within_what_is_left_of_the_lowest_limit(
+    budget: float | None, per_submit: float | None, is_sent: bool, tmp_path: Path
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        loop.allow(1e6)
+        bench = Bench(tmp_path, loop)
+        provider = bench.provider
+        provider.ends_after, provider.answer = None, with_usage
+        provider.when_called["cancel"] = lambda: setattr(provider, "ends_after", 1)
+        file = tmp_path / "r.jsonl"
+        lines = [request(f"r{number}") for number in range(4)]
+        for line in lines:
+            line["body"]["max_tokens"] = 1000  # type: ignore[index]
+        file.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+        config = msgspec.structs.replace(PRICED, budget=BudgetConfig(per_submit=per_submit))
+        async with bench.engine(config) as engine:
+            job = await engine.requests.import_file(file)
+            deadline = await engine.deadlines.plan_for(job.id, loop.clock() + HOUR, budget=budget)
+            assert deadline.most == pytest.approx(4.0)
+            await engine.submit_imported([job], budget=budget, deadline=deadline)
+            provider.advance(provider.only(), 2)
+            await engine.wait([job.id])
+            # Two answers of a hundred tokens, at the price of the batch, were paid.
+            first = engine.history.batches.of_job(job.id)[0]
+            bill = engine.history.ledger.entry(first.id)
+            assert bill is not None and bill.amount == pytest.approx(0.1)
+            assert len(provider.batches) == (2 if is_sent else 1)
+            found = engine.history.jobs.get(job.id)
+            assert found.deadline is not None
+            if is_sent:
+                assert found.deadline.phase is DeadlinePhase.SENT
+                assert found.counts.succeeded == 4
+            else:
+                assert found.deadline.phase is DeadlinePhase.STOPPED
+                assert "over the budget per submit of $1.95" in found.deadline.note
+                assert (found.counts.succeeded, found.counts.cancelled) == (2, 2)
+        paid_once(bench, "0123" if is_sent else "01")
+
+    run(test)
+
+
+def test_with_a_budget_a_cost_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine(CONFIG) as engine:
+            job = await bench.imported(engine)
+            at = loop.clock() + HOUR
+            assert (await engine.deadlines.plan_for(job.id, at)).most is None
+            with pytest.raises(BudgetError, match="not known"):
+                await engine.deadlines.plan_for(job.id, at, budget=5.0)
 
     run(test)
 
