@@ -54,6 +54,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
             answers; ``None`` if a price is unknown.
         is_counted: Whether all parts of the requests could be counted.
         exact_tokens: Whether the provider counted the input tokens of every row.
+        usual_input: The cost of the usual input alone; ``None`` if a price is unknown.
     """
 
     currency: str
@@ -72,6 +73,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens_high: int | None = None
     usual: float | None = None
     is_counted: bool = True
+    usual_input: float | None = None
 
     @property
     def expected(self) -> float | None:
@@ -87,7 +89,10 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         """Scale the estimate, for example from a sample to all rows."""
         models = tuple(_scaled(part, factor) for part in self.models)
         usual = _times(self.usual, factor)
-        return msgspec.structs.replace(_scaled(self, factor), models=models, usual=usual)
+        usual_input = _times(self.usual_input, factor)
+        return msgspec.structs.replace(
+            _scaled(self, factor), models=models, usual=usual, usual_input=usual_input
+        )
 
     def without(self, part: Estimate) -> Estimate:
         """The estimate of the other rows, if ``part`` is that of some of these."""
@@ -100,6 +105,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
             _less(self, part),
             models=tuple(model for model in models if model.rows),
             usual=_minus(self.usual, part.usual),
+            usual_input=_minus(self.usual_input, part.usual_input),
         )
 
     def sampled(self, rows: int, of: int, error: float) -> Estimate:
@@ -177,6 +183,7 @@ class _Sums:
         self.has_answers = False
         self.tokens = NO_TOKENS
         self.output_low = self.output_high = self.low = self.high = self.usual = 0.0
+        self.usual_input = 0.0
 
     def add(self, key: CostKey, rows: int, amount: Amount, usual: float) -> None:
         limit, choices = key.answer
@@ -194,6 +201,7 @@ class _Sums:
         if self.rates is not None:
             self.low += self._cost(tokens.low, shortest, tokens.low / rows)
             self.usual += self._cost(tokens.usual, shortest, tokens.usual / rows)
+            self.usual_input += self._cost(tokens.usual, 0.0, tokens.usual / rows)
             # A prompt that may reach the next price tier is bounded by its prices.
             self.high += self._cost(tokens.high, longest, tokens.high / rows)
 
@@ -293,6 +301,7 @@ def estimate_of(
         notes=tuple(notes),
         rows=sum(part.rows for part in parts),
         usual=_total([total.usual if total.rates else None for total in sums.values()]),
+        usual_input=_total([s.usual_input if s.rates else None for s in sums.values()]),
         is_counted=not uncounted,
         calibrated=bool(sums)
         and all(model in usual for model, total in sums.items() if total.has_answers),

@@ -285,6 +285,9 @@ async def submit_file(
         if not cost.rows:
             return "yes" if sample is None else "sample"
         say(f"Cost: {cost_text(cost.estimate)}.")
+        if facts.priming is not None:
+            hint = "" if saving.prime else "; --prime sends the first row alone"
+            say(f"Cache: {facts.priming.text}{hint}.")
         if facts.forecast is not None:
             say(f"Time: {facts.forecast.text}.")
         if deadline is not None:

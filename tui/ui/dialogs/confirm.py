@@ -203,6 +203,7 @@ class SubmitDialog(ConfirmDialog):
         count_reusable: Finds the answers of earlier jobs to these requests: returns the figures of
             the rest, and a text about what was found. It may take a while; ``None`` if there are
             no earlier jobs.
+        can_prime: Whether a first row can fill the prompt cache of the others.
         describe_deadline: Says what happens at a time that the user typed, if so much is sent;
             raises if there can be no such deadline. ``None`` if the account has none.
     """
@@ -220,6 +221,7 @@ class SubmitDialog(ConfirmDialog):
         *,
         sample: bool = False,
         count_reusable: Callable[[], Awaitable[tuple[ShownCost, str]]] | None = None,
+        can_prime: bool = False,
         describe_deadline: Callable[[str, SubmitChoice], str] | None = None,
     ) -> None:
         words = "send a random sample first; keep the other rows as a draft"
@@ -230,6 +232,8 @@ class SubmitDialog(ConfirmDialog):
         if count_reusable is not None:
             copied = "copy answers of earlier jobs to the same requests"
             switches.append(KeySwitch("r", copied, False))
+        if can_prime:
+            switches.append(KeySwitch("p", "send the first row alone; the others read its cache"))
         if describe_deadline is not None:
             switches.append(KeySwitch("t", "set a deadline, at which the rest is sent one by one"))
         super().__init__(title, facts, "Submit", note, switches)
@@ -262,6 +266,11 @@ class SubmitDialog(ConfirmDialog):
     def stop(self) -> str:
         """Why a budget blocks the current choice; empty when it does not."""
         return self._chosen.stop
+
+    @property
+    def prime(self) -> bool:
+        """Whether to send the first row alone."""
+        return self.is_on("p")
 
     @property
     def deadline(self) -> str:

@@ -76,6 +76,7 @@ async def submit(
             *([] if info.direct else [("window", facts.window)]),
             *([("time", facts.forecast.text)] if facts.forecast is not None else []),
             *([("repeats", facts.repeats)] if facts.repeats else []),
+            *([("cache", facts.priming.text)] if facts.priming is not None else []),
         ]
         note = "Runs on this machine: free." if info.is_free else _budget_note(facts)
         if info.direct:
@@ -113,6 +114,7 @@ async def submit(
             note,
             sample=bool(sample),
             count_reusable=count_reusable if has_earlier_jobs else None,
+            can_prime=facts.priming is not None,
             describe_deadline=describe_deadline if _has_lane(context, info.name) else None,
         )
         if not await context.ask(dialog):
@@ -120,9 +122,9 @@ async def submit(
         if dialog.deadline:
             deadline = plan_deadline(dialog.deadline, dialog.choice)
         if dialog.reuse:
-            saving = Saving(dialog.distinct, ReuseOptions(), agreed)
+            saving = Saving(dialog.distinct, ReuseOptions(), agreed, dialog.prime)
         else:
-            saving = Saving(dialog.distinct)
+            saving = Saving(dialog.distinct, prime=dialog.prime)
         return "sample" if dialog.sample else "yes"
 
     engine = context.engine
