@@ -10,7 +10,7 @@ import pytest
 
 from tests.end_to_end.servers import sandbox
 from tests.engine.conftest import Opener
-from tests.engine.costs.test_billing import cached, done, primed
+from tests.engine.costs.test_billing import cached, done
 from tests.engine.rows import chats, file_of
 from tui.compose.templates.model import Template
 from tui.config.settings import BudgetConfig, PriceConfig
