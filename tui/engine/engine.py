@@ -26,6 +26,7 @@ from tui.engine.batches.collector import Collector
 from tui.engine.batches.deadlines import Deadlines
 from tui.engine.batches.poll_scheduler import Leases, PollScheduler, wait_for
 from tui.engine.batches.poller import Poller
+from tui.engine.batches.reuse import IndexBuilder
 from tui.engine.batches.send_queue import SendQueue
 from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
@@ -126,6 +127,7 @@ class Engine:
         )
         self.remote = Remote(self._context, self._submitter, self._watcher, self.costs.budgets)
         self.actions = Actions(self._context, config)
+        self._index = IndexBuilder(self._context)
         self._hooks = Hooks(self._context, config)
         self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
@@ -343,6 +345,7 @@ class Engine:
         """Watch all unfinished batches in the background, and act on deadlines."""
         self._watch_unfinished()
         self.deadlines.start()
+        self._index.start()
         if self._observer is None:
             self._observer = asyncio.create_task(self._observe(), name="observe the history")
 
@@ -544,6 +547,7 @@ class Engine:
         """Stop all work, after storing what was received, and close the history."""
         self._queue.closing = True
         await self.deadlines.close()
+        await self._index.close()
         self._runner.close()
         await self.drain()
         if self._observer is not None:

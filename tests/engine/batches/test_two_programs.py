@@ -164,6 +164,23 @@ class TwoPrograms(RuleBasedStateMachine):
 
         self._try(program, go)
 
+    @rule(job=jobs, program=st.integers(0, 1), saving=SAVINGS)
+    def send_to_the_end(self, job: str, program: int, saving: Saving) -> None:
+        """A job is sent and answered, so that the next ones can use its answers."""
+        self.submit(job, program, saving)
+        self.wait(5)
+        for batch in self.provider.batches.values():
+            if batch.status not in TERMINAL and batch.id not in self.strangers:
+                self.provider.run(batch)
+        self.wait(60)
+
+    @rule(job=jobs, program=st.integers(0, 1), saving=SAVINGS)
+    def send_and_cut_short(self, job: str, program: int, saving: Saving) -> None:
+        """The deadline passes while the batches of the job run."""
+        self.set_a_deadline(job, program, 50.0)
+        self.submit(job, program, saving)
+        self.wait(60)
+
     @rule(job=jobs, program=st.integers(0, 1))
     def remove_the_deadline(self, job: str, program: int) -> None:
         self._try(program, lambda engine: engine.deadlines.set(job, None))
