@@ -140,7 +140,7 @@ def run_case(case: Case, folder: Path) -> Found:
         submit = ["submit", str(file), "--account", "far", "--yes"]
         submit += ["--dedupe"] if case.dedupes else []
         submit += ["--prime"] if case.doing == "prime" else []
-        submit += ["--deadline", "+4s"] if case.doing == "deadline" else []
+        submit += ["--deadline", "+9s"] if case.doing == "deadline" else []
         found = Found()
         target = folder / "rows.jsonl"
         if case.doing in ("submit", "split", "dedupe", "prime", "deadline"):
