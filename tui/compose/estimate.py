@@ -176,8 +176,9 @@ def _times(amount: float | None, factor: float) -> float | None:
 class _Sums:
     """Tokens and cost of the rows of one model."""
 
-    def __init__(self, rates: Rates | None) -> None:
+    def __init__(self, rates: Rates | None, cache: str) -> None:
         self.rates = rates
+        self._cache = cache
         self.rows = self.unbounded = 0
         self.uncounted = NOTHING_UNCOUNTED
         self.has_answers = False
@@ -204,11 +205,22 @@ class _Sums:
             self.usual_input += self._cost(tokens.usual, 0.0, tokens.usual / rows)
             # A prompt that may reach the next price tier is bounded by its prices.
             self.high += self._cost(tokens.high, longest, tokens.high / rows)
+            if self._cache:
+                # Any part of the input may be written to the cache, by each row.
+                self.high += self._writing(tokens.high, tokens.high / rows)
 
     def _cost(self, tokens: float, output: float, prompt: float) -> float:
         assert self.rates is not None
         _, into, out = self.rates.tiers[self.rates.tier_of(prompt)]
         return (tokens * into + output * out) / 1e6
+
+    def _writing(self, tokens: float, prompt: float) -> float:
+        """What writing all of the input to the cache costs more than reading it anew."""
+        assert self.rates is not None
+        tier = self.rates.tier_of(prompt)
+        _, into, _ = self.rates.tiers[tier]
+        _, write, write_1h = self.rates.caching(tier)
+        return tokens * max(0.0, (write_1h if self._cache == "1h" else write) - into) / 1e6
 
     def cost(self, model: str) -> ModelCost:
         bounded, rates = not self.unbounded, self.rates
@@ -269,7 +281,9 @@ def estimate_of(
     for key, (rows, amount) in costs.groups.items():
         model = key.model
         if model not in sums:
-            sums[model] = _Sums(find_rates(model, source))
+            rates = find_rates(model, source)
+            writes = source.provider == "anthropic" or (rates is not None and rates.write)
+            sums[model] = _Sums(rates, costs.cache if writes else "")
         scaled = _scaled_amount(amount, model, scales, exact)
         sums[model].add(key, rows, scaled, usual.get(model, 0.0))
     parts = [total.cost(model) for model, total in sums.items()]

@@ -134,7 +134,16 @@ def deadline_text(deadline: Deadline | None, now: float) -> str:
         why = f": {deadline.note}" if deadline.note else ""
         return f"{at} has passed: {_DEADLINE_PHASES[deadline.phase]}{why}"
     left = f"in {span(deadline.at - now)}" if deadline.at > now else "now"
-    bound = (
-        "" if deadline.most is None else f", for up to {money(deadline.most, deadline.currency)}"
+    return (
+        f"{at}, {left}: what has no answer then is cancelled and sent one by one{_most(deadline)}"
     )
-    return f"{at}, {left}: what has no answer then is cancelled and sent one by one{bound}"
+
+
+def deadline_bound(deadline: Deadline, now: float) -> str:
+    """A deadline that is to be set, in one line: ``18:00; then one by one, for up to $4.10``."""
+    return f"{moment(deadline.at, now)}; then one by one{_most(deadline)}"
+
+
+def _most(deadline: Deadline) -> str:
+    most = deadline.most
+    return "" if most is None else f", for up to {money(most, deadline.currency)}"

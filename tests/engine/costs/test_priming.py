@@ -63,6 +63,8 @@ async def test_both_ways_at_the_books_of_the_provider(
                 job = await way(engine, path)
                 assert job.counts.succeeded == ROWS
                 rows = list(input_dollars(server))
+                bound = (await engine.costs.estimate(path)).high
+                assert bound is not None and bound >= (job.cost.actual or 0.0)
                 billed[way.__name__] = sum(cost for cost, _, _ in rows)
                 writers = sum(written > 0 for _, written, _ in rows)
                 readers = sum(read > 0 for _, _, read in rows)

@@ -32,7 +32,7 @@ async def test_a_deadline_is_set_changed_and_removed(
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, InputDialog))
         await pilot.press(*"+6h", "enter")
-        await until(pilot, lambda: "what has no answer then" in screen_text(app))
+        await until(pilot, lambda: "; then one by one" in screen_text(app))
         await pilot.press("y")
         assert app.engine is not None
         history = app.engine.history

@@ -44,14 +44,23 @@ class PrimingEstimate(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
 
     @property
+    def short(self) -> str:
+        """Both ways in one line: ``input $1.20 plain, $0.07 primed (94% less)``."""
+        plain, primed = money(self.plain, self.currency), money(self.primed, self.currency)
+        return f"input {plain} plain, {primed} primed ({self._share} less)"
+
+    @property
+    def _share(self) -> str:
+        return percent(1 - self.primed / self.plain) if self.plain else "0%"
+
+    @property
     def text(self) -> str:
         """Both ways in words: ``input about $1.20 plain …; $0.07 with the first row alone …``."""
         plain, primed = money(self.plain, self.currency), money(self.primed, self.currency)
         part = counted(self.tokens, "token")
-        share = percent(1 - self.primed / self.plain) if self.plain else "0%"
         words = (
             f"input about {plain} plain (each row writes {part} to the cache), {primed} with the"
-            f" first row alone (it writes, {self.rows - 1:,} read): {share} less"
+            f" first row alone (it writes, {self.rows - 1:,} read): {self._share} less"
         )
         if self.tokens < _NEVER_CACHED:
             return f"{words}; but so short a part is not cached"

@@ -208,7 +208,7 @@ class SubmitDialog(ConfirmDialog):
             raises if there can be no such deadline. ``None`` if the account has none.
     """
 
-    DEFAULT_CSS = "SubmitDialog > .dialog { width: 72; }"
+    DEFAULT_CSS = "SubmitDialog > .dialog { width: 72; overflow-y: auto; }"
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from tui.core import formatting
 from tui.core.analysis.experiment import short_names
 from tui.core.batches import NO_SAVING, ReuseOptions, Saving
 from tui.core.jobs import Batch, Deadline, Job, Submission
-from tui.core.status_words import batch_name
+from tui.core.status_words import batch_name, deadline_bound
 from tui.core.text import one_line
 from tui.engine.costs.budget import cost_text
 from tui.engine.experiments.service import ExperimentFacts
@@ -76,7 +76,7 @@ async def submit(
             *([] if info.direct else [("window", facts.window)]),
             *([("time", facts.forecast.text)] if facts.forecast is not None else []),
             *([("repeats", facts.repeats)] if facts.repeats else []),
-            *([("cache", facts.priming.text)] if facts.priming is not None else []),
+            *([("cache", facts.priming.short)] if facts.priming is not None else []),
         ]
         note = "Runs on this machine: free." if info.is_free else _budget_note(facts)
         if info.direct:
@@ -99,7 +99,7 @@ async def submit(
             return engine.deadlines.plan(info.name, at, estimate, window=facts.window)
 
         def describe_deadline(text: str, choice: SubmitChoice) -> str:
-            return engine.deadlines.describe(plan_deadline(text, choice), info.name)
+            return deadline_bound(plan_deadline(text, choice), context.session.now())
 
         dialog = SubmitDialog(
             f"Submit {one_line(facts.name, 36)}?",
