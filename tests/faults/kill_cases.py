@@ -68,8 +68,8 @@ DISTINCT = 13
 """How many requests are different there."""
 
 
-DEADLINED = ("openai", "melious", "doubleword", "anthropic", "tensorzero", "xai", "gemini")
-"""Where a deadline ends a batch: providers that cancel, and take single requests."""
+DEADLINED = ("openai", "melious", "doubleword", "anthropic", "tensorzero", "xai")
+"""Where a deadline ends a batch: what is done is kept, and single requests are taken."""
 
 AT_ONCE = 4
 """Rows that are under way when a program is killed that sends them one by one."""

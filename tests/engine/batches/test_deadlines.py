@@ -383,6 +383,7 @@ def test_with_a_budget_a_cost_that_is_not_known_is_refused(tmp_path: Path) -> No
     ("account", "reason"),
     [
         ("fireworks", "cannot cancel batches"),
+        ("gemini", "returns nothing of a cancelled batch"),
         ("azure-openai", "takes no single requests"),
         ("openai+direct", "one by one already"),
     ],

@@ -113,6 +113,12 @@ class Deadlines:
                 f"{profile.name} cannot cancel batches, so no deadline can end one",
                 "Leave out the deadline; a shorter completion window (--window) may help.",
             )
+        if not profile.can.cancel_keeps:
+            raise UsageError(
+                f"{profile.name} returns nothing of a cancelled batch, so a deadline would lose"
+                " what is done",
+                "Leave out the deadline; send smaller parts (limits.rows of the provider).",
+            )
         if not profile.can.ask:
             raise UsageError(
                 f"{profile.name} takes no single requests, so nothing could be sent after the"
