@@ -328,6 +328,9 @@ class TwoPrograms(RuleBasedStateMachine):
         for job in history.jobs.list():
             states = [batch.submission for batch in history.batches.of_job(job.id)]
             if Submission.DRAFT in states:
+                if job.deadline is not None and not job.deadline.is_under_way:
+                    # One that has passed would not let the job be sent.
+                    self._try(0, lambda e, job=job: e.deadlines.set(job.id, None))  # type: ignore[misc]
                 self._try(0, lambda engine, job=job: engine.submit(job.id))  # type: ignore[misc]
         for _ in range(5):
             try:
