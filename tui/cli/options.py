@@ -344,7 +344,7 @@ class _DeadlineTime(click.ParamType):  # type: ignore[type-arg]  # not generic b
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | str:
-        from tui.core.jobs import parse_deadline
+        from tui.core.formatting import parse_deadline
 
         if isinstance(value, float):
             return value

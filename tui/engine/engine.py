@@ -380,7 +380,6 @@ class Engine:
                 if batch.is_active
             )
         self.watch()
-        self.deadlines.start(job_ids)
         await wait_for(self._context, job_ids, timeout_seconds=timeout_seconds)
 
     async def open_archive(

@@ -8,13 +8,13 @@ one takes a step, and a clock that is set back repeats none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from tui.compose.estimate import Estimate
 from tui.core.batches import RetryPlan
-from tui.core.formatting import counted, local_time, money
+from tui.core.formatting import counted, local_time, money, parse_deadline
 from tui.core.jobs import (
     Batch,
     BatchStatus,
@@ -23,7 +23,6 @@ from tui.core.jobs import (
     Job,
     Submission,
     is_terminal,
-    parse_deadline,
 )
 from tui.core.query import RowFilter
 from tui.core.rows import UNANSWERED
@@ -36,7 +35,13 @@ from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.direct_price import direct_bound
 from tui.engine.costs.estimates import Costs
-from tui.engine.events import GROWING, DeadlineMoved, JobChanged, JobEvent
+from tui.engine.events import (
+    GROWING,
+    BudgetExceeded,
+    DeadlineMoved,
+    JobChanged,
+    JobEvent,
+)
 from tui.errors import (
     BatchdeckError,
     BudgetError,
@@ -89,8 +94,6 @@ class Deadlines:
         self._watcher = watcher
         self._costs = costs
         self._look = look_for_late_answers
-        self._all = False
-        self._jobs: set[str] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._uncancellable: set[str] = set()
@@ -269,13 +272,8 @@ class Deadlines:
         self._wake.set()
         return True
 
-    def start(self, job_ids: Iterable[str] | None = None) -> None:
-        """Act on the deadlines of jobs in the background from now on; by default of all."""
-        if job_ids is None:
-            self._all = True
-        else:
-            self._jobs.update(job_ids)
-        self._wake.set()
+    def start(self) -> None:
+        """Act on the deadlines of all jobs in the background from now on."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="deadlines")
 
@@ -312,8 +310,7 @@ class Deadlines:
             self._context.log.warning("deadlines cannot be read: %s", error.message)
             return _RECHECK
         for job in jobs:
-            if self._all or job.id in self._jobs:
-                pause = min(pause, await self._act_safely(job))
+            pause = min(pause, await self._act_safely(job))
         return pause
 
     async def _act_safely(self, job: Job) -> float:
@@ -427,7 +424,7 @@ class Deadlines:
             what = f"Deadline: nothing was left to send ({error.message})"
             return await self._finish(job, deadline, DeadlinePhase.MET, what)
         try:
-            await self._costs.within_budget(plan, await self._limit(job, deadline))
+            await self._costs.retry_within_budget(plan, await self._limit(job, deadline))
         except BudgetError as error:
             return await self._stop(job, deadline, plan.rows, error)
         context.reach("deadline planned")
@@ -486,6 +483,7 @@ class Deadlines:
     async def _stop(self, job: Job, deadline: Deadline, rows: int, error: BudgetError) -> float:
         """Send nothing more: it is over the budget."""
         self._context.reach("deadline stopped")
+        self._context.publish(BudgetExceeded(job.id, error.message))
         what = f"Deadline: {counted(rows, 'row')} not sent one by one: {error.message}"
         return await self._finish(
             job, deadline, DeadlinePhase.STOPPED, what, f"{error.message}; retry them by hand"
@@ -503,8 +501,10 @@ class Deadlines:
             plan = await asyncio.to_thread(self._plan_of, job, drafts)
             try:
                 limit = await self._limit(job, deadline, drafts)
-                reserve = await self._costs.within_budget(plan, limit)
-                await context.shielded(self._queue.send(drafts, reserve, wait_if_busy=True))
+                reserve = await self._costs.retry_within_budget(plan, limit)
+                send = self._queue.send_jobs([drafts], reserve, wait_if_busy=True)
+                for refused in (await context.shielded(send)).values():
+                    raise refused
             except BudgetError as error:
                 await self._queue.abandon(drafts, error)
                 return await self._stop(job, deadline, plan.rows, error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tui.core import formatting
-from tui.core.jobs import Job, format_tags, parse_tags, time_to_type
+from tui.core.jobs import Job, format_tags, parse_tags
 from tui.core.text import one_line, visible
 from tui.errors import UsageError
 from tui.ui.dialogs.choose import Choice, ChooseDialog
@@ -94,7 +94,7 @@ async def edit_deadline(context: TaskContext, job_id: str) -> None:
     now = context.session.now()
     before = job.deadline if job.deadline is not None and job.deadline.is_open else None
     title = f"Deadline of {one_line(job.name, 30)}"
-    shown = "" if before is None else time_to_type(before.at)
+    shown = "" if before is None else formatting.time_to_type(before.at)
     text = await context.ask(InputDialog(title, DEADLINE_HINT, shown, help_id="deadline"))
     if text is None or text == shown:
         return
