@@ -61,8 +61,9 @@ class TwoPrograms(RuleBasedStateMachine):
         known_by=st.sampled_from(["metadata and files", "metadata", "files"]),
         lag=st.sampled_from([0.0, 5.0, 25.0]),
         dedupes=st.booleans(),
+        earlier=st.booleans(),
     )
-    def begin(self, known_by: str, lag: float, dedupes: bool) -> None:
+    def begin(self, known_by: str, lag: float, dedupes: bool, earlier: bool) -> None:
         self.folder = home_in_memory("batchdeck-programs-")
         self.runner = asyncio.Runner(loop_factory=JumpingLoop)
         loop = self.runner.get_loop()
@@ -84,6 +85,9 @@ class TwoPrograms(RuleBasedStateMachine):
         self.wrong: list[str] = []
         self.count = 0
         self.programs = [self._start(0), self._start(1)]
+        if earlier:
+            # The next jobs can use its answers.
+            self.send_to_the_end(self.bring(["good", "fail"], 0, False), 0, NO_SAVING)
 
     def _run(self, work: Awaitable[Any], program: int = -1) -> Any:
         self.bench.loop.allow(20_000.0)
