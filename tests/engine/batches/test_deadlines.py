@@ -16,8 +16,9 @@ from tests.engine.programs import Programs, kill_at
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import FakeBatch, answered
 from tui.config.settings import BudgetConfig, Config, PriceConfig
-from tui.core.jobs import DeadlinePhase, Job
+from tui.core.jobs import BatchStatus, DeadlinePhase, Job
 from tui.core.rows import Outcome, RowError
+from tui.engine.batches.cancel import finish_cancel
 from tui.engine.engine import Engine
 from tui.engine.events import DeadlineMoved
 from tui.errors import (
@@ -304,6 +305,32 @@ def test_rows_that_may_have_been_paid_are_left_to_the_user(tmp_path: Path) -> No
             assert outcomes(engine, job.id)[3] is Outcome.FAILED
             assert phase(engine, job.id) is DeadlinePhase.MET
         paid_once(bench)
+
+    run(test)
+
+
+@pytest.mark.parametrize("seconds", [-100.0, 100.0])
+def test_a_cancel_that_waits_gives_up_no_answers_of_a_batch_that_ends(
+    seconds: float, tmp_path: Path
+) -> None:
+    """Only one that is asked for after the end says that late answers are not wanted."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine(CONFIG) as engine:
+            job, remote = await half_done(bench, engine)
+            # All rows are answered, and no file is there yet.
+            bench.provider.advance(remote, 2)
+            remote.status, remote.output = BatchStatus.COMPLETED, None
+            (batch,) = engine.history.batches.of_job(job.id)
+            now = loop.clock()
+            changes = {"status": BatchStatus.COMPLETED, "trouble": "late", "progressed_at": now}
+            await engine._context.update(batch.id, {**changes, "cancel_wanted_at": now + seconds})
+            batch = engine.history.batches.get(batch.id)
+            await finish_cancel(engine._context, engine._submitter, batch)
+            batch = engine.history.batches.get(batch.id)
+            assert batch.cancel_wanted_at is None
+            assert batch.collected == (seconds > 0)
 
     run(test)
 
