@@ -101,6 +101,7 @@ CALLS = (
     Call("reindex", "one", "reindexed"),
     Call("reindex", "", "reindex"),
     Call("submit", "mixed.jsonl --name held", "job", slow=True),
+    Call("deadline", "held +6h", "job", slow=True),
     Call("cancel", "held -y", "job", slow=True),
     Call("export", "one -o one.batchdeck", "export"),
     Call("delete", "one --forget -y", "done"),

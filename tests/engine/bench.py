@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.fakes.direct import FakeDirect
 from tests.fakes.loop import JumpingLoop
 from tests.fakes.provider import FakeBatch, FakeDialect, FakeProvider
 from tui.config.settings import Config
 from tui.core.jobs import Counts, Job
 from tui.core.rows import Outcome
-from tui.engine.accounts import Accounts
+from tui.engine.accounts import Accounts, base_account
 from tui.engine.engine import Engine
 from tui.engine.events import JobEvent
 from tui.paths import Paths
@@ -47,13 +48,14 @@ def write_requests(path: Path, texts: Sequence[str]) -> Path:
 
 
 class _FakeAccounts(Accounts):
-    """Accounts of which every one leads to the same provider in memory."""
+    """Accounts of which every one leads to the same provider in memory, also row by row."""
 
     fake: Dialect
+    direct: Dialect
 
     async def _open(self, name: str) -> Dialect:
         self.opened = getattr(self, "opened", 0) + 1
-        return self.fake
+        return self.fake if base_account(name) == name else self.direct
 
 
 class Bench:
@@ -71,6 +73,7 @@ class Bench:
         self.paths = Paths.find(folder / "home").ensure()
         self.provider = FakeProvider(loop.clock)
         self.dialect = FakeDialect(self.provider, capabilities, **dialect)
+        self.direct = FakeDirect(self.provider)
         self.events: list[JobEvent] = []
 
     async def open(self, config: Config | None = None, *, watch: bool = False) -> Engine:
@@ -78,6 +81,7 @@ class Bench:
         engine = await Engine.open(self.paths, config or Config(), clock=self.loop.clock)
         engine.accounts.__class__ = _FakeAccounts
         engine.accounts.fake = self.dialect  # type: ignore[attr-defined]
+        engine.accounts.direct = self.direct  # type: ignore[attr-defined]
         engine._context.sleep = self._sleep
         engine.events.subscribe(self.events.append)
         if watch:

@@ -82,6 +82,8 @@ class FakeProvider:
 
     made: Callable[[FakeBatch, str], None] = lambda batch, intent: None
     """Called with each new batch, and the intent of its create."""
+    asked_alone: Callable[[str], None] = lambda custom_id: None
+    """Called with the id of each row that is sent by itself."""
 
     def fault(self, call: str, *faults: Exception | None) -> None:
         """Let the next calls of a kind meet these faults."""

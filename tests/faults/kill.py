@@ -24,7 +24,7 @@ from typing import Any
 from tests.end_to_end.rows import chat, own_models, params
 from tests.fakes.bucket import BUCKET, KEY_PAIR, REGION
 from tests.fakes.gcs import GCS_BUCKET, GCS_REGION
-from tests.faults.kill_cases import CASES, DISTINCT, SHORT, Case
+from tests.faults.kill_cases import AT_ONCE, CASES, DISTINCT, SHORT, Case
 from tests.faults.kill_server import ProviderRecord, served
 from tui.engine.context import KILL_VARIABLE
 
@@ -133,16 +133,17 @@ def run_case(case: Case, folder: Path) -> Found:
     began = time.monotonic()
     program = Program(folder / "home")
     # What is cancelled must still run then.
-    rate = 1.0 if case.doing == "cancel" else 0.0
+    rate = 1.0 if case.doing in ("cancel", "deadline") else 0.0
     with served(case.system.like, folder / "far", rate) as truth:
         _configure(program.home, case, truth)
         file = _requests(folder / "job.jsonl", case)
         submit = ["submit", str(file), "--account", "far", "--yes"]
         submit += ["--dedupe"] if case.dedupes else []
         submit += ["--prime"] if case.doing == "prime" else []
+        submit += ["--deadline", "+9s"] if case.doing == "deadline" else []
         found = Found()
         target = folder / "rows.jsonl"
-        if case.doing in ("submit", "split", "dedupe", "prime"):
+        if case.doing in ("submit", "split", "dedupe", "prime", "deadline"):
             program.run(*submit, "--wait", kill_at=case.step)
         else:
             program.run(*submit, *([] if case.doing == "cancel" else ["--wait"]))
@@ -249,6 +250,8 @@ def _check(program: Program, case: Case, truth: ProviderRecord, found: Found) ->
     counts = {name: n for name, n in job["counts"].items() if n and name != "total"}
     found.expect("counts", counts, dict(outcomes))
     found.expect("strays", sum(job["strays"].values()), 0)
+    if case.doing == "deadline":
+        _check_deadline(case, truth, found, job, rows)
     if case.dedupes:
         sent = sum(batch["rows"] for batch in job["batches"] if batch["attempt"] == 1)
         found.expect("rows sent", sent, DISTINCT)
@@ -261,6 +264,23 @@ def _check(program: Program, case: Case, truth: ProviderRecord, found: Found) ->
         found.expect("asked to stop", truth.cancelled, set(truth.created))
     else:
         found.expect("outcomes", dict(outcomes), {"succeeded": case.system.rows})
+
+
+def _check_deadline(
+    case: Case,
+    truth: ProviderRecord,
+    found: Found,
+    job: dict[str, Any],
+    rows: list[dict[str, Any]],
+) -> None:
+    """Compare the rows that were sent one by one with those that the batch had answered."""
+    found.expect("phase", job["deadline"]["phase"], "sent")
+    by_batch = {f"Say {row['custom_id'][4:]}" for row in rows if row["attempt"] == 1}
+    found.expect("answered by the batch and sent again", by_batch & set(truth.single), set())
+    found.expect("sent one by one", len(truth.single), case.system.rows - len(by_batch))
+    twice = truth.single.total() - len(truth.single)
+    allowed = AT_ONCE if case.step.startswith("row written") else 0
+    found.expect("sent twice", max(0, twice - allowed), 0)
 
 
 def main() -> int:

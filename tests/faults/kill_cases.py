@@ -68,14 +68,22 @@ DISTINCT = 13
 """How many requests are different there."""
 
 
+DEADLINED = ("openai", "melious", "doubleword", "anthropic", "tensorzero", "xai")
+"""Where a deadline ends a batch: what is done is kept, and single requests are taken."""
+
+AT_ONCE = 4
+"""Rows that are under way when a program is killed that sends them one by one."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What is done, at which provider, and where the program is killed.
 
     ``doing`` is ``submit`` (one batch), ``split`` (two), ``retry`` (of flaky rows), ``dedupe``
     (``submit`` with repeats that are not sent), ``again`` (``retry`` of such a job), ``prime``
-    (``submit`` of one row, and of the others when it has ended), ``cancel``
-    (of two that run), ``delete`` (with what the provider keeps) or ``export``.
+    (``submit`` of one row, and of the others when it has ended), ``deadline`` (``submit`` of a
+    batch that is cut short, and whose other rows are sent one by one), ``cancel`` (of two that
+    run), ``delete`` (with what the provider keeps) or ``export``.
     """
 
     doing: str
@@ -135,6 +143,15 @@ def cases_of(system: System) -> Iterator[Case]:
             yield Case("prime", step, system)
         for step in (*system.sending, *COLLECTING):
             yield Case("prime", f"{step}:2", system)
+    if system.like in DEADLINED:
+        for step in ("deadline cut", "cancel noted", "cancelling", "cancel answered"):
+            yield Case("deadline", step, system)
+        for step in ("collected", "settled", "deadline planned", "deadline stored"):
+            yield Case("deadline", step, system)
+        for step in ("reserved:2", "confirmed:2", "creating:2", "create answered:2", "running:2"):
+            yield Case("deadline", step, system)
+        for step in ("deadline sent", "row written", "row written:9"):
+            yield Case("deadline", step, system)
     if system.cancels:
         for step in ("cancel noted", "cancelling", "cancel answered", "cancelling:2"):
             yield Case("cancel", step, system)
@@ -166,6 +183,7 @@ SHORT = tuple(
         "again-anthropic-collected",
         "prime-anthropic-create answered",
         "cancel-openai-cancel noted",
+        "deadline-openai-deadline stored",
         "delete-tensorzero-file deleted there",
         "submit-xai-create answered",
         "retry-gemini-create answered",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _CREATE = re.compile(
 )
 _UPLOAD = re.compile(r"/files\b|/datasets$")
 _ONE = re.compile(r"/(?:files|batches|datasets|batchInferenceJobs|batchPredictionJobs)/([^/]+)$")
+_SINGLE = re.compile(r"/(?:chat/completions|messages)$|:generateContent$")
+_TEXT = re.compile(rb"Say \d+")
 _CANCEL = re.compile(
     r"/(?:batches|jobs|batchPredictionJobs|model-invocation-job)/([^/]+)[/:](?:cancel|stop)$"
 )
@@ -36,6 +39,7 @@ class ProviderRecord:
         cancelled: The ids of the cancelled batches.
         uploaded: The ids of the uploaded files.
         deleted: The ids of the deleted files and batches.
+        single: How often each text was answered by a single request.
         gcs: The server of the buckets, for providers whose files are there.
         store_url: The address of the store of a provider that keeps files in S3.
         store: AWS's own client of it.
@@ -49,6 +53,7 @@ class ProviderRecord:
     cancelled: set[str] = field(default_factory=set)
     uploaded: list[str] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
+    single: Counter[str] = field(default_factory=Counter)
 
     def kept(self) -> list[str]:
         """The files, or without files the batches, that were not deleted."""
@@ -74,7 +79,13 @@ class _Recorder:
             # Some servers answer 500 and have done it.
             self._truth.deleted.add(found[1])
         status = 0
-        body = b""
+        body = sent = b""
+
+        async def received() -> Any:
+            nonlocal sent
+            message = await receive()
+            sent += message.get("body", b"")
+            return message
 
         async def noting(message: MutableMapping[str, Any]) -> None:
             nonlocal status, body
@@ -83,13 +94,16 @@ class _Recorder:
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body") and 200 <= status < 300:
-                    self._keep(scope["path"], body)
+                    self._keep(scope["path"], body, sent)
             await send(message)
 
-        await self._app(scope, receive, noting)
+        is_single = _SINGLE.search(scope["path"])
+        await self._app(scope, received if is_single else receive, noting)
 
-    def _keep(self, path: str, body: bytes) -> None:
-        if _CREATE.search(path):
+    def _keep(self, path: str, body: bytes, sent: bytes) -> None:
+        if _SINGLE.search(path) and (text := _TEXT.search(sent)):
+            self._truth.single[text[0].decode()] += 1
+        elif _CREATE.search(path):
             made = json.loads(body)
             # Google's ids are the end of a name: batches/ID.
             name = made.get("id") or made.get("batch_id")

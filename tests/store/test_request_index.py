@@ -95,3 +95,34 @@ def test_a_folder_that_cannot_be_written_is_told(paths: Paths) -> None:
     (paths.data / "request_index.db").mkdir()
     with pytest.raises(HistoryError, match=r"request_index\.db"):
         RequestIndex(paths)
+
+
+def test_small_steps_find_the_same_as_one_large_one(paths: Paths) -> None:
+    other = requests_file(paths, "two")
+    other.parent.mkdir(parents=True)
+    # A blank line and one that is no object have a number, and no hash; the last has no line end.
+    other.write_bytes(LINE % (1, 1) + b"\n[]\n" + (LINE % (7, 7)).rstrip())
+    with RequestIndex(paths) as index:
+        steps = 1
+        while index.add_some(["one", "two"], 300):
+            steps += 1
+        assert steps == 8
+        small = index.find([hashed(n) for n in range(2000)])
+        assert sorted(small[hashed(7)]) == [("one", 7), ("two", 3)]
+    (paths.data / "request_index.db").unlink()
+    with RequestIndex(paths) as index:
+        index.refresh(["one", "two"])
+        assert index.find([hashed(n) for n in range(2000)]) == small
+        assert not index.add_some(["one", "two"], 300)
+
+
+def test_steps_of_two_programs_and_a_refresh_add_each_row_once(paths: Paths) -> None:
+    with RequestIndex(paths) as one, RequestIndex(paths) as two:
+        assert one.add_some(["one"], 700)
+        assert two.add_some(["one"], 700)
+        one.refresh(["one"])
+        assert not two.add_some(["one"], 700)
+        found = two.find([hashed(n) for n in range(2000)])
+        assert found == {hashed(n): [("one", n)] for n in range(2000)}
+        two.refresh([])
+        assert not one.find([hashed(7)])

@@ -26,6 +26,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck submit reviews.jsonl --account doubleword --window 1h --wait",
         "batchdeck submit reviews.jsonl --sample 20 --seed 7 --budget 5 -y",
         "batchdeck submit reviews.jsonl --dedupe --wait",
+        "batchdeck submit reviews.jsonl --deadline 18:00 --budget 5 --wait",
         "batchdeck submit reviews",
     ),
     "list": (
@@ -44,6 +45,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck again reviews --reuse-since 30d --budget 2 -y",
     ),
     "watch": ("batchdeck watch", "batchdeck watch reviews --json"),
+    "deadline": (
+        "batchdeck deadline reviews 18:00",
+        "batchdeck deadline reviews +6h --budget 5 -y",
+        "batchdeck deadline reviews none",
+    ),
     "collect": ("batchdeck collect reviews",),
     "results": (
         "batchdeck results reviews --outcome failed --outcome expired",

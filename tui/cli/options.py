@@ -334,6 +334,41 @@ class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before 
 MOMENT = _Moment()
 """The type of options such as ``--since``."""
 
+
+class _DeadlineTime(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """The time of a deadline in Unix seconds; ``None`` for ``none``, if that is allowed."""
+
+    name = "deadline"
+
+    def __init__(self, *, removable: bool = False) -> None:
+        self._removable = removable
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        from tui.core.formatting import parse_deadline
+
+        if isinstance(value, float):
+            return value
+        if self._removable and value.strip().lower() == NO_DEADLINE:
+            return NO_DEADLINE
+        found = parse_deadline(value, time.time())
+        if found is None:
+            none = ", or none" if self._removable else ""
+            times = "a time such as 18:00, +6h or 2026-12-01T18:00"
+            self.fail(f"{value!r} must be {times}{none}", param, ctx)
+        return found
+
+
+NO_DEADLINE = "none"
+"""What is typed to remove a deadline."""
+
+DEADLINE = _DeadlineTime()
+"""The type of ``--deadline``."""
+
+NEW_DEADLINE = _DeadlineTime(removable=True)
+"""The type of a deadline in place of an earlier one."""
+
 _TIMEOUT = "batchdeck.timeout"
 
 

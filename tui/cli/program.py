@@ -90,6 +90,7 @@ _COMMANDS = {
     "action": "rows:action",
     "retry": "retry:retry",
     "tag": "jobs:tag",
+    "deadline": "jobs:deadline",
     "cancel": "jobs:cancel",
     "delete": "jobs:delete",
     "sync": "remote:sync",

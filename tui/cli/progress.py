@@ -111,6 +111,9 @@ class JobProgress:
             case events.StepFailed(message=message, next_try=float(next_try)):
                 # Without a next try, the call that failed raises the error.
                 self._warn(job, message, next_try)
+            case events.DeadlineMoved(what=what):
+                self._bytes.pop(job.id, None)
+                say(f"{job.name} ({job.id}): {what}")
             case events.BatchEnded(status=status, batch_id=batch_id):
                 self._bytes.pop(job.id, None)
                 message = f"{status_text(status)}: {counts_text(job.counts)}"

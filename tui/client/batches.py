@@ -141,6 +141,7 @@ class AsyncBatchClient:
         reuse: bool = False,
         reuse_since: float = 0.0,
         prime: bool = False,
+        deadline: float | None = None,
         budget: float | None = None,
     ) -> str:
         """Submit requests as one job.
@@ -155,12 +156,16 @@ class AsyncBatchClient:
             reuse: Use the good answers that earlier jobs have for the same requests.
             reuse_since: The oldest answer that is used, in Unix seconds.
             prime: Send the first row alone, the rest when it has ended (Anthropic's prompt cache).
-            budget: A cost limit, in addition to the configured budgets.
+            deadline: When the batches are cancelled that run, Unix seconds; rows without an answer
+                are then sent one by one, at the price of single requests, while ``wait`` or another
+                program runs.
+            budget: The most that the job may cost, with what is sent after the deadline.
 
         Returns:
             The job's id.
 
         Raises:
+            UsageError: The provider does not allow a deadline, or it has passed.
             InputError: A request is invalid; nothing was sent.
             BudgetError: The job is over a budget; nothing was sent.
             BatchdeckError: The provider did not accept the job; it stays in the history.
@@ -173,8 +178,28 @@ class AsyncBatchClient:
             )
         options = ReuseOptions(reuse_since) if reuse else None
         saving = Saving(dedupe, options, prime=prime)
+        if deadline is not None:
+            await self.set_deadline(job.id, deadline, budget=budget)
         await self.engine.submit(job.id, budget=budget, saving=saving)
         return job.id
+
+    async def set_deadline(
+        self, job_id: str, at: float | None, *, budget: float | None = None
+    ) -> None:
+        """Set, change or remove the deadline of a job.
+
+        Args:
+            job_id: The job.
+            at: The time, Unix seconds; ``None`` to remove the deadline.
+            budget: The most that the job may cost; what it has cost already counts.
+
+        Raises:
+            UsageError: The job has ended, the time has passed, or the provider does not allow it.
+            BudgetError: There is a budget, and the cost of single requests is not known.
+        """
+        deadlines = self.engine.deadlines
+        planned = None if at is None else await deadlines.plan_for(job_id, at, budget=budget)
+        await deadlines.set(job_id, planned)
 
     async def job(self, reference: str) -> ClientJob:
         """A job by its id, the start of its id, or its name.

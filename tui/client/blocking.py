@@ -83,6 +83,7 @@ class BatchClient:
         reuse: bool = False,
         reuse_since: float = 0.0,
         prime: bool = False,
+        deadline: float | None = None,
         budget: float | None = None,
     ) -> str:
         """Submit requests as one job and return its id; see ``AsyncBatchClient.submit``."""
@@ -95,9 +96,14 @@ class BatchClient:
                 reuse=reuse,
                 reuse_since=reuse_since,
                 prime=prime,
+                deadline=deadline,
                 budget=budget,
             )
         )
+
+    def set_deadline(self, job_id: str, at: float | None, *, budget: float | None = None) -> None:
+        """Set, change or remove a deadline; see ``AsyncBatchClient.set_deadline``."""
+        self._loop.run(self._client.set_deadline(job_id, at, budget=budget))
 
     def job(self, reference: str) -> ClientJob:
         """A job by its id, the start of its id, or its name."""

@@ -54,6 +54,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
             answers; ``None`` if a price is unknown.
         is_counted: Whether all parts of the requests could be counted.
         exact_tokens: Whether the provider counted the input tokens of every row.
+        usual_input: The cost of the usual input alone; ``None`` if a price is unknown.
     """
 
     currency: str
@@ -72,6 +73,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens_high: int | None = None
     usual: float | None = None
     is_counted: bool = True
+    usual_input: float | None = None
 
     @property
     def expected(self) -> float | None:
@@ -87,7 +89,10 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         """Scale the estimate, for example from a sample to all rows."""
         models = tuple(_scaled(part, factor) for part in self.models)
         usual = _times(self.usual, factor)
-        return msgspec.structs.replace(_scaled(self, factor), models=models, usual=usual)
+        usual_input = _times(self.usual_input, factor)
+        return msgspec.structs.replace(
+            _scaled(self, factor), models=models, usual=usual, usual_input=usual_input
+        )
 
     def without(self, part: Estimate) -> Estimate:
         """The estimate of the other rows, if ``part`` is that of some of these."""
@@ -100,6 +105,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
             _less(self, part),
             models=tuple(model for model in models if model.rows),
             usual=_minus(self.usual, part.usual),
+            usual_input=_minus(self.usual_input, part.usual_input),
         )
 
     def sampled(self, rows: int, of: int, error: float) -> Estimate:
@@ -170,13 +176,15 @@ def _times(amount: float | None, factor: float) -> float | None:
 class _Sums:
     """Tokens and cost of the rows of one model."""
 
-    def __init__(self, rates: Rates | None) -> None:
+    def __init__(self, rates: Rates | None, cache: str) -> None:
         self.rates = rates
+        self._cache = cache
         self.rows = self.unbounded = 0
         self.uncounted = NOTHING_UNCOUNTED
         self.has_answers = False
         self.tokens = NO_TOKENS
         self.output_low = self.output_high = self.low = self.high = self.usual = 0.0
+        self.usual_input = 0.0
 
     def add(self, key: CostKey, rows: int, amount: Amount, usual: float) -> None:
         limit, choices = key.answer
@@ -194,13 +202,25 @@ class _Sums:
         if self.rates is not None:
             self.low += self._cost(tokens.low, shortest, tokens.low / rows)
             self.usual += self._cost(tokens.usual, shortest, tokens.usual / rows)
+            self.usual_input += self._cost(tokens.usual, 0.0, tokens.usual / rows)
             # A prompt that may reach the next price tier is bounded by its prices.
             self.high += self._cost(tokens.high, longest, tokens.high / rows)
+            if self._cache:
+                # Any part of the input may be written to the cache, by each row.
+                self.high += self._writing(tokens.high, tokens.high / rows)
 
     def _cost(self, tokens: float, output: float, prompt: float) -> float:
         assert self.rates is not None
         _, into, out = self.rates.tiers[self.rates.tier_of(prompt)]
         return (tokens * into + output * out) / 1e6
+
+    def _writing(self, tokens: float, prompt: float) -> float:
+        """What writing all of the input to the cache costs more than reading it anew."""
+        assert self.rates is not None
+        tier = self.rates.tier_of(prompt)
+        _, into, _ = self.rates.tiers[tier]
+        _, write, write_1h = self.rates.caching(tier)
+        return tokens * max(0.0, (write_1h if self._cache == "1h" else write) - into) / 1e6
 
     def cost(self, model: str) -> ModelCost:
         bounded, rates = not self.unbounded, self.rates
@@ -261,7 +281,9 @@ def estimate_of(
     for key, (rows, amount) in costs.groups.items():
         model = key.model
         if model not in sums:
-            sums[model] = _Sums(find_rates(model, source))
+            rates = find_rates(model, source)
+            writes = source.provider == "anthropic" or (rates is not None and rates.write)
+            sums[model] = _Sums(rates, costs.cache if writes else "")
         scaled = _scaled_amount(amount, model, scales, exact)
         sums[model].add(key, rows, scaled, usual.get(model, 0.0))
     parts = [total.cost(model) for model, total in sums.items()]
@@ -293,6 +315,7 @@ def estimate_of(
         notes=tuple(notes),
         rows=sum(part.rows for part in parts),
         usual=_total([total.usual if total.rates else None for total in sums.values()]),
+        usual_input=_total([s.usual_input if s.rates else None for s in sums.values()]),
         is_counted=not uncounted,
         calibrated=bool(sums)
         and all(model in usual for model, total in sums.items() if total.has_answers),

@@ -6,7 +6,8 @@ Functions of plain numbers and strings; importing this module loads nothing heav
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -210,3 +211,42 @@ def short_path(of: Path, width: int) -> str:
     home = Path.home()
     text = visible(f"~/{whole.relative_to(home)}" if whole.is_relative_to(home) else str(whole))
     return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+
+
+_FROM_NOW = re.compile(r"\+(\d{1,5})([smhd])")
+_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def parse_deadline(text: str, now: float) -> float | None:
+    """The time that a deadline names, in Unix seconds.
+
+    Args:
+        text: ``18:00`` is the next time that a clock here shows it; ``+90m``, ``+6h`` and ``+2d``
+            count from now; ``2026-12-01T18:00`` is local time too, unless an offset from UTC
+            follows: ``2026-12-01T18:00Z``, ``2026-12-01T18:00+01:00``.
+        now: The current time, in Unix seconds.
+
+    Returns:
+        The time, which may have passed; ``None`` for any other text.
+    """
+    text = text.strip()
+    if (wait := _FROM_NOW.fullmatch(text.lower())) is not None:
+        return now + int(wait[1]) * _SECONDS[wait[2]]
+    try:
+        if (time := _TIME_OF_DAY.fullmatch(text)) is not None:
+            here = datetime.fromtimestamp(now)
+            clock = here.replace(hour=int(time[1]), minute=int(time[2]), second=0, microsecond=0)
+            if clock.timestamp() <= now:
+                clock += timedelta(days=1)
+            return clock.timestamp()
+        if "t" in text.lower() or " " in text:
+            return datetime.fromisoformat(text.upper()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
+
+
+def time_to_type(at: float) -> str:
+    """A local time as ``parse_deadline`` reads it, to the minute: ``2026-12-01T18:00``."""
+    return f"{datetime.fromtimestamp(at):%Y-%m-%dT%H:%M}"

@@ -320,6 +320,58 @@ class SamplePart(msgspec.Struct, frozen=True, kw_only=True):
         return f"all rows but a {words}" if self.rest else words
 
 
+class DeadlinePhase(StrEnum):
+    """How far a deadline is. Each is stored before what it stands for is done.
+
+    Attributes:
+        SET: It has not passed.
+        CUT: It has passed: the running batches are cancelled, and awaited.
+        REST: They have ended, and the batches that send the other rows one by one are stored.
+        SENT: These batches were sent.
+        MET: Nothing was left to send.
+        STOPPED: The other rows are not sent; the note says why.
+    """
+
+    SET = "set"
+    CUT = "cut"
+    REST = "rest"
+    SENT = "sent"
+    MET = "met"
+    STOPPED = "stopped"
+
+
+class Deadline(msgspec.Struct, frozen=True, kw_only=True):
+    """When a job is cut short, so that the rows without an answer are sent one by one.
+
+    Attributes:
+        at: The time, Unix seconds.
+        phase: How far it is.
+        most: The most that the user agreed to pay for these rows; ``None`` if it is not known.
+        budget: The limit of all that the job may cost; ``None`` if the user gave none.
+        currency: Currency of both.
+        attempt: The last attempt that is cancelled; from ``REST`` on that of the other rows.
+        note: Why nothing more is sent.
+    """
+
+    at: float
+    phase: DeadlinePhase = DeadlinePhase.SET
+    most: float | None = None
+    budget: float | None = None
+    currency: str = "USD"
+    attempt: int = 0
+    note: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done about it."""
+        return self.phase in (DeadlinePhase.SET, DeadlinePhase.CUT, DeadlinePhase.REST)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it has passed, and the other rows are still to be sent."""
+        return self.phase in (DeadlinePhase.CUT, DeadlinePhase.REST)
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for: one set of requests, under one name.
 
@@ -351,6 +403,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     experiment: str = ""
     sample: SamplePart | None = None
     archive: str = ""
+    deadline: Deadline | None = None
 
 
 class ErrorGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from tui.core.formatting import moment, money, span
+
 if TYPE_CHECKING:
-    from tui.core.jobs import Batch, Counts, ErrorGroup, OrphanLines
+    from tui.core.jobs import Batch, Counts, Deadline, ErrorGroup, OrphanLines
 
 StatusTone = Literal["muted", "live", "good", "warn", "bad"]
 """What a status means for the user; each face has its colours for them."""
@@ -107,3 +109,41 @@ def batch_rows(batch: Batch) -> str:
     """The rows that a batch sends: ``40``, or ``4 of 24`` if the others share their results."""
     of = f" of {batch.rows + batch.repeats:,}" if batch.repeats else ""
     return f"{batch.rows:,}{of}"
+
+
+_DEADLINE_PHASES = {
+    "cut": "the batches are being cancelled, then the rest is sent one by one",
+    "rest": "the rest is about to be sent one by one",
+    "sent": "the rest was sent one by one",
+    "met": "nothing was left to send",
+    "stopped": "the rest was not sent",
+}
+
+
+def deadline_text(deadline: Deadline | None, now: float) -> str:
+    """A deadline and how far it is: ``18:00, in 2 h: what …``; empty without one.
+
+    Args:
+        deadline: The deadline.
+        now: Unix seconds.
+    """
+    if deadline is None:
+        return ""
+    at = moment(deadline.at, now)
+    if deadline.phase in _DEADLINE_PHASES:
+        why = f": {deadline.note}" if deadline.note else ""
+        return f"{at} has passed: {_DEADLINE_PHASES[deadline.phase]}{why}"
+    left = f"in {span(deadline.at - now)}" if deadline.at > now else "now"
+    return (
+        f"{at}, {left}: what has no answer then is cancelled and sent one by one{_most(deadline)}"
+    )
+
+
+def deadline_bound(deadline: Deadline, now: float) -> str:
+    """A deadline that is to be set, in one line: ``18:00; then one by one, for up to $4.10``."""
+    return f"{moment(deadline.at, now)}; then one by one{_most(deadline)}"
+
+
+def _most(deadline: Deadline) -> str:
+    most = deadline.most
+    return "" if most is None else f", for up to {money(most, deadline.currency)}"

@@ -15,6 +15,7 @@ from tui.core.jobs import (
     MAX_NOTE_LENGTH,
     Batch,
     BatchStatus,
+    Deadline,
     Job,
     parse_tags,
 )
@@ -22,8 +23,10 @@ from tui.core.submission import UNCONFIRMED
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.batches.cancel import cancel_all
 from tui.engine.batches.collector import Collector
+from tui.engine.batches.deadlines import Deadlines
 from tui.engine.batches.poll_scheduler import Leases, PollScheduler, wait_for
 from tui.engine.batches.poller import Poller
+from tui.engine.batches.reuse import IndexBuilder
 from tui.engine.batches.send_queue import SendQueue
 from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
@@ -78,6 +81,7 @@ class Engine:
         experiments: Make the jobs of experiments, and compare them.
         reviews: Queues of rows for reviewers, and what they say about the answers.
         first_attempts: Plan and send the batches of jobs; see ``submit``.
+        deadlines: Set and carry out the deadlines of jobs.
         remote: The batches at the provider.
         actions: The user's own commands.
     """
@@ -113,8 +117,17 @@ class Engine:
             self._context, self._leases, self._submitter, self._watcher, self.costs.budgets
         )
         self.first_attempts = FirstAttempts(self._context, self._queue, self.costs)
+        self.deadlines = Deadlines(
+            self._context,
+            self._submitter,
+            self._queue,
+            self._watcher,
+            self.costs,
+            self.look_for_late_answers,
+        )
         self.remote = Remote(self._context, self._submitter, self._watcher, self.costs.budgets)
         self.actions = Actions(self._context, config)
+        self._index = IndexBuilder(self._context)
         self._hooks = Hooks(self._context, config)
         self.events.subscribe(self._hooks.receive)
         self._observer: asyncio.Task[None] | None = None
@@ -179,6 +192,7 @@ class Engine:
         *,
         budget: float | None = None,
         saving: Saving = NO_SAVING,
+        deadline: Deadline | None = None,
     ) -> list[Job]:
         """Submit the first of the jobs that ``requests.import_to_submit`` made of a file.
 
@@ -189,6 +203,7 @@ class Engine:
             jobs: The job, and after a sample the draft of the other rows; may be empty.
             budget: A cost limit, in addition to the configured budgets.
             saving: The ways to send less.
+            deadline: The deadline of the first job, from ``deadlines.plan``.
 
         Raises:
             BudgetError: The job is over budget; nothing was sent.
@@ -196,6 +211,8 @@ class Engine:
         """
         try:
             for job in jobs[:1]:
+                if deadline is not None:
+                    await self.deadlines.set(job.id, deadline)
                 # When the queue is full, all parts stay waiting, not only the first.
                 await self.submit(job.id, wait_if_busy=True, budget=budget, saving=saving)
         except BudgetError:
@@ -287,6 +304,7 @@ class Engine:
             UsageError: More requests than agreed would be sent; nothing was sent.
             BatchdeckError: A batch was not accepted; the job can be submitted again.
         """
+        self.deadlines.require_time(job_id)
         errors = await self.first_attempts.send(
             [job_id], resend=resend, wait_if_busy=wait_if_busy, budget=budget, saving=saving
         )
@@ -324,8 +342,10 @@ class Engine:
             raise
 
     def watch(self) -> None:
-        """Watch all unfinished batches in the background."""
+        """Watch all unfinished batches in the background, and act on deadlines."""
         self._watch_unfinished()
+        self.deadlines.start()
+        self._index.start()
         if self._observer is None:
             self._observer = asyncio.create_task(self._observe(), name="observe the history")
 
@@ -452,13 +472,19 @@ class Engine:
         return self.history.jobs.get(plan.job_id)
 
     async def cancel(self, job_id: str) -> Job:
-        """Cancel the running batches of a job; finished rows are kept.
+        """Cancel the running batches of a job, and its deadline; finished rows are kept.
 
         Raises:
             UsageError: The job is not running.
             BatchdeckError: The provider did not accept the cancel.
         """
+        deadline = self.history.jobs.get(job_id).deadline
+        if is_open := deadline is not None and deadline.is_open:
+            # First: what is cancelled now must not be sent one by one.
+            await self.deadlines.set(job_id, None, "the job was cancelled")
         live = [b for b in self.history.batches.of_job(job_id) if b.is_active or b.is_unsent]
+        if not live and is_open:
+            return self.history.jobs.get(job_id)
         if not live:
             raise UsageError("this job is not running")
         errors = await self._context.shielded(cancel_all(self._context, self._submitter, live))
@@ -519,6 +545,8 @@ class Engine:
     async def close(self) -> None:
         """Stop all work, after storing what was received, and close the history."""
         self._queue.closing = True
+        await self.deadlines.close()
+        await self._index.close()
         self._runner.close()
         await self.drain()
         if self._observer is not None:

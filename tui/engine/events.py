@@ -119,6 +119,18 @@ class BudgetExceeded(JobEvent):
 
 
 @dataclass(frozen=True)
+class DeadlineMoved(JobEvent):
+    """Something was done about the deadline of the job; ``what`` says it in words.
+
+    ``ended``: its batches were cancelled, and nothing more of it is sent.
+    """
+
+    what: str
+    good: bool
+    ended: bool = False
+
+
+@dataclass(frozen=True)
 class HookEnded(JobEvent):
     """The user's command for an event of a job finished; ``what`` says how."""
 

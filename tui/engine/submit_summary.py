@@ -21,6 +21,7 @@ from tui.engine.context import Context
 from tui.engine.costs.budget import cost_text
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
+from tui.engine.costs.priming import PrimingEstimate
 from tui.engine.import_job import FileImport
 from tui.errors import BudgetError
 from tui.progress import NO_PROGRESS, Progress
@@ -77,6 +78,7 @@ class SubmitFacts:
         distinct: What would be sent if each distinct request were sent once; ``None`` if no row
             repeats another one.
         repeats: How many rows repeat another one, and what they cost, as a text.
+        priming: What the prompt cache costs and saves in both ways; ``None`` where none is marked.
         reused: How many rows have an answer in the history, as a text, if they may be reused;
             ``whole`` then does not count them, and ``repeats`` is empty.
     """
@@ -93,6 +95,7 @@ class SubmitFacts:
     distinct: SubmitCost | None = None
     repeats: str = ""
     reused: str = ""
+    priming: PrimingEstimate | None = None
 
 
 def repeats_text(report: CheckReport, repeated: Estimate | None, *, free: bool = False) -> str:
@@ -159,6 +162,9 @@ def submit_facts(
         if repeated is None
         else cost(total - report.repeats, estimate.without(repeated)),
         repeats=repeats_text(report, repeated, free=file.info.is_free),
+        priming=costs.price_priming(
+            estimate, (line for _, line in file.requests()), file.info.name, file.window
+        ),
     )
 
 

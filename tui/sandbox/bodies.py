@@ -7,7 +7,7 @@ import hashlib
 import math
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -50,22 +50,68 @@ def cached_tokens(row: Row, prompt_tokens: int) -> int:
     return prompt_tokens // _CACHED_STEP * _CACHED_STEP
 
 
-def cached_prefix(body: dict[str, Any]) -> tuple[int, bool]:
-    """The tokens up to the last `cache_control` of a Messages body, and whether for an hour."""
-    size = marked = 0
-    hour = False
+class MarkedPrefix(NamedTuple):
+    """What a request marks for the cache.
+
+    Attributes:
+        key: Identifies the content, with the model.
+        tokens: Its tokens.
+        hour: Whether it is kept for an hour, and not for five minutes.
+    """
+
+    key: str
+    tokens: int
+    hour: bool
+
+
+def marked_prefix(body: dict[str, Any]) -> MarkedPrefix | None:
+    """What a Messages body marks: all up to the last `cache_control`; `None` without one."""
     turns = body.get("messages")
     contents = [turn.get("content") for turn in turns if isinstance(turn, dict)] if isinstance(
         turns, list
     ) else []  # fmt: skip
+    texts: list[str] = []
+    marked: tuple[int, bool] | None = None
     for content in (body.get("system"), *contents):
         for block in content if isinstance(content, list) else [content]:
             text = block.get("text") if isinstance(block, dict) else block
-            size += len(text) if isinstance(text, str) else 0
+            if isinstance(text, str):
+                texts.append(text)
             mark = block.get("cache_control") if isinstance(block, dict) else None
             if isinstance(mark, dict):
-                marked, hour = size, mark.get("ttl") == "1h"
-    return (answers.tokens(marked) if marked else 0), hour
+                marked = len(texts), mark.get("ttl") == "1h"
+    if marked is None:
+        return None
+    count, hour = marked
+    digest = hashlib.blake2b(str(body.get("model")).encode(), digest_size=8)
+    for text in texts[:count]:
+        digest.update(b"\0" + text.encode("utf-8", "replace"))
+    size = sum(map(len, texts[:count]))
+    return MarkedPrefix(digest.hexdigest(), answers.tokens(size), hour)
+
+
+def usage_of_cache(body: dict[str, Any], extra: dict[str, Any], prompt: int) -> dict[str, Any]:
+    """The `usage` of a prompt of so many tokens, without that of the answer.
+
+    Args:
+        body: The Messages body.
+        extra: What is stored with its batch; empty for a single request, which writes.
+        prompt: The tokens of the whole prompt.
+    """
+    prefix = marked_prefix(body)
+    tokens = 0 if prefix is None else min(prefix.tokens, prompt - 1)
+    is_read = prefix is not None and prefix.key in extra.get("warm", ())
+    written = 0 if is_read else tokens
+    hour = prefix is not None and prefix.hour
+    return {
+        "input_tokens": prompt - tokens,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": tokens - written,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": 0 if hour else written,
+            "ephemeral_1h_input_tokens": written if hour else 0,
+        },
+    }
 
 
 def chat(row: Row) -> BuiltBody:
@@ -235,10 +281,6 @@ def message(row: Row) -> BuiltBody:
     reason = {RowOutcome.TRUNCATED: "max_tokens", RowOutcome.REFUSED: "refusal"}.get(
         row.outcome, "end_turn"
     )
-    prefix, hour = cached_prefix(row.body)
-    prefix = min(prefix, prompt_tokens - 1)
-    # The first row of a batch writes the cache, and the others read it.
-    written = prefix if row.index == 0 else 0
     reply = {
         "id": "msg_" + row.mark,
         "type": "message",
@@ -248,13 +290,7 @@ def message(row: Row) -> BuiltBody:
         "stop_reason": reason,
         "stop_sequence": None,
         "usage": {
-            "input_tokens": prompt_tokens - prefix,
-            "cache_creation_input_tokens": written,
-            "cache_read_input_tokens": prefix - written,
-            "cache_creation": {
-                "ephemeral_5m_input_tokens": 0 if hour else written,
-                "ephemeral_1h_input_tokens": written if hour else 0,
-            },
+            **usage_of_cache(row.body, row.extra, prompt_tokens),
             "output_tokens": answer_tokens,
             "service_tier": "batch",
         },

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tui.core.formatting import counted
-from tui.core.jobs import Batch, BatchStatus, Job, RemoteCounts, Submission
+from tui.core.jobs import Batch, BatchStatus, Deadline, Job, RemoteCounts, Submission
 from tui.core.rows import OUTCOMES, UNANSWERED, Outcome, RowError
 from tui.core.submission import MAY_EXIST, SubmitEvent, next_state
 from tui.errors import NotOursError, OutdatedError, UnknownJobError, UsageError
 from tui.store.database import Database, chunked, maps_sqlite_errors
 from tui.store.jobs import (
     batch_pk,
+    change_deadline,
     insert_batch,
     job_pk,
     note,
@@ -60,6 +61,13 @@ class NewBatch(NamedTuple):
     seqs: Sequence[int] | None = None
     repeats: Repeats = ()
     style: str = ""
+
+
+class DeadlineStep(NamedTuple):
+    """The deadline of a job before and after something was done about it."""
+
+    before: Deadline
+    after: Deadline
 
 
 @maps_sqlite_errors
@@ -243,7 +251,9 @@ class Batches:
                 _insert(connection, part, pk)
             refresh_job(connection, pk)
 
-    def begin_retry(self, parts: Sequence[NewBatch], now: float) -> list[str]:
+    def begin_retry(
+        self, parts: Sequence[NewBatch], now: float, deadline: DeadlineStep | None = None
+    ) -> list[str]:
         """Store the batches of a retry, all or none, and make their rows pending.
 
         Rows that were retried since this retry was planned are left out, whether they are pending
@@ -252,6 +262,7 @@ class Batches:
         Args:
             parts: Each batch with its row numbers.
             now: Unix seconds.
+            deadline: The step of the job's deadline that this retry is; taken together with it.
 
         Returns:
             Ids of the batches that were stored.
@@ -259,10 +270,13 @@ class Batches:
         Raises:
             UnknownJobError: The job was deleted.
             UsageError: All of the rows were retried in the meantime.
+            OutdatedError: Another process has changed the deadline.
         """
         stored: list[str] = []
         with self._database.write(durable=True) as connection:
             job = job_pk(connection, parts[0].batch.job_id)
+            if deadline is not None and not change_deadline(connection, job, *deadline):
+                raise OutdatedError
             for batch, seqs, repeats, _ in parts:
                 free = find_ended(connection, job, seqs or (), batch.attempt)
                 if not free:
@@ -275,6 +289,9 @@ class Batches:
                 what = f"Retrying {counted(len(free), 'row')}{shared}"
                 note(connection, job, now, what, batch.id)
                 stored.append(batch.id)
+            if deadline is not None and not stored:
+                # Without its retry the step is not taken.
+                change_deadline(connection, job, *reversed(deadline))
             refresh_job(connection, job)
         if not stored:
             raise UsageError(

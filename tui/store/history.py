@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.analysis.derived import CompileExpression
-from tui.core.jobs import BatchStatus, Job, TimelineEntry
+from tui.core.jobs import BatchStatus, Deadline, Job, TimelineEntry
 from tui.errors import UsageError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
@@ -23,7 +23,7 @@ from tui.store import manifests
 from tui.store.archive.opening import AccountOf, added_views, open_archive
 from tui.store.archive.provenance import provenance_document
 from tui.store.archive.writer import write_archive
-from tui.store.batches import Batches, NewBatch
+from tui.store.batches import Batches, DeadlineStep, NewBatch
 from tui.store.columns.evaluation import EvaluationOptions
 from tui.store.columns.expressions import no_expressions
 from tui.store.columns.tables import TableCounts
@@ -36,7 +36,15 @@ from tui.store.indexing.rebuild import ReindexResult, RetryRulesOf, reindex_job
 from tui.store.indexing.result_files import ResultFiles
 from tui.store.integrity import check_integrity, find_open_permissions
 from tui.store.job_document import job_document
-from tui.store.jobs import JobData, find_job, job_pk, note, read_job, read_jobs
+from tui.store.jobs import (
+    JobData,
+    change_deadline,
+    find_job,
+    job_pk,
+    note,
+    read_job,
+    read_jobs,
+)
 from tui.store.leases import StoredLeases
 from tui.store.ledger import Ledger, LedgerEntry, Spending
 from tui.store.reuse.answers import ReusePolicy, origin_of, write_lines
@@ -53,6 +61,7 @@ __all__ = [
     "UNLISTED",
     "ColumnValues",
     "Comparison",
+    "DeadlineStep",
     "EvaluationOptions",
     "ExistingBatch",
     "FileIndexer",
@@ -338,6 +347,36 @@ class Jobs:
             self._set(job_id, "tags", " ".join(tags))
         if remark is not None:
             self._set(job_id, "note", remark)
+
+    def with_open_deadline(self) -> builtins.list[Job]:
+        """The jobs with a deadline about which something is still to be done."""
+        found = read_jobs(self._database.read, "deadline IS NOT NULL", ())
+        return [job for job in found if job.deadline is not None and job.deadline.is_open]
+
+    def change_deadline(
+        self, job_id: str, before: Deadline | None, after: Deadline | None, now: float, what: str
+    ) -> bool:
+        """Replace the deadline of a job, unless another process has changed it meanwhile.
+
+        Args:
+            job_id: The job.
+            before: The deadline that it is known to have.
+            after: The new one; ``None`` to remove it.
+            now: Unix seconds.
+            what: The event for the timeline of the job.
+
+        Returns:
+            ``False``, with nothing changed, if its deadline is another one.
+
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        with self._database.write(durable=True) as connection:
+            pk = job_pk(connection, job_id)
+            if not change_deadline(connection, pk, before, after):
+                return False
+            note(connection, pk, now, what)
+        return True
 
     def set_model(self, job_id: str, model: str) -> None:
         """Store the model of a job, found while its requests were read."""

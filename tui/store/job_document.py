@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tui.core.formatting import rfc3339
-from tui.core.jobs import Batch
+from tui.core.jobs import Batch, Deadline
 from tui.core.retry_rules import ADVICE
 from tui.store.jobs import JobData, read_batches, read_orphan_lines
 from tui.store.rows.error_groups import read_groups
@@ -45,6 +45,7 @@ def job_document(data: JobData) -> dict[str, Any]:
         "note": job.note or None,
         "experiment": job.experiment or None,
         "sample": None if job.sample is None else msgspec.to_builtins(job.sample),
+        "deadline": _deadline(job.deadline),
         "origin": None if origin is None else msgspec.to_builtins(origin),
         "ran_elsewhere": bool(job.archive),
         "batches": [_batch_document(batch) for batch in batches],
@@ -67,6 +68,19 @@ def _batch_document(batch: Batch) -> dict[str, Any]:
         **_document(batch, _BATCH),
         "remote_id": batch.provider_id,
         "ran_elsewhere": batch.elsewhere is not None,
+    }
+
+
+def _deadline(deadline: Deadline | None) -> dict[str, Any] | None:
+    if deadline is None:
+        return None
+    return {
+        "at": rfc3339(deadline.at),
+        "phase": deadline.phase.value,
+        "most": deadline.most,
+        "budget": deadline.budget,
+        "currency": deadline.currency,
+        "note": deadline.note or None,
     }
 
 

@@ -14,6 +14,7 @@ from tui.core.jobs import (
     BatchStatus,
     Cost,
     Counts,
+    Deadline,
     Job,
     OrphanLines,
     RemoteCounts,
@@ -30,7 +31,7 @@ from tui.store.files import requests_file, result_file_path
 _JOB_COLUMNS = (
     "id", "name", "account", "provider", "endpoint", "model", "window", "source", "size",
     "input_tokens", "status", "created_at", "submitted_at", "ended_at", "trouble", "note",
-    "experiment", "sample", "archive",
+    "experiment", "sample", "archive", "deadline",
 )  # fmt: skip
 """Columns that are fields of ``Job``; counts, cost and tags are stored in another form."""
 
@@ -112,7 +113,7 @@ def _insert(connection: sqlite3.Connection, table: str, values: dict[str, Any]) 
 
 def _stored(value: Any) -> Any:
     """A value as SQLite stores it: enumerations as text, structures as JSON."""
-    if isinstance(value, (RemoteCounts, SamplePart, dict)):
+    if isinstance(value, (RemoteCounts, SamplePart, Deadline, dict)):
         return msgspec.json.encode(value).decode()
     if isinstance(value, (BatchStatus, Submission)):
         return value.value
@@ -187,6 +188,17 @@ def refresh_job(connection: sqlite3.Connection, job_pk: int) -> None:
         "UPDATE jobs SET status=?, submitted_at=?, ended_at=?, trouble=? WHERE pk=?",
         (status.value, submitted, ended, trouble, job_pk),
     )
+
+
+def change_deadline(
+    connection: sqlite3.Connection, job_pk: int, before: Deadline | None, after: Deadline | None
+) -> bool:
+    """Replace the deadline of a job, if it is still ``before``; returns whether it was."""
+    changed = connection.execute(
+        "UPDATE jobs SET deadline=? WHERE pk=? AND deadline IS ?",
+        (_stored(after), job_pk, _stored(before)),
+    )
+    return changed.rowcount == 1
 
 
 def note(
@@ -284,6 +296,8 @@ def _job(row: dict[str, Any], ended: dict[Outcome, int]) -> Job:
     row["tags"] = tuple(row["tags"].split())
     if row["sample"] is not None:
         row["sample"] = msgspec.json.decode(row["sample"], type=SamplePart)
+    if row["deadline"] is not None:
+        row["deadline"] = msgspec.json.decode(row["deadline"], type=Deadline)
     cost = Cost(
         estimated=row.pop("cost_estimated"),
         actual=row.pop("cost_actual"),

@@ -253,6 +253,17 @@ def m020_told_events(connection: sqlite3.Connection) -> None:
     )
 
 
+def m021_deadlines(connection: sqlite3.Connection) -> None:
+    """When a job is cut short, and how far that is (JSON); the file of the job says it too."""
+    connection.execute("ALTER TABLE jobs ADD COLUMN deadline TEXT")
+    connection.execute("CREATE INDEX jobs_by_deadline ON jobs(pk) WHERE deadline IS NOT NULL")
+    connection.execute(
+        "CREATE TRIGGER manifest_of_deadlines AFTER UPDATE OF deadline ON jobs"
+        " WHEN OLD.deadline IS NOT NEW.deadline"
+        " BEGIN INSERT INTO manifests_due VALUES (NEW.pk, 0); END"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m001_initial,
     m002_cancel_wishes,
@@ -274,6 +285,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m018_addresses,
     m019_archives,
     m020_told_events,
+    m021_deadlines,
 )
 """All migrations, in order; never edit one that was released."""
 

@@ -38,6 +38,7 @@ from tui.store.export.options import ExportOptions
 from tui.store.files import requests_file
 from tui.store.jobs import JobData, job_pk, read_orphan_lines
 from tui.store.reuse.answers import ReusableAnswers, ReusePolicy
+from tui.store.reuse.index import RequestIndex
 from tui.store.reviews.stored_reviews import StoredReviews
 from tui.store.rows.attempts import effective_edits, request_lengths
 from tui.store.rows.comparison import Comparison, compare_jobs
@@ -162,6 +163,19 @@ class StoredRows:
     def reusable(self, policy: ReusePolicy) -> ReusableAnswers:
         """Good answers of all jobs to the same requests; use it in one thread."""
         return ReusableAnswers(self._database, self._paths, policy)
+
+    def index_requests(self, rows: int) -> bool:
+        """Add at most so many rows to the index of requests, in which answers are found.
+
+        Returns:
+            Whether there may be more to add.
+
+        Raises:
+            HistoryError: The index cannot be written.
+        """
+        jobs = self._database.read.execute("SELECT id FROM jobs ORDER BY pk DESC")
+        with RequestIndex(self._paths) as index:
+            return index.add_some([job for (job,) in jobs], rows)
 
     def first_rows(self, job_id: str, seqs: Sequence[int]) -> Mapping[int, int]:
         """The row that was sent in place of each row; rows that were sent are left out."""

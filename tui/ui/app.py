@@ -329,6 +329,9 @@ class BatchdeckApp(GuardedApp[int]):
             screen.post_message(JobsChanged())
         if self.notifications is not None:
             self.notifications.notify_ended(changes.ended)
+        for job_id, (what, good) in changes.deadlines.items():
+            text = f"{one_line(self._name_of(job_id), 40)}: {what}"
+            self.notify(text, markup=False, severity="information" if good else "warning")
         self._show_title()
 
     def _pause(self) -> None:

@@ -37,6 +37,7 @@ class Changes:
         transfers: Job id to the transfer in progress (word, bytes done, total bytes or
             ``None``); ``None`` when it is over.
         listed: Whether jobs were added or removed.
+        deadlines: Job id to what was done about its deadline, and whether that is good.
     """
 
     jobs: set[str] = field(default_factory=set)
@@ -44,6 +45,7 @@ class Changes:
     ended: dict[str, str] = field(default_factory=dict)
     transfers: dict[str, tuple[str, int, int | None] | None] = field(default_factory=dict)
     listed: bool = False
+    deadlines: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.jobs or self.listed)
@@ -111,6 +113,9 @@ class EngineUpdates:
                 changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
                 self._note(event, f"ended, {status_text(status)}")
+            case events.DeadlineMoved(what=what, good=good):
+                changes.deadlines[event.job_id] = (what, good)
+                self._note(event, what, bad=not good)
             case events.HookEnded(what=what, good=good, event=hook):
                 self._note(event, f"the hook {hook} {what}", bad=not good)
             case events.StepFailed(message=message, hint=hint):

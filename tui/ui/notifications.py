@@ -30,8 +30,9 @@ def ended_jobs(history: History, ended: Mapping[str, str]) -> list[Job]:
             job = history.jobs.get(job_id)
         except UnknownJobError:
             continue
-        # Other batches of the job may still be running.
-        if is_terminal(job.status):
+        # Other batches of the job may still be running, or a deadline has ended this one.
+        goes_on = job.deadline is not None and job.deadline.is_under_way
+        if is_terminal(job.status) and not goes_on:
             jobs.append(job)
     return jobs
 

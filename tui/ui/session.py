@@ -157,6 +157,9 @@ class Tasks(Protocol):
     def list_remote(self, account: str = "") -> None:
         """Show the provider's list of batches, starting with this account."""
 
+    def edit_deadline(self, job_id: str) -> None:
+        """Edit the deadline of a job."""
+
     def edit_tags(self, job_id: str) -> None:
         """Edit the tags of a job."""
 

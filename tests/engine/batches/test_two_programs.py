@@ -1,5 +1,8 @@
 """Two programs on one home, kills, stops, lost answers, lagging lists: paid once, nothing lost.
 
+Jobs are sent whole, or with each distinct request once, or with answers of earlier jobs; deadlines
+cut some of them short, by clocks that are set meanwhile.
+
 The books of the provider are the judge: no row is in two batches at once or sent again after an
 answer, no batch of a stranger is taken for ours, and at the end the history knows every batch that
 was made for it. More runs than the suite has: ``python -m tests.faults.two_programs --runs 1000``.
@@ -24,12 +27,21 @@ from tests.engine.programs import Killed, Programs, is_dead, kill_at
 from tests.fakes.loop import JumpingLoop
 from tests.fakes.provider import FakeBatch, Late, answered
 from tui.config.settings import Config
-from tui.core.batches import BatchIssue
+from tui.core.batches import NO_SAVING, BatchIssue, ReuseOptions, Saving
 from tui.core.jobs import TERMINAL, BatchStatus, Job, Submission
 from tui.core.rows import ANSWERED, Outcome
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError, UnconfirmedError
 from tui.providers.dialect import Capabilities
+
+MORE_STEPS = (
+    "deadline cut", "deadline planned", "deadline stored", "deadline sent", "reserved", "shared",
+)  # fmt: skip
+
+REUSE = ReuseOptions()
+SAVINGS = st.sampled_from(
+    [NO_SAVING, NO_SAVING, Saving(dedupe=True), Saving(reuse=REUSE), Saving(True, REUSE)]
+)
 
 CONFIRM_SECONDS = 60.0
 """How long after a create the servers of this model may hide a batch, all delays together."""
@@ -49,8 +61,9 @@ class TwoPrograms(RuleBasedStateMachine):
         known_by=st.sampled_from(["metadata and files", "metadata", "files"]),
         lag=st.sampled_from([0.0, 5.0, 25.0]),
         dedupes=st.booleans(),
+        earlier=st.booleans(),
     )
-    def begin(self, known_by: str, lag: float, dedupes: bool) -> None:
+    def begin(self, known_by: str, lag: float, dedupes: bool, earlier: bool) -> None:
         self.folder = home_in_memory("batchdeck-programs-")
         self.runner = asyncio.Runner(loop_factory=JumpingLoop)
         loop = self.runner.get_loop()
@@ -64,12 +77,17 @@ class TwoPrograms(RuleBasedStateMachine):
         self.provider.same_bytes_same_file = dedupes
         self.provider.answer = self._answer
         self.provider.made = self._check_new
+        self.provider.asked_alone = self._check_alone
         self.intents: dict[str, str] = {}
+        self.texts: dict[str, list[str]] = {}
         self.strangers: set[str] = set()
         self.answered_well: set[str] = set()
         self.wrong: list[str] = []
         self.count = 0
         self.programs = [self._start(0), self._start(1)]
+        if earlier:
+            # The next jobs can use its answers.
+            self.send_to_the_end(self.bring(["good", "fail"], 0, False), 0, NO_SAVING)
 
     def _run(self, work: Awaitable[Any], program: int = -1) -> Any:
         self.bench.loop.allow(20_000.0)
@@ -104,6 +122,14 @@ class TwoPrograms(RuleBasedStateMachine):
         if again := set(new.ids) & self.answered_well:
             self.wrong.append(f"{sorted(again)} had an answer and are sent again")
 
+    def _check_alone(self, custom_id: str) -> None:
+        """A row that is sent by itself is in no batch that runs, and has no answer."""
+        if custom_id in self.answered_well:
+            self.wrong.append(f"{custom_id} had an answer and is sent alone")
+        for batch in self.provider.batches.values():
+            if custom_id in batch.ids and batch.status not in TERMINAL:
+                self.wrong.append(f"{custom_id} is in {batch.id} and is sent alone")
+
     @rule(
         target=jobs,
         texts=st.lists(st.sampled_from(["good", "flaky", "fail"]), min_size=1, max_size=5),
@@ -116,7 +142,9 @@ class TwoPrograms(RuleBasedStateMachine):
         file = self.folder / f"job-{self.count}.jsonl"
         lines = (request(f"j{self.count}-{n}", text) for n, text in enumerate(texts))
         file.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-        return str(self._import(file, program).id)
+        job = str(self._import(file, program).id)
+        self.texts[job] = texts
+        return job
 
     def _import(self, file: Path, program: int) -> Job:
         try:
@@ -128,15 +156,45 @@ class TwoPrograms(RuleBasedStateMachine):
         assert isinstance(job, Job)
         return job
 
-    @rule(job=jobs, program=st.integers(0, 1))
-    def submit(self, job: str, program: int) -> None:
-        self._try(program, lambda engine: engine.submit(job, wait_if_busy=True))
+    @rule(job=jobs, program=st.integers(0, 1), saving=SAVINGS)
+    def submit(self, job: str, program: int, saving: Saving) -> None:
+        self._try(program, lambda engine: engine.submit(job, wait_if_busy=True, saving=saving))
 
-    @rule(job=jobs)
-    def submit_from_both(self, job: str) -> None:
+    @rule(job=jobs, program=st.integers(0, 1), seconds=st.sampled_from([1.0, 50.0, 500.0]))
+    def set_a_deadline(self, job: str, program: int, seconds: float) -> None:
+        async def go(engine: Engine) -> None:
+            at = engine._context.clock() + seconds
+            await engine.deadlines.set(job, await engine.deadlines.plan_for(job, at))
+
+        self._try(program, go)
+
+    @rule(job=jobs, program=st.integers(0, 1), saving=SAVINGS)
+    def send_to_the_end(self, job: str, program: int, saving: Saving) -> None:
+        """A job is sent and answered, so that the next ones can use its answers."""
+        self.submit(job, program, saving)
+        self.wait(5)
+        for batch in self.provider.batches.values():
+            if batch.status not in TERMINAL and batch.id not in self.strangers:
+                self.provider.run(batch)
+        self.wait(60)
+
+    @rule(job=jobs, program=st.integers(0, 1), saving=SAVINGS)
+    def send_and_cut_short(self, job: str, program: int, saving: Saving) -> None:
+        """The deadline passes while the batches of the job run."""
+        self.set_a_deadline(job, program, 50.0)
+        self.submit(job, program, saving)
+        self.wait(60)
+
+    @rule(job=jobs, program=st.integers(0, 1))
+    def remove_the_deadline(self, job: str, program: int) -> None:
+        self._try(program, lambda engine: engine.deadlines.set(job, None))
+
+    @rule(job=jobs, saving=SAVINGS)
+    def submit_from_both(self, job: str, saving: Saving) -> None:
         async def both() -> None:
             await asyncio.gather(
-                *(engine.submit(job) for engine in self.programs), return_exceptions=True
+                *(engine.submit(job, saving=saving) for engine in self.programs),
+                return_exceptions=True,
             )
 
         self._try(0, lambda _: both())
@@ -210,7 +268,7 @@ class TwoPrograms(RuleBasedStateMachine):
 
     @rule(
         program=st.integers(0, 1),
-        step=st.none() | st.sampled_from([*STEPS, *(f"{step}:2" for step in STEPS)]),
+        step=st.none() | st.sampled_from([*STEPS, *(f"{step}:2" for step in STEPS), *MORE_STEPS]),
     )
     def die(self, program: int, step: str | None) -> None:
         """Now, or at the next time that a step is reached; then start again."""
@@ -274,6 +332,9 @@ class TwoPrograms(RuleBasedStateMachine):
         for job in history.jobs.list():
             states = [batch.submission for batch in history.batches.of_job(job.id)]
             if Submission.DRAFT in states:
+                if job.deadline is not None and not job.deadline.is_under_way:
+                    # One that has passed would not let the job be sent.
+                    self._try(0, lambda e, job=job: e.deadlines.set(job.id, None))  # type: ignore[misc]
                 self._try(0, lambda engine, job=job: engine.submit(job.id))  # type: ignore[misc]
         for _ in range(5):
             try:
@@ -290,11 +351,11 @@ class TwoPrograms(RuleBasedStateMachine):
         for job in history.jobs.list():
             batches = history.batches.of_job(job.id)
             known |= {batch.remote_id for batch in batches if batch.remote_id}
+            well = self._answered(engine, job.id)
             for row in history.rows.page(job.id, range(job.counts.total)):
                 if batches:
                     assert row.outcome is not Outcome.PENDING
-                well = row.custom_id in self.answered_well
-                assert (row.outcome in ANSWERED) == well, row
+                assert (row.outcome in ANSWERED) == (row.custom_id in well), row
         ours = {
             batch.id
             for batch in self.provider.batches.values()
@@ -303,6 +364,27 @@ class TwoPrograms(RuleBasedStateMachine):
         assert not known & self.strangers, "a stranger's batch was taken for ours"
         assert ours <= known, "a batch was made that the history does not know"
         assert self.wrong == []
+
+    def _answered(self, engine: Engine, job: str) -> set[str]:
+        """The rows of a job that must have an answer: their own, a shared, or a copied one."""
+        batches = engine.history.batches
+        texts = self.texts[job]
+        rows = engine.history.rows.page(job, range(len(texts)))
+        ids = [row.custom_id for row in rows]
+        found = {name for name in ids if name in self.answered_well}
+        shared: set[int] = set()
+        for batch in batches.of_job(job):
+            if batch.reuses:
+                copied = {ids[seq] for seq in batches.rows_of(batch.id)}
+                assert not any(self.provider.seen[name] for name in copied), "copied and sent"
+                found |= copied
+            shared.update(batches.repeats_of(batch.id))
+        for seq in shared:
+            same = [name for name, text in zip(ids, texts, strict=True) if text == texts[seq]]
+            paid = [name for name in same if name in self.answered_well]
+            assert len(paid) <= 1, f"{paid} ask for the same, and were paid"
+            found |= {ids[seq]} if paid else set()
+        return found
 
     def _wait_for_all(self, engine: Engine) -> None:
         self._run(engine.wait([job.id for job in engine.history.jobs.list()]))

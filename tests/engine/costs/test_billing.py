@@ -12,6 +12,7 @@ from tests.engine.conftest import Opener
 from tests.engine.rows import chat, chats, file_of
 from tui.compose.prices import PriceSource, find_rates
 from tui.config.settings import PriceConfig
+from tui.core.batches import Saving
 from tui.core.jobs import Cost, Job
 from tui.engine.engine import Engine
 
@@ -19,6 +20,14 @@ from tui.engine.engine import Engine
 async def done(engine: Engine, path: Path) -> Job:
     job = await engine.requests.import_file(path)
     await engine.submit(job.id)
+    await engine.wait([job.id])
+    return engine.history.jobs.get(job.id)
+
+
+async def primed(engine: Engine, path: Path) -> Job:
+    """A job whose first row fills the cache for the others, and that has ended."""
+    job = await engine.requests.import_file(path)
+    await engine.submit(job.id, saving=Saving(prime=True))
     await engine.wait([job.id])
     return engine.history.jobs.get(job.id)
 
@@ -147,7 +156,7 @@ async def test_what_the_cache_took_and_gave_is_billed_at_its_own_price(
     with sandbox("anthropic") as server:
         async with opened("anthropic", server.url) as engine:
             path = file_of(tmp_path / "a.jsonl", *(cached(f"r{n}", ttl) for n in range(3)))
-            job = await done(engine, path)
+            job = await primed(engine, path)
             select = await engine.results.select(job.id)
             lines = list(engine.history.rows.lines(job.id, select))
             written, *read = lines

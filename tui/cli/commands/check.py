@@ -94,6 +94,8 @@ def check(
         raise UsageError(
             "--rows and --bytes split the file", "Name a folder for the parts with --split-to DIR."
         )
+    import msgspec
+
     target = fix_to or file
 
     async def work(engine: Engine) -> CheckReport:
@@ -120,9 +122,12 @@ def check(
                 target, split_to, account=account, rows=rows, size=size
             )
         expected = await engine.requests.forecast(report, account=account)
+        priming = await engine.costs.priming_of(target, estimate, account)
         costs = {**cost_pairs(estimate, sender), "repeats": _repeats(report, repeated, sender)}
         if expected is not None:
             costs["time"] = expected.text
+        if priming is not None:
+            costs["cache"] = f"{priming.text}; `submit --prime` sends the first row alone"
         print_result(
             settings,
             lambda: {
@@ -132,6 +137,7 @@ def check(
                 if repeated is None or sender.is_free
                 else cost_document(repeated),
                 "forecast": _forecast(expected),
+                "priming": None if priming is None else msgspec.to_builtins(priming),
             },
             lambda: _lines(report, fixed, parts, costs),
         )

@@ -11,9 +11,12 @@ import click
 from tui.cli import formatting, output
 from tui.cli.options import (
     MOMENT,
+    NEW_DEADLINE,
+    NO_DEADLINE,
     STATUSES,
     Settings,
     account_option,
+    budget_option,
     job_argument,
     shared,
     yes_option,
@@ -155,6 +158,10 @@ def _warn(history: History, jobs: list[Job]) -> None:
 
 
 def _job_table(jobs: list[Job]) -> list[str]:
+    from tui.core.formatting import moment
+
+    now = time.time()
+    open_ones = {j.id: j.deadline for j in jobs if j.deadline is not None and j.deadline.is_open}
     rows: list[list[output.Cell | str]] = [
         [
             formatting.status_cell(job.status),
@@ -165,10 +172,12 @@ def _job_table(jobs: list[Job]) -> list[str]:
             formatting.failed_cell(job.counts),
             format_cost(job.cost),
             local_time(job.created_at),
+            *([moment(open_ones[job.id].at, now) if job.id in open_ones else ""] * bool(open_ones)),
         ]
         for job in jobs
     ]
-    headers = ("STATUS", "JOB", "NAME", "ACCOUNT", "ROWS", "FAILED", "COST", "CREATED")
+    headers = ["STATUS", "JOB", "NAME", "ACCOUNT", "ROWS", "FAILED", "COST", "CREATED"]
+    headers += ["DEADLINE"] if open_ones else []
     return output.table(headers, rows, right=frozenset({4, 5, 6}), elastic=2)
 
 
@@ -242,12 +251,47 @@ def tag(settings: Settings, job: str, tags: tuple[str, ...], note: str | None, c
     run(settings, work)
 
 
+@click.command(short_help="Set, change or remove the deadline of a job.")
+@job_argument
+@click.argument("when", type=NEW_DEADLINE, metavar="[WHEN|none]", required=False)
+@budget_option
+@yes_option
+@shared
+def deadline(settings: Settings, job: str, when: float | str | None, budget: float | None) -> None:
+    """Set the deadline of a JOB to WHEN, or remove it with none; without WHEN, show the job.
+
+    At that time its running batches are cancelled, what is done is kept, and the rows without an
+    answer are sent one by one, at the price of single requests (asks first). WHEN is 18:00 (the
+    next time that a clock here shows it), +90m, +6h, +2d, or 2026-12-01T18:00; times are local
+    unless they end in Z or +01:00.
+
+    It needs a program that runs then: the dashboard, `watch` or --wait; if none does, the next one
+    that starts acts on it. A job that has ended before its deadline is left as it is. With
+    --budget, USD is the most that the whole job may cost: what it has cost already counts.
+    """
+
+    async def work(engine: Engine) -> None:
+        found = engine.history.jobs.find(job)
+        if when == NO_DEADLINE:
+            if not await engine.deadlines.set(found.id, None):
+                raise UsageError(f"{found.name} ({found.id}) has no deadline")
+        elif isinstance(when, float):
+            until = await engine.deadlines.plan_for(found.id, when, budget=budget)
+            output.say(engine.deadlines.describe(until, found.account))
+            if not engine.account(found.account).is_free:
+                await confirm(settings, f"Set the deadline of {found.name} ({found.id})?")
+            await engine.deadlines.set(found.id, until)
+        print_job(engine, engine.history.jobs.get(found.id), settings)
+
+    run(settings, work)
+
+
 @click.command(short_help="Cancel a job.")
 @job_argument
 @yes_option
 @shared
 def cancel(settings: Settings, job: str) -> None:
-    """Ask the provider to cancel a JOB; rows that are done are kept."""
+    """Ask the provider to cancel a JOB; rows that are done are kept. Its deadline is removed."""
 
     async def work(engine: Engine) -> None:
         found = engine.history.jobs.find(job)

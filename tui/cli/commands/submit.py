@@ -13,6 +13,7 @@ from tui.cli.commands.jobs import print_job
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
 from tui.cli.input_file import InputFile
 from tui.cli.options import (
+    DEADLINE,
     MOMENT,
     Settings,
     account_option,
@@ -43,7 +44,7 @@ from tui.errors import (
 
 if TYPE_CHECKING:
     from tui.core.batches import ReuseOptions, Saving
-    from tui.core.jobs import Batch, Job
+    from tui.core.jobs import Batch, Deadline, Job
     from tui.engine.engine import Engine
     from tui.engine.submit_summary import SubmitAnswer, SubmitFacts
 
@@ -82,6 +83,8 @@ if TYPE_CHECKING:
               help="With --reuse: only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
 @click.option("--prime", is_flag=True,
               help="Send the first row alone; the rest reads the cache that it wrote.")  # fmt: skip
+@click.option("--deadline", type=DEADLINE, metavar="WHEN",
+              help="At 18:00, +6h …: cancel what runs, send the rest one by one.")  # fmt: skip
 @wait_option
 @click.option(
     "--resend",
@@ -106,6 +109,7 @@ def submit(
     reuse: bool,
     reuse_since: float | None,
     prime: bool,
+    deadline: float | None,
     wait: bool,
     resend: bool,
 ) -> int:
@@ -123,6 +127,13 @@ def submit(
 
     With --prime (Anthropic; cache = "1h" in the template), the first row is a batch of its own, and
     the others are sent when it has ended: they read its cached prompt instead of writing one each.
+
+    With --deadline, the batches that run at that time are cancelled, what is done is kept, and the
+    rows without an answer are sent one by one, at the price of single requests: the most that this
+    costs is shown before the submit, and what the job has cost counts against --budget. WHEN is
+    18:00 (the next time that a clock here shows it), +90m, +6h, +2d, or 2026-12-01T18:00; times are
+    local unless they end in Z or +01:00. It needs a program that runs then: the dashboard, `watch`
+    or --wait; if none does, the next one that starts acts on it. `batchdeck deadline` changes it.
 
     As FILE, - is standard input; requests that cost money then need -y.
 
@@ -143,7 +154,16 @@ def submit(
         if is_file:
             options["fix"] = fix
             jobs = await submit_file(
-                engine, settings, path, account, chosen, budget, saving, wait=wait, **options
+                engine,
+                settings,
+                path,
+                account,
+                chosen,
+                budget,
+                saving,
+                wait=wait,
+                deadline=deadline,
+                **options,
             )
         else:
             jobs = [_stored_job(engine, file)]
@@ -153,7 +173,16 @@ def submit(
                     " already",
                     "Leave out these options, or submit a file.",
                 )
-            await _submit_job(engine, settings, jobs[0], budget, saving, resend=resend, wait=wait)
+            await _submit_job(
+                engine,
+                settings,
+                jobs[0],
+                budget,
+                saving,
+                resend=resend,
+                wait=wait,
+                deadline=deadline,
+            )
         code = print_jobs(engine, [jobs[0].id], settings, waited=wait)
         for rest in jobs[1:]:
             others = counted(rest.counts.total, "other request")
@@ -209,6 +238,7 @@ async def submit_file(
     saving: SavingOptions,
     *,
     wait: bool,
+    deadline: float | None = None,
     **options: Any,
 ) -> list[Job]:
     """Check a file, ask, submit it as a job, and show the progress.
@@ -222,6 +252,7 @@ async def submit_file(
         budget: A cost limit.
         saving: The ways to send less.
         wait: Wait for the end.
+        deadline: When what runs is cancelled, Unix seconds.
         options: See ``ImportOptions``.
 
     Returns:
@@ -235,9 +266,13 @@ async def submit_file(
     sample = chosen["sample"]
 
     agreed: int | None = None
+    name = account or engine.accounts.default
+    until: Deadline | None = None
+    if deadline is not None:
+        engine.deadlines.plan(name, deadline, None)
 
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
-        nonlocal agreed
+        nonlocal agreed, until
         cost = facts.whole if sample is None else facts.sample or facts.whole
         if facts.distinct is not None and sample is None:
             hint = "" if saving.dedupe else "; --dedupe sends each request once"
@@ -250,12 +285,20 @@ async def submit_file(
         if not cost.rows:
             return "yes" if sample is None else "sample"
         say(f"Cost: {cost_text(cost.estimate)}.")
+        if facts.priming is not None:
+            hint = "" if saving.prime else "; --prime sends the first row alone"
+            say(f"Cache: {facts.priming.text}{hint}.")
         if facts.forecast is not None:
             say(f"Time: {facts.forecast.text}.")
+        if deadline is not None:
+            until = engine.deadlines.plan(
+                name, deadline, cost.estimate, window=facts.window, budget=budget
+            )
+            say(engine.deadlines.describe(until, name))
         await confirm_send(engine, settings, facts.account.name, cost.rows, facts.model)
         return "yes" if sample is None else "sample"
 
-    sender = engine.account(account or engine.accounts.default)
+    sender = engine.account(name)
     asks = not sender.is_free and asks_before_sending(settings)
     with file_progress("checking") as progress:
         jobs = await engine.requests.import_to_submit(
@@ -270,7 +313,12 @@ async def submit_file(
         )
     job = jobs[0]
     try:
-        send = engine.submit_imported(jobs, budget=budget, saving=saving.agreed(agreed))
+        if deadline is not None and until is None:
+            until = await engine.deadlines.plan_for(job.id, deadline, budget=budget)
+            say(engine.deadlines.describe(until, name))
+        send = engine.submit_imported(
+            jobs, budget=budget, saving=saving.agreed(agreed), deadline=until
+        )
         await follow(engine, job.id, job.account, send, wait=wait)
     except BudgetError:
         raise
@@ -292,7 +340,12 @@ async def _submit_job(
     *,
     resend: bool,
     wait: bool,
+    deadline: float | None,
 ) -> None:
+    until = None
+    if deadline is not None:
+        until = await engine.deadlines.plan_for(job.id, deadline, budget=budget)
+        say(engine.deadlines.describe(until, job.account))
     if not engine.account(job.account).is_free and asks_before_sending(settings):
         expected = await engine.costs.forecast(job.account, job.model, job.window)
         if expected is not None:
@@ -300,6 +353,8 @@ async def _submit_job(
     rows = await engine.first_attempts.count_to_send(job.id, saving.agreed(None))
     if rows:
         await confirm_send(engine, settings, job.account, rows, job.model)
+    if until is not None:
+        await engine.deadlines.set(job.id, until)
     # When the queue is full, all parts stay waiting, not only the first.
     send = engine.submit(
         job.id,
@@ -392,7 +447,7 @@ def _stored_job(engine: Engine, ref: str) -> Job:
 @timeout_option
 @shared
 def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
-    """Watch the given JOBs, or all running jobs, until they end.
+    """Watch the given JOBs, or all running jobs, until they end, and act on their deadlines.
 
     With --json the output is one job document if exactly one JOB is given, else an array.
     """
@@ -400,6 +455,12 @@ def watch(settings: Settings, job_refs: tuple[str, ...]) -> int:
     async def work(engine: Engine) -> int:
         history = engine.history
         running = {batch.job_id for batch in history.batches.unfinished()}
+        # What a deadline has cut short goes on although no batch runs.
+        running |= {
+            job.id
+            for job in history.jobs.with_open_deadline()
+            if job.deadline is not None and job.deadline.is_under_way
+        }
         jobs = [history.jobs.find(ref) for ref in job_refs]
         if not job_refs:
             jobs = [job for job in history.jobs.list() if job.id in running]

@@ -119,6 +119,7 @@ class Scanner:
         if len(lines[-1]) > longest and not piece.endswith(b"\n"):
             longest = len(lines[-1])
         self.figures.longest_line = max(self.figures.longest_line, longest)
+        self.figures.costs.find_marks(piece)
         if b"\r" in piece:
             block.crlf = [
                 number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tui.compose.checks.line import CheckedLine
 from tui.compose.checks.typed_decoder import UniformRows
@@ -35,10 +35,13 @@ class CostInputs:
 
     Attributes:
         groups: The number of rows and the input of all of them.
+        cache: Whether a request marks a part of its prompt for a cache, and the longest time for
+            which one is kept: ``5m`` or ``1h``; empty if none does.
     """
 
     def __init__(self) -> None:
         self.groups: dict[CostKey, tuple[int, Amount]] = {}
+        self.cache: Literal["", "5m", "1h"] = ""
 
     @property
     def rows(self) -> int:
@@ -49,6 +52,11 @@ class CostInputs:
     def tokens(self) -> float:
         """The estimated tokens of all prompts."""
         return sum(amount.tokens.usual for _, amount in self.groups.values())
+
+    def find_marks(self, lines: bytes) -> None:
+        """See whether any of some request lines marks a part of its prompt for a cache."""
+        if self.cache != "1h" and b'"cache_control"' in lines:
+            self.cache = "1h" if b'"1h"' in lines else "5m"
 
     def add(self, model: str, answer: AnswerLength, rows: int, amount: Amount) -> None:
         """Add rows of one model; rows with a long prompt are added one by one."""

@@ -28,7 +28,7 @@ from tui.engine.context import Context
 from tui.errors import BatchdeckError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.profiles.load import Profile
-from tui.store.history import NewBatch
+from tui.store.history import DeadlineStep, NewBatch
 
 
 def require_min_rows(rows: int, profile: Profile) -> None:
@@ -325,14 +325,22 @@ def _nothing_to_retry(job: Job, permanent: int, batches: Sequence[Batch]) -> Usa
     return UsageError(f"{job.name!r} has no failed rows", "There is nothing to retry.")
 
 
-def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
+def store_plan(
+    context: Context, plan: RetryPlan, deadline: DeadlineStep | None = None
+) -> list[Batch]:
     """Create the batches of a retry; their rows become pending. Call it in a thread.
 
     Edits add to those of earlier retries. Rows with different earlier edits go into different
     batches, because some providers allow only one model per batch.
 
+    Args:
+        context: The engine context.
+        plan: The rows.
+        deadline: The step of the job's deadline that this retry is.
+
     Raises:
         UsageError: All rows were retried since the plan was made, or the job was deleted.
+        OutdatedError: Another process has changed the deadline.
     """
     history = context.history
     before = history.rows.edits(plan.job_id, plan.seqs, plan.attempt)
@@ -362,7 +370,8 @@ def store_plan(context: Context, plan: RetryPlan) -> list[Batch]:
             made_by=__version__,
         )
         parts += _new_parts(batch, places, repeats, profile.limits)
-    return [history.batches.get(batch_id) for batch_id in history.batches.begin_retry(parts, now)]
+    stored = history.batches.begin_retry(parts, now, deadline)
+    return [history.batches.get(batch_id) for batch_id in stored]
 
 
 def _no_change(edits: Mapping[str, Any]) -> UsageError:

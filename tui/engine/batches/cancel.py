@@ -160,7 +160,8 @@ async def _cancel_at_provider(context: Context, batch: Batch, remote_id: str) ->
             raise
         await _end_without_results(context, batch, BatchStatus.FAILED, _GONE)
         return
-    if is_terminal(remote.status) and is_terminal(batch.status) and batch.trouble:
+    has_ended = is_terminal(remote.status) and is_terminal(batch.status)
+    if has_ended and batch.trouble and not _was_wanted_before_the_end(batch):
         # Its answers cannot be fetched, and the user does not want to wait for them.
         await _end_without_results(context, batch, remote.status, _GIVEN_UP)
         return
@@ -180,6 +181,12 @@ async def _cancel_at_provider(context: Context, batch: Batch, remote_id: str) ->
         remark="Cancel requested",
     )
     context.report_status(batch, remote.status, remote.raw_status)
+
+
+def _was_wanted_before_the_end(batch: Batch) -> bool:
+    """Whether a cancel was asked for while the batch ran: that gives up none of its answers."""
+    wanted = batch.cancel_wanted_at
+    return wanted is not None and wanted < (batch.progressed_at or 0.0)
 
 
 async def _ask_to_cancel(dialect: Dialect, remote_id: str) -> RemoteBatch:

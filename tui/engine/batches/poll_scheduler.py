@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from tui.core.batches import RemoteBatch
 from tui.core.formatting import span
-from tui.core.jobs import Batch, Submission
+from tui.core.jobs import Batch, Job, Submission
 from tui.core.status_words import batch_name, status_text
 from tui.engine.batches.batch_plan import is_held_back
 from tui.engine.batches.poller import Poller
@@ -424,9 +424,11 @@ async def wait_for(
             left = [b for b in batches if b.is_active and not is_held_back(context, b)]
             if not left:
                 _raise_if_unconfirmed(batches)
-                return
-            _raise_if_rejected(context, left)
-            if all(batch.id in context.standstills for batch in left):
+                if not any(map(_will_send_rest, map(context.history.jobs.get, job_ids))):
+                    return
+            else:
+                _raise_if_rejected(context, left)
+            if left and all(batch.id in context.standstills for batch in left):
                 raise _standstill(context, left, "")
             pause = min(_POLL_SECONDS, until - loop.time())
             if pause <= 0:
@@ -439,6 +441,11 @@ async def wait_for(
                 continue
     finally:
         unsubscribe()
+
+
+def _will_send_rest(job: Job) -> bool:
+    """Whether a deadline ends the batches of a job, and the other rows are still to be sent."""
+    return job.deadline is not None and job.deadline.is_under_way
 
 
 def _standstill(context: Context, left: Sequence[Batch], start: str) -> StandstillError:

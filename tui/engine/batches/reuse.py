@@ -25,7 +25,7 @@ from tui.engine.accounts import FREE_PROVIDER
 from tui.engine.context import Context
 from tui.engine.costs.billing import store_cost
 from tui.engine.events import BatchEnded
-from tui.errors import BatchdeckError
+from tui.errors import BatchdeckError, HistoryError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import LedgerEntry, NewBatch, ReusePolicy, write_lines
 
@@ -230,6 +230,51 @@ def _index(context: Context, batch: Batch) -> None:
     files = context.history.files
     rules = context.accounts.profile(batch.account).retry_codes
     files.index_copies(batch, files.get(batch.id, "output"), rules)
+
+
+_STEP_ROWS = 1_000
+_STEP_PAUSE = 0.1
+"""Rows that are indexed in one step, some milliseconds of work, and seconds until the next one."""
+
+_BEGIN_SECONDS = 5.0
+"""Seconds after the start in which nothing is indexed: the user is waiting for the screen."""
+
+_RECHECK_SECONDS = 60.0
+
+
+class IndexBuilder:
+    """Adds the requests of all jobs to the index in the background, so that a reuse finds it full.
+
+    Args:
+        context: The engine context.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin, unless that was done."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="index requests")
+
+    async def close(self) -> None:
+        """Stop; what is indexed stays."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        await asyncio.sleep(_BEGIN_SECONDS)
+        index = self._context.history.rows.index_requests
+        while True:
+            try:
+                more = await self._context.shielded(asyncio.to_thread(index, _STEP_ROWS))
+            except HistoryError as error:
+                # A full disk, or a folder that cannot be written: `--reuse` says so.
+                self._context.log.info("requests are not indexed: %s", error.message)
+                return
+            await asyncio.sleep(_STEP_PAUSE if more else _RECHECK_SECONDS)
 
 
 def _names(jobs: Counter[str]) -> str:

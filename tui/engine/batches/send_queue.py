@@ -178,10 +178,10 @@ class SendQueue:
             for error in (await self.send_jobs([batches], reserve)).values():
                 raise error
         except BatchdeckError as error:
-            await self._abandon(batches, error)
+            await self.abandon(batches, error)
             raise
 
-    async def _abandon(self, batches: Sequence[Batch], error: BatchdeckError) -> None:
+    async def abandon(self, batches: Sequence[Batch], error: BatchdeckError) -> None:
         """Abandon the retries of which nothing was created, and release their rows."""
         context = self._context
         for batch in map(context.history.batches.find, [batch.id for batch in batches]):

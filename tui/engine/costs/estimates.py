@@ -23,6 +23,7 @@ from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.budget import Budgets, Claim, Expense, budget_amount
 from tui.engine.costs.calibration import TokenCounts, calibrate, count_tokens
 from tui.engine.costs.forecast import Forecast, forecast
+from tui.engine.costs.priming import PrimingEstimate, priming_estimate
 from tui.engine.costs.spent import SpentReport, spent_report
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
@@ -167,6 +168,40 @@ class Costs:
             return self.price(scan.repeated, account, window)
         lines = repeated_lines(path, scan.report.rows)
         return self.price_lines((_edited(line, edits) for line in lines), account, window=window)
+
+    def price_priming(
+        self, estimate: Estimate, lines: Iterable[bytes], account: str, window: str | None = None
+    ) -> PrimingEstimate | None:
+        """What the prompt cache costs with and without a first row that fills it. Blocking.
+
+        Args:
+            estimate: The estimate of the requests.
+            lines: The requests; only the first ones are read.
+            account: The account that sends them.
+            window: The completion window.
+
+        Returns:
+            The estimate; ``None`` where nothing is cached, or no price is known.
+        """
+        accounts = self._context.accounts
+        if accounts.profile(account).dialect != "messages" or accounts.info(account).direct:
+            return None
+        if estimate.usual_input is None:
+            return None
+        source = self._prices(account, window)
+        return priming_estimate(lines, estimate.rows, estimate.usual_input, source)
+
+    async def priming_of(
+        self, path: Path, estimate: Estimate, account: str | None = None
+    ) -> PrimingEstimate | None:
+        """What ``price_priming`` says of a file, without blocking."""
+        name = account or self._context.accounts.default
+
+        def work(_: Progress) -> PrimingEstimate | None:
+            with open_bytes(path) as file:
+                return self.price_priming(estimate, file, name)
+
+        return await run_in_thread(work)
 
     async def price_repeated(
         self, scan: Scan, path: Path, account: str | None = None, *, window: str | None = None

@@ -23,6 +23,7 @@ from tui.engine.events import (
     BatchEnded,
     BatchSubmitted,
     BudgetExceeded,
+    DeadlineMoved,
     HookEnded,
     JobEvent,
     RowsCollected,
@@ -62,6 +63,8 @@ class Hooks:
             self._start("first_failure", event.job_id)
             if isinstance(event, BatchEnded):
                 self._start("job_end", event.job_id)
+        elif isinstance(event, DeadlineMoved) and event.ended:
+            self._start("job_end", event.job_id)
 
     def look_for_flags(self) -> None:
         """Start the command for jobs that are stuck or late; to be called now and then."""
@@ -155,7 +158,8 @@ def _occasion(event: str, job: Job, batches: Sequence[Batch]) -> str:
     A job ends again after a retry.
     """
     if event == "job_end":
-        is_over = not any(batch.is_active for batch in batches)
+        goes_on = job.deadline is not None and job.deadline.is_under_way
+        is_over = not goes_on and not any(batch.is_active for batch in batches)
         return f"job_end {len(batches)}" if is_over else ""
     if event == "first_failure":
         return event if job.counts.unanswered else ""

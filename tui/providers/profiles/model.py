@@ -357,12 +357,14 @@ class Can(Section, frozen=True):
     """The optional features of the provider.
 
     ``guard_cancel``: check the status before a cancel, because the provider would also cancel a
-    batch that has ended. ``delete_stops``: deleting a batch that runs stops it. ``ask``: the row's
+    batch that has ended. ``cancel_keeps``: a cancelled batch returns the rows that are done.
+    ``delete_stops``: deleting a batch that runs stops it. ``ask``: the row's
     own path answers single requests synchronously.
     """
 
     cancel: bool = True
     guard_cancel: bool = False
+    cancel_keeps: bool = True
     delete_file: bool = True
     delete_batch: bool = False
     delete_stops: bool = False

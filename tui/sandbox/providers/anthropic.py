@@ -21,6 +21,7 @@ from tui.sandbox.errors import ApiError
 from tui.sandbox.json_stream import InlineParser
 from tui.sandbox.outcomes import RowOutcome
 from tui.sandbox.providers.base import create_inline
+from tui.sandbox.providers.prompt_cache import cache_facts
 from tui.sandbox.results import iso_time, limit_of
 from tui.sandbox.rows import Rendered, Row, RowFormat
 from tui.sandbox.state import BatchView, StoredBatch
@@ -217,7 +218,7 @@ class MessageBatches(Endpoints):
             draft,
             batch_id=f"msgbatch_{self.backend.token()[:24]}",
             endpoint="/v1/messages",
-            extra={"version": version, "beta": beta},
+            extra={"version": version, "beta": beta, **cache_facts(self.backend, draft)},
         )
 
     def list_batches(self, request: Request) -> Response:

@@ -1,19 +1,19 @@
 """``request_index.db``: which rows of which jobs made a request, by the hash of the request.
 
 It holds hashes and numbers, some 20 bytes per row. It is a help for finding only: what it finds is
-compared with the requests themselves. It may be deleted at any time, and is filled again when it is
-next needed.
+compared with the requests themselves. It may be deleted at any time: it is filled again in small
+steps while the dashboard is open, and as a whole when it is next needed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from tui.core.requests import request_identity
-from tui.core.text import split_lines
 from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
@@ -21,8 +21,10 @@ from tui.store.database import chunked
 from tui.store.files import requests_file
 from tui.store.rows.repeats import request_hash
 
-_VERSION = 1
+_VERSION = 2
 _SLICE = 5000
+"""Rows that are added in one transaction, so that another program waits for moments only."""
+
 _BUSY_SECONDS = 30.0
 
 
@@ -67,7 +69,10 @@ class RequestIndex:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=OFF")
             connection.execute(
-                "CREATE TABLE IF NOT EXISTS jobs (pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE)"
+                "CREATE TABLE IF NOT EXISTS jobs (pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+                # Rows and bytes of its requests that were read; all are once it is whole.
+                " rows INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,"
+                " whole INTEGER NOT NULL DEFAULT 0)"
             )
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS hashes (hash INTEGER NOT NULL, job INTEGER NOT NULL,"
@@ -94,44 +99,80 @@ class RequestIndex:
         Raises:
             HistoryError: It cannot be written.
         """
-        wanted = list(job_ids)
+        self._write(list(job_ids), progress, None)
+
+    def add_some(self, job_ids: Iterable[str], rows: int) -> bool:
+        """Add at most so many rows of jobs that are new; a small step of ``refresh``.
+
+        Args:
+            job_ids: All jobs of the history.
+            rows: The most rows to add.
+
+        Returns:
+            Whether there may be more to add.
+
+        Raises:
+            HistoryError: It cannot be written.
+        """
+        return self._write(list(job_ids), NO_PROGRESS, rows)
+
+    def _write(self, wanted: Sequence[str], progress: Progress, most: int | None) -> bool:
         try:
             try:
-                self._refresh(wanted, progress)
+                return self._refresh(wanted, progress, most)
             except sqlite3.DatabaseError as error:
                 if not _is_useless(error):
                     raise
                 self._connection.close()
                 self._remove()
                 self._connection = self._opened()
-                self._refresh(wanted, progress)
+                return self._refresh(wanted, progress, most)
         except (sqlite3.Error, OSError) as error:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise HistoryError(f"cannot write {self._path}: {error}") from None
 
-    def _refresh(self, wanted: Sequence[str], progress: Progress) -> None:
-        known = {job: pk for pk, job in self._connection.execute("SELECT pk, id FROM jobs")}
+    def _refresh(self, wanted: Sequence[str], progress: Progress, most: int | None) -> bool:
+        known = {
+            job: (pk, whole)
+            for pk, job, whole in self._connection.execute("SELECT pk, id, whole FROM jobs")
+        }
         for gone in set(known) - set(wanted):
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("DELETE FROM hashes WHERE job=?", (known[gone],))
-            self._connection.execute("DELETE FROM jobs WHERE pk=?", (known[gone],))
+            self._connection.execute("DELETE FROM hashes WHERE job=?", (known[gone][0],))
+            self._connection.execute("DELETE FROM jobs WHERE pk=?", (known[gone][0],))
             self._connection.execute("COMMIT")
-        new = [job for job in wanted if job not in known]
+        new = [job for job in wanted if job not in known or not known[job][1]]
         for number, job in enumerate(new):
             progress.update(number, len(new))
-            if progress.stopped:
-                return
-            self._add(job, requests_file(self._paths, job))
+            is_whole = False
+            while not is_whole:
+                if progress.stopped:
+                    return True
+                is_whole = self._add(job, requests_file(self._paths, job), most or _SLICE)
+                if most is not None:
+                    return not is_whole or number + 1 < len(new)
+        return False
 
-    def _add(self, job_id: str, file: Path) -> None:
+    def _add(self, job_id: str, file: Path, rows: int) -> bool:
+        """Add the next rows of a job; returns whether all are added."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
-        added = connection.execute("INSERT OR IGNORE INTO jobs (id) VALUES (?)", (job_id,))
-        if added.rowcount == 1:
+        connection.execute("INSERT OR IGNORE INTO jobs (id) VALUES (?)", (job_id,))
+        pk, first, start, whole = connection.execute(
+            "SELECT pk, rows, bytes, whole FROM jobs WHERE id=?", (job_id,)
+        ).fetchone()
+        if not whole:
+            hashes, end, count = _hashes(file, pk, first, start, rows)
             insert = "INSERT OR IGNORE INTO hashes (hash, job, seq) VALUES (?,?,?)"
-            connection.executemany(insert, _hashes(file, added.lastrowid or 0))
+            connection.executemany(insert, hashes)
+            whole = count < rows
+            connection.execute(
+                "UPDATE jobs SET rows=?, bytes=?, whole=? WHERE pk=?",
+                (first + count, end, int(whole), pk),
+            )
         connection.execute("COMMIT")
+        return bool(whole)
 
     def find(
         self, hashes: Sequence[int], leave_out: str = ""
@@ -175,16 +216,33 @@ def _is_useless(error: sqlite3.DatabaseError) -> bool:
     return damaged or isinstance(error, _OtherVersionError)
 
 
-def _hashes(file: Path, job: int) -> Iterator[tuple[int, int, int]]:
-    """Hash, job and number of each row; nothing for a file that is missing."""
+def _hashes(
+    file: Path, job: int, first: int, start: int, rows: int
+) -> tuple[list[tuple[int, int, int]], int, int]:
+    """Hash, job and number of some rows; nothing of a file that is missing.
+
+    Args:
+        file: The requests.
+        job: Primary key of the job.
+        first: Number of the first row.
+        start: Where it begins in the file, in bytes.
+        rows: The most rows to read.
+
+    Returns:
+        The hashes, where the row after them begins, and how many rows were read.
+    """
+    found: list[tuple[int, int, int]] = []
+    count, end = 0, start
     try:
         stream = file.open("rb")
     except OSError:
-        return
+        return found, end, count
     with stream:
-        for seq, (_, line) in enumerate(split_lines(stream)):
-            try:
-                identity = request_identity(line)
-            except ValueError:
-                continue
-            yield request_hash(identity), job, seq
+        stream.seek(start)
+        for raw in islice(stream, rows):
+            end += len(raw)
+            with contextlib.suppress(ValueError):
+                identity = request_identity(raw.removesuffix(b"\n"))
+                found.append((request_hash(identity), job, first + count))
+            count += 1
+    return found, end, count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,6 +14,7 @@ from textual.widgets import Button, Checkbox, Static
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui.dialogs.base import Answer, Dialog
+from tui.ui.dialogs.input import DEADLINE_HINT, InputDialog
 from tui.ui.text.tones import Part, Parts, content, fact_parts
 from tui.ui.widgets.basics import DotCheckbox
 
@@ -184,6 +185,9 @@ class ShownCost:
 
 _COUNTING = ShownCost("counting…", "-", "-")
 
+SubmitChoice = Literal["whole", "sample", "distinct", "rest"]
+"""What is sent: all rows, a sample, each distinct request, or what no earlier job answered."""
+
 
 class SubmitDialog(ConfirmDialog):
     """A confirmation that a budget can block, with the ways to send less.
@@ -199,9 +203,12 @@ class SubmitDialog(ConfirmDialog):
         count_reusable: Finds the answers of earlier jobs to these requests: returns the figures of
             the rest, and a text about what was found. It may take a while; ``None`` if there are
             no earlier jobs.
+        can_prime: Whether a first row can fill the prompt cache of the others.
+        describe_deadline: Says what happens at a time that the user typed, if so much is sent;
+            raises if there can be no such deadline. ``None`` if the account has none.
     """
 
-    DEFAULT_CSS = "SubmitDialog > .dialog { width: 72; }"
+    DEFAULT_CSS = "SubmitDialog > .dialog { width: 72; overflow-y: auto; }"
 
     def __init__(
         self,
@@ -214,6 +221,8 @@ class SubmitDialog(ConfirmDialog):
         *,
         sample: bool = False,
         count_reusable: Callable[[], Awaitable[tuple[ShownCost, str]]] | None = None,
+        can_prime: bool = False,
+        describe_deadline: Callable[[str, SubmitChoice], str] | None = None,
     ) -> None:
         words = "send a random sample first; keep the other rows as a draft"
         switches = [] if few is None else [KeySwitch("s", words, sample)]
@@ -223,11 +232,17 @@ class SubmitDialog(ConfirmDialog):
         if count_reusable is not None:
             copied = "copy answers of earlier jobs to the same requests"
             switches.append(KeySwitch("r", copied, False))
+        if can_prime:
+            switches.append(KeySwitch("p", "send the first row alone; the others read its cache"))
+        if describe_deadline is not None:
+            switches.append(KeySwitch("t", "set a deadline, at which the rest is sent one by one"))
         super().__init__(title, facts, "Submit", note, switches)
         self._whole = whole
         self._few = few
         self._distinct = distinct
         self._count_reusable = count_reusable
+        self._describe_deadline = describe_deadline
+        self._deadline = ""
         self._rest: ShownCost | None = None
         self._found = ""
         self._is_counting = False
@@ -253,12 +268,33 @@ class SubmitDialog(ConfirmDialog):
         return self._chosen.stop
 
     @property
-    def _chosen(self) -> ShownCost:
+    def prime(self) -> bool:
+        """Whether to send the first row alone."""
+        return self.is_on("p")
+
+    @property
+    def deadline(self) -> str:
+        """The time that the user typed for a deadline; empty for none."""
+        return self._deadline if self.is_on("t") else ""
+
+    @property
+    def choice(self) -> SubmitChoice:
+        """What is sent."""
         if self.sample and self._few is not None:
-            return self._few
+            return "sample"
         if self.reuse:
-            return self._rest or _COUNTING
-        return self._distinct if self.distinct and self._distinct is not None else self._whole
+            return "rest"
+        return "distinct" if self.distinct and self._distinct is not None else "whole"
+
+    @property
+    def _chosen(self) -> ShownCost:
+        figures = {
+            "whole": self._whole,
+            "sample": self._few,
+            "distinct": self._distinct,
+            "rest": self._rest,
+        }
+        return figures[self.choice] or _COUNTING
 
     def text(self) -> list[Part]:
         """The figures of the current choice, and whether the budget allows it."""
@@ -271,11 +307,40 @@ class SubmitDialog(ConfirmDialog):
         ]
         if self.reuse and self._found:
             facts = [*facts, ("reused", one_line(self._found, 200))]
+        if self.deadline:
+            facts = [*facts, ("deadline", self._deadline_text)]
         if chosen.stop:
             note: Part = (f"\n✗ Over budget: {one_line(chosen.stop, 300)}", "bad")
         else:
             note = (f"\n{self._note}", "muted")
         return [*fact_parts(facts), note]
+
+    @property
+    def _deadline_text(self) -> str | Parts:
+        assert self._describe_deadline is not None
+        try:
+            return one_line(self._describe_deadline(self.deadline, self.choice), 300)
+        except BatchdeckError as error:
+            return ((one_line(error.message, 300), "bad"),)
+
+    @on(Checkbox.Changed, "#switch-t")
+    def _deadline_switched(self, event: Checkbox.Changed) -> None:
+        if event.value and not self._deadline:
+            dialog = InputDialog("Deadline", DEADLINE_HINT, "", "Set", "deadline")
+            self.app.push_screen(dialog, self._set_deadline)
+
+    def _set_deadline(self, text: str | None) -> None:
+        """Take the time that was typed; a text that is none, or an empty one, sets no deadline."""
+        assert self._describe_deadline is not None
+        try:
+            if text:
+                self._describe_deadline(text, self.choice)
+            self._deadline = text or ""
+        except BatchdeckError as error:
+            self.app.notify(f"{error.message}. {error.hint}", markup=False, severity="error")
+        if not self._deadline:
+            self.query_one("#switch-t", KeySwitch).value = False
+        self.draw()
 
     def draw(self) -> None:
         """Show the figures; a budget disables the button."""

@@ -59,6 +59,13 @@ class Question(Dialog[Answer]):
         self.action_confirm()
 
 
+DEADLINE_HINT = (
+    "18:00, +6h, +2d or 2026-12-01T18:00 (local time). What is not done then is cancelled, and the"
+    " rest is sent one by one, at the price of single requests, while Batchdeck runs. Empty: none."
+)
+"""What can be typed for a deadline."""
+
+
 class InputDialog(Question[str]):
     """A title, a hint and a field; enter saves the text.
 
@@ -67,10 +74,13 @@ class InputDialog(Question[str]):
         hint: What can be typed, and what an empty line means.
         value: The current value.
         verb: The label of the confirming button.
+        help_id: Names the help of the field.
     """
 
-    def __init__(self, title: str, hint: str, value: str = "", verb: str = "Save") -> None:
-        self._text = TextInput(value, id="ask", compact=True, select_on_focus=False)
+    def __init__(
+        self, title: str, hint: str, value: str = "", verb: str = "Save", help_id: str = "ask"
+    ) -> None:
+        self._text = TextInput(value, id=help_id, compact=True, select_on_focus=False)
         super().__init__(title, [(visible(hint, newlines=True), "muted")], self._text, verb)
 
     def action_confirm(self) -> None:

@@ -40,6 +40,8 @@ class JobActions:
             return "No row has failed so far." if job.counts.pending else "Every row has an answer."
         if command_id == "experiment" and not job.experiment:
             return "The job belongs to no experiment. Mark jobs with space, and press =."
+        if command_id == "deadline" and is_terminal(job.status):
+            return "The job has ended."
         if command_id == "cancel" and (is_terminal(job.status) or job.status == BatchStatus.DRAFT):
             return "The job is not running."
         return ""
@@ -71,6 +73,7 @@ STARTS: dict[str, Callable[[Tasks, str], None]] = {
     "compare": lambda tasks, job_id: tasks.compare(job_id),
     "experiment": lambda tasks, job_id: tasks.experiment(job_id),
     "details": lambda tasks, job_id: tasks.details(job_id),
+    "deadline": lambda tasks, job_id: tasks.edit_deadline(job_id),
     "tags": lambda tasks, job_id: tasks.edit_tags(job_id),
     "note": lambda tasks, job_id: tasks.edit_note(job_id),
     "schema": lambda tasks, job_id: tasks.check_schema(job_id),

@@ -11,7 +11,7 @@ from tui.core.text import one_line, visible
 from tui.errors import UsageError
 from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.confirm import ConfirmDialog, DeleteDialog
-from tui.ui.dialogs.input import InputDialog, schema_file_dialog
+from tui.ui.dialogs.input import DEADLINE_HINT, InputDialog, schema_file_dialog
 from tui.ui.dialogs.pick_file import expand_path
 from tui.ui.dialogs.remote import RemoteBatches, RemoteDialog
 from tui.ui.dialogs.text import DetailsDialog
@@ -87,6 +87,32 @@ async def edit_tags(context: TaskContext, job_id: str) -> None:
     text = await context.ask(InputDialog(title, hint, format_tags(job.tags)))
     if text is not None:
         await context.engine.annotate(job.id, tags=parse_tags(text))
+
+
+async def edit_deadline(context: TaskContext, job_id: str) -> None:
+    """Set, change or remove the deadline of a job; what it may cost is confirmed."""
+    engine = context.engine
+    job = engine.history.jobs.get(job_id)
+    now = context.session.now()
+    before = job.deadline if job.deadline is not None and job.deadline.is_open else None
+    title = f"Deadline of {one_line(job.name, 30)}"
+    shown = "" if before is None else formatting.time_to_type(before.at)
+    text = await context.ask(InputDialog(title, DEADLINE_HINT, shown, help_id="deadline"))
+    if text is None or text == shown:
+        return
+    if not text:
+        await engine.deadlines.set(job.id, None)
+        context.say(f"{short_name(job)}: deadline removed")
+        return
+    deadline = await engine.deadlines.plan_for(job.id, engine.deadlines.parse_time(text))
+    free = engine.account(job.account).is_free
+    facts = [
+        ("job", one_line(job.name, 44)),
+        ("deadline", engine.deadlines.describe(deadline, job.account)),
+    ]
+    if free or await context.ask(ConfirmDialog("Set this deadline?", facts, "Set")):
+        await engine.deadlines.set(job.id, deadline)
+        context.say(f"{short_name(job)}: deadline {formatting.moment(deadline.at, now)}")
 
 
 async def edit_note(context: TaskContext, job_id: str) -> None:

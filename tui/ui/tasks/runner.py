@@ -47,6 +47,7 @@ class TaskRunner:
     cancel = _task(jobs.cancel, "Cancelling")
     collect = _task(jobs.collect, "Collecting")
     delete = _task(jobs.delete, "Deleting")
+    edit_deadline = _task(jobs.edit_deadline, "Saving")
     edit_tags = _task(jobs.edit_tags, "Saving")
     edit_note = _task(jobs.edit_note, "Saving")
     details = _task(jobs.details, "Details")

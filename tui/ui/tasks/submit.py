@@ -13,14 +13,14 @@ from tui.compose.templates.model import Template
 from tui.core import formatting
 from tui.core.analysis.experiment import short_names
 from tui.core.batches import NO_SAVING, ReuseOptions, Saving
-from tui.core.jobs import Batch, Job, Submission
-from tui.core.status_words import batch_name
+from tui.core.jobs import Batch, Deadline, Job, Submission
+from tui.core.status_words import batch_name, deadline_bound
 from tui.core.text import one_line
 from tui.engine.costs.budget import cost_text
 from tui.engine.experiments.service import ExperimentFacts
 from tui.engine.submit_summary import CheckedFile, SubmitAnswer, SubmitCost, SubmitFacts
-from tui.errors import AccountKeyError
-from tui.ui.dialogs.confirm import ConfirmDialog, ShownCost, SubmitDialog
+from tui.errors import AccountKeyError, UsageError
+from tui.ui.dialogs.confirm import ConfirmDialog, ShownCost, SubmitChoice, SubmitDialog
 from tui.ui.dialogs.input import SampleAnswer, SampleDialog
 from tui.ui.dialogs.uncertain import UncertainDialog
 from tui.ui.tasks.context import TaskContext
@@ -53,18 +53,20 @@ async def submit(
             return
         chosen = answer
     saving = Saving()
+    deadline: Deadline | None = None
 
     async def ask(facts: SubmitFacts) -> SubmitAnswer:
-        nonlocal saving
+        nonlocal saving, deadline
         info = facts.account
         agreed = 0
+        rest_estimate: Estimate | None = None
 
         async def count_reusable() -> tuple[ShownCost, str]:
-            nonlocal agreed
+            nonlocal agreed, rest_estimate
             rest = await engine.requests.price_reuse(
                 path, report, account, ReuseOptions(), name=name, fix=fix, window=window or None
             )
-            agreed = rest.whole.rows
+            agreed, rest_estimate = rest.whole.rows, rest.whole.estimate
             rows = f"{agreed:,} of {report.rows:,}"
             return _cost(rest.whole, rows, free=info.is_free), rest.reused
 
@@ -74,6 +76,7 @@ async def submit(
             *([] if info.direct else [("window", facts.window)]),
             *([("time", facts.forecast.text)] if facts.forecast is not None else []),
             *([("repeats", facts.repeats)] if facts.repeats else []),
+            *([("cache", facts.priming.short)] if facts.priming is not None else []),
         ]
         note = "Runs on this machine: free." if info.is_free else _budget_note(facts)
         if info.direct:
@@ -83,6 +86,21 @@ async def submit(
             for job in engine.history.jobs.list()
         )
         whole, few, distinct = facts.whole, facts.sample, facts.distinct
+
+        def plan_deadline(text: str, choice: SubmitChoice) -> Deadline:
+            estimates = {
+                "whole": whole.estimate,
+                "sample": None if few is None else few.estimate,
+                "distinct": None if distinct is None else distinct.estimate,
+                "rest": rest_estimate,
+            }
+            estimate = estimates[choice] or whole.estimate
+            at = engine.deadlines.parse_time(text)
+            return engine.deadlines.plan(info.name, at, estimate, window=facts.window)
+
+        def describe_deadline(text: str, choice: SubmitChoice) -> str:
+            return deadline_bound(plan_deadline(text, choice), context.session.now())
+
         dialog = SubmitDialog(
             f"Submit {one_line(facts.name, 36)}?",
             rows,
@@ -96,13 +114,17 @@ async def submit(
             note,
             sample=bool(sample),
             count_reusable=count_reusable if has_earlier_jobs else None,
+            can_prime=facts.priming is not None,
+            describe_deadline=describe_deadline if _has_lane(context, info.name) else None,
         )
         if not await context.ask(dialog):
             return "no"
+        if dialog.deadline:
+            deadline = plan_deadline(dialog.deadline, dialog.choice)
         if dialog.reuse:
-            saving = Saving(dialog.distinct, ReuseOptions(), agreed)
+            saving = Saving(dialog.distinct, ReuseOptions(), agreed, dialog.prime)
         else:
-            saving = Saving(dialog.distinct)
+            saving = Saving(dialog.distinct, prime=dialog.prime)
         return "sample" if dialog.sample else "yes"
 
     engine = context.engine
@@ -123,12 +145,23 @@ async def submit(
     if not jobs:
         return
     context.main.show_imported(jobs[0].id)
-    await context.with_key(account, lambda: engine.submit_imported(jobs, saving=saving))
+    await context.with_key(
+        account, lambda: engine.submit_imported(jobs, saving=saving, deadline=deadline)
+    )
     text = f"{short_name(jobs[0])} submitted"
     if len(jobs) > 1:
         rest = formatting.counted(jobs[1].counts.total, "row")
         text += f"; the other {rest} wait as draft {short_name(jobs[1])} (S submits)"
     context.say(text)
+
+
+def _has_lane(context: TaskContext, account: str) -> bool:
+    """Whether a deadline is possible with an account."""
+    try:
+        context.engine.deadlines.require_lane(account)
+    except UsageError:
+        return False
+    return True
 
 
 def _sample_text(rows: int, total: int, chosen: SampleAnswer) -> str:

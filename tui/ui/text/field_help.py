@@ -384,6 +384,14 @@ FIELDS: dict[str, FieldHelp] = {
         _SELECT,
     ),
     "path": FieldHelp("Path", "The path of a file or folder.", (_COMPLETE,)),
+    "deadline": FieldHelp(
+        "Deadline",
+        "18:00 is the next time that a clock here shows it; +90m, +6h and +2d count from now;"
+        " 2026-12-01T18:00 is local time, 2026-12-01T18:00Z is UTC. At that time the running"
+        " batches are cancelled, what is done is kept, and rows without an answer are sent one by"
+        " one. That needs an open Batchdeck; if none is open, the next one does it.",
+        (("enter", "set it; an empty line removes it"),),
+    ),
     "ask": FieldHelp("Text", "The text is saved with enter, and unchanged after esc."),
 }
 """The help of each field, by the id of the field or of what it is part of."""
