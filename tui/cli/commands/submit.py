@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tui.addresses import is_address
 from tui.cli.commands.jobs import print_job
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
-from tui.cli.input_file import InputFile
+from tui.cli.input_file import InputFile, local_file
 from tui.cli.options import (
     MOMENT,
     Settings,
@@ -19,6 +20,7 @@ from tui.cli.options import (
     budget_option,
     complete_files_and_jobs,
     complete_jobs,
+    max_size_option,
     set_option,
     shared,
     timeout_option,
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
               help="With --reuse: only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
 @click.option("--prime", is_flag=True,
               help="Send the first row alone; the rest reads the cache that it wrote.")  # fmt: skip
+@max_size_option
 @wait_option
 @click.option(
     "--resend",
@@ -124,13 +127,13 @@ def submit(
     With --prime (Anthropic; cache = "1h" in the template), the first row is a batch of its own, and
     the others are sent when it has ended: they read its cached prompt instead of writing one each.
 
-    As FILE, - is standard input; requests that cost money then need -y.
+    As FILE, - is standard input; requests that cost money then need -y. A FILE at an address
+    (https://, hf://, s3://, gs://) is fetched first; see `batchdeck compose --help`.
 
     A budget (--budget, or [budget] in config.toml) is compared with the highest cost that the
     job may have. An unknown cost counts as over any budget. -y does not override it.
     """
-    path = Path(file)
-    is_file = path.is_file()
+    is_file = is_address(file) or Path(file).is_file()
     options: dict[str, Any] = {"name": name, "window": window, "edits": dict(edits)}
     if sample is None and (by or seed is not None):
         raise UsageError("--seed and --by need the size of a sample", "Add --sample N.")
@@ -142,8 +145,11 @@ def submit(
     async def work(engine: Engine) -> int:
         if is_file:
             options["fix"] = fix
+            source = await local_file(engine, file)
+            if is_address(file):
+                options["source"] = source.shown
             jobs = await submit_file(
-                engine, settings, path, account, chosen, budget, saving, wait=wait, **options
+                engine, settings, source.path, account, chosen, budget, saving, wait=wait, **options
             )
         else:
             jobs = [_stored_job(engine, file)]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, TypedDict
 
 from tui.compose.requests.other_formats import chat_of_gemini, messages_of_bedrock
 from tui.compose.requests.prompts import MESSAGES_URL, SCALEDOWN_MODELS, own_row
 from tui.compose.requests.recognition import by_form, form_of
+from tui.compose.sources.table_format import LongRows, Quoting
 from tui.core.rows import RowOrigin
 from tui.core.text import one_line, quoted
 from tui.errors import InputError
@@ -20,6 +21,28 @@ Row = dict[str, Any]
 """A row: column names to values. CSV and text files have only strings; JSON has any value."""
 
 SourceKind = Literal["table", "text", "requests"]
+
+
+class OpenOptions(TypedDict, total=False):
+    """How a source is opened.
+
+    Attributes:
+        trusted: The user allowed this Python file to run.
+        delimiter: The delimiter of a table; detected by default.
+        encoding: The encoding of a table or text; detected by default.
+        header: Whether the first row holds the column names; detected by default.
+        quoting: How the quotation marks of a table are read; detected by default.
+        long_rows: What becomes of rows with too many cells; refused by default.
+        stdin: The stream that ``-`` reads.
+    """
+
+    trusted: bool
+    delimiter: str | None
+    encoding: str | None
+    header: bool | None
+    quoting: Quoting | None
+    long_rows: LongRows | None
+    stdin: BinaryIO | None
 
 
 @dataclass(frozen=True)
