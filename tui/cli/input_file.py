@@ -1,4 +1,4 @@
-"""The files that commands read: by path or address, from a pipe, or from standard input as ``-``."""
+"""The files that commands read: by path or address, from a pipe, or standard input as ``-``."""
 
 from __future__ import annotations
 

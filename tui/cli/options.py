@@ -289,15 +289,6 @@ yes_option = click.option(
     help="Do not ask for confirmation.",
 )
 
-max_size_option = click.option(
-    "--max-size",
-    type=_Size(),
-    metavar="20GB",
-    expose_value=False,
-    callback=_store_setting,
-    help="Largest file to fetch from an address; default: 4 GB, or max_megabytes in config.toml.",
-)
-
 account_option = click.option(
     "--account",
     metavar="NAME",
@@ -342,6 +333,16 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # not generic before cl
             self.fail(f"{value!r} must be a size such as 500MB or 20GB", param, ctx)
         power = _POWERS[(found[2] or "").lower()]
         return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+max_size_option = click.option(
+    "--max-size",
+    type=_Size(),
+    metavar="20GB",
+    expose_value=False,
+    callback=_store_setting,
+    help="Largest file to fetch from an address; default: 4 GB, or max_megabytes in config.toml.",
+)
 
 
 class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3

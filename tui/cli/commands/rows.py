@@ -129,6 +129,7 @@ def export(
     A FILE in a bucket (s3://BUCKET/KEY, gs://BUCKET/KEY) is written here first, then uploaded with
     the credentials of this machine.
     """
+    exists = not is_address(file) and Path(file).exists()
 
     async def work(engine: Engine) -> None:
         from tui.store.export.options import ExportOptions, check_options
@@ -165,7 +166,7 @@ def export(
                 with file_progress("uploading") as progress:
                     await target.upload(progress)
         else:
-            rows = await write(Path(file), exists=Path(file).exists())
+            rows = await write(Path(file), exists=exists)
         document = {"job": found.id, "path": file, "rows": rows}
         noun = "line" if raw else "attempt" if attempts else "row"
         print_done(settings, document, f"Wrote {counted(rows, noun)} to {file}.")
