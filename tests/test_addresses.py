@@ -15,7 +15,7 @@ from tui.addresses import is_address, name_at, parse_address, shown_address
         ("https://h.org/b.csv?sig=K#x", "https://h.org/b.csv?…", "b.csv", ""),
         ("http://[::1]:80/b.db::t", "http://[::1]:80/b.db::t", "b.db", "t"),
         ("https://h.org", "https://h.org/", "h.org", ""),
-        ("https://h.org/..%2F..%2Fetc%2Fpasswd", "https://h.org/..%2F..%2Fetc%2Fpasswd", "passwd", ""),
+        ("https://h.org/..%2Fetc%2Fpasswd", "https://h.org/..%2Fetc%2Fpasswd", "passwd", ""),
         ("https://h.org/" + "x" * 300 + ".csv", "https://h.org/" + "x" * 300 + ".csv",
          "x" * 76 + ".csv", ""),
         ("s3://bucket/a b/c?d.csv", "s3://bucket/a b/c?d.csv", "c-d.csv", ""),

@@ -18,6 +18,7 @@ from tui.errors import InputError
 from tui.progress import NO_PROGRESS, Progress
 
 if TYPE_CHECKING:
+    from tui.compose.sources.base import Source
     from tui.engine.engine import Engine
 
 STANDARD_INPUT = "-"
@@ -75,6 +76,12 @@ def fetch_progress(spec: str) -> Iterator[Progress]:
             yield progress
     else:
         yield NO_PROGRESS
+
+
+def say_fetched(source: Source) -> None:
+    """Say that the file of a source was fetched, or was there already."""
+    if source.fetched:
+        say(f"{source.name}: {source.fetched}.")
 
 
 async def local_file(engine: Engine, file: str | Path) -> LocalFile:

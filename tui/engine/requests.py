@@ -130,8 +130,7 @@ class Requests:
         file = await fetch(self._context, spec, fresh=fresh, progress=progress)
         most = self._context.fetch_bytes
         source = await run_in_thread(lambda _: open_source(file.spec, most_bytes=most, **options))
-        notes = (*source.notes, file.note)
-        return replace(source, name=file.address.shown, base=Path(), notes=notes)
+        return replace(source, name=file.address.shown, base=Path(), fetched=file.note)
 
     async def fetch(self, address: str, *, progress: Progress = NO_PROGRESS) -> FetchedFile:
         """Fetch the file at an address, such as one of requests; its ``path`` can be checked.

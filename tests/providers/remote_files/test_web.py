@@ -73,9 +73,8 @@ async def test_a_dataset_that_may_not_be_read_says_what_is_missing(status: int) 
     url = "https://huggingface.co/datasets/anna/reviews/resolve/main/x.jsonl"
     for token in ({}, {"HF_TOKEN": TOKEN}):
         with pytest.raises(InputError) as caught:
-            await fetched(
-                "hf://datasets/anna/reviews/x.jsonl", {url: httpx.Response(status)}, **token
-            )
+            answers = {url: httpx.Response(status)}
+            await fetched("hf://datasets/anna/reviews/x.jsonl", answers, **token)
         assert "HF_TOKEN" in caught.value.hint
         assert TOKEN not in f"{caught.value} {caught.value.hint}"
 

@@ -15,7 +15,7 @@ from tui.cli.commands.check import check_error
 from tui.cli.commands.templates import template_document
 from tui.cli.commands.try_request import confirm_and_try, trial_document, trial_lines
 from tui.cli.formatting import cost_document, cost_pairs
-from tui.cli.input_file import fetch_progress
+from tui.cli.input_file import fetch_progress, say_fetched
 from tui.cli.options import (
     Settings,
     account_option,
@@ -345,6 +345,7 @@ def compose(
                     where=where,
                     progress=progress,
                 )
+            say_fetched(opened)
             if out is None or preview:
                 shown = await engine.requests.preview(
                     opened, chosen, account=account, whole=True, **change

@@ -146,8 +146,6 @@ def submit(
         if is_file:
             options["fix"] = fix
             source = await local_file(engine, file)
-            if is_address(file):
-                options["source"] = source.shown
             jobs = await submit_file(
                 engine, settings, source.path, account, chosen, budget, saving, wait=wait, **options
             )

@@ -68,6 +68,7 @@ class Source:
         open_rows: Starts a pass over the rows. Errors number the rows from 1.
         ids: The column with the ids of the requests, for a template that does not name one.
         origin: The job whose rows these are.
+        fetched: Of a file at an address: whether it was fetched now, in words.
         open_slices: Starts a pass over the same rows in slices, each row a list of strings in
             the order of ``columns``. Only for tables, where every row has all columns.
     """
@@ -86,6 +87,7 @@ class Source:
     delimited: bool = False
     ids: str = ""
     origin: RowOrigin | None = None
+    fetched: str = ""
     open_slices: Callable[[], Iterator[list[list[str]]]] | None = field(default=None, repr=False)
 
     def rows(self) -> Iterator[Row]:

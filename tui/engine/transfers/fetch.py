@@ -37,6 +37,7 @@ KEPT_SECONDS = 30 * 86_400.0
 EARLIER_SECONDS = 2 * 86_400.0
 """How long another version is kept, which an open dashboard may read."""
 
+_FOLDER = "fetched"
 _FAILURES = 4
 _LONGEST_PAUSE = 8.0
 _LOCK_PAUSE = 0.2
@@ -119,7 +120,7 @@ async def fetch(
             f"{address.shown} is a program, which is not run from an address",
             "Download it, read it, and give its path.",
         )
-    cache = _Cache(context.paths.data / "fetched", address)
+    cache = _Cache(context.paths.data / _FOLDER, address)
     async with cache.alone(context, progress):
         if not fresh and (found := cache.whole()) is not None:
             return found
@@ -128,6 +129,15 @@ async def fetch(
             return await _fetched(context, cache, remote, progress)
         finally:
             await remote.aclose()
+
+
+def address_of(path: Path) -> str:
+    """The address that a file of the cache was fetched from, as it may be shown; else empty."""
+    folder = path.parent.parent
+    if folder.parent.name != _FOLDER:
+        return ""
+    entry = _read(folder / _ENTRY)
+    return "" if entry is None or not entry.file else entry.address
 
 
 async def _fetched(
@@ -319,11 +329,15 @@ class _Cache:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _read(self, name: str) -> _Entry | None:
-        try:
-            return msgspec.json.decode((self._folder / name).read_bytes(), type=_Entry)
-        except (OSError, msgspec.MsgspecError):
-            # There is none, or a crash left half of it: the file is fetched again.
-            return None
+        return _read(self._folder / name)
+
+
+def _read(path: Path) -> _Entry | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Entry)
+    except (OSError, msgspec.MsgspecError):
+        # There is none, or a crash left half of it: the file is fetched again.
+        return None
 
 
 def _named(address: FileAddress, media_type: str) -> str:

@@ -222,6 +222,7 @@ class WebFile:
                     else "Check owner, name, revision and path, and what HF_TOKEN may read."
                 )
             return InputError(f"there is no file at {shown} ({error.status})", hint)
+        error.message = error.message.replace(f"to {_SEND}: ", "for the file: ")
         error.hint = error.hint.replace("base_url", "the address")
         return None
 

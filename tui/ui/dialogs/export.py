@@ -244,7 +244,7 @@ def _label(name: str, count: int) -> str:
 
 
 class ProgressDialog(Dialog[None]):
-    """A progress bar with a count of rows; ``escape`` stops the work.
+    """A progress bar with a count; ``escape`` stops the work.
 
     Args:
         title: The title of the dialog.
@@ -276,8 +276,9 @@ class ProgressDialog(Dialog[None]):
     def _draw(self) -> None:
         done, total = self._progress.done, self._progress.total
         words = f"{done:,} of {formatting.counted(total, 'row')}" if total else "Starting"
-        if total and self._octets:
-            words = f"{formatting.size(done)} of {formatting.size(total)}"
+        if self._octets and done:
+            of_total = f" of {formatting.size(total)}" if total else ""
+            words = f"{formatting.size(done)}{of_total}"
         if self._progress.stopped:
             words = "Stopping…"
         parts = content([(words, ""), ("    ", ""), ("esc", "accent"), (" stop", "muted")])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
-from tui.cli.input_file import fetch_progress
+from tui.cli.input_file import fetch_progress, say_fetched
 from tui.cli.options import (
     Settings,
     account_option,
@@ -103,6 +103,7 @@ def run_experiment(
 
         with fetch_progress(source) as progress:
             opened = await engine.requests.open_source(source, where=where, progress=progress)
+        say_fetched(opened)
         with file_progress("composing", plural_of="row") as progress:
             made = await engine.experiments.make(
                 name, opened, templates, models, account=account, ask=ask, budget=budget,
