@@ -68,12 +68,21 @@ class BucketTarget:
         """Put what was written to ``path`` at the address.
 
         Args:
-            progress: Counts the bytes.
+            progress: Counts the bytes. If it is stopped, nothing is stored.
 
         Raises:
+            UsageError: It was stopped.
             BatchdeckError: It was not stored; the error names the right that is missing.
         """
-        await self._file.put(self.path, progress)
+
+        def report(done: int, total: int | None) -> None:
+            if progress.stopped:
+                raise UsageError(
+                    f"the upload to {self.address.shown} was stopped", "Nothing was stored there."
+                )
+            progress.update(done, total)
+
+        await self._file.put(self.path, Progress(report, seconds=0.0))
 
 
 @asynccontextmanager
