@@ -62,7 +62,15 @@ _ENDINGS = {
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored beside a file, whole or not."""
+    """What is stored beside a file, whole or not.
+
+    Attributes:
+        address: Where it is from, without the query.
+        version: The version of the file.
+        media_type: What the server calls it.
+        file: The path of the whole file in the folder of the address; empty for a part.
+        size: The size of the whole file in bytes.
+    """
 
     address: str
     version: Version = Version()
@@ -140,22 +148,34 @@ def address_of(path: Path) -> str:
     return "" if entry is None or not entry.file else entry.address
 
 
+class _BrokenOffError(Exception):
+    """A transfer broke off after it had begun.
+
+    Args:
+        error: What is told if it does not go on.
+    """
+
+    def __init__(self, error: UnreachableError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
 async def _fetched(
     context: Context, cache: _Cache, remote: RemoteFile, progress: Progress
 ) -> FetchedFile:
-    """Fetch a file; a connection that breaks off is made again while more bytes arrive."""
-    failures = furthest = 0
+    """Fetch a file; a transfer that breaks off goes on while more bytes arrive."""
+    failures, furthest = 0, cache.arrived
     while True:
         try:
             return await _fetch_once(context, cache, remote, progress)
-        except UnreachableError as error:
+        except _BrokenOffError as broken:
             arrived = cache.arrived
             failures = 0 if arrived > furthest else failures + 1
             furthest = max(furthest, arrived)
             if not arrived or failures >= _FAILURES:
-                error.hint = "Give the address again to go on." if arrived else error.hint
-                raise
-            await context.sleep(min(2.0**failures / 2, _LONGEST_PAUSE))
+                broken.error.hint = "Give the address again to go on." if arrived else "Try again."
+                raise broken.error from None
+        await context.sleep(min(2.0**failures / 2, _LONGEST_PAUSE))
 
 
 async def _fetch_once(
@@ -164,45 +184,60 @@ async def _fetch_once(
     async with remote.open(cache.copy()) as transfer:
         if transfer.is_same and (found := cache.whole()) is not None:
             return found
-        most, shown = context.fetch_bytes, cache.address.shown
-        _check_size(transfer.total or 0, most, shown, size(transfer.total or 0))
-        arrived = transfer.start
-        with cache.part(transfer) as file:
-            async for chunk in transfer.chunks:
-                arrived += len(chunk)
-                if arrived > most:
-                    cache.forget_part()
-                    _check_size(arrived, most, shown, "more than that")
-                if progress.stopped:
-                    raise UsageError(
-                        f"fetching {shown} was stopped after {size(arrived - len(chunk))}",
-                        "Give the address again to go on."
-                        if transfer.version.exact
-                        else "Give the address again; its server cannot go on, so it starts anew.",
-                    )
-                file.write(chunk)
-                progress.update(arrived, transfer.total)
-        if transfer.total is not None and arrived != transfer.total:
-            if arrived > transfer.total:
-                cache.forget_part()
-            raise UnreachableError(
-                f"{shown} broke off at {arrived:,} of {transfer.total:,} bytes", "Try again."
-            )
+        _check_size(transfer.total or 0, context.fetch_bytes, cache, size(transfer.total or 0))
+        if transfer.start == 0:
+            await asyncio.to_thread(cache.begin, transfer)
+        try:
+            arrived = await _receive(context, cache, transfer, progress)
+        except UnreachableError as error:
+            raise _BrokenOffError(error) from None
     if not arrived:
         cache.forget_part()
-        raise InputError(f"{shown} is empty", "Check the address.")
+        raise InputError(f"{cache.shown} is empty", "Check the address.")
     return await asyncio.to_thread(cache.finish, arrived)
 
 
-def _check_size(found: int, most: int, shown: str, words: str) -> None:
-    """Check the size of a file, which ``words`` say.
+async def _receive(context: Context, cache: _Cache, transfer: Transfer, progress: Progress) -> int:
+    """Add the chunks of a transfer to the part that is there; returns the size of the file.
+
+    Raises:
+        InputError: The file is too large, or cannot be written.
+        UsageError: It was stopped.
+        UnreachableError: It broke off.
+    """
+    arrived = transfer.start
+    with cache.part() as file:
+        async for chunk in transfer.chunks:
+            if progress.stopped:
+                raise UsageError(
+                    f"fetching {cache.shown} was stopped after {size(arrived)}",
+                    "Give the address again to go on."
+                    if transfer.version.exact
+                    else "Give the address again; its server cannot go on, so it starts anew.",
+                )
+            arrived += len(chunk)
+            _check_size(arrived, context.fetch_bytes, cache, "more than that")
+            file.write(chunk)
+            progress.update(arrived, transfer.total)
+    if transfer.total is not None and arrived != transfer.total:
+        if arrived > transfer.total:
+            cache.forget_part()
+        raise UnreachableError(
+            f"{cache.shown} broke off at {arrived:,} of {transfer.total:,} bytes", "Try again."
+        )
+    return arrived
+
+
+def _check_size(found: int, most: int, cache: _Cache, words: str) -> None:
+    """Check the size of a file, which ``words`` say; what has arrived of a larger one is removed.
 
     Raises:
         InputError: It is larger than what is fetched.
     """
     if found > most:
+        cache.forget_part()
         raise InputError(
-            f"{shown} has {words}, and at most {size(most)} are fetched",
+            f"{cache.shown} has {words}, and at most {size(most)} are fetched",
             "Raise it with --max-size 20GB, or max_megabytes under [sources] in config.toml.",
         )
 
@@ -213,6 +248,10 @@ class _Cache:
     Args:
         root: The folder of all addresses.
         address: The address.
+
+    Attributes:
+        address: The address.
+        shown: The address of the whole file, without its query.
     """
 
     def __init__(self, root: Path, address: FileAddress) -> None:
@@ -220,7 +259,7 @@ class _Cache:
         self._root = root
         key = hashlib.sha256(address.url.encode("utf-8", "surrogatepass")).hexdigest()[:24]
         self._folder = root / key
-        self._shown = address.shown.removesuffix(f"::{address.part}" if address.part else "")
+        self.shown = address.shown.removesuffix(f"::{address.part}" if address.part else "")
 
     @asynccontextmanager
     async def alone(self, context: Context, progress: Progress) -> AsyncIterator[None]:
@@ -230,7 +269,7 @@ class _Cache:
             while not _locked(descriptor):
                 if progress.stopped:
                     raise UsageError(
-                        f"fetching {self._shown} was stopped", "Another program fetches it too."
+                        f"fetching {self.shown} was stopped", "Another program fetches it too."
                     )
                 await context.sleep(_LOCK_PAUSE)
             yield
@@ -276,17 +315,25 @@ class _Cache:
         except OSError:
             return 0
 
+    def begin(self, transfer: Transfer) -> None:
+        """Forget what has arrived, and note the version of what comes now; blocking.
+
+        Raises:
+            InputError: It cannot be written.
+        """
+        self.forget_part()
+        entry = _Entry(address=self.shown, version=transfer.version, media_type=transfer.media_type)
+        atomic_write(self._folder / _PART_ENTRY, msgspec.json.encode(entry))
+
     @contextlib.contextmanager
-    def part(self, transfer: Transfer) -> Iterator[BinaryIO]:
-        """The file that takes the bytes of a transfer."""
+    def part(self) -> Iterator[BinaryIO]:
+        """The file that takes the bytes of a transfer, behind those that have arrived.
+
+        Raises:
+            InputError: It cannot be written.
+        """
         path = self._folder / _PART
         try:
-            if transfer.start == 0:
-                self.forget_part()
-                entry = _Entry(
-                    address=self._shown, version=transfer.version, media_type=transfer.media_type
-                )
-                atomic_write(self._folder / _PART_ENTRY, msgspec.json.encode(entry))
             descriptor = open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             with os.fdopen(descriptor, "ab") as file:
                 yield file
@@ -305,7 +352,7 @@ class _Cache:
             InputError: It cannot be written.
         """
         part = self._folder / _PART
-        entry = self._read(_PART_ENTRY) or _Entry(address=self._shown)
+        entry = self._read(_PART_ENTRY) or _Entry(address=self.shown)
         try:
             folder = private_folder(self._folder / os.urandom(6).hex())
             path = folder / _named(self.address, entry.media_type)
