@@ -26,6 +26,7 @@ class Hosted:
         ranges: Whether it honours ranges.
         honest: Whether it honours ``If-Range``.
         packed: Whether the body is compressed with gzip on the way.
+        stalls: It sends nothing more after ``cut_at``, and keeps the connection until the end.
         length: What ``Content-Length`` says, if that is not the truth; -1 for a body in chunks.
     """
 
@@ -38,6 +39,7 @@ class Hosted:
     ranges: bool = True
     honest: bool = True
     packed: bool = False
+    stalls: bool = False
     length: int | None = None
 
 
@@ -49,11 +51,13 @@ class FileServer:
         url: Its address.
         files: What it has, by path.
         asked: The path and the headers of each request, names in small letters.
+        ends: Set when the server ends.
     """
 
     url: str = ""
     files: dict[str, Hosted] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    ends: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -74,6 +78,8 @@ def file_server() -> Iterator[FileServer]:
                 self.path.partition("?")[0], Hosted(b"no such file", status=404)
             )
             _send(self, file, headers)
+            if file.stalls:
+                hosted.ends.wait()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -83,6 +89,7 @@ def file_server() -> Iterator[FileServer]:
     try:
         yield hosted
     finally:
+        hosted.ends.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.file_server import FileServer, Hosted, file_server
+from tests.waiting import Patience
 from tui.engine.context import Context
 from tui.engine.engine import Engine
 from tui.engine.transfers import fetch as fetching
@@ -101,6 +103,25 @@ async def test_a_file_that_changes_between_two_tries_is_begun_anew(
     server.files["/big.csv"] = Hosted(other, etag='"v2"', honest=honest)
     found = await fetch(context, f"{server.url}/big.csv")
     assert found.path.read_bytes() == other
+
+
+async def test_a_silent_server_does_not_keep_a_fetch_from_being_stopped(
+    server: FileServer, context: Context
+) -> None:
+    server.files["/big.csv"] = Hosted(TABLE, cut_at=1000, stalls=True)
+    progress = Progress()
+    fetched = asyncio.ensure_future(fetch(context, f"{server.url}/big.csv", progress=progress))
+    patience = Patience(20)
+    while not progress.done:
+        assert not patience.is_over, f"no byte arrives, in {patience}"
+        await asyncio.sleep(0)
+    progress.stop()
+    with pytest.raises(UsageError, match=r"stopped after 1\.0 kB") as caught:
+        await fetched
+    assert "go on" in caught.value.hint
+    server.files["/big.csv"] = Hosted(TABLE)
+    assert (await fetch(context, f"{server.url}/big.csv")).path.read_bytes() == TABLE
+    assert server.asked[-1][1]["range"] == "bytes=1000-"
 
 
 async def test_sizes_are_bounded_by_what_is_said_and_by_what_comes(

@@ -13,11 +13,11 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -41,6 +41,7 @@ _FOLDER = "fetched"
 _FAILURES = 4
 _LONGEST_PAUSE = 8.0
 _LOCK_PAUSE = 0.2
+_LOOK_SECONDS = 0.2
 _ENTRY, _PART, _PART_ENTRY, _LOCK = "entry.json", "part", "part.json", "lock"
 _ENDINGS = {
     "text/csv": ".csv",
@@ -134,7 +135,9 @@ async def fetch(
             return found
         remote = await open_remote_file(address, clock=context.clock)
         try:
-            return await _fetched(context, cache, remote, progress)
+            return await _until_stopped(
+                _fetched(context, cache, remote, progress), progress, cache.stopped
+            )
         finally:
             await remote.aclose()
 
@@ -146,6 +149,30 @@ def address_of(path: Path) -> str:
         return ""
     entry = _read(folder / _ENTRY)
     return "" if entry is None or not entry.file else entry.address
+
+
+async def _until_stopped(
+    work: Coroutine[Any, Any, FetchedFile], progress: Progress, error: Callable[[], UsageError]
+) -> FetchedFile:
+    """Do the work, but end it when the progress is stopped, also while a server is silent.
+
+    Raises:
+        UsageError: It was stopped: what ``error`` gives.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=_LOOK_SECONDS)
+            if progress.stopped:
+                task.cancel()
+                await asyncio.wait({task})
+        if task.cancelled():
+            raise error()
+        return task.result()
+    finally:
+        task.cancel()
+        # The file is closed before anybody else may have it.
+        await asyncio.wait({task})
 
 
 class _BrokenOffError(Exception):
@@ -209,12 +236,8 @@ async def _receive(context: Context, cache: _Cache, transfer: Transfer, progress
     with cache.part() as file:
         async for chunk in transfer.chunks:
             if progress.stopped:
-                raise UsageError(
-                    f"fetching {cache.shown} was stopped after {size(arrived)}",
-                    "Give the address again to go on."
-                    if transfer.version.exact
-                    else "Give the address again; its server cannot go on, so it starts anew.",
-                )
+                file.flush()
+                raise cache.stopped()
             arrived += len(chunk)
             _check_size(arrived, context.fetch_bytes, cache, "more than that")
             file.write(chunk)
@@ -268,9 +291,7 @@ class _Cache:
         try:
             while not _locked(descriptor):
                 if progress.stopped:
-                    raise UsageError(
-                        f"fetching {self.shown} was stopped", "Another program fetches it too."
-                    )
+                    raise self.stopped()
                 await context.sleep(_LOCK_PAUSE)
             yield
         finally:
@@ -339,6 +360,17 @@ class _Cache:
                 yield file
         except OSError as error:
             raise write_error(path, error, InputError) from error
+
+    def stopped(self) -> UsageError:
+        """The error for a fetch that was stopped."""
+        entry = self._read(_PART_ENTRY)
+        if entry is None or not self.arrived:
+            hint = "Give the address again to fetch it."
+        elif entry.version.exact:
+            hint = "Give the address again to go on."
+        else:
+            hint = "Give the address again; its server cannot go on, so it starts anew."
+        return UsageError(f"fetching {self.shown} was stopped after {size(self.arrived)}", hint)
 
     def forget_part(self) -> None:
         """Remove what has arrived."""
