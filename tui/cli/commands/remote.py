@@ -151,9 +151,7 @@ def import_results(
                     sent, received, account=account, name=name, progress=progress
                 )
             else:
-                job = await engine.open_archive(
-                    sent, account=account, name=name, progress=progress
-                )
+                job = await engine.open_archive(sent, account=account, name=name, progress=progress)
         if job is not None:
             print_job(engine, job, settings)
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.errors import EXIT_OK
 from tui.addresses import is_address
+from tui.cli.errors import EXIT_OK
 from tui.cli.options import (
     Settings,
     complete_jobs,

@@ -109,7 +109,7 @@ async def _export_to_bucket(
             context.session.app,
             f"Uploading {one_line(visible(target.path.name), 40)}",
             target.upload,
-            in_bytes=True,
+            octets=True,
         )
         size = formatting.size((await asyncio.to_thread(target.path.stat)).st_size)
         context.say(f"{count} written to {shown}, {size}")
