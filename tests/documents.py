@@ -32,6 +32,7 @@ SKIPPED: list[tuple[str, str]] = [
     (r"^batchdeck sandbox serve\b", "runs until it is stopped"),
     (r"^batchdeck completion\b.*(>>|source|eval)", "changes the reader's shell"),
     (r"^(export|source|eval)\b", "sets up the reader's shell"),
+    (r"\b(hf|s3|gs)://", "needs a network and a bucket; tested by tests/engine/transfers"),
     (r"…|<[A-Z_a-z]+>", "has a gap for the reader to fill in"),
 ]
 """Commands that are not run: a pattern of the line, and why."""

@@ -47,7 +47,7 @@ def test_what_may_be_read(folders: Folders, work: Path) -> None:
     assert folders.source("job:reviews::outcome:failed") == "job:reviews::outcome:failed"
     # A link in a folder of texts leads outside.
     (work / "docs" / "b.txt").symlink_to(work.parent / "secret.csv")
-    for source in ("docs", "docs/*.txt", "*/b.txt", "-", "../*.csv"):
+    for source in ("docs", "docs/*.txt", "*/b.txt", "-", "../*.csv", "https://h.org/a.csv"):
         with pytest.raises(InputError):
             folders.source(source)
 

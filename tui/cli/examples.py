@@ -11,6 +11,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'batchdeck compose reviews.csv -t "Good or bad? {text}" -m gpt-5-mini --id id -o out.jsonl',
         "batchdeck compose 'docs/*.md' -t summarize -o docs.jsonl",
         "batchdeck compose job:reviews -t judge -m gpt-5-mini -o judge.jsonl",
+        "batchdeck compose hf://datasets/OWNER/NAME/train.parquet -t summarize --preview",
     ),
     "templates": ("batchdeck templates list",),
     "templates list": ("batchdeck templates list",),
@@ -20,6 +21,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck check reviews.jsonl --account openai",
         "batchdeck check reviews.jsonl --fix-to good.jsonl --renumber",
         "batchdeck check reviews.jsonl --split-to parts --rows 10000",
+        "batchdeck check https://example.org/requests.jsonl --max-size 20GB",
     ),
     "try": ("batchdeck try reviews.jsonl --line 3 --account anthropic",),
     "submit": (
@@ -27,6 +29,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck submit reviews.jsonl --sample 20 --seed 7 --budget 5 -y",
         "batchdeck submit reviews.jsonl --dedupe --wait",
         "batchdeck submit reviews.jsonl --deadline 18:00 --budget 5 --wait",
+        "batchdeck submit gs://my-bucket/requests.jsonl --budget 5",
         "batchdeck submit reviews",
     ),
     "list": (
@@ -61,6 +64,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "batchdeck export reviews --outcome failed -o failed.jsonl",
         "batchdeck export reviews --view 'low scores' -o low.csv",
         "batchdeck export reviews -o reviews.batchdeck",
+        "batchdeck export reviews -o s3://my-bucket/answers/reviews.parquet",
     ),
     "action": (
         "batchdeck action",

@@ -1,15 +1,25 @@
-"""The files that commands read: by path, from a pipe, or from standard input as ``-``."""
+"""The files that commands read: by path or address, from a pipe, or standard input as ``-``."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tui.addresses import is_address
+from tui.cli.output import say
+from tui.cli.progress import file_progress
 from tui.errors import InputError
+from tui.progress import NO_PROGRESS, Progress
+
+if TYPE_CHECKING:
+    from tui.compose.sources.base import Source
+    from tui.engine.engine import Engine
 
 STANDARD_INPUT = "-"
 _READ = "tui.standard_input_was_read"
@@ -19,11 +29,14 @@ _CHUNK = 1 << 18
 class InputFile(click.Path):
     """A file to read; ``-`` and pipes are copied to a temporary file for the run of the command.
 
-    Requests are read more than once: checked, priced and imported.
+    Requests are read more than once: checked, priced and imported. An address stays as it is, a
+    text: ``local_file`` fetches it.
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path of the file, or of the copy."""
+        if is_address(str(value)):
+            return str(value)
         path = Path(value)
         if ctx is None or ctx.resilient_parsing or not _is_stream(str(value), path):
             return super().convert(value, param, ctx)
@@ -46,6 +59,44 @@ class InputFile(click.Path):
                 f"cannot read {name}: {error.strerror}", "Use the path of a file."
             ) from error
         return super().convert(str(copy), param, ctx)
+
+
+class LocalFile(NamedTuple):
+    """A file that a command reads: its path, and what it is called in messages."""
+
+    path: Path
+    shown: str
+
+
+@contextlib.contextmanager
+def fetch_progress(spec: str) -> Iterator[Progress]:
+    """The progress of opening a source, which is shown while one at an address is fetched."""
+    if is_address(spec):
+        with file_progress("fetching") as progress:
+            yield progress
+    else:
+        yield NO_PROGRESS
+
+
+def say_fetched(source: Source) -> None:
+    """Say that the file of a source was fetched, or was there already."""
+    if source.fetched:
+        say(f"{source.name}: {source.fetched}.")
+
+
+async def local_file(engine: Engine, file: str | Path) -> LocalFile:
+    """The file to read; one at an address is fetched first, with its progress.
+
+    Raises:
+        BatchdeckError: It cannot be fetched.
+    """
+    if not is_address(str(file)):
+        return LocalFile(Path(file), str(file))
+    with fetch_progress(str(file)) as progress:
+        fetched = await engine.requests.fetch(str(file), progress=progress)
+    shown = fetched.address.shown
+    say(f"{shown}: {fetched.note}.")
+    return LocalFile(fetched.path, shown)
 
 
 def _is_stream(value: str, path: Path) -> bool:

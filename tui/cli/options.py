@@ -34,6 +34,7 @@ class Settings:
         demo: Open the dashboard with sample jobs in a temporary home.
         tour: Open the dashboard with the guided first run in a temporary home.
         theme: The dashboard theme; empty for the one in ``config.toml``.
+        max_size: The largest file to fetch, in bytes; ``None`` for the size in ``config.toml``.
     """
 
     home: Path | None = None
@@ -42,6 +43,7 @@ class Settings:
     demo: bool = False
     tour: bool = False
     theme: str = ""
+    max_size: int | None = None
 
     @property
     def paths(self) -> Paths:
@@ -58,7 +60,8 @@ class Settings:
         """
         from tui.config.settings import load_config
 
-        return load_config(self.paths)
+        config = load_config(self.paths)
+        return config if self.max_size is None else config.with_max_size(self.max_size)
 
 
 _MAX_JOBS = 50
@@ -311,6 +314,35 @@ class _Duration(click.ParamType):  # type: ignore[type-arg]  # not generic befor
         if found is None or not float(found[1]):
             self.fail(f"{value!r} must be a time span such as 90, 30m or 2h", param, ctx)
         return float(found[1]) * _UNITS[found[2] or ""]
+
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(k|m|g|t)?(i)?b?", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """A number of bytes, with a unit: ``500MB``, ``20GB``, ``1GiB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(str(value).strip())
+        if found is None or not float(found[1]):
+            self.fail(f"{value!r} must be a size such as 500MB or 20GB", param, ctx)
+        power = _POWERS[(found[2] or "").lower()]
+        return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+
+
+max_size_option = click.option(
+    "--max-size",
+    type=_Size(),
+    metavar="20GB",
+    expose_value=False,
+    callback=_store_setting,
+    help="Largest file to fetch from an address; default: 4 GB, or max_megabytes in config.toml.",
+)
 
 
 class _Moment(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3

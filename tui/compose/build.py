@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from tui.addresses import is_address, lacks_query
 from tui.compose.requests.custom_ids import IdMaker, IdReport
 from tui.compose.sources.base import Source, normalize_request
 from tui.compose.templates.model import Template, with_overrides
@@ -88,6 +89,8 @@ def _storable(text: str) -> str:
 
 def _from_anywhere(source: Source) -> str:
     """The source as it can be opened again from any folder; empty if it cannot."""
+    if is_address(source.name):
+        return "" if lacks_query(source.name) else source.name
     if is_job_source(source.name):
         return source.name
     path, part = split_part(source.name)

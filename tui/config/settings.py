@@ -126,6 +126,12 @@ class ReviewConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("a label is there twice")
 
 
+class SourcesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ``[sources]`` table: the largest file that is fetched from an address, in megabytes."""
+
+    max_megabytes: Annotated[float, msgspec.Meta(gt=0, le=1e9)] = 4000.0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings, with their defaults."""
 
@@ -145,6 +151,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     polling: PollingConfig = PollingConfig()
     review: ReviewConfig = ReviewConfig()
     actions: dict[str, ActionConfig] = {}
+    sources: SourcesConfig = SourcesConfig()
+
+    def with_max_size(self, octets: int) -> Config:
+        """The settings with another size of the largest file that is fetched, in bytes."""
+        sources = SourcesConfig(max_megabytes=octets / 1_000_000)
+        return msgspec.structs.replace(self, sources=sources)
 
 
 def load_config(paths: Paths) -> Config:
@@ -181,6 +193,7 @@ _TABLES: dict[str, type[msgspec.Struct]] = {
     "hooks": HooksConfig,
     "polling": PollingConfig,
     "review": ReviewConfig,
+    "sources": SourcesConfig,
 }
 ConfigTable = TypeVar("ConfigTable")
 _NAMED_TABLES: dict[str, type[msgspec.Struct]] = {

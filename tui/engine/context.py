@@ -47,6 +47,7 @@ class Context:
     ``clock`` returns Unix seconds and ``sleep`` waits; tests replace both. ``poll_errors``
     holds the latest consecutive poll errors of each batch, ``standstills`` why a batch makes no
     progress without the user, and ``cancelling`` the batches that this process cancels now.
+    ``fetch_bytes`` is the size of the largest file that is fetched from an address.
     """
 
     paths: Paths
@@ -60,6 +61,7 @@ class Context:
     cancelling: set[str] = field(default_factory=set)
     log: logging.Logger = LOGGER
     polling: PollingConfig = field(default_factory=PollingConfig)
+    fetch_bytes: int = 4_000_000_000
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
     _times_reached: int = 0
 

@@ -101,6 +101,7 @@ class Engine:
         self.accounts = Accounts(paths, config, clock=clock, sandbox_rate=sandbox_rate)
         self._context = Context(paths, self.history, self.accounts, self.events, clock)
         self._context.polling = config.polling
+        self._context.fetch_bytes = round(config.sources.max_megabytes * 1_000_000)
         self.costs = Costs(self._context, config.budget)
         self.requests = Requests(self._context, self.costs)
         self.results = Results(self._context)
@@ -174,6 +175,7 @@ class Engine:
         """Apply new settings; open providers and keys are not reloaded."""
         self.config = self._hooks.config = self.actions.config = config
         self._context.polling = config.polling
+        self._context.fetch_bytes = round(config.sources.max_megabytes * 1_000_000)
         self.reviews.config = config.review
         self.costs.budgets.config = config.budget
         self.accounts.apply_config(config)

@@ -21,6 +21,7 @@ from tui.core.submission import NOT_BEGUN
 from tui.core.text import quoted
 from tui.engine.context import Context
 from tui.engine.costs.forecast import Forecast, forecast
+from tui.engine.transfers.fetch import address_of
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import History
@@ -35,7 +36,8 @@ class ImportOptions(TypedDict, total=False):
         window: The completion window; by default the provider's first one.
         edits: Edits of every request's body, by dotted path.
         experiment: The experiment that the job belongs to.
-        source: What the file was made from; by default its path.
+        source: What the file was made from; by default its address if it was fetched, else its
+            path.
     """
 
     name: str | None
@@ -69,7 +71,7 @@ class FileImport:
         self.name = options.get("name") or _free_name(context, path.stem)
         self._fix = options.get("fix", False)
         self._experiment = options.get("experiment", "")
-        self._source = options.get("source") or str(path)
+        self._source = options.get("source") or address_of(path) or str(path)
         self._limits = context.accounts.limits(account)
         windows, window = self.info.windows, options.get("window")
         if window is not None and windows and window not in windows:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
+from tui.addresses import is_address, name_at
 from tui.compose.build import BuildReport, build, find_columns_file
 from tui.compose.checks.fixes import Fixes, FixReport, apply_fixes, read_line_at, write_line
 from tui.compose.checks.repeats import with_repeats
@@ -15,8 +16,7 @@ from tui.compose.checks.scan import Scan, scan_file
 from tui.compose.checks.split import PartFile, split_file
 from tui.compose.preview import ComposePreview, Previewer
 from tui.compose.requests.report import CheckReport
-from tui.compose.sources.base import Source
-from tui.compose.sources.table_format import LongRows, Quoting
+from tui.compose.sources.base import OpenOptions, Source
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template, template_file_name, template_of
 from tui.core.analysis.columns import Column, ColumnKind
@@ -38,6 +38,7 @@ from tui.engine.submit_summary import (
     submit_facts,
     without_reused,
 )
+from tui.engine.transfers.fetch import FetchedFile, fetch
 from tui.errors import InputError, UsageError
 from tui.paths import private_folder, split_part
 from tui.progress import NO_PROGRESS, Progress
@@ -91,34 +92,26 @@ class Requests:
         self,
         spec: str,
         *,
-        trusted: bool = False,
-        delimiter: str | None = None,
-        encoding: str | None = None,
-        header: bool | None = None,
-        quoting: Quoting | None = None,
-        long_rows: LongRows | None = None,
-        stdin: BinaryIO | None = None,
         where: str = "",
+        fresh: bool = True,
         progress: Progress = NO_PROGRESS,
+        **options: Unpack[OpenOptions],
     ) -> Source:
         """Open a table, text, database, Python file or job; see ``tui.compose.sources``.
 
         ``job:NAME`` are the rows of a job that have an answer, ``job:NAME::QUERY`` those that
-        match a query; see ``tui.engine.analysis.job_source``.
+        match a query; see ``tui.engine.analysis.job_source``. The file at an address is fetched
+        first; see ``fetch``.
 
         Args:
-            spec: The path or other source, as the user typed it.
-            trusted: The user allowed this Python file to run.
-            delimiter: The delimiter of a table; detected by default.
-            encoding: The encoding of a table or text; detected by default.
-            header: Whether the first row holds the column names; detected by default.
-            quoting: How the quotation marks of a table are read; detected by default.
-            long_rows: What becomes of rows with too many cells; refused by default.
-            stdin: The stream that ``-`` reads.
+            spec: The path, address or other source, as the user typed it.
             where: A query that the rows of a job must match.
-            progress: Stops the search for the rows of a job.
+            fresh: Ask the server whether a file that was fetched before has changed.
+            progress: Counts the bytes of a fetch; stops it, or the search for the rows of a job.
+            options: See ``OpenOptions``.
 
         Raises:
+            BatchdeckError: The file at an address cannot be fetched.
             InputError: The source cannot be opened.
             UnknownJobError: There is no such job.
             UsageError: The query is not valid, or the source is no job and has no query.
@@ -132,18 +125,28 @@ class Requests:
         # Loading the readers of all kinds of sources takes a while.
         from tui.compose.sources.open import open_source
 
-        return await run_in_thread(
-            lambda _: open_source(
-                spec,
-                trusted=trusted,
-                delimiter=delimiter,
-                encoding=encoding,
-                header=header,
-                quoting=quoting,
-                long_rows=long_rows,
-                stdin=stdin,
-            )
-        )
+        if not is_address(spec):
+            return await run_in_thread(lambda _: open_source(spec, **options))
+        file = await fetch(self._context, spec, fresh=fresh, progress=progress)
+        most = self._context.fetch_bytes
+        source = await run_in_thread(lambda _: open_source(file.spec, most_bytes=most, **options))
+        return replace(source, name=file.address.shown, base=Path(), fetched=file.note)
+
+    async def fetch(self, address: str, *, progress: Progress = NO_PROGRESS) -> FetchedFile:
+        """Fetch the file at an address, such as one of requests; its ``path`` can be checked.
+
+        One that was fetched before and has not changed is not fetched again; one that broke off
+        goes on where it stopped.
+
+        Args:
+            address: ``https://…``, ``hf://datasets/…``, ``s3://…`` or ``gs://…``.
+            progress: Counts the bytes; stops the fetch.
+
+        Raises:
+            InputError: The address or the file cannot be used, or the file is too large.
+            BatchdeckError: The server cannot be reached, or has failed.
+        """
+        return await fetch(self._context, address, progress=progress)
 
     async def open_rows(self, job_id: str, selection: RowSelection, where: str = "") -> Source:
         """Open selected rows of a job as a source.
@@ -208,7 +211,9 @@ class Requests:
             UsageError: The template is incomplete.
         """
         chosen = await self._inputs(source, template, options)
-        target = out or self.composed_path(Path(split_part(chosen.source.name)[0]).stem)
+        name = chosen.source.name
+        named = name_at(name) if is_address(name) else split_part(name)[0]
+        target = out or self.composed_path(Path(named).stem)
         return await run_in_thread(
             lambda running: build(
                 chosen.source,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ from tui.core.summary import Summary
 from tui.engine.analysis.gold_file import open_gold, value_columns
 from tui.engine.context import Context, report_on_loop, run_in_thread
 from tui.engine.events import RowsExported
+from tui.engine.transfers.target import BucketTarget, open_target
 from tui.errors import InputError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.export.options import ExportOptions, check_options, format_of
@@ -392,6 +394,17 @@ class Results:
         if written is not None:
             self._context.events.publish(RowsExported(job_id, written))
         return written
+
+    def open_target(self, address: str) -> AbstractAsyncContextManager[BucketTarget]:
+        """A file in a bucket to export to: ``s3://BUCKET/KEY`` or ``gs://BUCKET/KEY``.
+
+        Export to the ``path`` of what it yields, then call ``upload``.
+
+        Raises:
+            UsageError: The address is none of a bucket.
+            BatchdeckError: The bucket cannot be opened with the credentials of this machine.
+        """
+        return open_target(self._context, address)
 
     async def check_schema(
         self,

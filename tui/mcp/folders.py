@@ -6,6 +6,7 @@ import glob
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tui.addresses import is_address, shown_address
 from tui.core.jobs import is_job_source
 from tui.core.text import quoted
 from tui.errors import InputError
@@ -69,12 +70,18 @@ class Folders:
         """A source for requests with an absolute path; a job is left as it is.
 
         Raises:
-            InputError: A file of it is not in one of the folders, or it is standard input.
+            InputError: A file of it is not in one of the folders, or it is standard input or an
+                address.
         """
         if is_job_source(spec):
             return spec
         if spec.strip() == "-":
             raise InputError("standard input is taken by the protocol", "Name a file.")
+        if is_address(spec.strip()):
+            raise InputError(
+                f"{shown_address(spec.strip())} is not fetched for an agent",
+                f"Use a file in {self.text}; the user can fetch it with `batchdeck compose`.",
+            )
         location, part = split_part(str(self.roots[0] / spec))
         if not path_exists(Path(location)) and glob.has_magic(location):
             names = glob.glob(location, recursive=True)  # noqa: PTH207

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui.addresses import shown_address
 from tui.cli.commands.submit import SavingOptions, print_jobs, submit_file
+from tui.cli.input_file import fetch_progress, say_fetched
 from tui.cli.options import (
     MOMENT,
     Settings,
@@ -15,6 +17,7 @@ from tui.cli.options import (
     budget_option,
     complete_jobs,
     complete_sources,
+    max_size_option,
     shared,
     wait_option,
     yes_option,
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--reuse-since", type=MOMENT, metavar="WHEN",
               help="Reuse only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
 @budget_option
+@max_size_option
 @wait_option
 @yes_option
 @shared
@@ -69,9 +73,12 @@ def again(
             raise UsageError(
                 f"the table of {job.name!r} cannot be opened again", "Name it with --source TABLE."
             )
+        with fetch_progress(table) as progress:
+            opened = await engine.requests.open_source(table, progress=progress)
+        say_fetched(opened)
         with file_progress("composing") as progress:
-            report = await engine.requests.compose(table, recipe.template, progress=progress)
-        say(f"{counted(report.rows, 'row')} from {visible(table)}.")
+            report = await engine.requests.compose(opened, recipe.template, progress=progress)
+        say(f"{counted(report.rows, 'row')} from {visible(shown_address(table))}.")
         jobs = await submit_file(
             engine,
             settings,

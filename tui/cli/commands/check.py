@@ -11,8 +11,8 @@ import click
 
 from tui.cli.errors import EXIT_OK
 from tui.cli.formatting import cost_document, cost_pairs
-from tui.cli.input_file import InputFile
-from tui.cli.options import Settings, account_option, combined, set_option, shared
+from tui.cli.input_file import InputFile, local_file
+from tui.cli.options import Settings, account_option, combined, max_size_option, set_option, shared
 from tui.cli.output import Cell, glyph, pairs, print_result, table
 from tui.cli.progress import file_progress
 from tui.cli.session import run
@@ -59,7 +59,7 @@ _split_options = combined(
 
 
 @click.command(short_help="Check a requests file, write a fixed copy, or split it.")
-@click.argument("file", type=InputFile(path_type=Path))
+@click.argument("file", type=InputFile())
 @account_option
 @click.option(
     "--exact",
@@ -68,10 +68,11 @@ _split_options = combined(
 )
 @_fix_options
 @_split_options
+@max_size_option
 @shared
 def check(
     settings: Settings,
-    file: Path,
+    file: str,
     account: str | None,
     exact: bool,
     fix_to: Path | None,
@@ -94,18 +95,19 @@ def check(
         raise UsageError(
             "--rows and --bytes split the file", "Name a folder for the parts with --split-to DIR."
         )
-    import msgspec
 
-    target = fix_to or file
+    async def work(engine: Engine) -> tuple[CheckReport, str]:
+        import msgspec
 
-    async def work(engine: Engine) -> CheckReport:
+        source = await local_file(engine, file)
+        target, shown = fix_to or source.path, str(fix_to or source.shown)
         sender = engine.account(account or engine.accounts.default)
         fixed = None
         if fix_to is not None:
-            fixed = await _fix(engine, file, fix_to, **changes)
+            fixed = await _fix(engine, source.path, fix_to, **changes)
         with file_progress("checking") as progress:
             scan = await engine.requests.scan(target, account=account, progress=progress)
-        report = scan.report
+        report = msgspec.structs.replace(scan.report, path=shown)
         if exact and report.ok_when_fixed:
             estimate = await engine.costs.estimate(target, account, exact=True)
         else:
@@ -141,12 +143,12 @@ def check(
             },
             lambda: _lines(report, fixed, parts, costs),
         )
-        return report
+        return report, shown
 
-    report = run(settings, work)
+    report, shown = run(settings, work)
     if report.ok:
         return EXIT_OK
-    raise check_error(target, report)
+    raise check_error(shown, report)
 
 
 async def _fix(
@@ -158,20 +160,21 @@ async def _fix(
     return await engine.requests.fix_file(file, out, fixes)
 
 
-def check_error(file: Path, report: CheckReport) -> InputError:
-    """The error for a file that cannot be submitted."""
+def check_error(file: Path | str, report: CheckReport) -> InputError:
+    """The error for a file that cannot be submitted; it may be shown as an address."""
+    path = Path(file)
     if report.ok_when_fixed:
         hint = f"`batchdeck submit --fix {file}` fixes them; no request is changed."
-        return InputError(f"{file} needs small fixes first", hint, path=file)
+        return InputError(f"{file} needs small fixes first", hint, path=path)
     if report.form:
         (problem,) = report.problems
-        return InputError(f"{file} cannot be submitted: {problem.what}", problem.fix, path=file)
+        return InputError(f"{file} cannot be submitted: {problem.what}", problem.fix, path=path)
     problems = counted(report.stops + report.fixable, "problem")
     hint = (
         "Fix the file; `batchdeck check --fix-to FILE` fixes ids, blank and repeated rows,"
         " --unset and --set fix fields."
     )
-    return InputError(f"{file} cannot be submitted: {problems}", hint, path=file)
+    return InputError(f"{file} cannot be submitted: {problems}", hint, path=path)
 
 
 def _forecast(expected: Forecast | None) -> dict[str, Any] | None:

@@ -15,12 +15,14 @@ from tui.cli.commands.check import check_error
 from tui.cli.commands.templates import template_document
 from tui.cli.commands.try_request import confirm_and_try, trial_document, trial_lines
 from tui.cli.formatting import cost_document, cost_pairs
+from tui.cli.input_file import fetch_progress, say_fetched
 from tui.cli.options import (
     Settings,
     account_option,
     combined,
     complete_query,
     complete_sources,
+    max_size_option,
     parse_pairs,
     set_option,
     shared,
@@ -217,6 +219,10 @@ SOURCE is one of
   job:reviews                   the answered rows of a job: {custom_id} {prompt} {answer}
                                 {@label} {in.text} {outcome} {model}; job:reviews::QUERY for
                                 some; job:reviews+other for {other.answer}, {other.@label}
+  https://host/products.csv     any of these at an address; an unchanged file is not fetched
+                                again, a broken fetch goes on; up to --max-size
+  hf://datasets/OWNER/NAME/FILE a file of a dataset of Hugging Face; NAME@REVISION; HF_TOKEN
+  s3://bucket/key  gs://…       a file in a bucket, with this machine's credentials
   -                             standard input
 
 TEMPLATE is the name of a saved template, a .toml file, a text file with the prompt, or the
@@ -271,6 +277,7 @@ prompt itself with at least one {column}.
               help="Send request N after composing and show the answer.")  # fmt: skip
 @click.option("--save-template", metavar="NAME", help="Save the template under NAME.")
 @click.option("--samples", is_flag=True, help="List the included samples.")
+@max_size_option
 @account_option
 @yes_option
 @shared
@@ -326,16 +333,19 @@ def compose(
         sender = engine.account(account or engine.accounts.default)
         trusted = await _confirm_program(settings, source, trust=trust)
         with _stdout_to_stderr(trusted):
-            opened = await engine.requests.open_source(
-                source,
-                trusted=trusted,
-                delimiter=delimiter,
-                encoding=encoding,
-                header=header,
-                quoting=quoting,
-                long_rows=long_rows,
-                where=where,
-            )
+            with fetch_progress(source) as progress:
+                opened = await engine.requests.open_source(
+                    source,
+                    trusted=trusted,
+                    delimiter=delimiter,
+                    encoding=encoding,
+                    header=header,
+                    quoting=quoting,
+                    long_rows=long_rows,
+                    where=where,
+                    progress=progress,
+                )
+            say_fetched(opened)
             if out is None or preview:
                 shown = await engine.requests.preview(
                     opened, chosen, account=account, whole=True, **change

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.cli.commands.jobs import print_job
 from tui.cli.formatting import status_cell
-from tui.cli.input_file import InputFile
+from tui.cli.input_file import InputFile, local_file
 from tui.cli.options import Settings, account_option, complete_jobs, shared
 from tui.cli.output import Cell, print_json, print_lines, say, table
 from tui.cli.progress import file_progress
@@ -118,16 +117,16 @@ def adopt(
 
 
 @click.command("import-results", short_help="Open a job archive, or results from elsewhere.")
-@click.argument("requests", metavar="ARCHIVE | REQUESTS", type=InputFile(path_type=Path))
-@click.argument("results", type=InputFile(path_type=Path), nargs=-1)
+@click.argument("requests", metavar="ARCHIVE | REQUESTS", type=InputFile())
+@click.argument("results", type=InputFile(), nargs=-1)
 @account_option
 @click.option("--name", metavar="NAME",
               help="Job name; default: the name it had, or that of the requests file.")  # fmt: skip
 @shared
 def import_results(
     settings: Settings,
-    requests: Path,
-    results: tuple[Path, ...],
+    requests: str,
+    results: tuple[str, ...],
     account: str | None,
     name: str | None,
 ) -> None:
@@ -144,15 +143,15 @@ def import_results(
 
     async def work(engine: Engine) -> None:
         job: Job | None
+        sent = (await local_file(engine, requests)).path
+        received = [(await local_file(engine, file)).path for file in results]
         with file_progress("importing") as progress:
-            if results:
+            if received:
                 job = await engine.import_results(
-                    requests, results, account=account, name=name, progress=progress
+                    sent, received, account=account, name=name, progress=progress
                 )
             else:
-                job = await engine.open_archive(
-                    requests, account=account, name=name, progress=progress
-                )
+                job = await engine.open_archive(sent, account=account, name=name, progress=progress)
         if job is not None:
             print_job(engine, job, settings)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui.addresses import is_address
 from tui.cli.errors import EXIT_OK
 from tui.cli.options import (
     Settings,
@@ -79,8 +80,8 @@ def _parse_columns(
 @click.command(short_help="Write the rows of a job to a file.", epilog=_FORMATS)
 @job_argument
 @click.option("-o", "--output", "file", required=True,
-              type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-              help="Output file; the extension sets the format.")  # fmt: skip
+              type=click.Path(dir_okay=False), metavar="FILE",
+              help="Output file, or s3://… or gs://…; the extension sets the format.")  # fmt: skip
 @row_options
 @click.option(
     "--join", is_flag=True, help="Add the source columns from which the requests were composed."
@@ -110,7 +111,7 @@ def _parse_columns(
 def export(
     settings: Settings,
     job: str,
-    file: Path,
+    file: str,
     join: bool,
     attempts: bool,
     raw: bool,
@@ -124,8 +125,11 @@ def export(
 
     With --view NAME the rows are those of the view, in its order and with its columns; --columns
     names others.
+
+    A FILE in a bucket (s3://BUCKET/KEY, gs://BUCKET/KEY) is written here first, then uploaded with
+    the credentials of this machine.
     """
-    exists = file.exists()
+    exists = not is_address(file) and Path(file).exists()
 
     async def work(engine: Engine) -> None:
         from tui.store.export.options import ExportOptions, check_options
@@ -141,14 +145,29 @@ def export(
             columns=columns or view.exported,
             reviewed=reviewed,
         )
-        check_options(file, options)
-        if exists:
-            await confirm(settings, f"{file} already exists. Overwrite it?")
-        with file_progress("writing", plural_of="row") as progress:
-            selected = await engine.results.select(found.id, chosen, view.order, progress=progress)
-            rows = await engine.results.export(found.id, file, selected, options, progress=progress)
-        assert rows is not None, "an export that is stopped is cancelled before this line"
-        document = {"job": found.id, "path": str(file), "rows": rows}
+        check_options(Path(file), options)
+
+        async def write(path: Path, *, exists: bool) -> int:
+            if exists:
+                await confirm(settings, f"{file} already exists. Overwrite it?")
+            with file_progress("writing", plural_of="row") as progress:
+                selected = await engine.results.select(
+                    found.id, chosen, view.order, progress=progress
+                )
+                rows = await engine.results.export(
+                    found.id, path, selected, options, progress=progress
+                )
+            assert rows is not None, "an export that is stopped is cancelled before this line"
+            return rows
+
+        if is_address(file):
+            async with engine.results.open_target(file) as target:
+                rows = await write(target.path, exists=await target.exists())
+                with file_progress("uploading") as progress:
+                    await target.upload(progress)
+        else:
+            rows = await write(Path(file), exists=exists)
+        document = {"job": found.id, "path": file, "rows": rows}
         noun = "line" if raw else "attempt" if attempts else "row"
         print_done(settings, document, f"Wrote {counted(rows, noun)} to {file}.")
 

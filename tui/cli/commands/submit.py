@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from tui.addresses import is_address
 from tui.cli.commands.jobs import print_job
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
-from tui.cli.input_file import InputFile
+from tui.cli.input_file import InputFile, local_file
 from tui.cli.options import (
     DEADLINE,
     MOMENT,
@@ -20,6 +21,7 @@ from tui.cli.options import (
     budget_option,
     complete_files_and_jobs,
     complete_jobs,
+    max_size_option,
     set_option,
     shared,
     timeout_option,
@@ -85,6 +87,7 @@ if TYPE_CHECKING:
               help="Send the first row alone; the rest reads the cache that it wrote.")  # fmt: skip
 @click.option("--deadline", type=DEADLINE, metavar="WHEN",
               help="At 18:00, +6h …: cancel what runs, send the rest one by one.")  # fmt: skip
+@max_size_option
 @wait_option
 @click.option(
     "--resend",
@@ -135,13 +138,13 @@ def submit(
     local unless they end in Z or +01:00. It needs a program that runs then: the dashboard, `watch`
     or --wait; if none does, the next one that starts acts on it. `batchdeck deadline` changes it.
 
-    As FILE, - is standard input; requests that cost money then need -y.
+    As FILE, - is standard input; requests that cost money then need -y. A FILE at an address
+    (https://, hf://, s3://, gs://) is fetched first; see `batchdeck compose --help`.
 
     A budget (--budget, or [budget] in config.toml) is compared with the highest cost that the
     job may have. An unknown cost counts as over any budget. -y does not override it.
     """
-    path = Path(file)
-    is_file = path.is_file()
+    is_file = is_address(file) or Path(file).is_file()
     options: dict[str, Any] = {"name": name, "window": window, "edits": dict(edits)}
     if sample is None and (by or seed is not None):
         raise UsageError("--seed and --by need the size of a sample", "Add --sample N.")
@@ -153,10 +156,11 @@ def submit(
     async def work(engine: Engine) -> int:
         if is_file:
             options["fix"] = fix
+            source = await local_file(engine, file)
             jobs = await submit_file(
                 engine,
                 settings,
-                path,
+                source.path,
                 account,
                 chosen,
                 budget,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.input_file import InputFile
-from tui.cli.options import Settings, account_option, shared, yes_option
+from tui.cli.input_file import InputFile, local_file
+from tui.cli.options import Settings, account_option, max_size_option, shared, yes_option
 from tui.cli.output import pairs, print_result, say
 from tui.cli.session import confirm, run
 
@@ -20,13 +20,14 @@ _PROMPTS = ("system", "instructions", "messages", "input", "prompt", "text")
 
 
 @click.command("try", short_help="Send one request now and show the answer.")
-@click.argument("file", type=InputFile(path_type=Path))
+@click.argument("file", type=InputFile())
 @click.option("--line", type=click.IntRange(min=1), default=1, metavar="N",
               help="Number of the request in the file; default: 1.")  # fmt: skip
 @account_option
+@max_size_option
 @yes_option
 @shared
-def try_request(settings: Settings, file: Path, line: int, account: str | None) -> None:
+def try_request(settings: Settings, file: str, line: int, account: str | None) -> None:
     """Send one request of a FILE to the provider's synchronous endpoint, outside any batch.
 
     It is charged at the price of a single request and is not stored in the history. As FILE, -
@@ -34,7 +35,8 @@ def try_request(settings: Settings, file: Path, line: int, account: str | None) 
     """
 
     async def work(engine: Engine) -> None:
-        trial = await confirm_and_try(engine, settings, file, line, account)
+        source = await local_file(engine, file)
+        trial = await confirm_and_try(engine, settings, source.path, line, account)
         print_result(settings, lambda: trial_document(trial), lambda: trial_lines(trial))
 
     run(settings, work)

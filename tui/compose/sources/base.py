@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, TypedDict
 
 from tui.compose.requests.other_formats import chat_of_gemini, messages_of_bedrock
 from tui.compose.requests.prompts import MESSAGES_URL, SCALEDOWN_MODELS, own_row
 from tui.compose.requests.recognition import by_form, form_of
+from tui.compose.sources.table_format import LongRows, Quoting
 from tui.core.rows import RowOrigin
 from tui.core.text import one_line, quoted
 from tui.errors import InputError
@@ -20,6 +21,28 @@ Row = dict[str, Any]
 """A row: column names to values. CSV and text files have only strings; JSON has any value."""
 
 SourceKind = Literal["table", "text", "requests"]
+
+
+class OpenOptions(TypedDict, total=False):
+    """How a source is opened.
+
+    Attributes:
+        trusted: The user allowed this Python file to run.
+        delimiter: The delimiter of a table; detected by default.
+        encoding: The encoding of a table or text; detected by default.
+        header: Whether the first row holds the column names; detected by default.
+        quoting: How the quotation marks of a table are read; detected by default.
+        long_rows: What becomes of rows with too many cells; refused by default.
+        stdin: The stream that ``-`` reads.
+    """
+
+    trusted: bool
+    delimiter: str | None
+    encoding: str | None
+    header: bool | None
+    quoting: Quoting | None
+    long_rows: LongRows | None
+    stdin: BinaryIO | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +68,7 @@ class Source:
         open_rows: Starts a pass over the rows. Errors number the rows from 1.
         ids: The column with the ids of the requests, for a template that does not name one.
         origin: The job whose rows these are.
+        fetched: Of a file at an address: whether it was fetched now, in words.
         open_slices: Starts a pass over the same rows in slices, each row a list of strings in
             the order of ``columns``. Only for tables, where every row has all columns.
     """
@@ -63,6 +87,7 @@ class Source:
     delimited: bool = False
     ids: str = ""
     origin: RowOrigin | None = None
+    fetched: str = ""
     open_slices: Callable[[], Iterator[list[list[str]]]] | None = field(default=None, repr=False)
 
     def rows(self) -> Iterator[Row]:

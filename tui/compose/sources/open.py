@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from tui.addresses import is_address
 from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.recognition import (
     Recognition,
@@ -34,6 +35,7 @@ from tui.compose.sources.spreadsheets.page import open_page
 from tui.compose.sources.sqlite import open_query
 from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, Quoting, detect_delimiter
 from tui.compose.sources.text import TextUnit, open_files, open_text
+from tui.core.formatting import size
 from tui.core.text import quoted
 from tui.errors import InputError, PartNeededError
 from tui.paths import is_folder, path_exists, split_part
@@ -74,8 +76,15 @@ _UNITS: dict[str, TextUnit] = {
 
 def runs_code(spec: str) -> bool:
     """Whether opening ``spec`` runs a Python file, so that the user must be asked first."""
+    if is_address(spec):
+        return False
     path = Path(split_part(spec)[0])
     return _BY_EXTENSION.get(path.suffix.lower()) == "builder" and not is_folder(path)
+
+
+def has_known_ending(name: str) -> bool:
+    """Whether the ending of a file's name says what the file holds, or how it is packed."""
+    return Path(name).suffix.lower() in {*_BY_EXTENSION, ".gz", ".bz2", ".xz", ".zip"}
 
 
 def open_source(
@@ -88,6 +97,7 @@ def open_source(
     quoting: Quoting | None = None,
     long_rows: LongRows | None = None,
     stdin: BinaryIO | None = None,
+    most_bytes: int | None = None,
 ) -> Source:
     """Open a source; the file extension, or else the content, decides what it is.
 
@@ -112,6 +122,7 @@ def open_source(
         quoting: How the quotation marks of a table are read; detected if ``None``.
         long_rows: What becomes of rows of a table with too many cells; refused by default.
         stdin: The stream for ``-``; ``sys.stdin`` by default.
+        most_bytes: The largest size of what a packed file holds; unbounded by default.
 
     Raises:
         InputError: The source cannot be opened.
@@ -128,7 +139,7 @@ def open_source(
         return open_builder(path, trusted=trusted)
     found = recognize(path)
     if found.kind == "packed" and found.form in _UNPACKERS:
-        return _open_packed(path, found.form, part.strip(), options)
+        return _open_packed(path, found.form, part.strip(), options, most_bytes)
     if found.kind in ("pointer", "packed") or found.form in ("binary", "markup"):
         raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
     if found.form == "web-page":
@@ -278,7 +289,9 @@ def _table_in_text(path: Path) -> str:
 _UNPACKERS: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "zip": None}
 
 
-def _open_packed(path: Path, form: str, part: str, options: TableOptions) -> Source:
+def _open_packed(
+    path: Path, form: str, part: str, options: TableOptions, most: int | None
+) -> Source:
     """Open a packed file by the name inside it: ``rows.csv.gz`` is a table."""
     suffix = path.suffix.lower()
     inner = path.with_suffix("") if suffix in (".gz", ".bz2", ".xz", ".zip") else path
@@ -291,10 +304,10 @@ def _open_packed(path: Path, form: str, part: str, options: TableOptions) -> Sou
         try:
             if member:
                 with zipfile.ZipFile(path) as archive, archive.open(member) as packed:
-                    shutil.copyfileobj(packed, copy, 1 << 18)
+                    _copy(packed, copy, path, most)
             else:
                 with _UNPACKERS[form](path) as packed:
-                    shutil.copyfileobj(packed, copy, 1 << 18)
+                    _copy(packed, copy, path, most)
         except _UNPACKING_FAULTS as error:
             raise InputError(
                 f"{quoted(path.name)} cannot be unpacked: {error}", "Download it again.", path=path
@@ -309,6 +322,24 @@ def _open_packed(path: Path, form: str, part: str, options: TableOptions) -> Sou
         notes=(*source.notes, form if form != "zip" else f"zip: {member}"),
         delimited=False,
     )
+
+
+def _copy(packed: Any, copy: BinaryIO, path: Path, most: int | None) -> None:
+    """Copy what a packed file holds.
+
+    Raises:
+        InputError: It is larger than ``most`` bytes.
+    """
+    written = 0
+    while block := packed.read(1 << 18):
+        written += len(block)
+        if most is not None and written > most:
+            raise InputError(
+                f"{quoted(path.name)} unpacks to more than {size(most)}",
+                "Raise that with --max-size 20GB, or max_megabytes under [sources] in config.toml.",
+                path=path,
+            )
+        copy.write(block)
 
 
 _UNPACKING_FAULTS = (

@@ -6,6 +6,7 @@ botocore belongs to the extra ``aws`` and is imported when an account needs it.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -53,6 +54,20 @@ def aws_credentials(access_key: str = "", secret: str = "") -> Any:
             "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
         )
     return found
+
+
+def aws_region() -> str:
+    """The region that the environment or the AWS profile names; empty if none; blocking."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.session import Session
+
+    if region := os.environ.get("AWS_REGION"):
+        return region
+    try:
+        return str(Session().get_config_variable("region") or "")
+    except BotoCoreError:
+        # The profile does not exist, which the credentials have said before.
+        return ""
 
 
 def sign_in_ended() -> KeyRejectedError:

@@ -25,7 +25,7 @@ from tui.errors import (
 )
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.stores.google import SIGN_IN
-from tui.providers.stores.store import StoredObject, key_at, time_in
+from tui.providers.stores.store import JSON_LINES, StoredObject, key_at, time_in
 from tui.providers.wire.client import Call, HttpClient, Reply
 from tui.providers.wire.download import Download, Downloader
 from tui.providers.wire.errors import explaining, parse_error_body
@@ -51,11 +51,13 @@ class GcsBucket:
         name: The bucket.
         region: The region that reads it, ``global``, or empty if any may.
         prefix: The start of the keys of all files, with a slash at its end, or empty.
+        named_by: Where its name comes from, for errors.
     """
 
     name: str
     region: str = ""
     prefix: str = ""
+    named_by: str = "params.bucket of the account"
 
 
 class GcsStore:
@@ -128,7 +130,14 @@ class GcsStore:
         await self.delete(self.uri(key))
         return self.uri(self._bucket.prefix)
 
-    async def put(self, path: Path, name: str, *, progress: Progress = NO_PROGRESS) -> str:
+    async def put(
+        self,
+        path: Path,
+        name: str,
+        *,
+        content_type: str = JSON_LINES,
+        progress: Progress = NO_PROGRESS,
+    ) -> str:
         """Store a file and return its address; an object of that name is replaced.
 
         An upload that breaks off goes on at the byte that the store waits for.
@@ -141,22 +150,44 @@ class GcsStore:
                 f"{path.name} is larger than {_LARGEST >> 40} TiB", "Split the file."
             )
         key = f"{self._bucket.prefix}{name}"
-        upload = _Upload(self._client, f"/upload{self._base}/o", key, path, progress)
+        route = f"/upload{self._base}/o"
+        upload = _Upload(self._client, route, key, path, content_type, progress)
         with _explained(self._bucket, "write"):
             await upload.run()
         return self.uri(key)
 
     @asynccontextmanager
-    async def open(self, source: ResultSource, *, have_bytes: int = 0) -> AsyncIterator[Download]:
+    async def open(
+        self, source: ResultSource, *, have_bytes: int = 0, version: str = ""
+    ) -> AsyncIterator[Download]:
         """Open an object by its address; see ``Dialect.download``.
+
+        With a ``version``, its generation, the bytes are of no other one.
 
         Raises:
             BatchdeckError: It cannot be read.
         """
         media = f"{self._path(self.key_of(source.ref))}?alt=media"
+        if version:
+            media += f"&generation={version}"
         with _explained(self._bucket, "read"):
             async with self._downloader.open(source, media, have_bytes=have_bytes) as download:
                 yield download
+
+    async def describe(self, uri: str) -> StoredObject | None:
+        """Size and generation of an object; ``None`` if there is none.
+
+        Raises:
+            BatchdeckError: That cannot be told.
+        """
+        call = Call("GET", self._path(self.key_of(uri)), "read the file", accept=frozenset({404}))
+        with _explained(self._bucket, "read"):
+            reply = await self._client.ask(call)
+        if reply.status != 404:
+            return _object(reply.table())
+        if _NO_BUCKET in parse_error_body(reply.body.decode("utf-8", "replace"))[1].lower():
+            raise _no_bucket(self._bucket)
+        return None
 
     async def delete(self, uri: str) -> None:
         """Delete an object; one that is gone counts as deleted.
@@ -231,6 +262,7 @@ def _object(item: object) -> StoredObject | None:
         key=item["name"],
         size=int(size) if size.isdigit() else 0,
         created_at=time_in(str(item.get("timeCreated") or "")),
+        version=str(item.get("generation") or ""),
     )
 
 
@@ -242,16 +274,24 @@ class _Upload:
         route: The route of the call that starts it.
         key: The key of the object.
         path: The file.
+        content_type: The media type of the object.
         progress: Told about the bytes that are sent.
     """
 
     def __init__(
-        self, client: HttpClient, route: str, key: str, path: Path, progress: Progress
+        self,
+        client: HttpClient,
+        route: str,
+        key: str,
+        path: Path,
+        content_type: str,
+        progress: Progress,
     ) -> None:
         self._client = client
         self._route = route
         self._key = key
         self._path = path
+        self._content_type = content_type
         self._progress = progress
         self._size = size_of(path)
         self._address = ""
@@ -300,7 +340,7 @@ class _Upload:
             _STORE_FILE,
             params={"uploadType": "resumable", "name": self._key},
             headers={
-                "X-Upload-Content-Type": "application/jsonl",
+                "X-Upload-Content-Type": self._content_type,
                 "X-Upload-Content-Length": str(self._size),
             },
             json={},
@@ -328,7 +368,7 @@ class _Upload:
         span = f"{start}-{self._size - 1}" if self._size else "*"
         headers = {
             "Content-Range": f"bytes {span}/{self._size}",
-            "Content-Type": "application/jsonl",
+            "Content-Type": self._content_type,
             **file.headers,
         }
         reply = await self._client.ask(self._call(headers, file))
@@ -395,15 +435,19 @@ def _explained(bucket: GcsBucket, act: str) -> AbstractContextManager[None]:
     return explaining(lambda error: _explanation(error, bucket, act))
 
 
+_NO_BUCKET = "bucket does not exist"
+
+
+def _no_bucket(bucket: GcsBucket) -> ConfigError:
+    return ConfigError(f"the bucket {bucket.name} does not exist", f"Check {bucket.named_by}.")
+
+
 def _explanation(error: BatchdeckError, bucket: GcsBucket, act: str) -> BatchdeckError | None:
     told = parse_error_body(error.body)[1]
     if error.status == 401:
         return KeyRejectedError("the sign-in of the Google credentials has expired", SIGN_IN)
-    of_bucket = act in _OF_BUCKET or "bucket does not exist" in told.lower()
-    if error.status == 404 and of_bucket:
-        return ConfigError(
-            f"the bucket {bucket.name} does not exist", "Check params.bucket of the account."
-        )
+    if error.status == 404 and (act in _OF_BUCKET or _NO_BUCKET in told.lower()):
+        return _no_bucket(bucket)
     if error.status == 400 and "requester pays" in told.lower():
         return ConfigError(
             f"the bucket {bucket.name} is requester-pays, and no project to bill is set",

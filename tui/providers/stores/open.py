@@ -1,10 +1,12 @@
-"""Opens the bucket of an account, from its profile and its own values."""
+"""Opens the bucket of an account, from its profile and its own values, or that of an address."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import aclosing
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -12,9 +14,10 @@ import msgspec
 from tui.errors import ConfigError, KeyMissingError
 from tui.providers.profiles.load import Profile
 from tui.providers.profiles.model import Content
-from tui.providers.stores.aws import AwsSigner, aws_credentials
+from tui.providers.stores.aws import AwsSigner, aws_credentials, aws_region
 from tui.providers.stores.gcs import GcsBucket, GcsStore
-from tui.providers.stores.s3 import Bucket, S3Store
+from tui.providers.stores.google import GoogleSigner, google_credentials
+from tui.providers.stores.s3 import Bucket, S3Store, bucket_region
 from tui.providers.stores.store import Store
 from tui.providers.wire.address import parse_base_url
 from tui.providers.wire.client import HttpClient
@@ -67,6 +70,63 @@ def open_store(
         signer=AwsSigner(keys, "s3", bucket.region),
     )
     return S3Store(client, bucket)
+
+
+_AWS = "https://s3.{region}.amazonaws.com"
+_AWS_REGION = "us-east-1"
+_GOOGLE = "https://storage.googleapis.com"
+
+
+async def open_typed_bucket(
+    scheme: Literal["s3", "gs"],
+    name: str,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    clock: Callable[[], float],
+) -> Store:
+    """Open the bucket of an address that the user has typed, with the credentials of this machine.
+
+    The region of a bucket of AWS is asked for; another store (``AWS_ENDPOINT_URL_S3``, or
+    ``AWS_ENDPOINT_URL``) gets that of ``AWS_REGION`` or of the profile. ``STORAGE_EMULATOR_HOST``
+    replaces Google's storage, and is sent no token.
+
+    Raises:
+        ConfigError: The bucket does not exist, botocore or google-auth is not installed, or a
+            setting of the environment cannot be used.
+        KeyMissingError: There are no credentials.
+        UnreachableError: AWS does not tell the region.
+    """
+    client: HttpClient
+    profile = Profile(id=scheme, name=f"The bucket {name}")
+    if scheme == "gs":
+        emulator = os.environ.get("STORAGE_EMULATOR_HOST", "").strip()
+        found = None if emulator else await asyncio.to_thread(google_credentials)
+        endpoint = emulator if "://" in emulator else f"http://{emulator}" if emulator else _GOOGLE
+        client = HttpClient(
+            profile,
+            parse_base_url(endpoint, provider=profile.name, query={}),
+            transport=transport,
+            clock=clock,
+            signer=None if found is None else GoogleSigner(found),
+        )
+        return GcsStore(client, GcsBucket(name, named_by="the address"))
+    keys, region = await asyncio.to_thread(lambda: (aws_credentials(), aws_region()))
+    own = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if not own:
+        address = parse_base_url(_AWS.format(region=_AWS_REGION), provider=profile.name, query={})
+        async with aclosing(
+            HttpClient(profile, address, transport=transport, clock=clock)
+        ) as asked:
+            region = await bucket_region(asked, name) or region
+    region = region or _AWS_REGION
+    client = HttpClient(
+        profile,
+        parse_base_url(own or _AWS.format(region=region), provider=profile.name, query={}),
+        transport=transport,
+        clock=clock,
+        signer=AwsSigner(keys, "s3", region),
+    )
+    return S3Store(client, Bucket(name, region, of_account=False))
 
 
 def own_credentials(profile: Profile, params: Mapping[str, str], secret: str | None = None) -> Any:

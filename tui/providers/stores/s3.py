@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -25,10 +26,11 @@ from tui.errors import (
 )
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.stores.aws import sign_in_ended
-from tui.providers.stores.store import StoredObject, key_at, time_in
+from tui.providers.stores.store import JSON_LINES, StoredObject, key_at, time_in
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.download import Download, Downloader
 from tui.providers.wire.errors import explaining
+from tui.providers.wire.retry import date_in
 from tui.providers.wire.upload import FileBody, size_of
 
 _LARGEST_PUT = 5 << 30
@@ -60,12 +62,20 @@ class Bucket:
         region: Its region.
         prefix: The start of the keys of all files, with a slash at its end, or empty.
         uri: How the provider is told of an object, with ``{bucket}``, ``{region}`` and ``{key}``.
+        of_account: An account names it, and not an address that the user has typed.
     """
 
     name: str
     region: str
     prefix: str = ""
     uri: str = "s3://{bucket}/{key}"
+    of_account: bool = True
+
+    def setting(self, name: Literal["bucket", "region"]) -> str:
+        """Where the user says the bucket or the region, for errors."""
+        if self.of_account:
+            return f"params.{name} of the account"
+        return "the address" if name == "bucket" else "AWS_REGION"
 
 
 class S3Store:
@@ -133,7 +143,14 @@ class S3Store:
         await self.delete(self.uri(key))
         return f"s3://{self._bucket.name}/{self._bucket.prefix}"
 
-    async def put(self, path: Path, name: str, *, progress: Progress = NO_PROGRESS) -> str:
+    async def put(
+        self,
+        path: Path,
+        name: str,
+        *,
+        content_type: str = JSON_LINES,
+        progress: Progress = NO_PROGRESS,
+    ) -> str:
         """Store a file and return its address; an object of that name is replaced.
 
         Raises:
@@ -149,7 +166,7 @@ class S3Store:
             "PUT",
             self._path(key),
             "store the file",
-            headers={**body.headers, "Content-Type": "application/jsonl"},
+            headers={**body.headers, "Content-Type": content_type},
             body=lambda: body.body(progress),
             read_timeout=self._client.profile.http.send_seconds,
             patient=True,
@@ -163,7 +180,12 @@ class S3Store:
 
     @asynccontextmanager
     async def open(
-        self, source: ResultSource, *, have_bytes: int = 0, rewritten: bool = False
+        self,
+        source: ResultSource,
+        *,
+        have_bytes: int = 0,
+        rewritten: bool = False,
+        version: str = "",
     ) -> AsyncIterator[Download]:
         """Open an object by its address; see ``Dialect.download``.
 
@@ -172,12 +194,14 @@ class S3Store:
             have_bytes: How much of it is here.
             rewritten: The object is written anew while the batch runs: it is resumed only if it
                 is known to be the one of which the bytes are.
+            version: The ETag of the bytes that are here, if it is known; another object is read
+                from its start.
 
         Raises:
             BatchdeckError: It cannot be read.
         """
         path = self._path(self.key_of(source.ref))
-        version = self._versions.get(source.ref, "")
+        version = version or self._versions.get(source.ref, "")
         if rewritten and not version:
             have_bytes = 0
         with _explained(self._bucket, "read"):
@@ -198,15 +222,34 @@ class S3Store:
             reply = await self._client.ask(call)
         return None if reply.status == 404 else reply.body
 
+    async def describe(self, uri: str) -> StoredObject | None:
+        """Size and ETag of an object; ``None`` if there is none.
+
+        Raises:
+            BatchdeckError: That cannot be told; without the right to list, of none that is missing.
+        """
+        key = self.key_of(uri)
+        call = Call("HEAD", self._path(key), "read the file", accept=frozenset({404}))
+        with _explained(self._bucket, "read"):
+            reply = await self._client.ask(call)
+        if reply.status == 404:
+            return None
+        size = reply.headers.get("content-length", "")
+        written = reply.headers.get("last-modified", "")
+        return StoredObject(
+            key=key,
+            size=int(size) if size.isdigit() else 0,
+            created_at=date_in({"date": written}) or 0.0,
+            version=reply.headers.get("etag", ""),
+        )
+
     async def has(self, uri: str) -> bool:
         """Whether there is an object at an address.
 
         Raises:
             BatchdeckError: That cannot be told; without the right to list, of none that is missing.
         """
-        call = Call("HEAD", self._path(self.key_of(uri)), "read the file", accept=frozenset({404}))
-        with _explained(self._bucket, "read"):
-            return (await self._client.ask(call)).status != 404
+        return await self.describe(uri) is not None
 
     async def delete(self, uri: str) -> None:
         """Delete an object; one that is gone counts as deleted.
@@ -253,6 +296,24 @@ class S3Store:
         return f"/{self._bucket.name}/{quote(key, safe=_SAFE)}"
 
 
+async def bucket_region(client: HttpClient, name: str) -> str:
+    """The region of a bucket of AWS, which tells it to everybody; empty if it does not.
+
+    Args:
+        client: A client of S3 in any region, which signs nothing.
+        name: The bucket.
+
+    Raises:
+        ConfigError: There is no such bucket.
+        BatchdeckError: S3 cannot be reached.
+    """
+    told = frozenset({301, 307, 400, 403, 404})
+    reply = await client.ask(Call("HEAD", f"/{quote(name, safe='')}", "find it", accept=told))
+    if reply.status == 404:
+        raise ConfigError(f"the bucket {name} does not exist", "Check the address.")
+    return str(reply.headers.get("x-amz-bucket-region", ""))
+
+
 def _listed(body: bytes) -> tuple[list[StoredObject], str]:
     """The objects of a page of a list, and the token of the next page."""
     try:
@@ -293,7 +354,7 @@ def _explanation(error: BatchdeckError, bucket: Bucket, act: str) -> BatchdeckEr
     code = found[1] if found else ""
     if code == "NoSuchBucket":
         return ConfigError(
-            f"the bucket {bucket.name} does not exist", "Check params.bucket of the account."
+            f"the bucket {bucket.name} does not exist", f"Check {bucket.setting('bucket')}."
         )
     moved = _MOVED.search(error.message)
     is_elsewhere = moved is not None and moved[1] != bucket.region
@@ -303,7 +364,7 @@ def _explanation(error: BatchdeckError, bucket: Bucket, act: str) -> BatchdeckEr
         where = f"in {right}" if right else "in another region"
         return ConfigError(
             f"the bucket {bucket.name} is {where}, not in {bucket.region}",
-            f"Set params.region of the account{f' to {right}' if right else ''}.",
+            f"Set {bucket.setting('region')}{f' to {right}' if right else ''}.",
         )
     if code == "RequestTimeTooSkewed":
         return ConfigError(

@@ -16,6 +16,9 @@ from tui.errors import RequestRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.wire.download import Download
 
+JSON_LINES = "application/jsonl"
+"""The media type of the files that providers read."""
+
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -25,11 +28,14 @@ class StoredObject:
         key: Its key, without the bucket.
         size: Its size in bytes.
         created_at: When its bytes were written, in Unix seconds.
+        version: What tells its bytes from earlier ones of the same key: the ETag of S3, the
+            generation of GCS; empty if the store does not say.
     """
 
     key: str
     size: int
     created_at: float
+    version: str = ""
 
 
 def time_in(text: str) -> float:
@@ -79,13 +85,26 @@ class Store(Protocol):
     async def check(self) -> str:
         """Write, list, read and delete a small object; returns the place of the files."""
 
-    async def put(self, path: Path, name: str, *, progress: Progress = NO_PROGRESS) -> str:
+    async def put(
+        self,
+        path: Path,
+        name: str,
+        *,
+        content_type: str = JSON_LINES,
+        progress: Progress = NO_PROGRESS,
+    ) -> str:
         """Store a file and return its address; an object of that name is replaced."""
 
     def open(
-        self, source: ResultSource, *, have_bytes: int = 0
+        self, source: ResultSource, *, have_bytes: int = 0, version: str = ""
     ) -> AbstractAsyncContextManager[Download]:
-        """Open an object by its address; see ``Dialect.download``."""
+        """Open an object by its address; see ``Dialect.download``.
+
+        With a ``version`` only that one is resumed.
+        """
+
+    async def describe(self, uri: str) -> StoredObject | None:
+        """What the store says of one object; ``None`` if there is none."""
 
     def objects(self, folder: str) -> AsyncIterator[StoredObject]:
         """Yield all objects whose keys start with ``folder``, by key."""

@@ -150,7 +150,8 @@ class GcsObjects(Endpoints):
         assert self._buckets is not None
         bucket, key = request.path_params["bucket"], request.path_params["key"]
         found = self._buckets.find(bucket, key)
-        if found is None:
+        asked = request.query_params.get("generation", "")
+        if found is None or (asked and asked != _generation(found)):
             raise ApiError(404, f"No such object: {bucket}/{key}")
         return bucket, found
 
@@ -180,6 +181,11 @@ async def _append(request: Request, draft: Path) -> None:
             file.write(chunk)
 
 
+def _generation(item: StoredObject) -> str:
+    """The version of an object: when it was written, in microseconds."""
+    return str(int(item.written * 1_000_000))
+
+
 def _resource(bucket: str, item: StoredObject) -> dict[str, Any]:
     written = iso_time(item.written)
     return {
@@ -189,6 +195,7 @@ def _resource(bucket: str, item: StoredObject) -> dict[str, Any]:
         "size": str(item.size),
         "md5Hash": base64.b64encode(bytes.fromhex(item.etag)).decode(),
         "etag": item.etag,
+        "generation": _generation(item),
         "timeCreated": written,
         "updated": written,
     }

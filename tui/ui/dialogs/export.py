@@ -14,8 +14,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Checkbox, Input, ProgressBar, RadioSet, Static
 
+from tui.addresses import is_address
 from tui.core import formatting
 from tui.core.text import visible
+from tui.engine.transfers.target import check_target
 from tui.errors import UsageError
 from tui.paths import is_folder, path_exists
 from tui.progress import Progress
@@ -69,11 +71,15 @@ _EXCLUSIVE = (("raw", "join"), ("raw", "reviewed"), ("attempts", "reviewed"))
 
 @dataclass(frozen=True)
 class ExportAnswer:
-    """The user's choice; ``rows`` is an index into the ``sets`` of the dialog."""
+    """The user's choice; ``rows`` is an index into the ``sets`` of the dialog.
+
+    ``address`` is that of a file in a bucket, in place of a ``path``.
+    """
 
     path: Path
     rows: int
     options: ExportOptions
+    address: str = ""
 
 
 class ExportDialog(FormDialog[ExportAnswer]):
@@ -159,6 +165,8 @@ class ExportDialog(FormDialog[ExportAnswer]):
                     "warn",
                 )
             ]
+        elif is_address(typed.strip()):
+            note = _about_address(typed.strip(), format)
         elif self._asked == path:
             note = [(f"{visible(path.name)} already exists; press ", "warn")]
             note += [("enter", "accent"), (" again to overwrite", "warn")]
@@ -219,10 +227,13 @@ class ExportDialog(FormDialog[ExportAnswer]):
 
     def action_confirm(self) -> None:
         """Export, whichever widget has the focus; an existing file must be confirmed."""
-        path = expand_path(self.query_one(Input).value)
-        if self._format is None or not is_folder(path.parent):
+        typed = self.query_one(Input).value.strip()
+        path = expand_path(typed)
+        address = typed if is_address(typed) else ""
+        fits = is_target(address) if address else is_folder(path.parent)
+        if self._format is None or not fits:
             self.app.bell()
-        elif path_exists(path) and self._asked != path:
+        elif not address and path_exists(path) and self._asked != path:
             self._asked = path
             self._explain(str(path))
         else:
@@ -236,7 +247,25 @@ class ExportDialog(FormDialog[ExportAnswer]):
                 for name in _SWITCHES
                 if (switch := self._switch(name))
             }
-            self.dismiss(ExportAnswer(path, chosen, ExportOptions(**on)))
+            self.dismiss(ExportAnswer(path, chosen, ExportOptions(**on), address))
+
+
+def is_target(address: str) -> bool:
+    """Whether an export can be written to an address."""
+    try:
+        check_target(address)
+    except UsageError:
+        return False
+    return True
+
+
+def _about_address(address: str, format: Format) -> list[Part]:
+    """What is said of an address: how it will be written, or why it cannot be."""
+    try:
+        check_target(address)
+    except UsageError as error:
+        return [(f"{visible(error.message)}. {error.hint}", "warn")]
+    return [(f"as {FORMAT_LABELS[format]}, put in the bucket", "muted")]
 
 
 def _label(name: str, count: int) -> str:
@@ -244,7 +273,7 @@ def _label(name: str, count: int) -> str:
 
 
 class ProgressDialog(Dialog[None]):
-    """A progress bar with a count of rows; ``escape`` stops the work.
+    """A progress bar with a count; ``escape`` stops the work.
 
     Args:
         title: The title of the dialog.
@@ -276,8 +305,9 @@ class ProgressDialog(Dialog[None]):
     def _draw(self) -> None:
         done, total = self._progress.done, self._progress.total
         words = f"{done:,} of {formatting.counted(total, 'row')}" if total else "Starting"
-        if total and self._octets:
-            words = f"{formatting.size(done)} of {formatting.size(total)}"
+        if self._octets and done:
+            of_total = f" of {formatting.size(total)}" if total else ""
+            words = f"{formatting.size(done)}{of_total}"
         if self._progress.stopped:
             words = "Stopping…"
         parts = content([(words, ""), ("    ", ""), ("esc", "accent"), (" stop", "muted")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
 
 from tui.core import formatting
 from tui.core.jobs import Job
@@ -14,7 +15,8 @@ from tui.core.text import one_line, shorten, visible
 from tui.paths import working_folder
 from tui.store.export.options import format_of
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
-from tui.ui.dialogs.export import ExportDialog, with_progress
+from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.export import ExportAnswer, ExportDialog, with_progress
 from tui.ui.dialogs.input import save_media_dialog
 from tui.ui.dialogs.pick_file import expand_path, start_folder
 from tui.ui.external_programs import media_counts
@@ -57,26 +59,60 @@ async def export(
     answer = await context.ask(dialog)
     if answer is None:
         return
+    selection = RowSelection(seqs=sets[answer.rows][1], total=total)
+    if answer.address:
+        await _export_to_bucket(context, job_id, selection, answer)
+        return
     path = answer.path
     context.state.export_folder = str((working_folder() / path).parent)
-    selection = RowSelection(seqs=sets[answer.rows][1], total=total)
+    count = await _write(context, job_id, path, selection, answer)
+    if count:
+        size = formatting.size(path.stat().st_size)
+        context.say(f"{count} written to {visible(str(path))}, {size}")
+
+
+async def _write(
+    context: TaskContext, job_id: str, path: Path, selection: RowSelection, answer: ExportAnswer
+) -> str:
+    """Write the rows to a file; returns their count in words, empty if that was stopped."""
     written = await with_progress(
         context.session.app,
         f"Writing {one_line(path.name, 40)}",
         lambda progress: context.engine.results.export(
-            job.id, path, selection, answer.options, progress=progress
+            job_id, path, selection, answer.options, progress=progress
         ),
         octets=format_of(path)[0] == "archive",
     )
     if written is None:
         context.say("Stopped: no file was written", warn=True)
-        return
+        return ""
     noun = "line" if answer.options.raw else "row"
     if answer.options.attempts:
         noun = "attempt"
-    count = formatting.counted(written, noun)
-    size = formatting.size(path.stat().st_size)
-    context.say(f"{count} written to {visible(str(path))}, {size}")
+    return formatting.counted(written, noun)
+
+
+async def _export_to_bucket(
+    context: TaskContext, job_id: str, selection: RowSelection, answer: ExportAnswer
+) -> None:
+    """Write the rows to a file, and upload it; a file that is there is replaced after a yes."""
+    async with context.engine.results.open_target(answer.address) as target:
+        shown = visible(target.address.shown)
+        if await target.exists():
+            dialog = ConfirmDialog("Overwrite the file?", [("file", shown)], "Overwrite", "")
+            if not await context.ask(dialog):
+                return
+        count = await _write(context, job_id, target.path, selection, answer)
+        if not count:
+            return
+        await with_progress(
+            context.session.app,
+            f"Uploading {one_line(visible(target.path.name), 40)}",
+            target.upload,
+            octets=True,
+        )
+        size = formatting.size((await asyncio.to_thread(target.path.stat)).st_size)
+        context.say(f"{count} written to {shown}, {size}")
 
 
 async def save_media(context: TaskContext, media: Sequence[Medium], name: str) -> None:

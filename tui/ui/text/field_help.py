@@ -44,7 +44,10 @@ FIELDS: dict[str, FieldHelp] = {
         "The source of the requests: a CSV, TSV, Excel, Parquet or JSONL file, a folder of texts"
         " such as docs/*.txt, a table of a database (shop.db::orders, or shop.db::SELECT …), a"
         " Python program that writes rows, or a finished file of requests.\n\n"
-        "Type or paste a path, or drop a file on the window. ~ is your home folder.",
+        "Type or paste a path, or drop a file on the window. ~ is your home folder.\n\n"
+        "An address is fetched first: https://…, a dataset of Hugging Face (hf://datasets/OWNER/"
+        "NAME/FILE, with HF_TOKEN if it is private), s3://BUCKET/KEY or gs://BUCKET/KEY. A file"
+        " that has not changed is not fetched again. Its query, which may be a key, is not stored.",
         (("enter", "open it"), ("f3", "choose a file from a list"), _LEAVE),
     ),
     "compose-account": FieldHelp(
@@ -221,7 +224,9 @@ FIELDS: dict[str, FieldHelp] = {
         "File",
         "Where the rows are written. The extension sets the format, and choosing a format below"
         " sets the extension; .gz at the end compresses. An existing file is replaced only after"
-        " you press enter twice.",
+        " you press enter twice.\n\n"
+        "s3://BUCKET/KEY or gs://BUCKET/KEY writes to a bucket, with the credentials of this"
+        " machine.",
         (("enter", "export"), _COMPLETE, ("↓ tab", "formats and options")),
     ),
     "export-format": FieldHelp(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
+from tui.cli.input_file import fetch_progress, say_fetched
 from tui.cli.options import (
     Settings,
     account_option,
@@ -16,6 +17,7 @@ from tui.cli.options import (
     complete_columns,
     complete_jobs,
     complete_sources,
+    max_size_option,
     set_option,
     shared,
     wait_option,
@@ -61,6 +63,7 @@ def experiment() -> None:
 @click.option("--where", default="", metavar="QUERY",
               help="Only the rows of job:NAME that match a query.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Use only the first N rows.")
+@max_size_option
 @account_option
 @click.option("--window", metavar="24h", help="Completion window: how long the provider may take.")
 @budget_option
@@ -98,7 +101,9 @@ def run_experiment(
                 await confirm(settings, _question(facts))
             return True
 
-        opened = await engine.requests.open_source(source, where=where)
+        with fetch_progress(source) as progress:
+            opened = await engine.requests.open_source(source, where=where, progress=progress)
+        say_fetched(opened)
         with file_progress("composing", plural_of="row") as progress:
             made = await engine.experiments.make(
                 name, opened, templates, models, account=account, ask=ask, budget=budget,

@@ -59,7 +59,7 @@ class ComposeHeader(Grid):
         """The fields."""
         yield Label("Source")
         yield DropInput(
-            placeholder="path to a CSV, JSONL, text folder (docs/*.txt), database or .py",
+            placeholder="path or address (https:// s3:// …) of a table, texts or requests",
             compact=True,
             id="compose-source",
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.app import App
 
+from tui.addresses import is_address, parse_address
 from tui.compose import samples
 from tui.compose.requests.recognition import JOB_ARCHIVE, recognize
 from tui.compose.sources.base import Source
@@ -23,6 +24,7 @@ from tui.errors import InputError, PartNeededError, UsageError
 from tui.paths import expand_home, is_file, split_part
 from tui.ui.dialogs.choose import Choice, ChooseDialog
 from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.export import with_progress
 from tui.ui.models.template_form import TemplateFields
 
 _LINES = (".jsonl", ".ndjson")
@@ -33,7 +35,7 @@ _KINDS: dict[str, TemplateKind] = {"anthropic": "messages", "scaledown": "summar
 
 @dataclass(frozen=True)
 class OpenedSource:
-    """An opened source.
+    """An opened source; ``spec`` is empty if it must not be remembered.
 
     Either ``path`` is a file of requests to check, or ``source`` contains the rows, opened from
     ``place``, with the ``template`` that belongs to a sample; or ``archive`` is one of a job.
@@ -62,6 +64,8 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
         raise UsageError("standard input can only be used on the command line", "Enter a path.")
     if is_job_source(spec):
         return of_job(spec, await engine.requests.open_source(spec), spec)
+    if is_address(spec):
+        return await _open_address(app, engine, spec)
     place, part = await asyncio.to_thread(split_part, spec)
     path = await asyncio.to_thread(expand_home, place)
     whole = f"{path}{spec[len(place) :]}"
@@ -97,6 +101,36 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
 
 def _is_archive(path: Path) -> bool:
     return is_file(path) and recognize(path).form == JOB_ARCHIVE
+
+
+async def _open_address(app: App[Any], engine: Engine, spec: str) -> OpenedSource | None:
+    """Open a file elsewhere, which is fetched with a progress that can be stopped."""
+    address = parse_address(spec)
+    file = await with_progress(
+        app,
+        f"Fetching {one_line(visible(address.name), 40)}",
+        lambda progress: engine.requests.fetch(spec, progress=progress),
+        octets=True,
+    )
+    app.notify(f"{one_line(visible(address.name), 40)}: {file.note}", markup=False)
+    # An address that may be a key is not written down.
+    kept, name = "" if address.has_secret else spec, file.path.stem
+    if not address.part and await asyncio.to_thread(_is_archive, file.path):
+        return OpenedSource(kept, name, archive=file.path)
+    try:
+        try:
+            source = await engine.requests.open_source(spec, fresh=False)
+        except PartNeededError as error:
+            chosen = await _chosen_part(app, error)
+            return await _open_address(app, engine, f"{address.url}::{chosen}") if chosen else None
+        if source.kind == "requests":
+            path = await _requests(engine, source, file.path)
+            return OpenedSource(kept, name, path=path)
+    except InputError:
+        if file.path.suffix.lower() in _LINES and not address.part:
+            return OpenedSource(kept, name, path=file.path)
+        raise
+    return OpenedSource(kept, name, source=source, place=spec)
 
 
 def of_job(spec: str, source: Source, place: str) -> OpenedSource:

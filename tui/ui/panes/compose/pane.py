@@ -307,7 +307,7 @@ class ComposePane(CommandTarget, Vertical):
             self.session.tasks.open_archive(opened.archive)
             return
         self._head.show_name(opened.name)
-        if source is None:
+        if source is None and opened.spec:
             self.session.state.remember_source(opened.spec)
         if self.screen.focused is not None and self._head in self.screen.focused.ancestors:
             self.focus()

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.addresses import is_address, shown_address
 from tui.core import formatting
 from tui.core.jobs import is_job_source
 from tui.core.text import one_line
@@ -219,10 +220,12 @@ def place_of(spec: str) -> str:
     """A source with an absolute path, so that it is found again from another folder.
 
     Rows of a job, which are found by its id, and rows that cannot be opened again (an empty
-    ``spec``) are unchanged.
+    ``spec``) are unchanged. An address has no query, which may be a key.
     """
     if not spec or is_job_source(spec):
         return spec
+    if is_address(spec):
+        return shown_address(spec)
     path, _ = split_part(spec)
     return f"{working_folder() / expand_home(path)}{spec[len(path) :]}"
 

@@ -93,6 +93,7 @@ class SourceRows:
                 encoding=reading.encoding,
                 header=reading.header,
                 quoting=reading.quoting,
+                fresh=False,
             )
         except BatchdeckError as error:
             self._error = error
