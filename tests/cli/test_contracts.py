@@ -49,6 +49,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ):
             done = run_here(*command.split())
             assert done.code == ("failed" in command), done.err
+        assert run_here(*"submit good.jsonl --name later --account far -y".split()).code == 3
         yield folder
 
 
@@ -127,6 +128,7 @@ def test_exit_codes(code: int, words: str, folder: Path) -> None:
 ASKING: Mapping[str, str] = {
     "action": "action say base",
     "cancel": "cancel base",
+    "deadline": "deadline later +6h",
     "delete": "delete base",
     "export": "export base -o rows.csv",
     "submit": "submit good.jsonl --account far",
@@ -194,6 +196,7 @@ NAMINGS: Mapping[str, Naming] = {
     "collect": Naming("collect {job}", _id),
     "watch": Naming("watch {job}", _id),
     "tag": Naming("tag {job} x", _id),
+    "deadline": Naming("deadline {job}", _id),
     "action": Naming("action say {job} -y", lambda d: d.document["job"]),
     "provenance": Naming("provenance {job}", lambda d: d.document["job"]["id"]),
     "retry": Naming("retry {job} --dry-run --outcome succeeded", lambda d: d.document["job"]),
