@@ -49,7 +49,10 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ):
             done = run_here(*command.split())
             assert done.code == ("failed" in command), done.err
-        assert run_here(*"submit good.jsonl --name later --account far -y".split()).code == 3
+        assert (
+            run_here(*["submit", "good.jsonl", "--name", "later", "--account", "far", "-y"]).code
+            == 3
+        )
         yield folder
 
 

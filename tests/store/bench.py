@@ -18,9 +18,9 @@ from tui.core.jobs import (
 )
 from tui.core.rows import NOT_SUCCEEDED, OUTCOME_CODES, Outcome, Row
 from tui.paths import Paths
-from tui.store.files import ResultFile
 from tui.store.history import History
 from tui.store.indexing.indexer import ResultIndexer
+from tui.store.job_folder import ResultFile
 from tui.store.jobs import JobData, insert_batch, job_pk, refresh_job, update_batch
 
 

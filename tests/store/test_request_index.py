@@ -11,7 +11,7 @@ import pytest
 from tui.core.requests import request_identity
 from tui.errors import HistoryError
 from tui.paths import Paths
-from tui.store.files import requests_file
+from tui.store.job_folder import requests_file
 from tui.store.reuse import index as index_module
 from tui.store.reuse.index import RequestIndex
 from tui.store.rows.repeats import request_hash

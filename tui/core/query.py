@@ -63,7 +63,7 @@ class RowFilter(msgspec.Struct, frozen=True, kw_only=True):
         text: Text to find in the ``custom_id``, the request or the result line
             (case-insensitive); with the prefix ``re:`` a regular expression.
         texts: More texts, all of which must be found.
-        checks: Checks of the answer (see ``tui.store.search.answers``), such as ``json:bad``.
+        checks: Checks of the answer (see ``tui.store.search.answer_checks``), such as ``json:bad``.
         reviews: Labels or states of reviews (see ``tui.core.reviews.review``), any of them.
         reviewers: Reviewers; without ``reviews``, those who gave the answer a label.
         columns: Conditions on columns, all of which must be met.

@@ -29,7 +29,7 @@ from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
 from tui.engine.events import JobImported
 from tui.engine.import_job import FileImport, ImportOptions
-from tui.engine.submit_summary import (
+from tui.engine.submit_facts import (
     SAMPLE_ROWS,
     Ask,
     CheckedFile,

@@ -30,12 +30,12 @@ from tui.store.columns.tables import TableCounts
 from tui.store.columns.values import UNLISTED, ColumnValues
 from tui.store.costs import PastJob, RowPrices, StoredCosts, Usage
 from tui.store.database import Database, maps_sqlite_errors
-from tui.store.files import ResultFile, requests_file, schema_of, set_schema
 from tui.store.indexing.child_process import FileIndexer
 from tui.store.indexing.rebuild import ReindexResult, RetryRulesOf, reindex_job
 from tui.store.indexing.result_files import ResultFiles
 from tui.store.integrity import check_integrity, find_open_permissions
 from tui.store.job_document import job_document
+from tui.store.job_folder import ResultFile, requests_file, schema_of, set_schema
 from tui.store.jobs import (
     JobData,
     change_deadline,

@@ -16,7 +16,7 @@ import msgspec
 
 from tui.paths import Paths
 from tui.store.database import is_unwritable, unwritable_source
-from tui.store.files import REQUESTS
+from tui.store.job_folder import REQUESTS
 from tui.store.migrations import MIGRATIONS
 from tui.store.reviews.log import LOG_FILE, log_problems
 

@@ -26,7 +26,7 @@ from tui.core.rows import OUTCOMES, Outcome
 from tui.errors import UnknownJobError, UsageError
 from tui.paths import Paths
 from tui.store.database import records
-from tui.store.files import requests_file, result_file_path
+from tui.store.job_folder import requests_file, result_file_path
 
 _JOB_COLUMNS = (
     "id", "name", "account", "provider", "endpoint", "model", "window", "source", "size",

@@ -22,7 +22,7 @@ from tui.core.requests import edited_model
 from tui.errors import HistoryError
 from tui.files import temporary_path
 from tui.paths import open_private
-from tui.store.files import REQUESTS
+from tui.store.job_folder import REQUESTS
 from tui.store.jobs import (
     insert_batch,
     insert_job,

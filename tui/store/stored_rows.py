@@ -35,7 +35,7 @@ from tui.store.columns.tables import TableCounts, table_file, write_table
 from tui.store.columns.values import ColumnValues
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.export.options import ExportOptions
-from tui.store.files import requests_file
+from tui.store.job_folder import requests_file
 from tui.store.jobs import JobData, job_pk, read_orphan_lines
 from tui.store.reuse.answers import ReusableAnswers, ReusePolicy
 from tui.store.reuse.index import RequestIndex

@@ -13,7 +13,7 @@ from tests.engine.rows import chat, chats, file_of
 from tui.config.settings import BudgetConfig, PriceConfig
 from tui.core.jobs import Job
 from tui.engine.engine import Engine
-from tui.engine.submit_summary import CheckedFile, SubmitAnswer, SubmitFacts
+from tui.engine.submit_facts import CheckedFile, SubmitAnswer, SubmitFacts
 from tui.errors import BudgetError, InputError, KeyMissingError, UsageError
 from tui.progress import Progress
 

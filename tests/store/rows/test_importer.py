@@ -10,7 +10,7 @@ from tests.store.bench import Desk, request
 from tui.core.jobs import BatchStatus, Counts, Job
 from tui.errors import HistoryError, InputError
 from tui.progress import Progress
-from tui.store.files import REQUESTS
+from tui.store.job_folder import REQUESTS
 from tui.store.rows.importer import ImportResult
 
 

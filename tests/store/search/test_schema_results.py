@@ -16,7 +16,7 @@ from tui.core.results.schema import AnswerChecker, SchemaError, SchemaResult
 from tui.engine.engine import Engine
 from tui.errors import InputError
 from tui.progress import Progress
-from tui.store.files import schema_of, set_schema
+from tui.store.job_folder import schema_of, set_schema
 from tui.store.search.schema_results import schema_cache_file
 
 STARS = b'{"type": "object", "required": ["stars"]}'

@@ -238,7 +238,7 @@ def _lines(
 
 
 def _repeats(report: CheckReport, repeated: Estimate | None, account: AccountInfo) -> str:
-    from tui.engine.submit_summary import repeats_text
+    from tui.engine.submit_facts import repeats_text
 
     text = repeats_text(report, repeated, free=account.is_free)
     return f"{text}; `submit --dedupe` sends each request once" if text else ""

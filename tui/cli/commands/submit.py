@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from tui.core.batches import ReuseOptions, Saving
     from tui.core.jobs import Batch, Deadline, Job
     from tui.engine.engine import Engine
-    from tui.engine.submit_summary import SubmitAnswer, SubmitFacts
+    from tui.engine.submit_facts import SubmitAnswer, SubmitFacts
 
 
 @click.command(short_help="Submit a requests file as a new job.")

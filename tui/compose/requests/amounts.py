@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tui.compose.requests.media import (
+from tui.compose.requests.media_tokens import (
     AUDIO_TYPES,
     FILE_TYPES,
     IMAGE_TYPES,

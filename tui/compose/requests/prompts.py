@@ -9,7 +9,7 @@ import msgspec
 
 from tui.compose.requests.scaledown import Label, check_entities, check_labels
 from tui.core.requests import CONVERSE_URL, INVOKE_URL, LIMIT_FIELDS
-from tui.core.results.google.identity import id_in
+from tui.core.results.google.row_ids import id_in
 from tui.core.text import quoted
 from tui.errors import UsageError
 

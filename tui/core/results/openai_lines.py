@@ -31,7 +31,7 @@ from tui.core.results.error_words import (
     read_plain_error,
     status_of,
 )
-from tui.core.results.google.identity import id_of_line
+from tui.core.results.google.row_ids import id_of_line
 from tui.core.results.line_shapes import find_body, has_answer, text_of_unknown
 from tui.core.retry_rules import retryable, status_name
 from tui.core.rows import Outcome, RowError, RowResult

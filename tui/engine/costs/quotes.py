@@ -10,7 +10,7 @@ from tui.core.jobs import Batch, Job
 from tui.engine.context import Context
 from tui.errors import BatchdeckError, BudgetError
 from tui.providers.dialect import Dialect
-from tui.providers.dialects.openai_like import CostEstimate
+from tui.providers.dialects.base import CostEstimate
 
 
 @runtime_checkable

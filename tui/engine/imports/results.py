@@ -17,7 +17,7 @@ from tui.compose.sources.base import normalize_request
 from tui.core import jobs
 from tui.core.batches import FileState, ResultSource
 from tui.core.formatting import counted
-from tui.core.results.google.identity import id_in
+from tui.core.results.google.row_ids import id_in
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.rows import Outcome, RowError
 from tui.core.text import BOM, quoted, split_lines

@@ -18,8 +18,8 @@ from tui.errors import InputError, RequestRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, ResultStyle
 from tui.providers.dialects.anthropic_requests import chat_to_messages
+from tui.providers.dialects.base import BatchDialect
 from tui.providers.dialects.batch_responses import number_at, text_at, time_at, value_at
-from tui.providers.dialects.openai_like import BatchDialect
 from tui.providers.dialects.requests import ANSWER_REQUEST, Untranslatable
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.download import Download

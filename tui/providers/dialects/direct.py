@@ -29,7 +29,7 @@ from tui.errors import (
 )
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, Capabilities, Dialect, ResultStyle
-from tui.providers.dialects.openai_like import BatchDialect
+from tui.providers.dialects.base import BatchDialect
 from tui.providers.profiles.model import Poll, Prices, Profile, WindowField
 from tui.providers.wire.client import Reply
 from tui.providers.wire.download import Download

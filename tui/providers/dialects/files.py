@@ -21,8 +21,8 @@ from tui.core.jobs import is_terminal
 from tui.errors import BatchdeckError, RequestRejectedError, UnexpectedResponseError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
+from tui.providers.dialects.base import BatchDialect, CostEstimate, is_older, read_estimate
 from tui.providers.dialects.batch_responses import id_at, text_at, time_at, unwrap_object
-from tui.providers.dialects.openai_like import BatchDialect, CostEstimate, is_older, read_estimate
 from tui.providers.dialects.requests import create_body
 from tui.providers.dialects.result_pages import ResultPager
 from tui.providers.profiles.model import Store, Upload

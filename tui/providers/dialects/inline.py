@@ -20,8 +20,8 @@ from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.errors import UnexpectedResponseError, UnreachableError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
+from tui.providers.dialects.base import BatchDialect
 from tui.providers.dialects.batch_responses import unwrap_object
-from tui.providers.dialects.openai_like import BatchDialect
 from tui.providers.dialects.requests import create_body
 from tui.providers.wire.client import Call
 from tui.providers.wire.download import (

@@ -14,7 +14,7 @@ from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
-from tui.providers.dialects.openai_like import BatchDialect
+from tui.providers.dialects.base import BatchDialect
 from tui.providers.wire.download import Download
 
 

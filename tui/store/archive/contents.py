@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from tui.store.columns.derived import DERIVED_FILE
-from tui.store.files import REQUESTS, SCHEMA_FILE
+from tui.store.job_folder import REQUESTS, SCHEMA_FILE
 from tui.store.manifests import JOB_FILE
 from tui.store.reviews.log import LOG_FILE
 from tui.store.rows.inputs import INPUTS

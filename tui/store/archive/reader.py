@@ -28,7 +28,7 @@ from tui.paths import open_private
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.archive import contents
 from tui.store.archive.contents import ArchiveEntry, ArchiveManifest, Mark, is_job_file
-from tui.store.files import REQUESTS
+from tui.store.job_folder import REQUESTS
 from tui.store.manifests import BATCH_ENDING, JOB_FILE, BatchManifest, JobManifest, batch_file
 
 _BLOCK = 1 << 20

@@ -23,8 +23,8 @@ from tui.errors import HistoryError
 from tui.processes import child_environment
 from tui.progress import Progress
 from tui.store.database import Database
-from tui.store.files import ResultFile
 from tui.store.indexing.indexer import CHILD_SLICE_BYTES, ResultIndexer
+from tui.store.job_folder import ResultFile
 
 if TYPE_CHECKING:
     import subprocess

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from tui.core.results.google.identity import is_repeated
+from tui.core.results.google.row_ids import is_repeated
 from tui.core.results.openai_lines import read_openai_line
 from tui.core.results.readers import Reader
 from tui.core.rows import OUTCOME_CODES, OUTCOMES, outcome_rank
 from tui.errors import HistoryError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import Database, chunked
-from tui.store.files import REQUESTS, ResultFile
 from tui.store.indexing.parse import (
     LENGTH,
     OFFSET,
@@ -25,7 +24,8 @@ from tui.store.indexing.parse import (
     RowSlice,
     Values,
 )
-from tui.store.indexing.repeated_requests import RepeatedRequests
+from tui.store.indexing.rows_by_request import RepeatedRequests
+from tui.store.job_folder import REQUESTS, ResultFile
 from tui.store.jobs import add_counts, batch_pk
 from tui.store.rows.attempts import select_best
 from tui.store.rows.error_groups import Groups
@@ -176,7 +176,7 @@ class ResultIndexer:
     Args:
         database: The history.
         batch_id: The batch that the file belongs to.
-        file: The record of the file, see ``tui.store.files``.
+        file: The record of the file, see ``tui.store.job_folder``.
         reader: Parses a line of the batch's dialect.
         rules: Whether each error code of the profile can be retried.
         only: Index only these row numbers; lines of other rows are known already.

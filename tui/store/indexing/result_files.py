@@ -12,10 +12,10 @@ from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.store.batches import Batches
 from tui.store.database import Database, maps_sqlite_errors
-from tui.store.files import ResultFile, result_file
 from tui.store.indexing import formats
 from tui.store.indexing.child_process import FileIndexer, Task
 from tui.store.indexing.shared_answers import SHARED, append_copies, unshared_lines
+from tui.store.job_folder import ResultFile, result_file
 from tui.store.jobs import JobData, add_counts, batch_pk
 from tui.store.rows.reader import LineReader
 

@@ -18,7 +18,7 @@ from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import chunked
-from tui.store.files import requests_file
+from tui.store.job_folder import requests_file
 from tui.store.rows.repeats import request_hash
 
 _VERSION = 2

@@ -7,7 +7,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 import msgspec
 
-from tui.core.results.google.identity import is_repeated
+from tui.core.results.google.row_ids import is_repeated
 from tui.core.results.json_answers import row_line
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.results.readers import READERS
@@ -25,7 +25,7 @@ from tui.core.rows import (
 )
 from tui.errors import HistoryError
 from tui.store.database import chunked
-from tui.store.files import schema_of
+from tui.store.job_folder import schema_of
 from tui.store.jobs import JobData
 from tui.store.reviews.index import review_marks, reviews_of_rows
 from tui.store.reviews.log import LOG_FILE

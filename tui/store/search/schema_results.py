@@ -19,7 +19,7 @@ from tui.errors import HistoryError
 from tui.paths import open_private
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import chunked
-from tui.store.files import schema_of
+from tui.store.job_folder import schema_of
 from tui.store.jobs import JobData
 from tui.store.rows.reader import LineReader
 

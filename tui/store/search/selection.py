@@ -12,7 +12,7 @@ from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader
 from tui.store.jobs import JobData
 from tui.store.rows.sql_conditions import select_by_sql
-from tui.store.search.answers import AnswerSearch
+from tui.store.search.answer_checks import AnswerSearch
 from tui.store.search.columns import ColumnSearch, DifferenceSearch, sort_by_columns
 from tui.store.search.text import TextSearch
 

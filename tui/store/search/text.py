@@ -9,7 +9,7 @@ from itertools import compress
 
 import msgspec
 
-from tui.core.results.google.identity import is_repeated
+from tui.core.results.google.row_ids import is_repeated
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, identity_of
 from tui.core.results.readers import READERS, Reader
 from tui.progress import NO_PROGRESS, Progress

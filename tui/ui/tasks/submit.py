@@ -18,7 +18,7 @@ from tui.core.status_words import batch_name, deadline_bound
 from tui.core.text import one_line
 from tui.engine.costs.budget import cost_text
 from tui.engine.experiments.service import ExperimentFacts
-from tui.engine.submit_summary import CheckedFile, SubmitAnswer, SubmitCost, SubmitFacts
+from tui.engine.submit_facts import CheckedFile, SubmitAnswer, SubmitCost, SubmitFacts
 from tui.errors import AccountKeyError, UsageError
 from tui.ui.dialogs.confirm import ConfirmDialog, ShownCost, SubmitChoice, SubmitDialog
 from tui.ui.dialogs.input import SampleAnswer, SampleDialog

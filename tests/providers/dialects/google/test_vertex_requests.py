@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.providers.dialects.google.discovery import mistakes
-from tui.core.results.google.identity import id_of_line
+from tui.core.results.google.row_ids import id_of_line
 from tui.errors import InputError
 from tui.providers.dialects.google.vertex_requests import VertexEncoder, model_of
 from tui.providers.profiles.load import find_profile

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from tui.core.results.google.identity import id_of_line
+from tui.core.results.google.row_ids import id_of_line
 from tui.core.results.line_shapes import find_body, has_answer
 from tui.core.results.openai_lines import (
     UnreadableLineError,

@@ -14,9 +14,9 @@ from tui.core.batches import RemoteBatch, ResultSource
 from tui.errors import BatchdeckError, InputError, KeyRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
+from tui.providers.dialects.base import BatchDialect
 from tui.providers.dialects.batch_responses import text_at
 from tui.providers.dialects.bedrock.rows import BedrockEncoder
-from tui.providers.dialects.openai_like import BatchDialect
 from tui.providers.dialects.paging import iter_pages
 from tui.providers.dialects.requests import ANSWER_REQUEST
 from tui.providers.profiles.model import Listing

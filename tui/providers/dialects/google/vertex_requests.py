@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from tui.core.results.google.identity import labels_of, without_own_labels
+from tui.core.results.google.row_ids import labels_of, without_own_labels
 from tui.errors import InputError
 from tui.providers.dialects.anthropic_requests import chat_to_messages
 from tui.providers.dialects.google.gemini import GeminiEncoder

@@ -18,7 +18,7 @@ from tui.compose.requests.report import CheckReport, Problem
 from tui.core.formatting import size
 from tui.core.text import BOM, one_line
 from tui.engine.engine import Engine
-from tui.engine.submit_summary import repeats_text
+from tui.engine.submit_facts import repeats_text
 from tui.errors import BatchdeckError, BudgetError
 from tui.progress import Progress
 from tui.ui.external_programs import show_file

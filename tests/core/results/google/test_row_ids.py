@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.results.google.identity import (
+from tui.core.results.google.row_ids import (
     digest_of,
     exact_digest_of,
     id_in,

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from tui.core.results.google.identity import (
+from tui.core.results.google.row_ids import (
     digest_of,
     exact_digest_of,
     id_of_line,
