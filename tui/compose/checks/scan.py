@@ -119,7 +119,6 @@ class Scanner:
         if len(lines[-1]) > longest and not piece.endswith(b"\n"):
             longest = len(lines[-1])
         self.figures.longest_line = max(self.figures.longest_line, longest)
-        self.figures.costs.find_marks(piece)
         if b"\r" in piece:
             block.crlf = [
                 number
@@ -127,8 +126,11 @@ class Scanner:
                 if line.endswith((b"\r\n", b"\r"))
             ]
         uniform = self._uniform if longest <= self._max_line else None
-        if uniform is None or not self._read_typed(block, piece, uniform, longest):
+        is_typed = uniform is not None and self._read_typed(block, piece, uniform, longest)
+        if not is_typed:
             self._read_line_by_line(block)
+        if uniform is None or not is_typed or uniform.may_mark:
+            self.figures.costs.find_marks(piece)
         block.ready_made = self._ready_made
         return block
 

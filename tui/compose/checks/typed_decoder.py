@@ -40,11 +40,13 @@ _POSITIVE: Any = Annotated[int, msgspec.Meta(ge=1)] | None
 class _ChatMessage(msgspec.Struct, gc=False):
     content: _NonEmpty
     role: Literal["assistant", "developer", "function", "system", "tool", "user"]
+    cache_control: None = None
 
 
 class _Message(msgspec.Struct, gc=False):
     content: _NonEmpty
     role: Literal["assistant", "user"]
+    cache_control: None = None
 
 
 class _PlainMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -193,6 +195,8 @@ class UniformRows:
         known = {field[0] for field in fields} | {self.prompt}
         if self._translate is None:
             fields += [(name, int | None, None) for name in _COST_FIELDS if name not in known]
+            # Texts have no marks for a prompt cache, and rows with one here need the full check.
+            fields.append(("cache_control", None, None))
         else:
             fields += [(*item, None) for item in _PLAIN_OPTIONS.items() if item[0] not in known]
             free = [name for name in _OPTIONS if name not in known]
@@ -243,6 +247,11 @@ class UniformRows:
                 yield (name, Annotated[int, msgspec.Meta(ge=1)] if kind == _POSITIVE else kind)
             else:
                 yield (name, kinds[name], None)
+
+    @property
+    def may_mark(self) -> bool:
+        """Whether accepted rows may mark a part of their prompt for a cache, such as a tool."""
+        return bool(self._extras)
 
     def decode(self, lines: list[bytes]) -> list[Any] | None:
         """Decode the lines, or return ``None`` if one of them needs the full check."""
