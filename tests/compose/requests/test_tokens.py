@@ -45,6 +45,7 @@ def test_the_bounds_of_a_long_text_hold_those_of_its_characters(
     monkeypatch: pytest.MonkeyPatch, kind: Callable[[random.Random], str], family: Family
 ) -> None:
     monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    monkeypatch.setattr("tui.compose.requests.tokens._is_english", lambda _: True)
     for seed in range(20):
         text = kind(random.Random(seed))
         exact, found = counted_whole(text, family), tokens_of_texts([text], family)
@@ -59,6 +60,7 @@ def test_digits_that_recur_in_a_long_text_are_all_counted(
 ) -> None:
     """At whatever distance: a sample at equal distances may miss them."""
     monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    monkeypatch.setattr("tui.compose.requests.tokens._is_english", lambda _: True)
     for distance in range(2, 300):
         row = "the review of " + "a quick fox " * 30
         row = row[: distance - distance // 2] + "0123456789" * 30
@@ -93,3 +95,20 @@ def test_other_characters_of_a_long_text_are_all_counted(monkeypatch: pytest.Mon
     assert tokens_of_texts([text], "o200k").usual == pytest.approx(
         25_000 + 50 * 0.3 + 7 * 0.75 + 1.3
     )
+
+
+@pytest.mark.parametrize("family", ["cl100k", "other"])
+def test_rows_of_several_languages_are_not_taken_for_english(
+    monkeypatch: pytest.MonkeyPatch, family: Family
+) -> None:
+    """Nor are rows of another language below English instructions."""
+    monkeypatch.setattr("tui.compose.requests.tokens.counter_of", lambda _: None)
+    german = "der schnelle braune Fuchs springt immer wieder behende gegen einen faulen Hund. " * 8
+    alone = tokens_of_texts([german], family)
+    instructed = ["Say whether the review is good or bad, and nothing else: ", german] * 500
+    assert tokens_of_texts(instructed, family).high >= 500 * alone.high
+    english = "the quick brown fox jumps over the lazy dog, and then to a barn with a view. " * 8
+    expected = 500 * (alone.high + tokens_of_texts([english], family).high)
+    assert tokens_of_texts([english, german] * 500, family).high >= expected
+    # English alone still has the closer bound.
+    assert tokens_of_texts([english] * 500, family).high < 0.8 * 500 * alone.high

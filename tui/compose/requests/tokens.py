@@ -307,6 +307,10 @@ def _units(most: float) -> bytes:
 
 
 _ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" for ", b" with ")
+_WINDOW = 256
+"""So many characters of English prose nearly always have one of these words."""
+
+_WINDOWS = 16
 _LEAST_LETTERS = 40
 
 
@@ -327,11 +331,24 @@ def _rarity(text: bytes, counts: _Counts, family: Family) -> tuple[float, float]
     least = most = 0.0
     if counts.spaces * 12 < letters:
         least, most = 0.14, 0.28
-    elif family != "o200k" and not any(word in text for word in _ENGLISH):
+    elif family != "o200k" and not _is_english(text):
         most = 0.14
     if counts.capitals * 8 > letters:
         least, most = least + 0.03, most + 0.15
     return least, most
+
+
+def _is_english(text: bytes) -> bool:
+    """Whether nearly every part of a text that is looked at has an English word.
+
+    One such word proves little: rows may be in several languages, or below English instructions.
+    """
+    starts = range(0, max(1, len(text) - _WINDOW + 1), max(_WINDOW, len(text) // _WINDOWS))
+    without = 0
+    for start in starts:
+        found = any(text.find(word, start, start + _WINDOW) >= 0 for word in _ENGLISH)
+        without += not found
+    return without * 8 <= len(starts)
 
 
 def tokens_of_json(size: float) -> Tokens:
