@@ -165,7 +165,7 @@ async def test_the_palette_runs_a_command(engine: FakeEngine) -> None:
 async def test_help_names_every_command_with_its_key(engine: FakeEngine) -> None:
     engine.history.add(a_job())
     app = fake_app(engine)
-    async with running(app, (120, 280)) as pilot:
+    async with running(app, (120, 340)) as pilot:
         await pilot.press("question_mark")
         await until(pilot, lambda: app.screen is not app.main)
         text = " ".join(screen_text(app).split())

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from tui.core.batches import RemoteBatch
 from tui.core.formatting import span
-from tui.core.jobs import Batch, Job, Submission
+from tui.core.jobs import Batch, Submission
 from tui.core.status_words import batch_name, status_text
 from tui.engine.batches.batch_plan import is_held_back
 from tui.engine.batches.poller import Poller
@@ -424,7 +424,7 @@ async def wait_for(
             left = [b for b in batches if b.is_active and not is_held_back(context, b)]
             if not left:
                 _raise_if_unconfirmed(batches)
-                if not any(map(_will_send_rest, map(context.history.jobs.get, job_ids))):
+                if not _will_send_rest(context, job_ids):
                     return
             else:
                 _raise_if_rejected(context, left)
@@ -443,9 +443,11 @@ async def wait_for(
         unsubscribe()
 
 
-def _will_send_rest(job: Job) -> bool:
+def _will_send_rest(context: Context, job_ids: Sequence[str]) -> bool:
     """Whether a deadline ends the batches of a job, and the other rows are still to be sent."""
-    return job.deadline is not None and job.deadline.is_under_way
+    deadlines = {job.id: job.deadline for job in context.history.jobs.with_open_deadline()}
+    found = [deadlines.get(job_id) for job_id in job_ids]
+    return any(deadline is not None and deadline.is_under_way for deadline in found)
 
 
 def _standstill(context: Context, left: Sequence[Batch], start: str) -> StandstillError:
