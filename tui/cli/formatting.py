@@ -70,7 +70,7 @@ def job_pairs(job: Job) -> dict[str, Cell | str]:
         "model": job.model,
         "endpoint": job.endpoint,
         "cost": describe_cost(job.cost),
-        "deadline": status_words.deadline_text(job.deadline, time.time()),
+        "deadline": status_words.deadline_text(job, time.time()),
         "created": local_time(job.created_at),
         "ended": local_time(job.ended_at),
         "ran": "elsewhere: it was opened from an archive" if job.archive else "",

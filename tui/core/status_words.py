@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from tui.core.formatting import moment, money, span
 
 if TYPE_CHECKING:
-    from tui.core.jobs import Batch, Counts, Deadline, ErrorGroup, OrphanLines
+    from tui.core.jobs import Batch, Counts, Deadline, ErrorGroup, Job, OrphanLines
 
 StatusTone = Literal["muted", "live", "good", "warn", "bad"]
 """What a status means for the user; each face has its colours for them."""
@@ -120,19 +120,22 @@ _DEADLINE_PHASES = {
 }
 
 
-def deadline_text(deadline: Deadline | None, now: float) -> str:
-    """A deadline and how far it is: ``18:00, in 2 h: what …``; empty without one.
+def deadline_text(job: Job, now: float) -> str:
+    """The deadline of a job and how far it is: ``18:00, in 2 h: what …``; empty without one.
 
     Args:
-        deadline: The deadline.
+        job: The job.
         now: Unix seconds.
     """
+    deadline = job.deadline
     if deadline is None:
         return ""
     at = moment(deadline.at, now)
     if deadline.phase in _DEADLINE_PHASES:
         why = f": {deadline.note}" if deadline.note else ""
         return f"{at} has passed: {_DEADLINE_PHASES[deadline.phase]}{why}"
+    if job.ended_at is not None:
+        return f"{at}: the job ended before"
     left = f"in {span(deadline.at - now)}" if deadline.at > now else "now"
     return (
         f"{at}, {left}: what has no answer then is cancelled and sent one by one{_most(deadline)}"

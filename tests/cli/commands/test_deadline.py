@@ -72,3 +72,19 @@ def test_what_cannot_be_is_refused_before_anything_is_stored(
     refused = run("submit", file, *words)
     assert refused.code == 2 and reason in refused.err and "hint: " in refused.err
     assert run("list", "--json").document == []
+
+
+def test_a_job_that_ended_before_has_nothing_to_wait_for(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0")
+    path = tmp_path / "r.jsonl"
+    path.write_text(request_line("r0", "Say 0", max_tokens=9))
+    sent = run("submit", path, "--deadline", "+6h", "--wait")
+    assert sent.code == 0, sent.err
+    assert ": the job ended before" in run("show", "r").out
+    assert "DEADLINE" not in run("list").out
+    # Nor does an archive of it bring one along.
+    run("export", "r", "-o", tmp_path / "r.batchdeck")
+    run("delete", "r", "-y")
+    assert run("import-results", tmp_path / "r.batchdeck", "--json").document["deadline"] is None

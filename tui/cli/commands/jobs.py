@@ -159,9 +159,14 @@ def _warn(history: History, jobs: list[Job]) -> None:
 
 def _job_table(jobs: list[Job]) -> list[str]:
     from tui.core.formatting import moment
+    from tui.core.jobs import is_terminal
 
     now = time.time()
-    open_ones = {j.id: j.deadline for j in jobs if j.deadline is not None and j.deadline.is_open}
+    open_ones = {
+        job.id: job.deadline
+        for job in jobs
+        if job.deadline is not None and job.deadline.is_open and not is_terminal(job.status)
+    }
     rows: list[list[output.Cell | str]] = [
         [
             formatting.status_cell(job.status),

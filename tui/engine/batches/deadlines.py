@@ -364,7 +364,11 @@ class Deadlines:
         """Store that nothing more is done, and tell the user."""
         await self._move(job, before, what, phase=phase, note=note)
         good = phase is not DeadlinePhase.STOPPED
-        self._report(job.id, what, good=good, ended=before.phase is not DeadlinePhase.SET)
+        if before.phase is DeadlinePhase.SET:
+            # The job had ended before, which was told then.
+            self._context.publish(JobChanged(job.id))
+        else:
+            self._report(job.id, what, good=good, ended=True)
         return 0.0
 
     def _is_batch(self, batch: Batch) -> bool:

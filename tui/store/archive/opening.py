@@ -97,6 +97,8 @@ def open_archive(
             name=name or job.name,
             account=account_of(job.account, job),
             archive=_UNFINISHED + digest,
+            # Nothing of it runs here.
+            deadline=None,
         )
         batches = [_elsewhere(found, account_of(found.batch.account, job)) for found in batches]
         with temporary_folder("open", paths.data) as folder:

@@ -73,7 +73,7 @@ def job_text(
         ("requests", f"{formatting.size(job.size)}, {_tokens(job.input_tokens)}"),
         ("source", job.source),
         ("part", "" if job.sample is None else one_line(job.sample.text, 400)),
-        ("deadline", status_words.deadline_text(job.deadline, now)),
+        ("deadline", status_words.deadline_text(job, now)),
         ("created", relative_time(job.created_at, now)),
         ("submitted", relative_time(job.submitted_at, now)),
         ("ended", relative_time(job.ended_at, now)),
