@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from PIL import Image
 
 from tests.hostile.corpus import raw_in
 from tests.ui.conftest import BatchdeckPilot, fake_app, notes, running, screen_text, until
@@ -225,7 +227,37 @@ async def test_an_answer_that_misses_the_schema_says_where(engine: FakeEngine) -
         assert '$: "b" is a required property' in text
 
 
-async def test_images_are_saved_and_never_drawn(engine: FakeEngine, tmp_path: Path) -> None:
+async def test_images_are_drawn_then_saved(engine: FakeEngine, tmp_path: Path) -> None:
+    file = BytesIO()
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(file, "PNG")
+    broken = b"\x89PNG\r\n\x1a\n" + bytes(3000)
+    both = [{"b64_json": base64.b64encode(data).decode()} for data in (file.getvalue(), broken)]
+    app = app_with(engine, answer({"data": both}))
+    async with running(app) as pilot:
+        await reading(app, pilot)
+        app.session.state.export_folder = str(tmp_path)
+        await pilot.press("i")
+        await until(pilot, lambda: "1 of 2 · PNG" in screen_text(app))
+        assert "▀" * 8 in screen_text(app)
+        await pilot.press("right")
+        await until(pilot, lambda: "2 of 2 · PNG" in screen_text(app))
+        assert "cannot be drawn here" in screen_text(app) and "▀" not in screen_text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.main)
+        await pilot.press("i")
+        await until(pilot, lambda: "1 of 2 · PNG" in screen_text(app))
+        await pilot.press("s")
+        await until(pilot, lambda: "2 images in this answer" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: notes(app))
+        assert (tmp_path / "row-0000000-1.png").read_bytes() == file.getvalue()
+        assert (tmp_path / "row-0000000-2.png").read_bytes() == broken
+
+
+async def test_images_are_saved_where_nothing_can_draw_them(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.ui.tasks.export.can_draw", lambda: False)
     data = b"\x89PNG\r\n\x1a\n" + bytes(3000)
     encoded = base64.b64encode(data).decode()
     app = app_with(engine, answer({"data": [{"b64_json": encoded}, {"b64_json": encoded}]}))

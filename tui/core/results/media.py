@@ -1,6 +1,6 @@
 """Images and audio in an answer: finding them, and decoding them for a file.
 
-Nothing is drawn. The data is base64 in the answer's JSON and is decoded only for saving. The
+The data is base64 in the answer's JSON and is decoded when it is saved or looked at. The
 file suffix is chosen from the first bytes, not from what the answer claims.
 """
 

@@ -19,8 +19,10 @@ from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.export import ExportAnswer, ExportDialog, with_progress
 from tui.ui.dialogs.input import save_media_dialog
 from tui.ui.dialogs.pick_file import expand_path, start_folder
+from tui.ui.dialogs.rows.images import ImagesDialog
 from tui.ui.external_programs import media_counts
 from tui.ui.external_programs import save_media as write_media
+from tui.ui.models.half_cells import can_draw
 from tui.ui.models.row_search import FacetAnswer, RowQuery
 from tui.ui.screens.compare import CompareScreen
 from tui.ui.screens.costs import CostsScreen
@@ -116,7 +118,10 @@ async def _export_to_bucket(
 
 
 async def save_media(context: TaskContext, media: Sequence[Medium], name: str) -> None:
-    """Ask for a folder and save images and audio there."""
+    """Show the images where that is possible, ask for a folder, and save images and audio there."""
+    images = [medium for medium in media if medium.kind == "image"]
+    if images and can_draw() and not await context.ask(ImagesDialog(images)):
+        return
     folder = start_folder(context.state.export_folder)
     typed = await context.ask(save_media_dialog(folder, media_counts(media)))
     if typed is None:
