@@ -319,6 +319,9 @@ def test_a_cancel_that_waits_gives_up_no_answers_of_a_batch_that_ends(
         bench = Bench(tmp_path, loop)
         async with bench.engine(CONFIG) as engine:
             job, remote = await half_done(bench, engine)
+            # Nobody else asks for the batch meanwhile.
+            await engine._watcher.close()
+            await engine.deadlines.close()
             # All rows are answered, and no file is there yet.
             bench.provider.advance(remote, 2)
             remote.status, remote.output = BatchStatus.COMPLETED, None
