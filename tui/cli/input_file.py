@@ -68,8 +68,26 @@ class LocalFile(NamedTuple):
     shown: str
 
 
+async def open_source(engine: Engine, spec: str, **options: Any) -> Source:
+    """Open the source of a command; one at an address is fetched first, with its progress.
+
+    Args:
+        engine: The engine.
+        spec: What the user named.
+        options: Those of ``engine.requests.open_source``.
+
+    Raises:
+        BatchdeckError: It cannot be fetched or opened.
+    """
+    with _fetch_progress(spec) as progress:
+        source = await engine.requests.open_source(spec, **options, progress=progress)
+    if source.fetched:
+        say(f"{source.name}: {source.fetched}.")
+    return source
+
+
 @contextlib.contextmanager
-def fetch_progress(spec: str) -> Iterator[Progress]:
+def _fetch_progress(spec: str) -> Iterator[Progress]:
     """The progress of opening a source, which is shown while one at an address is fetched."""
     if is_address(spec):
         with file_progress("fetching") as progress:
@@ -78,22 +96,16 @@ def fetch_progress(spec: str) -> Iterator[Progress]:
         yield NO_PROGRESS
 
 
-def say_fetched(source: Source) -> None:
-    """Say that the file of a source was fetched, or was there already."""
-    if source.fetched:
-        say(f"{source.name}: {source.fetched}.")
-
-
-async def local_file(engine: Engine, file: str | Path) -> LocalFile:
+async def local_file(engine: Engine, file: str) -> LocalFile:
     """The file to read; one at an address is fetched first, with its progress.
 
     Raises:
         BatchdeckError: It cannot be fetched.
     """
-    if not is_address(str(file)):
-        return LocalFile(Path(file), str(file))
-    with fetch_progress(str(file)) as progress:
-        fetched = await engine.requests.fetch(str(file), progress=progress)
+    if not is_address(file):
+        return LocalFile(Path(file), file)
+    with _fetch_progress(file) as progress:
+        fetched = await engine.requests.fetch(file, progress=progress)
     shown = fetched.address.shown
     say(f"{shown}: {fetched.note}.")
     return LocalFile(fetched.path, shown)

@@ -13,8 +13,6 @@ ActionPlace = Literal["job", "row", "rows"]
 """What an action gets: a job, the row under the cursor, or the rows that are marked or shown."""
 
 _PLACEHOLDER = re.compile(r"\{(file|job|name|id)\}")
-
-PLACEHOLDERS = ("{file}", "{job}", "{name}", "{id}")
 """What is replaced in the arguments: the file of JSON, id and name of the job, id of the row."""
 
 
@@ -63,7 +61,7 @@ class ActionConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """The program and its arguments.
 
         Args:
-            values: What stands for each of ``PLACEHOLDERS``, by its name without braces. Other
+            values: What stands for each placeholder, by its name. Other
                 braces stay as they are.
         """
         # One pass: what is put in is not looked at again.

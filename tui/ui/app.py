@@ -420,8 +420,7 @@ class BatchdeckApp(GuardedApp[int]):
             self.push_screen(HelpDialog(None, {}, {}, field))
             return
         here = self.main.active_scope
-        own = self.session.own.commands
-        self.push_screen(HelpDialog(here, dispatcher.keys(), reasons, field, own))
+        self.push_screen(HelpDialog(here, dispatcher.keys(), reasons, field, dispatcher.commands))
 
     def action_log(self) -> None:
         """Show the activity log."""

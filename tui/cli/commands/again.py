@@ -9,7 +9,7 @@ import click
 
 from tui.addresses import shown_address
 from tui.cli.commands.submit import SavingOptions, print_jobs, submit_file
-from tui.cli.input_file import fetch_progress, say_fetched
+from tui.cli.input_file import open_source
 from tui.cli.options import (
     MOMENT,
     Settings,
@@ -73,9 +73,7 @@ def again(
             raise UsageError(
                 f"the table of {job.name!r} cannot be opened again", "Name it with --source TABLE."
             )
-        with fetch_progress(table) as progress:
-            opened = await engine.requests.open_source(table, progress=progress)
-        say_fetched(opened)
+        opened = await open_source(engine, table)
         with file_progress("composing") as progress:
             report = await engine.requests.compose(opened, recipe.template, progress=progress)
         say(f"{counted(report.rows, 'row')} from {visible(shown_address(table))}.")

@@ -15,7 +15,7 @@ from tui.cli.commands.check import check_error
 from tui.cli.commands.templates import template_document
 from tui.cli.commands.try_request import confirm_and_try, trial_document, trial_lines
 from tui.cli.formatting import cost_document, cost_pairs
-from tui.cli.input_file import fetch_progress, say_fetched
+from tui.cli.input_file import open_source
 from tui.cli.options import (
     Settings,
     account_option,
@@ -333,19 +333,17 @@ def compose(
         sender = engine.account(account or engine.accounts.default)
         trusted = await _confirm_program(settings, source, trust=trust)
         with _stdout_to_stderr(trusted):
-            with fetch_progress(source) as progress:
-                opened = await engine.requests.open_source(
-                    source,
-                    trusted=trusted,
-                    delimiter=delimiter,
-                    encoding=encoding,
-                    header=header,
-                    quoting=quoting,
-                    long_rows=long_rows,
-                    where=where,
-                    progress=progress,
-                )
-            say_fetched(opened)
+            opened = await open_source(
+                engine,
+                source,
+                trusted=trusted,
+                delimiter=delimiter,
+                encoding=encoding,
+                header=header,
+                quoting=quoting,
+                long_rows=long_rows,
+                where=where,
+            )
             if out is None or preview:
                 shown = await engine.requests.preview(
                     opened, chosen, account=account, whole=True, **change

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -20,15 +20,11 @@ from tui.client.frames.columns import (
 )
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowSelection
 from tui.core.rows import ANSWERED, RowLine
+from tui.store.export.rows import MOST_FIELDS, flattened
 from tui.store.history import History
 
 _PAGE = 2_000
 """Rows whose values are Python objects at a time."""
-
-MOST_FIELDS = 256
-"""Most fields of answers that become columns; the others are in the answer itself."""
-
-_MAX_DEPTH = 4
 
 Fact = Callable[[RowLine], Any]
 
@@ -69,7 +65,7 @@ class AnswerColumns:
         """Add rows."""
         for column, read in self._facts.values():
             column.add([read(line) for line in lines])
-        found = [dict(_fields(line.data)) if isinstance(line.data, dict) else {} for line in lines]
+        found = [_fields(line.data) for line in lines]
         for name in dict.fromkeys(name for fields in found for name in fields):
             if name not in self._fields and len(self._fields) < MOST_FIELDS:
                 self._fields[name] = TypedColumn(self._library, NOTHING, self._rows)
@@ -88,14 +84,11 @@ class AnswerColumns:
         return {**before, **fields, **facts}
 
 
-def _fields(data: Mapping[str, Any], prefix: str = "", depth: int = _MAX_DEPTH) -> Iterator[Any]:
-    """The fields of an answer by dotted path, and their values; lists stay whole."""
-    for name, value in data.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, dict) and value and depth > 1:
-            yield from _fields(value, f"{path}.", depth - 1)
-        else:
-            yield path, value
+def _fields(data: Any) -> dict[str, Any]:
+    """The fields of an answer by dotted path; none if it is no object."""
+    if not isinstance(data, dict) or not data:
+        return {}
+    return {name.removeprefix("data."): value for name, value in flattened(data)}
 
 
 def _error_text(line: RowLine) -> str | None:

@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from tui.store.export.rows import MAX_DEPTH
+
 Scalar = Literal["null", "text", "integer", "number", "boolean"]
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -109,13 +111,12 @@ _JSON_TYPES: dict[str, Scalar] = {
     "number": "number",
     "boolean": "boolean",
 }
-_MAX_DEPTH = 4
 
 
 def schema_columns(schema: Mapping[str, Any] | None) -> dict[str, ColumnType]:
     """The columns that answers of a JSON schema have, by the path of their field."""
     found: dict[str, ColumnType] = {}
-    _add_properties(found, "", schema or {}, _MAX_DEPTH)
+    _add_properties(found, "", schema or {}, MAX_DEPTH)
     return found
 
 

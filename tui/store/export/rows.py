@@ -316,7 +316,9 @@ def line_of(attempt: Attempt) -> RowLine:
 MOST_FIELDS = 256
 """Maximum number of fields with a column of their own; the others share the column ``REST``."""
 
-_MAX_DEPTH = 4
+MAX_DEPTH = 4
+"""Levels of objects whose fields have columns of their own; deeper ones stay whole."""
+
 REST = "data.*"
 """Column with all fields beyond ``MOST_FIELDS``, as a JSON object."""
 
@@ -363,7 +365,7 @@ def flattened(data: Any) -> Iterator[tuple[str, Any]]:
     """Fields of an answer by dotted path; lists and deeply nested objects are not split."""
     if data is None:
         return
-    yield from _walk("data", data, _MAX_DEPTH)
+    yield from _walk("data", data, MAX_DEPTH)
 
 
 def _walk(name: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 
@@ -355,9 +356,9 @@ COMMAND_BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS
 """Command id to command."""
 
 
-def of_scope(scope: Scope) -> list[Command]:
-    """The commands of a scope."""
-    return [command for command in COMMANDS if scope in command.scopes]
+def of_scope(scope: Scope, commands: Sequence[Command] = COMMANDS) -> list[Command]:
+    """Those of some commands that belong to a scope."""
+    return [command for command in commands if scope in command.scopes]
 
 
 def action_in(command: Command, scope: Scope) -> str:

@@ -230,7 +230,7 @@ class ExportDialog(FormDialog[ExportAnswer]):
         typed = self.query_one(Input).value.strip()
         path = expand_path(typed)
         address = typed if is_address(typed) else ""
-        fits = is_target(address) if address else is_folder(path.parent)
+        fits = not _target_problem(address) if address else is_folder(path.parent)
         if self._format is None or not fits:
             self.app.bell()
         elif not address and path_exists(path) and self._asked != path:
@@ -250,21 +250,19 @@ class ExportDialog(FormDialog[ExportAnswer]):
             self.dismiss(ExportAnswer(path, chosen, ExportOptions(**on), address))
 
 
-def is_target(address: str) -> bool:
-    """Whether an export can be written to an address."""
+def _target_problem(address: str) -> str:
+    """Why an export cannot be written to an address; empty if it can."""
     try:
         check_target(address)
-    except UsageError:
-        return False
-    return True
+    except UsageError as error:
+        return f"{visible(error.message)}. {error.hint}"
+    return ""
 
 
 def _about_address(address: str, format: Format) -> list[Part]:
     """What is said of an address: how it will be written, or why it cannot be."""
-    try:
-        check_target(address)
-    except UsageError as error:
-        return [(f"{visible(error.message)}. {error.hint}", "warn")]
+    if problem := _target_problem(address):
+        return [(problem, "warn")]
     return [(f"as {FORMAT_LABELS[format]}, put in the bucket", "muted")]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
-from tui.cli.input_file import fetch_progress, say_fetched
+from tui.cli.input_file import open_source
 from tui.cli.options import (
     Settings,
     account_option,
@@ -101,9 +101,7 @@ def run_experiment(
                 await confirm(settings, _question(facts))
             return True
 
-        with fetch_progress(source) as progress:
-            opened = await engine.requests.open_source(source, where=where, progress=progress)
-        say_fetched(opened)
+        opened = await open_source(engine, source, where=where)
         with file_progress("composing", plural_of="row") as progress:
             made = await engine.experiments.make(
                 name, opened, templates, models, account=account, ask=ask, budget=budget,

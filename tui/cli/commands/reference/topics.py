@@ -18,6 +18,7 @@ from tui.cli.output import (
     say,
     table,
     terminal_width,
+    truncate_cells,
 )
 from tui.errors import UsageError
 
@@ -130,4 +131,4 @@ def _match_lines(match: Match) -> Iterable[str]:
     if match.line:
         width = terminal_width(sys.stdout)
         line = f"  {match.line}"
-        yield line if width is None or len(line) <= width else line[: width - 1] + "…"
+        yield line if width is None else truncate_cells(line, width)

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, OptionList, Static
 
 from tui.docs.topics import Match, search, topics
-from tui.ui.commands.command_table import Command, Scope
+from tui.ui.commands.command_table import COMMANDS, Command, Scope
 from tui.ui.dialogs.help.keys import KeyTexts, field_text
 from tui.ui.dialogs.help.topic import TopicDialog
 from tui.ui.dialogs.text import TextDialog
@@ -33,7 +33,7 @@ class HelpDialog(TextDialog):
         keys: Command id to its current keys.
         why_disabled: Command id to the reason why it is unavailable.
         field: The field to explain first.
-        own: The commands of the user's own actions.
+        commands: All commands, those of the user too.
     """
 
     DEFAULT_CSS = """
@@ -56,13 +56,13 @@ class HelpDialog(TextDialog):
         keys: dict[str, str],
         why_disabled: dict[str, str],
         field: FieldHelp | None = None,
-        own: Sequence[Command] = (),
+        commands: Sequence[Command] = COMMANDS,
     ) -> None:
         hints = () if here is None else (("↑↓ pgdn", "move"), ("enter", "read"), ("esc", "close"))
         super().__init__("Help", *hints)
         self._here = here
         self._field = field
-        self._texts = KeyTexts(keys, why_disabled, own)
+        self._texts = KeyTexts(keys, why_disabled, commands)
         self._found: list[Match] = []
         self._search = Field(
             placeholder="Type to search all keys and topics", compact=True, id="help-search"

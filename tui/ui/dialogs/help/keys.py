@@ -55,22 +55,28 @@ def key_lines(rows: Sequence[KeyLine], width: int, *, keys: int = 0) -> list[Par
     return parts
 
 
+def _in_order(here: Scope) -> list[Scope]:
+    """The scopes as the help lists them: the current pane, tables, global ones, the others."""
+    first = [here, Scope.TABLE, Scope.MAIN]
+    return [*first, *(scope for scope in Scope if scope not in first)]
+
+
 class KeyTexts:
     """What the commands do, as text.
 
     Args:
         keys: Command id to its current keys.
         why_disabled: Command id to the reason why it is unavailable.
-        own: The commands of the user's own actions.
+        commands: All commands, those of the user too.
     """
 
     def __init__(
         self,
         keys: Mapping[str, str],
         why_disabled: Mapping[str, str],
-        own: Sequence[Command] = (),
+        commands: Sequence[Command],
     ) -> None:
-        self._own = own
+        self._commands = commands
         self._keys = keys
         self._why_not = why_disabled
 
@@ -81,9 +87,8 @@ class KeyTexts:
             here: The scope of the current pane.
             width: The width of the text in cells.
         """
-        first = [here, Scope.TABLE, Scope.MAIN]
         parts: list[Part] = []
-        for scope in (*first, *(scope for scope in Scope if scope not in first)):
+        for scope in _in_order(here):
             parts += [(scope.value + "\n", "accent"), (_PURPOSES[scope] + "\n\n", "muted")]
             parts += [*self._lines(scope, width), ("\n", "")]
         return parts
@@ -99,9 +104,8 @@ class KeyTexts:
             text = f"{command.title} {command.help} {command.id} {' '.join(keys)}".casefold()
             return all(word in text for word in words)
 
-        first = [here, Scope.TABLE, Scope.MAIN]
         parts: list[Part] = []
-        for scope in (*first, *(scope for scope in Scope if scope not in first)):
+        for scope in _in_order(here):
             if lines := self._lines(scope, width, matches):
                 parts += [(scope.value + "\n", "accent"), *lines, ("\n", "")]
         return parts
@@ -112,8 +116,7 @@ class KeyTexts:
         """Available commands first, then the unavailable ones, grouped by reason."""
         available: list[KeyLine] = []
         unavailable: dict[str, list[Command]] = {}
-        own = (command for command in self._own if scope in command.scopes)
-        for command in filter(matches, (*of_scope(scope), *own)):
+        for command in filter(matches, of_scope(scope, self._commands)):
             reason = self._why_not.get(command.id)
             if reason:
                 unavailable.setdefault(reason, []).append(command)
