@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -258,8 +258,7 @@ def has_begun(history: History, job: Job) -> bool:
 
 def find_begun(history: History, source: str, account: str) -> Job | None:
     """The newest job of an account from a source that has begun; see ``has_begun``."""
-    jobs = history.jobs.of_source(source, account)
-    return next((job for job in reversed(jobs) if has_begun(history, job)), None)
+    return _newest_begun(history, history.jobs.of_source(source, account))
 
 
 def find_of_source(history: History, source: str, account: str) -> Job | None:
@@ -268,7 +267,11 @@ def find_of_source(history: History, source: str, account: str) -> Job | None:
     All programs find the same one, also while several of them are making it.
     """
     jobs = history.jobs.of_source(source, account)
-    return find_begun(history, source, account) or next(iter(jobs), None)
+    return _newest_begun(history, jobs) or next(iter(jobs), None)
+
+
+def _newest_begun(history: History, jobs: Sequence[Job]) -> Job | None:
+    return next((job for job in reversed(jobs) if has_begun(history, job)), None)
 
 
 def raise_if_invalid(report: CheckReport, path: Path, *, fix: bool) -> None:

@@ -289,14 +289,12 @@ class Batches:
                 what = f"Retrying {counted(len(free), 'row')}{shared}"
                 note(connection, job, now, what, batch.id)
                 stored.append(batch.id)
-            if deadline is not None and not stored:
-                # Without its retry the step is not taken.
-                change_deadline(connection, job, *reversed(deadline))
+            if not stored:
+                # Without its retry the step of the deadline is not taken either.
+                raise UsageError(
+                    "these rows have already been retried", "Check their newest results first."
+                )
             refresh_job(connection, job)
-        if not stored:
-            raise UsageError(
-                "these rows have already been retried", "Check their newest results first."
-            )
         return stored
 
     def confirm_drafts(self, batch_ids: Sequence[str]) -> None:

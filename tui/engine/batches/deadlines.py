@@ -341,7 +341,7 @@ class Deadlines:
         assert deadline is not None
         if deadline.phase is DeadlinePhase.SET:
             left = deadline.at - self._context.clock()
-            return max(0.0, left) if left > 0 else await self._cut(job, deadline)
+            return left if left > 0 else await self._cut(job, deadline)
         if deadline.phase is DeadlinePhase.CUT:
             return await self._end_batches(job, deadline)
         return await self._send_rest(job, deadline)

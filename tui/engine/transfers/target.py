@@ -15,7 +15,7 @@ from tui.addresses import FileAddress, parse_address
 from tui.engine.context import Context
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
-from tui.temporary import temporary_folder
+from tui.temporary import folder_of_task
 
 if TYPE_CHECKING:
     from tui.providers.remote_files.bucket import BucketFile
@@ -99,7 +99,7 @@ async def open_target(context: Context, spec: str) -> AsyncIterator[BucketTarget
 
     file = await open_bucket_file(address, clock=context.clock)
     try:
-        with temporary_folder("export") as folder:
+        async with folder_of_task("export") as folder:
             yield BucketTarget(address, folder / address.name, file)
     finally:
         await file.aclose()

@@ -19,7 +19,7 @@ from tui.engine.user_commands.runner import ProgramResult, environment_for, run_
 from tui.errors import UsageError
 from tui.processes import run_in_terminal
 from tui.progress import Progress
-from tui.temporary import temporary_folder
+from tui.temporary import folder_of_task
 
 _WRITE_BYTES = 1 << 18
 
@@ -87,7 +87,7 @@ class Actions:
         """
         action = self.get(name)
         job = self._context.history.jobs.get(job_id)
-        with temporary_folder("action") as folder:
+        async with folder_of_task("action") as folder:
             file = folder / ("rows.jsonl" if action.where == "rows" else f"{action.where}.json")
             custom_id = await run_in_thread(
                 lambda progress: self._write(action, job_id, rows, file, progress)

@@ -30,7 +30,7 @@ from tui.engine.events import (
 )
 from tui.engine.user_commands.runner import ProgramResult, environment_for, run_program
 from tui.errors import HistoryError, UnknownJobError
-from tui.temporary import temporary_folder
+from tui.temporary import folder_of_task
 
 SHOWN_CHARACTERS = 8_000
 """Characters of the output that go to the log."""
@@ -81,7 +81,7 @@ class Hooks:
         return str(getattr(self.config.hooks, f"on_{event}")).strip()
 
     def _start(self, event: str, job_id: str, *, message: str = "") -> None:
-        if not self._command(event):
+        if not self._command(event) or (job_id, event) in self._started:
             return
         history = self._context.history
         try:
@@ -130,7 +130,7 @@ class Hooks:
         environment |= {"BATCHDECK_EVENT": event, "BATCHDECK_JOB": job.id}
         if message:
             environment["BATCHDECK_MESSAGE"] = message
-        with temporary_folder("hook") as folder:
+        async with folder_of_task("hook") as folder:
             stdin = folder / "job.json"
             stdin.write_bytes(msgspec.json.encode(document) + b"\n")
             try:

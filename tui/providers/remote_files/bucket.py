@@ -16,9 +16,10 @@ from tui.addresses import FileAddress
 from tui.core.batches import ResultSource
 from tui.errors import InputError, RequestRejectedError, UnexpectedResponseError
 from tui.progress import NO_PROGRESS, Progress
-from tui.providers.remote_files.remote_file import Copy, Transfer, Version, no_chunks
+from tui.providers.remote_files.remote_file import Copy, Transfer, Version
 from tui.providers.stores.open import open_typed_bucket
 from tui.providers.stores.store import Store, StoredObject
+from tui.providers.wire.download import no_chunks
 
 _MEDIA_TYPES = {
     ".jsonl": "application/jsonl",

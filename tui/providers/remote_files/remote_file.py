@@ -77,12 +77,6 @@ class Transfer:
     is_same: bool = False
 
 
-async def no_chunks() -> AsyncIterator[bytes]:
-    """The chunks of a transfer that has none."""
-    return
-    yield b""
-
-
 class RemoteFile(Protocol):
     """One file elsewhere. Raises the errors of ``tui.errors``."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,10 +23,16 @@ import httpx
 from tui.addresses import FileAddress
 from tui.errors import BatchdeckError, InputError, RequestRejectedError, UnexpectedResponseError
 from tui.providers.profiles.load import Profile
-from tui.providers.remote_files.remote_file import Copy, Transfer, Version, no_chunks
+from tui.providers.remote_files.remote_file import Copy, Transfer, Version
 from tui.providers.wire.address import Address, is_loopback, origin_text
 from tui.providers.wire.client import Call, HttpClient
-from tui.providers.wire.download import content_length, prepended, read_first_line
+from tui.providers.wire.download import (
+    content_length,
+    content_range,
+    no_chunks,
+    prepended,
+    read_first_line,
+)
 from tui.providers.wire.errors import RawResponse, explaining
 
 _HUB = "https://huggingface.co"
@@ -35,7 +40,6 @@ _HUB_HOST = "huggingface.co"
 _SEND = "send the file"
 _NOT_CHANGED, _PART, _NO_SUCH_PART = 304, 206, 416
 _CONDITIONS = frozenset({"If-None-Match", "If-Modified-Since", "If-Range"})
-_RANGE = re.compile(r"\s*bytes\s+(?:(\d+)-\d+|\*)/(\d+|\*)\s*", re.IGNORECASE)
 _HEAD = 512
 _NOWHERE = -1
 """The start of a transfer that fits no copy."""
@@ -164,7 +168,7 @@ class WebFile:
             if status == _NOT_CHANGED:
                 yield Transfer(no_chunks(), 0, None, version, is_same=True)
                 return
-            start, total = _range_of(headers.get("content-range", ""))
+            start, total = content_range(headers.get("content-range", ""))
             if status == _NO_SUCH_PART:
                 yield Transfer(no_chunks(), _NOWHERE if total is None else total, total, version)
                 return
@@ -268,14 +272,3 @@ def _continues(transfer: Transfer, copy: Copy) -> bool:
     if transfer.start == 0:
         return True
     return transfer.start == copy.size and not transfer.version.differs(copy.version)
-
-
-def _range_of(text: str) -> tuple[int | None, int | None]:
-    """Start and total of ``bytes 5-9/10``, ``bytes 5-9/*`` or ``bytes */10``."""
-    found = _RANGE.fullmatch(text)
-    if found is None:
-        return None, None
-    return (
-        None if found[1] is None else int(found[1]),
-        None if found[2] == "*" else int(found[2]),
-    )

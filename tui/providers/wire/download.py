@@ -123,9 +123,9 @@ class Downloader:
         )
         async with self._client.open(call) as response:
             status = response.status_code
-            start, whole = _content_range(response.headers.get("content-range", ""))
+            start, whole = content_range(response.headers.get("content-range", ""))
             if status == 416 and whole is not None:
-                download = _download(_empty(), response, source, appends=True)
+                download = _download(no_chunks(), response, source, appends=True)
                 download.total = 0
                 yield download if whole == have else None
                 return
@@ -227,7 +227,7 @@ def _encoding(response: httpx.Response) -> str:
     return "" if encoding == "identity" else encoding
 
 
-def _content_range(text: str) -> tuple[int | None, int | None]:
+def content_range(text: str) -> tuple[int | None, int | None]:
     """Parse start and total length of ``bytes 5-9/10``, ``bytes 5-9/*`` or ``bytes */10``."""
     match = re.fullmatch(r"\s*bytes\s+(?:(\d+)-\d+|\*)/(\d+|\*)\s*", text, re.IGNORECASE)
     if match is None:
@@ -236,7 +236,8 @@ def _content_range(text: str) -> tuple[int | None, int | None]:
     return (int(start) if start else None), (int(whole) if whole != "*" else None)
 
 
-async def _empty() -> AsyncIterator[bytes]:
+async def no_chunks() -> AsyncIterator[bytes]:
+    """The chunks of a body that has none."""
     return
     yield b""
 

@@ -163,7 +163,6 @@ def _elsewhere(found: BatchManifest, account: str) -> BatchManifest:
         input_file_id=None,
         next_poll_at=None,
         cancel_wanted_at=None,
-        trouble=found.batch.trouble,
     )
     return msgspec.structs.replace(found, batch=batch)
 

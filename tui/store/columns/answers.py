@@ -45,7 +45,7 @@ def read_some(data: JobData, seqs: Sequence[int], path: str, largest: int = 0) -
                 elif largest and place[3] > largest:
                     yield "…"
                 else:
-                    yield decoder.values(lines.text(place))[0]
+                    yield decoder.value(lines.text(place))
 
 
 def _places_of(data: JobData, seqs: Sequence[int]) -> Iterator[Place]:
