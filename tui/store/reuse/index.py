@@ -64,25 +64,30 @@ class RequestIndex:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
                 raise _OtherVersionError(f"version {version}")
-            with contextlib.suppress(OSError):
-                self._path.chmod(0o600)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=OFF")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS jobs (pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-                # Rows and bytes of its requests that were read; all are once it is whole.
-                " rows INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,"
-                " whole INTEGER NOT NULL DEFAULT 0)"
-            )
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS hashes (hash INTEGER NOT NULL, job INTEGER NOT NULL,"
-                " seq INTEGER NOT NULL, PRIMARY KEY (hash, job, seq)) WITHOUT ROWID"
-            )
-            connection.execute(f"PRAGMA user_version={_VERSION}")
+            if not version:
+                self._create(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        """Make the tables; the version is written last, so that what was cut short is redone."""
+        with contextlib.suppress(OSError):
+            self._path.chmod(0o600)
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS jobs (pk INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+            # Rows and bytes of its requests that were read; all are once it is whole.
+            " rows INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,"
+            " whole INTEGER NOT NULL DEFAULT 0)"
+        )
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS hashes (hash INTEGER NOT NULL, job INTEGER NOT NULL,"
+            " seq INTEGER NOT NULL, PRIMARY KEY (hash, job, seq)) WITHOUT ROWID"
+        )
+        connection.execute(f"PRAGMA user_version={_VERSION}")
 
     def _remove(self) -> None:
         """Remove the index with its journals: everything in it can be found again."""
