@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from array import array
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -83,7 +82,6 @@ def test_fields_are_those_of_the_reader(
         places.append((number, 1, offset, len(line)))
         offset += len(line) + 1
     random.Random(seed).shuffle(places)
-    packed = array("q", [number for place in places for number in place])
     before = answer_lines._BLOCK_BYTES
     answer_lines._BLOCK_BYTES = min(limit, before)
     try:
@@ -91,7 +89,7 @@ def test_fields_are_those_of_the_reader(
             file = Path(folder, "results.jsonl")
             file.write_bytes(b"\n".join([*found, b""]))
             with AnswerLines(lambda _: file, {1: style}) as reader:
-                values = reader.fields(packed, decoder.decode_one, decoder.value)
+                values = reader.fields(places, decoder.decode_one, decoder.value)
     finally:
         answer_lines._BLOCK_BYTES = before
     assert [repr(value) for value in values] == [

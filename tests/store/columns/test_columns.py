@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from tui.errors import UsageError
 from tui.progress import Progress
 from tui.store.columns import values as listing
 from tui.store.columns.answer_fields import FieldDecoder
-from tui.store.columns.answer_lines import AnswerLines, read_text
+from tui.store.columns.answer_lines import AnswerLines, Place, read_text
 from tui.store.columns.reader import ColumnReader
 
 SCALARS = (
@@ -208,9 +208,9 @@ def test_only_new_answers_are_read_again(desk: Desk, monkeypatch: pytest.MonkeyP
     read: list[int] = []
     fields = AnswerLines.fields
 
-    def spy(self: AnswerLines, packed: array[int], *ways: Any) -> list[Any]:
-        read.extend(packed[::4])
-        return fields(self, packed, *ways)
+    def spy(self: AnswerLines, places: Sequence[Place], *ways: Any) -> list[Any]:
+        read.extend(place[0] for place in places)
+        return fields(self, places, *ways)
 
     monkeypatch.setattr(AnswerLines, "fields", spy)
     (facet,) = desk.history.rows.facets(job, ["@x"])

@@ -7,7 +7,7 @@ import sqlite3
 from array import array
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -16,13 +16,13 @@ import msgspec
 from tui.core import json_path
 from tui.core.results.json_answers import parse_answer
 from tui.core.rows import ANSWERED, OUTCOME_CODES
-from tui.store.columns.answer_lines import NOT_SIMPLE, AnswerLines, DecodeField, unpacked
+from tui.store.columns.answer_lines import NOT_SIMPLE, AnswerLines, DecodeField, Place
 from tui.store.columns.values import ColumnValues
 
 ANSWER = ""
 """The path of the answer itself, as text."""
 
-_ROWS_AT_ONCE = 2000
+_ROWS_AT_ONCE = 500
 """Rows whose lines are in the cache of the processor together."""
 
 _ANSWERED = ",".join(str(OUTCOME_CODES[outcome]) for outcome in sorted(ANSWERED))
@@ -141,15 +141,15 @@ def read_page(connection: sqlite3.Connection, page: Page) -> PageValues:
     with AnswerLines(
         lambda file: Path(files[file][0]), {file: style for file, (_, style) in files.items()}
     ) as lines:
-        while packed := array("q", chain.from_iterable(islice(cursor, _ROWS_AT_ONCE))):
-            packed = _wanted(packed, page)
+        while places := cursor.fetchmany(_ROWS_AT_ONCE):
+            places = _wanted(places, page)
             first = len(seqs)
-            seqs.extend(packed[::4])
+            seqs.extend(map(_SEQ, places))
             if len(parts) == 1 and decoder.decode_one is not None:
-                values = lines.fields(packed, decoder.decode_one, decoder.value)
+                values = lines.fields(places, decoder.decode_one, decoder.value)
                 parts[0].set_all(first, values)
                 continue
-            for number, text in enumerate(lines.texts(unpacked(packed)), first):
+            for number, text in enumerate(lines.texts(places), first):
                 for put, value in zip(setters, decoder.values(text), strict=True):
                     put(number, value)
     for part in parts:
@@ -157,18 +157,16 @@ def read_page(connection: sqlite3.Connection, page: Page) -> PageValues:
     return seqs, parts
 
 
-def _wanted(packed: array[int], page: Page) -> array[int]:
+def _wanted(places: list[Place], page: Page) -> list[Place]:
     """The places without those of other files, and of lines that are not wanted."""
     files, after = page.files, page.after
     # A file that is not among them was added after the reading began.
-    if not after and files.keys() >= set(packed[1::4]):
-        return packed
-    places = (
-        place
-        for place in unpacked(packed)
-        if place[1] in files and place[2] >= after.get(place[1], 0)
-    )
-    return array("q", chain.from_iterable(places))
+    if not after and files.keys() >= set(map(_FILE, places)):
+        return places
+    return [place for place in places if place[1] in files and place[2] >= after.get(place[1], 0)]
+
+
+_SEQ, _FILE = itemgetter(0), itemgetter(1)
 
 
 _decoder = lru_cache(maxsize=4)(FieldDecoder)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import mmap
 import threading
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import add
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -26,12 +25,6 @@ fifth of the time of a line."""
 
 Place = tuple[int, int, int, int]
 """A row number, the primary key of its result file, and offset and length of its line."""
-
-
-def unpacked(packed: array[int]) -> Iterator[Place]:
-    """Places whose numbers stand one after the other."""
-    numbers = iter(packed)
-    return zip(numbers, numbers, numbers, numbers, strict=True)
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -209,18 +202,18 @@ class AnswerLines:
             yield _text_by_reader(line, style) if text is None else text
 
     def fields(
-        self, packed: array[int], decode: DecodeField, slowly: Callable[[str], Any]
+        self, places: Sequence[Place], decode: DecodeField, slowly: Callable[[str], Any]
     ) -> list[Any]:
         """One field of the answers of some hundred rows, most of which stand together in one file.
 
         Args:
-            packed: The four numbers of each place, one after the other.
+            places: Where they are.
             decode: Decodes the field of a usual answer.
             slowly: The value in the text of any answer.
         """
-        if not packed:
+        if not places:
             return []
-        files, offsets, lengths = packed[1::4], packed[2::4], packed[3::4]
+        _, files, offsets, lengths = zip(*places, strict=True)
         style = self._styles[files[0]]
         read = _SIMPLE_FIELDS.get(style)
         block = None
@@ -230,7 +223,7 @@ class AnswerLines:
         if read is not None and is_dense and size <= _BLOCK_BYTES:
             block = self._block(files[0], start, size)
         if read is None or block is None:
-            return list(map(slowly, self.texts(unpacked(packed))))
+            return list(map(slowly, self.texts(places)))
         starts = [offset - start for offset in offsets]
         lines = map(block.__getitem__, map(slice, starts, map(add, starts, lengths)))
         return read(lines, decode, lambda line: slowly(read_text(line, style)))

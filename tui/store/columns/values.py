@@ -133,7 +133,7 @@ class ColumnValues:
         """Set the values of rows, as if each was set in turn.
 
         Args:
-            seqs: Row numbers.
+            seqs: Row numbers, ascending.
             part: The values of these rows alone, in the same order.
         """
         for kind, rows in part._types.items():
@@ -143,8 +143,16 @@ class ColumnValues:
             code = self._codes_of.get(text)
             codes.append(self._list(text) if code is None else code)
         own = self.codes
-        for seq, code in zip(seqs, part.codes, strict=True):
-            own[seq] = codes[code]
+        made = (
+            part.codes
+            if codes == list(range(len(codes)))
+            else array("I", map(codes.__getitem__, part.codes))
+        )
+        if seqs and seqs[-1] - seqs[0] + 1 == len(seqs):
+            own[seqs[0] : seqs[-1] + 1] = made
+        else:
+            for seq, code in zip(seqs, made, strict=True):
+                own[seq] = code
         unlisted = [code == UNLISTED for code in codes]
         if part._has_unlisted or any(unlisted[2:]):
             self._has_unlisted = True
