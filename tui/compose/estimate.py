@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -239,20 +239,26 @@ class _Sums:
         )
 
 
-_MEASURED = (0.75, 1.35)
-"""How far a prompt may be from the measured ratio of past prompts of its model."""
+Counted = Literal["none", "sample", "all"]
+"""Which of the prompts the provider has counted."""
+
+_SAMPLED = (0.75, 1.35)
+"""How far the prompts of a model may be from the ratio that was counted in a sample of them."""
 
 
-def _scaled_amount(amount: Amount, model: str, scales: Mapping[str, float], exact: bool) -> Amount:
+def _scaled_amount(
+    amount: Amount, model: str, scales: Mapping[str, float], counted: Counted
+) -> Amount:
     """The input corrected by what was measured: counted by the provider, or in past jobs."""
     scale = scales.get(model, scales.get(""))
-    if scale is None or (not exact and counter_of(family_of(model)) is not None):
+    if scale is None or (counted != "all" and counter_of(family_of(model)) is not None):
         return amount
     usual = amount.tokens.usual * scale
-    if exact:
+    if counted == "all":
         return Amount(Tokens(usual, usual, usual))
-    if model in scales:
-        return Amount(Tokens(usual, usual * _MEASURED[0], usual * _MEASURED[1]), amount.uncounted)
+    if counted == "sample" and model in scales:
+        return Amount(Tokens(usual, usual * _SAMPLED[0], usual * _SAMPLED[1]), amount.uncounted)
+    # Past prompts of the model may have been of another kind: prose says nothing about numbers.
     low, high = amount.tokens.low * min(scale, 1.0), amount.tokens.high * max(scale, 1.0)
     return Amount(Tokens(usual, min(low, usual), max(high, usual)), amount.uncounted)
 
@@ -263,7 +269,7 @@ def estimate_of(
     *,
     answers: Mapping[str, float] | None = None,
     inputs: Mapping[str, float] | None = None,
-    exact: bool = False,
+    counted: Counted = "none",
 ) -> Estimate:
     """Estimate the cost of requests that were read (see ``scan_file`` and ``scan_lines``).
 
@@ -273,7 +279,8 @@ def estimate_of(
         answers: The mean length of past answers in tokens, by model.
         inputs: The measured tokens of past prompts divided by their estimate, by model; the
             key ``""`` is the factor for all other models.
-        exact: Whether ``inputs`` are the provider's counts of all these prompts.
+        counted: Whether ``inputs`` are the provider's counts of all these prompts, or of a sample
+            of them, and not those of past jobs.
     """
     usual = answers or {}
     scales = inputs or {}
@@ -284,7 +291,7 @@ def estimate_of(
             rates = find_rates(model, source)
             writes = source.provider == "anthropic" or (rates is not None and rates.write)
             sums[model] = _Sums(rates, costs.cache if writes else "")
-        scaled = _scaled_amount(amount, model, scales, exact)
+        scaled = _scaled_amount(amount, model, scales, counted)
         sums[model].add(key, rows, scaled, usual.get(model, 0.0))
     parts = [total.cost(model) for model, total in sums.items()]
     unbounded = sum(total.unbounded for total in sums.values())

@@ -54,20 +54,39 @@ async def test_the_smaller_of_two_budgets_counts(opened: Opener, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "body",
-    [{"model": "made-up-1", "max_tokens": 5}, {"model": "gpt-5-mini"}],
+    ("body", "hint"),
+    [
+        ({"model": "made-up-1", "max_tokens": 5}, "config.toml"),
+        ({"model": "gpt-5-mini"}, "--set max_tokens=800"),
+    ],
     ids=["no price", "no bound"],
 )
 async def test_an_unknown_cost_is_stopped(
-    body: dict[str, object], opened: Opener, tmp_path: Path
+    body: dict[str, object], hint: str, opened: Opener, tmp_path: Path
 ) -> None:
     with sandbox("openai") as server:
         async with opened("openai", server.url) as engine:
             path = chats(tmp_path / "a.jsonl", 3, **body)
             with pytest.raises(BudgetError, match="cost unknown") as caught:
                 await submitted(engine, path, 1000)
-            assert "config.toml" in caught.value.hint and caught.value.exit_code == 5
+            assert hint in caught.value.hint and caught.value.exit_code == 5
             assert nothing_was_sent(server)
+
+
+async def test_past_answers_are_no_bound(opened: Opener, tmp_path: Path) -> None:
+    first = chats(tmp_path / "first.jsonl", 20)
+    again = chats(tmp_path / "again.jsonl", 20, start=100)
+    with sandbox("openai") as server:
+        async with opened("openai", server.url) as engine:
+            await submitted(engine, first)
+            (job,) = engine.history.jobs.list()
+            await engine.wait([job.id])
+            estimate = await engine.costs.estimate(again)
+            assert estimate.expected is not None and estimate.high is None
+            creates = server.count("POST", "/v1/batches")
+            with pytest.raises(BudgetError, match="20 rows set no max_tokens"):
+                await submitted(engine, again, 1000)
+            assert server.count("POST", "/v1/batches") == creates
 
 
 async def test_what_is_free_keeps_a_budget_of_nothing(opened: Opener, tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from tests.engine.conftest import Opener
 from tests.engine.rows import chats
 from tui.config.settings import PriceConfig
 from tui.engine.costs.budget import cost_text
+from tui.engine.costs.calibration import calibrate
 from tui.engine.engine import Engine
 from tui.errors import InputError
 from tui.progress import Progress
+from tui.store.history import PastJob
 
 
 async def test_openai_models_have_a_price_and_made_up_ones_have_none(
@@ -94,6 +96,16 @@ async def test_past_results_change_the_estimate(opened: Opener, tmp_path: Path) 
             assert new.cost.estimated == pytest.approx(after.expected)
             other = await engine.costs.estimate(again, "groq")
             assert not other.calibrated
+
+
+def test_prompts_that_a_gateway_lengthens_are_measured() -> None:
+    def past(tokens: int) -> PastJob:
+        models = {"m": (20, 100, 20, tokens)}
+        return PastJob(model="m", rows=20, guessed=1000, models=models)
+
+    assert calibrate([past(12_000)]).inputs == {"m": 12.0, "": 12.0}
+    assert calibrate([past(10**12)]).inputs["m"] == 100
+    assert calibrate([past(1)]).inputs["m"] == 0.25
 
 
 async def test_a_stop_ends_it(engine: Engine, tmp_path: Path) -> None:

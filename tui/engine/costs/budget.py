@@ -4,10 +4,9 @@ What a submit may cost is entered in the ledger (``tui.store.ledger``) in one tr
 the check of the month, so that two programs cannot both take what is left. A batch that was not
 created gives its amount back; one that may have been created keeps it until it is billed.
 
-A budget is compared with the maximum cost: every answer as long as its request allows. If
-requests do not set ``max_tokens``, the cost expected from past results is used. Without a
-price, or with neither a maximum nor past results, the cost is unknown and the submit is
-stopped. The sandbox costs nothing and has no budget.
+A budget is compared with the maximum cost: every answer as long as its request allows. Without
+a price, or if there is no maximum because requests do not set ``max_tokens``, the submit is
+stopped, whatever past results say. The sandbox costs nothing and has no budget.
 """
 
 from __future__ import annotations
@@ -114,7 +113,7 @@ class Budgets:
             one.estimate
             for one in claims
             if self.applies(one.account, budget)
-            and not (one.quoted_later and budget_amount(one.estimate) is None)
+            and not (one.quoted_later and one.estimate.high is None)
         ]
         if not counted:
             return
@@ -237,7 +236,7 @@ class Budgets:
             return
         if batch.told_cost is None:
             if entry.amount is None and self.applies(batch.account, entry.submit_limit):
-                raise _unknown("no price for this model")
+                raise _unknown(_NO_PRICE, is_priced=False)
             return
         quote = msgspec.structs.replace(entry, kind="quoted", amount=batch.told_cost)
         others = [e for e in ledger.of_submit(entry.submit) if e.batch != batch.id]
@@ -270,38 +269,33 @@ class Budgets:
         )
 
     def _max_cost(self, estimate: Estimate) -> float:
-        max_cost = budget_amount(estimate)
-        if max_cost is None:
-            raise _unknown("; ".join(estimate.notes) or "no price for this model")
+        if estimate.high is None:
+            raise _unknown(
+                "; ".join(estimate.notes) or _NO_PRICE, is_priced=estimate.low is not None
+            )
         if estimate.currency != self.config.currency:
             raise BudgetError(
                 f"the budget is in {self.config.currency}, but the account is billed in"
                 f" {estimate.currency}",
                 "Set budget.currency in config.toml.",
             )
-        return max_cost
+        return estimate.high
 
 
-def _unknown(why: str) -> BudgetError:
+_NO_PRICE = "no price for this model"
+
+
+def _unknown(why: str, *, is_priced: bool) -> BudgetError:
     return BudgetError(
         f"cost unknown, so the budget cannot be checked: {why}",
-        'Set the price in config.toml, [prices."MODEL"] input = … output = …,'
-        " or max_tokens in the requests.",
+        "Set max_tokens in the requests, as in --set max_tokens=800, or send them without a budget."
+        if is_priced
+        else 'Set the price in config.toml, [prices."MODEL"] input = … output = ….',
     )
 
 
 def _amount(amount: float | None, currency: str) -> str:
     return "an unknown amount" if amount is None else money(amount, currency)
-
-
-def budget_amount(estimate: Estimate) -> float | None:
-    """The amount compared with a budget: the maximum cost, or else the expected cost.
-
-    ``None`` if a part of the requests cannot be counted: past jobs say nothing about it.
-    """
-    if not estimate.is_counted:
-        return None
-    return estimate.expected if estimate.high is None else estimate.high
 
 
 def cost_text(estimate: Estimate) -> str:

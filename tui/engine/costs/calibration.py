@@ -21,8 +21,12 @@ from tui.store.history import PastJob
 _MIN_ROWS = 10
 """Minimum number of answers of a model for their mean length to count."""
 
-_MIN_RATIO, _MAX_RATIO = 0.25, 4.0
-"""Bounds on the ratio of measured to guessed prompt tokens."""
+_MIN_RATIO, _MAX_RATIO = 0.25, 100.0
+"""Bounds on the ratio of measured to guessed prompt tokens.
+
+A gateway such as TensorZero adds templates of its own to short inputs; beyond that the counts of a
+server are not believed.
+"""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tui.compose.estimate import Estimate
 from tui.compose.prices import PriceSource, Rates, find_rates
-from tui.engine.costs.budget import budget_amount
 
 
 def direct_bound(estimate: Estimate, batch: PriceSource, single: PriceSource) -> float | None:
@@ -22,7 +21,7 @@ def direct_bound(estimate: Estimate, batch: PriceSource, single: PriceSource) ->
         The amount, in the currency of the estimate; ``None`` if it has no upper bound, or a price
         is not known.
     """
-    amount = budget_amount(estimate)
+    amount = estimate.high
     if amount is None or batch.currency != single.currency:
         return None
     factor = 0.0

@@ -20,7 +20,7 @@ from tui.core.jobs import Batch, Job
 from tui.core.requests import edit_request
 from tui.core.text import BOM
 from tui.engine.context import Context, run_in_thread
-from tui.engine.costs.budget import Budgets, Claim, Expense, budget_amount
+from tui.engine.costs.budget import Budgets, Claim, Expense
 from tui.engine.costs.calibration import TokenCounts, calibrate, count_tokens
 from tui.engine.costs.forecast import Forecast, forecast
 from tui.engine.costs.priming import PrimingEstimate, priming_estimate
@@ -108,7 +108,7 @@ class Costs:
             source,
             answers=past.answers,
             inputs=inputs,
-            exact=counted is not None and counted.is_exact,
+            counted="none" if counted is None else "all" if counted.is_exact else "sample",
         )
         if counted is None:
             return found
@@ -351,7 +351,7 @@ class Costs:
             # It may run in place, without an upload that the provider could quote.
             claim = Claim(estimate, plan.account)
             await run_in_thread(lambda _: budgets.check_together([claim], budget))
-            amount, currency = budget_amount(estimate), estimate.currency
+            amount, currency = estimate.high, estimate.currency
         else:
             # Not checked, but it counts if a budget is set later this month.
             job = self._context.history.jobs.get(plan.job_id)
@@ -382,7 +382,7 @@ class Costs:
             amount, currency = job.cost.estimated, job.cost.currency
             if budgets.applies(job.account, budget):
                 estimate = await self.estimate(job.id)
-                amount, currency = budget_amount(estimate), estimate.currency
+                amount, currency = estimate.high, estimate.currency
                 claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
             expenses[job.id] = Expense(
                 job.account, amount, currency, self._context.history.batches.count_sent(job), budget

@@ -21,7 +21,7 @@ from tui.core.submission import NOT_BEGUN
 from tui.core.text import quoted
 from tui.engine.accounts import AccountInfo
 from tui.engine.context import Context, run_in_thread
-from tui.engine.costs.budget import Claim, budget_amount
+from tui.engine.costs.budget import Claim
 from tui.engine.costs.estimates import Costs
 from tui.engine.events import JobImported
 from tui.engine.experiments.matrix import MatrixOptions, measure
@@ -100,7 +100,7 @@ class JointPrice:
             jobs=len(estimates),
             rows=rows,
             low=_sum(estimate.low for estimate in paid) if has_sum else None,
-            high=_sum(map(budget_amount, paid)) if has_sum else None,
+            high=_sum(estimate.high for estimate in paid) if has_sum else None,
             currency=currencies.pop() if has_sum else "",
             is_free=not paid,
         )
