@@ -17,6 +17,8 @@ import msgspec
 from tui.compose.requests import prompts
 from tui.compose.requests.amounts import (
     EXTRA_FIELDS,
+    HOSTED_FIELDS,
+    MODALITIES,
     STORED_FIELDS,
     Amount,
     extra_amount,
@@ -33,17 +35,21 @@ _INSTRUCTIONS = {"/messages": "system", "/responses": "instructions"}
 
 _NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 _NotNull = str | int | float | bool | list[Any] | dict[str, Any]
-_COST_FIELDS = (*LIMIT_FIELDS, "n")
+_COST_FIELDS = (*LIMIT_FIELDS, *prompts.CHOICE_FIELDS)
 _POSITIVE: Any = Annotated[int, msgspec.Meta(ge=1)] | None
 
 
-class _ChatMessage(msgspec.Struct, gc=False):
+# A message with other fields, such as a name or calls of tools, needs the full check: they are
+# input, too.
+
+
+class _ChatMessage(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     content: _NonEmpty
     role: Literal["assistant", "developer", "function", "system", "tool", "user"]
     cache_control: None = None
 
 
-class _Message(msgspec.Struct, gc=False):
+class _Message(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     content: _NonEmpty
     role: Literal["assistant", "user"]
     cache_control: None = None
@@ -217,9 +223,10 @@ class UniformRows:
             # Reading a field that no row has takes time, too.
             names = [name for name in free if self.loose or name in self._given]
             new = [(name, msgspec.Raw, _MISSING) for name in names]
-            closed = [*STORED_FIELDS, *(name for name in free if name not in names)]
+            closed = [*STORED_FIELDS, *HOSTED_FIELDS, MODALITIES]
+            closed += [name for name in free if name not in names]
             new += [(name, None, None) for name in closed if name not in known]
-        self._extras = [attrgetter(f"body.{name}") for name in names]
+        self._extras = [(name, attrgetter(f"body.{name}")) for name in names]
         return new
 
     def _rule_fields(self) -> Iterator[tuple[Any, ...]]:
@@ -313,12 +320,13 @@ class UniformRows:
 
     def _amount(self, rows: list[Any], texts: list[str], model: str | None) -> Amount:
         amount = texts_amount(texts, family_of(model or "")).plus(framing(len(rows), len(texts)))
-        for read in self._extras:
+        for name, read in self._extras:
             fields = list(map(read, rows))
             alike = fields.count(fields[0]) == len(fields)
             for field in fields[:1] if alike else fields:
                 if isinstance(field, msgspec.Raw) and len(value := bytes(field)) > _EMPTY:
-                    amount = amount.plus(extra_amount(value).times(len(fields) if alike else 1))
+                    extra = extra_amount(name, value, model or "")
+                    amount = amount.plus(extra.times(len(fields) if alike else 1))
         return amount
 
     def _answer_of(self, body: Any) -> prompts.AnswerLength:

@@ -12,6 +12,7 @@ from tui.compose.requests.media_tokens import (
     AUDIO_TYPES,
     FILE_TYPES,
     IMAGE_TYPES,
+    is_defined_tool,
     is_hosted_tool,
     tokens_of_image_part,
 )
@@ -30,11 +31,22 @@ from tui.compose.requests.tokens import (
 from tui.core.formatting import counted
 
 PROMPT_FIELDS = ("messages", "input", "prompt", "text")
-EXTRA_FIELDS = ("tools", "functions", "response_format", "output_format", "output_config")
+EXTRA_FIELDS = (
+    "tools", "functions", "response_format", "output_format", "output_config", "documents",
+)  # fmt: skip
 """Fields whose JSON is part of the input, besides the prompt."""
 
 STORED_FIELDS = ("previous_response_id", "conversation", "cachedContent")
 """Fields that add input which the provider keeps."""
+
+HOSTED_FIELDS = (
+    "web_search_options", "search_parameters", "plugins", "mcp_servers", "container",
+)  # fmt: skip
+"""Fields that make the provider run something, whose results it adds to the input: searches of
+OpenAI, xAI and OpenRouter, MCP servers and skills of Anthropic."""
+
+MODALITIES = "modalities"
+"""The field that asks for answers which are not text, with prices of their own."""
 
 
 class Uncounted(NamedTuple):
@@ -45,6 +57,7 @@ class Uncounted(NamedTuple):
     audio: int = 0
     tools: int = 0
     stored: int = 0
+    media: int = 0
 
     def plus(self, other: Uncounted) -> Uncounted:
         """The sum of both."""
@@ -60,17 +73,22 @@ class Uncounted(NamedTuple):
     @property
     def text(self) -> str:
         """The parts as a sentence: ``1 image and 2 files are not counted``."""
-        nouns = ("image", "file", "audio or video part", "tool that the provider runs",
-                 "stored conversation")  # fmt: skip
         parts = [
-            counted(number, noun, "tools that the provider runs" if "tool" in noun else "")
-            for number, noun in zip(self, nouns, strict=True)
-            if number
+            counted(number, *nouns) for number, nouns in zip(self, _NOUNS, strict=True) if number
         ]
         joined = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
         verb = "is" if sum(self) == 1 else "are"
         return f"{joined} {verb} not counted, so there is no upper bound"
 
+
+_NOUNS: tuple[tuple[str, str], ...] = (
+    ("image", ""),
+    ("file", ""),
+    ("audio or video part", ""),
+    ("tool that the provider runs", "tools that the provider runs"),
+    ("stored conversation", ""),
+    ("answer with audio or images", "answers with audio or images"),
+)
 
 NOTHING_UNCOUNTED = Uncounted()
 
@@ -109,18 +127,25 @@ def request_amount(body: Mapping[str, Any], model: str) -> Amount:
     for part in (prompt, body.get("system"), body.get("instructions")):
         collected.add(part)
     tokens = tokens_of_texts(collected.texts, family_of(model)).plus(collected.tokens)
-    extra = extra_amount(
-        *(
-            msgspec.json.encode(body[name])
-            for name in (*EXTRA_FIELDS, "text")
-            if body.get(name) is not None and not isinstance(body[name], str)
-        )
-    )
+    amount = Amount(tokens, collected.uncounted)
+    for name in (*EXTRA_FIELDS, "text"):
+        if body.get(name) is not None and not isinstance(body[name], str):
+            amount = amount.plus(extra_amount(name, msgspec.json.encode(body[name]), model))
     messages = len(prompt) if isinstance(prompt, list) else 1
-    amount = Amount(tokens, collected.uncounted).plus(extra).plus(framing(1, messages))
+    amount = amount.plus(framing(1, messages))
     stored = sum(body.get(name) is not None for name in STORED_FIELDS)
     stored += isinstance(body.get("prompt"), dict)
-    return amount.plus(Amount(NO_TOKENS, Uncounted(stored=stored))) if stored else amount
+    uncounted = Uncounted(
+        tools=sum(bool(body.get(name)) or body.get(name) == {} for name in HOSTED_FIELDS),
+        stored=stored,
+        media=_has_media(body.get(MODALITIES)),
+    )
+    return amount.plus(Amount(NO_TOKENS, uncounted)) if uncounted else amount
+
+
+def _has_media(modalities: Any) -> bool:
+    """Whether an answer may have other parts than text."""
+    return isinstance(modalities, list) and any(str(one).lower() != "text" for one in modalities)
 
 
 @lru_cache(256)
@@ -129,17 +154,29 @@ def framing(requests: int, messages: int) -> Amount:
     return Amount(REQUEST_TOKENS.times(requests).plus(MESSAGE_TOKENS.times(messages)))
 
 
+_TOOL_USE = Tokens(346.0, 150.0, 560.0)
+"""What Anthropic adds to a request with tools: 159 to 530 tokens by model, 346 for most.
+
+Source: platform.claude.com, "Tool use with Claude", "Pricing". The margin is for the next model.
+"""
+
+_CLIENT_TOOL = Tokens(245.0, 0.0, 800.0)
+"""What a tool adds that Anthropic defines and the user runs: bash 245, text editor 700 tokens."""
+
+
 @lru_cache(4096)
-def extra_amount(*fields: bytes) -> Amount:
-    """The input of tools and schemas, given as JSON."""
-    tokens = NO_TOKENS
-    hosted = 0
-    for field in fields:
-        tokens = tokens.plus(tokens_of_json(len(field)))
-        if b'"type"' in field or field.startswith(b"[{"):
-            value = msgspec.json.decode(field)
-            hosted += sum(map(is_hosted_tool, value)) if isinstance(value, list) else 0
-    return Amount(tokens, Uncounted(tools=hosted) if hosted else NOTHING_UNCOUNTED)
+def extra_amount(name: str, value: bytes, model: str) -> Amount:
+    """The input of one of ``EXTRA_FIELDS``, whose value is given as JSON."""
+    tokens = tokens_of_json(len(value))
+    if name != "tools":
+        return Amount(tokens)
+    tools = msgspec.json.decode(value)
+    if not isinstance(tools, list) or not tools:
+        return Amount(tokens)
+    if "claude" in model:
+        defined = sum(map(is_defined_tool, tools))
+        tokens = tokens.plus(_TOOL_USE).plus(_CLIENT_TOOL.times(defined))
+    return Amount(tokens, Uncounted(tools=sum(map(is_hosted_tool, tools))))
 
 
 class _Collected:
@@ -178,21 +215,39 @@ class _Collected:
         if kind in FILE_TYPES:
             source = item.get("source")
             if isinstance(source, dict) and source.get("type") in ("text", "content"):
-                return (source.get("data"), source.get("content"))
+                about = (item.get("title"), item.get("context"))
+                return (source.get("data"), source.get("content"), *about)
             self.uncounted = self.uncounted.plus(Uncounted(files=1))
             return ()
         if kind in AUDIO_TYPES:
             self.uncounted = self.uncounted.plus(Uncounted(audio=1))
             return ()
-        rest: list[Any] = [item[name] for name in ("content", "text", "refusal") if name in item]
-        for name in ("tool_calls", "function_call", "arguments", "input", "output", "thinking"):
-            inner = item.get(name)
-            if isinstance(inner, str):
+        rest: list[Any] = []
+        for name, inner in item.items():
+            if name in _NO_INPUT or inner is None:
+                continue
+            if name in _NESTED or isinstance(inner, str):
                 rest.append(inner)
-            elif inner is not None:
+            else:
                 size = len(msgspec.json.encode(inner))
                 self.tokens = self.tokens.plus(tokens_of_json(size))
+            if name in _REFERENCES:
+                self.uncounted = self.uncounted.plus(Uncounted(files=1))
         return rest
+
+
+_NESTED = frozenset({"content", "text", "refusal"})
+_NO_INPUT = frozenset(
+    {"role", "type", "id", "call_id", "tool_call_id", "tool_use_id", "status", "index",
+     "cache_control", "is_error", "signature", "citations", "annotations", "phase", "prefix"}
+)  # fmt: skip
+"""Fields of messages and their parts that are no input, or a few tokens at most.
+
+All others are counted, whatever they are called: a bound must not miss a part.
+"""
+
+_REFERENCES = frozenset({"url", "uri", "file_id", "file_uri", "fileUri"})
+"""Fields of a part that refer to something which the provider reads."""
 
 
 def texts_amount(texts: Iterable[str], family: Family) -> Amount:

@@ -144,6 +144,12 @@ def is_hosted_tool(tool: Any) -> bool:
     return isinstance(kind, str) and _HOSTED.match(kind) is not None
 
 
+def is_defined_tool(tool: Any) -> bool:
+    """Whether Anthropic defines a tool that the user runs, such as ``bash_20250124``."""
+    kind = tool.get("type") if isinstance(tool, Mapping) else None
+    return isinstance(kind, str) and re.search(r"_\d{8}$", kind) is not None
+
+
 def tokens_of_image_part(part: Mapping[str, Any], model: str) -> Tokens | None:
     """The tokens of a content part with an image; ``None`` if they cannot be known."""
     inner = part.get("image_url")

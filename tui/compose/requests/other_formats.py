@@ -94,6 +94,7 @@ def counted_view(request: Mapping[str, Any]) -> dict[str, Any]:
         "tools": tools or None,
         "response_format": schema,
         "previous_response_id": request.get("cachedContent"),
+        "modalities": config.get("responseModalities", config.get("response_modalities")),
     }
 
 

@@ -209,16 +209,33 @@ def answer_length(url: str, get: Callable[[str], Any]) -> AnswerLength:
     if url.endswith(":generateContent"):
         config = get("generationConfig")
         config = config if isinstance(config, dict) else {}
-        longest, choices = config.get("maxOutputTokens"), config.get("candidateCount")
-        return AnswerLength(
-            longest if type(longest) is int else None,
-            choices if type(choices) is int and choices > 0 else 1,
-        )
-    limit = next((value for value in map(get, LIMIT_FIELDS) if type(value) is int), None)
+        limit, candidates = config.get("maxOutputTokens"), config.get("candidateCount")
+        return AnswerLength(_positive(limit), _positive(candidates) or 1)
+    limits = [value for value in map(get, LIMIT_FIELDS) if type(value) is int]
+    # Which of two a server takes is not known. A negative one is none, as at vLLM.
+    limit = max(limits) if limits and min(limits) >= 0 else None
     if limit is None and url.endswith((INVOKE_URL, CONVERSE_URL)):
         limit = _limit_at_bedrock(get)
-    choices = get("n")
-    return AnswerLength(limit, choices if type(choices) is int and choices > 0 else 1)
+    # All of ``best_of`` are billed, and only ``n`` are returned.
+    choices = max(_positive(get(name)) or 1 for name in CHOICE_FIELDS)
+    if url.endswith("/completions") and not url.endswith("/chat/completions"):
+        choices *= _prompts_in(get("prompt"))
+    return AnswerLength(limit, choices)
+
+
+CHOICE_FIELDS = ("n", "best_of")
+"""Fields with the number of answers to a prompt."""
+
+
+def _positive(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
+def _prompts_in(prompt: Any) -> int:
+    """How many prompts a request to complete has: a list of texts, or of lists of tokens."""
+    if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
+        return len(prompt)
+    return 1
 
 
 def _limit_at_bedrock(get: Callable[[str], Any]) -> int | None:
