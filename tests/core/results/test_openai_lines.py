@@ -45,6 +45,30 @@ def test_an_ordinary_answer() -> None:
     assert row.usage == Usage(input_tokens=11, output_tokens=2, cached_tokens=5)
 
 
+@pytest.mark.parametrize(
+    ("completion", "reasoning", "total", "billed"),
+    [
+        (50, 124, 837, 174),  # Grok: the answer alone
+        (174, 124, 837, 174),  # OpenAI: both together
+        (50, 124, 713, 50),
+        (50, 124, None, 50),
+        (50, 0, 713, 50),
+        (50, None, 837, 50),
+        (50, "124", 837, 50),
+    ],
+)
+def test_reasoning_is_billed_once(
+    completion: int, reasoning: Any, total: int | None, billed: int
+) -> None:
+    usage = {
+        "prompt_tokens": 663,
+        "completion_tokens": completion,
+        "total_tokens": total,
+        "completion_tokens_details": {"reasoning_tokens": reasoning},
+    }
+    assert chat({"content": "Blue."}, usage=usage).usage == Usage(663, billed)
+
+
 def test_azure_writes_no_id() -> None:
     row = read({"custom_id": "a", "response": {"status_code": 200, "body": ANSWER}})
     assert row.outcome is Outcome.SUCCEEDED

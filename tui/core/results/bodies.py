@@ -42,6 +42,10 @@ class _Creation(msgspec.Struct, gc=False):
     ephemeral_1h_input_tokens: Number | None = None
 
 
+class _OutputDetails(msgspec.Struct, gc=False):
+    reasoning_tokens: Number | None = None
+
+
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: Number | None = None
     completion_tokens: Number | None = None
@@ -49,6 +53,7 @@ class _Usage(msgspec.Struct, gc=False):
     input_tokens: Number | None = None
     output_tokens: Number | None = None
     prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _OutputDetails | None = None
     input_tokens_details: _Details | None = None
     cache_read_input_tokens: Number | None = None
     cache_creation_input_tokens: Number | None = None
@@ -229,7 +234,7 @@ def parse_usage(usage: _Usage | None, tier: str | None = None) -> Usage:
             + (usage.cache_creation_input_tokens or 0)
         )
         prompt = prompt if prompt <= _LARGEST else None
-    output = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
+    output = usage.output_tokens if usage.completion_tokens is None else _completion(usage)
     if prompt is None and usage.prompt_camel is not None:
         prompt, output = usage.prompt_camel, usage.output_camel
         if usage.total_camel is not None and usage.total_camel >= prompt:
@@ -242,6 +247,21 @@ def parse_usage(usage: _Usage | None, tier: str | None = None) -> Usage:
     long = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else None
     long = min(long or 0, usage.cache_creation_input_tokens)
     return Usage(prompt, output, cached, usage.cache_creation_input_tokens - long, long, tier)
+
+
+def _completion(usage: _Usage) -> int | None:
+    """The output tokens that are billed.
+
+    Those of Grok are two numbers, of which ``completion_tokens`` leaves out the reasoning; the
+    total has both (docs.cloud.google.com, "Reasoning for Grok models"). Others include it.
+    """
+    tokens, details = usage.completion_tokens, usage.completion_tokens_details
+    reasoning = details.reasoning_tokens if details is not None else None
+    if reasoning and tokens is not None and usage.prompt_tokens is not None:
+        with_reasoning = tokens + reasoning
+        if usage.total_tokens == usage.prompt_tokens + with_reasoning:
+            return with_reasoning
+    return tokens
 
 
 _PRICED_TIERS = frozenset({"flex", "priority", "fast"})
