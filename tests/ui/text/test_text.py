@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from tests.ui.fakes import FakeHistory, a_job, made_up_row
 from tui.compose.requests.report import CheckReport, Problem
@@ -27,7 +28,7 @@ from tui.ui.tasks.requests import ROWS, write_sample
 from tui.ui.text.differences import narrow_changes
 from tui.ui.text.rows import CAP, read_attempt, read_request
 from tui.ui.text.status import bar_parts, compact_counts_parts, counts_parts, orphan_parts
-from tui.ui.text.tones import plain
+from tui.ui.text.tones import in_cells, plain
 from tui.ui.widgets.error_groups import folded_parts
 
 
@@ -352,3 +353,10 @@ def test_jobs_are_found_by_when_they_were_created(word: str, days: int, is_shown
 @pytest.mark.parametrize("word", ["since:", "since:20", "since:2020-1", "before:x", "until:7d"])
 def test_half_a_date_is_a_word_like_any_other(word: str) -> None:
     assert created_range(word, 0.0) is None
+
+
+def test_columns_are_as_wide_as_they_are_drawn() -> None:
+    for name in ("plain", "退款", "a\tb", "x" * 30, "退" * 30, "é", ""):
+        assert cell_len(in_cells(name, 12)) == 12
+    assert in_cells("退" * 30, 11) == "退" * 5 + "…"
+    assert in_cells("x" * 30, 5) == "xxxx…"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from tui.core.text import one_line
 from tui.ui.dialogs.base import Answer, Dialog
-from tui.ui.text.tones import content, key_hints
+from tui.ui.text.tones import content, in_cells, key_hints
 from tui.ui.widgets.basics import Field, PlainList
 
 
@@ -97,13 +98,13 @@ class ChooseDialog(ListDialog[str]):
         next_key: str = "",
         preview: Callable[[str], object] | None = None,
     ) -> None:
-        width = min(max((len(choice.name) for choice in choices), default=0), 30)
+        width = min(max((cell_len(choice.name) for choice in choices), default=0), 30)
         values = [choice.value for choice in choices]
         prompts = [
             content(
                 [
                     (" ● " if choice.value == now else "   ", "accent"),
-                    (f"{one_line(choice.name, width):<{width}}  ", ""),
+                    (f"{in_cells(choice.name, width)}  ", ""),
                     (one_line(choice.about, 40), "muted"),
                 ]
             )

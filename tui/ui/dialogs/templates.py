@@ -20,7 +20,7 @@ from tui.compose.templates.model import Template
 from tui.compose.templates.saved import SavedTemplate, list_templates, template_file_name
 from tui.core.text import one_line, visible
 from tui.ui.dialogs.base import Dialog
-from tui.ui.text.tones import Part, content, key_hints
+from tui.ui.text.tones import Part, content, in_cells, key_hints
 from tui.ui.widgets.basics import Field, PlainList
 
 
@@ -147,11 +147,11 @@ class TemplatesDialog(Dialog[TemplateAnswer]):
 
 
 def _prompt(entry: SavedTemplate, packaged: bool) -> Content:
-    name = one_line(entry.name, 18)
+    name = in_cells(entry.name, 18) + "  "
     if entry.template is None:
-        return content([(f"{name:<20}", "bad"), (one_line(entry.trouble, 46), "muted")])
+        return content([(name, "bad"), (one_line(entry.trouble, 46), "muted")])
     template = entry.template
     words = template.description or template.user
-    parts: list[Part] = [(f"{name:<20}", ""), (f"{template.kind:<11}", "live")]
+    parts: list[Part] = [(name, ""), (f"{template.kind:<11}", "live")]
     parts.append((one_line(("sample: " if packaged else "") + words, 34), "muted"))
     return content(parts)

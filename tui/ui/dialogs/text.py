@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from rich.cells import set_cell_size
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -24,7 +23,7 @@ from tui.ui.dialogs.base import Dialog
 from tui.ui.external_programs import copy
 from tui.ui.text.compose import trial_text
 from tui.ui.text.rows import read_request
-from tui.ui.text.tones import Part, content, key_hints, plain
+from tui.ui.text.tones import Part, content, in_cells, key_hints, plain
 from tui.ui.widgets.table.model import Cells, Column, ListSource
 from tui.ui.widgets.table.table import VirtualTable
 from tui.ui.widgets.text_page import TextPage
@@ -309,7 +308,7 @@ def traffic_parts(engine: Engine, now: float) -> list[Part]:
         figures = [None] * 3 if sent is None else [sent.last_minute, sent.last_hour, sent.total]
         minute, hour, total = (formatting.number(figure) for figure in figures)
         parts += [
-            (f"\n{set_cell_size(one_line(name, _NAME), _NAME - 1)} ", "strong"),
+            (f"\n{in_cells(name, _NAME - 1)} ", "strong"),
             (f"{minute:>8}{hour:>9}{total:>13}", ""),
             (f"   {_when(polls.get(name), now)}", "muted"),
         ]

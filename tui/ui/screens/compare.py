@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
 import msgspec
+from rich.cells import cell_len
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
@@ -32,7 +33,7 @@ from tui.ui.screens.report import ReportReader, ReportScreen
 from tui.ui.session import Session
 from tui.ui.text.differences import AnswerDiff, read_answers
 from tui.ui.text.status import OUTCOME_STYLES
-from tui.ui.text.tones import Part, Parts, Tone, content
+from tui.ui.text.tones import Part, Parts, Tone, content, in_cells
 from tui.ui.widgets.key_footer import SteadyFooter
 from tui.ui.widgets.table.model import Cells, Column, EmptySource
 from tui.ui.widgets.table.table import VirtualTable
@@ -348,10 +349,10 @@ class CompareScreen(ReportScreen[Comparison, None]):
         """Draw the figures of two jobs; those of more are in the table of the experiment."""
         longest = 22 if self.size.width < _NARROW else 40
         names = [one_line(name, longest) for name in self._names_of(found)]
-        width = max(map(len, names))
+        width = max(map(cell_len, names))
         lines: list[Part] = []
         for word, name, side in zip(_JOB_GLYPHS, names, found.jobs, strict=True):
-            lines += [(word, "accent"), (f"{name:<{width}}", "strong"), *_side(side), ("\n", "")]
+            lines += [(word, "accent"), (in_cells(name, width), "strong"), *_side(side), ("\n", "")]
         self._sides.update(content(lines[:-1]), layout=False)
 
     def _show_rows(self) -> None:

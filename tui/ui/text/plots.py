@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from tui.core import formatting
 from tui.core.counters import Distribution, Tally
 from tui.core.text import one_line
-from tui.ui.text.tones import Part, Parts, Tone
+from tui.ui.text.tones import Part, Parts, Tone, in_cells
 
 _STEPS = " ▁▂▃▄▅▆▇█"
 _MIN_NAME, _MAX_NAME = 8, 28
@@ -50,7 +50,7 @@ def tally_lines(tally: Tally, width: int, most: int, tone: Tone = "accent") -> L
         share = formatting.percent(count, tally.total)
         lines.append(
             (
-                (_fitted(name, name_width), ""),
+                (in_cells(name, name_width), ""),
                 (" ", ""),
                 (bar + " " * (bar_width - len(bar)), tone),
                 (f" {figure:>{digits}}", "strong"),
@@ -63,13 +63,6 @@ def tally_lines(tally: Tally, width: int, most: int, tone: Tone = "accent") -> L
         rest = tally.total - sum(count for _, count in shown)
         lines.append(((f"and {prefix}{more:,} more, {rest:,} times", "muted"),))
     return lines
-
-
-def _fitted(text: str, width: int) -> str:
-    """The text padded or cut to ``width`` cells; a cut ends in an ellipsis."""
-    if cell_len(text) > width:
-        text = set_cell_size(text, width - 1).rstrip() + "…"
-    return set_cell_size(text, width)
 
 
 def histogram_lines(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from tui.core.text import visible
+from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
 
 Tone = Literal[
@@ -46,6 +47,17 @@ def content(parts: Iterable[Part]) -> Content:
 def plain(parts: Iterable[Part]) -> str:
     """The text of parts without their tones."""
     return "".join(text for text, _ in parts)
+
+
+def in_cells(text: str, width: int) -> str:
+    """A text as one line of exactly ``width`` cells; a cut ends in an ellipsis.
+
+    A column of a list must not be padded by characters: some of them are two cells wide.
+    """
+    line = one_line(text, width)
+    if cell_len(line) > width:
+        line = set_cell_size(line, width - 1).rstrip() + "…"
+    return set_cell_size(line, width)
 
 
 def key_hints(*keys: tuple[str, str]) -> list[Part]:

@@ -16,7 +16,7 @@ from tui.core.analysis.views import ROW_NUMBER, View
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui.dialogs.base import Dialog
-from tui.ui.text.tones import Part, Tone, content, key_hints
+from tui.ui.text.tones import Part, Tone, content, in_cells, key_hints
 from tui.ui.widgets.basics import Field, PlainList
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class ViewsDialog(Dialog[View]):
     def _line(self, name: str) -> list[Part]:
         view = self._views[name]
         where = one_line(view.where, 40) or "all rows"
-        return [(f"{one_line(name, _NAME):<{_NAME}}", "strong"), (f" {where}", "muted")]
+        return [(in_cells(name, _NAME), "strong"), (f" {where}", "muted")]
 
     def _say_head(self, text: str = "", tone: Tone = "warn") -> None:
         if text:

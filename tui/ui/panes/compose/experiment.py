@@ -27,7 +27,7 @@ from tui.core.text import one_line, visible
 from tui.engine.experiments.service import JointPrice
 from tui.engine.experiments.variants import MAX_NAME_LENGTH
 from tui.ui.dialogs.base import Dialog
-from tui.ui.text.tones import Part, content, key_hints
+from tui.ui.text.tones import Part, content, in_cells, key_hints
 from tui.ui.widgets.basics import Field, PlainList
 
 _FORM = "form"
@@ -204,7 +204,7 @@ class ExperimentDialog(Dialog[ExperimentChoice]):
             if entry.template is None or entry.name == self._form_name:
                 continue
             words = one_line(entry.template.description or entry.template.user, 40)
-            prompt = content([(f"{one_line(entry.name, 22):<24}", ""), (words, "muted")])
+            prompt = content([(f"{in_cells(entry.name, 22)}  ", ""), (words, "muted")])
             self._templates.add(prompt, marked=entry.name in marked)
             self._saved.append(msgspec.structs.replace(entry.template, name=entry.name))
         self._count()
