@@ -128,15 +128,12 @@ class _Tokens(click.ParamType):  # type: ignore[type-arg]  # not generic before 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | str:
-        text = str(value).strip().lower().replace("×", "x")
-        number = text.removeprefix("x")
-        if not (number.isascii() and number.isdigit()) or int(number) < 1:
-            self.fail(f"{value!r} must be a number or a factor such as x2", param, ctx)
-        if text == number:
-            return int(number)
-        if not 2 <= int(number) <= 9999:
-            self.fail(f"{value!r} must be between x2 and x9999", param, ctx)
-        return text
+        from tui.core.requests import parse_max_tokens
+
+        try:
+            return parse_max_tokens(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def retry_edits(
@@ -147,14 +144,16 @@ def retry_edits(
     system: str | None,
 ) -> Mapping[str, Any]:
     """Combine the options that edit requests into one edit (see ``tui.core.requests``)."""
+    from tui.core.requests import MAX_TOKENS, SYSTEM
+
     changes = dict(edits)
     if model is not None:
         changes["model"] = model
     changes.update(dict.fromkeys(unset))
     if max_tokens is not None:
-        changes["@max_tokens"] = max_tokens
+        changes[MAX_TOKENS] = max_tokens
     if system:
-        changes["@system"] = system
+        changes[SYSTEM] = system
     return changes
 
 
