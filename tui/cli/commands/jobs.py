@@ -29,7 +29,7 @@ from tui.core.status_words import orphan_text
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
-    from tui.core.jobs import Job
+    from tui.core.jobs import Deadline, Job
     from tui.engine.engine import Engine
     from tui.store.history import History
 
@@ -256,6 +256,13 @@ def tag(settings: Settings, job: str, tags: tuple[str, ...], note: str | None, c
     run(settings, work)
 
 
+async def plan_deadline(engine: Engine, job: Job, at: float, budget: float | None) -> Deadline:
+    """The deadline of a stored job, after saying what happens then; nothing is stored."""
+    until = await engine.deadlines.plan_for(job.id, at, budget=budget)
+    output.say(engine.deadlines.describe(until, job.account))
+    return until
+
+
 @click.command(short_help="Set, change or remove the deadline of a job.")
 @job_argument
 @click.argument("when", type=NEW_DEADLINE, metavar="[WHEN|none]", required=False)
@@ -281,8 +288,7 @@ def deadline(settings: Settings, job: str, when: float | str | None, budget: flo
             if not await engine.deadlines.set(found.id, None):
                 raise UsageError(f"{found.name} ({found.id}) has no deadline")
         elif isinstance(when, float):
-            until = await engine.deadlines.plan_for(found.id, when, budget=budget)
-            output.say(engine.deadlines.describe(until, found.account))
+            until = await plan_deadline(engine, found, when, budget)
             if not engine.account(found.account).is_free:
                 await confirm(settings, f"Set the deadline of {found.name} ({found.id})?")
             await engine.deadlines.set(found.id, until)

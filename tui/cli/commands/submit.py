@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tui.addresses import is_address
-from tui.cli.commands.jobs import print_job
+from tui.cli.commands.jobs import plan_deadline, print_job
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
 from tui.cli.input_file import InputFile, local_file
 from tui.cli.options import (
@@ -318,8 +318,7 @@ async def submit_file(
     job = jobs[0]
     try:
         if deadline is not None and until is None:
-            until = await engine.deadlines.plan_for(job.id, deadline, budget=budget)
-            say(engine.deadlines.describe(until, name))
+            until = await plan_deadline(engine, job, deadline, budget)
         send = engine.submit_imported(
             jobs, budget=budget, saving=saving.agreed(agreed), deadline=until
         )
@@ -348,8 +347,7 @@ async def _submit_job(
 ) -> None:
     until = None
     if deadline is not None:
-        until = await engine.deadlines.plan_for(job.id, deadline, budget=budget)
-        say(engine.deadlines.describe(until, job.account))
+        until = await plan_deadline(engine, job, deadline, budget)
     if not engine.account(job.account).is_free and asks_before_sending(settings):
         expected = await engine.costs.forecast(job.account, job.model, job.window)
         if expected is not None:
