@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.core.analysis.derived import CompileExpression
-from tui.core.jobs import BatchStatus, Deadline, Job, TimelineEntry
+from tui.core.jobs import OPEN_PHASES, BatchStatus, Deadline, Job, TimelineEntry
 from tui.errors import UsageError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
@@ -350,8 +350,9 @@ class Jobs:
 
     def with_open_deadline(self) -> builtins.list[Job]:
         """The jobs with a deadline about which something is still to be done."""
-        found = read_jobs(self._database.read, "deadline IS NOT NULL", ())
-        return [job for job in found if job.deadline is not None and job.deadline.is_open]
+        marks = ",".join("?" * len(OPEN_PHASES))
+        where = f"deadline IS NOT NULL AND json_extract(deadline, '$.phase') IN ({marks})"
+        return read_jobs(self._database.read, where, OPEN_PHASES)
 
     def change_deadline(
         self, job_id: str, before: Deadline | None, after: Deadline | None, now: float, what: str
