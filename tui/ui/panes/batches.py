@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from tui.core.analysis.sections import Section, depends_on_state, section_of, sections
 from tui.core.comparison import MAX_COMPARED
 from tui.core.jobs import Job
 from tui.core.text import one_line
@@ -18,8 +19,7 @@ from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.engine_updates import Changes
 from tui.ui.external_programs import copy
 from tui.ui.models.job_details import JobDetailsLoader
-from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView, depends_on_state
-from tui.ui.models.sections import Section, section_of, sections
+from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView
 from tui.ui.panes.job_actions import JobActions
 from tui.ui.session import Session
 from tui.ui.text.tones import Part
