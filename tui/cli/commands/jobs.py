@@ -17,6 +17,7 @@ from tui.cli.options import (
     Settings,
     account_option,
     budget_option,
+    complete_sections,
     job_argument,
     shared,
     yes_option,
@@ -50,6 +51,11 @@ def print_job(engine: Engine, job: Job, settings: Settings) -> None:
               help="Only jobs with TEXT in name, id, model, account, tags or note.")  # fmt: skip
 @click.option("--tag", metavar="TAG", help="Only jobs with this tag.")
 @click.option(
+    "--section", metavar="NAME", shell_complete=complete_sections,
+    help="Only jobs of a section of the dashboard: running, needs-me, this-week, or one of"
+    " [sections] in config.toml.",
+)  # fmt: skip
+@click.option(
     "--since", type=MOMENT, metavar="WHEN",
     help="Only jobs created since WHEN: a date such as 2026-11-20, or 12h, 7d, 3w ago.",
 )  # fmt: skip
@@ -65,6 +71,7 @@ def list_jobs(
     account: str | None,
     search: str,
     tag: str | None,
+    section: str | None,
     since: float | None,
     before: float | None,
     limit: int | None,
@@ -82,8 +89,10 @@ def list_jobs(
             tag=tag,
             since=since,
             before=before,
-            limit=limit,
+            limit=limit if section is None else None,
         )
+        if section is not None:
+            jobs = _in_section(history, jobs, section, settings)[:limit]
         if short:
             found = _short(history, jobs)
             output.print_result(settings, lambda: found, lambda: [_short_text(found)])
@@ -107,8 +116,22 @@ def list_jobs(
     if account is not None:
         run(settings, check_account)
     if not settings.json:
-        narrowed = search or status or account or tag or since is not None or before is not None
+        given = (search, status, account, tag, section)
+        narrowed = any(given) or since is not None or before is not None
         output.say("No matching jobs." if narrowed else "No jobs yet.")
+
+
+def _in_section(history: History, jobs: list[Job], name: str, settings: Settings) -> list[Job]:
+    """The jobs that a section of the dashboard shows."""
+    from tui.core.analysis.sections import ListedJob, matching, section_named, sections
+
+    wanted = section_named(name, sections(settings.load_config().sections))
+    expiring = history.batches.expiring()
+    listed = [ListedJob(job, expiring.get(job.id)) for job in jobs]
+    for one in listed:
+        if one.is_live:
+            one.batches = history.batches.of_job(one.job.id)
+    return [one.job for one in matching(listed, wanted.text, time.time())]
 
 
 def _short(history: History, jobs: list[Job]) -> dict[str, int]:

@@ -51,6 +51,13 @@ if TYPE_CHECKING:
     from tui.engine.submit_facts import SubmitAnswer, SubmitFacts
 
 
+deadline_option = click.option(
+    "--deadline", type=DEADLINE, metavar="WHEN",
+    help="At 18:00, +6h …: cancel what runs, send the rest one by one.",
+)  # fmt: skip
+"""``--deadline``, of commands that send a job."""
+
+
 @click.command(short_help="Submit a requests file as a new job.")
 @click.argument(
     "file", type=InputFile(), metavar="FILE|JOB", shell_complete=complete_files_and_jobs
@@ -85,8 +92,7 @@ if TYPE_CHECKING:
               help="With --reuse: only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
 @click.option("--prime", is_flag=True,
               help="Send the first row alone; the rest reads the cache that it wrote.")  # fmt: skip
-@click.option("--deadline", type=DEADLINE, metavar="WHEN",
-              help="At 18:00, +6h …: cancel what runs, send the rest one by one.")  # fmt: skip
+@deadline_option
 @max_size_option
 @wait_option
 @click.option(

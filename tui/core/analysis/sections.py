@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from tui.core.alerts import Flag, most_urgent, retention_flags, stuck_flags
 from tui.core.jobs import Batch, BatchStatus, Job, is_terminal, parse_moment
+from tui.core.text import quoted
 from tui.errors import UsageError
 
 MOST_SECTIONS = 20
@@ -44,6 +45,24 @@ def sections(own: Mapping[str, str]) -> tuple[Section, ...]:
 def section_of(text: str, known: tuple[Section, ...]) -> Section | None:
     """The section with a filter; ``None`` if the filter is not kept."""
     return next((section for section in known if section.text == text), None)
+
+
+def section_named(name: str, known: tuple[Section, ...]) -> Section:
+    """The section of a name as it is typed in a shell: ``Needs me``, ``needs-me``.
+
+    Raises:
+        UsageError: There is none.
+    """
+
+    def plain(text: str) -> str:
+        return text.casefold().replace("-", " ")
+
+    alike = [section for section in known if plain(section.name) == plain(name)]
+    # Two sections may differ by their case only.
+    for section in sorted(alike, key=lambda section: section.name != name):
+        return section
+    names = ", ".join(section.name for section in known)
+    raise UsageError(f"there is no section {quoted(name)}", f"The sections are: {names}.")
 
 
 def check_section_name(name: str, own: Mapping[str, str]) -> str:
