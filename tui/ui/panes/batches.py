@@ -90,7 +90,7 @@ class BatchesPane(CommandTarget, Vertical):
         yield self._filter
         yield self._table
         yield self._strip
-        yield EmptyState("No jobs yet", _WELCOME)
+        yield EmptyState("No jobs yet", _WELCOME, _TOUR)
 
     async def open(self) -> None:
         """Show the jobs, once the engine is open, with the filter and order of the last run."""
@@ -452,6 +452,8 @@ _OF_THE_LIST = frozenset(
     {"filter", "errors_only", "accounts", "sections", "next_section", "previous_section"}
 )
 """Commands that need jobs in the list."""
+
+_TOUR = "A guided first run, in a shell: batchdeck tour"
 
 _WELCOME = (
     ("1", "compose requests from a table or a text; samples included"),
