@@ -24,7 +24,7 @@ from tui.providers.wire.download import Download
 from tui.store.batches import NewBatch
 from tui.store.history import History
 from tui.store.indexing.indexer import ResultIndexer
-from tui.store.jobs import update_batch
+from tui.store.job_records import update_batch
 
 SOURCE = ResultSource(kind="output", ref="file")
 

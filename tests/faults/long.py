@@ -25,7 +25,7 @@ from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus, Submission, new_batch_id
 from tui.engine.engine import Engine
 from tui.store.batches import NewBatch
-from tui.store.jobs import update_batch
+from tui.store.job_records import update_batch
 
 PAGE = 100
 """Batches on a page of a provider's list: so many are one request."""

@@ -36,7 +36,7 @@ from tui.store.columns.values import ColumnValues
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.export.options import ExportOptions
 from tui.store.job_folder import requests_file
-from tui.store.jobs import JobData, job_pk, read_orphan_lines
+from tui.store.job_records import JobData, job_pk, read_orphan_lines
 from tui.store.reuse.answers import ReusableAnswers, ReusePolicy
 from tui.store.reuse.index import RequestIndex
 from tui.store.reviews.stored_reviews import StoredReviews

@@ -15,7 +15,7 @@ from tui.core.query import ALL_ROWS, RowSort
 from tui.core.rows import RowLine
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.reader import RowReader
 from tui.store.rows.sql_conditions import select_by_sql
 
