@@ -24,7 +24,7 @@ from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.batches.cancel import cancel_all
 from tui.engine.batches.collector import Collector
 from tui.engine.batches.deadlines import Deadlines
-from tui.engine.batches.poll_scheduler import Leases, PollScheduler, wait_for
+from tui.engine.batches.poll_scheduler import PollScheduler, wait_for
 from tui.engine.batches.poller import Poller
 from tui.engine.batches.reuse import IndexBuilder
 from tui.engine.batches.send_queue import SendQueue
@@ -37,6 +37,7 @@ from tui.engine.first_attempts import FirstAttempts
 from tui.engine.import_job import find_begun, find_of_source, has_begun
 from tui.engine.imports.archives import open_archive
 from tui.engine.imports.results import import_results
+from tui.engine.leases import Leases
 from tui.engine.remote import Remote
 from tui.engine.requests import Requests
 from tui.engine.results import Results

@@ -8,7 +8,7 @@ import pytest
 
 from tui.core.batches import BatchIssue, FileState, FileVerdict, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
-from tui.engine.batches.verdict import (
+from tui.engine.batches.batch_state import (
     BatchEvidence,
     BatchState,
     believed_status,
