@@ -13,8 +13,8 @@ from typing import ClassVar
 import msgspec
 
 from tui.config.settings import Config
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import Batch, BatchStatus, Counts, Job, Submission
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.engine.accounts import Accounts
 from tui.engine.batches.collector import Collector
 from tui.engine.context import Context

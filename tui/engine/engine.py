@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tui.compose.templates.expressions import RowExpression
 from tui.config.settings import Config, load_config
-from tui.core.batches import NO_SAVING, RetryPlan, Saving
 from tui.core.jobs import (
     MAX_NOTE_LENGTH,
     Batch,
@@ -19,6 +18,7 @@ from tui.core.jobs import (
     Job,
     parse_tags,
 )
+from tui.core.send_plans import NO_SAVING, RetryPlan, Saving
 from tui.core.submission import UNCONFIRMED
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.batches.cancel import cancel_all

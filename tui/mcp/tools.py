@@ -18,12 +18,12 @@ from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import Source
 from tui.compose.templates.model import Template
 from tui.compose.templates.saved import find_template
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.formatting import format_cost, rfc3339
 from tui.core.jobs import BatchStatus, Job
 from tui.core.query import RowSelection, query_filter
 from tui.core.requests import MAX_TOKENS, parse_max_tokens
 from tui.core.rows import ANSWERED, UNANSWERED, Outcome, RowLine
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.accounts import AccountInfo
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine

@@ -12,7 +12,7 @@ from tests.end_to_end.servers import Served, sandbox
 from tests.engine.conftest import Opener
 from tui.compose.templates.model import Template
 from tui.config.settings import BudgetConfig, PriceConfig
-from tui.core.comparison import CompareOptions
+from tui.core.analysis.comparison import CompareOptions
 from tui.core.jobs import BatchStatus
 from tui.engine.batches.batch_plan import plan_first_attempt
 from tui.engine.engine import Engine

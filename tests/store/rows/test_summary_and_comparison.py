@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.store.bench import Desk, line
-from tui.core.comparison import ROW_COMPARISONS, CompareOptions, RowComparison
+from tui.core.analysis.comparison import ROW_COMPARISONS, CompareOptions, RowComparison
 from tui.core.jobs import RemoteCounts
 from tui.core.rows import Outcome
 from tui.errors import UsageError

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.ui.fakes import FakeHistory, a_job, made_up_row
 from tui.compose.requests.report import CheckReport, Problem
 from tui.core import formatting
+from tui.core.analysis.comparison import word_diff
 from tui.core.analysis.sections import created_range
-from tui.core.comparison import word_diff
 from tui.core.jobs import Batch, BatchStatus, Counts, ErrorGroup, OrphanLines, RemoteCounts
 from tui.core.retry_rules import ErrorClass
 from tui.core.rows import UNANSWERED, Attempt, Outcome, Row

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tui.compose.estimate import Estimate
-    from tui.core.batches import RetryPlan
-    from tui.core.comparison import Change
+    from tui.core.analysis.comparison import Change
+    from tui.core.send_plans import RetryPlan
     from tui.engine.engine import Engine
     from tui.engine.retries import RetryPreview
 
@@ -102,7 +102,7 @@ def _change_document(change: Change) -> dict[str, Any]:
 def _change_lines(change: Change) -> Iterator[str]:
     import msgspec
 
-    from tui.core.comparison import text_changes
+    from tui.core.analysis.comparison import text_changes
 
     before, after = change.before, change.after
     sides: list[tuple[str, Any]] = [("-", before), ("+", after)]

@@ -45,8 +45,8 @@ from tui.errors import (
 )
 
 if TYPE_CHECKING:
-    from tui.core.batches import ReuseOptions, Saving
     from tui.core.jobs import Batch, Deadline, Job
+    from tui.core.send_plans import ReuseOptions, Saving
     from tui.engine.engine import Engine
     from tui.engine.submit_facts import SubmitAnswer, SubmitFacts
 
@@ -215,13 +215,13 @@ class SavingOptions(NamedTuple):
     @property
     def reuse_options(self) -> ReuseOptions | None:
         """Which answers of earlier jobs are used."""
-        from tui.core.batches import ReuseOptions
+        from tui.core.send_plans import ReuseOptions
 
         return ReuseOptions(self.since) if self.reuse else None
 
     def agreed(self, rows: int | None) -> Saving:
         """What the engine does about it, if so many requests are agreed to."""
-        from tui.core.batches import Saving
+        from tui.core.send_plans import Saving
 
         return Saving(self.dedupe, self.reuse_options, rows, self.prime)
 

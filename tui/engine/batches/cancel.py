@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
+from tui.core.remote_batches import RemoteBatch
 from tui.core.rows import Outcome, RowError
 from tui.core.submission import UNCONFIRMED
 from tui.engine.batches.batch_state import believed_status

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from tui.compose.estimate import Estimate
-from tui.core.batches import RetryPlan
 from tui.core.formatting import counted, local_time, money, parse_deadline
 from tui.core.jobs import (
     Batch,
@@ -26,6 +25,7 @@ from tui.core.jobs import (
 )
 from tui.core.query import RowFilter
 from tui.core.rows import UNANSWERED
+from tui.core.send_plans import RetryPlan
 from tui.engine.accounts import direct_name
 from tui.engine.batches.batch_plan import make_plan, store_plan
 from tui.engine.batches.cancel import cancel_all

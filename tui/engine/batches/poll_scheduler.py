@@ -7,9 +7,9 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 
-from tui.core.batches import RemoteBatch
 from tui.core.formatting import span
 from tui.core.jobs import Batch, Submission
+from tui.core.remote_batches import RemoteBatch
 from tui.core.status_words import batch_name, status_text
 from tui.engine.batches.batch_plan import is_held_back
 from tui.engine.batches.poller import Poller

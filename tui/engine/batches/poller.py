@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import NamedTuple, cast
 
 from tui.core.alerts import HOUR, expiry_warning
-from tui.core.batches import FileState, RemoteBatch
 from tui.core.formatting import counted
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
+from tui.core.remote_batches import FileState, RemoteBatch
 from tui.core.status_words import status_text
 from tui.core.submission import SubmitEvent
 from tui.engine.batches.batch_state import BatchEvidence, BatchState, believed_status, judge

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tui.core.batches import RetryPlan
 from tui.core.jobs import Batch, Submission
+from tui.core.send_plans import RetryPlan
 from tui.engine.batches.batch_plan import is_held_back, store_plan
 from tui.engine.batches.cancel import finish_cancel, is_our_cancel
 from tui.engine.batches.in_place_retry import begin_in_place_retry

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tui.core.batches import FileState, FileVerdict, ResultSource
 from tui.core.jobs import Batch
+from tui.core.remote_batches import FileState, FileVerdict, ResultSource
 from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.store.batches import Batches

@@ -9,8 +9,14 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
-from tui.core import comparison
-from tui.core.comparison import MAX_COMPARED, Agreement, CompareOptions, JobTotals, RowComparison
+from tui.core.analysis import comparison
+from tui.core.analysis.comparison import (
+    MAX_COMPARED,
+    Agreement,
+    CompareOptions,
+    JobTotals,
+    RowComparison,
+)
 from tui.core.query import ALL_ROWS, RowSort
 from tui.core.rows import RowLine
 from tui.errors import UsageError

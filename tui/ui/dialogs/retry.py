@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Checkbox, Input, Label, Static, TextArea
 
 from tui.core import formatting
-from tui.core.comparison import Change, text_changes
+from tui.core.analysis.comparison import Change, text_changes
 from tui.core.json_path import parse_value
 from tui.core.requests import MAX_TOKENS, SYSTEM, check_edits, describe_edits, parse_max_tokens
 from tui.core.text import one_line, visible

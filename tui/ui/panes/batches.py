@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from tui.core.analysis.comparison import MAX_COMPARED
 from tui.core.analysis.sections import Section, depends_on_state, section_of, sections
-from tui.core.comparison import MAX_COMPARED
 from tui.core.jobs import Job
 from tui.core.text import one_line
 from tui.ui.commands.command_table import Scope, bindings

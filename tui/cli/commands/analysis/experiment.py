@@ -31,8 +31,8 @@ from tui.core.formatting import counted, local_time, money, percent, plain_numbe
 from tui.errors import BatchdeckError, UsageError
 
 if TYPE_CHECKING:
+    from tui.core.analysis.comparison import Agreement
     from tui.core.analysis.experiment import ExperimentReport, VariantReport
-    from tui.core.comparison import Agreement
     from tui.core.jobs import Job
     from tui.core.rows import RowLine
     from tui.engine.engine import Engine
@@ -269,7 +269,7 @@ def show_experiment(
     """
 
     async def work(engine: Engine) -> None:
-        from tui.core.comparison import CompareOptions
+        from tui.core.analysis.comparison import CompareOptions
         from tui.engine.experiments.matrix import MatrixOptions
 
         name = refs[0] if len(refs) == 1 else ""
@@ -309,7 +309,7 @@ Answers = tuple[str, "list[RowLine | None]"]
 
 def _rows(engine: Engine, compared: Comparison, limit: int) -> list[Answers]:
     """The first rows with different answers."""
-    from tui.core.comparison import RowComparison
+    from tui.core.analysis.comparison import RowComparison
 
     places = compared.places[RowComparison.DIFFERENT][:limit]
     columns = [

@@ -21,7 +21,7 @@ from textual.widgets.option_list import Option
 from tui.compose import samples
 from tui.compose.templates.model import Template
 from tui.compose.templates.saved import list_templates
-from tui.core.comparison import MAX_COMPARED
+from tui.core.analysis.comparison import MAX_COMPARED
 from tui.core.formatting import counted
 from tui.core.text import free_name, one_line, visible
 from tui.engine.experiments.service import JointPrice
