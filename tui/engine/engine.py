@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tui.compose.templates.expressions import RowExpression
@@ -316,7 +316,11 @@ class Engine:
         return self.history.jobs.get(job_id)
 
     async def submit_experiment(
-        self, jobs: Sequence[Job], *, budget: float | None = None
+        self,
+        jobs: Sequence[Job],
+        *,
+        budget: float | None = None,
+        deadlines: Mapping[str, Deadline] | None = None,
     ) -> dict[str, BatchdeckError]:
         """Submit the drafts that ``experiments.make`` made, as one expense.
 
@@ -326,6 +330,7 @@ class Engine:
         Args:
             jobs: The drafts.
             budget: A cost limit for all of them, in addition to the configured budgets.
+            deadlines: Deadlines by the names of the jobs, from ``plan_deadlines``.
 
         Returns:
             The errors of jobs that were not accepted, by id. The other jobs were sent; these are
@@ -337,6 +342,9 @@ class Engine:
         """
         ids = [job.id for job in jobs]
         try:
+            for job in jobs:
+                if deadlines:
+                    await self.deadlines.set(job.id, deadlines[job.name])
             return await self.first_attempts.send(ids, wait_if_busy=True, budget=budget)
         except BatchdeckError:
             for job in jobs:
