@@ -120,6 +120,23 @@ def open_private(path: Path, flags: int = os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     return os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
 
 
+def lock_file(descriptor: int) -> bool | None:
+    """Lock an open file for this process, until it is closed.
+
+    Returns:
+        ``False`` if another process has locked it, ``None`` where files cannot be locked.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
 def expand_home(path: str | Path) -> Path:
     """A path with ``~`` replaced; unchanged if there is no such home."""
     try:

@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from tui.paths import lock_file
+
 _PREFIX = "batchdeck-"
 _LOCK = ".in-use"
 
@@ -34,7 +36,7 @@ def temporary_folder(purpose: str, inside: Path | None = None) -> Iterator[Path]
         new = folder / f"{_LOCK}.new"
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if _take(descriptor):
+            if lock_file(descriptor):
                 new.rename(folder / _LOCK)
             yield folder
         finally:
@@ -77,17 +79,6 @@ def _is_abandoned(folder: Path) -> bool:
         # It is being created, or of another version: leave it.
         return False
     try:
-        return _take(descriptor)
+        return bool(lock_file(descriptor))
     finally:
         os.close(descriptor)
-
-
-def _take(descriptor: int) -> bool:
-    """Lock a file; ``False`` if it is locked or locks do not work here."""
-    try:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
-        return False
-    return True

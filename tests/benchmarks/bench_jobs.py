@@ -19,7 +19,7 @@ from tui.core.jobs import BatchStatus, Cost, Counts, Job, new_job_id
 from tui.core.rows import OUTCOMES, Outcome
 from tui.paths import Paths
 from tui.store.history import History
-from tui.store.jobs import add_counts, insert_job
+from tui.store.job_records import add_counts, insert_job
 from tui.ui.models.job_list import JobFilter, JobList, JobOrder
 
 NOW = 1_795_000_000.0

@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.histories import SOURCE, FileDialect
 from tui.config.settings import Config
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import BatchStatus
+from tui.core.remote_batches import RemoteBatch
 from tui.engine.engine import Engine
 from tui.paths import Paths
 from tui.ui import start

@@ -13,8 +13,8 @@ from typing import ClassVar
 import msgspec
 
 from tui.config.settings import Config
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import Batch, BatchStatus, Counts, Job, Submission
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.engine.accounts import Accounts
 from tui.engine.batches.collector import Collector
 from tui.engine.context import Context
@@ -24,7 +24,7 @@ from tui.providers.wire.download import Download
 from tui.store.batches import NewBatch
 from tui.store.history import History
 from tui.store.indexing.indexer import ResultIndexer
-from tui.store.jobs import update_batch
+from tui.store.job_records import update_batch
 
 SOURCE = ResultSource(kind="output", ref="file")
 

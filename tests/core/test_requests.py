@@ -11,6 +11,7 @@ from tui.core.requests import (
     edit_request,
     edited_model,
     following,
+    parse_max_tokens,
     request_identity,
 )
 
@@ -93,10 +94,16 @@ def test_the_longest_answer_is_written_where_the_row_has_it() -> None:
     assert edited(responses, {"@max_tokens": 9})["body"]["max_output_tokens"] == 9
 
 
+def test_a_longest_answer_is_typed_as_a_number_or_a_factor() -> None:
+    assert [parse_max_tokens(text) for text in ("2000", " X2 ", "×9999")] == [2000, "x2", "x9999"]
+
+
 @pytest.mark.parametrize("value", [0, -1, "x1", "x", "x²", "2x", 1.5, True, None, "x99999", 2**60])
 def test_a_longest_answer_that_is_no_number_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="whole number or x2"):
+    with pytest.raises(ValueError, match="a whole number or a factor such as x2, not"):
         check_edits({"@max_tokens": value})
+    with pytest.raises(ValueError, match="a whole number or a factor such as x2, not"):
+        parse_max_tokens(str(value))
     with pytest.raises(ValueError):
         edited(chat(max_tokens=5), {"@max_tokens": value})
 

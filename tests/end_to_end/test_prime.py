@@ -12,8 +12,8 @@ from tests.end_to_end.conftest import KEY, Opener
 from tests.end_to_end.rows import Maker, chat, params, written
 from tests.end_to_end.servers import sandbox
 from tests.end_to_end.test_full_loop import ended
-from tui.core.batches import Saving
 from tui.core.jobs import BatchStatus, Job, Submission
+from tui.core.send_plans import Saving
 from tui.engine.engine import Engine
 from tui.errors import UsageError
 

@@ -11,9 +11,9 @@ from tests.end_to_end.conftest import KEY, Opener
 from tests.end_to_end.rows import Maker, text_of
 from tests.end_to_end.servers import sandbox
 from tests.end_to_end.test_full_loop import SYSTEMS, ended
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import BatchStatus
 from tui.core.rows import Outcome
+from tui.core.send_plans import ReuseOptions, Saving
 
 DISTINCT, ROWS = 20, 100
 """Row number N asks for what row N % 20 asks for."""

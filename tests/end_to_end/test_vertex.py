@@ -21,9 +21,9 @@ from tests.fakes.google_sign_in import PROJECT, SignIn
 from tests.threads import in_thread
 from tests.waiting import within
 from tui.config.settings import AccountConfig, Config
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import BatchStatus
 from tui.core.rows import Outcome
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.account_setup import check_account
 from tui.engine.engine import Engine
 from tui.errors import ConfigError, KeyRejectedError, UsageError

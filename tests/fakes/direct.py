@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from tests.fakes.provider import FakeProvider, answered
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import RemoteBatch
 from tui.errors import BatchdeckError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, Capabilities, ResultStyle

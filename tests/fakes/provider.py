@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
 from tui.core.jobs import TERMINAL, BatchStatus, RemoteCounts
+from tui.core.remote_batches import BatchIssue, RemoteBatch, ResultSource
 from tui.errors import BatchdeckError, RequestRejectedError, ResponseLostError, UnreachableError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, Capabilities, ResultStyle

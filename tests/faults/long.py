@@ -21,11 +21,11 @@ from tests.fakes import loop as looping
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import FakeBatch
 from tui.config.settings import Config
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus, Submission, new_batch_id
+from tui.core.remote_batches import RemoteBatch
 from tui.engine.engine import Engine
 from tui.store.batches import NewBatch
-from tui.store.jobs import update_batch
+from tui.store.job_records import update_batch
 
 PAGE = 100
 """Batches on a page of a provider's list: so many are one request."""

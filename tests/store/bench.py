@@ -21,7 +21,7 @@ from tui.paths import Paths
 from tui.store.history import History
 from tui.store.indexing.indexer import ResultIndexer
 from tui.store.job_folder import ResultFile
-from tui.store.jobs import JobData, insert_batch, job_pk, refresh_job, update_batch
+from tui.store.job_records import JobData, insert_batch, job_pk, refresh_job, update_batch
 
 
 def request(custom_id: str, text: str = "hello") -> bytes:

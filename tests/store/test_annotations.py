@@ -11,7 +11,7 @@ from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store import migrations
 from tui.store.history import History
-from tui.store.jobs import job_pk
+from tui.store.job_records import job_pk
 
 
 def write(desk: Desk, job: str, *tags: str, note: str | None = None) -> None:
@@ -75,7 +75,7 @@ def sqlite_only(paths: Paths) -> None:
 
 def test_the_counts_of_many_jobs_are_those_of_each(desk: Desk) -> None:
     from tui.core.rows import OUTCOMES, Outcome
-    from tui.store.jobs import add_counts
+    from tui.store.job_records import add_counts
 
     for number in range(60):
         job = desk.job(["a", "b", "c"], name=f"job {number}")

@@ -10,7 +10,7 @@ import pytest
 
 from tui.errors import HistoryError, NewerHistoryError
 from tui.paths import Paths
-from tui.store import jobs, migrations
+from tui.store import job_records, migrations
 from tui.store.database import Database
 from tui.store.history import History
 from tui.store.migrations import MIGRATIONS
@@ -203,7 +203,7 @@ def test_closing_waits_for_nobody_and_harms_nobody(file: Path) -> None:
         ) -> None:
             connection = database.read
             while not stop.is_set():
-                list(jobs.read_jobs(connection, "1", ()))
+                list(job_records.read_jobs(connection, "1", ()))
                 reading.set()
 
         thread = threading.Thread(target=read)

@@ -9,7 +9,7 @@ from tui.core.jobs import BatchStatus, OrphanLines
 from tui.core.rows import Outcome
 from tui.errors import UnknownJobError
 from tui.store.indexing.indexer import ResultIndexer
-from tui.store.jobs import note, update_batch
+from tui.store.job_records import note, update_batch
 
 
 def test_jobs_are_found_by_words_in_any_case(desk: Desk) -> None:

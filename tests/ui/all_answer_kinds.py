@@ -16,7 +16,7 @@ from tui.core.jobs import BatchStatus, Counts, Job, new_job_id
 from tui.core.rows import ColumnsHeader, encode_columns
 from tui.engine.engine import Engine
 from tui.paths import Paths
-from tui.store.jobs import batch_pk, job_pk, refresh_job, update_batch
+from tui.store.job_records import batch_pk, job_pk, refresh_job, update_batch
 from tui.store.rows.attempts import archive_attempts
 from tui.ui.app import BatchdeckApp
 

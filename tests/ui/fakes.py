@@ -19,8 +19,8 @@ from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import Source
 from tui.config.settings import Config
+from tui.core.analysis.comparison import changes_between
 from tui.core.analysis.facets import ColumnInfo, Facet
-from tui.core.comparison import changes_between
 from tui.core.jobs import (
     Batch,
     BatchStatus,

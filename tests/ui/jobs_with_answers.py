@@ -16,7 +16,7 @@ from tui.engine.results import Results
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS
 from tui.store.history import History
-from tui.store.jobs import batch_pk, update_batch
+from tui.store.job_records import batch_pk, update_batch
 from tui.store.rows.comparison import Comparison
 
 LABELS = ("positive", "negative", "positive", "neutral", "mixed")

@@ -9,7 +9,7 @@ from tests.store.bench import Desk, line, request
 from tui.core.jobs import BatchStatus, Counts, Job, new_job_id
 from tui.core.rows import ColumnsHeader, Outcome
 from tui.paths import Paths
-from tui.store.jobs import update_batch
+from tui.store.job_records import update_batch
 
 CLASSES = ("refund", "praise", "question", "spam", "退款")
 

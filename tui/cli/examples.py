@@ -34,6 +34,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "list": (
         "batchdeck list --short",
+        "batchdeck list --section needs-me",
         "batchdeck list --status in_progress",
         "batchdeck list --since 7d",
         "batchdeck list --search week-47 --json",

@@ -73,7 +73,7 @@ def job_pairs(job: Job) -> dict[str, Cell | str]:
         "deadline": status_words.deadline_text(job, time.time()),
         "created": local_time(job.created_at),
         "ended": local_time(job.ended_at),
-        "ran": "elsewhere: it was opened from an archive" if job.archive else "",
+        "ran": status_words.ran_text(job),
         "error": Cell(job.trouble, "red"),
         "tags": format_tags(job.tags),
         "note": one_line(job.note, 400),

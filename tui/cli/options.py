@@ -131,6 +131,19 @@ def complete_accounts(
     return _items(name for name in names if name.startswith(start))
 
 
+def complete_sections(
+    context: click.Context, parameter: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The sections of the job list whose name starts with ``start``."""
+    from tui.core.analysis.sections import sections
+
+    try:
+        known = sections(_settings(context).load_config().sections)
+    except BatchdeckError:
+        return []
+    return _items(one.name for one in known if one.name.casefold().startswith(start.casefold()))
+
+
 def complete_query(
     context: click.Context, parameter: click.Parameter, start: str
 ) -> list[CompletionItem]:

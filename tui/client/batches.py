@@ -18,15 +18,15 @@ from tui.compose.requests import scaledown
 from tui.compose.sources.base import Source
 from tui.compose.templates.model import Template
 from tui.config.settings import Config, load_config
+from tui.core.analysis.comparison import CompareOptions
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.experiment import ExperimentReport
 from tui.core.analysis.facets import Facet
 from tui.core.analysis.views import View
-from tui.core.batches import ReuseOptions, Saving
-from tui.core.comparison import CompareOptions
 from tui.core.query import INPUT_ORDER, RowFilter, query_filter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.costs.spent import SpentReport
 from tui.engine.engine import Engine
 from tui.engine.experiments.matrix import MatrixOptions

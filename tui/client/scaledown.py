@@ -16,8 +16,8 @@ from tui.client.runtime import run_blocking, with_base_url
 from tui.compose.requests.scaledown import BatchInputItem
 from tui.config.api_keys import find_key
 from tui.config.settings import Config, load_config
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import BatchStatus, is_terminal
+from tui.core.remote_batches import RemoteBatch
 from tui.core.rows import ANSWERED, RowLine
 from tui.engine.accounts import Accounts
 from tui.errors import BatchdeckError, KeyMissingError

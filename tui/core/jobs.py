@@ -340,6 +340,10 @@ class DeadlinePhase(StrEnum):
     STOPPED = "stopped"
 
 
+OPEN_PHASES = (DeadlinePhase.SET, DeadlinePhase.CUT, DeadlinePhase.REST)
+"""The phases in which something is still to be done."""
+
+
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     """When a job is cut short, so that the rows without an answer are sent one by one.
 
@@ -364,7 +368,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """Whether something is still to be done about it."""
-        return self.phase in (DeadlinePhase.SET, DeadlinePhase.CUT, DeadlinePhase.REST)
+        return self.phase in OPEN_PHASES
 
     @property
     def is_under_way(self) -> bool:

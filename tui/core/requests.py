@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tui.core.json_path import is_path, remove, set_value
+from tui.core.text import quoted
 
 INVOKE_URL = "/model/invoke"
 CONVERSE_URL = "/model/converse"
@@ -239,6 +240,19 @@ def _set_max_tokens(payload: Any, request: dict[str, Any], value: Any) -> None:
         payload["max_output_tokens" if responses else "max_tokens"] = number
 
 
+def parse_max_tokens(text: str) -> int | str:
+    """Parse a typed ``max_tokens``: a number, or a factor for the value of each row (``x2``).
+
+    Raises:
+        ValueError: It is neither.
+    """
+    typed = text.strip().lower().replace("×", "x")
+    is_number = typed.isascii() and typed.isdigit() and len(typed) <= len(str(_MAX_TOKENS_VALUE))
+    value = int(typed) if is_number else typed
+    _limit_or_factor(value)
+    return value
+
+
 def _limit_or_factor(value: Any) -> tuple[int | None, int | None]:
     """Parse a token limit: an absolute number, or a factor for the row's own limit."""
     if type(value) is int and 0 < value <= _MAX_TOKENS_VALUE:
@@ -247,7 +261,8 @@ def _limit_or_factor(value: Any) -> tuple[int | None, int | None]:
         digits = value[1:]
         if digits.isdigit() and len(digits) < 5 and int(digits) > 1:
             return None, int(digits)
-    raise ValueError(f"max_tokens must be a whole number or x2, not {value!r}")
+    shown = quoted(str(value))
+    raise ValueError(f"max_tokens must be a whole number or a factor such as x2, not {shown}")
 
 
 class RejectedFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

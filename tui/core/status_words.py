@@ -111,6 +111,16 @@ def batch_rows(batch: Batch) -> str:
     return f"{batch.rows:,}{of}"
 
 
+def ran_text(job: Job) -> str:
+    """Where a job ran, if it was opened from an archive; else empty."""
+    return "elsewhere: it was opened from an archive" if job.archive else ""
+
+
+def ran_words(job: Job) -> str:
+    """``ran elsewhere`` if a job was opened from an archive; else empty."""
+    return "ran elsewhere" if job.archive else ""
+
+
 _DEADLINE_PHASES = {
     "cut": "the batches are being cancelled, then the rest is sent one by one",
     "rest": "the rest is about to be sent one by one",

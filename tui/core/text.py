@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain, count
 from typing import BinaryIO
 
 _UNSAFE = re.compile(
@@ -151,6 +152,12 @@ CHUNK = 1 << 18
 """Bytes read at a time: large enough to be fast, small enough for constant memory."""
 
 BOM = b"\xef\xbb\xbf"
+
+
+def free_name(name: str, is_taken: Callable[[str], bool]) -> str:
+    """The name, with a number appended (``-2``, ``-3``…) if it is taken."""
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(free for free in chain((name,), numbered) if not is_taken(free))
 
 
 def split_lines(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:

@@ -16,8 +16,8 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from tui.config.settings import PollingConfig
 from tui.core.alerts import kept_until
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus
+from tui.core.remote_batches import RemoteBatch
 from tui.core.rows import Row
 from tui.core.submission import SubmitEvent
 from tui.engine.accounts import Accounts

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tui.compose.templates.expressions import RowExpression
 from tui.config.settings import Config, load_config
-from tui.core.batches import NO_SAVING, RetryPlan, Saving
 from tui.core.jobs import (
     MAX_NOTE_LENGTH,
     Batch,
@@ -19,12 +18,13 @@ from tui.core.jobs import (
     Job,
     parse_tags,
 )
+from tui.core.send_plans import NO_SAVING, RetryPlan, Saving
 from tui.core.submission import UNCONFIRMED
 from tui.engine.accounts import AccountInfo, Accounts
 from tui.engine.batches.cancel import cancel_all
 from tui.engine.batches.collector import Collector
 from tui.engine.batches.deadlines import Deadlines
-from tui.engine.batches.poll_scheduler import Leases, PollScheduler, wait_for
+from tui.engine.batches.poll_scheduler import PollScheduler, wait_for
 from tui.engine.batches.poller import Poller
 from tui.engine.batches.reuse import IndexBuilder
 from tui.engine.batches.send_queue import SendQueue
@@ -37,6 +37,7 @@ from tui.engine.first_attempts import FirstAttempts
 from tui.engine.import_job import find_begun, find_of_source, has_begun
 from tui.engine.imports.archives import open_archive
 from tui.engine.imports.results import import_results
+from tui.engine.leases import Leases
 from tui.engine.remote import Remote
 from tui.engine.requests import Requests
 from tui.engine.results import Results
@@ -315,7 +316,11 @@ class Engine:
         return self.history.jobs.get(job_id)
 
     async def submit_experiment(
-        self, jobs: Sequence[Job], *, budget: float | None = None
+        self,
+        jobs: Sequence[Job],
+        *,
+        budget: float | None = None,
+        deadlines: Mapping[str, Deadline] | None = None,
     ) -> dict[str, BatchdeckError]:
         """Submit the drafts that ``experiments.make`` made, as one expense.
 
@@ -325,6 +330,7 @@ class Engine:
         Args:
             jobs: The drafts.
             budget: A cost limit for all of them, in addition to the configured budgets.
+            deadlines: Deadlines by the names of the jobs, from ``plan_deadlines``.
 
         Returns:
             The errors of jobs that were not accepted, by id. The other jobs were sent; these are
@@ -336,6 +342,9 @@ class Engine:
         """
         ids = [job.id for job in jobs]
         try:
+            for job in jobs:
+                if deadlines:
+                    await self.deadlines.set(job.id, deadlines[job.name])
             return await self.first_attempts.send(ids, wait_if_busy=True, budget=budget)
         except BatchdeckError:
             for job in jobs:

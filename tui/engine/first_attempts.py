@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tui.core.batches import NO_SAVING, Saving
 from tui.core.formatting import counted
 from tui.core.jobs import Batch
+from tui.core.send_plans import NO_SAVING, Saving
 from tui.engine.batches.batch_plan import count_to_send, plan_first_attempt
 from tui.engine.batches.reuse import finish_reused
 from tui.engine.batches.send_queue import SendQueue

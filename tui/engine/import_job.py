@@ -18,7 +18,7 @@ from tui.core.jobs import BatchStatus, Counts, Job, SamplePart, new_job_id
 from tui.core.requests import edit_request
 from tui.core.rows import decode_columns
 from tui.core.submission import NOT_BEGUN
-from tui.core.text import quoted
+from tui.core.text import free_name, quoted
 from tui.engine.context import Context
 from tui.engine.costs.forecast import Forecast, forecast
 from tui.engine.transfers.fetch import address_of
@@ -68,7 +68,7 @@ class FileImport:
         self.path = path
         self.info = context.accounts.info(account)
         self.edits = options.get("edits") or {}
-        self.name = options.get("name") or _free_name(context, path.stem)
+        self.name = options.get("name") or _free_job_name(context, path.stem)
         self._fix = options.get("fix", False)
         self._experiment = options.get("experiment", "")
         self._source = options.get("source") or address_of(path) or str(path)
@@ -305,12 +305,6 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _free_name(context: Context, name: str) -> str:
-    """The name, with a number appended if another job has it already."""
+def _free_job_name(context: Context, name: str) -> str:
     taken = {job.name for job in context.history.jobs.list(search="")}
-    if name not in taken:
-        return name
-    number = 2
-    while f"{name}-{number}" in taken:
-        number += 1
-    return f"{name}-{number}"
+    return free_name(name, taken.__contains__)

@@ -12,8 +12,8 @@ import msgspec
 
 from tui.compose.requests.prompts import own_row
 from tui.core import jobs
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.formatting import counted
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.core.requests import CONVERSE_URL, INVOKE_URL
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.results.readers import READERS

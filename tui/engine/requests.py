@@ -20,9 +20,9 @@ from tui.compose.sources.base import OpenOptions, Source
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template, template_file_name, template_of
 from tui.core.analysis.columns import Column, ColumnKind
-from tui.core.batches import ReuseOptions
 from tui.core.jobs import Job, is_job_source
 from tui.core.query import RowSelection
+from tui.core.send_plans import ReuseOptions
 from tui.engine.analysis.job_source import open_job_spec, open_rows
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.estimates import Costs

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from tui.core.analysis.comparison import CompareOptions
 from tui.core.analysis.derived import Computed, DerivedColumn
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
-from tui.core.comparison import CompareOptions
 from tui.core.jobs import Job
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.results.schema import AnswerChecker, CheckedAnswer, Schema, SchemaError, SchemaResult

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.core.batches import RetryPlan
-from tui.core.comparison import Change, changes_between
+from tui.core.analysis.comparison import Change, changes_between
 from tui.core.query import RowFilter
 from tui.core.requests import MAX_TOKENS, check_edits, edit_request
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.rows import Outcome
+from tui.core.send_plans import RetryPlan
 from tui.engine.accounts import direct_name
 from tui.engine.batches.batch_plan import drop_unfit_rows, make_plan
 from tui.engine.context import Context, run_in_thread

@@ -13,8 +13,8 @@ from tui.compose.checks.scan import scan_lines
 from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.config.settings import BudgetConfig
-from tui.core.batches import ReuseOptions
 from tui.core.formatting import percent
+from tui.core.send_plans import ReuseOptions
 from tui.engine.accounts import AccountInfo
 from tui.engine.batches.reuse import split_reusable
 from tui.engine.context import Context

@@ -18,11 +18,12 @@ from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import Source
 from tui.compose.templates.model import Template
 from tui.compose.templates.saved import find_template
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.formatting import format_cost, rfc3339
 from tui.core.jobs import BatchStatus, Job
 from tui.core.query import RowSelection, query_filter
+from tui.core.requests import MAX_TOKENS, parse_max_tokens
 from tui.core.rows import ANSWERED, UNANSWERED, Outcome, RowLine
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.accounts import AccountInfo
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
@@ -350,7 +351,7 @@ class Tools:
         found = self._job(job)
         edits: dict[str, Any] = {"model": model} if model else {}
         if max_tokens:
-            edits["@max_tokens"] = _tokens(max_tokens)
+            edits[MAX_TOKENS] = _tokens(max_tokens)
         chosen = query_filter(where)
         if not chosen.selects_answers:
             chosen = msgspec.structs.replace(chosen, outcomes=UNANSWERED)
@@ -575,7 +576,7 @@ def _cut(row: Mapping[str, Any], longest: int) -> dict[str, Any]:
 
 
 def _tokens(text: str) -> int | str:
-    number = text.strip().lower().removeprefix("x")
-    if not (number.isascii() and number.isdigit()) or int(number) < 1:
-        raise UsageError(f"max_tokens cannot be {text!r}", "Use a number, or a factor such as x2.")
-    return text.strip().lower() if number != text.strip() else int(number)
+    try:
+        return parse_max_tokens(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
-from tui.core.batches import RemoteBatch, ResultSource
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.wire.download import Download
 

@@ -14,7 +14,7 @@ from tui.core.rows import OUTCOMES, UNANSWERED, Outcome, RowError
 from tui.core.submission import MAY_EXIST, SubmitEvent, next_state
 from tui.errors import NotOursError, OutdatedError, UnknownJobError, UsageError
 from tui.store.database import Database, chunked, maps_sqlite_errors
-from tui.store.jobs import (
+from tui.store.job_records import (
     batch_pk,
     change_deadline,
     insert_batch,

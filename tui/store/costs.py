@@ -8,7 +8,7 @@ import msgspec
 
 from tui.core.rows import OUTCOME_CODES, Outcome
 from tui.store.database import Database, maps_sqlite_errors, records
-from tui.store.jobs import job_pk
+from tui.store.job_records import job_pk
 
 _ANSWERED = ",".join(
     str(OUTCOME_CODES[o]) for o in (Outcome.SUCCEEDED, Outcome.TRUNCATED, Outcome.REFUSED)

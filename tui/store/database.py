@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from tui.errors import HistoryError
-from tui.paths import open_private
+from tui.paths import lock_file, open_private
 from tui.processes import process_name
 from tui.store.migrations import MIGRATIONS, migrate
 
@@ -44,20 +44,14 @@ def file_lock(lock: Path) -> Iterator[None]:
         lock: The lock file; it is not removed, and stays empty.
     """
     try:
-        import fcntl
-
         descriptor = open_private(lock, os.O_RDWR | os.O_CREAT)
-    except (ImportError, OSError):
+    except OSError:
         yield
         return
     try:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                time.sleep(_RETRY_SECONDS)
+        while lock_file(descriptor) is False and time.monotonic() < deadline:
+            time.sleep(_RETRY_SECONDS)
         yield
     finally:
         os.close(descriptor)

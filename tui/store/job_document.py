@@ -10,7 +10,7 @@ import msgspec
 from tui.core.formatting import rfc3339
 from tui.core.jobs import Batch, Deadline
 from tui.core.retry_rules import ADVICE
-from tui.store.jobs import JobData, read_batches, read_orphan_lines
+from tui.store.job_records import JobData, read_batches, read_orphan_lines
 from tui.store.rows.error_groups import read_groups
 from tui.store.rows.inputs import InputColumns
 

@@ -1,350 +1,299 @@
-"""The records of jobs and batches: insert, read and change them, and count rows by outcome."""
+"""The jobs of the history: find, list, add, change and delete them; ``history.jobs``."""
 
 from __future__ import annotations
 
-import sqlite3
-from functools import cached_property
+import builtins
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from tui.core.jobs import (
-    Batch,
-    BatchStatus,
-    Cost,
-    Counts,
-    Deadline,
-    Job,
-    OrphanLines,
-    RemoteCounts,
-    SamplePart,
-    Submission,
-    job_status,
-)
-from tui.core.rows import OUTCOMES, Outcome
-from tui.errors import UnknownJobError, UsageError
+from tui.core.jobs import OPEN_PHASES, BatchStatus, Deadline, Job, TimelineEntry
 from tui.paths import Paths
-from tui.store.database import records
-from tui.store.job_folder import requests_file, result_file_path
-
-_JOB_COLUMNS = (
-    "id", "name", "account", "provider", "endpoint", "model", "window", "source", "size",
-    "input_tokens", "status", "created_at", "submitted_at", "ended_at", "trouble", "note",
-    "experiment", "sample", "archive", "deadline",
-)  # fmt: skip
-"""Columns that are fields of ``Job``; counts, cost and tags are stored in another form."""
-
-_BATCH_COLUMNS = tuple(name for name in Batch.__struct_fields__ if name != "job_id")
-_JSON_COLUMNS = ("remote_counts", "edits", "raw", "prices")
-
-_CHANGEABLE = {
-    "submission", "status", "raw_status", "remote_id", "input_file_id", "remote_counts",
-    "collected", "submitted_at", "ended_at", "expires_at", "progressed_at", "next_poll_at",
-    "trouble", "raw", "style", "rows", "told_cost", "results_expire_at", "cancel_wanted_at",
-    "creates", "prices",
-}  # fmt: skip
-
-_FEW = 20
-"""Up to this many jobs, one query per job for its counts is faster than one for all."""
+from tui.progress import NO_PROGRESS, Progress
+from tui.store import manifests
+from tui.store.database import Database, maps_sqlite_errors
+from tui.store.indexing.rebuild import ReindexResult, RetryRulesOf, reindex_job
+from tui.store.job_document import job_document
+from tui.store.job_folder import requests_file, schema_of, set_schema
+from tui.store.job_records import (
+    JobData,
+    change_deadline,
+    find_job,
+    job_pk,
+    note,
+    read_job,
+    read_jobs,
+)
+from tui.store.ledger import Ledger
+from tui.store.rows.importer import ExistingBatch, ImportResult, import_requests
+from tui.store.rows.inputs import Columns
 
 
-class JobData:
-    """The records and files of one job, for reading in one thread.
+@maps_sqlite_errors
+class Jobs:
+    """The jobs; ``history.jobs``."""
 
-    Args:
-        connection: A reading connection of this thread.
-        paths: Locates the files.
-        job_id: The job.
+    def __init__(self, database: Database, paths: Paths) -> None:
+        self._database = database
+        self._paths = paths
 
-    Attributes:
-        pk: Primary key of the job.
+    def get(self, job_id: str) -> Job:
+        """One job by its full id.
 
-    Raises:
-        UnknownJobError: There is no job with this id.
-    """
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        return read_job(self._database.read, job_id)
 
-    def __init__(self, connection: sqlite3.Connection, paths: Paths, job_id: str) -> None:
-        self.connection = connection
-        self.paths = paths
-        self.id = job_id
-        self.pk = job_pk(connection, job_id)
+    def find(self, reference: str) -> Job:
+        """Find a job by its id, its name, or the beginning of its id.
 
-    @cached_property
-    def job(self) -> Job:
-        """The record of the job, as it was when it was first asked for."""
-        return read_job(self.connection, self.id)
+        Raises:
+            UnknownJobError: No job matches, or several do.
+        """
+        return find_job(self._database.read, reference)
 
-    @property
-    def requests(self) -> Path:
-        """The file with the requests."""
-        return requests_file(self.paths, self.id)
+    def list(
+        self,
+        *,
+        search: str = "",
+        status: BatchStatus | None = None,
+        account: str | None = None,
+        tag: str | None = None,
+        since: float | None = None,
+        before: float | None = None,
+        limit: int | None = None,
+    ) -> builtins.list[Job]:
+        """Jobs, newest first.
 
-    def file(self, number: int) -> Path:
-        """A file of the job: the requests (0), or a result file by its primary key."""
-        if number == 0:
-            return self.requests
-        return result_file_path(self.connection, self.paths, number)
-
-
-def insert_job(connection: sqlite3.Connection, job: Job) -> int:
-    """Store a new job and return its primary key."""
-    values = {name: _stored(getattr(job, name)) for name in _JOB_COLUMNS}
-    values["total"] = job.counts.total
-    values["cost_estimated"] = job.cost.estimated
-    values["currency"] = job.cost.currency
-    return _insert(connection, "jobs", values)
-
-
-def insert_batch(connection: sqlite3.Connection, batch: Batch, job_pk: int) -> int:
-    """Store a new batch of a job and return its primary key."""
-    values = {name: _stored(getattr(batch, name)) for name in _BATCH_COLUMNS}
-    pk = _insert(connection, "batches", values | {"job": job_pk})
-    if batch.remote_id is not None:
-        _claim_remote(connection, pk, batch.remote_id)
-    return pk
-
-
-def _insert(connection: sqlite3.Connection, table: str, values: dict[str, Any]) -> int:
-    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-    cursor = connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
-    return int(cursor.lastrowid or 0)
-
-
-def _stored(value: Any) -> Any:
-    """A value as SQLite stores it: enumerations as text, structures as JSON."""
-    if isinstance(value, (RemoteCounts, SamplePart, Deadline, dict)):
-        return msgspec.json.encode(value).decode()
-    if isinstance(value, (BatchStatus, Submission)):
-        return value.value
-    return value
-
-
-def update_batch(connection: sqlite3.Connection, batch_id: str, changes: dict[str, Any]) -> None:
-    """Change columns of a batch, and refresh the status and end time of its job.
-
-    Raises:
-        UnknownJobError: The batch was deleted with its job.
-        UsageError: The provider's batch belongs to another batch of the history.
-        ValueError: A column cannot be changed.
-    """
-    pk, job = batch_pk(connection, batch_id)
-    if not changes.keys() <= _CHANGEABLE:
-        raise ValueError(f"columns {changes.keys() - _CHANGEABLE} cannot be changed")
-    assignments = ", ".join(f"{name}=?" for name in changes)
-    values = map(_stored, changes.values())
-    connection.execute(f"UPDATE batches SET {assignments} WHERE id=?", (*values, batch_id))
-    if changes.get("remote_id") is not None:
-        _claim_remote(connection, pk, changes["remote_id"])
-    refresh_job(connection, job)
-
-
-def _claim_remote(connection: sqlite3.Connection, pk: int, remote_id: str) -> None:
-    """Record that a batch is that batch of the provider; it cannot be another one's as well.
-
-    Raises:
-        UsageError: It is another one's.
-    """
-    account, native = connection.execute(
-        "SELECT account, native_of IS NOT NULL FROM batches WHERE pk=?", (pk,)
-    ).fetchone()
-    if native:
-        # A retry in place runs in the provider's batch of an earlier attempt.
-        return
-    connection.execute(
-        "INSERT OR IGNORE INTO remote_batches (account, remote_id, batch) VALUES (?,?,?)",
-        (account, remote_id, pk),
-    )
-    owner, job_id = connection.execute(
-        "SELECT r.batch, j.id FROM remote_batches r JOIN batches b ON b.pk=r.batch"
-        " JOIN jobs j ON j.pk=b.job WHERE r.account=? AND r.remote_id=?",
-        (account, remote_id),
-    ).fetchone()
-    if owner != pk:
-        raise UsageError(f"the provider's batch {remote_id} already belongs to job {job_id}")
-
-
-def refresh_job(connection: sqlite3.Connection, job_pk: int) -> None:
-    """Derive the status, times and trouble of a job from its batches."""
-    rows = records(
-        connection,
-        "SELECT status, submitted_at, ended_at, trouble, submission"
-        " FROM batches WHERE job=? ORDER BY attempt, part",
-        (job_pk,),
-    )
-    accepted = [row for row in rows if row["submission"] != Submission.REFUSED.value] or rows
-    outcomes = connection.execute(
-        "SELECT outcome FROM outcome_counts WHERE job=? AND n>0", (job_pk,)
-    )
-    status = job_status(
-        (BatchStatus(row["status"]) for row in accepted),
-        [OUTCOMES[outcome] for (outcome,) in outcomes],
-    )
-    submitted = min((at for row in rows if (at := row["submitted_at"]) is not None), default=None)
-    ends = [row["ended_at"] for row in accepted]
-    ended = None if None in ends else max(ends, default=None)
-    trouble = next((row["trouble"] for row in reversed(rows) if row["trouble"]), "")
-    connection.execute(
-        "UPDATE jobs SET status=?, submitted_at=?, ended_at=?, trouble=? WHERE pk=?",
-        (status.value, submitted, ended, trouble, job_pk),
-    )
-
-
-def change_deadline(
-    connection: sqlite3.Connection, job_pk: int, before: Deadline | None, after: Deadline | None
-) -> bool:
-    """Replace the deadline of a job, if it is still ``before``; returns whether it was."""
-    changed = connection.execute(
-        "UPDATE jobs SET deadline=? WHERE pk=? AND deadline IS ?",
-        (_stored(after), job_pk, _stored(before)),
-    )
-    return changed.rowcount == 1
-
-
-def note(
-    connection: sqlite3.Connection, job_pk: int, at: float, what: str, batch_id: str | None = None
-) -> None:
-    """Add an event to the timeline of a job."""
-    connection.execute(
-        "INSERT INTO timeline (job, batch, at, what) VALUES (?,?,?,?)",
-        (job_pk, batch_id, at, what),
-    )
-
-
-def job_pk(connection: sqlite3.Connection, job_id: str) -> int:
-    """Primary key of a job.
-
-    Raises:
-        UnknownJobError: There is no job with this id.
-    """
-    found = connection.execute("SELECT pk FROM jobs WHERE id=?", (job_id,)).fetchone()
-    if found is None:
-        raise UnknownJobError(f"there is no job {job_id!r}")
-    return int(found[0])
-
-
-def batch_pk(connection: sqlite3.Connection, batch_id: str) -> tuple[int, int]:
-    """Primary keys of a batch and of its job.
-
-    Raises:
-        UnknownJobError: The batch was deleted with its job.
-    """
-    found = connection.execute("SELECT pk, job FROM batches WHERE id=?", (batch_id,)).fetchone()
-    if found is None:
-        raise UnknownJobError(f"batch {batch_id!r} no longer exists")
-    return int(found[0]), int(found[1])
-
-
-def find_job(connection: sqlite3.Connection, reference: str) -> Job:
-    """Find a job by its id, its name, or the beginning of its id.
-
-    Raises:
-        UnknownJobError: No job matches, or several do.
-    """
-    for where in ("id=?", "name=?", "instr(id, ?)=1"):
-        found = read_jobs(connection, where, (reference,)) if reference else []
-        if len(found) == 1:
-            return found[0]
-        if found:
-            ids = ", ".join(job.id for job in found[:5])
-            raise UnknownJobError(
-                f"{reference!r} matches {len(found)} jobs: {ids}", "Use the full id."
+        Args:
+            search: Words that must all occur in the name, model, provider, account, id, tags or
+                note; case-insensitive.
+            status: Only jobs with this status.
+            account: Only jobs of this account.
+            tag: Only jobs with this tag; case-insensitive.
+            since: Only jobs created at this time or later, in Unix seconds.
+            before: Only jobs created before this time, in Unix seconds.
+            limit: Maximum number of jobs.
+        """
+        where = ["1"]
+        values: builtins.list[Any] = []
+        for word in search.split():
+            where.append(
+                "(instr(fold(name), ?) OR instr(fold(model), ?) OR instr(fold(provider), ?)"
+                " OR instr(fold(account), ?) OR instr(id, ?) OR instr(fold(note), ?)"
+                # The # of a tag is optional.
+                " OR instr(' #' || replace(fold(tags), ' ', ' #'), ?))"
             )
-    raise UnknownJobError(
-        f"there is no job {reference!r}", "Run `batchdeck list` to see the jobs and their ids."
-    )
+            values += [word.casefold()] * 7
+        if status is not None:
+            where.append("status=?")
+            values.append(status.value)
+        if account is not None:
+            where.append("account=?")
+            values.append(account)
+        if tag is not None:
+            where.append("instr(' ' || fold(tags) || ' ', ?)")
+            values.append(f" {tag.lstrip('#').casefold()} ")
+        if since is not None:
+            where.append("created_at>=?")
+            values.append(since)
+        if before is not None:
+            where.append("created_at<?")
+            values.append(before)
+        condition = " AND ".join(where)
+        if limit is not None:
+            condition = (
+                f"pk IN (SELECT pk FROM jobs WHERE {condition}"
+                " ORDER BY created_at DESC, pk DESC LIMIT ?)"
+            )
+            values.append(limit)
+        return read_jobs(self._database.read, condition, tuple(values))
 
+    def of_experiment(self, name: str) -> builtins.list[Job]:
+        """The jobs of an experiment, the oldest first."""
+        return read_jobs(self._database.read, "experiment=?", (name,))[::-1]
 
-def read_job(connection: sqlite3.Connection, job_id: str) -> Job:
-    """One job by its full id.
+    def of_source(self, source: str, account: str) -> builtins.list[Job]:
+        """The jobs of an account that were made from a source, in the order they were stored."""
+        read = self._database.read
+        stored = read.execute(
+            "SELECT id FROM jobs WHERE source=? AND account=? ORDER BY pk", (source, account)
+        )
+        return [read_job(read, job_id) for (job_id,) in stored.fetchall()]
 
-    Raises:
-        UnknownJobError: There is no job with this id.
-    """
-    found = read_jobs(connection, "id=?", (job_id,))
-    if not found:
-        raise UnknownJobError(f"there is no job {job_id!r}")
-    return found[0]
+    def experiments(self) -> dict[str, builtins.list[Job]]:
+        """The jobs of all experiments by its name, the newest experiment first."""
+        found: dict[str, builtins.list[Job]] = {}
+        for job in read_jobs(self._database.read, "experiment<>''", ()):
+            found.setdefault(job.experiment, []).insert(0, job)
+        return found
 
+    def add(
+        self,
+        job: Job,
+        requests: Iterable[tuple[str, bytes]],
+        *,
+        sent: ExistingBatch | None = None,
+        columns: Columns | None = None,
+        progress: Progress = NO_PROGRESS,
+    ) -> ImportResult | None:
+        """Store a job with its requests; see ``import_requests``."""
+        return import_requests(
+            self._database,
+            self._paths,
+            job,
+            requests,
+            sent=sent,
+            columns=columns,
+            progress=progress,
+        )
 
-def read_jobs(connection: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[Job]:
-    """Jobs that match an SQL condition (trusted text), newest first, with their counts."""
-    rows = records(
-        connection,
-        f"SELECT pk, {', '.join(_JOB_COLUMNS)}, total, tags, cost_estimated, cost_actual, currency,"
-        # The quote of a job is known only when every batch of the first attempt has one.
-        " (SELECT CASE WHEN count(*)=count(b.told_cost) THEN sum(b.told_cost) END"
-        " FROM batches b WHERE b.job=jobs.pk AND b.attempt=1) AS told"
-        f" FROM jobs WHERE {where} ORDER BY created_at DESC, pk DESC",
-        values,
-    )
-    if len(rows) <= _FEW:
-        chosen, values = ",".join(str(row["pk"]) for row in rows), ()
-    else:
-        # A history can hold thousands of jobs: read all counts in one query.
-        chosen = f"SELECT pk FROM jobs WHERE {where}"
-    counts: dict[int, dict[Outcome, int]] = {}
-    for pk, outcome, n in connection.execute(
-        f"SELECT job, outcome, n FROM outcome_counts WHERE job IN ({chosen})", values
-    ):
-        counts.setdefault(pk, {})[OUTCOMES[outcome]] = n
-    return [_job(row, counts.get(row.pop("pk"), {})) for row in rows]
+    def delete(self, job_id: str) -> None:
+        """Delete a job's records and its folder; blocking.
 
+        The records are deleted first: ``doctor`` finds a folder without a job, but a job without
+        its files cannot be repaired.
+        """
+        folder = self._paths.job_folder(job_id)
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM jobs WHERE id=?", (job_id,))
+            manifests.forget(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
-def _job(row: dict[str, Any], ended: dict[Outcome, int]) -> Job:
-    row["status"] = BatchStatus(row["status"])
-    row["tags"] = tuple(row["tags"].split())
-    if row["sample"] is not None:
-        row["sample"] = msgspec.json.decode(row["sample"], type=SamplePart)
-    if row["deadline"] is not None:
-        row["deadline"] = msgspec.json.decode(row["deadline"], type=Deadline)
-    cost = Cost(
-        estimated=row.pop("cost_estimated"),
-        actual=row.pop("cost_actual"),
-        told=row.pop("told"),
-        currency=row.pop("currency"),
-    )
-    return Job(counts=Counts.of(row.pop("total"), ended), cost=cost, **row)
+    def annotate(
+        self, job_id: str, tags: tuple[str, ...] | None = None, remark: str | None = None
+    ) -> None:
+        """Set the tags or the note of a job; ``None`` leaves a value unchanged.
 
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        if tags is not None:
+            self._set(job_id, "tags", " ".join(tags))
+        if remark is not None:
+            self._set(job_id, "note", remark)
 
-def read_batches(
-    connection: sqlite3.Connection, where: str, values: tuple[Any, ...] = ()
-) -> list[Batch]:
-    """Batches that match an SQL condition (trusted text), by attempt and part."""
-    rows = records(
-        connection,
-        f"SELECT j.id AS job_id, {', '.join(f'b.{name}' for name in _BATCH_COLUMNS)}"
-        f" FROM batches b JOIN jobs j ON j.pk=b.job WHERE {where}"
-        " ORDER BY b.attempt, b.part, b.pk",
-        values,
-    )
-    return [_batch(row) for row in rows]
+    def with_open_deadline(self) -> builtins.list[Job]:
+        """The jobs with a deadline about which something is still to be done."""
+        marks = ",".join("?" * len(OPEN_PHASES))
+        where = f"deadline IS NOT NULL AND json_extract(deadline, '$.phase') IN ({marks})"
+        return read_jobs(self._database.read, where, OPEN_PHASES)
 
+    def change_deadline(
+        self, job_id: str, before: Deadline | None, after: Deadline | None, now: float, what: str
+    ) -> bool:
+        """Replace the deadline of a job, unless another process has changed it meanwhile.
 
-def _batch(row: dict[str, Any]) -> Batch:
-    for name in _JSON_COLUMNS:
-        row[name] = msgspec.json.decode(row[name])
-    row["collected"] = bool(row["collected"])
-    row["reuses"] = bool(row["reuses"])
-    return msgspec.convert(row, Batch)
+        Args:
+            job_id: The job.
+            before: The deadline that it is known to have.
+            after: The new one; ``None`` to remove it.
+            now: Unix seconds.
+            what: The event for the timeline of the job.
 
+        Returns:
+            ``False``, with nothing changed, if its deadline is another one.
 
-def read_orphan_lines(connection: sqlite3.Connection, job_pk: int) -> OrphanLines:
-    """How many result lines of a job belong to no row, by kind."""
-    rows = connection.execute(
-        "SELECT s.kind, count(*) FROM batches b JOIN files f ON f.batch=b.pk"
-        " JOIN strays s ON s.file=f.pk WHERE b.job=? GROUP BY s.kind",
-        (job_pk,),
-    )
-    return OrphanLines(**dict(rows.fetchall()))
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        with self._database.write(durable=True) as connection:
+            pk = job_pk(connection, job_id)
+            if not change_deadline(connection, pk, before, after):
+                return False
+            note(connection, pk, now, what)
+        return True
 
+    def set_model(self, job_id: str, model: str) -> None:
+        """Store the model of a job, found while its requests were read."""
+        self._set(job_id, "model", model)
 
-def add_counts(
-    connection: sqlite3.Connection, job_pk: int, changes: dict[int, int] | dict[Outcome, int]
-) -> None:
-    """Add numbers, which may be negative, to the counts of a job; keys are outcome codes."""
-    connection.executemany(
-        "INSERT INTO outcome_counts (job, outcome, n) VALUES (?,?,?)"
-        " ON CONFLICT (job, outcome) DO UPDATE SET n = n + excluded.n",
-        [(job_pk, outcome, n) for outcome, n in changes.items() if n],
-    )
+    def _set(self, job_id: str, column: str, value: str) -> None:
+        with self._database.write() as connection:
+            pk = job_pk(connection, job_id)
+            connection.execute(f"UPDATE jobs SET {column}=? WHERE pk=?", (value, pk))
+
+    def note(self, job_id: str, now: float, what: str) -> None:
+        """Add an event to the timeline of a job."""
+        with self._database.write() as connection:
+            note(connection, job_pk(connection, job_id), now, what)
+
+    def timeline(self, job_id: str) -> builtins.list[TimelineEntry]:
+        """Events of a job, oldest first."""
+        rows = self._database.read.execute(
+            "SELECT at, batch, what FROM timeline WHERE job=? ORDER BY pk",
+            (job_pk(self._database.read, job_id),),
+        )
+        return [TimelineEntry(at=at, batch_id=batch, what=what) for at, batch, what in rows]
+
+    def claim_event(self, job_id: str, event: str) -> bool:
+        """Store that a command of the user is run for an event; ``False`` if one was. Blocking.
+
+        Raises:
+            UnknownJobError: There is no job with this id.
+        """
+        with self._database.write(durable=True) as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO told_events (job, event) VALUES (?,?)",
+                (job_pk(connection, job_id), event),
+            )
+        return cursor.rowcount == 1
+
+    def document(self, job_id: str) -> dict[str, Any]:
+        """The job document: the JSON form of a job for scripts."""
+        return job_document(JobData(self._database.read, self._paths, job_id))
+
+    def requests_file(self, job_id: str) -> Path:
+        """The file that holds the requests of a job; it never changes."""
+        return requests_file(self._paths, job_id)
+
+    def schema(self, job_id: str) -> bytes:
+        """The JSON schema attached to a job; empty if each request's own applies."""
+        return schema_of(self._paths, job_id)
+
+    def set_schema(self, job_id: str, schema: bytes) -> None:
+        """Attach a JSON schema to a job; an empty one removes it.
+
+        Raises:
+            SchemaError: The schema is not valid; the earlier one is kept.
+            HistoryError: The file cannot be written.
+        """
+        set_schema(self._paths, job_id, schema)
+
+    def reindex(
+        self, job_id: str, *, rules_of: RetryRulesOf, now: float, restored: bool = False
+    ) -> ReindexResult:
+        """Rebuild the records of a job's rows from its files; see ``reindex_job``."""
+        return reindex_job(
+            self._database, self._paths, job_id, rules_of=rules_of, now=now, restored=restored
+        )
+
+    def restore(self, now: float) -> tuple[builtins.list[str], builtins.list[str]]:
+        """Bring jobs back from their folders that the history does not have, or has in part.
+
+        Their rows are rebuilt by ``reindex``. Blocking.
+
+        Args:
+            now: Unix seconds, for the timeline.
+
+        Returns:
+            Ids of the jobs, and names of folders that do not say which job they belong to.
+        """
+        back: builtins.list[str] = []
+        unknown: builtins.list[str] = []
+        ledger = Ledger(self._database)
+        for folder in manifests.folders_of(self._paths.jobs):
+            with self._database.write(durable=True) as connection:
+                restored = manifests.restore(connection, folder, now)
+            if restored is not None:
+                back.append(restored[0])
+                ledger.add_missing(restored[1], now)
+            elif not self._knows(folder.name):
+                unknown.append(folder.name)
+        return back, unknown
+
+    def _knows(self, job_id: str) -> bool:
+        found = self._database.read.execute("SELECT 1 FROM jobs WHERE id=?", (job_id,)).fetchone()
+        return found is not None

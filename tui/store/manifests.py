@@ -23,7 +23,7 @@ from tui.errors import HistoryError
 from tui.files import temporary_path
 from tui.paths import open_private
 from tui.store.job_folder import REQUESTS
-from tui.store.jobs import (
+from tui.store.job_records import (
     insert_batch,
     insert_job,
     note,

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tui.core.analysis.comparison import CompareOptions
 from tui.core.analysis.derived import CompileExpression, Computed, DerivedColumn
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo, Facet
 from tui.core.analysis.pivot import Pivot
 from tui.core.analysis.views import ROW_NUMBER
-from tui.core.comparison import CompareOptions
 from tui.core.jobs import ErrorGroup, OrphanLines
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort
 from tui.core.requests import edit_request
@@ -36,7 +36,7 @@ from tui.store.columns.values import ColumnValues
 from tui.store.database import Database, maps_sqlite_errors
 from tui.store.export.options import ExportOptions
 from tui.store.job_folder import requests_file
-from tui.store.jobs import JobData, job_pk, read_orphan_lines
+from tui.store.job_records import JobData, job_pk, read_orphan_lines
 from tui.store.reuse.answers import ReusableAnswers, ReusePolicy
 from tui.store.reuse.index import RequestIndex
 from tui.store.reviews.stored_reviews import StoredReviews

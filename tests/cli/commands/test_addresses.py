@@ -46,6 +46,20 @@ def test_a_table_is_fetched_composed_and_composed_again_when_it_has_changed(
         assert file.is_dir() or b"a-secret" not in file.read_bytes(), file
 
 
+def test_reviews_are_stored_from_an_address(run: Run, server: FileServer, requests: Path) -> None:
+    assert run("submit", requests, "--name", "three", "--wait").code == 0
+    server.files["/labels.csv"] = Hosted(b"custom_id,label\nreq-1,right\nreq-2,wrong\n")
+    address = f"{server.url}/labels.csv?sig=a-secret"
+    done = run("review", "three", "--import", address, "--json")
+    assert done.code == 0, done.err
+    assert done.document["stored"] == 2
+    server.files["/other.csv"] = Hosted(b"id,text\na,b\n")
+    refused = run("review", "three", "--import", f"{server.url}/other.csv?sig=a-secret")
+    assert refused.code == 2 and "needs the column custom_id" in refused.err
+    assert f"{server.url}/other.csv" in refused.err
+    assert "a-secret" not in done.out + done.err + refused.err
+
+
 def test_requests_are_checked_tried_and_sent_and_their_rows_go_to_a_bucket(
     run: Run, server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

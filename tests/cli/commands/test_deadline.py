@@ -35,6 +35,23 @@ def test_a_deadline_is_set_shown_changed_and_removed(run: Run, file: Path) -> No
     assert "Deadline set: " in run("show", "r").out
 
 
+def test_a_job_that_is_composed_anew_has_a_deadline(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, made = tmp_path / "t.csv", tmp_path / "t.jsonl"
+    table.write_text("id,text\n1,good\n", "utf-8")
+    run("compose", table, "-t", "Say {text}", "-m", "gpt-5-mini", "--id", "id", "-o", made)
+    assert run("submit", made, "--wait").code == 0
+    table.write_text("id,text\n1,good\n2,bad\n", "utf-8")
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0.001")
+    sent = run("again", "t", "--name", "new", "--deadline", "+6h", "--json")
+    assert sent.code == 0, sent.err
+    assert "what has no answer then is cancelled and sent one by one" in sent.err
+    assert sent.document["deadline"]["phase"] == "set"
+    refused = run("again", "t", "--name", "late", "--deadline", "2020-01-01T00:00")
+    assert refused.code == 2 and "has passed" in refused.err
+
+
 def test_watch_sends_the_rest_one_by_one_when_it_has_passed(run: Run, file: Path) -> None:
     # The batch takes an hour: the deadline passes while the job runs, or before `watch` begins.
     sent = run("submit", file, "--deadline", "+1s")

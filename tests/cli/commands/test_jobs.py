@@ -70,6 +70,27 @@ def test_list_is_newest_first_and_filters(run: Run, requests: Path) -> None:
     assert run("list", "--account", "bogus").code == 2
 
 
+def test_list_of_a_section_is_what_the_dashboard_shows(
+    run: Run, requests: Path, failed_job: str, home: Path
+) -> None:
+    (home / "config.toml").write_text('[sections]\n"good ones" = "is:ended alpha"\n')
+    run("submit", requests, "--name", "alpha", "--wait")
+    run("submit", requests, "--name", "beta", "--account", "openai")
+
+    def names(*arguments: str) -> list[str]:
+        return [document["name"] for document in run("list", "--json", *arguments).document]
+
+    # The first one has failed rows, the last one is a draft without a key.
+    assert names("--section", "needs-me") == ["beta", failed_job]
+    assert names("--section", "Needs me", "--limit", "1") == ["beta"]
+    assert names("--section", "good ones") == ["alpha"]
+    assert names("--section", "running") == []
+    assert run("list", "--section", "running").err == "No matching jobs.\n"
+    refused = run("list", "--section", "gone")
+    assert refused.code == 2
+    assert "All jobs, Running, Needs me, This week, good ones" in refused.err
+
+
 def test_tags_and_a_note_are_written_and_found(run: Run, requests: Path) -> None:
     run("submit", requests, "--name", "alpha", "--wait")
     run("submit", requests, "--name", "beta", "--wait")

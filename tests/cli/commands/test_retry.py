@@ -64,7 +64,9 @@ def test_an_edit_that_fits_no_row_is_reported_before_sending(run: Run, cut: str)
     assert "  ! the path 'messages.7.content' does not exist in the request: no '7'" in done.out
     assert "\x1b" not in done.out
     assert run("retry", cut, "--set", "a..b=1", "--dry-run").code == 2
-    assert run("retry", cut, "--max-tokens", "much", "--dry-run").code == 2
+    refused = run("retry", cut, "--max-tokens", "much", "--dry-run")
+    assert refused.code == 2
+    assert "a whole number or a factor such as x2, not 'much'" in refused.err
 
 
 def test_rows_that_an_edit_does_not_fit_are_skipped_and_counted(run: Run, cut: str) -> None:

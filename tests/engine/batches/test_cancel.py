@@ -11,8 +11,8 @@ from tests.engine.bench import Bench, adds_up, outcomes
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
 from tui.config.settings import Config
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import BatchStatus, RemoteCounts, Submission
+from tui.core.remote_batches import RemoteBatch
 from tui.core.rows import Outcome
 from tui.engine.engine import Engine
 from tui.errors import (

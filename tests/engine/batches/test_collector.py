@@ -15,8 +15,8 @@ import pytest
 from tests.engine.bench import Bench, adds_up, outcomes, until
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Broken, good_line
-from tui.core.batches import FileState
 from tui.core.jobs import BatchStatus
+from tui.core.remote_batches import FileState
 from tui.core.rows import Outcome
 from tui.engine.batches import collector
 from tui.engine.engine import Engine

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -376,7 +377,9 @@ def test_the_rest_stays_within_what_is_left_of_the_lowest_limit(
             assert deadline.most == pytest.approx(4.0)
             await engine.submit_imported([job], budget=budget, deadline=deadline)
             provider.advance(provider.only(), 2)
-            await engine.wait([job.id])
+            with patch.object(engine.costs, "estimate", wraps=engine.costs.estimate) as priced:
+                await engine.wait([job.id])
+            assert priced.call_count == 1, "the rest is priced once"
             # Two answers of a hundred tokens, at the price of the batch, were paid.
             first = engine.history.batches.of_job(job.id)[0]
             bill = engine.history.ledger.entry(first.id)

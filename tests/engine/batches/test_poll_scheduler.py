@@ -12,11 +12,11 @@ import pytest
 from tests.engine.bench import Bench, adds_up, outcomes, until
 from tests.fakes.loop import JumpingLoop, run
 from tui.config.settings import Config, PollingConfig
-from tui.core.batches import BatchIssue, FileVerdict, RemoteBatch
 from tui.core.jobs import BatchStatus, RemoteCounts, Submission
+from tui.core.remote_batches import BatchIssue, FileVerdict, RemoteBatch
 from tui.core.rows import Outcome
-from tui.engine.batches.poll_scheduler import LEASE_SECONDS
 from tui.engine.events import BatchEnded, JobEvent, StatusChanged, StepFailed
+from tui.engine.leases import LEASE_SECONDS
 from tui.errors import (
     BatchdeckError,
     HistoryError,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests.engine.bench import Bench, adds_up, home_in_memory, outcomes, timeline
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
-from tui.core.batches import Saving
 from tui.core.jobs import BatchStatus, Job, Submission
 from tui.core.rows import Outcome
+from tui.core.send_plans import Saving
 from tui.engine.engine import Engine
 from tui.errors import RequestRejectedError, UsageError
 

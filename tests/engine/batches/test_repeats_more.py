@@ -10,9 +10,9 @@ import pytest
 from tests.engine.batches.test_repeats import answers, sent
 from tests.engine.bench import Bench, adds_up, outcomes
 from tests.fakes.loop import JumpingLoop, run
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.query import query_filter
 from tui.core.rows import Outcome
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.errors import ResultsNotReadyError
 
 GOOD = Outcome.SUCCEEDED

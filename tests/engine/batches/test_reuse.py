@@ -18,9 +18,9 @@ from tests.engine.batches.test_repeats import answers, sent
 from tests.engine.bench import Bench, adds_up, home_in_memory, outcomes, timeline, write_requests
 from tests.fakes.loop import JumpingLoop, run
 from tui.config.settings import AccountConfig, Config
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import BatchStatus, Job
 from tui.core.rows import Outcome
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.engine import Engine
 from tui.errors import HistoryError, RequestRejectedError, UsageError
 from tui.store.history import origin_of

@@ -27,9 +27,10 @@ from tests.engine.programs import Killed, Programs, is_dead, kill_at
 from tests.fakes.loop import JumpingLoop
 from tests.fakes.provider import FakeBatch, Late, answered
 from tui.config.settings import Config
-from tui.core.batches import NO_SAVING, BatchIssue, ReuseOptions, Saving
 from tui.core.jobs import TERMINAL, BatchStatus, Job, Submission
+from tui.core.remote_batches import BatchIssue
 from tui.core.rows import ANSWERED, Outcome
+from tui.core.send_plans import NO_SAVING, ReuseOptions, Saving
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError, UnconfirmedError
 from tui.providers.dialect import Capabilities

@@ -12,8 +12,8 @@ from tests.engine.conftest import Opener
 from tests.engine.rows import chat, chats, file_of
 from tui.compose.prices import PriceSource, find_rates
 from tui.config.settings import PriceConfig
-from tui.core.batches import Saving
 from tui.core.jobs import Cost, Job
+from tui.core.send_plans import Saving
 from tui.engine.engine import Engine
 
 

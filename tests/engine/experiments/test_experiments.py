@@ -6,18 +6,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.end_to_end.servers import Served, sandbox
 from tests.engine.conftest import Opener
 from tui.compose.templates.model import Template
 from tui.config.settings import BudgetConfig, PriceConfig
-from tui.core.comparison import CompareOptions
-from tui.core.jobs import BatchStatus
+from tui.core.analysis.comparison import CompareOptions
+from tui.core.jobs import BatchStatus, Deadline
 from tui.engine.batches.batch_plan import plan_first_attempt
 from tui.engine.engine import Engine
 from tui.engine.experiments.matrix import MatrixOptions
-from tui.engine.experiments.service import ExperimentFacts
+from tui.engine.experiments.service import ExperimentFacts, plan_deadlines
 from tui.errors import BudgetError, InputError, UnknownJobError, UsageError
 from tui.store.history import History
 
@@ -204,6 +205,28 @@ async def test_one_question_has_the_price_of_all(opened: Opener, table: str) -> 
     (facts,) = asked
     assert [variant.name for variant in facts.variants] == ["tone-m-plain", "tone-m-good"]
     assert (facts.price.high, facts.price.text) == (8.0, "$0.00 to $8.00")
+
+
+async def test_with_a_deadline_the_jobs_stay_within_the_budget_together(
+    opened: Opener, table: str
+) -> None:
+    planned: dict[str, Deadline] = {}
+    long = msgspec.structs.replace(GOOD, max_tokens=3000)
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices={"m": DEAR}) as engine:
+            at = engine._context.clock() + 3600
+
+            async def ask(facts: ExperimentFacts) -> bool:
+                planned.update(plan_deadlines(engine.deadlines, facts, at, 20.0))
+                return True
+
+            templates = [PLAIN, long]
+            made = await engine.experiments.make("tone", table, templates, ask=ask, budget=20.0)
+            sent = engine.submit_experiment(made.jobs, budget=20.0, deadlines=planned)
+            assert await sent == {}
+            stored = [engine.history.jobs.get(job.id).deadline for job in made.jobs]
+            assert [one.budget for one in stored if one is not None] == pytest.approx([5.0, 15.0])
+            assert [one.at for one in stored if one is not None] == [at, at]
 
 
 async def test_a_job_that_is_not_accepted_leaves_the_others_alone(

@@ -11,6 +11,7 @@ import pytest
 
 from tests.store.bench import Desk
 from tests.ui.jobs_with_answers import add_job
+from tui.compose.sources.open import open_source
 from tui.config.settings import Config, ReviewConfig
 from tui.core.query import RowFilter
 from tui.core.reviews.review import Review
@@ -110,7 +111,7 @@ async def test_labels_come_from_a_file(engine: Engine, job: str, tmp_path: Path)
         "e,none,,,\nf,refund,,,\n"
     )
     engine.reviews.config = ReviewConfig(name="anna", labels=("Refund",))
-    found = await engine.reviews.import_file(job, str(path))
+    found = await engine.reviews.import_table(job, open_source(str(path)))
     assert (found.lines, found.stored, found.empty, found.unknown) == (7, 3, 1, 1)
     assert (found.unanswered, found.invalid) == (1, 1)
     assert found.examples[:2] == ["zz", "d"] and "review:none" in found.examples[2]
@@ -120,7 +121,7 @@ async def test_labels_come_from_a_file(engine: Engine, job: str, tmp_path: Path)
     }  # fmt: skip
     assert kept["b", "Ben"].correction == '{"label": "y"}'
     assert kept["a", "anna"].batch_id == engine.history.rows.page(job, [0])[0].batch_id
-    again = await engine.reviews.import_file(job, str(path))
+    again = await engine.reviews.import_table(job, open_source(str(path)))
     assert (again.stored, again.unchanged) == (0, 3)
 
 
@@ -131,7 +132,7 @@ async def test_a_file_without_the_columns(
     path = tmp_path / "other.csv"
     path.write_text(text)
     with pytest.raises(InputError, match="needs the column custom_id"):
-        await engine.reviews.import_file(job, str(path))
+        await engine.reviews.import_table(job, open_source(str(path)))
 
 
 async def test_the_reviewer_is_the_user_unless_configured(

@@ -12,7 +12,7 @@ import pytest
 
 from tests.store.bench import Desk
 from tests.waiting import within
-from tui.engine.batches import poll_scheduler
+from tui.engine import leases
 from tui.engine.engine import Engine
 from tui.errors import HistoryError
 from tui.paths import Paths
@@ -61,7 +61,7 @@ async def test_renewal_survives_a_history_that_is_locked_for_a_while(
         loop.call_soon_threadsafe(renewed.set)
 
     monkeypatch.setattr(engine.history.leases, "renew", renew)
-    monkeypatch.setattr(poll_scheduler, "_RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "_RENEW_SECONDS", 0.01)
     assert await engine._leases.acquire(batch.id)
     async with within(5):
         await renewed.wait()

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, dialect_to, raw
-from tui.core.batches import ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import ResultSource
 from tui.errors import (
     LimitError,
     ProviderError,

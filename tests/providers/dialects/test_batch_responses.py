@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.providers.fakes import batch
-from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import BatchIssue, RemoteBatch, ResultSource
 from tui.providers.dialects.batch_responses import parse_issues, read_batch, unwrap_object
 from tui.providers.profiles.load import Profile, find_profile
 

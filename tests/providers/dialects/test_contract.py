@@ -17,8 +17,8 @@ from tests.fakes.server import SteppingClock
 from tests.providers.fakes import KEY
 from tests.threads import in_thread
 from tests.waiting import within
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import BatchStatus, is_terminal
+from tui.core.remote_batches import RemoteBatch
 from tui.core.results.readers import READERS
 from tui.core.rows import Outcome, RowResult
 from tui.errors import LimitError, ProviderError, RequestRejectedError, ResponseLostError

@@ -13,8 +13,8 @@ import pytest
 
 from tests.fakes.fireworks import ACCOUNT, MODEL, ROOT, FireworksServer, fireworks
 from tests.providers.fakes import KEY, Scripted, dialect_to, raw
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.errors import (
     ConfigError,
     InputError,

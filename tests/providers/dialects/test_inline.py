@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.providers.fakes import Scripted, batch, dialect_to, raw
-from tui.core.batches import ResultSource
 from tui.core.jobs import BatchStatus
+from tui.core.remote_batches import ResultSource
 from tui.core.results.openai_lines import read_openai_line
 from tui.errors import UnexpectedResponseError, UnreachableError, UsageError
 from tui.providers.dialect import BatchDraft, Dialect

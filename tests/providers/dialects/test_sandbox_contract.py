@@ -12,8 +12,8 @@ import pytest
 
 from tests.providers.fakes import KEY
 from tests.waiting import within
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, is_terminal
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.core.results.openai_lines import read_openai_line
 from tui.core.rows import Outcome
 from tui.errors import KeyRejectedError, RequestRejectedError, ResponseLostError, UnreachableError

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, dialect_to, raw
-from tui.core.batches import ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import ResultSource
 from tui.errors import ProviderError, RequestRejectedError, ResponseLostError, UsageError
 from tui.providers.dialect import BatchDraft, Dialect
 from tui.providers.wire.errors import may_have_acted

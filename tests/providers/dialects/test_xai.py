@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.providers.fakes import Scripted, dialect_to
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.core.results.openai_lines import read_openai_line
 from tui.core.rows import Outcome
 from tui.providers.dialect import BatchDraft, Dialect

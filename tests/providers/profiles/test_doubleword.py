@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.providers.fakes import Scripted, dialect_to
-from tui.core.batches import ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import ResultSource
 from tui.core.results.openai_lines import read_openai_line
 from tui.core.rows import Outcome
 from tui.errors import LimitError, ProviderError, RequestRejectedError, UsageError

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.gcs import GcsServer
 from tests.providers.stores.test_gcs import store_at
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import RequestRejectedError, UnexpectedResponseError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.stores.folder import FolderReader

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.fakes.gcs import GCS_BUCKET, GCS_REGION, GcsServer
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import (
     BatchdeckError,
     ConfigError,

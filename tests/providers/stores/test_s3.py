@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.fakes.bucket import BUCKET, REGION
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import BatchdeckError, ConfigError, KeyRejectedError, RequestRejectedError
 from tui.progress import Progress
 from tui.providers.profiles.load import find_profile

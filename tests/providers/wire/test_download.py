@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, dialect_to, raw
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import (
     ProviderError,
     RequestRejectedError,

@@ -27,7 +27,7 @@ from tui.store.columns.answer_fields import Page, PageValues, read_page
 from tui.store.columns.answer_pages import _pages, _Processes
 from tui.store.columns.reader import ColumnReader
 from tui.store.columns.values import ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 
 PATHS = ["label", "score", "", "deep.er"]
 ODD = (

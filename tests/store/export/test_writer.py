@@ -18,7 +18,7 @@ from tui.progress import Progress
 from tui.store.export.delimited import CSV_COLUMNS
 from tui.store.export.options import ExportOptions
 from tui.store.export.rows import PAGE_BYTES, ExportRows
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:

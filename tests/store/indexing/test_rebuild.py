@@ -10,7 +10,7 @@ from tui.core.rows import Outcome
 from tui.store.indexing import child_process as process
 from tui.store.indexing.child_process import FileIndexer
 from tui.store.indexing.rebuild import ReindexResult
-from tui.store.jobs import update_batch
+from tui.store.job_records import update_batch
 
 ROWS = 30
 OUTCOMES = (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TRUNCATED)

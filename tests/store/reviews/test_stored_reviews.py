@@ -107,7 +107,7 @@ def test_a_review_belongs_to_the_attempt_that_was_seen(desk: Desk, job: str) -> 
     reviews.add(job, [review("a", "wrong", batch_id=seen, attempt=1), review("b", "wrong")])
     again = desk.batch(job, [0, 1], attempt=2)
     desk.database.write()
-    from tui.store.jobs import job_pk
+    from tui.store.job_records import job_pk
     from tui.store.rows.attempts import archive_attempts
 
     with desk.database.write() as connection:

@@ -12,7 +12,7 @@ from tui.core.rows import Outcome, RowError, outcome_rank
 from tui.errors import UsageError
 from tui.store.batches import NewBatch
 from tui.store.indexing.indexer import ResultIndexer
-from tui.store.jobs import update_batch
+from tui.store.job_records import update_batch
 
 GONE = RowError(code="missing", message="No result line for this row", retryable=True)
 

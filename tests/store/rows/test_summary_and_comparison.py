@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.store.bench import Desk, line
-from tui.core.comparison import ROW_COMPARISONS, CompareOptions, RowComparison
+from tui.core.analysis.comparison import ROW_COMPARISONS, CompareOptions, RowComparison
 from tui.core.jobs import RemoteCounts
 from tui.core.rows import Outcome
 from tui.errors import UsageError
 from tui.progress import Progress
-from tui.store.jobs import batch_pk
+from tui.store.job_records import batch_pk
 from tui.store.rows import sql_conditions as conditions
 from tui.store.rows.comparison import NO_ROW, compare_jobs
 from tui.store.rows.summary import add_sample, read_samples

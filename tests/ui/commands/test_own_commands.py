@@ -125,3 +125,26 @@ async def test_own_actions_run_and_are_stopped_like_other_commands(
         command = next(c for c in app.dispatcher.commands if c.id == "action_gone")
         app.dispatcher.run(command)
         await until(pilot, lambda: "cannot run" in screen_text(app))
+
+
+async def test_the_footer_follows_what_an_own_action_works_on(paths: Paths) -> None:
+    two_jobs(paths)
+    app = app_with(
+        paths,
+        on_row=ActionConfig(command=python(""), where="row", key="W", title="On row"),
+        on_job=ActionConfig(command=python(""), key="Z", title="On job"),
+    )
+
+    def footer() -> str:
+        return screen_text(app).splitlines()[-1]
+
+    async with running(app, (160, 36)) as pilot:
+        await until(pilot, lambda: "On job" in footer())
+        assert "On row" not in footer()
+        await pilot.press("enter")
+        await until(pilot, lambda: "On row" in footer() and "On job" in footer())
+        await pilot.press("slash", *"no such word", "enter")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 0)
+        await until(pilot, lambda: "On row" not in footer() and "On job" in footer())
+        await pilot.press("escape")
+        await until(pilot, lambda: "On row" in footer())

@@ -94,12 +94,35 @@ async def test_what_is_there_is_asked_about(paths: Paths, tmp_path: Path) -> Non
     app = real_app(paths)
     async with running(app) as pilot:
         await opened(app, pilot, tmp_path / "o.html")
-        await pilot.press("enter")
-        await until(pilot, lambda: "already exists" in screen_text(app))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: app.screen.query("#export-path"))
         assert (tmp_path / "o.html").read_text() == "old"
         await pilot.press("enter")
+        await until(pilot, lambda: "Overwrite the file?" in screen_text(app))
+        await pilot.press("y")
         await until(pilot, lambda: notes(app))
         assert "<!doctype html>" in (tmp_path / "o.html").read_text()
+
+
+async def test_the_proposed_file_does_not_exist(paths: Paths, tmp_path: Path) -> None:
+    two_jobs(paths)
+    stem = "large-model-results"
+    for taken in ("", "-2"):
+        (tmp_path / f"{stem}{taken}.jsonl").touch()
+    (tmp_path / f"{stem}.csv").touch()
+    app = real_app(paths)
+    async with running(app) as pilot:
+        app.session.state.export_folder = str(tmp_path)
+        await pilot.press("x")
+        await until(pilot, lambda: app.screen.query("#export-path"))
+        field = app.screen.query_one(Input)
+        assert field.value == str(tmp_path / f"{stem}-3.jsonl")
+        formats = app.screen.query_one("#export-format", RadioSet)
+        formats.focus()
+        await pilot.press("right", "space")
+        await until(pilot, lambda: field.value == str(tmp_path / f"{stem}-2.csv"))
+        await pilot.press("right", "space")
+        await until(pilot, lambda: field.value == str(tmp_path / f"{stem}.parquet"))
 
 
 async def test_writing_can_be_stopped(

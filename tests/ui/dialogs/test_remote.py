@@ -8,8 +8,8 @@ import pytest
 
 from tests.ui.conftest import fake_app, notes, real_app, running, screen_text, until
 from tests.ui.fakes import NOW, FakeEngine, a_job
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import RemoteBatch
 from tui.engine.remote import RemoteEntry
 from tui.paths import Paths
 from tui.ui.dialogs.remote import PAGE, RemoteDialog

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.engine.bench import Bench
 from tests.fakes.loop import JumpingLoop, run
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.jobs import RemoteCounts
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.ui.models.job_list import JobList
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.ui.fakes import NOW, FakeEngine, a_job
+from tui.core.analysis.sections import (
+    BUILT_IN,
+    RECENT_SECONDS,
+    check_section_name,
+    section_of,
+    sections,
+)
 from tui.core.jobs import BatchStatus, Counts
 from tui.errors import UsageError
-from tui.ui.models.job_list import RECENT_SECONDS, JobList
-from tui.ui.models.sections import BUILT_IN, check_section_name, section_of, sections
+from tui.ui.models.job_list import JobList
 
 
 def test_words_about_the_state_of_a_job(engine: FakeEngine) -> None:

@@ -56,6 +56,7 @@ async def test_without_jobs_it_says_which_keys_begin(engine: FakeEngine) -> None
         assert "No jobs yet" in text
         assert "import a file" in text
         assert "sandbox" in text
+        assert "batchdeck tour" in text
 
 
 async def test_counts_grow_without_moving_the_cursor(engine: FakeEngine) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.store.bench import Desk
 from tests.ui.conftest import notes, real_app, running, screen_text, until
 from tests.ui.jobs_with_answers import add_job, gate, two_jobs
-from tui.core.comparison import kinds_of
+from tui.core.analysis.comparison import kinds_of
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.screens.compare import CompareScreen

@@ -11,7 +11,7 @@ from tests.store.bench import Desk, line
 from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
 from tests.ui.jobs_with_answers import add_job
 from tests.ui.panes.composing import form_of, pasted, save
-from tui.core.comparison import RowComparison
+from tui.core.analysis.comparison import RowComparison
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.panes.compose.experiment import ExperimentDialog

@@ -14,13 +14,14 @@ from rich.cells import cell_len
 from tests.ui.fakes import FakeHistory, a_job, made_up_row
 from tui.compose.requests.report import CheckReport, Problem
 from tui.core import formatting
-from tui.core.comparison import word_diff
+from tui.core.analysis.comparison import word_diff
+from tui.core.analysis.sections import created_range
 from tui.core.jobs import Batch, BatchStatus, Counts, ErrorGroup, OrphanLines, RemoteCounts
 from tui.core.retry_rules import ErrorClass
 from tui.core.rows import UNANSWERED, Attempt, Outcome, Row
 from tui.core.status_words import OUTCOME_SIGNS, STATUS_SIGNS
 from tui.ui.dialogs.pick_file import choices, completed, expand_path, shown
-from tui.ui.models.job_list import JobList, Throughput, created_range
+from tui.ui.models.job_list import JobList, Throughput
 from tui.ui.models.row_search import RowQuery
 from tui.ui.notifications import describe_ended_jobs, ended_jobs
 from tui.ui.panes.compose.check import ProblemSource

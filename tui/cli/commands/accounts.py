@@ -15,7 +15,7 @@ from tui.cli.session import confirm, run
 from tui.core.formatting import size
 
 if TYPE_CHECKING:
-    from tui.core.batches import Limits
+    from tui.core.send_plans import Limits
     from tui.engine.engine import Engine
     from tui.providers.profiles.load import Profile
 

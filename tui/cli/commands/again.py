@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.addresses import shown_address
-from tui.cli.commands.submit import SavingOptions, print_jobs, submit_file
+from tui.cli.commands.submit import SavingOptions, deadline_option, print_jobs, submit_file
 from tui.cli.input_file import open_source
 from tui.cli.options import (
     MOMENT,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--reuse-since", type=MOMENT, metavar="WHEN",
               help="Reuse only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
 @budget_option
+@deadline_option
 @max_size_option
 @wait_option
 @yes_option
@@ -57,6 +58,7 @@ def again(
     dedupe: bool,
     reuse_since: float | None,
     budget: float | None,
+    deadline: float | None,
     wait: bool,
 ) -> int:
     """Use the template of JOB for a newer table, as a new job.
@@ -86,6 +88,7 @@ def again(
             budget,
             SavingOptions(dedupe, reuse=True, since=reuse_since or 0.0),
             wait=wait,
+            deadline=deadline,
             name=name,
             fix=False,
             window=None if account else job.window or None,

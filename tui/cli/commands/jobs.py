@@ -17,6 +17,7 @@ from tui.cli.options import (
     Settings,
     account_option,
     budget_option,
+    complete_sections,
     job_argument,
     shared,
     yes_option,
@@ -29,7 +30,7 @@ from tui.core.status_words import orphan_text
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
-    from tui.core.jobs import Job
+    from tui.core.jobs import Deadline, Job
     from tui.engine.engine import Engine
     from tui.store.history import History
 
@@ -50,6 +51,11 @@ def print_job(engine: Engine, job: Job, settings: Settings) -> None:
               help="Only jobs with TEXT in name, id, model, account, tags or note.")  # fmt: skip
 @click.option("--tag", metavar="TAG", help="Only jobs with this tag.")
 @click.option(
+    "--section", metavar="NAME", shell_complete=complete_sections,
+    help="Only jobs of a section of the dashboard: running, needs-me, this-week, or one of"
+    " [sections] in config.toml.",
+)  # fmt: skip
+@click.option(
     "--since", type=MOMENT, metavar="WHEN",
     help="Only jobs created since WHEN: a date such as 2026-11-20, or 12h, 7d, 3w ago.",
 )  # fmt: skip
@@ -65,6 +71,7 @@ def list_jobs(
     account: str | None,
     search: str,
     tag: str | None,
+    section: str | None,
     since: float | None,
     before: float | None,
     limit: int | None,
@@ -82,8 +89,10 @@ def list_jobs(
             tag=tag,
             since=since,
             before=before,
-            limit=limit,
+            limit=limit if section is None else None,
         )
+        if section is not None:
+            jobs = _in_section(history, jobs, section, settings)[:limit]
         if short:
             found = _short(history, jobs)
             output.print_result(settings, lambda: found, lambda: [_short_text(found)])
@@ -107,8 +116,22 @@ def list_jobs(
     if account is not None:
         run(settings, check_account)
     if not settings.json:
-        narrowed = search or status or account or tag or since is not None or before is not None
+        given = (search, status, account, tag, section)
+        narrowed = any(given) or since is not None or before is not None
         output.say("No matching jobs." if narrowed else "No jobs yet.")
+
+
+def _in_section(history: History, jobs: list[Job], name: str, settings: Settings) -> list[Job]:
+    """The jobs that a section of the dashboard shows."""
+    from tui.core.analysis.sections import ListedJob, matching, section_named, sections
+
+    wanted = section_named(name, sections(settings.load_config().sections))
+    expiring = history.batches.expiring()
+    listed = [ListedJob(job, expiring.get(job.id)) for job in jobs]
+    for one in listed:
+        if one.is_live:
+            one.batches = history.batches.of_job(one.job.id)
+    return [one.job for one in matching(listed, wanted.text, time.time())]
 
 
 def _short(history: History, jobs: list[Job]) -> dict[str, int]:
@@ -256,6 +279,13 @@ def tag(settings: Settings, job: str, tags: tuple[str, ...], note: str | None, c
     run(settings, work)
 
 
+async def plan_deadline(engine: Engine, job: Job, at: float, budget: float | None) -> Deadline:
+    """The deadline of a stored job, after saying what happens then; nothing is stored."""
+    until = await engine.deadlines.plan_for(job.id, at, budget=budget)
+    output.say(engine.deadlines.describe(until, job.account))
+    return until
+
+
 @click.command(short_help="Set, change or remove the deadline of a job.")
 @job_argument
 @click.argument("when", type=NEW_DEADLINE, metavar="[WHEN|none]", required=False)
@@ -281,8 +311,7 @@ def deadline(settings: Settings, job: str, when: float | str | None, budget: flo
             if not await engine.deadlines.set(found.id, None):
                 raise UsageError(f"{found.name} ({found.id}) has no deadline")
         elif isinstance(when, float):
-            until = await engine.deadlines.plan_for(found.id, when, budget=budget)
-            output.say(engine.deadlines.describe(until, found.account))
+            until = await plan_deadline(engine, found, when, budget)
             if not engine.account(found.account).is_free:
                 await confirm(settings, f"Set the deadline of {found.name} ({found.id})?")
             await engine.deadlines.set(found.id, until)

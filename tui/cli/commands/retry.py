@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tui.compose.estimate import Estimate
-    from tui.core.batches import RetryPlan
-    from tui.core.comparison import Change
+    from tui.core.analysis.comparison import Change
+    from tui.core.send_plans import RetryPlan
     from tui.engine.engine import Engine
     from tui.engine.retries import RetryPreview
 
@@ -102,7 +102,7 @@ def _change_document(change: Change) -> dict[str, Any]:
 def _change_lines(change: Change) -> Iterator[str]:
     import msgspec
 
-    from tui.core.comparison import text_changes
+    from tui.core.analysis.comparison import text_changes
 
     before, after = change.before, change.after
     sides: list[tuple[str, Any]] = [("-", before), ("+", after)]
@@ -128,15 +128,12 @@ class _Tokens(click.ParamType):  # type: ignore[type-arg]  # not generic before 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | str:
-        text = str(value).strip().lower().replace("×", "x")
-        number = text.removeprefix("x")
-        if not (number.isascii() and number.isdigit()) or int(number) < 1:
-            self.fail(f"{value!r} must be a number or a factor such as x2", param, ctx)
-        if text == number:
-            return int(number)
-        if not 2 <= int(number) <= 9999:
-            self.fail(f"{value!r} must be between x2 and x9999", param, ctx)
-        return text
+        from tui.core.requests import parse_max_tokens
+
+        try:
+            return parse_max_tokens(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def retry_edits(
@@ -147,14 +144,16 @@ def retry_edits(
     system: str | None,
 ) -> Mapping[str, Any]:
     """Combine the options that edit requests into one edit (see ``tui.core.requests``)."""
+    from tui.core.requests import MAX_TOKENS, SYSTEM
+
     changes = dict(edits)
     if model is not None:
         changes["model"] = model
     changes.update(dict.fromkeys(unset))
     if max_tokens is not None:
-        changes["@max_tokens"] = max_tokens
+        changes[MAX_TOKENS] = max_tokens
     if system:
-        changes["@system"] = system
+        changes[SYSTEM] = system
     return changes
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from tui.addresses import is_address
-from tui.cli.commands.jobs import print_job
+from tui.cli.commands.jobs import plan_deadline, print_job
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
 from tui.cli.input_file import InputFile, local_file
 from tui.cli.options import (
@@ -45,10 +45,17 @@ from tui.errors import (
 )
 
 if TYPE_CHECKING:
-    from tui.core.batches import ReuseOptions, Saving
     from tui.core.jobs import Batch, Deadline, Job
+    from tui.core.send_plans import ReuseOptions, Saving
     from tui.engine.engine import Engine
     from tui.engine.submit_facts import SubmitAnswer, SubmitFacts
+
+
+deadline_option = click.option(
+    "--deadline", type=DEADLINE, metavar="WHEN",
+    help="At 18:00, +6h …: cancel what runs, send the rest one by one.",
+)  # fmt: skip
+"""``--deadline``, of commands that send a job."""
 
 
 @click.command(short_help="Submit a requests file as a new job.")
@@ -85,8 +92,7 @@ if TYPE_CHECKING:
               help="With --reuse: only answers since WHEN: a date, or 12h, 7d ago.")  # fmt: skip
 @click.option("--prime", is_flag=True,
               help="Send the first row alone; the rest reads the cache that it wrote.")  # fmt: skip
-@click.option("--deadline", type=DEADLINE, metavar="WHEN",
-              help="At 18:00, +6h …: cancel what runs, send the rest one by one.")  # fmt: skip
+@deadline_option
 @max_size_option
 @wait_option
 @click.option(
@@ -209,13 +215,13 @@ class SavingOptions(NamedTuple):
     @property
     def reuse_options(self) -> ReuseOptions | None:
         """Which answers of earlier jobs are used."""
-        from tui.core.batches import ReuseOptions
+        from tui.core.send_plans import ReuseOptions
 
         return ReuseOptions(self.since) if self.reuse else None
 
     def agreed(self, rows: int | None) -> Saving:
         """What the engine does about it, if so many requests are agreed to."""
-        from tui.core.batches import Saving
+        from tui.core.send_plans import Saving
 
         return Saving(self.dedupe, self.reuse_options, rows, self.prime)
 
@@ -318,8 +324,7 @@ async def submit_file(
     job = jobs[0]
     try:
         if deadline is not None and until is None:
-            until = await engine.deadlines.plan_for(job.id, deadline, budget=budget)
-            say(engine.deadlines.describe(until, name))
+            until = await plan_deadline(engine, job, deadline, budget)
         send = engine.submit_imported(
             jobs, budget=budget, saving=saving.agreed(agreed), deadline=until
         )
@@ -348,8 +353,7 @@ async def _submit_job(
 ) -> None:
     until = None
     if deadline is not None:
-        until = await engine.deadlines.plan_for(job.id, deadline, budget=budget)
-        say(engine.deadlines.describe(until, job.account))
+        until = await plan_deadline(engine, job, deadline, budget)
     if not engine.account(job.account).is_free and asks_before_sending(settings):
         expected = await engine.costs.forecast(job.account, job.model, job.window)
         if expected is not None:

@@ -14,9 +14,9 @@ from tui.compose.build import source_with_digest
 from tui.compose.sources.base import Row, Source
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template
-from tui.core.batches import ReuseOptions, Saving
 from tui.core.formatting import counted
 from tui.core.jobs import Submission
+from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
 from tui.errors import ProviderError, QuotaError, UsageError

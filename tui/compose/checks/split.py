@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from tui.compose.requests.block_reader import open_bytes
-from tui.core.batches import Limits, Part, plan_parts
+from tui.core.send_plans import Limits, Part, plan_parts
 from tui.core.text import BOM, quoted, split_lines
 from tui.errors import InputError
 from tui.files import atomic_file

@@ -9,9 +9,9 @@ from typing import Any
 
 from tui.compose.requests.body_checks import body_faults, too_long_input
 from tui.compose.requests.report import ProblemCode, Severity
-from tui.core.batches import Limits
 from tui.core.json_path import find
 from tui.core.requests import RejectedFields, RequiredField
+from tui.core.send_plans import Limits
 from tui.core.text import quoted
 
 LineValidator = Callable[[bytes], object]

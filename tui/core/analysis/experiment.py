@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from tui.core.analysis.comparison import Agreement
 from tui.core.analysis.evaluation import Interval
-from tui.core.comparison import Agreement
 
 
 class VariantReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from tui import __version__
-from tui.core.batches import NO_SAVING, Limits, RetryPlan, Saving, plan_parts
 from tui.core.jobs import Batch, Job, Submission, is_terminal, new_batch_id
 from tui.core.query import RowFilter
 from tui.core.requests import (
@@ -22,6 +21,7 @@ from tui.core.requests import (
     is_same_request,
 )
 from tui.core.rows import UNANSWERED, Outcome
+from tui.core.send_plans import NO_SAVING, Limits, RetryPlan, Saving, plan_parts
 from tui.core.text import split_lines
 from tui.engine.batches.reuse import plan_reused, remove_unused_copies, split_reusable
 from tui.engine.context import Context

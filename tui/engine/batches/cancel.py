@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
+from tui.core.remote_batches import RemoteBatch
 from tui.core.rows import Outcome, RowError
 from tui.core.submission import UNCONFIRMED
+from tui.engine.batches.batch_state import believed_status
 from tui.engine.batches.spare_uploads import delete_spares, may_have_uploaded
 from tui.engine.batches.submitter import BatchSubmitter
-from tui.engine.batches.verdict import believed_status
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded
 from tui.errors import (

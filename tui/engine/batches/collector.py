@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from tui.core.batches import BatchIssue, FileState, FileVerdict, RemoteBatch, ResultSource
 from tui.core.jobs import Batch, BatchStatus
+from tui.core.remote_batches import BatchIssue, FileState, FileVerdict, RemoteBatch, ResultSource
 from tui.core.retry_rules import RetryRules, retryable
 from tui.core.rows import Outcome, RowError
 from tui.engine.context import Context

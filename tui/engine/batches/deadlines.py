@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from tui.compose.estimate import Estimate
-from tui.core.batches import RetryPlan
 from tui.core.formatting import counted, local_time, money, parse_deadline
 from tui.core.jobs import (
     Batch,
@@ -26,6 +25,7 @@ from tui.core.jobs import (
 )
 from tui.core.query import RowFilter
 from tui.core.rows import UNANSWERED
+from tui.core.send_plans import RetryPlan
 from tui.engine.accounts import direct_name
 from tui.engine.batches.batch_plan import make_plan, store_plan
 from tui.engine.batches.cancel import cancel_all
@@ -34,7 +34,7 @@ from tui.engine.batches.send_queue import SendQueue
 from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.direct_price import direct_bound
-from tui.engine.costs.estimates import Costs
+from tui.engine.costs.estimates import Costs, Reserve
 from tui.engine.events import (
     GROWING,
     BudgetExceeded,
@@ -428,7 +428,7 @@ class Deadlines:
             what = f"Deadline: nothing was left to send ({error.message})"
             return await self._finish(job, deadline, DeadlinePhase.MET, what)
         try:
-            await self._costs.retry_within_budget(plan, await self._limit(job, deadline))
+            reserve = await self._costs.retry_within_budget(plan, await self._limit(job, deadline))
         except BudgetError as error:
             return await self._stop(job, deadline, plan.rows, error)
         context.reach("deadline planned")
@@ -436,7 +436,7 @@ class Deadlines:
         await asyncio.to_thread(store_plan, context, plan, DeadlineStep(deadline, rest))
         context.reach("deadline stored")
         context.publish(JobChanged(job.id))
-        return 0.0
+        return await self._send_rest(job, rest, reserve)
 
     def _plan_rest(self, job: Job) -> RetryPlan:
         """The rows without an answer that are worth a retry; blocking.
@@ -493,8 +493,15 @@ class Deadlines:
             job, deadline, DeadlinePhase.STOPPED, what, f"{error.message}; retry them by hand"
         )
 
-    async def _send_rest(self, job: Job, deadline: Deadline) -> float:
+    async def _send_rest(
+        self, job: Job, deadline: Deadline, reserve: Reserve | None = None
+    ) -> float:
         """Send the stored batches of the rest; those that were sent already are left alone.
+
+        Args:
+            job: The job.
+            deadline: Its deadline.
+            reserve: Reserves their cost, if the budgets were checked just now.
 
         Raises:
             NotOursError: Another program is sending them.
@@ -502,16 +509,18 @@ class Deadlines:
         """
         context = self._context
         if drafts := self._drafts(job.id, deadline):
-            plan = await asyncio.to_thread(self._plan_of, job, drafts)
             try:
-                limit = await self._limit(job, deadline, drafts)
-                reserve = await self._costs.retry_within_budget(plan, limit)
+                if reserve is None:
+                    plan = await asyncio.to_thread(self._plan_of, job, drafts)
+                    limit = await self._limit(job, deadline, drafts)
+                    reserve = await self._costs.retry_within_budget(plan, limit)
                 send = self._queue.send_jobs([drafts], reserve, wait_if_busy=True)
                 for refused in (await context.shielded(send)).values():
                     raise refused
             except BudgetError as error:
                 await self._queue.abandon(drafts, error)
-                return await self._stop(job, deadline, plan.rows, error)
+                unsent = sum(batch.rows for batch in drafts)
+                return await self._stop(job, deadline, unsent, error)
             except UsageError as error:
                 raise NotOursError(error.message, error.hint) from error
             if self._drafts(job.id, deadline):

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus, RemoteCounts
+from tui.core.remote_batches import RemoteBatch
 from tui.core.requests import edit_request
 from tui.engine.batches.collector import Collector
 from tui.engine.context import Context

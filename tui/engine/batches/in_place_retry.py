@@ -14,11 +14,12 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from tui import __version__
-from tui.core.batches import RemoteBatch, RetryPlan
 from tui.core.jobs import Batch, RemoteCounts, Submission, is_terminal, new_batch_id
 from tui.core.query import RowFilter
+from tui.core.remote_batches import RemoteBatch
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.rows import UNANSWERED
+from tui.core.send_plans import RetryPlan
 from tui.engine.context import Context
 from tui.errors import ProviderError, RequestRejectedError, ResponseLostError
 from tui.providers.wire.errors import may_have_acted

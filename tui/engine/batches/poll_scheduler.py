@@ -1,4 +1,4 @@
-"""Watch live batches: when each is polled, by which process, and what a failed poll means."""
+"""Watch live batches: when each is polled, and what a failed poll means."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 
-from tui.core.batches import RemoteBatch
 from tui.core.formatting import span
 from tui.core.jobs import Batch, Submission
+from tui.core.remote_batches import RemoteBatch
 from tui.core.status_words import batch_name, status_text
 from tui.engine.batches.batch_plan import is_held_back
 from tui.engine.batches.poller import Poller
 from tui.engine.batches.submitter import DECIDE_HINT
 from tui.engine.context import Context
 from tui.engine.events import GROWING, JobEvent
+from tui.engine.leases import Leases
 from tui.errors import (
     AccountKeyError,
     BatchdeckError,
@@ -44,87 +45,6 @@ _CLOCK_JUMP = 1.0
 
 _LIST_THRESHOLD = 4
 """Number of due batches from which one list call is cheaper than single polls."""
-
-
-LEASE_SECONDS = 30.0
-"""How long a lease lasts after its owner stopped renewing it."""
-
-_RENEW_SECONDS = 10.0
-
-
-class Leases:
-    """The leases of one engine, renewed in the background while any is held."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._held: dict[str, int] = {}
-        self._renewer: asyncio.Task[None] | None = None
-        self._lock = asyncio.Lock()
-
-    async def acquire(self, batch_id: str) -> bool:
-        """Acquire the lease of a batch; ``False`` if another process holds it.
-
-        Pair each success with a ``release``.
-        """
-        # Shielded: a cancel during the claim would leave a lease that nothing releases.
-        return await self._context.shielded(self._acquire(batch_id))
-
-    async def _acquire(self, batch_id: str) -> bool:
-        leases = self._context.history.leases
-        async with self._lock:
-            now, moment = self._context.clock(), asyncio.get_running_loop().time()
-            if batch_id in self._held and not leases.is_mine(batch_id):
-                # Another process took it over while this one was stopped: what this one began
-                # must end before it may begin anew.
-                return False
-            if not await asyncio.to_thread(leases.claim, batch_id, now, LEASE_SECONDS, moment):
-                return False
-            self._held[batch_id] = self._held.get(batch_id, 0) + 1
-        if self._renewer is None or self._renewer.done():
-            self._renewer = asyncio.create_task(self._renew(), name="renew leases")
-        return True
-
-    async def release(self, batch_ids: Iterable[str]) -> None:
-        """Release leases; one that was acquired twice stays held."""
-        await self._context.shielded(self._release(list(batch_ids)))
-
-    async def _release(self, batch_ids: list[str]) -> None:
-        # Without the lock, a release in progress could undo a later claim.
-        async with self._lock:
-            released: list[str] = []
-            for batch_id in batch_ids:
-                left = self._held.get(batch_id, 0) - 1
-                if left > 0:
-                    self._held[batch_id] = left
-                elif self._held.pop(batch_id, None) is not None:
-                    released.append(batch_id)
-            if released:
-                await asyncio.to_thread(self._context.history.leases.release, released)
-
-    async def close(self) -> None:
-        """Release all leases."""
-        if self._renewer is not None:
-            self._renewer.cancel()
-            await asyncio.gather(self._renewer, return_exceptions=True)
-        held = list(self._held)
-        self._held.clear()
-        if held:
-            try:
-                await asyncio.to_thread(self._context.history.leases.release, held)
-            except HistoryError as error:
-                # A full disk, for example. A process that has ended holds nothing.
-                self._context.log.warning("leases were not released: %s", error.message)
-
-    async def _renew(self) -> None:
-        while self._held:
-            await asyncio.sleep(_RENEW_SECONDS)
-            until = self._context.clock() + LEASE_SECONDS
-            renew = self._context.history.leases.renew
-            try:
-                await asyncio.to_thread(renew, list(self._held), until)
-            except HistoryError as error:
-                # A full disk, for example. The leases last a while; try again next time.
-                self._context.log.warning("leases were not renewed: %s", error.message)
 
 
 _DISK_SECONDS = 5.0

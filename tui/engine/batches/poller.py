@@ -1,7 +1,7 @@
 """Poll a batch: store what the provider reports, and act on it.
 
-A batch is over when ``tui.engine.batches.verdict`` says so. While its results are late or cannot be
-read, they are asked for again with growing pauses, and no row is called missing.
+A batch is over when ``tui.engine.batches.batch_state`` says so. While its results are late or
+cannot be read, they are asked for again with growing pauses, and no row is called missing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from dataclasses import replace
 from typing import NamedTuple, cast
 
 from tui.core.alerts import HOUR, expiry_warning
-from tui.core.batches import FileState, RemoteBatch
 from tui.core.formatting import counted
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
+from tui.core.remote_batches import FileState, RemoteBatch
 from tui.core.status_words import status_text
 from tui.core.submission import SubmitEvent
+from tui.engine.batches.batch_state import BatchEvidence, BatchState, believed_status, judge
 from tui.engine.batches.cancel import clean_up, finish_cancel, is_our_cancel
 from tui.engine.batches.collector import Collector
 from tui.engine.batches.direct import DirectRunner
 from tui.engine.batches.in_place_retry import with_retried_counts
 from tui.engine.batches.reuse import finish_reused
 from tui.engine.batches.submitter import BatchSubmitter, queue_was_full
-from tui.engine.batches.verdict import BatchEvidence, BatchState, believed_status, judge
 from tui.engine.context import Context
 from tui.engine.events import BatchEnded, CountsChanged
 from tui.errors import (

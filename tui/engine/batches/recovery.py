@@ -15,8 +15,8 @@ import asyncio
 from enum import Enum, auto
 from typing import NamedTuple
 
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch
+from tui.core.remote_batches import RemoteBatch
 from tui.engine.context import Context
 from tui.errors import RequestRejectedError
 from tui.providers.dialect import Capabilities, Dialect, FindsBatches

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from tui.core.batches import ReuseOptions
 from tui.core.formatting import counted
 from tui.core.jobs import Batch, BatchStatus, Job, Submission, new_batch_id
 from tui.core.rows import Outcome, RowError
+from tui.core.send_plans import ReuseOptions
 from tui.core.text import one_line, split_lines
 from tui.engine.accounts import FREE_PROVIDER
 from tui.engine.context import Context

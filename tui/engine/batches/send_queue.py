@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tui.core.batches import RetryPlan
 from tui.core.jobs import Batch, Submission
+from tui.core.send_plans import RetryPlan
 from tui.engine.batches.batch_plan import is_held_back, store_plan
 from tui.engine.batches.cancel import finish_cancel, is_our_cancel
 from tui.engine.batches.in_place_retry import begin_in_place_retry
-from tui.engine.batches.poll_scheduler import Leases, PollScheduler
+from tui.engine.batches.poll_scheduler import PollScheduler
 from tui.engine.batches.submitter import BatchSubmitter, says_busy
 from tui.engine.context import Context
 from tui.engine.costs.budget import Budgets
 from tui.engine.costs.estimates import Reserve
 from tui.engine.events import JobChanged
+from tui.engine.leases import Leases
 from tui.errors import (
     BatchdeckError,
     ProviderError,

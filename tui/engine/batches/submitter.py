@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import Batch, BatchStatus, Submission
+from tui.core.remote_batches import RemoteBatch
 from tui.core.requests import edited_model
 from tui.core.submission import UNCONFIRMED, SubmitEvent
 from tui.engine.batches.in_place_retry import request_in_place_retry, with_retried_counts

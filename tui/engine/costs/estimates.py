@@ -15,9 +15,9 @@ from tui.compose.estimate import Estimate, estimate_of
 from tui.compose.prices import PriceSource, find_rates
 from tui.compose.requests.block_reader import open_bytes
 from tui.config.settings import BudgetConfig
-from tui.core.batches import RetryPlan
 from tui.core.jobs import Batch, Job
 from tui.core.requests import edit_request
+from tui.core.send_plans import RetryPlan
 from tui.core.text import BOM
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.budget import Budgets, Claim, Expense

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from tui.core.analysis.columns import ColumnKind, parse_column
+from tui.core.analysis.comparison import Agreement, CompareOptions, JobTotals, RowComparison
 from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.experiment import ExperimentReport, VariantReport
-from tui.core.comparison import Agreement, CompareOptions, JobTotals, RowComparison
 from tui.core.jobs import Job
 from tui.engine.results import Results
 from tui.errors import UsageError

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+import msgspec
+
 from tui.compose.estimate import Estimate
 from tui.compose.preview import Previewer
 from tui.compose.requests.report import CheckReport
@@ -16,10 +18,11 @@ from tui.compose.templates.model import Template, with_overrides
 from tui.config.settings import BudgetConfig
 from tui.core.analysis.experiment import ExperimentReport
 from tui.core.formatting import money
-from tui.core.jobs import Job
+from tui.core.jobs import Deadline, Job
 from tui.core.submission import NOT_BEGUN
 from tui.core.text import quoted
 from tui.engine.accounts import AccountInfo
+from tui.engine.batches.deadlines import Deadlines
 from tui.engine.context import Context, run_in_thread
 from tui.engine.costs.budget import Claim
 from tui.engine.costs.estimates import Costs
@@ -61,6 +64,7 @@ class VariantCost:
         model: The model of most requests.
         rows: The number of rows.
         estimate: The estimated cost.
+        window: The completion window.
     """
 
     name: str
@@ -68,6 +72,7 @@ class VariantCost:
     model: str
     rows: int
     estimate: Estimate
+    window: str
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,41 @@ class ExperimentFacts:
     price: JointPrice
     budget: BudgetConfig
     left_this_month: float | None
+
+
+def plan_deadlines(
+    deadlines: Deadlines, facts: ExperimentFacts, at: float, budget: float | None
+) -> dict[str, Deadline]:
+    """A deadline for each new job of an experiment, by its name; nothing is stored.
+
+    A budget for all jobs is divided among them by what their rows cost one by one, so that they
+    stay within it together.
+
+    Args:
+        deadlines: Those of the engine.
+        facts: What will be sent.
+        at: The time, Unix seconds.
+        budget: A cost limit for all jobs together, in addition to the configured budgets.
+
+    Raises:
+        UsageError: The time has passed, or a provider does not allow a deadline.
+        BudgetError: There is a budget, and the cost of single requests is not known.
+    """
+    limits = [one for one in (budget, facts.budget.per_submit) if one is not None]
+    whole = min(limits, default=None)
+    planned = {
+        one.name: deadlines.plan(
+            one.account.name, at, one.estimate, window=one.window, budget=whole
+        )
+        for one in facts.variants
+    }
+    together = sum(one.most or 0.0 for one in planned.values())
+    if whole is None or not together:
+        return planned
+    return {
+        name: msgspec.structs.replace(one, budget=whole * (one.most or 0.0) / together)
+        for name, one in planned.items()
+    }
 
 
 AskExperiment = Callable[[ExperimentFacts], Awaitable[bool]]
@@ -373,6 +413,7 @@ class Experiments:
                     model=one.file.model(one.report),
                     rows=one.report.rows,
                     estimate=one.estimate,
+                    window=one.file.window,
                 )
                 for one in files
             ),

@@ -13,7 +13,7 @@ import msgspec
 
 from tui.compose.templates.model import ROW_HASH, Template, with_overrides
 from tui.compose.templates.saved import find_template
-from tui.core.comparison import MAX_COMPARED
+from tui.core.analysis.comparison import MAX_COMPARED
 from tui.core.text import quoted, visible
 from tui.errors import UsageError
 

@@ -15,8 +15,8 @@ from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.recognition import recognize
 from tui.compose.sources.base import normalize_request
 from tui.core import jobs
-from tui.core.batches import FileState, ResultSource
 from tui.core.formatting import counted
+from tui.core.remote_batches import FileState, ResultSource
 from tui.core.results.google.row_ids import id_in
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.rows import Outcome, RowError

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tui.compose.sources.open import open_source
+from tui.compose.sources.base import Source
 from tui.core.reviews.review import Review, check_label, check_reviewer, known_label
 from tui.core.rows import ANSWERED, Row
 from tui.errors import InputError, UsageError
@@ -56,7 +56,7 @@ _MAX_EXAMPLES = 5
 def import_reviews(
     history: History,
     job_id: str,
-    spec: str,
+    source: Source,
     *,
     reviewer: str,
     labels: Sequence[str],
@@ -72,7 +72,7 @@ def import_reviews(
     Args:
         history: The history.
         job_id: The job.
-        spec: The file, with the columns ``custom_id``, ``label`` (or ``verdict``, ``review``),
+        source: The table, with the columns ``custom_id``, ``label`` (or ``verdict``, ``review``),
             ``correction``, ``note`` and ``reviewer``, at least the first and one of the others.
         reviewer: The reviewer of lines that name none.
         labels: Known labels, whose spelling is used where only the case differs.
@@ -82,10 +82,9 @@ def import_reviews(
     Raises:
         InputError: The file cannot be read, or lacks the columns.
     """
-    source = open_source(spec)
     done = ImportedReviews()
     rows = source.rows()
-    _check_columns(source.columns, spec)
+    _check_columns(source)
     while part := list(islice(rows, _SLICE)):
         _store(history, job_id, [_cells(row) for row in part], reviewer, labels, clock, done)
         progress.update(done.lines, source.count or 0)
@@ -94,11 +93,13 @@ def import_reviews(
     return done
 
 
-def _check_columns(columns: Sequence[str], spec: str) -> None:
+def _check_columns(source: Source) -> None:
+    columns = source.columns
     names = {column.strip().casefold() for column in columns}
     if not names & set(_ID) or not names & {*_LABEL, *_CORRECTION, *_NOTE}:
         raise InputError(
-            f"{spec} needs the column custom_id, and one of label, verdict, correction and note",
+            f"{source.name} needs the column custom_id, and one of label, verdict, correction and"
+            " note",
             f"It has: {', '.join(columns) or 'no columns'}.",
         )
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import msgspec
 
+from tui.compose.sources.base import Source
 from tui.config.settings import ReviewConfig
 from tui.core.analysis.columns import parse_column
 from tui.core.analysis.sample import Stratum, sample_rows, sample_strata
@@ -230,10 +231,10 @@ class Reviews:
         """The reviews of a job in figures."""
         return await asyncio.to_thread(self._history.reviews.summary, job_id)
 
-    async def import_file(
-        self, job_id: str, spec: str, *, reviewer: str = "", progress: Progress = NO_PROGRESS
+    async def import_table(
+        self, job_id: str, source: Source, *, reviewer: str = "", progress: Progress = NO_PROGRESS
     ) -> ImportedReviews:
-        """Store the reviews of a file; see ``import_reviews``.
+        """Store the reviews of a table; see ``import_reviews``.
 
         Raises:
             InputError: The file cannot be read, or lacks the columns.
@@ -246,7 +247,7 @@ class Reviews:
                 lambda running: import_reviews(
                     self._history,
                     job_id,
-                    spec,
+                    source,
                     reviewer=name,
                     labels=labels,
                     clock=clock,

@@ -26,7 +26,7 @@ from tui.core.formatting import size
 from tui.engine.context import Context
 from tui.errors import InputError, UnreachableError, UsageError
 from tui.files import atomic_write, write_error
-from tui.paths import open_private, private_folder
+from tui.paths import lock_file, open_private, private_folder
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.remote_files.open import open_remote_file
 from tui.providers.remote_files.remote_file import Copy, RemoteFile, Transfer, Version
@@ -289,7 +289,8 @@ class _Cache:
         """Wait until no other program fetches this address; old files are removed first."""
         descriptor = await asyncio.to_thread(self._open_lock, context.clock())
         try:
-            while not _locked(descriptor):
+            # Where there are no locks, it goes on without one.
+            while lock_file(descriptor) is False:
                 if progress.stopped:
                     raise self.stopped()
                 await context.sleep(_LOCK_PAUSE)
@@ -427,22 +428,6 @@ def _named(address: FileAddress, media_type: str) -> str:
     if has_known_ending(name):
         return name
     return f"{name}{_ENDINGS.get(media_type, '')}"
-
-
-def _locked(descriptor: int) -> bool:
-    """Whether this process has the lock; where there are no locks, it always has."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # A file system without locks.
-        return True
-    return True
 
 
 def _remove_old(root: Path, before: float) -> None:

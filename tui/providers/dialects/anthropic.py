@@ -12,8 +12,8 @@ import httpx
 import msgspec
 
 from tui.core import json_path
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.errors import InputError, RequestRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, ResultStyle

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tui.core.batches import RemoteBatch
 from tui.core.jobs import is_terminal
+from tui.core.remote_batches import RemoteBatch
 from tui.errors import ProviderError, UnexpectedResponseError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, Capabilities, ResultStyle

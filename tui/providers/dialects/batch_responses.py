@@ -12,8 +12,8 @@ from urllib.parse import quote
 import msgspec
 
 from tui.core import json_path
-from tui.core.batches import BatchIssue, RemoteBatch, ResultKind, ResultSource
 from tui.core.jobs import TERMINAL, BatchStatus, RemoteCounts
+from tui.core.remote_batches import BatchIssue, RemoteBatch, ResultKind, ResultSource
 from tui.providers.profiles.model import BatchPaths, JsonPaths, Profile
 from tui.providers.profiles.statuses import normalise_status
 

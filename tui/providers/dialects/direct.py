@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tui.core.batches import Limits, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.retry_rules import RetryRules
+from tui.core.send_plans import Limits
 from tui.errors import (
     BatchdeckError,
     InputError,

@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from tui.core.batches import RemoteBatch, ResultKind, ResultSource
 from tui.core.jobs import is_terminal
+from tui.core.remote_batches import RemoteBatch, ResultKind, ResultSource
 from tui.errors import BatchdeckError, RequestRejectedError, UnexpectedResponseError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft

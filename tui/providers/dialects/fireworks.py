@@ -20,8 +20,8 @@ from typing import Any
 
 import msgspec
 
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.core.retry_rules import status_name
 from tui.core.text import split_lines
 from tui.errors import (

@@ -13,8 +13,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx
 import msgspec
 
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import TERMINAL, BatchStatus, is_terminal
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.core.results.json_stream import ArraySplitter
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.errors import UnexpectedResponseError, UnreachableError

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.core.retry_rules import status_name
 from tui.errors import RequestRejectedError
 from tui.providers.dialects.batch_responses import text_at, value_at

@@ -10,8 +10,8 @@ from contextlib import AbstractAsyncContextManager
 
 import msgspec
 
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
 from tui.providers.dialects.base import BatchDialect

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from tui.core.batches import Limits
 from tui.core.jobs import BatchStatus
 from tui.core.json_path import is_path
 from tui.core.requests import RejectedFields, RequiredField
+from tui.core.send_plans import Limits
 
 JsonPaths = str | tuple[str, ...]
 """A dotted path into a JSON object, or several to try in order; ``""`` means there is none."""

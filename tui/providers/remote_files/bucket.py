@@ -13,7 +13,7 @@ from typing import Literal, cast
 import httpx
 
 from tui.addresses import FileAddress
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import InputError, RequestRejectedError, UnexpectedResponseError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.remote_files.remote_file import Copy, Transfer, Version

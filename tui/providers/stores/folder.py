@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import RequestRejectedError, UnexpectedResponseError
 from tui.providers.stores.store import Store, StoredObject
 from tui.providers.wire.download import Download

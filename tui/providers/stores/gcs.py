@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import (
     BatchdeckError,
     ConfigError,

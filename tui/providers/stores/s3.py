@@ -16,7 +16,7 @@ from typing import Literal
 from urllib.parse import quote
 from xml.etree import ElementTree
 
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import (
     BatchdeckError,
     ConfigError,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.errors import RequestRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.wire.download import Download

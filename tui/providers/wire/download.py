@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tui.core.batches import ResultSource
+from tui.core.remote_batches import ResultSource
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.errors import UnexpectedResponseError, UnreachableError
 from tui.providers.wire.client import Call, HttpClient

@@ -29,7 +29,7 @@ from tui.store.archive import contents
 from tui.store.archive.reader import LAST_SECOND, ArchiveReader
 from tui.store.database import Database
 from tui.store.indexing.rebuild import RecordedOutcome, RetryRulesOf, reindex_job
-from tui.store.jobs import batch_pk, job_pk, note, read_jobs, refresh_job
+from tui.store.job_records import batch_pk, job_pk, note, read_jobs, refresh_job
 from tui.store.manifests import BatchManifest, JobManifest
 from tui.store.reviews.log import LOG_FILE, log_size
 from tui.store.rows.inputs import rebuild_index

@@ -19,7 +19,7 @@ from tui.core.jobs import Batch
 from tui.core.requests import edited_model
 from tui.paths import Paths, home_folder
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.jobs import JobData, read_batches
+from tui.store.job_records import JobData, read_batches
 from tui.store.rows.inputs import InputColumns
 
 _BLOCK = 1 << 20

@@ -28,7 +28,7 @@ from tui.store.archive.provenance import (
     without_homes,
 )
 from tui.store.indexing.rebuild import recorded_outcome
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.manifests import (
     BATCH_ENDING,
     JOB_FILE,

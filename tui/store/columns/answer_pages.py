@@ -19,7 +19,7 @@ from tui.store.columns import answer_fields
 from tui.store.columns.answer_fields import Page, PageValues, read_page
 from tui.store.columns.answers import styles
 from tui.store.columns.values import ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 
 _LARGE_BYTES = 64 << 20
 """From this many bytes of lines on, processes are worth their start time of 0.2 s."""

@@ -8,7 +8,7 @@ from typing import Any
 from tui.store.columns.answer_fields import PLACES, FieldDecoder
 from tui.store.columns.answer_lines import AnswerLines, Place
 from tui.store.database import chunked
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 
 _FETCH = 2000
 

@@ -15,7 +15,7 @@ from tui.core.rows import ANSWERED
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader, PartialColumns, column_of
 from tui.store.columns.values import NO_VALUE, UNLISTED, ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.lookup import find_row_numbers
 
 PartialEvaluation = Callable[[Evaluation], None]

@@ -10,7 +10,7 @@ from tui.core.rows import ANSWERED, RowLine
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.values import ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.reader import RowReader
 

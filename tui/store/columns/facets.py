@@ -10,7 +10,7 @@ from tui.core.analysis.facets import Facet
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader, PartialColumns, column_infos, column_of
 from tui.store.columns.values import ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 
 PartialFacets = Callable[[list[Facet]], None]
 """Called in the counting thread with the facets of the rows read so far."""

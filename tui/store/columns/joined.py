@@ -9,7 +9,7 @@ from tui.core.analysis.columns import Column, ColumnKind, fields_of
 from tui.core.jobs import Job
 from tui.store.columns.answers import read_some
 from tui.store.database import chunked
-from tui.store.jobs import JobData, find_job, read_jobs
+from tui.store.job_records import JobData, find_job, read_jobs
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.lookup import find_row_numbers
 from tui.store.rows.reader import RowReader

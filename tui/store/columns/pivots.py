@@ -9,7 +9,7 @@ from tui.core.analysis.pivot import OTHER, Key, Pivot, Sums, make_pivot
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader, column_of
 from tui.store.columns.values import NO_VALUE, UNLISTED, ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 
 
 def count_pivot(

@@ -23,7 +23,7 @@ from tui.store.columns.expressions import compute_column, no_expressions, read_e
 from tui.store.columns.joined import joined_columns, joined_job, read_joined
 from tui.store.columns.tables import TableValues, table_column, table_stamp
 from tui.store.columns.values import UNLISTED, ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.reader import RowReader
 from tui.store.rows.sql_conditions import ANSWER_LENGTH

@@ -15,7 +15,7 @@ from tui.errors import HistoryError, UsageError
 from tui.files import atomic_file
 from tui.paths import Paths
 from tui.store.columns.values import ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.lookup import find_row_numbers
 
 _PAGE = 500

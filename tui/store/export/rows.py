@@ -24,7 +24,7 @@ from tui.store.columns.reader import column_of
 from tui.store.columns.tables import TableValues
 from tui.store.database import sqlite_errors
 from tui.store.export.options import ExportOptions
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.reviews.index import has_reviews
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.reader import RowReader

@@ -24,7 +24,7 @@ from tui.store.export.delimited import TableWriter
 from tui.store.export.jsonl import LinesWriter
 from tui.store.export.options import ExportOptions, Format, check_options, format_of
 from tui.store.export.rows import AnswerFields, ExportRow, ExportRows
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 
 _GZIP_LEVEL = 6
 _MERGED_ROWS = ExportOptions()

@@ -26,7 +26,7 @@ from tui.store.indexing.parse import (
 )
 from tui.store.indexing.rows_by_request import RepeatedRequests
 from tui.store.job_folder import REQUESTS, ResultFile
-from tui.store.jobs import add_counts, batch_pk
+from tui.store.job_records import add_counts, batch_pk
 from tui.store.rows.attempts import select_best
 from tui.store.rows.error_groups import Groups
 from tui.store.rows.lookup import InternedStrings, RowLookup

@@ -23,7 +23,7 @@ from tui.store.batches import Batches
 from tui.store.database import Database
 from tui.store.indexing.result_files import ResultFiles
 from tui.store.job_folder import requests_file
-from tui.store.jobs import batch_pk, job_pk, note, refresh_job
+from tui.store.job_records import batch_pk, job_pk, note, refresh_job
 from tui.store.reviews.index import clear_index, index_log
 from tui.store.reviews.log import LOG_FILE
 from tui.store.rows.attempts import archive_attempts

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tui.core.batches import FileState, FileVerdict, ResultSource
 from tui.core.jobs import Batch
+from tui.core.remote_batches import FileState, FileVerdict, ResultSource
 from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.store.batches import Batches
@@ -16,7 +16,7 @@ from tui.store.indexing import formats
 from tui.store.indexing.child_process import FileIndexer, Task
 from tui.store.indexing.shared_answers import SHARED, append_copies, unshared_lines
 from tui.store.job_folder import ResultFile, result_file
-from tui.store.jobs import JobData, add_counts, batch_pk
+from tui.store.job_records import JobData, add_counts, batch_pk
 from tui.store.rows.reader import LineReader
 
 

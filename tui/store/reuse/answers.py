@@ -20,7 +20,7 @@ from tui.paths import Paths, open_private
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import Database, chunked
 from tui.store.indexing.shared_answers import copy_line
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.reuse.index import RequestIndex
 from tui.store.rows.reader import LineReader
 from tui.store.rows.repeats import request_hash

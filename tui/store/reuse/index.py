@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from tui.core.requests import request_identity
+from tui.core.text import split_lines
 from tui.errors import HistoryError
 from tui.paths import Paths
 from tui.progress import NO_PROGRESS, Progress
@@ -148,36 +149,50 @@ class RequestIndex:
             self._connection.execute("DELETE FROM jobs WHERE pk=?", (known[gone][0],))
             self._connection.execute("COMMIT")
         new = [job for job in wanted if job not in known or not known[job][1]]
-        for number, job in enumerate(new):
-            progress.update(number, len(new))
-            is_whole = False
-            while not is_whole:
-                if progress.stopped:
-                    return True
-                is_whole = self._add(job, requests_file(self._paths, job), most or _SLICE)
-                if most is not None:
-                    return not is_whole or number + 1 < len(new)
+        done = 0
+        while done < len(new):
+            progress.update(done, len(new))
+            if progress.stopped:
+                return True
+            done += self._add(islice(new, done, None), most or _SLICE)
+            if most is not None:
+                return done < len(new)
         return False
 
-    def _add(self, job_id: str, file: Path, rows: int) -> bool:
-        """Add the next rows of a job; returns whether all are added."""
+    def _add(self, job_ids: Iterable[str], rows: int) -> int:
+        """Add the next rows in one transaction; returns of how many jobs all are added."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        done = 0
+        for job_id in job_ids:
+            count, is_whole = self._add_rows(job_id, rows)
+            if not is_whole:
+                break
+            done += 1
+            # A job without rows takes its time too.
+            rows -= max(1, count)
+            if rows <= 0:
+                break
+        self._connection.execute("COMMIT")
+        return done
+
+    def _add_rows(self, job_id: str, rows: int) -> tuple[int, bool]:
+        """Add the next rows of a job; returns how many, and whether all of the job are added."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
         connection.execute("INSERT OR IGNORE INTO jobs (id) VALUES (?)", (job_id,))
         pk, first, start, whole = connection.execute(
             "SELECT pk, rows, bytes, whole FROM jobs WHERE id=?", (job_id,)
         ).fetchone()
-        if not whole:
-            hashes, end, count = _hashes(file, pk, first, start, rows)
-            insert = "INSERT OR IGNORE INTO hashes (hash, job, seq) VALUES (?,?,?)"
-            connection.executemany(insert, hashes)
-            whole = count < rows
-            connection.execute(
-                "UPDATE jobs SET rows=?, bytes=?, whole=? WHERE pk=?",
-                (first + count, end, int(whole), pk),
-            )
-        connection.execute("COMMIT")
-        return bool(whole)
+        if whole:
+            return 0, True
+        hashes, end, count = _hashes(requests_file(self._paths, job_id), pk, first, start, rows)
+        insert = "INSERT OR IGNORE INTO hashes (hash, job, seq) VALUES (?,?,?)"
+        connection.executemany(insert, hashes)
+        is_whole = count < rows
+        connection.execute(
+            "UPDATE jobs SET rows=?, bytes=?, whole=? WHERE pk=?",
+            (first + count, end, int(is_whole), pk),
+        )
+        return count, is_whole
 
     def find(
         self, hashes: Sequence[int], leave_out: str = ""
@@ -244,10 +259,9 @@ def _hashes(
         return found, end, count
     with stream:
         stream.seek(start)
-        for raw in islice(stream, rows):
-            end += len(raw)
+        for offset, line in islice(split_lines(stream, start), rows):
+            end = offset + len(line) + 1
             with contextlib.suppress(ValueError):
-                identity = request_identity(raw.removesuffix(b"\n"))
-                found.append((request_hash(identity), job, first + count))
+                found.append((request_hash(request_identity(line)), job, first + count))
             count += 1
     return found, end, count

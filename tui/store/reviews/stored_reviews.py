@@ -14,7 +14,7 @@ from tui.core.reviews.review import Review
 from tui.errors import UnknownJobError
 from tui.paths import Paths
 from tui.store.database import Database, maps_sqlite_errors
-from tui.store.jobs import job_pk
+from tui.store.job_records import job_pk
 from tui.store.reviews import index
 from tui.store.reviews.log import LOG_FILE, append_reviews, read_reviews
 

@@ -11,7 +11,7 @@ import msgspec
 
 from tui.core.rows import OUTCOMES, Outcome, outcome_rank
 from tui.store.database import chunked
-from tui.store.jobs import add_counts
+from tui.store.job_records import add_counts
 from tui.store.rows.repeats import pending_repeats
 
 RESULT_COLUMNS = (

@@ -9,13 +9,19 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
-from tui.core import comparison
-from tui.core.comparison import MAX_COMPARED, Agreement, CompareOptions, JobTotals, RowComparison
+from tui.core.analysis import comparison
+from tui.core.analysis.comparison import (
+    MAX_COMPARED,
+    Agreement,
+    CompareOptions,
+    JobTotals,
+    RowComparison,
+)
 from tui.core.query import ALL_ROWS, RowSort
 from tui.core.rows import RowLine
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.reader import RowReader
 from tui.store.rows.sql_conditions import select_by_sql
 

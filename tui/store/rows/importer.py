@@ -17,7 +17,7 @@ from tui.paths import Paths, private_folder
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import Database
 from tui.store.job_folder import REQUESTS
-from tui.store.jobs import insert_batch, insert_job, note, update_batch
+from tui.store.job_records import insert_batch, insert_job, note, update_batch
 from tui.store.rows.inputs import Columns, write_inputs
 
 _SLICE = 5000

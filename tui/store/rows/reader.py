@@ -26,7 +26,7 @@ from tui.core.rows import (
 from tui.errors import HistoryError
 from tui.store.database import chunked
 from tui.store.job_folder import schema_of
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.reviews.index import review_marks, reviews_of_rows
 from tui.store.reviews.log import LOG_FILE
 from tui.store.rows.attempts import effective_edits

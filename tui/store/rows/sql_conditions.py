@@ -14,7 +14,7 @@ from tui.core.reviews.review import ANY as REVIEWED
 from tui.core.reviews.review import CORRECTED, DISAGREE, EARLIER, NONE, NOTED
 from tui.core.rows import ANSWERED, OUTCOME_CODES, Outcome
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.reviews.index import CURRENT
 from tui.store.rows.error_groups import NO_STATUS, group_ids
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import msgspec
 
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.reader import LineReader
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from tui.core.jobs import RemoteCounts
 from tui.core.summary import Summarizer, Summary, Throughput
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.jobs import JobData, read_batches
+from tui.store.job_records import JobData, read_batches
 from tui.store.rows.reader import RowReader
 
 _MAX_SAMPLES = 240

@@ -10,7 +10,7 @@ from tui.core.analysis.columns import FIELD_PREFIX, INPUT_PREFIX, fields_of
 from tui.core.analysis.prompt_text import prompt_text
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.core.rows import ANSWERED, RowLine
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.inputs import InputColumns
 from tui.store.rows.lookup import find_row_numbers
 from tui.store.rows.reader import RowReader

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tui.core.rows import ANSWERED
 from tui.errors import UsageError
 from tui.progress import NO_PROGRESS, Progress
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.reader import RowReader
 from tui.store.search.text import ReportFound, search_in_pages
 

@@ -11,7 +11,7 @@ from tui.core.analysis.columns import Column, ColumnCondition
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader, column_of
 from tui.store.columns.values import NO_VALUE, UNLISTED, ColumnValues
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.search.text import ReportFound, search_in_pages
 
 _MIN_SHARE = 20

@@ -20,7 +20,7 @@ from tui.paths import open_private
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import chunked
 from tui.store.job_folder import schema_of
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.reader import LineReader
 
 _FIELDS = (

@@ -10,7 +10,7 @@ from typing import get_args
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort, SortColumn
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.columns.reader import ColumnReader
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.sql_conditions import select_by_sql
 from tui.store.search.answer_checks import AnswerSearch
 from tui.store.search.columns import ColumnSearch, DifferenceSearch, sort_by_columns

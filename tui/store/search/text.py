@@ -14,7 +14,7 @@ from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, i
 from tui.core.results.readers import READERS, Reader
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import chunked
-from tui.store.jobs import JobData
+from tui.store.job_records import JobData
 from tui.store.rows.lookup import RowLookup, find_row_numbers
 from tui.store.rows.mapped_files import MappedFiles
 from tui.store.search.matchers import Matcher, compile_matcher

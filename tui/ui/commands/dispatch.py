@@ -22,7 +22,7 @@ from tui.ui.commands.command_table import (
     action_in,
     of_scope,
 )
-from tui.ui.commands.own_commands import PREFIX
+from tui.ui.commands.own_commands import own_bindings
 from tui.ui.text.tones import content
 
 
@@ -47,7 +47,15 @@ class CommandTarget(ShowsWorkerErrors, Widget):
 
     SCOPE: ClassVar[Scope]
 
+    _commands: Sequence[Command] = COMMANDS
     _reasons: tuple[object, ...] = ()
+
+    def add_commands(self, own: Sequence[Command]) -> None:
+        """Add the commands of the user's own actions, with their keys."""
+        self._commands = (*COMMANDS, *own)
+        keys = self._bindings.key_to_bindings
+        for binding in Binding.make_bindings(own_bindings(own, self.SCOPE)):
+            keys[binding.key] = [*keys.get(binding.key, ()), binding]
 
     def why_disabled(self, command_id: str) -> str | None:
         """Why a command is disabled now: a sentence; empty if enabled, ``None`` to hide it."""
@@ -75,7 +83,8 @@ class CommandTarget(ShowsWorkerErrors, Widget):
 
     def update_commands(self) -> None:
         """Redraw the footer if a command was enabled or disabled."""
-        reasons = tuple(self.why_disabled(command.id) for command in of_scope(self.SCOPE))
+        commands = of_scope(self.SCOPE, self._commands)
+        reasons = tuple(self.why_disabled(command.id) for command in commands)
         if reasons != self._reasons:
             self._reasons = reasons
             self.refresh_bindings()
@@ -103,7 +112,9 @@ class CommandDispatcher:
         self._app = app
         self._active_scope = active_scope
         self._target = target
-        self._keymap = keymap
+        # The keys of own commands have the keymap in them, unless the key is taken.
+        ids = {command.id for command in own}
+        self._keymap = {id: keys for id, keys in keymap.items() if id not in ids}
         self.commands = (*COMMANDS, *own)
         """All commands, those of the user last."""
 
@@ -155,9 +166,6 @@ class CommandDispatcher:
         shown: dict[str, str] = {}
         for command in self.commands:
             keys = self._keymap.get(command.id, command.keys)
-            if command.id.startswith(PREFIX):
-                # The keymap is in it already, unless its key is taken.
-                keys = command.keys
             bindings = Binding.make_bindings([Binding(keys, "")]) if keys else ()
             shown[command.id] = " ".join(self._app.get_key_display(binding) for binding in bindings)
         return shown

@@ -13,7 +13,7 @@ from textual.containers import Grid
 from textual.widgets import Input, Label, Select
 
 from tui.config.settings import is_account_name
-from tui.core.text import one_line, visible
+from tui.core.text import free_name, one_line, visible
 from tui.engine.account_setup import ProviderChoice
 from tui.ui.dialogs.base import FormDialog
 from tui.ui.widgets.basics import Field
@@ -147,7 +147,7 @@ class AccountDialog(FormDialog[NewAccount]):
             return
         name = self.query_one("#account-name", Input)
         if name.value in ("", self._proposed):
-            self._proposed = name.value = self._free_name(provider.id)
+            self._proposed = name.value = free_name(provider.id, self._names.__contains__)
         example = visible(provider.base_url) or "https://host.example/v1"
         self.query_one("#account-address", Input).placeholder = example
         values = self.query_one("#account-values", Input)
@@ -166,12 +166,6 @@ class AccountDialog(FormDialog[NewAccount]):
         if provider.params:
             return "values"
         return "key" if provider.needs_key and self._way == "key" else "name"
-
-    def _free_name(self, wanted: str) -> str:
-        name, number = wanted, 2
-        while name in self._names:
-            name, number = f"{wanted}-{number}", number + 1
-        return name
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

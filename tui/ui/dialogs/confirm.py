@@ -145,6 +145,16 @@ class ConfirmDialog(Confirmation[bool]):
         self.dismiss(True)
 
 
+def overwrite_dialog(kind: str, name: str) -> ConfirmDialog:
+    """The question before something of the same name is replaced.
+
+    Args:
+        kind: What it is, such as "file".
+        name: Its name, safe to show.
+    """
+    return ConfirmDialog(f"Overwrite the {kind}?", [(kind, name)], "Overwrite", dangerous=True)
+
+
 class DeleteDialog(ConfirmDialog):
     """Facts about a job; the result is whether to delete at the provider too, ``None`` to cancel.
 

@@ -23,7 +23,8 @@ from tui.paths import is_folder, path_exists
 from tui.progress import Progress
 from tui.store.export.options import FORMATS, ExportOptions, Format, format_of, option_applies
 from tui.ui.dialogs.base import Dialog, FormDialog
-from tui.ui.dialogs.pick_file import PathInput, expand_path
+from tui.ui.dialogs.confirm import overwrite_dialog
+from tui.ui.dialogs.pick_file import PathInput, expand_path, free_path
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.basics import DotCheckbox, DotRadioButton
 
@@ -86,7 +87,7 @@ class ExportDialog(FormDialog[ExportAnswer]):
     """A path, whose extension sets the format, and what to write.
 
     Args:
-        path: The suggested path.
+        path: The suggested path; a number is appended if something is there.
         sets: What can be exported: name and row count of each set, the default first.
         has_input_columns: Whether the job has input columns from a table.
     """
@@ -108,10 +109,10 @@ class ExportDialog(FormDialog[ExportAnswer]):
         self, path: Path, sets: Sequence[tuple[str, int]], *, has_input_columns: bool
     ) -> None:
         super().__init__("Export")
-        self._path = path
+        self._wanted = path
+        self._path = free_path(path)
         self._sets = sets
         self._has_input_columns = has_input_columns
-        self._asked: Path | None = None
 
     def compose_content(self) -> ComposeResult:
         """Path, format, rows, switches, buttons."""
@@ -150,7 +151,6 @@ class ExportDialog(FormDialog[ExportAnswer]):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self._asked = None
         self._explain(event.value)
 
     def _explain(self, typed: str) -> None:
@@ -167,9 +167,6 @@ class ExportDialog(FormDialog[ExportAnswer]):
             ]
         elif is_address(typed.strip()):
             note = _about_address(typed.strip(), format)
-        elif self._asked == path:
-            note = [(f"{visible(path.name)} already exists; press ", "warn")]
-            note += [("enter", "accent"), (" again to overwrite", "warn")]
         elif not is_folder(path.parent):
             note = [("The folder does not exist", "warn")]
         else:
@@ -197,6 +194,11 @@ class ExportDialog(FormDialog[ExportAnswer]):
         field = self.query_one(PathInput)
         path = field.value
         if FORMATS.get(ending) == self._format:
+            return
+        if expand_path(path) == self._path:
+            self._path = free_path(self._wanted.with_suffix(ending))
+            field.value = visible(str(self._path))
+            field.cursor_position = len(field.value) - len(ending)
             return
         stem, known, _ = path.rpartition(".")
         has_ending = known and "/" not in path[len(stem) :]
@@ -233,21 +235,27 @@ class ExportDialog(FormDialog[ExportAnswer]):
         fits = not _target_problem(address) if address else is_folder(path.parent)
         if self._format is None or not fits:
             self.app.bell()
-        elif not address and path_exists(path) and self._asked != path:
-            self._asked = path
-            self._explain(str(path))
+        elif not address and path_exists(path):
+            self.app.push_screen(overwrite_dialog("file", visible(str(path))), self._overwrite)
         else:
-            chosen = 0
-            for radio in self.query("#export-rows").results(RadioSet):
-                # The last set has all rows.
-                last = len(self._sets) - 1
-                chosen = last if radio.disabled else max(0, radio.pressed_index)
-            on: dict[str, Any] = {
-                name: switch.value and not switch.disabled
-                for name in _SWITCHES
-                if (switch := self._switch(name))
-            }
-            self.dismiss(ExportAnswer(path, chosen, ExportOptions(**on), address))
+            self._answer(path, address)
+
+    def _overwrite(self, yes: bool | None) -> None:
+        if yes:
+            self._answer(expand_path(self.query_one(Input).value.strip()))
+
+    def _answer(self, path: Path, address: str = "") -> None:
+        chosen = 0
+        for radio in self.query("#export-rows").results(RadioSet):
+            # The last set has all rows.
+            last = len(self._sets) - 1
+            chosen = last if radio.disabled else max(0, radio.pressed_index)
+        on: dict[str, Any] = {
+            name: switch.value and not switch.disabled
+            for name in _SWITCHES
+            if (switch := self._switch(name))
+        }
+        self.dismiss(ExportAnswer(path, chosen, ExportOptions(**on), address))
 
 
 def _target_problem(address: str) -> str:

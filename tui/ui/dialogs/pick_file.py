@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from tui.core import formatting
-from tui.core.text import one_line, visible
+from tui.core.text import free_name, one_line, visible
 from tui.paths import expand_home, home_folder, is_file, is_folder, path_exists, working_folder
 from tui.ui.dialogs.choose import SearchDialog
 from tui.ui.text.tones import content
@@ -49,6 +49,15 @@ def expand_path(typed: str) -> Path:
     in the middle restarts the path there, so that a new path can be typed after an old one.
     """
     return expand_home(_restarted(typed) or ".")
+
+
+def free_path(path: Path) -> Path:
+    """The path, with a number after its name (``-2``, ``-3``…) if something is there."""
+
+    def numbered(stem: str) -> Path:
+        return path.with_name(stem + path.suffix)
+
+    return numbered(free_name(path.stem, lambda stem: path_exists(numbered(stem))))
 
 
 def start_folder(recent: str) -> Path:

@@ -18,9 +18,9 @@ from textual.timer import Timer
 from textual.widgets import Checkbox, Input, Label, Static, TextArea
 
 from tui.core import formatting
-from tui.core.comparison import Change, text_changes
+from tui.core.analysis.comparison import Change, text_changes
 from tui.core.json_path import parse_value
-from tui.core.requests import MAX_TOKENS, SYSTEM, check_edits, describe_edits
+from tui.core.requests import MAX_TOKENS, SYSTEM, check_edits, describe_edits, parse_max_tokens
 from tui.core.text import one_line, visible
 from tui.engine.retries import RetryPreview, RetryPreviewRow
 from tui.errors import BatchdeckError
@@ -176,7 +176,7 @@ def parse_retry_form(
     if model.strip():
         edits["model"] = model.strip()
     if tokens.strip():
-        edits[MAX_TOKENS] = _tokens(tokens.strip().lower().replace("×", "x"))
+        edits[MAX_TOKENS] = parse_max_tokens(tokens)
     if temperature.strip():
         value = parse_value(temperature.strip())
         if type(value) not in (int, float):
@@ -195,10 +195,6 @@ def parse_retry_form(
         edits[SYSTEM] = system.strip().replace("\\n", "\n")
     check_edits(edits)
     return edits
-
-
-def _tokens(text: str) -> int | str:
-    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def diff_parts(rows: Iterable[RetryPreviewRow]) -> list[Part]:
@@ -343,7 +339,7 @@ class RetryEditDialog(FormDialog[RetryAnswer]):
     def compose_content(self) -> ComposeResult:
         """The facts, the form, the diff, the summary and the buttons."""
         yield Static("", id="retry-facts", markup=False)
-        tokens = str(self._proposed.get("@max_tokens", ""))
+        tokens = str(self._proposed.get(MAX_TOKENS, ""))
         with Vertical(id="retry-halves"):
             with Vertical(id="retry-form"):
                 with Grid():

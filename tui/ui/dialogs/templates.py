@@ -20,6 +20,7 @@ from tui.compose.templates.model import Template
 from tui.compose.templates.saved import SavedTemplate, list_templates, template_file_name
 from tui.core.text import one_line, visible
 from tui.ui.dialogs.base import Dialog
+from tui.ui.dialogs.confirm import ConfirmDialog, overwrite_dialog
 from tui.ui.text.tones import Part, content, in_cells, key_hints
 from tui.ui.widgets.basics import Field, PlainList
 
@@ -57,7 +58,6 @@ class TemplatesDialog(Dialog[TemplateAnswer]):
         self._folder = folder
         self._proposed = name
         self._entries: list[SavedTemplate] = []
-        self._asked: Path | None = None
         self._list = PlainList(id="templates-list")
 
     def compose_content(self) -> ComposeResult:
@@ -98,12 +98,6 @@ class TemplatesDialog(Dialog[TemplateAnswer]):
         index = self._list.highlighted
         return self._entries[index] if index is not None and index < len(self._entries) else None
 
-    @on(OptionList.OptionHighlighted)
-    def _moved(self) -> None:
-        if self._asked is not None:
-            self._asked = None
-            self._explain()
-
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
@@ -111,19 +105,21 @@ class TemplatesDialog(Dialog[TemplateAnswer]):
         if chosen.template is not None:
             self.dismiss(TemplateAnswer(template=chosen.template))
 
-    async def action_remove(self) -> None:
-        """Delete the saved template under the cursor, when pressed twice."""
+    def action_remove(self) -> None:
+        """Delete the saved template under the cursor, after a yes."""
         chosen = self._chosen
         if chosen is None or chosen.path.parent != self._folder:
             self.app.bell()
-        elif self._asked != chosen.path:
-            self._asked = chosen.path
-            self._explain(f"Delete {one_line(chosen.name, 40)}? Press D again to confirm.")
-        else:
-            self._asked = None
-            await asyncio.to_thread(chosen.path.unlink, missing_ok=True)
-            self._explain()
-            self._load()
+            return
+
+        async def delete(yes: bool | None) -> None:
+            if yes:
+                await asyncio.to_thread(chosen.path.unlink, missing_ok=True)
+                self._load()
+
+        facts = [("template", one_line(chosen.name, 40))]
+        question = ConfirmDialog("Delete the template?", facts, "Delete", dangerous=True)
+        self.app.push_screen(question, delete)
 
     @on(Input.Submitted)
     def action_save(self) -> None:
@@ -132,18 +128,17 @@ class TemplatesDialog(Dialog[TemplateAnswer]):
         if not template_file_name(name):
             self._explain("Enter a name of letters and digits.")
             return
-        existing = next((e for e in self._entries if e.path.stem == template_file_name(name)), None)
-        if (
-            existing is not None
-            and existing.path.parent == self._folder
-            and self._asked != existing.path
-        ):
-            self._asked = existing.path
-            self._explain(
-                f"{one_line(existing.name, 40)} already exists; press enter again to replace it."
-            )
-            return
-        self.dismiss(TemplateAnswer(save_name=name))
+
+        def save(yes: bool | None = True) -> None:
+            if yes:
+                self.dismiss(TemplateAnswer(save_name=name))
+
+        own = (entry for entry in self._entries if entry.path.parent == self._folder)
+        existing = next((one for one in own if one.path.stem == template_file_name(name)), None)
+        if existing is None:
+            save()
+        else:
+            self.app.push_screen(overwrite_dialog("template", one_line(existing.name, 40)), save)
 
 
 def _prompt(entry: SavedTemplate, packaged: bool) -> Content:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tui.core.analysis.comparison import Agreement
 from tui.core.analysis.experiment import ExperimentReport, VariantReport
-from tui.core.comparison import Agreement
 from tui.core.formatting import counted, money, percent, plain_number
 from tui.core.text import one_line
 from tui.ui.text.tones import Part, Tone

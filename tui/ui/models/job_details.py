@@ -78,7 +78,7 @@ def job_text(
         ("submitted", relative_time(job.submitted_at, now)),
         ("ended", relative_time(job.ended_at, now)),
         ("duration", took),
-        ("ran", "elsewhere (opened from an archive)" if job.archive else ""),
+        ("ran", status_words.ran_text(job)),
         ("problem", job.trouble),
         ("tags", format_tags(job.tags)),
         ("note", job.note),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui.core.alerts import Flag, most_urgent, retention_flags, stuck_flags
-from tui.core.jobs import Batch, BatchStatus, Job, is_terminal, parse_moment, rows_done
+from tui.core.analysis.sections import ListedJob, matching
+from tui.core.jobs import BatchStatus, Job, is_terminal, rows_done
 from tui.core.text import one_line
 from tui.errors import BatchdeckError, UnknownJobError
 
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
 
 RATE_WINDOW_SECONDS = 60.0
 """Length of the window over which the rate is averaged."""
-
-
-RECENT_SECONDS = 7 * 86_400.0
-"""For how long a job that ended with failed rows asks for attention."""
 
 
 @dataclass
@@ -61,41 +55,18 @@ class JobRecords(NamedTuple):
 
 
 @dataclass
-class JobView:
+class JobView(ListedJob):
     """A job with the figures that are derived while it runs.
 
     ``done`` counts rows that the provider has finished, collected or not; ``rate`` is in rows
-    per second; ``expires_at`` is when the first window of its running batches ends;
-    ``kept_until`` is when the provider deletes results that are not downloaded yet.
+    per second; ``expires_at`` is when the first window of its running batches ends.
     """
 
-    job: Job
     done: int = 0
     rate: float | None = None
     expires_at: float | None = None
-    kept_until: float | None = None
     raw_status: str = ""
-    trouble: str = ""
     transfer: tuple[str, int, int | None] | None = None
-    batches: list[Batch] = field(default_factory=list)
-
-    @cached_property
-    def search_text(self) -> str:
-        """The text that the filter searches, case-folded."""
-        job = self.job
-        parts = (job.name, job.id, job.account, job.provider, job.model, job.status.value)
-        tags = " ".join(f"#{tag}" for tag in job.tags)
-        return " ".join((*parts, tags, job.note)).casefold()
-
-    def flags(self, now: float) -> list[Flag]:
-        """Warnings about the job, most urgent first."""
-        flags = stuck_flags(self.batches, now) if self.is_live else []
-        return most_urgent([*flags, *retention_flags(self.kept_until, now)])
-
-    @property
-    def is_live(self) -> bool:
-        """Will the job make progress without action by the user?"""
-        return not is_terminal(self.job.status) and self.job.status != BatchStatus.DRAFT
 
     @property
     def seconds_left(self) -> float | None:
@@ -113,53 +84,6 @@ class JobFilter:
     text: str = ""
     failed_only: bool = False
     account: str = ""
-
-
-def created_range(word: str, now: float) -> tuple[float, float] | None:
-    """The times of creation that ``since:7d`` or ``before:2026-11-20`` asks for.
-
-    Args:
-        word: A word of the filter; see ``parse_moment``.
-        now: The current time, in Unix seconds.
-
-    Returns:
-        The first time, and the one after the last, in Unix seconds; ``None`` for another word,
-        and while a date is being typed.
-    """
-    key, _, value = word.partition(":")
-    if key not in ("since", "before"):
-        return None
-    moment = parse_moment(value, now)
-    if moment is None:
-        return None
-    return (moment, math.inf) if key == "since" else (-math.inf, moment)
-
-
-def needs_me(view: JobView, now: float) -> bool:
-    """Whether somebody should do something about a job.
-
-    It has a warning or a problem, is not sent, or ended with failed rows in the last days.
-    """
-    job = view.job
-    if job.status == BatchStatus.DRAFT or view.trouble or view.flags(now):
-        return True
-    ended = job.ended_at
-    is_recent = ended is not None and ended > now - RECENT_SECONDS
-    return is_recent and not view.is_live and job.counts.unanswered > 0
-
-
-JOB_WORDS: dict[str, Callable[[JobView, float], bool]] = {
-    "is:running": lambda view, now: view.is_live,
-    "is:draft": lambda view, now: view.job.status == BatchStatus.DRAFT,
-    "is:ended": lambda view, now: not view.is_live and view.job.status != BatchStatus.DRAFT,
-    "needs:me": needs_me,
-}
-"""Words of the filter of the job list that are about the state of a job."""
-
-
-def depends_on_state(text: str) -> bool:
-    """Whether other jobs may match a filter text when jobs go on."""
-    return not JOB_WORDS.keys().isdisjoint(text.casefold().split())
 
 
 @dataclass(frozen=True)
@@ -305,16 +229,7 @@ class JobList:
             views = [view for view in views if view.job.account == wanted.account]
         if wanted.failed_only:
             views = [view for view in views if view.job.counts.unanswered]
-        for word in wanted.text.casefold().split():
-            now = self._now()
-            created = created_range(word, now)
-            if (fits := JOB_WORDS.get(word)) is not None:
-                views = [view for view in views if fits(view, now)]
-            elif created is not None:
-                first, last = created
-                views = [view for view in views if first <= view.job.created_at < last]
-            else:
-                views = [view for view in views if word in view.search_text]
+        views = matching(views, wanted.text, self._now())
         if order is not None:
             order.sort(views)
         return [view.job.id for view in views]
@@ -333,7 +248,7 @@ class JobList:
         return sum(bool(view.flags(now)) for view in self.live())
 
     def _view(self, job: Job, old: JobView | None) -> JobView:
-        view = JobView(job=job, done=job.counts.ended, trouble=job.trouble)
+        view = JobView(job=job, done=job.counts.ended)
         if not view.is_live:
             self._paces.pop(job.id, None)
             return view
@@ -343,7 +258,6 @@ class JobList:
         ends = [batch.expires_at for batch in running if batch.expires_at is not None]
         view.expires_at = min(ends, default=None)
         view.raw_status = next((batch.raw_status for batch in running), "")
-        view.trouble = next((batch.trouble for batch in batches if batch.trouble), view.trouble)
         pace = self._paces.setdefault(job.id, Throughput())
         # The counts are as old as the last progress in the history; after a start that may be long.
         progressed = [batch.progressed_at for batch in batches if batch.progressed_at is not None]

@@ -10,7 +10,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from tui.core.comparison import MAX_COMPARED
+from tui.core.analysis.comparison import MAX_COMPARED
+from tui.core.analysis.sections import Section, depends_on_state, section_of, sections
 from tui.core.jobs import Job
 from tui.core.text import one_line
 from tui.ui.commands.command_table import Scope, bindings
@@ -18,10 +19,8 @@ from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.engine_updates import Changes
 from tui.ui.external_programs import copy
 from tui.ui.models.job_details import JobDetailsLoader
-from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView, depends_on_state
-from tui.ui.models.sections import Section, section_of, sections
+from tui.ui.models.job_list import JobFilter, JobList, JobOrder, JobView
 from tui.ui.panes.job_actions import JobActions
-from tui.ui.panes.own_actions import OwnActions
 from tui.ui.session import Session
 from tui.ui.text.tones import Part
 from tui.ui.widgets.basics import EmptyState
@@ -72,8 +71,7 @@ class BatchesPane(CommandTarget, Vertical):
         super().__init__(id=id)
         self.session = session
         self._now = session.now
-        self._actions = JobActions(session, lambda: self.job)
-        self._own = OwnActions(self, session, lambda: self.job)
+        self._actions = JobActions(self, session, lambda: self.job)
         self._board: JobList | None = None
         self._deleted: set[str] = set()
         self._failed_only = False
@@ -92,7 +90,7 @@ class BatchesPane(CommandTarget, Vertical):
         yield self._filter
         yield self._table
         yield self._strip
-        yield EmptyState("No jobs yet", _WELCOME)
+        yield EmptyState("No jobs yet", _WELCOME, _TOUR)
 
     async def open(self) -> None:
         """Show the jobs, once the engine is open, with the filter and order of the last run."""
@@ -376,8 +374,6 @@ class BatchesPane(CommandTarget, Vertical):
 
     def why_disabled(self, command_id: str) -> str | None:
         """Why a command is unavailable in this pane."""
-        if (reason := self._own.why_disabled(command_id)) is not None:
-            return reason
         jobs = 0 if self._board is None else len(self._board)
         if command_id in _OF_THE_LIST:
             return "" if jobs else "No jobs yet."
@@ -389,7 +385,7 @@ class BatchesPane(CommandTarget, Vertical):
 
     def run(self, command_id: str) -> bool:
         """Run a command of the list, or one on the job under the cursor."""
-        return super().run(command_id) or self._own.run(command_id) or self._actions.run(command_id)
+        return super().run(command_id) or self._actions.run(command_id)
 
     def action_accounts(self) -> None:
         """Choose the account to show jobs of."""
@@ -456,6 +452,8 @@ _OF_THE_LIST = frozenset(
     {"filter", "errors_only", "accounts", "sections", "next_section", "previous_section"}
 )
 """Commands that need jobs in the list."""
+
+_TOUR = "A guided first run, in a shell: batchdeck tour"
 
 _WELCOME = (
     ("1", "compose requests from a table or a text; samples included"),

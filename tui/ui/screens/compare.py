@@ -16,7 +16,7 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui.core import formatting
-from tui.core.comparison import (
+from tui.core.analysis.comparison import (
     ROW_COMPARISONS,
     CompareOptions,
     JobTotals,

@@ -15,7 +15,7 @@ from tui.core.text import one_line, shorten, visible
 from tui.paths import working_folder
 from tui.store.export.options import format_of
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
-from tui.ui.dialogs.confirm import ConfirmDialog
+from tui.ui.dialogs.confirm import overwrite_dialog
 from tui.ui.dialogs.export import ExportAnswer, ExportDialog, with_progress
 from tui.ui.dialogs.input import save_media_dialog
 from tui.ui.dialogs.pick_file import expand_path, start_folder
@@ -55,9 +55,10 @@ async def export(
     folder = start_folder(context.state.export_folder)
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in job.name) or job.id
     suffix = "-part" if len(sets) > 1 else ""
-    proposed = folder / f"{shorten(name, 60)}{suffix}.jsonl"
+    # Without "-results" it would be the file of requests that many jobs are named after.
+    wanted = folder / f"{shorten(name, 60)}-results{suffix}.jsonl"
     counts = [(words, len(seqs)) for words, seqs in sets]
-    dialog = ExportDialog(proposed, counts, has_input_columns=has_input_columns)
+    dialog = ExportDialog(wanted, counts, has_input_columns=has_input_columns)
     answer = await context.ask(dialog)
     if answer is None:
         return
@@ -100,10 +101,8 @@ async def _export_to_bucket(
     """Write the rows to a file, and upload it; a file that is there is replaced after a yes."""
     async with context.engine.results.open_target(answer.address) as target:
         shown = visible(target.address.shown)
-        if await target.exists():
-            dialog = ConfirmDialog("Overwrite the file?", [("file", shown)], "Overwrite", "")
-            if not await context.ask(dialog):
-                return
+        if await target.exists() and not await context.ask(overwrite_dialog("file", shown)):
+            return
         count = await _write(context, job_id, target.path, selection, answer)
         if not count:
             return

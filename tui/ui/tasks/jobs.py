@@ -6,6 +6,7 @@ import asyncio
 
 from tui.config.settings import set_option
 from tui.core import formatting
+from tui.core.analysis.sections import check_section_name, sections
 from tui.core.jobs import Job, format_tags, parse_tags
 from tui.core.text import one_line, visible
 from tui.errors import UsageError
@@ -18,7 +19,6 @@ from tui.ui.dialogs.text import DetailsDialog
 from tui.ui.external_programs import show_text
 from tui.ui.models.job_details import job_text
 from tui.ui.models.job_list import JobView
-from tui.ui.models.sections import check_section_name, sections
 from tui.ui.tasks.context import TaskContext
 
 

@@ -12,6 +12,7 @@ from tui.compose.requests.report import CheckReport
 from tui.core import formatting
 from tui.core.jobs import JOB_PREFIX
 from tui.core.query import RowSelection
+from tui.core.status_words import ran_words
 from tui.core.text import one_line, visible
 from tui.engine.try_request import TryResult
 from tui.errors import BatchdeckError, UsageError
@@ -96,7 +97,7 @@ async def open_archive(context: TaskContext, path: Path) -> None:
         return
     context.main.show_imported(job.id)
     rows = formatting.counted(job.counts.total, "row")
-    context.say(f"{one_line(job.name, 40)} imported with {rows}; it ran elsewhere")
+    context.say(f"{one_line(job.name, 40)} imported with {rows}; it {ran_words(job)}")
 
 
 async def sample(context: TaskContext) -> None:

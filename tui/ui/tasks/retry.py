@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tui.core import formatting
-from tui.core.batches import RetryPlan
 from tui.core.query import RowFilter
+from tui.core.send_plans import RetryPlan
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
 from tui.ui.dialogs.retry import EditPreview, RetryCost, RetryDialog, RetryEditDialog, RetryFacts

@@ -12,8 +12,8 @@ from tui.compose.sources.base import Source
 from tui.compose.templates.model import Template
 from tui.core import formatting
 from tui.core.analysis.experiment import short_names
-from tui.core.batches import NO_SAVING, ReuseOptions, Saving
 from tui.core.jobs import Batch, Deadline, Job, Submission
+from tui.core.send_plans import NO_SAVING, ReuseOptions, Saving
 from tui.core.status_words import batch_name, deadline_bound
 from tui.core.text import one_line
 from tui.engine.costs.budget import cost_text

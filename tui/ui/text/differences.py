@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from tui.core import comparison, formatting
-from tui.core.comparison import word_diff
+from tui.core import formatting
+from tui.core.analysis import comparison
+from tui.core.analysis.comparison import word_diff
 from tui.core.query import RowSelection
 from tui.core.rows import ANSWERED, RowLine
 from tui.store.history import NO_ROW, Comparison, History

@@ -149,6 +149,7 @@ class EmptyState(Container):
     Args:
         heading: What is missing.
         keys: Keys and what they do.
+        note: A line below them.
     """
 
     DEFAULT_CSS = """
@@ -156,11 +157,13 @@ class EmptyState(Container):
     EmptyState Static { width: auto; height: auto; }
     """
 
-    def __init__(self, heading: str, keys: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, heading: str, keys: Sequence[tuple[str, str]], note: str = "") -> None:
         super().__init__(classes="empty-state")
         parts: list[Part] = [(heading, "strong"), ("\n", "")]
         for key, what in keys:
             parts += [(f"\n{key:<7}", "accent"), (what, "muted")]
+        if note:
+            parts += [(f"\n\n{note}", "muted")]
         self._text = content(parts)
 
     def compose(self) -> ComposeResult:

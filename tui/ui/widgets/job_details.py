@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from tui.core import formatting, jobs
 from tui.core.alerts import retention_text
-from tui.core.status_words import submission_text
+from tui.core.status_words import ran_text, ran_words, submission_text
 from tui.core.text import one_line, visible
 from tui.ui.models.job_details import batch_parts
 from tui.ui.models.job_list import JobView
@@ -20,9 +20,6 @@ from tui.ui.text.tones import Part, Parts, Tone, content, plain
 
 _WIDEST_BAR = 24
 _NARROWEST_BAR = 4
-
-_ELSEWHERE = "ran elsewhere"
-"""Said of jobs that were opened from an archive."""
 
 
 class JobHead(Vertical):
@@ -84,7 +81,7 @@ class JobHead(Vertical):
         facts: list[Part] = [(one_line(job.name, 80), "strong"), ("  ", "")]
         facts += status.status_parts(job.status)
         details: list[Part] = []
-        for fact in (_ELSEWHERE if job.archive else "", job.account, job.model):
+        for fact in (ran_words(job), job.account, job.model):
             if fact:
                 details += [(" · ", "muted"), (one_line(fact, 60), "muted")]
         if not (strays := status.orphan_parts(self._strays)):
@@ -191,7 +188,7 @@ def _facts(view: JobView, now: float, width: int) -> list[Part]:
         ("tags", jobs.format_tags(job.tags)),
         ("note", one_line(job.note, 300)),
         ("part", "" if job.sample is None else one_line(job.sample.text, 300)),
-        ("ran", "elsewhere: it was opened from an archive" if job.archive else ""),
+        ("ran", ran_text(job)),
     ]
     for label, value in rows:
         if value:
@@ -237,8 +234,7 @@ def _settings_and_cost(view: JobView) -> list[str]:
     """The settings with the cost before those that a narrow terminal cuts."""
     account, model, *rest = _settings(view)
     cost = formatting.format_cost(view.job.cost)
-    ran = _ELSEWHERE if view.job.archive else ""
-    return [ran, account, model, "" if cost == "-" else cost, *rest]
+    return [ran_words(view.job), account, model, "" if cost == "-" else cost, *rest]
 
 
 def _tags_and_note(view: JobView) -> list[Part]:

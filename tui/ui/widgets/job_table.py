@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from tui.core import formatting
-from tui.core.comparison import MAX_COMPARED
+from tui.core.analysis.comparison import MAX_COMPARED
 from tui.core.jobs import BatchStatus, format_tags
 from tui.core.text import one_line
 from tui.ui.commands.command_table import Scope, bindings

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from tui.core.analysis.sections import Section
 from tui.core.text import one_line
-from tui.ui.models.sections import Section
 from tui.ui.text.tones import Part, content
 from tui.ui.widgets.filter_line import FilterLine
 

@@ -57,6 +57,18 @@ def test_again_sends_nothing_and_one_more_model_only_that(run: Run, table: Path)
     assert len(run("list", "--json").document) == 4
 
 
+def test_each_job_has_the_deadline(run: Run, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = ran(run, table, "--deadline", "2020-01-01T00:00")
+    assert late.code == 2 and "has passed" in late.err
+    assert run("list", "--json").document == []
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0.001")
+    done = ran(run, table, "--deadline", "+6h")
+    assert done.code == 0, done.err
+    assert "food-sandbox-small-read: Deadline " in done.err
+    documents = run("list", "--json").document
+    assert [one["deadline"]["phase"] for one in documents] == ["set", "set"]
+
+
 def test_rows_with_a_value_that_is_missing_are_counted(run: Run, table: Path) -> None:
     assert ran(run, table, "-t", "What is {food}?", "--wait").code == 0
     done = run("experiment", "show", "food", "--answer", "@label", "--limit", "0")

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted
-from tui.core.batches import ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import ResultSource
 from tui.errors import (
     BatchdeckError,
     ConfigError,

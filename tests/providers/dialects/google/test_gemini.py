@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.providers.fakes import KEY, Scripted, dialect_to
-from tui.core.batches import ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import ResultSource
 from tui.core.results.openai_lines import read_openai_line
 from tui.core.rows import Outcome, RowResult
 from tui.errors import (

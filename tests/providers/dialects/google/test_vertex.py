@@ -13,8 +13,8 @@ import pytest
 from tests.fakes.google_sign_in import PROJECT
 from tests.providers.dialects.google.discovery import methods, mistakes
 from tests.providers.fakes import Scripted
-from tui.core.batches import ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
+from tui.core.remote_batches import ResultSource
 from tui.errors import (
     BatchdeckError,
     ConfigError,

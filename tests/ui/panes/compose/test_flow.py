@@ -37,6 +37,7 @@ from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.confirm import ConfirmDialog, SubmitDialog
 from tui.ui.dialogs.input import SampleDialog
+from tui.ui.dialogs.templates import TemplatesDialog
 from tui.ui.panes.compose.pane import ComposePane
 from tui.ui.panes.compose.template import TemplateStep
 from tui.ui.widgets.compose_inputs import MAX_TEXT_LENGTH, PlainTextArea
@@ -426,11 +427,31 @@ async def test_templates_are_saved_and_deleted_by_name(paths: Paths, reviews: Pa
         await pilot.press("P")
         await until(pilot, lambda: "Feeling-2" in screen_text(app))
         await pilot.press("D")
-        await until(pilot, lambda: "Press D again" in screen_text(app))
+        await until(pilot, lambda: "Delete the template?" in screen_text(app))
+        await pilot.press("D", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TemplatesDialog))
         assert (paths.templates / "feeling.toml").exists()
-        await pilot.press("D")
+        await pilot.press("D", "y")
         await until(pilot, lambda: not (paths.templates / "feeling.toml").exists())
         await pilot.press("escape")
+
+
+async def test_a_saved_template_is_overwritten_after_a_yes_only(
+    paths: Paths, reviews: Path
+) -> None:
+    save(paths)
+    file = paths.templates / "feeling.toml"
+    before = file.read_bytes()
+    app = real_app(paths)
+    async with running(app, (120, 36)) as pilot:
+        await loaded(pilot, app, reviews)
+        await pilot.press("P")
+        await until(pilot, lambda: "Feeling" in screen_text(app))
+        await pilot.press("tab", "enter", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TemplatesDialog))
+        assert file.read_bytes() == before
+        await pilot.press("enter", "y")
+        await until(pilot, lambda: file.read_bytes() != before)
 
 
 async def test_hostile_text_is_only_shown(paths: Paths, tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ async def test_a_view_is_used_in_another_job_and_restored_when_it_is_opened_agai
         )
 
 
-async def test_a_name_that_is_taken_is_replaced_after_a_second_enter(engine: FakeEngine) -> None:
+async def test_a_view_of_the_same_name_is_overwritten_after_a_yes_only(engine: FakeEngine) -> None:
     kept = Views(engine.paths)
     kept.save("slow", View(where="code:400"))
     async with looking(engine) as (app, pilot, _rows):
@@ -219,9 +219,11 @@ async def test_a_name_that_is_taken_is_replaced_after_a_second_enter(engine: Fak
         await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
         await until(pilot, lambda: "slow" in screen_text(app))
         await pilot.press("tab", *"slow", "enter")
-        await until(pilot, lambda: "slow exists" in screen_text(app))
-        assert kept.get("slow").where == "code:400"
+        await until(pilot, lambda: "Overwrite the view?" in screen_text(app))
         await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
+        assert kept.get("slow").where == "code:400"
+        await pilot.press("enter", "y")
         await until(pilot, lambda: app.screen is app.main)
         assert kept.get("slow").where == "code:429"
 

@@ -286,7 +286,7 @@ async def test_changes_that_make_no_sense_cannot_be_sent(engine: FakeEngine) -> 
         await pilot.press("R")
         await until(pilot, lambda: isinstance(app.screen, RetryEditDialog))
         await pilot.press("tab", *"many")
-        await until(pilot, lambda: "whole number or x2" in screen_text(app))
+        await until(pilot, lambda: "whole number or a factor" in screen_text(app))
         await pilot.press("ctrl+s")
         assert isinstance(app.screen, RetryEditDialog)
         await pilot.press("ctrl+u", "tab", "tab", "tab", *"model.deep=1")

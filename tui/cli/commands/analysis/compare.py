@@ -15,7 +15,7 @@ from tui.cli.session import run
 from tui.core.formatting import money, number
 
 if TYPE_CHECKING:
-    from tui.core.comparison import JobTotals, RowComparison
+    from tui.core.analysis.comparison import JobTotals, RowComparison
     from tui.core.rows import RowLine
     from tui.engine.engine import Engine
     from tui.store.history import Comparison
@@ -59,7 +59,7 @@ def compare(
     """
 
     async def work(engine: Engine) -> int:
-        from tui.core.comparison import CompareOptions, RowComparison
+        from tui.core.analysis.comparison import CompareOptions, RowComparison
 
         history = engine.history
         left_job, right_job = history.jobs.find(left), history.jobs.find(right)
@@ -83,7 +83,7 @@ def _rows(
     engine: Engine, found: Comparison, wanted: Sequence[RowComparison], limit: int
 ) -> list[Pair]:
     """The first rows of the wanted kinds, with both answers."""
-    from tui.core.comparison import ROW_COMPARISONS, RowComparison
+    from tui.core.analysis.comparison import ROW_COMPARISONS, RowComparison
 
     kinds = set(wanted) or set(ROW_COMPARISONS) - {RowComparison.SAME}
     positions: list[int] = []
@@ -112,7 +112,7 @@ def _lines(engine: Engine, job_id: str, seqs: Sequence[int]) -> list[RowLine | N
 def _document(found: Comparison, rows: Sequence[Pair]) -> dict[str, Any]:
     import msgspec
 
-    from tui.core.comparison import kinds_of
+    from tui.core.analysis.comparison import kinds_of
 
     sides = {}
     for name, side in (("left", found.left), ("right", found.right)):
@@ -135,7 +135,7 @@ def _document(found: Comparison, rows: Sequence[Pair]) -> dict[str, Any]:
 
 
 def _report(found: Comparison, rows: Sequence[Pair]) -> list[str]:
-    from tui.core.comparison import kinds_of
+    from tui.core.analysis.comparison import kinds_of
 
     sides = (found.left, found.right)
     has_schema = any(side.has_schema for side in sides)

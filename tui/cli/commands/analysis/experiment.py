@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui.cli.commands.submit import deadline_option
 from tui.cli.errors import EXIT_OK, EXIT_ROWS_FAILED
 from tui.cli.input_file import open_source
 from tui.cli.options import (
@@ -31,9 +32,9 @@ from tui.core.formatting import counted, local_time, money, percent, plain_numbe
 from tui.errors import BatchdeckError, UsageError
 
 if TYPE_CHECKING:
+    from tui.core.analysis.comparison import Agreement
     from tui.core.analysis.experiment import ExperimentReport, VariantReport
-    from tui.core.comparison import Agreement
-    from tui.core.jobs import Job
+    from tui.core.jobs import Deadline, Job
     from tui.core.rows import RowLine
     from tui.engine.engine import Engine
     from tui.engine.experiments.service import ExperimentFacts
@@ -67,6 +68,7 @@ def experiment() -> None:
 @account_option
 @click.option("--window", metavar="24h", help="Completion window: how long the provider may take.")
 @budget_option
+@deadline_option
 @wait_option
 @yes_option
 @shared
@@ -83,20 +85,31 @@ def run_experiment(
     account: str | None,
     window: str | None,
     budget: float | None,
+    deadline: float | None,
     wait: bool,
 ) -> int:
     """Send each TEMPLATE with each MODEL over the rows of SOURCE, as one job each.
 
     The cost of all jobs together is shown and asked for once, and compared with the budgets:
     either all fit, or nothing is sent. Jobs of this experiment that were sent before are not sent
-    again, so that the command can be repeated, also with one more model.
+    again, so that the command can be repeated, also with one more model. With --deadline, each job
+    has the deadline, and a budget is divided among them.
     """
 
     async def work(engine: Engine) -> int:
+        from tui.engine.experiments.service import plan_deadlines
+
         asks = asks_before_sending(settings)
+        until: Mapping[str, Deadline] = {}
 
         async def ask(facts: ExperimentFacts) -> bool:
+            nonlocal until
             _say_all(_cost_lines(facts))
+            if deadline is not None:
+                until = plan_deadlines(engine.deadlines, facts, deadline, budget)
+                for one in facts.variants:
+                    words = engine.deadlines.describe(until[one.name], one.account.name)
+                    say(f"{one.name}: {words}")
             if asks and not facts.price.is_free:
                 await confirm(settings, _question(facts))
             return True
@@ -112,7 +125,7 @@ def run_experiment(
             say(f"{job.name} was sent before; it is not sent again.")
         ids = [job.id for job in made.jobs]
         async with JobProgress(engine, ids):
-            errors = await engine.submit_experiment(made.jobs, budget=budget)
+            errors = await engine.submit_experiment(made.jobs, budget=budget, deadlines=until)
             if wait:
                 accepted = [job_id for job_id in ids if job_id not in errors]
                 await engine.wait(accepted, timeout_seconds=wait_timeout())
@@ -269,7 +282,7 @@ def show_experiment(
     """
 
     async def work(engine: Engine) -> None:
-        from tui.core.comparison import CompareOptions
+        from tui.core.analysis.comparison import CompareOptions
         from tui.engine.experiments.matrix import MatrixOptions
 
         name = refs[0] if len(refs) == 1 else ""
@@ -309,7 +322,7 @@ Answers = tuple[str, "list[RowLine | None]"]
 
 def _rows(engine: Engine, compared: Comparison, limit: int) -> list[Answers]:
     """The first rows with different answers."""
-    from tui.core.comparison import RowComparison
+    from tui.core.analysis.comparison import RowComparison
 
     places = compared.places[RowComparison.DIFFERENT][:limit]
     columns = [

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tui.addresses import shown_address
 from tui.cli.errors import EXIT_OK
+from tui.cli.input_file import InputFile, open_source
 from tui.cli.options import (
     Settings,
     complete_columns,
     job_argument,
+    max_size_option,
     row_filter,
     row_options,
     shared,
@@ -72,8 +74,8 @@ _PAGE = 100
     "--import",
     "source",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Store labels, corrections and notes from a table or JSON lines.",
+    type=InputFile(dir_okay=False),
+    help="Store labels, corrections and notes from a table or JSON lines, also at an address.",
 )
 @click.option(
     "--reviewer",
@@ -81,6 +83,7 @@ _PAGE = 100
     metavar="NAME",
     help="The reviewer; default: [review] name in config.toml, else your user name.",
 )
+@max_size_option
 @shared
 def review(
     settings: Settings,
@@ -88,7 +91,7 @@ def review(
     sample: int | None,
     seed: int,
     by: str,
-    source: Path | None,
+    source: str | None,
     reviewer: str,
     **selection: Any,
 ) -> int:
@@ -110,11 +113,12 @@ def review(
         if source is not None and chosen:
             raise UsageError("--import takes no conditions on rows", "Leave them out.")
         if source is not None:
+            opened = await open_source(engine, source)
             with file_progress("reading", plural_of="line") as progress:
-                done = await engine.reviews.import_file(
-                    found.id, str(source), reviewer=reviewer, progress=progress
+                done = await engine.reviews.import_table(
+                    found.id, opened, reviewer=reviewer, progress=progress
                 )
-            _print_import(settings, found, source, done)
+            _print_import(settings, found, shown_address(source), done)
             return EXIT_LEFT_OUT if _left_out(done) else EXIT_OK
         if not chosen:
             summary = await engine.reviews.summary(found.id)
@@ -221,10 +225,10 @@ def _left_out(done: ImportedReviews) -> int:
     return done.unknown + done.unanswered + done.invalid
 
 
-def _print_import(settings: Settings, job: Job, source: Path, done: ImportedReviews) -> None:
+def _print_import(settings: Settings, job: Job, source: str, done: ImportedReviews) -> None:
     import msgspec
 
-    document = {"job": job.id, "path": str(source), **msgspec.to_builtins(done)}
+    document = {"job": job.id, "path": source, **msgspec.to_builtins(done)}
     message = f"Stored {counted(done.stored, 'review')} of {job.name}"
     facts = [
         (done.unchanged, "unchanged"),

@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from tui.core.batches import RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
 from tui.errors import (
     BatchdeckError,

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import quote
 
-from tui.core.batches import RemoteBatch, ResultSource
+from tui.core.remote_batches import RemoteBatch, ResultSource
 from tui.errors import BatchdeckError, InputError, KeyRejectedError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft

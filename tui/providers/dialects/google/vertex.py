@@ -14,8 +14,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from tui.core.batches import BatchIssue, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
+from tui.core.remote_batches import BatchIssue, RemoteBatch, ResultSource
 from tui.core.retry_rules import status_name
 from tui.errors import BatchdeckError, InputError, KeyRejectedError, RequestRejectedError
 from tui.progress import NO_PROGRESS, Progress

@@ -16,6 +16,7 @@ from tui.core.analysis.views import ROW_NUMBER, View
 from tui.core.text import one_line
 from tui.errors import BatchdeckError
 from tui.ui.dialogs.base import Dialog
+from tui.ui.dialogs.confirm import overwrite_dialog
 from tui.ui.text.tones import Part, Tone, content, in_cells, key_hints
 from tui.ui.widgets.basics import Field, PlainList
 
@@ -56,7 +57,6 @@ class ViewsDialog(Dialog[View]):
         self._job_name = job_name
         self._views: dict[str, View] = {}
         self._renamed = ""
-        self._replaced = ""
         self._list = PlainList(id="views")
         self._head = Static("", id="views-head", markup=False)
         self._field = Field(placeholder="Enter a name to save it", compact=True, id="view-name")
@@ -134,13 +134,6 @@ class ViewsDialog(Dialog[View]):
         event.stop()
         self.dismiss(list(self._views.values())[event.option_index])
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if self._replaced:
-            self._replaced = ""
-            self._say_head()
-
     @on(Input.Submitted)
     async def _named(self, event: Input.Submitted) -> None:
         event.stop()
@@ -148,26 +141,36 @@ class ViewsDialog(Dialog[View]):
         if not name:
             self.app.bell()
             return
-        renamed = self._renamed
-        if not renamed and name in self._views and self._replaced != name:
-            self._replaced = name
-            self._say_head(f"{one_line(name, 30)} exists; enter again to replace it.")
-            return
+        if self._renamed:
+            await self._rename(name)
+        elif name in self._views:
+
+            async def overwrite(yes: bool | None) -> None:
+                if yes:
+                    await self._save(name)
+
+            self.app.push_screen(overwrite_dialog("view", one_line(name, 40)), overwrite)
+        else:
+            await self._save(name)
+
+    async def _rename(self, name: str) -> None:
         try:
-            if renamed:
-                await asyncio.to_thread(self._kept.rename, renamed, name)
-            else:
-                await asyncio.to_thread(self._kept.save, name, self._current)
+            await asyncio.to_thread(self._kept.rename, self._renamed, name)
         except BatchdeckError as error:
             self._say(error)
-            return
-        if not renamed:
-            self.app.notify(f"View {one_line(name, 40)} saved", markup=False)
-            self.dismiss(None)
             return
         self._end_renaming()
         await self._read(name)
         self._list.focus()
+
+    async def _save(self, name: str) -> None:
+        try:
+            await asyncio.to_thread(self._kept.save, name, self._current)
+        except BatchdeckError as error:
+            self._say(error)
+            return
+        self.app.notify(f"View {one_line(name, 40)} saved", markup=False)
+        self.dismiss(None)
 
     def action_rename(self) -> None:
         """Type another name for the view under the cursor."""

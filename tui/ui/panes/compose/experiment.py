@@ -21,9 +21,9 @@ from textual.widgets.option_list import Option
 from tui.compose import samples
 from tui.compose.templates.model import Template
 from tui.compose.templates.saved import list_templates
-from tui.core.comparison import MAX_COMPARED
+from tui.core.analysis.comparison import MAX_COMPARED
 from tui.core.formatting import counted
-from tui.core.text import one_line, visible
+from tui.core.text import free_name, one_line, visible
 from tui.engine.experiments.service import JointPrice
 from tui.engine.experiments.variants import MAX_NAME_LENGTH
 from tui.ui.dialogs.base import Dialog
@@ -62,13 +62,10 @@ class ExperimentChoice:
         return [msgspec.structs.replace(made, name=made.name or _FORM), *self.templates]
 
 
-def free_name(name: str, taken: Container[str]) -> str:
+def free_experiment_name(name: str, taken: Container[str]) -> str:
     """A name for a new experiment that no other one has."""
     start = name.strip()[: MAX_NAME_LENGTH - 4] or "experiment"
-    found, number = start, 2
-    while found in taken:
-        found, number = f"{start}-{number}", number + 1
-    return found
+    return free_name(start, taken.__contains__)
 
 
 def price_parts(chosen: ExperimentChoice, price: JointPrice) -> list[Part]:

@@ -30,7 +30,7 @@ from tui.ui.panes.compose.check import CheckStep
 from tui.ui.panes.compose.experiment import (
     ExperimentChoice,
     ExperimentDialog,
-    free_name,
+    free_experiment_name,
     price_parts,
 )
 from tui.ui.panes.compose.request import RequestStep, RequestTarget, line_too_long
@@ -441,7 +441,7 @@ class TemplateStep(Step):
         text = self._form.text
         engine = self.context.engine
         chosen = self._experiment or ExperimentChoice(
-            name=free_name(
+            name=free_experiment_name(
                 self.context.name, await asyncio.to_thread(engine.history.jobs.experiments)
             ),
             models=(text.model,) if text.model else (),

@@ -20,7 +20,6 @@ from tui.ui.commands.dispatch import CommandTarget
 from tui.ui.engine_updates import Changes
 from tui.ui.models.row_search import FacetAnswer, RowQuery, learn_columns
 from tui.ui.panes.job_actions import JobActions
-from tui.ui.panes.own_actions import OwnActions
 from tui.ui.panes.results.columns import RowColumns
 from tui.ui.panes.results.row_actions import RowActions
 from tui.ui.panes.results.row_retry import RowRetry
@@ -84,7 +83,6 @@ class ResultsPane(CommandTarget, Vertical):
     def __init__(self, session: Session, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.session = session
-        self._actions = JobActions(session, lambda: self.job)
         self._read_timer: Timer | None = None
         self._groups_read = self._groups_changed = False
         self._head = JobHead()
@@ -92,7 +90,7 @@ class ResultsPane(CommandTarget, Vertical):
         self._filter = QueryLine("outcome:failed code:429 or text to search for", id="row-filter")
         self._hint = QueryHint(id="row-hint")
         self._rows = RowTable(session, id="rows")
-        self._own = OwnActions(self, session, lambda: self.job, self._rows)
+        self._actions = JobActions(self, session, lambda: self.job, self._rows)
         self._view = RowView(id="row-view")
         self._views = RowViews(session, self._rows)
         self._columns = RowColumns(session, self._rows)
@@ -442,8 +440,6 @@ class ResultsPane(CommandTarget, Vertical):
 
     def why_disabled(self, command_id: str) -> str | None:
         """Why a command is unavailable in this pane."""
-        if (reason := self._own.why_disabled(command_id)) is not None:
-            return reason
         if command_id in ("next_row", "previous_row", "view", "back", "save_media"):
             return "" if self.is_reading else None
         if command_id == "attempt":
@@ -465,7 +461,7 @@ class ResultsPane(CommandTarget, Vertical):
 
     def run(self, command_id: str) -> bool:
         """Run a command on rows, or one on the whole job."""
-        return super().run(command_id) or self._own.run(command_id) or self._actions.run(command_id)
+        return super().run(command_id) or self._actions.run(command_id)
 
     def action_back(self) -> None:
         """Close the row view."""

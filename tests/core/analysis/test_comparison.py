@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from tests.core.test_summary import row
-from tui.core.comparison import (
+from tui.core.analysis.comparison import (
     Change,
     CompareOptions,
     RowComparison,

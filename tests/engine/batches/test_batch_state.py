@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tui.core.batches import BatchIssue, FileState, FileVerdict, RemoteBatch, ResultSource
 from tui.core.jobs import BatchStatus, RemoteCounts
-from tui.engine.batches.verdict import (
+from tui.core.remote_batches import BatchIssue, FileState, FileVerdict, RemoteBatch, ResultSource
+from tui.engine.batches.batch_state import (
     BatchEvidence,
     BatchState,
     believed_status,

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.core.batches import Limits, Part, plan_parts
+from tui.core.send_plans import Limits, Part, plan_parts
 
 LENGTHS = st.lists(st.integers(0, 50), max_size=60)
 

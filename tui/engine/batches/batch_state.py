@@ -14,9 +14,9 @@ from enum import Enum, auto
 
 import msgspec
 
-from tui.core.batches import FileState, FileVerdict, RemoteBatch
 from tui.core.formatting import counted
 from tui.core.jobs import BatchStatus, is_terminal
+from tui.core.remote_batches import FileState, FileVerdict, RemoteBatch
 
 _FEW_LOOKS = 5
 """Looks after the end until a provider that names no file, and counts no answer, has none."""
