@@ -257,7 +257,7 @@ class PollScheduler:
                     break
         except BatchdeckError:
             # The single polls will fail in the same way and report it for each batch.
-            return {}
+            return found
         except Exception:
             self._context.log.exception("listing the batches of %s", account)
             return {}

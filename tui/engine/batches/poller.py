@@ -34,6 +34,7 @@ from tui.errors import (
     RequestRejectedError,
     ResultsNotReadyError,
     UnconfirmedError,
+    UnfinishedListError,
 )
 from tui.providers.dialect import Dialect
 from tui.providers.dialects.direct import RowSender
@@ -453,6 +454,8 @@ class Poller:
             async for remote in dialect.list_batches(created_after=self._context.clock() - _DAY):
                 if remote.id != batch.remote_id and not is_terminal(remote.status):
                     return True
+        except UnfinishedListError:
+            return False
         except BatchdeckError:
             # Nobody knows: go on waiting.
             return True

@@ -153,7 +153,7 @@ class BatchDialect:
         """
         if not self.capabilities.lists:
             raise self.unsupported("listing batches")
-        async for items in self.pages(self._profile.paths.list, "list batches"):
+        async for items in self.pages(self._profile.paths.list, "list batches", whole=True):
             found = [batch for item in items if (batch := self._read(item)) is not None]
             fresh = [batch for batch in found if not is_older(batch.created_at, created_after)]
             for batch in fresh:
@@ -163,15 +163,19 @@ class BatchDialect:
                 return
 
     def pages(
-        self, path: str, what: str, listing: Listing | None = None
+        self, path: str, what: str, listing: Listing | None = None, *, whole: bool = False
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """The pages of a list, each a list of objects; ``what`` is the action, for errors."""
+        """The pages of a list, each a list of objects; ``what`` is the action, for errors.
+
+        With ``whole`` a list that has no end raises ``UnfinishedListError`` after its pages.
+        """
         return iter_pages(
             self._client,
             path,
             listing or self._profile.listing,
             what=what,
             headers=self.extra_headers(),
+            whole=whole,
         )
 
     async def cancel(self, batch_id: str) -> RemoteBatch:
