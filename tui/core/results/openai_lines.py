@@ -98,6 +98,10 @@ _OUTCOME_BY_CODE = {
     "batch_canceled": Outcome.CANCELLED,
     "cancelled": Outcome.CANCELLED,
     "canceled": Outcome.CANCELLED,
+    "request_cancelled": Outcome.CANCELLED,
+    "request_canceled": Outcome.CANCELLED,
+    "expired": Outcome.EXPIRED,
+    "request_expired": Outcome.EXPIRED,
 }
 
 
@@ -226,7 +230,7 @@ def identity_of(value: Mapping[str, Any]) -> str | None:
         return None
     places = [value, *(value[name] for name in _ID_PLACES if isinstance(value.get(name), dict))]
     for place in places:
-        for name in ("custom_id", "customId"):
+        for name in ("custom_id", "customId", "CustomId", "customID"):
             if (found := _as_id(place.get(name))) is not None:
                 return found
     other = next((found for name in _OTHER_IDS if (found := _as_id(value.get(name)))), None)
