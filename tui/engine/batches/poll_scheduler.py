@@ -27,6 +27,7 @@ from tui.errors import (
     ResultsNotReadyError,
     StandstillError,
     UnconfirmedError,
+    UnexpectedResponseError,
 )
 
 _RECHECK = 10.0
@@ -386,10 +387,14 @@ _MAX_REJECTIONS = 3
 
 
 def _needs_user(error: BatchdeckError) -> bool:
-    """Whether more polls will hardly help: the provider lost the batch, or its answers."""
-    if isinstance(error, ResultsNotReadyError):
-        return True
-    return isinstance(error, RequestRejectedError) and error.status in (404, 410)
+    """Whether more polls will hardly help.
+
+    The provider lost the batch or its answers, or refuses to tell, by a status or in an object in
+    place of the batch. A web page in between comes and goes.
+    """
+    if isinstance(error, UnexpectedResponseError):
+        return error.body.lstrip().startswith("{")
+    return isinstance(error, (ResultsNotReadyError, RequestRejectedError))
 
 
 async def wait_for(

@@ -53,6 +53,7 @@ class Downloader:
         self._client = client
         self._content = client.profile.content
         self._first_lines: dict[str, bytes] = {}
+        self._opened: set[str] = set()
 
     def restart_all(self) -> None:
         """Download every file from the start next time; a retry in place may shrink them."""
@@ -92,7 +93,7 @@ class Downloader:
             "GET",
             path,
             RETURN_RESULTS,
-            headers={**_HEADERS, **(headers or {})},
+            headers={**self._headers_of(source), **(headers or {})},
             retry_404=retry_404,
             leaves_origin=True,
             keyless=keyless,
@@ -103,6 +104,15 @@ class Downloader:
             if resume == "skip":
                 chunks = self._track_lines(chunks, source.ref)
             yield _download(chunks, response, source)
+
+    def _headers_of(self, source: ResultSource) -> dict[str, str]:
+        """The headers of a whole file; packed only the first time.
+
+        Proxies that pack and unpack may send the length of the other form, which cuts the file.
+        """
+        again = source.ref in self._opened
+        self._opened.add(source.ref)
+        return {**_HEADERS, "Accept-Encoding": "identity"} if again else _HEADERS
 
     @asynccontextmanager
     async def _resume_at_byte(
