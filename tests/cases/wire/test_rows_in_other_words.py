@@ -25,6 +25,7 @@ def chat(text: str | None, reason: str = "stop", **body: Any) -> Json:
 ROWS: dict[str, Json] = {
     "texts": chat("hi", usage={"prompt_tokens": "5", "completion_tokens": 3.0}),
     "negative": chat("hi", usage={"prompt_tokens": -5, "completion_tokens": 3}),
+    "zero": chat("hi"),
     "capitals": chat("half of", "MAX_TOKENS"),
     "enum": chat("half of", "FinishReason.LENGTH"),
     "filter": chat(None, "CONTENT_FILTER"),
@@ -48,7 +49,8 @@ class Server(Provider):
             return None, {"custom_id": name, "response": response, "error": None}
         if name == "expired":
             return None, {"custom_id": name, "response": None, "error": {"code": "expired"}}
-        return {"custom_id": name, "response": {"status_code": 200, "body": ROWS[name]}}, None
+        status = 0 if name == "zero" else 200
+        return {"custom_id": name, "response": {"status_code": status, "body": ROWS[name]}}, None
 
 
 def test_rows_in_other_words(start: Start) -> None:
@@ -60,6 +62,7 @@ def test_rows_in_other_words(start: Start) -> None:
         rows={
             "texts": {"outcome": "succeeded", "text": "^hi$"},
             "negative": {"outcome": "succeeded"},
+            "zero": {"outcome": "succeeded", "text": "^hi$"},
             "capitals": {"outcome": "truncated", "text": "^half of$"},
             "enum": {"outcome": "truncated"},
             "filter": {"outcome": "refused"},

@@ -305,7 +305,8 @@ def _status_in(response: Any) -> int | None:
 
 def _is_answer(status: int | None, body: Any) -> bool:
     """Whether a body holds an answer, not only an error."""
-    if not _is_success_status(status) or not has_answer(body):
+    # Some servers leave the status at 0.
+    if not (status == 0 or _is_success_status(status)) or not has_answer(body):
         return False
     return not is_error(body.get("error")) or bool(body.get("choices"))
 

@@ -468,7 +468,9 @@ def _standstill(context: Context, left: Sequence[Batch], start: str) -> Standsti
         texts.append(f"job {batch.job_id}, {batch_name(batch)}: {reason}")
     if len(left) > 5:
         texts.append(f"and {len(left) - 5:,} more batches")
-    hint = hint or f"To keep waiting: `batchdeck watch {left[0].job_id}`."
+    if left[0].job_id not in hint:
+        # Nothing is to be sent again: the batch is there.
+        hint = f"{hint} To keep waiting: `batchdeck watch {left[0].job_id}`.".lstrip()
     return StandstillError(start + "; ".join(texts), hint)
 
 

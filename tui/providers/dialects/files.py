@@ -34,6 +34,7 @@ from tui.providers.wire.hints import hint_for
 from tui.providers.wire.retry import with_retries
 from tui.providers.wire.upload import ProgressFile, multipart_body
 
+_FILE_IDS = ("id", "file_id")
 _FILE_NAMES = ("filename", "file_name", "name")
 _FILE_LOOKS = 8
 _FILE_IS_NEW_SECONDS = 120.0
@@ -90,7 +91,7 @@ class FilesDialect(BatchDialect):
                 read_timeout=self._profile.http.send_seconds,
             )
             reply = await self._client.ask(call)
-        file_id = id_at(unwrap_object(reply.table(), upload.unwrap, "id"), ("id", "file_id"))
+        file_id = id_at(unwrap_object(reply.table(), upload.unwrap, _FILE_IDS), _FILE_IDS)
         if file_id is None:
             raise reply.unexpected("contains no file id")
         self.note_upload(file_id)

@@ -126,7 +126,7 @@ class Reply:
         )
         return errors.UnexpectedResponseError(
             message,
-            "Check base_url, and whether a proxy is in the way.",
+            "" if words else "Check base_url, and whether a proxy is in the way.",
             status=self.status,
             body=self.redacted(answer.head.decode("utf-8", "replace")),
             request_id=answer.request_id,
