@@ -9,7 +9,6 @@ Right: The rows are here; the other origin has not seen the key.
 from __future__ import annotations
 
 import base64
-import json
 
 import pytest
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -151,9 +151,24 @@ class FilesDialect(BatchDialect):
             return self._store.open(source, have_bytes=have_bytes)
         if self._profile.results.items and ref.startswith("/"):
             return self._pager.open(source, have_lines=have_lines)
-        is_url = ref.startswith(("/", "http://", "https://"))
-        path = ref if is_url else self.route("content", ref)
-        return self._downloader.open(source, path, have_bytes=have_bytes, have_lines=have_lines)
+        if ref.startswith(("/", "http://", "https://")):
+            return self._downloader.open(source, ref, have_bytes=have_bytes, have_lines=have_lines)
+        return self._content(source, have_bytes, have_lines)
+
+    @contextlib.asynccontextmanager
+    async def _content(
+        self, source: ResultSource, have_bytes: int, have_lines: int
+    ) -> AsyncIterator[Download]:
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def enter() -> Download:
+                path = self.route("content", source.ref)
+                opened = self._downloader.open(
+                    source, path, have_bytes=have_bytes, have_lines=have_lines
+                )
+                return await stack.enter_async_context(opened)
+
+            yield await self.with_either_slash(source.ref, enter)
 
     async def delete_file(self, file_id: str) -> None:
         """Delete a file at the provider; a file that no longer exists counts as deleted.
