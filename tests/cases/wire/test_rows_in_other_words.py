@@ -26,6 +26,7 @@ ROWS: dict[str, Json] = {
     "texts": chat("hi", usage={"prompt_tokens": "5", "completion_tokens": 3.0}),
     "negative": chat("hi", usage={"prompt_tokens": -5, "completion_tokens": 3}),
     "zero": chat("hi"),
+    "stream": 'data: {"choices": [{"index": 0, "delta": {"content": "hi"}}]}\n\ndata: [DONE]\n',  # type: ignore[dict-item]
     "capitals": chat("half of", "MAX_TOKENS"),
     "enum": chat("half of", "FinishReason.LENGTH"),
     "filter": chat(None, "CONTENT_FILTER"),
@@ -62,6 +63,7 @@ def test_rows_in_other_words(start: Start) -> None:
         rows={
             "texts": {"outcome": "succeeded", "text": "^hi$"},
             "negative": {"outcome": "succeeded"},
+            "stream": {"outcome": "succeeded", "text": "^hi$"},
             "zero": {"outcome": "succeeded", "text": "^hi$"},
             "capitals": {"outcome": "truncated", "text": "^half of$"},
             "enum": {"outcome": "truncated"},

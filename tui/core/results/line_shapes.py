@@ -13,6 +13,7 @@ import msgspec
 
 from tui.core.results.bedrock import chat_of_bedrock, is_bedrock
 from tui.core.results.bodies import is_broken_off
+from tui.core.results.chunks import is_stream, joined
 from tui.core.results.error_words import is_error
 from tui.core.results.google.gemini import chat_of_gemini, is_gemini
 
@@ -129,7 +130,7 @@ def normalised(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer_in(value: Any, depth: int) -> dict[str, Any] | None:
-    value = _decoded(value)
+    value = joined(value) if is_stream(value) else _decoded(value)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, dict) or depth == 0:

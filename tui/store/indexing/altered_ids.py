@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from tui.core.results.id_forms import SHORTEST_CUT, folded_id
+from tui.core.results.openai_lines import SHORTEST_CUT, folded_id
 from tui.store.database import chunked
 
 _MOST_LINES = 200_000

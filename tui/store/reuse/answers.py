@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tui.core.requests import request_identity
-from tui.core.results.id_forms import is_form_of
-from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.openai_lines import UnreadableLineError, is_form_of
 from tui.core.results.readers import READERS
 from tui.core.rows import OUTCOME_CODES, Outcome
 from tui.errors import HistoryError, UnknownJobError

@@ -8,9 +8,8 @@ from typing import BinaryIO, NamedTuple, Self
 import msgspec
 
 from tui.core.results.google.row_ids import is_repeated
-from tui.core.results.id_forms import is_form_of
 from tui.core.results.json_answers import row_line
-from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
+from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, is_form_of
 from tui.core.results.readers import READERS
 from tui.core.reviews.review import Review
 from tui.core.rows import (
