@@ -49,6 +49,13 @@ def test_ids_come_back_altered(
     assert case.server.seen["downloads"] == 1
 
 
+def test_they_are_found_when_the_history_is_built_anew(start: Start) -> None:
+    case = start(Server(str.lower), "Row-A", "Row-B")
+    case.submit(exits=(0,))
+    case.step("reindex", exits=(0,))
+    case.step("results", "input", rows={"Row-A": {"text": "^answer Row-A$"}})
+
+
 def test_an_id_of_two_rows_is_nobodys(start: Start) -> None:
     case = start(Server(str.lower), "Row-A", "ROW-A", "other")
     case.submit(exits=(1,), counts={"succeeded": 1, "missing": 2})
