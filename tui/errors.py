@@ -238,3 +238,7 @@ class UnexpectedResponseError(ProviderError):
     """The response is not what the provider documents (HTML, truncated JSON)."""
 
     title = "Unexpected response"
+
+
+class UnfinishedListError(UnexpectedResponseError):
+    """A list says that it has more, and gives no way to it: it proves nothing is absent."""

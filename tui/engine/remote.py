@@ -25,7 +25,12 @@ from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.budget import Budgets
 from tui.engine.events import JobChanged, JobDeleted, JobImported
-from tui.errors import RequestRejectedError, UnreachableError, UsageError
+from tui.errors import (
+    RequestRejectedError,
+    UnfinishedListError,
+    UnreachableError,
+    UsageError,
+)
 from tui.providers.dialect import Dialect
 from tui.store.history import ExistingBatch
 from tui.temporary import temporary_folder
@@ -78,8 +83,12 @@ class Remote:
             raise UsageError(
                 "this provider cannot list batches", "Only the batches in the history are known."
             )
-        async for remote in dialect.list_batches():
-            yield RemoteEntry(remote, self._context.history.batches.job_of_remote(name, remote.id))
+        try:
+            async for remote in dialect.list_batches():
+                job_id = self._context.history.batches.job_of_remote(name, remote.id)
+                yield RemoteEntry(remote, job_id)
+        except UnfinishedListError as error:
+            self._context.log.warning("%s", error.message)
 
     async def adopt(
         self, remote_id: str, *, account: str | None = None, name: str | None = None

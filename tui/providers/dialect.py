@@ -111,6 +111,10 @@ class Dialect(Protocol):
 
         Args:
             created_after: Stop at batches older than this (Unix seconds).
+
+        Raises:
+            UnfinishedListError: After the last batch that is shown: the list says that it has
+                more, and gives no way to it.
         """
 
     async def cancel(self, batch_id: str) -> RemoteBatch:

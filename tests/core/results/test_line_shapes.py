@@ -81,6 +81,40 @@ def test_contents_and_arguments_of_other_types(message: dict[str, Any], text: st
     assert (row.outcome, row.text) == (Outcome.SUCCEEDED, text)
 
 
+CHUNKS: list[dict[str, Any]] = [
+    {"model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "an"}}]},
+    {"model": "m", "choices": [{"index": 0, "delta": {"content": "swer"}}]},
+    {"model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]},
+    {"model": "m", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}},
+]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [CHUNKS, "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in CHUNKS) + "data: [DONE]\n\n"],
+    ids=["list", "text"],
+)
+def test_an_answer_in_the_chunks_of_a_stream(body: Any) -> None:
+    row = read(response={"status_code": 200, "body": body}, error=None)
+    assert (row.outcome, row.text, row.model) == (Outcome.TRUNCATED, "answer", "m")
+    assert (row.usage.input_tokens, row.usage.output_tokens) == (3, 2)
+
+
+def test_a_tool_call_in_the_chunks_of_a_stream() -> None:
+    calls = [{"name": "f", "arguments": ""}, {"arguments": '{"a"'}, {"arguments": ": 1}"}]
+    body = [
+        {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": call}]}}]}
+        for call in calls
+    ]
+    assert read(response={"status_code": 200, "body": body}).text == 'f({"a": 1})'
+
+
+def test_a_stream_that_only_has_an_error_failed() -> None:
+    row = read(response={"status_code": 200, "body": 'data: {"error": {"message": "away"}}\n\n'})
+    assert row.outcome is Outcome.FAILED
+    assert row.error is not None and "away" in row.error.message
+
+
 def test_other_answers() -> None:
     ollama = {"model": "m", "message": {"role": "assistant", "content": "hi"}, "done": True}
     assert read(response={"body": ollama}).text == "hi"

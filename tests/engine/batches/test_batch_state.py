@@ -42,7 +42,7 @@ WHOLE = file(FileState.WHOLE)
         (BatchEvidence(remote(counts=counts(4, 4)), 4, 0, looks=99), BatchState.LATE),
         (BatchEvidence(remote(counts=counts(4, 0, 4)), 4, 0, looks=5), BatchState.ENDED),
         (BatchEvidence(remote(), 4, 0), BatchState.LATE),
-        (BatchEvidence(remote(), 4, 0, looks=5), BatchState.ENDED),
+        (BatchEvidence(remote(), 4, 0, looks=8), BatchState.ENDED),
         (BatchEvidence(remote(BatchStatus.FAILED), 4, 0), BatchState.ENDED),
         (BatchEvidence(remote(BatchStatus.EXPIRED, counts=counts(4, 2)), 4, 0), BatchState.LATE),
         (BatchEvidence(remote(results=(OUTPUT,)), 4, 0), BatchState.ENDED),

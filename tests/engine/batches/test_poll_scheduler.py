@@ -36,8 +36,7 @@ from tui.processes import process_name
     [
         UnreachableError("down"),
         ProviderError("x", status=500),
-        UnexpectedResponseError("html"),
-        RequestRejectedError("no", status=422),
+        UnexpectedResponseError("html", body="<html>"),
         RuntimeError("a bug"),
         sqlite3.OperationalError("locked"),
     ],
@@ -56,6 +55,27 @@ def test_trouble_of_a_poll_never_ends_the_watching(tmp_path: Path, trouble: Exce
         assert str(trouble) in told[0].message
         # The pauses grow, up to minutes.
         assert 300 < loop.time() < 3600
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        RequestRejectedError("no", status=422),
+        UnexpectedResponseError("no", status=200, body='{"error": "no"}'),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_waiting_ends_when_the_provider_goes_on_refusing(
+    tmp_path: Path, refusal: ProviderError
+) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.fault("retrieve", *([refusal] * 12))
+        async with bench.engine() as engine:
+            with pytest.raises(StandstillError, match="no"):
+                await bench.done(engine)
 
     run(test)
 

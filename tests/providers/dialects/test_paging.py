@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.providers.fakes import Scripted, batch, dialect_to
-from tui.errors import UnexpectedResponseError
+from tui.errors import UnexpectedResponseError, UnfinishedListError
 
 
 async def ids(
@@ -76,8 +76,19 @@ async def test_a_bare_array_and_nothing_at_all() -> None:
 
 async def test_a_list_that_never_ends_is_left() -> None:
     script = Scripted({"GET /v1/batches": page("a", has_more=True, last_id="a")})
-    assert await ids(script) == ["a", "a"]
+    dialect = dialect_to(script, changes={"list": {}})
+    found: list[str] = []
+    with pytest.raises(UnfinishedListError, match="says that there is more"):
+        async for one in dialect.list_batches():
+            found.append(one.id)
+    assert found == ["a", "a"]
     assert len(script.requests) == 2
+
+
+async def test_an_empty_page_that_says_there_is_more_has_no_end() -> None:
+    script = Scripted({"GET /v1/batches": page(has_more=True)})
+    with pytest.raises(UnfinishedListError):
+        await ids(script)
 
 
 async def test_something_that_is_no_list() -> None:

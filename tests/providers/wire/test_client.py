@@ -270,9 +270,19 @@ async def test_json_is_read_leniently(body: bytes) -> None:
 async def test_packed_answers_are_unpacked_and_badly_packed_ones_named() -> None:
     packed = raw(200, gzip.compress(b'{"id": 1}'), content_encoding="gzip")
     assert (await wire_to(Scripted({"GET /v1/batches/1": packed})).ask(READ)).table() == {"id": 1}
-    bad = raw(200, b"this is not gzip", content_encoding="gzip")
+    bad = raw(200, gzip.compress(b'{"id": 1}')[:9] + b"no gzip", content_encoding="gzip")
     with pytest.raises(UnexpectedResponseError, match="cannot be decompressed"):
         await wire_to(Scripted({"GET /v1/batches/1": bad})).ask(READ)
+
+
+async def test_a_body_that_is_not_packed_though_its_headers_say_so_is_read() -> None:
+    plain = raw(200, b'{"i', b'd": 1}', content_encoding="gzip")
+    assert (await wire_to(Scripted({"GET /v1/batches/1": plain})).ask(READ)).table() == {"id": 1}
+
+
+@pytest.mark.parametrize("key", [f'"{KEY}"', f"'{KEY}'", f"Bearer {KEY}", f'"Bearer {KEY}" '])
+def test_what_is_copied_along_with_a_key_is_left_out(key: str) -> None:
+    assert wire_to(Scripted({}), key=key)._credentials()["Authorization"] == f"Bearer {KEY}"
 
 
 async def test_an_error_body_that_breaks_off_still_gives_the_status() -> None:

@@ -33,13 +33,17 @@ class Answer(msgspec.Struct, kw_only=True, gc=False):
     cost: float | None = None
 
 
+Count = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+"""A number of tokens. A negative one would make a cost negative."""
+
+
 class _Details(msgspec.Struct, gc=False):
-    cached_tokens: Number | None = None
+    cached_tokens: Count | None = None
 
 
 class _Creation(msgspec.Struct, gc=False):
-    ephemeral_5m_input_tokens: Number | None = None
-    ephemeral_1h_input_tokens: Number | None = None
+    ephemeral_5m_input_tokens: Count | None = None
+    ephemeral_1h_input_tokens: Count | None = None
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
@@ -47,23 +51,23 @@ class _OutputDetails(msgspec.Struct, gc=False):
 
 
 class _Usage(msgspec.Struct, gc=False):
-    prompt_tokens: Number | None = None
-    completion_tokens: Number | None = None
-    total_tokens: Number | None = None
-    input_tokens: Number | None = None
-    output_tokens: Number | None = None
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
+    input_tokens: Count | None = None
+    output_tokens: Count | None = None
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _OutputDetails | None = None
     input_tokens_details: _Details | None = None
-    cache_read_input_tokens: Number | None = None
-    cache_creation_input_tokens: Number | None = None
+    cache_read_input_tokens: Count | None = None
+    cache_creation_input_tokens: Count | None = None
     cache_creation: _Creation | None = None
     service_tier: str | None = None
-    cost_in_usd_ticks: Number | None = None
+    cost_in_usd_ticks: Count | None = None
     # Gemini's answers to rows of OpenAI's form.
-    prompt_camel: Number | None = msgspec.field(default=None, name="promptTokens")
-    output_camel: Number | None = msgspec.field(default=None, name="completionTokens")
-    total_camel: Number | None = msgspec.field(default=None, name="totalTokens")
+    prompt_camel: Count | None = msgspec.field(default=None, name="promptTokens")
+    output_camel: Count | None = msgspec.field(default=None, name="completionTokens")
+    total_camel: Count | None = msgspec.field(default=None, name="totalTokens")
 
 
 class _Function(msgspec.Struct, gc=False):
@@ -138,16 +142,27 @@ class ResponseBody(msgspec.Struct, gc=False):
 
 
 _TRUNCATED = frozenset(
-    {
-        "length",
-        "max_tokens",
-        "max_output_tokens",
-        "model_context_window_exceeded",
-        "MAX_TOKENS",
-        "pause_turn",
-    }
-)
-_REFUSED = frozenset({"content_filter", "refusal", "SAFETY"})
+    {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "model_length",
+     "pause_turn"}
+)  # fmt: skip
+_REFUSED = frozenset(
+    {"content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist",
+     "prohibited_content", "spii", "sensitive", "guardrail_intervened"}
+)  # fmt: skip
+_BROKEN_OFF = frozenset(
+    {"error", "abort", "aborted", "cancelled", "canceled", "timeout", "network_error",
+     "insufficient_system_resource", "malformed_function_call"}
+)  # fmt: skip
+
+
+def is_broken_off(reason: Any) -> bool:
+    """Whether the reason of an answer's end is that the server failed in the middle of it."""
+    return isinstance(reason, str) and _folded(reason) in _BROKEN_OFF
+
+
+def _folded(reason: str) -> str:
+    """A reason as it is documented; servers write it in capitals, or as Python shows an enum."""
+    return reason.rpartition(".")[2].lower()
 
 
 def simple_text(body: ResponseBody) -> str | None:
@@ -176,10 +191,12 @@ def holds_answer(body: ResponseBody) -> bool:
     if choices is not None:
         return any(
             (choice.message is not None or choice.text is not None)
-            and choice.finish_reason != "error"
+            and not is_broken_off(choice.finish_reason)
             for choice in choices
         )
-    return bool(body.content is not None or body.output or body.data or body.text) or (
+    if body.data and any(bytes(item.embedding) != b"null" for item in body.data):
+        return True
+    return bool(body.content is not None or body.output or body.text) or (
         len(body.results) > _EMPTY_LIST
     )
 
@@ -211,8 +228,10 @@ def read_answer(body: ResponseBody) -> Answer:
         answer.text = body.text
     elif body.results:
         answer.text = bytes(body.results).decode("utf-8", "replace")
-    answer.truncated = answer.truncated or answer.finish_reason in _TRUNCATED
-    answer.refused = answer.refused or answer.finish_reason in _REFUSED
+    if answer.finish_reason is not None:
+        reason = _folded(answer.finish_reason)
+        answer.truncated = answer.truncated or reason in _TRUNCATED
+        answer.refused = answer.refused or reason in _REFUSED
     return answer
 
 
@@ -276,7 +295,9 @@ def _read_choices(answer: Answer, choices: list[_Choice]) -> None:
     texts: list[str] = []
     for choice in choices:
         answer.finish_reason = answer.finish_reason or choice.finish_reason
-        answer.truncated = answer.truncated or choice.finish_reason in _TRUNCATED
+        if choice.finish_reason is not None:
+            reason = _folded(choice.finish_reason)
+            answer.truncated = answer.truncated or reason in _TRUNCATED or reason in _BROKEN_OFF
         message = choice.message
         if message is None:
             if choice.text is not None:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tui.core.results.bodies import is_broken_off
 from tui.core.retry_rules import RETRYABLE_CODES, retryable
 
 _DEEPEST = 8
@@ -23,11 +24,11 @@ _MOST_ITEMS = 3
 
 _INNER = (
     "error", "errors", "message", "detail", "details", "body", "metadata", "raw", "innererror",
-    "inner_error", "cause", "response", "result", "data", "choices",
+    "inner_error", "cause", "response", "result", "data", "choices", "base_resp",
 )  # fmt: skip
 _MESSAGES = (
     "message", "detail", "msg", "error_description", "error_message", "errorMessage", "title",
-    "reason",
+    "reason", "status_msg",
 )  # fmt: skip
 _CODES = ("code", "error_code", "errorCode")
 _KINDS = ("type", "error_type")
@@ -38,8 +39,12 @@ _STATUS_IN_TEXT = r"""(?ix)
       \b (?: http (?:/\d (?:\.\d)? )? | (?:http[ _-]?)? status (?:[ _-]?code)? | error[ ]code )
       ["']? [ ]* [:=]? [ ]* \(? ["']? (\d{3}) \b
     | (?: ^ | [ ] ) (\d{3}) [ ] (?:client|server)[ ]error \b
+    | ^ (\d{3}) [ ] (?:bad[ ]gateway | gateway[ ]time | service[ ](?:temporarily[ ])?unavailable
+        | internal[ ]server[ ]error | too[ ]many[ ]requests | request[ ]entity | payload[ ]too)
     | \b (?:client|server|redirect)[ ]error[ ] ['"] (\d{3}) \b
     """
+_STATUS_AT_START = r"\s*(\d{1,3})(?:\s*$| [A-Za-z])"
+_LONGEST_STATUS = 60
 _OPENING = r"[\[{]"
 _EXCEPTION_IN_TEXT = r"^litellm\.(?:exceptions\.)?(\w+)\s*:"
 _PAGE = r"(?i)<!doctype html|<html"
@@ -156,8 +161,9 @@ def read_plain_error(
 
 def status_of(value: Any) -> int | None:
     """An HTTP status given as a number or as digits; some servers write 0."""
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        value = int(value) if len(value.strip()) <= 3 else None
+    if isinstance(value, str):
+        match = re.match(_STATUS_AT_START, value[:_LONGEST_STATUS])
+        value = int(match[1]) if match else None
     if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and abs(value) < 1000 else None
@@ -190,6 +196,8 @@ def _nodes(value: Any, depth: int) -> Iterator[_Node]:
         yield from (node._replace(message="") for nodes in items for node in nodes)
     elif isinstance(value, dict):
         yield from _object_nodes(value, depth)
+    elif (status := status_of(value)) is not None and 400 <= status < 600:
+        yield _Node(status=status)
 
 
 def _text_nodes(text: str, depth: int) -> Iterator[_Node]:
@@ -253,6 +261,10 @@ def _object_nodes(value: dict[str, Any], depth: int) -> Iterator[_Node]:
     if message and isinstance(where, list):
         message = f"{'.'.join(str(part) for part in where)}: {message}"
     code = _named(value, _CODES)
+    reason = value.get("finish_reason")
+    if not message and is_broken_off(reason) and not is_error(value.get("error")):
+        code = None if reason == "error" else str(reason)
+        message = f"The answer was broken off ({reason})"
     yield _Node(status=_error_status(value), code=code, kind=_named(value, _KINDS), message=message)
     yield from deeper
     for name in _INNER:

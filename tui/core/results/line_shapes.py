@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 
 from tui.core.results.bedrock import chat_of_bedrock, is_bedrock
+from tui.core.results.bodies import is_broken_off
+from tui.core.results.chunks import is_stream, joined
 from tui.core.results.error_words import is_error
 from tui.core.results.google.gemini import chat_of_gemini, is_gemini
 
@@ -20,6 +22,7 @@ _WRAPPERS = (
 )  # fmt: skip
 _DEEPEST = 5
 _LONGEST_TEXT = 1 << 26
+_LONGEST_NUMBER = 19
 
 _ENVELOPE = frozenset(
     {"id", "object", "model", "created", "created_at", "usage", "system_fingerprint", "provider",
@@ -81,7 +84,11 @@ def has_answer(body: Any) -> bool:
         return False
     if isinstance(body.get("detail"), dict | list):
         return False
-    return any(_is_given(inner) for name, inner in body.items() if name not in _ENVELOPE)
+    if "choices" in body and not any(_is_given(body.get(name)) for name in _TEXTS):
+        # The frame of a chat completion without one.
+        return False
+    rest = (inner for name, inner in body.items() if name not in _ENVELOPE)
+    return any(_is_given(inner) and (type(inner) is not list or _has_item(inner)) for inner in rest)
 
 
 def text_of_unknown(body: dict[str, Any]) -> str:
@@ -104,8 +111,10 @@ def normalised(body: dict[str, Any]) -> dict[str, Any]:
     if is_bedrock(body):
         return chat_of_bedrock(body)
     changed = dict(body)
-    if isinstance(body.get("choices"), list):
-        changed["choices"] = [_choice(choice) for choice in body["choices"]]
+    if isinstance(body.get("usage"), dict):
+        changed["usage"] = _usage(body["usage"])
+    if (choices := _choices(body.get("choices"))) is not None:
+        changed["choices"] = [_choice(choice) for choice in choices]
     elif isinstance(body.get("message"), dict) and "content" in body["message"]:
         # Ollama's own shape.
         reason = body.get("done_reason") or ("stop" if body.get("done") else None)
@@ -121,7 +130,7 @@ def normalised(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer_in(value: Any, depth: int) -> dict[str, Any] | None:
-    value = _decoded(value)
+    value = joined(value) if is_stream(value) else _decoded(value)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, dict) or depth == 0:
@@ -152,8 +161,8 @@ def _is_answer(value: dict[str, Any]) -> bool:
     """Whether an object is the documented answer of an endpoint."""
     if is_gemini(value) or is_bedrock(value):
         return True
-    if isinstance(value.get("choices"), list):
-        return bool(value["choices"])
+    if "choices" in value and (choices := _choices(value["choices"])) is not None:
+        return bool(choices)
     if isinstance(value.get("message"), dict):
         return "role" in value["message"] and "content" in value["message"]
     content = value.get("content")
@@ -161,7 +170,7 @@ def _is_answer(value: dict[str, Any]) -> bool:
         return True
     if isinstance(content, str) and content:
         return "role" in value or not _has_words(value)
-    if any(isinstance(value.get(name), list) and value[name] for name in _LISTS):
+    if any(isinstance(value.get(name), list) and _has_item(value[name]) for name in _LISTS):
         return True
     return isinstance(value.get("output"), list) and value.get("status") in _ENDED_EARLY
 
@@ -174,6 +183,11 @@ _DOCUMENTED = ("choices", "data", "results")
 _LISTS = ("output", "data", "results", "embeddings")
 _ENDED_EARLY = ("incomplete", "failed", "cancelled")
 """Statuses with which a body of the Responses API may have no output."""
+
+
+def _has_item(items: list[Any]) -> bool:
+    """Whether a list of an answer has anything in it; a vector that could not be made is null."""
+    return any(not isinstance(one, dict) or one.get("embedding", one) is not None for one in items)
 
 
 def _has_words(body: dict[str, Any]) -> bool:
@@ -189,7 +203,7 @@ def _is_choice(choice: Any) -> bool:
     message = choice.get("message") or choice.get("delta")
     if not isinstance(message, dict):
         return False
-    failed = is_error(choice.get("error")) or choice.get("finish_reason") == "error"
+    failed = is_error(choice.get("error")) or is_broken_off(choice.get("finish_reason"))
     return not failed or any(
         _is_given(message.get(name)) for name in ("content", "tool_calls", "refusal")
     )
@@ -197,6 +211,30 @@ def _is_choice(choice: Any) -> bool:
 
 def _is_given(value: Any) -> bool:
     return value not in (None, "", [], {}, False)
+
+
+def _choices(value: Any) -> list[Any] | None:
+    """The choices of a body; some servers write one, or several by their number, as an object."""
+    if isinstance(value, dict):
+        if any(name in value for name in ("message", "delta", "text")):
+            return [value]
+        value = list(value.values())
+        return value if value and all(isinstance(one, dict) for one in value) else None
+    return value if isinstance(value, list) else None
+
+
+def _usage(usage: dict[str, Any]) -> dict[str, Any]:
+    """Numbers of tokens that are written as texts or with a fraction, as whole numbers."""
+    return {
+        name: _usage(value) if isinstance(value, dict) else _whole(value)
+        for name, value in usage.items()
+    }
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        return int(value) if len(value) < _LONGEST_NUMBER else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _choice(choice: Any) -> Any:

@@ -98,6 +98,10 @@ _OUTCOME_BY_CODE = {
     "batch_canceled": Outcome.CANCELLED,
     "cancelled": Outcome.CANCELLED,
     "canceled": Outcome.CANCELLED,
+    "request_cancelled": Outcome.CANCELLED,
+    "request_canceled": Outcome.CANCELLED,
+    "expired": Outcome.EXPIRED,
+    "request_expired": Outcome.EXPIRED,
 }
 
 
@@ -226,7 +230,7 @@ def identity_of(value: Mapping[str, Any]) -> str | None:
         return None
     places = [value, *(value[name] for name in _ID_PLACES if isinstance(value.get(name), dict))]
     for place in places:
-        for name in ("custom_id", "customId"):
+        for name in ("custom_id", "customId", "CustomId", "customID"):
             if (found := _as_id(place.get(name))) is not None:
                 return found
     other = next((found for name in _OTHER_IDS if (found := _as_id(value.get(name)))), None)
@@ -239,6 +243,23 @@ def _as_id(value: Any) -> str | None:
         whole = abs(value) < _LARGEST_ID and value % 1 == 0
         return str(int(value)) if whole else None
     return value if isinstance(value, str) else None
+
+
+SHORTEST_CUT = 16
+"""The fewest characters at which a server may cut ids."""
+
+
+def folded_id(custom_id: str) -> str:
+    """An id without what servers change: its case, blanks around it, zeros in front of a number."""
+    text = custom_id.strip().casefold()
+    return (text.lstrip("0") or "0") if text.isascii() and text.isdigit() else text
+
+
+def is_form_of(found: str, custom_id: str) -> bool:
+    """Whether an id in a result line may be another form of the id of a row."""
+    if found == custom_id or folded_id(found) == folded_id(custom_id):
+        return True
+    return len(found) >= SHORTEST_CUT and custom_id.startswith(found)
 
 
 def response_body(value: Any) -> dict[str, Any]:
@@ -301,7 +322,8 @@ def _status_in(response: Any) -> int | None:
 
 def _is_answer(status: int | None, body: Any) -> bool:
     """Whether a body holds an answer, not only an error."""
-    if not _is_success_status(status) or not has_answer(body):
+    # Some servers leave the status at 0.
+    if not (status == 0 or _is_success_status(status)) or not has_answer(body):
         return False
     return not is_error(body.get("error")) or bool(body.get("choices"))
 

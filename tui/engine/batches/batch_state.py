@@ -18,8 +18,15 @@ from tui.core.formatting import counted
 from tui.core.jobs import BatchStatus, is_terminal
 from tui.core.remote_batches import FileState, FileVerdict, RemoteBatch
 
+_QUIET_LOOKS = 2
+"""Looks after the end at which it is usual that no file is named yet."""
+
 _FEW_LOOKS = 5
-"""Looks after the end until a provider that names no file, and counts no answer, has none."""
+"""Looks after the end until a provider that counts no answer has no results."""
+
+_NAMELESS_LOOKS = 8
+"""Looks after the end until a provider that names no file, and counts nothing, has no results:
+some name them minutes later. From the third one on, the pauses grow."""
 
 _REFETCHES = 4
 """Looks until files that stay the same are taken for all that the provider has."""
@@ -158,14 +165,16 @@ def _without_files(evidence: BatchEvidence) -> BatchVerdict:
     counts = remote.counts
     if counts.completed:
         # Usual for some seconds after the end.
-        usual = evidence.looks < 2
+        usual = evidence.looks < _QUIET_LOOKS
         rows = counted(counts.completed, "row")
         reason = f"the provider counts {rows} as answered, but has not named a result file yet"
         return BatchVerdict(BatchState.LATE, "" if usual else reason)
     if remote.status is not BatchStatus.COMPLETED or counts.ended == 0:
         return _ended(evidence)
-    if evidence.looks < _FEW_LOOKS:
-        return BatchVerdict(BatchState.LATE)
+    if evidence.looks < (_NAMELESS_LOOKS if counts.completed is None else _FEW_LOOKS):
+        usual = evidence.looks < _QUIET_LOOKS
+        reason = "the provider says that the batch is done, but has not named a result file yet"
+        return BatchVerdict(BatchState.LATE, "" if usual else reason)
     return _ended(evidence)
 
 

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
+from tui.core.formatting import counted
 from tui.core.jobs import Batch, BatchStatus
 from tui.core.remote_batches import BatchIssue, FileState, FileVerdict, RemoteBatch, ResultSource
 from tui.core.retry_rules import RetryRules, retryable
@@ -15,7 +16,12 @@ from tui.core.rows import Outcome, RowError
 from tui.engine.context import Context
 from tui.engine.costs.billing import store_cost
 from tui.engine.events import DownloadProgressed, RowsCollected
-from tui.errors import HistoryError, RequestRejectedError, UnexpectedResponseError
+from tui.errors import (
+    HistoryError,
+    RequestRejectedError,
+    UnexpectedResponseError,
+    UnreachableError,
+)
 from tui.paths import open_private
 from tui.progress import Progress
 from tui.providers.dialect import Dialect
@@ -194,8 +200,8 @@ class Collector:
         if answers_lost:
             code, can_retry = "answer_lost", False
             message = (
-                f"The provider counts {answers_lost:,} answers that its result files do not have;"
-                " this row may be one of them, and was charged in that case"
+                f"The provider counts {counted(answers_lost, 'answer')} that its result files do"
+                " not have; this row may be one of them, and was charged in that case"
             )
         error = RowError(code=issue_code or code, message=message, retryable=can_retry)
         files = self._context.history.files
@@ -276,7 +282,17 @@ class Collector:
                 await asyncio.to_thread(indexer.start_if_large, have + download.total)
             self._suspect.discard((batch.id, source.kind))
             context.reach("downloading")
-            await self._stream(batch, file, have, download, indexer)
+            try:
+                await self._stream(batch, file, have, download, indexer)
+            except (UnreachableError, UnexpectedResponseError) as error:
+                received = file.path.stat().st_size
+                reason = f"not whole: {error.message}"
+                verdict = await asyncio.to_thread(files.keep, file, indexer, source, reason)
+                self._report_rows(batch, indexer)
+                if received > earlier or source.growing:
+                    # The rest may come with the next try.
+                    raise
+                return verdict
         context.reach("downloaded")
         growing = source.growing or download.growing
         verdict = await asyncio.to_thread(

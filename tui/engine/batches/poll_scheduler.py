@@ -28,6 +28,7 @@ from tui.errors import (
     ResultsNotReadyError,
     StandstillError,
     UnconfirmedError,
+    UnexpectedResponseError,
 )
 
 _RECHECK = 10.0
@@ -177,7 +178,7 @@ class PollScheduler:
                     break
         except BatchdeckError:
             # The single polls will fail in the same way and report it for each batch.
-            return {}
+            return found
         except Exception:
             self._context.log.exception("listing the batches of %s", account)
             return {}
@@ -306,10 +307,14 @@ _MAX_REJECTIONS = 3
 
 
 def _needs_user(error: BatchdeckError) -> bool:
-    """Whether more polls will hardly help: the provider lost the batch, or its answers."""
-    if isinstance(error, ResultsNotReadyError):
-        return True
-    return isinstance(error, RequestRejectedError) and error.status in (404, 410)
+    """Whether more polls will hardly help.
+
+    The provider lost the batch or its answers, or refuses to tell, by a status or in an object in
+    place of the batch. A web page in between comes and goes.
+    """
+    if isinstance(error, UnexpectedResponseError):
+        return error.body.lstrip().startswith("{")
+    return isinstance(error, (ResultsNotReadyError, RequestRejectedError))
 
 
 async def wait_for(
@@ -383,7 +388,9 @@ def _standstill(context: Context, left: Sequence[Batch], start: str) -> Standsti
         texts.append(f"job {batch.job_id}, {batch_name(batch)}: {reason}")
     if len(left) > 5:
         texts.append(f"and {len(left) - 5:,} more batches")
-    hint = hint or f"To keep waiting: `batchdeck watch {left[0].job_id}`."
+    if left[0].job_id not in hint:
+        # Nothing is to be sent again: the batch is there.
+        hint = f"{hint} To keep waiting: `batchdeck watch {left[0].job_id}`.".lstrip()
     return StandstillError(start + "; ".join(texts), hint)
 
 

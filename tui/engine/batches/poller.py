@@ -34,6 +34,7 @@ from tui.errors import (
     RequestRejectedError,
     ResultsNotReadyError,
     UnconfirmedError,
+    UnfinishedListError,
 )
 from tui.providers.dialect import Dialect
 from tui.providers.dialects.direct import RowSender
@@ -87,6 +88,7 @@ class Poller:
         self._listed: dict[str, int] = {}
         self._stale_lists: set[str] = set()
         self._ending: dict[str, asyncio.Lock] = {}
+        self._looked_for: set[str] = set()
 
     async def step(self, batch: Batch, listed: dict[str, RemoteBatch]) -> PollResult:
         """Poll a batch once and act on the result, or send it if it is not sent yet.
@@ -153,8 +155,11 @@ class Poller:
         try:
             # A create in progress must finish even if the watching is cancelled.
             await context.shielded(self._submitter.send(batch.id, unattended=True))
-        except UnconfirmedError:
+        except UnconfirmedError as error:
             pause = self._submitter.recovery.pause(batch)
+            if batch.id not in self._looked_for:
+                self._looked_for.add(batch.id)
+                context.report_failure(batch, error, context.clock() + pause)
             return PollResult(over=False, pause=pause, polled=False)
         return PollResult(over=False, pause=0.0, polled=False)
 
@@ -197,6 +202,7 @@ class Poller:
         self._looks.pop(batch_id, None)
         self._listed.pop(batch_id, None)
         self._ending.pop(batch_id, None)
+        self._looked_for.discard(batch_id)
 
     async def _run_direct(self, dialect: Dialect, batch: Batch) -> PollResult:
         """Send the rows of a direct batch until all have an answer or it is cancelled."""
@@ -453,6 +459,8 @@ class Poller:
             async for remote in dialect.list_batches(created_after=self._context.clock() - _DAY):
                 if remote.id != batch.remote_id and not is_terminal(remote.status):
                     return True
+        except UnfinishedListError:
+            return False
         except BatchdeckError:
             # Nobody knows: go on waiting.
             return True

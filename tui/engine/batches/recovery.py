@@ -18,7 +18,7 @@ from typing import NamedTuple
 from tui.core.jobs import Batch
 from tui.core.remote_batches import RemoteBatch
 from tui.engine.context import Context
-from tui.errors import RequestRejectedError
+from tui.errors import RequestRejectedError, UnfinishedListError
 from tui.providers.dialect import Capabilities, Dialect, FindsBatches
 
 _FIRST_LOOKS = (0.0, 1.0, 3.0)
@@ -151,6 +151,7 @@ class _Listing:
             batch.id, batch.account, batch.input_file_id
         )
         self._shows_batches = context.accounts.list_is_complete(batch.account)
+        self._has_end = True
         self._ours: list[RemoteBatch] = []
         self._candidates: list[RemoteBatch] = []
         self.newest: float | None = None
@@ -167,17 +168,25 @@ class _Listing:
                     self._ours.append(remote)
         if self._ours:
             return
-        async for remote in dialect.list_batches(created_after=since):
-            if remote.created_at is not None:
-                self.newest = max(remote.created_at, self.newest or remote.created_at)
-            if batches.job_of_remote(self._batch.account, remote.id) is not None:
-                # The history knows this batch, so it is not the one that is looked for; but it
-                # shows that this server's list has batches in it.
-                self._shows_batches = True
-            elif self._is_ours(remote):
-                self._ours.append(remote)
-            elif self._is_candidate(remote):
-                self._candidates.append(remote)
+        try:
+            async for remote in dialect.list_batches(created_after=since):
+                self._see(remote)
+        except UnfinishedListError:
+            self._has_end = False
+
+    def _see(self, remote: RemoteBatch) -> None:
+        """Take in a batch of the list."""
+        batches = self._context.history.batches
+        if remote.created_at is not None:
+            self.newest = max(remote.created_at, self.newest or remote.created_at)
+        if batches.job_of_remote(self._batch.account, remote.id) is not None:
+            # The history knows this batch, so it is not the one that is looked for; but it
+            # shows that this server's list has batches in it.
+            self._shows_batches = True
+        elif self._is_ours(remote):
+            self._ours.append(remote)
+        elif self._is_candidate(remote):
+            self._candidates.append(remote)
 
     def result(self, *, settled: bool) -> Look:
         """What this pass proves.
@@ -197,7 +206,7 @@ class _Listing:
         if self._creates_once:
             # If the list is wrong, the same create again returns the batch that is there.
             return Look(RecoveryOutcome.ABSENT)
-        if candidates or not self._shows_batches:
+        if candidates or not (self._shows_batches and self._has_end):
             return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
         return Look(RecoveryOutcome.ABSENT)
 

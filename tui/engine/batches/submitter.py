@@ -197,11 +197,11 @@ class BatchSubmitter:
             if look.candidates:
                 ids = ", ".join(remote.id for remote in look.candidates[:5])
                 hint = f"Batches of the same size, perhaps this one: {ids}. {hint}"
-            error = _unconfirmed(cause, hint)
+            error = _unconfirmed(batch, cause, hint)
             await self._store_trouble(batch, error, SubmitEvent.CANNOT_CONFIRM)
             raise error from cause
         else:
-            error = _unconfirmed(cause, _LOOKING_HINT.format(job=batch.job_id))
+            error = _unconfirmed(batch, cause, _LOOKING_HINT.format(job=batch.job_id))
             await self._store_trouble(batch, error)
             raise error from cause
 
@@ -485,6 +485,11 @@ def says_busy(error: BatchdeckError) -> bool:
     return error.retryable and error.status >= 400
 
 
-def _unconfirmed(cause: ProviderError | None, hint: str) -> UnconfirmedError:
-    reason = f": {cause.message}" if cause is not None else ""
-    return UnconfirmedError(f"the provider may or may not have received the batch{reason}", hint)
+_UNCONFIRMED = "the provider may or may not have received the batch"
+
+
+def _unconfirmed(batch: Batch, cause: ProviderError | None, hint: str) -> UnconfirmedError:
+    """The error for a batch that may exist, with what its create was answered with, if known."""
+    reason = cause.message if cause is not None else batch.trouble
+    reason = reason.removeprefix(_UNCONFIRMED).removeprefix(": ")
+    return UnconfirmedError(f"{_UNCONFIRMED}: {reason}" if reason else _UNCONFIRMED, hint)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from tui.core.jobs import is_terminal
 from tui.core.remote_batches import RemoteBatch
-from tui.errors import ProviderError, UnexpectedResponseError, UsageError
+from tui.errors import (
+    ProviderError,
+    RequestRejectedError,
+    UnexpectedResponseError,
+    UsageError,
+)
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, Capabilities, ResultStyle
 from tui.providers.dialects.batch_responses import (
@@ -27,6 +32,8 @@ from tui.providers.profiles.model import Listing
 from tui.providers.wire.client import Call, HttpClient, Reply
 from tui.providers.wire.download import Downloader
 from tui.providers.wire.upload import RowBody
+
+T = TypeVar("T")
 
 _CLOCK_TOLERANCE = 300.0
 """Tolerated difference in seconds between the provider's clock and ours when a list is cut."""
@@ -47,6 +54,7 @@ class BatchDialect:
         self._writer = LineEncoder(client.profile.row, client.profile.name)
         self._downloader = Downloader(client)
         self._rows: dict[str, int] = {}
+        self._kept_in_ids = ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._profile.id})"
@@ -140,8 +148,34 @@ class BatchDialect:
 
     async def retrieve(self, batch_id: str) -> RemoteBatch:
         """Fetch the current state of a batch."""
-        call = Call("GET", self.route("get", batch_id), "retrieve the batch")
-        return self.batch_from(await self._client.ask(call), batch_id)
+
+        async def ask() -> Reply:
+            call = Call("GET", self.route("get", batch_id), "retrieve the batch")
+            return await self._client.ask(call)
+
+        return self.batch_from(await self.with_either_slash(batch_id, ask), batch_id)
+
+    async def with_either_slash(self, item: str, act: Callable[[], Awaitable[T]]) -> T:
+        """Make a call about an id, whose slashes some servers only know unescaped.
+
+        Args:
+            item: The id.
+            act: Makes the call, with a route that is built anew each time.
+        """
+        try:
+            return await act()
+        except RequestRejectedError as error:
+            parts = item.split("/")
+            if error.status not in (400, 404) or len(parts) == 1 or self._kept_in_ids:
+                raise
+            if any(part.strip(".") == "" for part in parts):
+                raise
+            self._kept_in_ids = "/"
+            try:
+                return await act()
+            except RequestRejectedError:
+                self._kept_in_ids = ""
+                raise error from None
 
     async def list_batches(
         self, *, created_after: float | None = None
@@ -153,7 +187,7 @@ class BatchDialect:
         """
         if not self.capabilities.lists:
             raise self.unsupported("listing batches")
-        async for items in self.pages(self._profile.paths.list, "list batches"):
+        async for items in self.pages(self._profile.paths.list, "list batches", whole=True):
             found = [batch for item in items if (batch := self._read(item)) is not None]
             fresh = [batch for batch in found if not is_older(batch.created_at, created_after)]
             for batch in fresh:
@@ -163,15 +197,19 @@ class BatchDialect:
                 return
 
     def pages(
-        self, path: str, what: str, listing: Listing | None = None
+        self, path: str, what: str, listing: Listing | None = None, *, whole: bool = False
     ) -> AsyncIterator[list[dict[str, Any]]]:
-        """The pages of a list, each a list of objects; ``what`` is the action, for errors."""
+        """The pages of a list, each a list of objects; ``what`` is the action, for errors.
+
+        With ``whole`` a list that has no end raises ``UnfinishedListError`` after its pages.
+        """
         return iter_pages(
             self._client,
             path,
             listing or self._profile.listing,
             what=what,
             headers=self.extra_headers(),
+            whole=whole,
         )
 
     async def cancel(self, batch_id: str) -> RemoteBatch:
@@ -241,7 +279,7 @@ class BatchDialect:
     def route(self, name: str, item: str = "") -> str:
         """A route of the profile, without its method and with the escaped id filled in."""
         _, path = split_route(getattr(self._profile.paths, name))
-        return path.replace("{id}", quote(item, safe=""))
+        return path.replace("{id}", quote(item, safe=self._kept_in_ids))
 
     def build_call(
         self,

@@ -249,10 +249,11 @@ def parse_issues(value: Any) -> tuple[BatchIssue, ...]:
     a string (Cerebras, Novita, Together), one object (OpenRouter), or null.
     """
     if isinstance(value, str):
-        return (BatchIssue(message=value),) if value.strip() else ()
+        return (_issue({"message": value}),) if value.strip() else ()
     if isinstance(value, Mapping):
-        if "data" in value:
-            return parse_issues(value["data"])
+        for name in ("data", "errors"):
+            if isinstance(value.get(name), list) and value[name]:
+                return parse_issues(value[name])
         issue = _issue(value)
         return (issue,) if issue.code or issue.message else ()
     if isinstance(value, list):
@@ -265,12 +266,19 @@ def _issue(value: Mapping[str, Any]) -> BatchIssue:
     count = number_at(value, "count")
     if count is not None and message:
         message = f"{message} ({count} rows)"
+    line = number_at(value, ("line", "line_number"))
+    if line is None and (match := _LINE.match(message)):
+        line, message = int(match[1]), message[match.end() :]
     return BatchIssue(
         code=text_at(value, ("code", "type")),
         message=message,
         param=text_at(value, "param"),
-        line=number_at(value, ("line", "line_number")),
+        line=line,
     )
+
+
+_LINE = re.compile(r"(?i)\s*line\s+#?(\d{1,9})\s*[:,]\s*(?=\S)")
+"""How a message names the line that it is about."""
 
 
 def _counts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from tui.providers.wire.hints import hint_for
 from tui.providers.wire.retry import with_retries
 from tui.providers.wire.upload import ProgressFile, multipart_body
 
+_FILE_IDS = ("id", "file_id")
 _FILE_NAMES = ("filename", "file_name", "name")
 _FILE_LOOKS = 8
 _FILE_IS_NEW_SECONDS = 120.0
@@ -90,7 +91,7 @@ class FilesDialect(BatchDialect):
                 read_timeout=self._profile.http.send_seconds,
             )
             reply = await self._client.ask(call)
-        file_id = id_at(unwrap_object(reply.table(), upload.unwrap, "id"), ("id", "file_id"))
+        file_id = id_at(unwrap_object(reply.table(), upload.unwrap, _FILE_IDS), _FILE_IDS)
         if file_id is None:
             raise reply.unexpected("contains no file id")
         self.note_upload(file_id)
@@ -150,9 +151,24 @@ class FilesDialect(BatchDialect):
             return self._store.open(source, have_bytes=have_bytes)
         if self._profile.results.items and ref.startswith("/"):
             return self._pager.open(source, have_lines=have_lines)
-        is_url = ref.startswith(("/", "http://", "https://"))
-        path = ref if is_url else self.route("content", ref)
-        return self._downloader.open(source, path, have_bytes=have_bytes, have_lines=have_lines)
+        if ref.startswith(("/", "http://", "https://")):
+            return self._downloader.open(source, ref, have_bytes=have_bytes, have_lines=have_lines)
+        return self._content(source, have_bytes, have_lines)
+
+    @contextlib.asynccontextmanager
+    async def _content(
+        self, source: ResultSource, have_bytes: int, have_lines: int
+    ) -> AsyncIterator[Download]:
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def enter() -> Download:
+                path = self.route("content", source.ref)
+                opened = self._downloader.open(
+                    source, path, have_bytes=have_bytes, have_lines=have_lines
+                )
+                return await stack.enter_async_context(opened)
+
+            yield await self.with_either_slash(source.ref, enter)
 
     async def delete_file(self, file_id: str) -> None:
         """Delete a file at the provider; a file that no longer exists counts as deleted.

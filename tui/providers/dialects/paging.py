@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from tui.errors import UnfinishedListError
 from tui.providers.dialects.batch_responses import number_at, text_at, value_at
 from tui.providers.profiles.model import Listing
 from tui.providers.wire.client import Call, HttpClient
@@ -20,11 +21,15 @@ async def iter_pages(
     *,
     what: str,
     headers: Mapping[str, str] | None = None,
+    whole: bool = False,
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """Yield the pages of a list, each a list of objects.
 
     Ends when the provider says so, after an empty page (but not of ``token`` paging), or when a
     cursor repeats. Without ``has_more`` the next page is requested as long as pages are full.
+
+    Raises:
+        UnfinishedListError: After the last page, with ``whole``: there is more, and no way to it.
     """
     params: dict[str, str] = {}
     if listing.limit and listing.limit_param:
@@ -45,10 +50,22 @@ async def iter_pages(
         seen += len(items)
         page += 1
         cursor = _next_cursor(value, items, listing, page=page, seen=seen)
-        if cursor is None or cursor in cursors:
+        if cursor is None and not _says_more(value):
             return
+        if cursor is None or cursor in cursors:
+            break
         cursors.add(cursor)
         params = {**params, listing.cursor_param: cursor}
+    if whole:
+        raise UnfinishedListError(
+            f"{client.profile.name} was asked to {what}, and the list has no end: it says that"
+            " there is more, and does not show it"
+        )
+
+
+def _says_more(value: Any) -> bool:
+    """Whether a page says in so many words that another follows."""
+    return isinstance(value, Mapping) and value.get("has_more") is True
 
 
 def page_items(value: Any, listing: Listing) -> list[dict[str, Any]] | None:

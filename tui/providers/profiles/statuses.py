@@ -33,9 +33,20 @@ _COMMON = {
     "succeeded": BatchStatus.COMPLETED,
     "success": BatchStatus.COMPLETED,
     "partially_succeeded": BatchStatus.COMPLETED,
+    "partially_completed": BatchStatus.COMPLETED,
+    "partially_failed": BatchStatus.COMPLETED,
+    "completed_with_errors": BatchStatus.COMPLETED,
+    "complete": BatchStatus.COMPLETED,
+    "done": BatchStatus.COMPLETED,
+    "ended": BatchStatus.COMPLETED,
+    "finished": BatchStatus.COMPLETED,
     "failed": BatchStatus.FAILED,
+    "failure": BatchStatus.FAILED,
+    "errored": BatchStatus.FAILED,
+    "rejected": BatchStatus.FAILED,
     "expired": BatchStatus.EXPIRED,
     "timeout_exceeded": BatchStatus.EXPIRED,
+    "timed_out": BatchStatus.EXPIRED,
     "cancelling": BatchStatus.CANCELLING,
     "canceling": BatchStatus.CANCELLING,
     "cancellation_requested": BatchStatus.CANCELLING,
@@ -43,8 +54,11 @@ _COMMON = {
     "cancelled": BatchStatus.CANCELLED,
     "canceled": BatchStatus.CANCELLED,
     "stopped": BatchStatus.CANCELLED,
+    "aborted": BatchStatus.CANCELLED,
+    "terminated": BatchStatus.CANCELLED,
+    "deleted": BatchStatus.CANCELLED,
 }
-"""Statuses that mean the same at every known provider."""
+"""Statuses that mean the same at every known provider, and words that can only mean an end."""
 
 
 def normalise_status(word: str | None, mapping: Mapping[str, BatchStatus]) -> BatchStatus:

@@ -156,7 +156,7 @@ def origin_of(url: httpx.URL) -> tuple[str, str, int]:
 
 def origin_text(url: httpx.URL) -> str:
     """The origin of a URL for display."""
-    return str(url.copy_with(raw_path=b"/", fragment="", userinfo=b""))
+    return str(url.copy_with(raw_path=b"/", fragment=None, userinfo=b"")).rstrip("/")
 
 
 def _with_query(url: httpx.URL, params: Mapping[str, str] | None) -> httpx.URL:

@@ -33,6 +33,7 @@ from tui.providers.wire.errors import (
 from tui.providers.wire.mask import Mask
 from tui.providers.wire.network import http_client
 from tui.providers.wire.retry import MinimumSpeed, date_in, with_retries
+from tui.providers.wire.unpacking import unpacked
 
 BodyFactory = Callable[[], dict[str, Any]]
 """Builds a fresh request body: arguments of ``httpx.AsyncClient.build_request``."""
@@ -125,7 +126,7 @@ class Reply:
         )
         return errors.UnexpectedResponseError(
             message,
-            "Check base_url, and whether a proxy is in the way.",
+            "" if words else "Check base_url, and whether a proxy is in the way.",
             status=self.status,
             body=self.redacted(answer.head.decode("utf-8", "replace")),
             request_id=answer.request_id,
@@ -312,7 +313,7 @@ class HttpClient:
         mask = self._mask.stream()
         size = 0
         with context.connection_errors(call.what, idempotent=call.idempotent, answered=True):
-            async for chunk in response.aiter_bytes():
+            async for chunk in unpacked(response):
                 if masked := mask.feed(chunk):
                     yield masked
                 speed.check(response.num_bytes_downloaded)
@@ -510,7 +511,7 @@ class HttpClient:
         head = bytearray()
         try:
             async with asyncio.timeout(self._read_timeout(call)):
-                async for chunk in response.aiter_bytes():
+                async for chunk in unpacked(response):
                     head += chunk
                     if len(head) >= _ERROR_BYTES:
                         break
@@ -577,9 +578,18 @@ def _pause(error: errors.BatchdeckError, *, retry_404: bool = False) -> bool | f
     return error.retry_after if error.retry_after <= MAX_RETRY_DELAY else False
 
 
+def _bare(key: str) -> str:
+    """A key without what is copied along with it: quotes, and the scheme of the header."""
+    key = key.strip()
+    if len(key) > 1 and key[0] == key[-1] and key[0] in "\"'`":
+        key = key[1:-1].strip()
+    scheme, blank, rest = key.partition(" ")
+    return rest.strip() if blank and scheme.lower() == "bearer" else key
+
+
 def _checked_key(key: str | None, profile: Profile) -> str | None:
     """Check that the key can be sent in a header; httpx would include a bad key in its error."""
-    key = (key or "").strip()
+    key = _bare(key or "")
     if not key:
         return None
     if not key.isascii() or not key.isprintable() or " " in key:

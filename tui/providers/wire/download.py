@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx
 
+from tui.core import json_path
 from tui.core.remote_batches import ResultSource
-from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
+from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, identity_of
 from tui.errors import UnexpectedResponseError, UnreachableError
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.errors import RawResponse
@@ -53,6 +54,8 @@ class Downloader:
         self._client = client
         self._content = client.profile.content
         self._first_lines: dict[str, bytes] = {}
+        self._opened: set[str] = set()
+        self._addressed: set[str] = set()
 
     def restart_all(self) -> None:
         """Download every file from the start next time; a retry in place may shrink them."""
@@ -76,7 +79,7 @@ class Downloader:
         With an ``etag`` only that version of the file is resumed, any other fetched whole.
         """
         resume = self._content.resume
-        if resume == "range" and have_bytes > 0:
+        if resume == "range" and have_bytes > 0 and source.ref not in self._addressed:
             async with self._resume_at_byte(
                 source, path, have_bytes, keyless=keyless, etag=etag
             ) as download:
@@ -92,7 +95,7 @@ class Downloader:
             "GET",
             path,
             RETURN_RESULTS,
-            headers={**_HEADERS, **(headers or {})},
+            headers={**self._headers_of(source), **(headers or {})},
             retry_404=retry_404,
             leaves_origin=True,
             keyless=keyless,
@@ -102,7 +105,28 @@ class Downloader:
             chunks = self._client.chunks(response, call)
             if resume == "skip":
                 chunks = self._track_lines(chunks, source.ref)
-            yield _download(chunks, response, source)
+            head = b""
+            if (content_length(response) or 0) <= _ADDRESS_BYTES:
+                head = await read_first_line(chunks, _ADDRESS_BYTES)
+                chunks = prepended(head, chunks)
+            place = address_in(head)
+            if place is None:
+                yield _download(chunks, response, source)
+                return
+        self._addressed.add(source.ref)
+        there = replace(call, path=place, retry_404=False)
+        async with self._client.open(there) as response:
+            check_readable(self._client, response)
+            yield _download(self._client.chunks(response, there), response, source)
+
+    def _headers_of(self, source: ResultSource) -> dict[str, str]:
+        """The headers of a whole file; packed only the first time.
+
+        Proxies that pack and unpack may send the length of the other form, which cuts the file.
+        """
+        again = source.ref in self._opened
+        self._opened.add(source.ref)
+        return {**_HEADERS, "Accept-Encoding": "identity"} if again else _HEADERS
 
     @asynccontextmanager
     async def _resume_at_byte(
@@ -196,6 +220,30 @@ def _download(
     growing = source.growing if incomplete is None else incomplete.strip().lower() == "true"
     etag = response.headers.get("etag", "")
     return Download(chunks, appends, growing, content_length(response), etag)
+
+
+def address_in(head: bytes) -> str | None:
+    """The address that a server names in an object in place of the file; ``None`` if it has none.
+
+    Args:
+        head: The start of the body, all of it if it is short.
+    """
+    if len(head) >= _ADDRESS_BYTES or not head.lstrip().startswith(b"{"):
+        return None
+    try:
+        value = decode_lenient(head)
+    except UnreadableLineError:
+        return None
+    if not isinstance(value, dict) or identity_of(value) is not None:
+        return None
+    found = (json_path.get(value, f"{place}{name}") for place in ("", "data.") for name in _URLS)
+    return next((one for one in found if isinstance(one, str) and _HTTP.match(one)), None)
+
+
+_URLS = ("url", "download_url", "signed_url", "downloadUrl", "signedUrl")
+_HTTP = re.compile(r"(?i)https?://\S+$")
+_ADDRESS_BYTES = 8192
+"""A longer body is no address."""
 
 
 def check_readable(client: HttpClient, response: httpx.Response) -> None:

@@ -55,7 +55,7 @@ def _without_route(what: str) -> str:
     if what in ("list batches", "list models", "estimate the cost", "count the tokens"):
         return "This server does not have that call; everything else may work."
     if what in _SENDING:
-        return "Check base_url: there is no batch API at this address."
+        return "Check base_url (most end in /v1): there is no batch API at this address."
     return "Check base_url, and whether the provider still has it."
 
 

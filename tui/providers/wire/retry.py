@@ -62,13 +62,16 @@ async def with_retries(
 MAX_RETRY_AFTER = 3600.0
 """The longest delay in seconds; longer ones are capped."""
 
+_UNIX_TIMES = (1e9, 1e11)
+"""Between these, a number is no delay: some servers send the time in Unix seconds."""
+
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Read the delay in seconds, 0 to ``MAX_RETRY_AFTER``; ``None`` without a valid header.
 
     ``retry-after-ms`` takes precedence (Anthropic, Azure). ``retry-after`` is a number of seconds,
-    possibly with a fraction, or an HTTP date. A date is compared with the response's own ``Date``
-    header, because the clocks may differ.
+    possibly with a fraction, or an HTTP date, or Unix seconds. A date is compared with the
+    response's own ``Date`` header, because the clocks may differ.
 
     Args:
         headers: The response headers, case-insensitive.
@@ -77,9 +80,11 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if (millis := _number(headers.get("retry-after-ms"))) is not None:
         return _bounded(millis / 1000)
     text = headers.get("retry-after")
-    if (seconds := _number(text)) is not None:
-        return _bounded(seconds)
     until = _date(text)
+    if (seconds := _number(text)) is not None:
+        if not _UNIX_TIMES[0] <= seconds < _UNIX_TIMES[1]:
+            return _bounded(seconds)
+        until = seconds
     if until is None:
         return None
     return _bounded(until - (_date(headers.get("date")) or now))

@@ -7,6 +7,7 @@ are rewritten as lines, because rows are read by their offset in the file.
 
 from __future__ import annotations
 
+import base64
 import codecs
 import itertools
 import re
@@ -40,6 +41,11 @@ _OTHER_FILES = {
 }
 _ARRAY_KEYS = ("results", "outputs", "data", "responses", "output", "rows", "items")
 
+_TEXT_KEYS = ("content", "text", "data", "body", "file")
+
+_MAX_TEXT = 256 << 20
+"""The most bytes of a file that is one text in JSON."""
+
 _EVENT_FIELDS = (b"data:", b"event:", b"id:", b"retry:")
 """What a line of an event stream begins with."""
 
@@ -61,7 +67,7 @@ def is_lines(path: Path) -> bool:
     if head.startswith((_GZIP, *_UTF16, *_OTHER_FILES)) or _is_web_page(head):
         return False
     text = head.removeprefix(_BOM).lstrip()
-    if text.startswith((b"[", *_EVENT_FIELDS)):
+    if text.startswith((b"[", b'"', *_EVENT_FIELDS)):
         return False
     if not text.startswith(b"{"):
         return True
@@ -153,7 +159,11 @@ def _readers(text: bytes) -> list[_Rows]:
     if text.startswith(b"["):
         return [_elements]
     if text.startswith(b"{"):
-        return [_lines, _elements, _objects] if _first_line_has_id(text) else [_elements, _objects]
+        if _first_line_has_id(text):
+            return [_lines, _elements, _objects]
+        return [_elements, _objects, _text_inside]
+    if text.startswith(b'"'):
+        return [_text_inside]
     if text.startswith(_EVENT_FIELDS):
         return [_events]
     return [] if _is_web_page(text) else [_lines]
@@ -181,6 +191,23 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise _CutError
     if tail.strip():
         yield tail
+
+
+def _text_inside(path: Path) -> Iterator[bytes]:
+    """The lines in the text that the file is in JSON, or that its object has, perhaps in base64."""
+    if path.stat().st_size > _MAX_TEXT:
+        return
+    with suppress(UnreadableLineError):
+        value = decode_lenient(b"".join(_pieces(path)))
+        if isinstance(value, dict):
+            texts = (value.get(name) for name in _TEXT_KEYS)
+            value = next((one for one in texts if isinstance(one, str)), None)
+        if isinstance(value, str):
+            text = value.encode("utf-8", "replace")
+            if not text.lstrip().startswith(b"{"):
+                with suppress(ValueError):
+                    text = base64.b64decode(text, validate=True)
+            yield from text.split(b"\n")
 
 
 def _events(path: Path) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from tui.core.results.google.row_ids import is_repeated
 from tui.core.results.openai_lines import read_openai_line
@@ -16,6 +16,7 @@ from tui.core.rows import OUTCOME_CODES, OUTCOMES, outcome_rank
 from tui.errors import HistoryError
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.database import Database, chunked
+from tui.store.indexing.altered_ids import altered_lines, ids_of
 from tui.store.indexing.parse import (
     LENGTH,
     OFFSET,
@@ -27,7 +28,7 @@ from tui.store.indexing.parse import (
 from tui.store.indexing.rows_by_request import RepeatedRequests
 from tui.store.job_folder import REQUESTS, ResultFile
 from tui.store.job_records import add_counts, batch_pk
-from tui.store.rows.attempts import select_best
+from tui.store.rows.attempts import find_pending, select_best
 from tui.store.rows.error_groups import Groups
 from tui.store.rows.lookup import InternedStrings, RowLookup
 
@@ -169,6 +170,9 @@ RowShapes = dict[RowShape, list[Values]]
 
 _ROW_NUMBER = itemgetter(0)
 
+_ALTERED_AT_ONCE = 2000
+"""Lines with an altered id that are stored in one transaction."""
+
 
 class ResultIndexer:
     """Stores the lines of one result file in the history, slice by slice.
@@ -246,7 +250,50 @@ class ResultIndexer:
                 self._store(part)
                 if progress.stopped:
                     break
+            if complete and not progress.stopped:
+                self._store_altered(stream)
         return self.lines - before
+
+    def _store_altered(self, stream: BinaryIO) -> None:
+        """Give the lines that no row has to the rows whose id they have in another form."""
+        unknown = "SELECT 1 FROM strays WHERE file=? AND kind='unknown' LIMIT 1"
+        if not self._database.read.execute(unknown, (self._file.pk,)).fetchone():
+            return
+        lines = altered_lines(self._database.read, self._file.pk, self._lacking)
+        for start in range(0, len(lines), _ALTERED_AT_ONCE):
+            some = lines[start : start + _ALTERED_AT_ONCE]
+            part = RowSlice(0)
+            names = {}
+            for line in some:
+                part.end = line.offset
+                part.read(stream, 1, True, self._reader, self._rules)
+                names[line.offset] = line
+            for row in part.rows():
+                row[0] = names[row[OFFSET]].custom_id
+            with self._database.write() as connection:
+                seqs = {line.custom_id: line.seq for line in some}
+                self._join(connection, self._with_row_numbers(connection, part, seqs), seqs)
+                connection.executemany(
+                    "DELETE FROM strays WHERE pk=?", [(line.stray,) for line in some]
+                )
+
+    def _lacking(self) -> dict[int, str]:
+        """The ``custom_id`` of each row of the batch that was sent and has no line."""
+        read = self._database.read
+        first, last = read.execute(
+            "SELECT first_seq, last_seq FROM batches WHERE pk=?", (self._batch,)
+        ).fetchone()
+        bounds = None if first is None or last is None else (first, last)
+        seqs = set(find_pending(read, self._batch, self._job, bounds))
+        seqs.update(
+            seq
+            for (seq,) in read.execute(
+                "SELECT seq FROM results WHERE job=? AND batch=? AND file IS NULL",
+                (self._job, self._batch),
+            )
+        )
+        shared = read.execute("SELECT seq FROM repeats WHERE batch=?", (self._batch,))
+        return ids_of(read, self._job, seqs - {seq for (seq,) in shared})
 
     def _store(self, part: RowSlice) -> None:
         count = self.lines + part.lines
@@ -283,13 +330,19 @@ class ResultIndexer:
         self._name_repeated(connection, part, seqs)
         shapes = self._with_row_numbers(connection, part, seqs)
         if self._attempt > 1 or not self._store_in_bulk(connection, shapes):
-            ids = {seq: custom_id for custom_id, seq in seqs.items()}
-            rows = [(*row, *shape) for shape, rows in shapes.items() for row in rows]
-            # Among equal lines the first one counts.
-            rows.sort(key=itemgetter(OFFSET))
-            marks = self._values.format(shape=_placeholders(len(RowShape._fields)))
-            insert = f"{{verb}} {self._head}{marks}"
-            join_rows(connection, self._job, self._batch, self._file.pk, rows, ids, insert)
+            self._join(connection, shapes, seqs)
+
+    def _join(
+        self, connection: sqlite3.Connection, shapes: RowShapes, seqs: Mapping[str, int]
+    ) -> None:
+        """Store lines of rows that may have an earlier result."""
+        ids = {seq: custom_id for custom_id, seq in seqs.items()}
+        rows = [(*row, *shape) for shape, rows in shapes.items() for row in rows]
+        # Among equal lines the first one counts.
+        rows.sort(key=itemgetter(OFFSET))
+        marks = self._values.format(shape=_placeholders(len(RowShape._fields)))
+        insert = f"{{verb}} {self._head}{marks}"
+        join_rows(connection, self._job, self._batch, self._file.pk, rows, ids, insert)
 
     def _name_repeated(
         self, connection: sqlite3.Connection, part: RowSlice, seqs: dict[str, int]

@@ -183,6 +183,29 @@ class ResultFiles:
         self.mark_received(file, path.stat().st_size, complete=True, ref=source.ref)
         return self._verdict(file, source, FileState.WHOLE)
 
+    def keep(
+        self, file: ResultFile, indexer: FileIndexer, source: ResultSource, reason: str
+    ) -> FileVerdict:
+        """Index what arrived of a file whose download broke off. Blocking.
+
+        Args:
+            file: The record of the file.
+            indexer: What indexed the file so far.
+            source: The file at the provider.
+            reason: Why it is not whole.
+
+        Raises:
+            HistoryError: The rows cannot be stored.
+        """
+        if indexer.indexed or formats.is_lines(file.path):
+            indexer.run(complete=False)
+            is_left = file.path.stat().st_size > indexer.indexed
+            if is_left and not formats.is_cut(file.path, indexer.indexed):
+                # A last line that is a whole object needs no line end.
+                indexer.run(complete=True)
+        self.mark_received(file, file.path.stat().st_size, complete=False, ref=source.ref)
+        return self._verdict(file, source, FileState.CUT, reason)
+
     def verdict(self, file: ResultFile, source: ResultSource) -> FileVerdict:
         """What is known of a complete file, which is not fetched again."""
         return self._verdict(file, source, FileState.WHOLE)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tui.core.requests import request_identity
-from tui.core.results.openai_lines import UnreadableLineError
+from tui.core.results.openai_lines import UnreadableLineError, is_form_of
 from tui.core.results.readers import READERS
 from tui.core.rows import OUTCOME_CODES, Outcome
 from tui.errors import HistoryError, UnknownJobError
@@ -161,7 +161,7 @@ class ReusableAnswers:
         """
         _, reader = self._reader(answer.job)
         raw = reader.read(answer.file, answer.offset, answer.length)
-        if READERS[answer.style](raw, None).custom_id != answer.custom_id:
+        if not is_form_of(READERS[answer.style](raw, None).custom_id, answer.custom_id):
             raise UnreadableLineError("the line of another row")
         copied = _fields(copy_line(raw, custom_id, answer.style))
         source = {"job": answer.job, "name": answer.name, "custom_id": answer.custom_id}

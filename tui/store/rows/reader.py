@@ -9,7 +9,7 @@ import msgspec
 
 from tui.core.results.google.row_ids import is_repeated
 from tui.core.results.json_answers import row_line
-from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
+from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, is_form_of
 from tui.core.results.readers import READERS
 from tui.core.reviews.review import Review
 from tui.core.rows import (
@@ -312,8 +312,10 @@ class RowReader:
             result = READERS[record.style](self._result_line(record), None)
         except UnreadableLineError:
             raise self._lines.damaged(record.file) from None
-        # A line that only repeats its request was joined to its row when it was indexed.
-        if result.custom_id != record.custom_id and not is_repeated(result.custom_id):
+        # A line that only repeats its request was joined to its row when it was indexed, and so
+        # was one whose id the server changed.
+        found = result.custom_id
+        if not (is_form_of(found, record.custom_id) or is_repeated(found)):
             raise self._lines.damaged(record.file)
         return result
 

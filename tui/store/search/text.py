@@ -245,7 +245,8 @@ class TextSearch:
             seqs = finder.find(self._connection, names)
         if file == 0:
             return list(seqs.values())
-        repeated = [offset for name, offset in lines if is_repeated(name)]
+        # Lines without an id, or with one that the server changed.
+        unnamed = [offset for name, offset in lines if is_repeated(name) or name not in seqs]
         places = {(seqs.get(name), offset) for name, offset in lines}
         found: list[int] = []
         for marks, part in chunked(seqs.values()):
@@ -254,7 +255,7 @@ class TextSearch:
                 (self._data.pk, *part, file),
             )
             found += (place[0] for place in shown if place in places)
-        for marks, part in chunked(repeated):
+        for marks, part in chunked(unnamed):
             # Their row is known by the place of the line alone.
             shown = self._connection.execute(
                 f"SELECT seq FROM results WHERE job=? AND file=? AND offset IN ({marks})",

@@ -302,7 +302,7 @@ class BedrockDialect(FilesDialect):
         order = {"sortBy": "CreationTime", "sortOrder": "Descending"}
         path = f"{self._profile.paths.list}?{urlencode({**order, **query})}"
         with self._explained():
-            async for items in self.pages(path, "list batches"):
+            async for items in self.pages(path, "list batches", whole=True):
                 for item in items:
                     if (batch := self._read(item)) is not None:
                         yield batch
