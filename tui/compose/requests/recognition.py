@@ -168,6 +168,12 @@ def recognize(path: Path) -> Recognition:
     return found
 
 
+def not_text(head: bytes) -> str:
+    """What a file is that is no text, from its first bytes; empty for a text."""
+    found = _by_bytes(head, "") if head else Recognition("other", "an empty file")
+    return "" if found is None or found.form in ("markup", "web-page") else found.what
+
+
 def _is_utf16(head: bytes) -> bool:
     return (
         head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

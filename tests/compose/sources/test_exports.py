@@ -1,0 +1,223 @@
+"""Files as other programs write them: no cell is lost, and what is doubtful is said."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compose.rows import written
+from tests.compose.sources.test_kinds import opened, rows
+from tui.compose.sources.open import open_source
+from tui.compose.sources.spreadsheets.cell_formats import shown_value
+from tui.errors import InputError
+
+TABLE = "id,text,n\n" + "".join(f"{n},some text {n},{n}\n" for n in range(1, 6))
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "count"),
+    [
+        (",text\n0,x y\n1,z\n", ("column_1", "text"), 2),
+        (",0\n0,x\n1,z\n", ("column_1", "0"), 2),
+        (",0,1\n0,1,2\n1,3,4\n", ("column_1", "0", "1"), 2),
+        (",0,1\nid,7,8\ntext,a,b\n", ("column_1", "0", "1"), 2),
+        ("\ufeff" + TABLE + "\ufeff" + TABLE, ("id", "text", "n"), 11),
+    ],
+)
+def test_the_header_of_a_table_with_row_names_is_kept(
+    tmp_path: Path, content: str, columns: tuple[str, ...], count: int
+) -> None:
+    source = opened(tmp_path, "t.csv", content)
+    assert (source.columns, len(rows(source))) == (columns, count)
+
+
+def test_a_title_in_the_middle_of_a_sheet_is_still_a_title(tmp_path: Path) -> None:
+    source = opened(tmp_path, "t.csv", ",Report\nid,text\na,hello\nb,there\n")
+    assert source.columns == ("id", "text")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (TABLE + ",,\n , , \n", "2 rows without any text (first: line 7)"),
+        (TABLE * 2, "1 row with the header again, read as a row (first: line 7)"),
+        ("id,a,b\n,kg,cm\n1,2,3\n2,3,4\n", "the row below the header may be a second header"),
+        ("Q1,Q2\nHow old are you?,Where?\n3,Rome\n4,Bonn\n", "the row below the header may be"),
+    ],
+)
+def test_rows_that_are_no_data_are_said(tmp_path: Path, content: str, said: str) -> None:
+    source = opened(tmp_path, "t.csv", content)
+    assert any(said in doubt for doubt in source.doubts)
+
+
+def test_rows_that_are_no_data_are_found_in_a_long_table(tmp_path: Path) -> None:
+    body = "".join(f"{n},text {n}\n" for n in range(50_000))
+    source = opened(tmp_path, "t.csv", f"id,text\n{body},\nid,text\n{body}")
+    assert source.doubts == (
+        "1 row without any text (first: line 50002)",
+        "1 row with the header again, read as a row (first: line 50003)",
+    )
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_NONE, csv.QUOTE_MINIMAL])
+def test_backslashes_that_escape_and_those_that_do_not(tmp_path: Path, quoting: Any) -> None:
+    table = [["id", "text"], ["1", 'a, "b"'], ["2", "x\ny"], ["3", r"C:\new"], ["4", "plain"]]
+    out = io.StringIO()
+    csv.writer(out, quoting=quoting, escapechar="\\", doublequote=False).writerows(table)
+    content = out.getvalue().replace(r"C:\\new", r"C:\new") + "5,\\N\r\n"
+    source = opened(tmp_path, "t.csv", content)
+    found = [list(row.values()) for row in source.rows()]
+    assert [cells[1].replace("\r", "") for cells in found] == [
+        'a, "b"', "x\ny", r"C:\new", "plain", r"\N",
+    ]  # fmt: skip
+    assert any("backslash" in doubt for doubt in source.doubts)
+
+
+def test_only_the_texts_of_a_folder_are_documents(tmp_path: Path) -> None:
+    written(tmp_path, b"hello", "a.txt")
+    written(tmp_path, "na\xefve – 3 €".encode("cp1252"), "b.txt")
+    written(tmp_path, b"PAR1\x15\x04", "c.parquet")
+    written(tmp_path, bytes(range(256)) * 10, "d.mp3")
+    (tmp_path / "deep").mkdir()
+    source = open_source(str(tmp_path))
+    assert [row["file"] for row in source.rows()] == ["a.txt", "b.txt"]
+    assert source.count == 2
+    said = " ".join((*source.doubts, *source.late_doubts()))
+    for words in (
+        "'c.parquet' (a Parquet table)",
+        "'d.mp3'",
+        "1 folder inside",
+        "'b.txt': not UTF-8",
+    ):
+        assert words in said
+
+
+def test_a_folder_without_texts_is_refused(tmp_path: Path) -> None:
+    written(tmp_path, b"", "_SUCCESS")
+    written(tmp_path, b"PAR1\x15\x04", "part-0.parquet")
+    with pytest.raises(InputError, match="a Parquet table") as caught:
+        open_source(str(tmp_path))
+    assert "part-0.parquet" in caught.value.hint
+
+
+def test_tables_of_a_folder_are_said_to_be_documents(tmp_path: Path) -> None:
+    written(tmp_path, b"id,text\n1,a\n", "part-0.csv")
+    assert "1 table read as one document each" in open_source(str(tmp_path)).doubts[0]
+
+
+@pytest.mark.parametrize("name", ["t.xls", "t.ods", "t.csv", "t.bin", "t"])
+def test_a_workbook_is_known_by_its_content(tmp_path: Path, name: str) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("python_calamine")
+    book = openpyxl.Workbook()
+    book.active.append(["id", "zip"])
+    book.active.append(["a", 123])
+    book.active["B2"].number_format = "00000"
+    book.save(tmp_path / name)
+    assert rows(open_source(str(tmp_path / name))) == [{"id": "a", "zip": "00123"}]
+
+
+def test_line_ends_that_excel_escapes(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("python_calamine")
+    book = openpyxl.Workbook()
+    book.active.append(["id", "text"])
+    book.active.append(["a", "one_x000D_\ntwo"])
+    book.save(tmp_path / "t.xlsx")
+    assert rows(open_source(str(tmp_path / "t.xlsx")))[0]["text"] == "one\r\ntwo"
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "said"),
+    [
+        ([[None, "text"], [0, "a"], [1, "b"], [2, "c"]], ("column_1", "text"), "without a name"),
+        (
+            [["id", "n"], ["a", 1], ["b", 2], ["c", 3], [], ["Total", 6]],
+            ("id", "n"),
+            "1 row after an empty row (row 5) may be another table or a footer",
+        ),
+    ],
+)
+def test_sheets(
+    tmp_path: Path, table: list[list[Any]], columns: tuple[str, ...], said: str
+) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    pytest.importorskip("python_calamine")
+    book = openpyxl.Workbook()
+    for cells in table:
+        book.active.append(cells)
+    book.save(tmp_path / "t.xlsx")
+    source = open_source(str(tmp_path / "t.xlsx"))
+    assert source.columns == columns
+    assert any(said in doubt for doubt in source.doubts)
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "shown"),
+    [
+        (50, '[>100]"high";[<=100]"low"', 50),
+        (datetime(2026, 1, 2), '[$-411]ggge"年"m"月"d"日"', "2026-01-02"),
+        (datetime(2026, 1, 2), 'yyyy"年"m"月"d"日"', "2026年1月2日"),
+    ],
+)
+def test_formats_that_are_not_followed_give_the_value(
+    value: object, code: str, shown: object
+) -> None:
+    assert shown_value(value, code) == shown
+
+
+ODS = """<?xml version="1.0"?><office:document-content
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0">
+<office:automatic-styles><style:style style:name="ta2"><style:table-properties
+ table:display="false"/></style:style></office:automatic-styles>
+<office:body><office:spreadsheet>
+<table:table table:name="Data">
+<table:table-row>{names}</table:table-row>
+<table:table-row><table:table-cell table:number-rows-spanned="2"><text:p>a</text:p>
+ </table:table-cell><table:table-cell office:value-type="percentage" office:value="0.125">
+ <text:p>12,5 %</text:p></table:table-cell><table:table-cell office:value-type="date"
+ office:date-value="2026-01-02"><text:p>02.01.26</text:p></table:table-cell>
+ <table:table-cell><office:annotation><text:p>a note</text:p></office:annotation>
+ <text:p>one<text:s text:c="2"/>two</text:p><text:p>three</text:p></table:table-cell>
+ </table:table-row>
+<table:table-row table:visibility="collapse" table:number-rows-repeated="2">
+ <table:covered-table-cell/>
+ <table:table-cell office:value-type="float" office:value="3"><text:p>3</text:p>
+ </table:table-cell><table:table-cell table:formula="of:=1/0"><text:p>#DIV/0!</text:p>
+ </table:table-cell><table:table-cell table:formula="of:=A1"/></table:table-row>
+<table:table-row table:number-rows-repeated="1048000"><table:table-cell
+ table:number-columns-repeated="16384"/></table:table-row>
+</table:table>
+<table:table table:name="Notes" table:style-name="ta2"><table:table-row><table:table-cell>
+ <text:p>x</text:p></table:table-cell></table:table-row></table:table>
+</office:spreadsheet></office:body></office:document-content>"""
+
+
+def test_an_opendocument_sheet_is_given_as_it_is_shown(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl")
+    pytest.importorskip("python_calamine")
+    names = "".join(
+        f"<table:table-cell><text:p>{name}</text:p></table:table-cell>"
+        for name in ("id", "share", "when", "text")
+    )
+    with zipfile.ZipFile(tmp_path / "t.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", ODS.format(names=names))
+    source = open_source(str(tmp_path / "t.ods"))
+    assert [list(row.values()) for row in source.rows()] == [
+        ["a", "12,5 %", "2026-01-02", "one  two\nthree"],
+        ["a", 3, "#DIV/0!", None],
+        [None, 3, "#DIV/0!", None],
+    ]
+    said = " ".join(source.doubts)
+    for words in ("A2:A3", "2 hidden rows", "2 cells with an error", "D3, D4", "'Notes'"):
+        assert words in said
