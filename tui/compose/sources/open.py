@@ -21,6 +21,7 @@ from tui.addresses import is_address
 from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.recognition import (
     Recognition,
+    after_comments,
     decoded_head,
     is_json_text,
     recognize,
@@ -199,7 +200,7 @@ def _open_json(path: Path, part: str, header: bool | None) -> Source:
     with open_bytes(path) as file:
         head = file.read(_HEAD)
         whole = not file.read(1)
-    text = decoded_head(head).lstrip()
+    text = after_comments(decoded_head(head))
     if text.startswith("["):
         return open_array(path, header)
     # A first line that is no JSON by itself begins an object that goes on over several lines.
@@ -210,14 +211,19 @@ def _open_json(path: Path, part: str, header: bool | None) -> Source:
     if is_json:
         return _open_single(path)
     if text.startswith("{") and not is_json_text(first.rstrip().removesuffix(",")):
-        return open_document(path) if not first.rstrip().endswith("}") else open_lines(path, header)
+        is_document = not first.rstrip().endswith("}") or path.suffix.lower() in _DOCUMENTS
+        return open_document(path) if is_document else open_lines(path, header)
     return open_lines(path, header)
+
+
+_DOCUMENTS = frozenset({".json", ".jsonc", ".json5", ".geojson", ".ipynb"})
+"""Endings of files that hold one JSON value."""
 
 
 def _open_single(path: Path) -> Source:
     """Open a file with one object: one row, or rows under its only list of objects."""
     source = open_lines(path)
-    if path.suffix.lower() != ".json" or source.kind == "requests":
+    if path.suffix.lower() not in _DOCUMENTS or source.kind == "requests":
         return source
     return open_document(path)
 
@@ -383,7 +389,8 @@ _HEAD = 1 << 16
 
 def _detect_kind(text: str, *, whole: bool) -> str:
     """Detect the kind of a text from its content."""
-    start = text.lstrip()[:1]
+    text = after_comments(text)
+    start = text[:1]
     if start in ("{", '"') and _is_json_head(text, whole=whole):
         return "lines"
     if start == "{":
