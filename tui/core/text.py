@@ -151,6 +151,8 @@ CHUNK = 1 << 18
 """Bytes read at a time: large enough to be fast, small enough for constant memory."""
 
 BOM = b"\xef\xbb\xbf"
+BLANKS = b" \t\r\n\v\f\x00"
+"""What a blank line may have; a file that was not written to its end is filled up with zeros."""
 
 
 def split_lines(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, bytes]]:

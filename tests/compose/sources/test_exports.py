@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import tarfile
 import zipfile
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +14,9 @@ from typing import Any
 import pytest
 
 from tests.compose.rows import written
-from tests.compose.sources.test_kinds import opened, rows
+from tests.compose.sources.test_kinds import opened, rows, zipped
+from tui.compose.requests.recognition import recognize
+from tui.compose.sources.base import no_rows
 from tui.compose.sources.open import open_source
 from tui.compose.sources.spreadsheets.cell_formats import shown_value
 from tui.errors import InputError
@@ -221,3 +225,37 @@ def test_an_opendocument_sheet_is_given_as_it_is_shown(tmp_path: Path) -> None:
     said = " ".join(source.doubts)
     for words in ("A2:A3", "2 hidden rows", "2 cells with an error", "D3, D4", "'Notes'"):
         assert words in said
+
+
+@pytest.mark.parametrize("name", ["t.jsonl.gz", "t.zip"])
+def test_faults_of_a_packed_file_name_it(tmp_path: Path, name: str) -> None:
+    content = b'{"a":1}\n{"a":'
+    data = gzip.compress(content) if name.endswith("gz") else zipped(t__jsonl=content)
+    with pytest.raises(InputError, match=r"line 2 of 't\.") as caught:
+        rows(open_source(str(written(tmp_path, data, name))))
+    assert "batchdeck-" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_faults_of_standard_input_do_not_name_a_file() -> None:
+    with pytest.raises(InputError, match="line 2 of '-'"):
+        rows(open_source("-", stdin=io.BytesIO(b'{"a":1}\n{"a":')))
+
+
+def test_an_archive_in_a_gzip_file_is_named(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("t.csv"))
+    path = written(tmp_path, gzip.compress(out.getvalue()), "t.csv.tar.gz")
+    with pytest.raises(InputError, match=r"'t\.csv\.tar\.gz' is a tar archive"):
+        open_source(str(path))
+
+
+@pytest.mark.parametrize("name", ["t.html", "t.xls"])
+def test_a_page_with_a_table_is_said_to_be_readable(tmp_path: Path, name: str) -> None:
+    path = written(tmp_path, b"<table><tr><th>a</th></tr><tr><td>1</td></tr></table>", name)
+    assert "compose" in recognize(path).can
+    assert "rename" not in recognize(path).can
+
+
+def test_a_table_with_one_line_says_how_it_is_a_row(tmp_path: Path) -> None:
+    assert "--no-header" in no_rows(opened(tmp_path, "t.csv", "hello there\n")).hint

@@ -254,6 +254,10 @@ _SCRIPT = re.compile(
 )
 
 
+PAGE_ENDINGS = (".html", ".htm", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
+"""Endings of files that may be a web page with a table: some programs save one as Excel."""
+
+
 def _by_markup(head: bytes, name: str) -> Recognition | None:
     start = decoded_head(head[:4096]).lstrip("\ufeff \t\r\n")[:200].lower()
     if _SCRIPT.match(start) and name.rstrip("'\"").lower().endswith((".js", ".json", ".jsonl")):
@@ -267,7 +271,10 @@ def _by_markup(head: bytes, name: str) -> Recognition | None:
         return Recognition("other", "an XML document", can, "markup")
     if start.startswith(("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")):
         can = "Perhaps the download failed; download it again"
-        if b"<tr" in head.lower():
+        is_page = name.rstrip("'\"").lower().endswith(PAGE_ENDINGS)
+        if b"<tr" in head.lower() and is_page:
+            can = _AS_TABLE.format(file=name).replace("its columns", "its table")
+        elif b"<tr" in head.lower():
             can += f"; to read its table, rename {name} to .html"
         return Recognition("other", "a web page (HTML)", can, "web-page")
     return None

@@ -19,7 +19,7 @@ from tui.compose.sources.encoding import TextFile, detect_encoding
 from tui.compose.sources.json_layouts import rows_of_lists, table_in
 from tui.core.formatting import counted
 from tui.core.json_path import find
-from tui.core.text import BOM, quoted, split_lines
+from tui.core.text import BLANKS, BOM, quoted, split_lines
 from tui.errors import InputError, PartNeededError
 
 _SAMPLED = 100
@@ -313,7 +313,7 @@ def _lines(path: Path) -> Iterator[Any]:
     with open_bytes(path) as file:
         for number, (_, line) in enumerate(split_lines(file), 1):
             line = line.removeprefix(BOM)
-            if not line.strip(b" \t\r\n\v\f\x00"):
+            if not line.strip(BLANKS):
                 continue
             try:
                 yield _decode(line)
@@ -325,7 +325,7 @@ def _text_lines(path: Path, text: TextFile) -> Iterator[Any]:
     with text.open(path, newline="\n") as file:
         for number, line in enumerate(file, 1):
             line = line.removeprefix("\ufeff")
-            if line.strip(" \t\r\n\v\f\x00"):
+            if line.strip(BLANKS.decode()):
                 try:
                     yield _decode(line)
                 except (ValueError, RecursionError) as error:
@@ -337,7 +337,7 @@ def _second_try(line: str, number: int, path: Path, error: Exception) -> list[An
 
     Several objects on a line are several rows; a comma between or after them is no fault.
     """
-    text = line.strip(" \t\r\n\x00")
+    text = line.strip(BLANKS.decode())
     if text.startswith(("//", "#")):
         return [_Comment]
     values = _several(text, commas=True) or _several(_relaxed(text), commas=True)

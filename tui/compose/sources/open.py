@@ -12,7 +12,8 @@ import tempfile
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,13 +21,14 @@ from typing import Any, BinaryIO, NamedTuple
 from tui.addresses import is_address
 from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.recognition import (
+    PAGE_ENDINGS,
     Recognition,
     after_comments,
     decoded_head,
     is_json_text,
     recognize,
 )
-from tui.compose.sources.base import Source
+from tui.compose.sources.base import Row, Source
 from tui.compose.sources.delimited import open_table
 from tui.compose.sources.json_rows import open_array, open_document, open_lines
 from tui.compose.sources.parquet import open_parquet
@@ -234,7 +236,7 @@ def _open_page(path: Path, found: Recognition, options: TableOptions) -> Source:
     Raises:
         InputError: It is a page in place of another file, or has no table.
     """
-    if _BY_EXTENSION.get(path.suffix.lower()) not in ("excel", "page"):
+    if path.suffix.lower() not in PAGE_ENDINGS:
         raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
     return open_page(path, header=options.header, encoding=options.encoding)
 
@@ -319,8 +321,8 @@ def _open_packed(
                 f"{quoted(path.name)} cannot be unpacked: {error}", "Download it again.", path=path
             ) from None
 
-    source = _open_copy(unpack, inner.suffix, part, options)
     inside = f"::{member}" if member else ""
+    source = _open_copy(unpack, inner.suffix, part, options, shown=f"{path.name}{inside}")
     return replace(
         source,
         name=f"{path}{inside}" + (f"::{part}" if part else ""),
@@ -403,14 +405,19 @@ def _detect_kind(text: str, *, whole: bool) -> str:
 
 def _open_stdin(stdin: BinaryIO, options: TableOptions) -> Source:
     """Copy standard input to a temporary file, since rows may be read more than once."""
-    source = _open_copy(lambda copy: shutil.copyfileobj(stdin, copy, 1 << 18), "", "", options)
+    source = _open_copy(
+        lambda copy: shutil.copyfileobj(stdin, copy, 1 << 18), "", "", options, shown="-"
+    )
     return replace(source, name="standard input", base=Path(), delimited=False, open_slices=None)
 
 
 def _open_copy(
-    fill: Callable[[BinaryIO], None], suffix: str, part: str, options: TableOptions
+    fill: Callable[[BinaryIO], None], suffix: str, part: str, options: TableOptions, *, shown: str
 ) -> Source:
-    """Open a temporary file, which is removed together with the source."""
+    """Open a temporary file, which is removed together with the source.
+
+    Errors name it as ``shown``.
+    """
     # The file must outlive this function.
     copy = tempfile.NamedTemporaryFile(  # noqa: SIM115
         prefix="batchdeck-", suffix=suffix, delete=False
@@ -420,9 +427,37 @@ def _open_copy(
         with copy:
             fill(copy)  # type: ignore[arg-type]
         spec = f"{path}::{part}" if part else str(path)
-        source = open_source(spec, **options._asdict())
+        with _named(path, shown):
+            source = open_source(spec, **options._asdict())
     except BaseException:
         path.unlink()
         raise
     weakref.finalize(source.open_rows, path.unlink, missing_ok=True)
-    return source
+    inner = source.open_rows
+
+    def rows() -> Iterator[Row]:
+        with _named(path, shown):
+            yield from inner()
+
+    tables = source.open_slices
+
+    def slices() -> Iterator[list[list[str]]]:
+        assert tables is not None
+        with _named(path, shown):
+            yield from tables()
+
+    return replace(source, open_rows=rows, open_slices=slices if tables else None)
+
+
+@contextmanager
+def _named(copy: Path, shown: str) -> Iterator[None]:
+    """Give errors the name that the user knows, in place of that of a temporary file."""
+    try:
+        yield
+    except InputError as error:
+        error.message, error.hint = (
+            text.replace(str(copy), shown).replace(copy.name, shown)
+            for text in (error.message, error.hint)
+        )
+        error.args = (error.message,)
+        raise
