@@ -259,3 +259,34 @@ def test_a_page_with_a_table_is_said_to_be_readable(tmp_path: Path, name: str) -
 
 def test_a_table_with_one_line_says_how_it_is_a_row(tmp_path: Path) -> None:
     assert "--no-header" in no_rows(opened(tmp_path, "t.csv", "hello there\n")).hint
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "stream"])
+@pytest.mark.parametrize("name", ["t.parquet", "t.feather", "t"])
+def test_columnar_files_are_known_by_their_content(tmp_path: Path, form: str, name: str) -> None:
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(
+        {"id": ["007", "x"], "turns": [[{"role": "user"}], []], "share": [0.1, None]},
+        schema_overrides={"share": polars.Float32},
+    )
+    write = {
+        "parquet": frame.write_parquet,
+        "arrow": frame.write_ipc,
+        "stream": frame.write_ipc_stream,
+    }
+    write[form](tmp_path / name)
+    source = open_source(str(tmp_path / name))
+    assert (source.count, rows(source)) == (
+        2,
+        [
+            {"id": "007", "turns": [{"role": "user"}], "share": 0.1},
+            {"id": "x", "turns": [], "share": None},
+        ],
+    )
+
+
+@pytest.mark.parametrize("start", [b"FEA1", b"\x89HDF\r\n", b"Obj\x01", b"$FL2@(#)"])
+def test_tables_that_cannot_be_read_are_named(tmp_path: Path, start: bytes) -> None:
+    with pytest.raises(InputError, match=r"'t' is (a|an) ") as caught:
+        open_source(str(written(tmp_path, start + bytes(40), "t")))
+    assert "CSV" in caught.value.hint or "JSON lines" in caught.value.hint

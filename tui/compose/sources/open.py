@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from tui.addresses import is_address
 from tui.compose.requests.block_reader import open_bytes
@@ -29,9 +29,9 @@ from tui.compose.requests.recognition import (
     recognize,
 )
 from tui.compose.sources.base import Row, Source
+from tui.compose.sources.columnar import ColumnarForm, open_columnar
 from tui.compose.sources.delimited import open_table
 from tui.compose.sources.json_rows import open_array, open_document, open_lines
-from tui.compose.sources.parquet import open_parquet
 from tui.compose.sources.python_file import open_builder
 from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
@@ -58,6 +58,9 @@ _BY_EXTENSION = {
     ".db": "database",
     ".py": "builder",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
     ".xlsx": "excel",
     ".xls": "excel",
     ".xlsb": "excel",
@@ -66,7 +69,13 @@ _BY_EXTENSION = {
     ".html": "page",
     ".htm": "page",
 }
-_BY_FORM = {"parquet": "parquet", "sqlite": "database", "spreadsheet": "excel"}
+_BY_FORM = {
+    "parquet": "parquet",
+    "arrow": "arrow",
+    "arrow-stream": "arrow-stream",
+    "sqlite": "database",
+    "spreadsheet": "excel",
+}
 """Files that are recognised by their first bytes, whatever their names end with."""
 
 _UNITS: dict[str, TextUnit] = {
@@ -112,7 +121,8 @@ def open_source(
     ``folder``, ``docs/*.md``      a document per file
     ``shop.db::products``          an SQLite table; ``shop.db::SELECT …``
     ``builder.py``                 a Python program, only if trusted
-    ``x.parquet``, ``x.xlsx``      needs the extra ``tables``; ``x.xlsx::Sheet``
+    ``x.parquet``, ``x.feather``   needs the extra ``tables``
+    ``x.xlsx``, ``x.ods``          needs the extra ``tables``; ``x.xlsx::Sheet``
     ``-``                          standard input, detected by its content
     =============================  ==================================================
 
@@ -149,7 +159,8 @@ def open_source(
         return _open_page(path, found, options)
     kind = _BY_FORM.get(found.form) or _text_kind(path, named, options)
     source = _open_kind(kind, path, part.strip(), options)
-    if named and kind != named and {kind, named} != {"lines", "array"}:
+    alike = ({"lines", "array"}, {"arrow", "arrow-stream"})
+    if named and kind != named and {kind, named} not in alike:
         doubt = f"read as {_SAID[kind]}, in spite of its extension {path.suffix.lower()}"
         source = replace(source, doubts=(*source.doubts, doubt))
     if source.kind != "requests" and found.kind in ("results", "training", "foreign"):
@@ -159,7 +170,8 @@ def open_source(
 
 _SAID = {
     "table": "a table of text", "lines": "JSON", "array": "JSON", "text": "text",
-    "parquet": "a Parquet table", "database": "an SQLite database", "excel": "a spreadsheet",
+    "parquet": "a Parquet table", "arrow": "an Arrow table", "arrow-stream": "an Arrow table",
+    "database": "an SQLite database", "excel": "a spreadsheet",
 }  # fmt: skip
 
 
@@ -180,8 +192,8 @@ def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Sourc
         return _open_json(path, part, options.header)
     if kind == "database":
         return open_query(path, part)
-    if kind == "parquet":
-        return open_parquet(path)
+    if kind in ("parquet", "arrow", "arrow-stream"):
+        return open_columnar(path, cast(ColumnarForm, kind))
     if kind == "excel":
         return open_excel(path, part, header=options.header)
     if part not in _UNITS:
@@ -249,7 +261,7 @@ def _text_kind(path: Path, named: str, options: TableOptions) -> str:
     text = decoded_head(head).lstrip("\ufeff")
     if not named:
         return _detect_kind(text, whole=whole)
-    if named in ("excel", "parquet", "database"):
+    if named in ("excel", "parquet", "arrow", "database"):
         return "table" if _is_table(text, whole) else named
     start = text.lstrip()[:1]
     if named in ("table", "text") and start in ("{", "[") and _is_json_head(text, whole=whole):
