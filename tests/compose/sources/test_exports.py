@@ -290,3 +290,38 @@ def test_tables_that_cannot_be_read_are_named(tmp_path: Path, start: bytes) -> N
     with pytest.raises(InputError, match=r"'t' is (a|an) ") as caught:
         open_source(str(written(tmp_path, start + bytes(40), "t")))
     assert "CSV" in caught.value.hint or "JSON lines" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "| id | text |\n|---:|:-----|\n| 1 | a \\| b |\n| 2 |  |\n",
+        "id | text\n---|---\n1 | a \\| b\n2 | \n",
+        "+----+--------+\n| id | text   |\n+----+--------+\n|  1 | a \\| b |\n|  2 |        |\n"
+        "+----+--------+\n2 rows in set (0.00 sec)\n",
+        " id |  text  \n----+--------\n  1 | a \\| b\n  2 | \n(2 rows)\n\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["t.md", "t.txt", "t.csv", "t"])
+def test_printed_tables(tmp_path: Path, content: str, name: str) -> None:
+    source = opened(tmp_path, name, content)
+    assert rows(source) == [{"id": "1", "text": "a | b"}, {"id": "2", "text": ""}]
+    assert "a printed table with bars" in source.notes
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
+        "| a | b |\n|---|---|\n| 1 | 2 | 3 |\n",
+        "- one\n- two | three\n--\n",
+        "---\ntitle: x | y\n---\ntext | more\n",
+    ],
+)
+def test_texts_with_bars_are_texts(tmp_path: Path, content: str) -> None:
+    assert opened(tmp_path, "t.md", content).kind == "text"
+
+
+def test_the_lines_of_a_printed_table(tmp_path: Path) -> None:
+    path = written(tmp_path, b"| a | b |\n|---|---|\n| 1 | 2 |\n", "t.md")
+    assert len(rows(open_source(f"{path}::lines"))) == 3

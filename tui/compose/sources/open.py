@@ -35,6 +35,7 @@ from tui.compose.sources.json_rows import open_array, open_document, open_lines
 from tui.compose.sources.python_file import open_builder
 from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
+from tui.compose.sources.spreadsheets.printed_table import open_printed
 from tui.compose.sources.sqlite import open_query
 from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, Quoting, detect_delimiter
 from tui.compose.sources.text import TextUnit, open_files, open_text
@@ -158,7 +159,9 @@ def open_source(
     if found.form == "web-page":
         return _open_page(path, found, options)
     kind = _BY_FORM.get(found.form) or _text_kind(path, named, options)
-    source = _open_kind(kind, path, part.strip(), options)
+    source = _open_printed(kind, path, part, options) or _open_kind(
+        kind, path, part.strip(), options
+    )
     alike = ({"lines", "array"}, {"arrow", "arrow-stream"})
     if named and kind != named and {kind, named} not in alike:
         doubt = f"read as {_SAID[kind]}, in spite of its extension {path.suffix.lower()}"
@@ -183,6 +186,21 @@ class TableOptions(NamedTuple):
     header: bool | None = None
     quoting: Quoting | None = None
     long_rows: LongRows | None = None
+
+
+def _open_printed(kind: str, path: Path, part: str, options: TableOptions) -> Source | None:
+    """Open a table that was printed with bars; ``None`` if the file is something else."""
+    is_given = options._replace(encoding=None) != TableOptions()
+    if kind not in ("table", "text") or part or is_given:
+        return None
+    with open_bytes(path) as file:
+        head = decoded_head(file.read(_HEAD))
+    # Its first lines have bars and a rule.
+    first = head.lstrip("\ufeff\r\n").split("\n", 3)[:3]
+    if not any("|" in line for line in first) or not any("--" in line or "|-" in line
+                                                        for line in first):  # fmt: skip
+        return None
+    return open_printed(path, options.encoding)
 
 
 def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Source:
