@@ -325,3 +325,16 @@ def test_texts_with_bars_are_texts(tmp_path: Path, content: str) -> None:
 def test_the_lines_of_a_printed_table(tmp_path: Path) -> None:
     path = written(tmp_path, b"| a | b |\n|---|---|\n| 1 | 2 |\n", "t.md")
     assert len(rows(open_source(f"{path}::lines"))) == 3
+
+
+def test_times_keep_their_nanoseconds(tmp_path: Path) -> None:
+    polars = pytest.importorskip("polars")
+    kind = polars.Datetime("ns")
+    frame = polars.DataFrame(
+        {"a": [1_234_567_891, None], "b": [1_234_567_000, None]}, schema={"a": kind, "b": kind}
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+    first, second = rows(open_source(str(tmp_path / "t.parquet")))
+    assert first["a"] == "1970-01-01 00:00:01.234567891"
+    assert str(first["b"]) == "1970-01-01 00:00:01.234567"
+    assert second == {"a": None, "b": None}

@@ -37,6 +37,10 @@ def open_columnar(path: Path, form: ColumnarForm = "parquet") -> Source:
         columns = tuple(schema.names())
         count = int(frame.select(polars.len()).collect().item())
         whole = _whole_numbers(polars, frame, schema)
+        # Python's datetime has microseconds.
+        exact = _nanoseconds(polars, frame, schema)
+        shown = [polars.col(name).dt.strftime("%Y-%m-%d %H:%M:%S%.9f") for name in exact]
+        frame = frame.with_columns(shown)
     except Exception as error:
         raise unreadable(path, error) from error
     binary = [name for name, kind in schema.items() if kind == polars.Binary]
@@ -83,6 +87,18 @@ def _whole_numbers(polars: Any, frame: Any, schema: Any) -> list[str]:
         tests.append((fits & (cells.abs().fill_null(0) < 1e15)).all().alias(name))
     found = frame.select(tests).collect().row(0, named=True)
     return [name for name in floats if found[name]]
+
+
+def _nanoseconds(polars: Any, frame: Any, schema: Any) -> list[str]:
+    """The columns with times that are no whole microseconds."""
+    names = [
+        name for name, kind in schema.items() if kind == polars.Datetime and kind.time_unit == "ns"
+    ]
+    if not names:
+        return []
+    parts = [(polars.col(name).dt.nanosecond() % 1000 != 0).any().alias(name) for name in names]
+    found = frame.select(parts).collect().row(0, named=True)
+    return [name for name in names if found[name]]
 
 
 def _as_text(value: bytes) -> str:

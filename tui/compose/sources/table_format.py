@@ -447,9 +447,7 @@ def _count_with(form: TableFormat, counts: _Counts, *, strict: bool = False) -> 
             return False
         if blank and len(tail) <= _MOST_FOOTER:
             return False
-        width = common_width(piece, form.delimiter)
-        if width and any(mark in "\n" + "".join(piece) for mark in unusual):
-            return False
+        width = common_width(piece, form.delimiter, unusual)
         if width:
             counts.rows += len(piece)
             counts.widths[width] += len(piece)
