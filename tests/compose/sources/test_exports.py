@@ -338,3 +338,24 @@ def test_times_keep_their_nanoseconds(tmp_path: Path) -> None:
     assert first["a"] == "1970-01-01 00:00:01.234567891"
     assert str(first["b"]) == "1970-01-01 00:00:01.234567"
     assert second == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize(
+    "content", ["https://a.org/x,y\nhttps://b.org/z,w\n", "a@b.org,Ann\nc@d.org,Bob\n"]
+)
+def test_addresses_are_no_header(tmp_path: Path, content: str) -> None:
+    assert len(rows(opened(tmp_path, "t.csv", content))) == 2
+    assert opened(tmp_path, "u.csv", f"url,name\n{content}").columns == ("url", "name")
+
+
+def test_lines_with_a_name_and_a_value_above_a_table(tmp_path: Path) -> None:
+    content = "Report;;\nVon;01.01.2026;\n;;\nid;text;n\n1;a;2\n2;b;3\n3;c;4\n4;d;4\n"
+    source = opened(tmp_path, "t.csv", content)
+    assert (source.columns, len(rows(source))) == (("id", "text", "n"), 4)
+    assert "3 lines above the table skipped" in source.doubts
+
+
+@pytest.mark.parametrize("content", ["[a]\nx=1\n", "[2026-01-01 10:00:00] INFO started\n"])
+def test_a_bracket_does_not_make_an_array(tmp_path: Path, content: str) -> None:
+    source = opened(tmp_path, "t.log", content)
+    assert rows(source)[0]["text"] == content.split("\n")[0]

@@ -313,7 +313,7 @@ def _by_control_characters(head: bytes) -> Recognition | None:
 def _by_rows(head: bytes, name: str, *, whole: bool) -> Recognition:
     text = after_comments(decoded_head(head))
     start = text[:1]
-    if start == "[":
+    if is_array_start(text):
         rows = _array_head(text, text.index("[") + 1)
         return _in_array(rows, name)
     if start != "{":
@@ -366,6 +366,11 @@ def after_comments(text: str) -> str:
     text = text.lstrip()
     found = _COMMENTS.match(text)
     return text[found.end() :] if found and text[found.end() :][:1] in ("{", "[") else text
+
+
+def is_array_start(text: str) -> bool:
+    """Whether a text starts with a JSON array; logs and settings start with a bracket too."""
+    return re.match(r'\[\s*(?:[\[{"\]]|null\b)', text) is not None
 
 
 def is_json_text(text: str) -> bool:

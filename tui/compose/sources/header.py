@@ -11,6 +11,7 @@ from tui.core.text import quoted
 
 NUMBER = re.compile(r"[-+−]?[\d.,\s']*\d[\d.,\s']*(?:[eE][-+]?\d+)?\s*[%€$£]?|[€$£]\s*[\d.,]+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+_ADDRESS = re.compile(r"(https?|s3|gs|ftp|file)://\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+", re.IGNORECASE)
 _WORDS = frozenset({"true", "false", "yes", "no", "nan", "null", "none", "na", "n/a"})
 _NAME = re.compile(r"[^\W\d][\w .\-/()#%:?]{0,39}")
 _LONG = 80
@@ -25,6 +26,8 @@ def _kind(cell: str) -> str:
         return "number"
     if _DATE.fullmatch(text):
         return "date"
+    if _ADDRESS.fullmatch(text):
+        return "address"
     return "word" if text.lower() in _WORDS else "text"
 
 

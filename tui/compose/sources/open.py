@@ -25,6 +25,7 @@ from tui.compose.requests.recognition import (
     Recognition,
     after_comments,
     decoded_head,
+    is_array_start,
     is_json_text,
     recognize,
 )
@@ -427,7 +428,7 @@ def _detect_kind(text: str, *, whole: bool) -> str:
         return "lines"
     if start == "{":
         return "lines"
-    if start == "[":
+    if is_array_start(text.lstrip()):
         return "array"
     first = text.partition("\n")[0]
     return "table" if detect_delimiter(text, whole=whole) in first else "text"

@@ -583,6 +583,13 @@ def _title_lines(form: TableFormat, counts: _Counts) -> int:
     usual = counts.usual_width()
     if usual < 2 or counts.rows < 3 or counts.widths[usual] < 0.5 * counts.rows:
         return 0
+    for index, record in enumerate(counts.head[1:20], 1):
+        # A name and its value in a line, as far as a line without text.
+        if not any(map(str.strip, record)) and len(counts.head) > index + 2:
+            above = [sum(bool(cell.strip()) for cell in each) for each in counts.head[:index]]
+            filled = [cell for cell in counts.head[index + 1] if cell.strip()]
+            if 0 < max(above) < usual == len(filled):
+                return counts.head_lines[index + 1]
     titled = False
     for index, record in enumerate(counts.head[:20]):
         if not is_title(counts.head, index):
