@@ -90,7 +90,8 @@ def test_every_step_takes_or_refuses_it(kind: str, tmp_path: Path) -> None:
     for step in steps(path, tmp_path).values():
         tried(step)
     report = check_file(path)
-    assert report.rows == 2
+    # Zeros are a part of the file that was not written.
+    assert report.rows == 2 - (kind == "zeros")
     assert report.found or kind in (
         "keys twice", "a number too large", "a number of many digits", "line ends of others",
         "an id of a megabyte", "escapes",

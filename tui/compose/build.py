@@ -14,7 +14,7 @@ import msgspec
 
 from tui.addresses import is_address, lacks_query
 from tui.compose.requests.custom_ids import IdMaker, IdReport
-from tui.compose.sources.base import Source, normalize_request
+from tui.compose.sources.base import Source, no_rows, normalize_request
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.render import Renderer
 from tui.compose.templates.render_many import LineMaker, portions
@@ -232,7 +232,7 @@ def build(
             if progress.stopped:
                 raise InputError("stopped; no file was written", path=out_path)
         if not rows:
-            raise InputError(f"{quoted(source.name, 200)} has no rows", "Check the source.")
+            raise no_rows(source)
         if columns is not None:
             columns.finish()
     progress.update(rows, rows)

@@ -16,12 +16,11 @@ import msgspec
 from tui.compose.build import line_maker
 from tui.compose.estimate import Estimate
 from tui.compose.requests.custom_ids import IdMaker
-from tui.compose.sources.base import Row, Source, SourceKind
+from tui.compose.sources.base import Row, Source, SourceKind, no_rows
 from tui.compose.templates.jinja import as_prompt_text
 from tui.compose.templates.model import Template
 from tui.compose.templates.render_many import LineMaker
 from tui.core.formatting import counted
-from tui.core.text import quoted
 from tui.errors import InputError
 from tui.progress import NO_PROGRESS, Progress
 
@@ -167,8 +166,7 @@ class Previewer:
                 try:
                     rows = list(islice(self._rows, _ROWS_PER_STEP))
                     if not rows and not self._read:
-                        name = quoted(self.source.name, 200)
-                        raise InputError(f"{name} has no rows", "Check the source.")
+                        raise no_rows(self.source)
                 except BaseException:
                     self._restart()
                     raise

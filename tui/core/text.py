@@ -152,6 +152,8 @@ CHUNK = 1 << 18
 """Bytes read at a time: large enough to be fast, small enough for constant memory."""
 
 BOM = b"\xef\xbb\xbf"
+BLANKS = b" \t\r\n\v\f\x00"
+"""What a blank line may have; a file that was not written to its end is filled up with zeros."""
 
 
 def free_name(name: str, is_taken: Callable[[str], bool]) -> str:

@@ -372,3 +372,8 @@ def test_progress_and_stop(tmp_path: Path) -> None:
     calls = iter([False, False, True])
     with pytest.raises(InputError, match=r"reading .* was stopped"):
         check_file(path, progress=Progress(stop=lambda: next(calls)))
+
+
+def test_nul_bytes_instead_of_a_row_are_a_blank_line(tmp_path: Path) -> None:
+    report = checked(tmp_path, lines(chat("a")) + b"\x00" * 40)
+    assert set(report.found) == {"blank_line"}

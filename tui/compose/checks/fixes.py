@@ -16,7 +16,7 @@ from tui.compose.requests.duplicates import DuplicateFinder
 from tui.compose.requests.rules import RequestLimits
 from tui.core.json_path import apply_settings, is_path, remove
 from tui.core.requests import LIMIT_FIELDS
-from tui.core.text import BOM, quoted, split_lines
+from tui.core.text import BLANKS, BOM, quoted, split_lines
 from tui.errors import InputError, UsageError
 from tui.files import atomic_file
 from tui.progress import NO_PROGRESS, Progress
@@ -127,7 +127,7 @@ class _FixPass:
         self._seen_ids = DuplicateFinder(rows)
 
     def fix_line(self, line: bytes, number: int) -> bytes | None:
-        line = line.removeprefix(BOM).strip()
+        line = line.removeprefix(BOM).strip(BLANKS)
         if not line:
             self.counts["blank_dropped"] += 1
             return None

@@ -21,7 +21,7 @@ from tui.compose.requests.prompts import (
 )
 from tui.compose.requests.report import Problem, ProblemCode, Severity
 from tui.compose.requests.rules import ProviderRules, RequestLimits
-from tui.core.text import BOM, quoted
+from tui.core.text import BLANKS, BOM, quoted
 from tui.errors import InputError
 
 _decode = msgspec.json.Decoder().decode
@@ -77,8 +77,9 @@ class LineChecker:
                 "fixable",
             )
             line = line[len(BOM) :]
-        if not line.strip():
-            add_problem("blank_line", "blank line", "Fixing the file removes it.", "fixable")
+        if not line.strip(BLANKS):
+            what = "NUL bytes instead of a row" if b"\x00" in line else "blank line"
+            add_problem("blank_line", what, "Fixing the file removes it.", "fixable")
             return CheckedLine(problems, blank=True)
         try:
             line.decode()

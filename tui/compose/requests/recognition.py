@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -168,6 +169,12 @@ def recognize(path: Path) -> Recognition:
     return found
 
 
+def not_text(head: bytes) -> str:
+    """What a file is that is no text, from its first bytes; empty for a text."""
+    found = _by_bytes(head, "") if head else Recognition("other", "an empty file")
+    return "" if found is None or found.form in ("markup", "web-page") else found.what
+
+
 def _is_utf16(head: bytes) -> bool:
     return (
         head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -190,8 +197,14 @@ _BINARY = (
     (b"\xd0\xcf\x11\xe0", "spreadsheet", "an old Excel or Office file", _AS_TABLE),
     (b"%PDF-", "binary", "a PDF document", "Save its text as .txt"),
     (b"{\\rtf", "binary", "an RTF document", "Save its text as .txt"),
-    (b"ARROW1", "binary", "an Arrow (Feather) table",
-     "Save it as Parquet: `polars.read_ipc(...).write_parquet(...)`"),
+    (b"ARROW1", "arrow", "an Arrow (Feather) table", _AS_TABLE),
+    (b"\xff\xff\xff\xff", "arrow-stream", "an Arrow stream", _AS_TABLE),
+    (b"FEA1", "binary", "a table of the first version of Feather",
+     "Save it as Parquet or CSV with the program that wrote it"),
+    (b"\x89HDF", "binary", "an HDF5 file", "Save its rows as Parquet or CSV"),
+    (b"Obj\x01", "binary", "an Avro file", "Save its rows as Parquet or JSON lines"),
+    (b"$FL2", "binary", "a data set of SPSS", "Save its rows as CSV"),
+    (b"<stata_dta>", "binary", "a data set of Stata", "Save its rows as CSV"),
     (b"\x89PNG", "binary", "an image (PNG)", "For images use a table with their paths and --image"),
     (b"\xff\xd8\xff", "binary", "an image (JPEG)",
      "For images use a table with their paths and --image"),
@@ -242,8 +255,20 @@ def _by_archive(head: bytes, name: str) -> Recognition:
     return Recognition("packed", "a ZIP archive", f"{can} files", "zip")
 
 
+_SCRIPT = re.compile(
+    r"(?:export default|module\.exports\s*=|(?:(?:var|let|const)\s+)?[\w.$]+\s*[=(])\s*[\[{]"
+)
+
+
+PAGE_ENDINGS = (".html", ".htm", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
+"""Endings of files that may be a web page with a table: some programs save one as Excel."""
+
+
 def _by_markup(head: bytes, name: str) -> Recognition | None:
     start = decoded_head(head[:4096]).lstrip("\ufeff \t\r\n")[:200].lower()
+    if _SCRIPT.match(start) and name.rstrip("'\"").lower().endswith((".js", ".json", ".jsonl")):
+        can = "Delete what stands before the first [ or { and what follows the last ] or }"
+        return Recognition("other", "JavaScript with JSON inside, not JSON", can, "markup")
     if start.startswith("<?xml") and "excel.sheet" in start:
         can = "Open it in Excel and save it as .xlsx"
         return Recognition("other", "an XML spreadsheet of Excel 2003", can, "markup")
@@ -252,7 +277,10 @@ def _by_markup(head: bytes, name: str) -> Recognition | None:
         return Recognition("other", "an XML document", can, "markup")
     if start.startswith(("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")):
         can = "Perhaps the download failed; download it again"
-        if b"<tr" in head.lower():
+        is_page = name.rstrip("'\"").lower().endswith(PAGE_ENDINGS)
+        if b"<tr" in head.lower() and is_page:
+            can = _AS_TABLE.format(file=name).replace("its columns", "its table")
+        elif b"<tr" in head.lower():
             can += f"; to read its table, rename {name} to .html"
         return Recognition("other", "a web page (HTML)", can, "web-page")
     return None
@@ -261,11 +289,15 @@ def _by_markup(head: bytes, name: str) -> Recognition | None:
 _CONTROL = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b\x01\x1e\x1f"})
 _MOST_CONTROL = 0.05
 _LEAST_CONTROL = 16
+_ZEROS = re.compile(rb"\x00{16,}(?=\s|$)|(?<=\n)\x00{16,}")
 
 
 def _by_control_characters(head: bytes) -> Recognition | None:
     """Recognise what is no text by its control characters."""
-    text = head.rstrip(b"\x00") or head
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return None
+    # A file that was not written to its end is filled up with zeros, as is a gap in it.
+    text = _ZEROS.sub(b"", head) or head
     if head[257:262] == b"ustar":
         can = "`tar xf` unpacks it"
         return Recognition("packed", "a tar archive", can, "tar")
@@ -279,9 +311,9 @@ def _by_control_characters(head: bytes) -> Recognition | None:
 
 
 def _by_rows(head: bytes, name: str, *, whole: bool) -> Recognition:
-    text = decoded_head(head)
-    start = text.lstrip()[:1]
-    if start == "[":
+    text = after_comments(decoded_head(head))
+    start = text[:1]
+    if is_array_start(text):
         rows = _array_head(text, text.index("[") + 1)
         return _in_array(rows, name)
     if start != "{":
@@ -303,14 +335,20 @@ def _by_rows(head: bytes, name: str, *, whole: bool) -> Recognition:
     return by_form(form_of(rows), rows, name)
 
 
-_PARTS = frozenset({"custom_id", "body", "params", "url", "method"})
-"""The fields of a request; rows that have one of them are judged as requests."""
+def _is_meant_as_request(row: Mapping[str, Any]) -> bool:
+    """Whether an object that is no request was meant as one.
+
+    Tables have columns with these names too: ``url`` and ``body`` of an article, ``custom_id``.
+    """
+    names = {"custom_id", "method", "url", "body", "params"} & row.keys()
+    is_object = isinstance(row.get("body", row.get("params")), dict)
+    return is_object or {"method", "url"} <= names or ("custom_id" in names and len(names) > 1)
 
 
 def by_form(form: str, rows: Sequence[Mapping[str, Any]], name: str) -> Recognition:
     """The recognition of rows of a known form, or of other objects."""
     found = _FORMS.get(form)
-    if found is None and any(_PARTS & row.keys() for row in rows):
+    if found is None and any(map(_is_meant_as_request, rows)):
         return Recognition("requests", "requests with errors")
     if found is None:
         columns = ", ".join(list(rows[0])[:6]) if rows else ""
@@ -318,6 +356,21 @@ def by_form(form: str, rows: Sequence[Mapping[str, Any]], name: str) -> Recognit
             "rows", f"JSON rows ({columns}) that are not requests", _AS_TABLE.format(file=name)
         )
     return Recognition(found.kind, found.what, found.can.format(file=name), form)
+
+
+_COMMENTS = re.compile(r"(?:\s*(?://[^\n]*\n|/\*.*?\*/|#[^\n]*\n))+\s*", re.DOTALL)
+
+
+def after_comments(text: str) -> str:
+    """A text from where JSON starts, if only comments stand before that."""
+    text = text.lstrip()
+    found = _COMMENTS.match(text)
+    return text[found.end() :] if found and text[found.end() :][:1] in ("{", "[") else text
+
+
+def is_array_start(text: str) -> bool:
+    """Whether a text starts with a JSON array; logs and settings start with a bracket too."""
+    return re.match(r'\[\s*(?:[\[{"\]]|null\b)', text) is not None
 
 
 def is_json_text(text: str) -> bool:
@@ -333,6 +386,8 @@ def decoded_head(head: bytes) -> str:
     """The first bytes of a file as text; a few wrong bytes do not matter."""
     for mark, encoding in (
         (BOM, "utf-8-sig"),
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF32_BE, "utf-32"),
         (codecs.BOM_UTF16_LE, "utf-16"),
         (codecs.BOM_UTF16_BE, "utf-16"),
     ):
@@ -411,6 +466,9 @@ def _in_document(text: str, name: str) -> Recognition:
     if isinstance(value, dict) and "schema" in value:
         # As pandas writes a table: its columns are described beside its rows.
         keys = [each for each in keys if each[0] == "data"] or keys
+    if not keys and isinstance(value, dict) and _holds_table(value):
+        can = _AS_TABLE.format(file=name)
+        return Recognition("document", "one JSON object that holds a table", can, "document")
     if not keys:
         return Recognition("document", "one JSON object, not rows", "Write one row per line")
     key, rows = keys[0]
@@ -423,6 +481,18 @@ def _in_document(text: str, name: str) -> Recognition:
         return Recognition("convertible", f"{what}: {inner.what}", can, form)
     can = f"`batchdeck compose {name}::{key} -t TEMPLATE` makes requests from its columns"
     return Recognition("document", what, can, form or "document")
+
+
+def _holds_table(value: Mapping[str, Any]) -> bool:
+    """Whether an object is a table by column, or holds rows by id."""
+    cells = [inner for name, inner in value.items() if name not in ("name", "index")]
+    if _is_meant_as_request(value) or not cells:
+        return False
+    if all(isinstance(inner, dict) for inner in cells):
+        return len(cells) > 1 or next(iter(value)).isdecimal()
+    if not all(isinstance(inner, list) for inner in cells):
+        return False
+    return "data" in value or (len({*map(len, cells)}) == 1 and len(cells[0]) > 1)
 
 
 def _in_several(text: str, name: str) -> Recognition:

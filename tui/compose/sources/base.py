@@ -152,6 +152,14 @@ def object_source(
     )
 
 
+def no_rows(source: Source) -> InputError:
+    """The error for a source without rows."""
+    hint = "Check the source."
+    if source.columns and "header row" in source.notes:
+        hint = "Its only row is read as the header; --no-header reads it as a row."
+    return InputError(f"{quoted(source.name, 200)} has no rows", hint)
+
+
 def as_row(value: Any, number: int, path: Path | None) -> Row:
     """Convert a JSON value to a row.
 

@@ -11,6 +11,7 @@ from tui.core.text import quoted
 
 NUMBER = re.compile(r"[-+−]?[\d.,\s']*\d[\d.,\s']*(?:[eE][-+]?\d+)?\s*[%€$£]?|[€$£]\s*[\d.,]+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2})?")
+_ADDRESS = re.compile(r"(https?|s3|gs|ftp|file)://\S+|[\w.+-]+@[\w-]+(\.[\w-]+)+", re.IGNORECASE)
 _WORDS = frozenset({"true", "false", "yes", "no", "nan", "null", "none", "na", "n/a"})
 _NAME = re.compile(r"[^\W\d][\w .\-/()#%:?]{0,39}")
 _LONG = 80
@@ -25,7 +26,29 @@ def _kind(cell: str) -> str:
         return "number"
     if _DATE.fullmatch(text):
         return "date"
+    if _ADDRESS.fullmatch(text):
+        return "address"
     return "word" if text.lower() in _WORDS else "text"
+
+
+def repeats_header(record: Sequence[str], first: Sequence[str]) -> bool:
+    """Whether a record is the header again, as in files that were put one after the other."""
+    return record[0].lstrip("\ufeff") == first[0] and [*record[1:]] == [*first[1:]]
+
+
+def is_title(records: Sequence[Sequence[str]], place: int) -> bool:
+    """Whether a record above a table of several columns is a title: it has one cell with content.
+
+    The header of one named column beside row numbers, as pandas writes it, is no title.
+    """
+    record = records[place]
+    if sum(bool(cell.strip()) for cell in record) > 1:
+        return False
+    below = [row[0].strip() for row in records[place + 1 :] if any(row)]
+    is_header = any(record) and not record[0].strip() and below and all(
+        map(str.isdecimal, below)
+    )  # fmt: skip
+    return not is_header
 
 
 def detect_header(first: Sequence[str], following: list[list[str]]) -> tuple[bool, str]:
@@ -35,14 +58,21 @@ def detect_header(first: Sequence[str], following: list[list[str]]) -> tuple[boo
     a doubled name, a long question, a year) does not outweigh the other columns.
     """
     kinds = [_kind(cell) for cell in first]
+    if _numbers_the_columns(first, following):
+        return True, ""
     if not any(kind == "text" for kind in kinds):
         if all(kind == "empty" for kind in kinds):
             return False, ""
         if _differs_below(kinds, following):
             return True, "the first row is read as the header (--no-header)"
         return False, "no header: the first row looks like the others (--header)"
-    if not following or list(first) in following:
+    repeats = len(following)
+    following = [row for row in following if not repeats_header(row, first)]
+    repeats -= len(following)
+    if not following:
         return True, ""
+    if repeats and len(first) == 1 and first[0].strip().lower() not in _USUAL:
+        return False, "no header: the first row looks like the others (--header)"
     score = 0.0
     for index, name in enumerate(first):
         values = [row[index] for row in following if len(row) > index and row[index].strip()]
@@ -53,6 +83,13 @@ def detect_header(first: Sequence[str], following: list[list[str]]) -> tuple[boo
 
 
 _SURE = 0.3
+
+
+def _numbers_the_columns(first: Sequence[str], following: list[list[str]]) -> bool:
+    """Whether a header is as pandas writes it for columns without names: ``,0,1,2``."""
+    if len(first) < 2 or first[0].strip() or not following:
+        return False
+    return all(cell.strip() == str(place) for place, cell in enumerate(first[1:]))
 
 
 def _column_score(name: str, kind: str, values: list[str]) -> float:
@@ -145,6 +182,35 @@ def doubts_of_names(first: Sequence[str], names: Sequence[str]) -> list[str]:
     if doubled:
         doubts.append(f"{counted(len(doubled), 'doubled column name')} changed: {_listed(doubled)}")
     return doubts
+
+
+def doubts_of_rows(first: Sequence[str], following: list[list[str]], where: str) -> list[str]:
+    """What is to be said of the rows below a header, if they are not all data.
+
+    Args:
+        first: The header.
+        following: The first rows below it.
+        where: How the first of them is called.
+    """
+    if len(following) < 3:
+        return []
+    below, *others = following
+    columns = [
+        place
+        for place in range(min(len(first), len(below)))
+        if all(
+            _kind(row[place]) in ("number", "date", "empty") for row in others if len(row) > place
+        )
+        and any(row[place].strip() for row in others if len(row) > place)
+    ]
+    kinds = [_kind(cell) for cell in below]
+    texts = [below[place] for place in columns if kinds[place] == "text"]
+    is_header = {*kinds} <= {"text", "empty"} and (
+        len(texts) > 1 or any(len(text.split()) > 2 or "empty" in kinds for text in texts)
+    )
+    return (
+        [f"{where} may be a second header or the units; it is read as a row"] if is_header else []
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

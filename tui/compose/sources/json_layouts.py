@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -23,13 +23,19 @@ class Layout(NamedTuple):
 
 
 def table_in(value: Mapping[str, Any]) -> Layout | None:
-    """The table that a JSON object is as a whole; ``None`` if it is not one."""
-    columns, data = value.get("columns"), value.get("data")
-    if isinstance(columns, list) and isinstance(data, list) and columns and data:
+    """The table that a JSON object is as a whole; ``None`` if it is not one.
+
+    Names of rows that are not their numbers from 0 are in the column ``key``.
+    """
+    columns, data, index = value.get("columns"), value.get("data"), value.get("index")
+    if isinstance(columns, list) and isinstance(data, list) and columns and (data or index == []):
         names = column_names([_name(column) for column in columns])
         if all(isinstance(row, list) and len(row) == len(names) for row in data):
             rows = [dict(zip(names, row, strict=True)) for row in data]
-            return Layout(rows, "columns and data (pandas' split)")
+            return _with_names(rows, index, "columns and data (pandas' split)")
+    if value.keys() == {"name", "index", "data"} and isinstance(data, list):
+        rows = [{str(value["name"] or "value"): cell} for cell in data]
+        return _with_names(rows, index, "one column (pandas' split)")
     schema = value.get("schema")
     if isinstance(schema, dict) and "fields" in schema and isinstance(data, list):
         return Layout(data, "schema and data (pandas' table)")
@@ -39,11 +45,25 @@ def table_in(value: Mapping[str, Any]) -> Layout | None:
         rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
         return Layout(rows, "a list per column")
     if _are_indexed(cells):
-        return Layout(
-            [{name: inner[key] for name, inner in value.items()} for key in cells[0]],
-            "an object per column, its cells by row number (pandas)",
-        )
+        keys = list(cells[0])
+        rows = [{name: inner[key] for name, inner in value.items()} for key in keys]
+        return _with_names(rows, keys, "an object per column, its cells by row number (pandas)")
     return None
+
+
+def _with_names(rows: list[dict[str, Any]], index: Any, note: str) -> Layout:
+    """The rows with the names that they have, unless these are their numbers."""
+    if not isinstance(index, list) or len(index) != len(rows):
+        return Layout(rows, note)
+    if all(str(name) == str(number) for number, name in enumerate(index)):
+        return Layout(rows, note)
+    named = next(
+        name for name in ("key", "index", "row_name") if not any(name in row for row in rows[:1])
+    )
+    return Layout(
+        [{named: name, **row} for name, row in zip(index, rows, strict=True)],
+        f"{note}; the names of the rows are in the column '{named}'",
+    )
 
 
 def _name(column: Any) -> str:
@@ -61,11 +81,28 @@ def _are_columns(cells: list[Any]) -> bool:
 
 
 def _are_indexed(cells: list[Any]) -> bool:
-    """Whether all values are objects with the same keys, which are row numbers."""
+    """Whether all values are columns: objects with the same keys, which name the rows.
+
+    Keys that are numbers do. Others may as well be the columns of rows that are named by an id:
+    cells of one kind are in a column, and tables have more rows than columns.
+    """
     if not cells or not all(isinstance(each, dict) and each for each in cells):
         return False
     keys = list(cells[0])
-    return all(key.isdecimal() for key in keys) and all(list(each) == keys for each in cells)
+    if not all(list(each) == keys for each in cells):
+        return False
+    if all(key.isdecimal() for key in keys):
+        return True
+    kinds = [_kinds(each.values()) for each in cells]
+    if len(cells) < 2 or len(keys) < 2 or any(len(each) > 1 for each in kinds):
+        return False
+    by_row = [_kinds(each[key] for each in cells) for key in keys]
+    return any(len(each) > 1 for each in by_row) or len(keys) > 4 * len(cells)
+
+
+def _kinds(values: Iterable[Any]) -> set[type]:
+    """The kinds of some values; whole and other numbers are one kind."""
+    return {float if type(each) is int else type(each) for each in values if each is not None}
 
 
 def rows_of_lists(

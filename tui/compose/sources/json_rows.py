@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -19,13 +19,16 @@ from tui.compose.sources.encoding import TextFile, detect_encoding
 from tui.compose.sources.json_layouts import rows_of_lists, table_in
 from tui.core.formatting import counted
 from tui.core.json_path import find
-from tui.core.text import BOM, quoted, split_lines
+from tui.core.text import BLANKS, BOM, quoted, split_lines
 from tui.errors import InputError, PartNeededError
 
 _SAMPLED = 100
 _CHUNK = 1 << 16
 _MAX_DOCUMENT = 256 << 20
 """A document of this many bytes is the largest that is read as a whole."""
+
+_MOST_COLUMNS = 200
+"""An object with more names than this has values by id."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -34,6 +37,23 @@ def _constant(name: str) -> str:
     """``NaN`` and ``Infinity``, which Python's json writes, are kept as words."""
     return name
 
+
+_OUTSIDE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMAS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|,(?=\s*[\]}])', re.DOTALL)
+
+
+def _relaxed(text: str) -> str:
+    """JSON without the comments and the commas before a bracket that editors allow."""
+    for pattern in (_OUTSIDE, _COMMAS):
+        text = pattern.sub(lambda found: found[0] if found[0][0] == '"' else " ", text)
+    return text
+
+
+class _Comment:
+    """A line that is a comment."""
+
+
+_RELAXED = "comments, or commas before a closing bracket, left out"
 
 _tolerant = json.JSONDecoder(parse_constant=_constant)
 
@@ -64,7 +84,36 @@ def open_array(path: Path, header: bool | None = None) -> Source:
     text = detect_encoding(path)
     if _has_a_list_per_line(path, text):
         return open_lines(path, header)
-    return _source(path, lambda: _elements(path, text), text, header)
+    told: list[str] = []
+
+    def values() -> Iterator[Any]:
+        told.clear()
+        number = 0
+        try:
+            for value in _elements(path, text):
+                yield value
+                number += 1
+        except InputError:
+            rest = _relaxed_array(path, text)
+            if rest is None:
+                raise
+            told.append(_RELAXED)
+            yield from rest[number:]
+
+    return _source(path, values, text, header, told)
+
+
+def _relaxed_array(path: Path, text: TextFile) -> list[Any] | None:
+    """The array in a file with comments or more commas; ``None`` if it is something else."""
+    if path.stat().st_size > _MAX_DOCUMENT:
+        return None
+    with text.open(path) as file:
+        content = file.read()
+    try:
+        value = _tolerant.decode(_relaxed(content))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, list) else None
 
 
 def _has_a_list_per_line(path: Path, text: TextFile) -> bool:
@@ -104,7 +153,13 @@ def open_document(path: Path, key: str = "") -> Source:
         values = _several(content, commas=True)
         if values is not None and not key:
             return _source(path, lambda: iter(values), text)
-        raise _not_document(path, error) from None
+        try:
+            value = _tolerant.decode(_relaxed(content))
+        except (ValueError, RecursionError):
+            raise _not_document(path, error) from None
+        text = text._replace(doubts=(*text.doubts, _RELAXED))
+        if isinstance(value, list) and not key:
+            return open_array(path)
     rows, note = _rows_in(path, value, key)
     source = _source(path, lambda: iter(rows), text)
     return replace(source, name=f"{path}::{key}" if key else str(path), notes=(note, *source.notes))
@@ -134,10 +189,16 @@ def _rows_in(path: Path, value: Any, key: str) -> tuple[list[Any], str]:
         if layout is not None:
             return layout.rows, layout.note
         inner = list(value.values())
-        if len(inner) > 1 and all(isinstance(each, dict) for each in inner):
+        if all(isinstance(each, dict) for each in inner) and (
+            len(inner) > 1 or next(iter(value)).isdecimal()
+        ):
             return _by_id(value), "rows by id, in the column 'key'"
         if len(lists) == 1:
             return lists[0][1], f"the rows at {quoted(lists[0][0])}"
+        if not lists and (
+            len(value) > _MOST_COLUMNS or (len(value) > 1 and all(map(str.isdecimal, value)))
+        ):
+            return _by_id(value), "values by id, in the columns 'key' and 'value'"
         if not lists:
             return [value], "one JSON object is one row"
         raise PartNeededError(
@@ -194,33 +255,65 @@ def _source(
     values: Callable[[], Iterator[Any]],
     text: TextFile,
     header: bool | None = None,
+    late: Sequence[str] = (),
 ) -> Source:
-    skipped = 0
+    skipped = comments = 0
     told: list[str] = []
     values = rows_of_lists(values, told, header)
 
     def rows() -> Iterator[Row]:
-        nonlocal skipped
-        skipped = 0
+        nonlocal skipped, comments
+        skipped = comments = 0
         for number, value in enumerate(values(), 1):
             if value is None:
                 skipped += 1
-                continue
-            yield as_row(value, number, path)
+            elif value is _Comment:
+                comments += 1
+            else:
+                yield as_row(value, number - comments, path)
+
+    def late_doubts() -> tuple[str, ...]:
+        counts = ((skipped, "null row"), (comments, "comment"))
+        return (*late, *(f"{counted(times, what)} skipped" for times, what in counts if times))
 
     source = object_source(path, rows, sampled=_SAMPLED, hint="Use a file with rows.")
     return replace(
         source,
-        doubts=(*text.doubts, *told),
-        late_doubts=lambda: (f"{counted(skipped, 'null row')} skipped",) if skipped else (),
+        doubts=(*text.doubts, *told, *_doubled_names(path, text)),
+        late_doubts=late_doubts,
     )
+
+
+def _doubled_names(path: Path, text: TextFile) -> list[str]:
+    """What is said of names that an object has twice, of which only the last value is read."""
+    doubled: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            names = [name for name, _ in pairs]
+            doubled.extend(name for name in value if names.count(name) > 1)
+        return value
+
+    with text.open(path) as file:
+        head = file.read(_CHUNK)
+    decode = json.JSONDecoder(object_pairs_hook=look).raw_decode
+    position = head.find("{")
+    for _ in range(_SAMPLED):
+        try:
+            _, position = decode(head, position)
+        except (ValueError, RecursionError):
+            break
+        position = head.find("{", position)
+    names = ", ".join(quoted(name, 40) for name in dict.fromkeys(doubled))
+    return [f"an object has a name twice ({names}); the last value is read"] if names else []
 
 
 def _lines(path: Path) -> Iterator[Any]:
     with open_bytes(path) as file:
         for number, (_, line) in enumerate(split_lines(file), 1):
             line = line.removeprefix(BOM)
-            if not line.strip():
+            if not line.strip(BLANKS):
                 continue
             try:
                 yield _decode(line)
@@ -232,7 +325,7 @@ def _text_lines(path: Path, text: TextFile) -> Iterator[Any]:
     with text.open(path, newline="\n") as file:
         for number, line in enumerate(file, 1):
             line = line.removeprefix("\ufeff")
-            if line.strip():
+            if line.strip(BLANKS.decode()):
                 try:
                     yield _decode(line)
                 except (ValueError, RecursionError) as error:
@@ -244,12 +337,17 @@ def _second_try(line: str, number: int, path: Path, error: Exception) -> list[An
 
     Several objects on a line are several rows; a comma between or after them is no fault.
     """
-    values = _several(line.strip(), commas=True)
+    text = line.strip(BLANKS.decode())
+    if text.startswith(("//", "#")):
+        return [_Comment]
+    values = _several(text, commas=True) or _several(_relaxed(text), commas=True)
     if values and (len(values) == 1 or all(isinstance(each, dict) for each in values)):
         return values
     hint = "Write one JSON object per line."
     if line.lstrip().startswith(("{'", "['")):
         hint = "These are Python's quotation marks; write the rows with json.dumps."
+    if not line.endswith("\n") and "truncated" in str(error):
+        hint = "The file ends within this line: it was cut off. Get it again, or delete the line."
     raise InputError(
         f"line {number} of {quoted(path.name)} is not JSON: {error}", hint, path=path, line=number
     ) from None

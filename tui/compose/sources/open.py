@@ -12,26 +12,31 @@ import tempfile
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from tui.addresses import is_address
 from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.recognition import (
+    PAGE_ENDINGS,
     Recognition,
+    after_comments,
     decoded_head,
+    is_array_start,
     is_json_text,
     recognize,
 )
-from tui.compose.sources.base import Source
+from tui.compose.sources.base import Row, Source
+from tui.compose.sources.columnar import ColumnarForm, open_columnar
 from tui.compose.sources.delimited import open_table
 from tui.compose.sources.json_rows import open_array, open_document, open_lines
-from tui.compose.sources.parquet import open_parquet
 from tui.compose.sources.python_file import open_builder
 from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
+from tui.compose.sources.spreadsheets.printed_table import open_printed
 from tui.compose.sources.sqlite import open_query
 from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, Quoting, detect_delimiter
 from tui.compose.sources.text import TextUnit, open_files, open_text
@@ -55,6 +60,9 @@ _BY_EXTENSION = {
     ".db": "database",
     ".py": "builder",
     ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
     ".xlsx": "excel",
     ".xls": "excel",
     ".xlsb": "excel",
@@ -63,7 +71,13 @@ _BY_EXTENSION = {
     ".html": "page",
     ".htm": "page",
 }
-_BY_FORM = {"parquet": "parquet", "sqlite": "database", "spreadsheet": "excel"}
+_BY_FORM = {
+    "parquet": "parquet",
+    "arrow": "arrow",
+    "arrow-stream": "arrow-stream",
+    "sqlite": "database",
+    "spreadsheet": "excel",
+}
 """Files that are recognised by their first bytes, whatever their names end with."""
 
 _UNITS: dict[str, TextUnit] = {
@@ -109,7 +123,8 @@ def open_source(
     ``folder``, ``docs/*.md``      a document per file
     ``shop.db::products``          an SQLite table; ``shop.db::SELECT …``
     ``builder.py``                 a Python program, only if trusted
-    ``x.parquet``, ``x.xlsx``      needs the extra ``tables``; ``x.xlsx::Sheet``
+    ``x.parquet``, ``x.feather``   needs the extra ``tables``
+    ``x.xlsx``, ``x.ods``          needs the extra ``tables``; ``x.xlsx::Sheet``
     ``-``                          standard input, detected by its content
     =============================  ==================================================
 
@@ -145,8 +160,11 @@ def open_source(
     if found.form == "web-page":
         return _open_page(path, found, options)
     kind = _BY_FORM.get(found.form) or _text_kind(path, named, options)
-    source = _open_kind(kind, path, part.strip(), options)
-    if named and kind != named and {kind, named} != {"lines", "array"}:
+    source = _open_printed(kind, path, part, options) or _open_kind(
+        kind, path, part.strip(), options
+    )
+    alike = ({"lines", "array"}, {"arrow", "arrow-stream"})
+    if named and kind != named and {kind, named} not in alike:
         doubt = f"read as {_SAID[kind]}, in spite of its extension {path.suffix.lower()}"
         source = replace(source, doubts=(*source.doubts, doubt))
     if source.kind != "requests" and found.kind in ("results", "training", "foreign"):
@@ -156,7 +174,8 @@ def open_source(
 
 _SAID = {
     "table": "a table of text", "lines": "JSON", "array": "JSON", "text": "text",
-    "parquet": "a Parquet table", "database": "an SQLite database", "excel": "a spreadsheet",
+    "parquet": "a Parquet table", "arrow": "an Arrow table", "arrow-stream": "an Arrow table",
+    "database": "an SQLite database", "excel": "a spreadsheet",
 }  # fmt: skip
 
 
@@ -170,6 +189,21 @@ class TableOptions(NamedTuple):
     long_rows: LongRows | None = None
 
 
+def _open_printed(kind: str, path: Path, part: str, options: TableOptions) -> Source | None:
+    """Open a table that was printed with bars; ``None`` if the file is something else."""
+    is_given = options._replace(encoding=None) != TableOptions()
+    if kind not in ("table", "text") or part or is_given:
+        return None
+    with open_bytes(path) as file:
+        head = decoded_head(file.read(_HEAD))
+    # Its first lines have bars and a rule.
+    first = head.lstrip("\ufeff\r\n").split("\n", 3)[:3]
+    if not any("|" in line for line in first) or not any("--" in line or "|-" in line
+                                                        for line in first):  # fmt: skip
+        return None
+    return open_printed(path, options.encoding)
+
+
 def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Source:
     if kind == "table":
         return open_table(path, **options._asdict())
@@ -177,8 +211,8 @@ def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Sourc
         return _open_json(path, part, options.header)
     if kind == "database":
         return open_query(path, part)
-    if kind == "parquet":
-        return open_parquet(path)
+    if kind in ("parquet", "arrow", "arrow-stream"):
+        return open_columnar(path, cast(ColumnarForm, kind))
     if kind == "excel":
         return open_excel(path, part, header=options.header)
     if part not in _UNITS:
@@ -199,7 +233,7 @@ def _open_json(path: Path, part: str, header: bool | None) -> Source:
     with open_bytes(path) as file:
         head = file.read(_HEAD)
         whole = not file.read(1)
-    text = decoded_head(head).lstrip()
+    text = after_comments(decoded_head(head))
     if text.startswith("["):
         return open_array(path, header)
     # A first line that is no JSON by itself begins an object that goes on over several lines.
@@ -210,14 +244,19 @@ def _open_json(path: Path, part: str, header: bool | None) -> Source:
     if is_json:
         return _open_single(path)
     if text.startswith("{") and not is_json_text(first.rstrip().removesuffix(",")):
-        return open_document(path) if not first.rstrip().endswith("}") else open_lines(path, header)
+        is_document = not first.rstrip().endswith("}") or path.suffix.lower() in _DOCUMENTS
+        return open_document(path) if is_document else open_lines(path, header)
     return open_lines(path, header)
+
+
+_DOCUMENTS = frozenset({".json", ".jsonc", ".json5", ".geojson", ".ipynb"})
+"""Endings of files that hold one JSON value."""
 
 
 def _open_single(path: Path) -> Source:
     """Open a file with one object: one row, or rows under its only list of objects."""
     source = open_lines(path)
-    if path.suffix.lower() != ".json" or source.kind == "requests":
+    if path.suffix.lower() not in _DOCUMENTS or source.kind == "requests":
         return source
     return open_document(path)
 
@@ -228,7 +267,7 @@ def _open_page(path: Path, found: Recognition, options: TableOptions) -> Source:
     Raises:
         InputError: It is a page in place of another file, or has no table.
     """
-    if _BY_EXTENSION.get(path.suffix.lower()) not in ("excel", "page"):
+    if path.suffix.lower() not in PAGE_ENDINGS:
         raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
     return open_page(path, header=options.header, encoding=options.encoding)
 
@@ -241,7 +280,7 @@ def _text_kind(path: Path, named: str, options: TableOptions) -> str:
     text = decoded_head(head).lstrip("\ufeff")
     if not named:
         return _detect_kind(text, whole=whole)
-    if named in ("excel", "parquet", "database"):
+    if named in ("excel", "parquet", "arrow", "database"):
         return "table" if _is_table(text, whole) else named
     start = text.lstrip()[:1]
     if named in ("table", "text") and start in ("{", "[") and _is_json_head(text, whole=whole):
@@ -313,8 +352,8 @@ def _open_packed(
                 f"{quoted(path.name)} cannot be unpacked: {error}", "Download it again.", path=path
             ) from None
 
-    source = _open_copy(unpack, inner.suffix, part, options)
     inside = f"::{member}" if member else ""
+    source = _open_copy(unpack, inner.suffix, part, options, shown=f"{path.name}{inside}")
     return replace(
         source,
         name=f"{path}{inside}" + (f"::{part}" if part else ""),
@@ -383,12 +422,13 @@ _HEAD = 1 << 16
 
 def _detect_kind(text: str, *, whole: bool) -> str:
     """Detect the kind of a text from its content."""
-    start = text.lstrip()[:1]
+    text = after_comments(text)
+    start = text[:1]
     if start in ("{", '"') and _is_json_head(text, whole=whole):
         return "lines"
     if start == "{":
         return "lines"
-    if start == "[":
+    if is_array_start(text.lstrip()):
         return "array"
     first = text.partition("\n")[0]
     return "table" if detect_delimiter(text, whole=whole) in first else "text"
@@ -396,14 +436,19 @@ def _detect_kind(text: str, *, whole: bool) -> str:
 
 def _open_stdin(stdin: BinaryIO, options: TableOptions) -> Source:
     """Copy standard input to a temporary file, since rows may be read more than once."""
-    source = _open_copy(lambda copy: shutil.copyfileobj(stdin, copy, 1 << 18), "", "", options)
+    source = _open_copy(
+        lambda copy: shutil.copyfileobj(stdin, copy, 1 << 18), "", "", options, shown="-"
+    )
     return replace(source, name="standard input", base=Path(), delimited=False, open_slices=None)
 
 
 def _open_copy(
-    fill: Callable[[BinaryIO], None], suffix: str, part: str, options: TableOptions
+    fill: Callable[[BinaryIO], None], suffix: str, part: str, options: TableOptions, *, shown: str
 ) -> Source:
-    """Open a temporary file, which is removed together with the source."""
+    """Open a temporary file, which is removed together with the source.
+
+    Errors name it as ``shown``.
+    """
     # The file must outlive this function.
     copy = tempfile.NamedTemporaryFile(  # noqa: SIM115
         prefix="batchdeck-", suffix=suffix, delete=False
@@ -413,9 +458,37 @@ def _open_copy(
         with copy:
             fill(copy)  # type: ignore[arg-type]
         spec = f"{path}::{part}" if part else str(path)
-        source = open_source(spec, **options._asdict())
+        with _named(path, shown):
+            source = open_source(spec, **options._asdict())
     except BaseException:
         path.unlink()
         raise
     weakref.finalize(source.open_rows, path.unlink, missing_ok=True)
-    return source
+    inner = source.open_rows
+
+    def rows() -> Iterator[Row]:
+        with _named(path, shown):
+            yield from inner()
+
+    tables = source.open_slices
+
+    def slices() -> Iterator[list[list[str]]]:
+        assert tables is not None
+        with _named(path, shown):
+            yield from tables()
+
+    return replace(source, open_rows=rows, open_slices=slices if tables else None)
+
+
+@contextmanager
+def _named(copy: Path, shown: str) -> Iterator[None]:
+    """Give errors the name that the user knows, in place of that of a temporary file."""
+    try:
+        yield
+    except InputError as error:
+        error.message, error.hint = (
+            text.replace(str(copy), shown).replace(copy.name, shown)
+            for text in (error.message, error.hint)
+        )
+        error.args = (error.message,)
+        raise

@@ -117,14 +117,23 @@ class LenientReader:
         )
 
 
-def common_width(lines: list[str], delimiter: str) -> int:
+def common_width(lines: list[str], delimiter: str, unusual: Iterable[str] = ()) -> int:
     """The number of cells that each of some lines has, if each is a row of a well-formed table.
+
+    Args:
+        lines: The lines with their line endings.
+        delimiter: The delimiter.
+        unusual: Pieces of text that make lines need to be read; each is looked for after a line
+            ending too.
 
     Returns:
         0 if the lines have different numbers of cells, or need to be read: one of them is blank, a
         cell has a line ending, a quotation mark does not quote a whole cell.
     """
-    pieces = "".join(lines).split('"')
+    text = "\n" + "".join(lines)
+    if any(piece in text for piece in unusual):
+        return 0
+    pieces = text[1:].split('"')
     if len(pieces) % 2 == 0:
         return 0
     outside = pieces[::2]

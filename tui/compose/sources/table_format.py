@@ -17,7 +17,12 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO
 
 from tui.compose.sources.encoding import TextFile
-from tui.compose.sources.header import detect_header
+from tui.compose.sources.header import (
+    detect_header,
+    doubts_of_rows,
+    is_title,
+    repeats_header,
+)
 from tui.compose.sources.quoted_cells import LenientReader, common_width
 from tui.core.formatting import counted
 
@@ -128,8 +133,20 @@ def _csv_reader(
     if quoting == "spaced":
         return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
     if quoting == "backslash":
-        return csv.reader(lines, delimiter=delimiter, escapechar="\\", doublequote=False)
+        return csv.reader(
+            _plain_backslashes(lines, delimiter),
+            delimiter=delimiter,
+            escapechar="\\",
+            doublequote=False,
+        )
     return csv.reader(lines, delimiter=delimiter, strict=strict)
+
+
+def _plain_backslashes(lines: Iterable[str], delimiter: str) -> Iterator[str]:
+    r"""Keep backslashes that escape no mark, delimiter or line ending, such as in ``\N``."""
+    plain = re.compile(rf'\\([\\"\r\n{re.escape(delimiter)}])|\\')
+    for line in lines:
+        yield plain.sub(lambda found: found[0] if found[1] else "\\\\", line)
 
 
 class Survey(NamedTuple):
@@ -225,6 +242,17 @@ def survey_table(
         doubts.append(
             f"{counted(long, 'row')} with more cells than {form.width} (first: line {line}){joined}"
         )
+    if counts.empty and delimiter != ONE_COLUMN and form.width > 1:
+        doubts.append(
+            f"{counted(counts.empty, 'row')} without any text (first: line {counts.first_empty})"
+        )
+    if header and counts.repeated:
+        doubts.append(
+            f"{counted(counts.repeated, 'row')} with the header again, read as a row"
+            f" (first: line {counts.first_repeated})"
+        )
+    if header:
+        doubts += doubts_of_rows(first, counts.head[1:], "the row below the header")
     if counts.footer:
         doubts.append(
             f"the last {counted(counts.footer, 'row')}, after a blank line, may be a footer"
@@ -348,6 +376,8 @@ class _Counts:
         self.whole = True
         self.is_padded = False
         self.footer = self.footer_line = 0
+        self.empty = self.first_empty = 0
+        self.repeated = self.first_repeated = 0
 
     def usual_width(self, *, without_first: bool = False) -> int:
         """The width of most rows."""
@@ -356,6 +386,15 @@ class _Counts:
             widths[len(self.head[0])] -= 1
         (width, times) = widths.most_common(1)[0] if widths else (0, 0)
         return width if times else 0
+
+    def look_at(self, record: list[str], line: int) -> None:
+        """Count a record that has no text, or is the header again."""
+        if not record[0].strip() and not any(map(str.strip, record)):
+            self.empty += 1
+            self.first_empty = self.first_empty or line
+        elif self.head and repeats_header(record, self.head[0]):
+            self.repeated += 1
+            self.first_repeated = self.first_repeated or line
 
     def is_uniform(self) -> bool:
         """Whether all rows have the same number of cells, at least two."""
@@ -399,6 +438,7 @@ def _count(form: TableFormat) -> _Counts:
 def _count_with(form: TableFormat, counts: _Counts, *, strict: bool = False) -> None:
     before = passed = blank = 0
     tail: list[list[str]] = []
+    unusual = [f"\n{form.delimiter}", "\n ", '\n""']
 
     def passes(piece: list[str]) -> bool:
         """Count lines that are all rows of one width, which takes a tenth of reading them."""
@@ -407,7 +447,7 @@ def _count_with(form: TableFormat, counts: _Counts, *, strict: bool = False) -> 
             return False
         if blank and len(tail) <= _MOST_FOOTER:
             return False
-        width = common_width(piece, form.delimiter)
+        width = common_width(piece, form.delimiter, unusual)
         if width:
             counts.rows += len(piece)
             counts.widths[width] += len(piece)
@@ -421,6 +461,9 @@ def _count_with(form: TableFormat, counts: _Counts, *, strict: bool = False) -> 
         reader = make_reader(lines, form, strict=strict)
         for record in reader:
             line = reader.line_num + passed
+            if not counts.head and record:
+                # Rows without text, and the header again, are looked at one by one.
+                unusual += (f"\n{form.delimiter.join(record)}", f'\n"{record[0]}"', "\ufeff")
             if not record:
                 tail, blank = [], line
             elif len(tail) <= _MOST_FOOTER:
@@ -433,6 +476,7 @@ def _count_with(form: TableFormat, counts: _Counts, *, strict: bool = False) -> 
                     counts.width_lines[width] = form.skipped + before + 1
                 if line > before + 1:
                     counts.continued += 1
+                counts.look_at(record, form.skipped + before + 1)
                 if counts.rows <= _HEAD:
                     counts.head.append(record)
                     counts.head_lines.append(before)
@@ -480,6 +524,7 @@ def _without_false_quotes(form: TableFormat, counts: _Counts) -> tuple[TableForm
 _QUOTING_SAID: dict[Quoting, str] = {
     "spaced": "spaces before cells are dropped",
     "single": "apostrophes quote cells",
+    "backslash": "a backslash escapes marks and delimiters",
 }
 
 
@@ -501,6 +546,7 @@ def _other_quotes(form: TableFormat, counts: _Counts, sample: str) -> tuple[Tabl
 _QUOTED_OTHERWISE: dict[Quoting, str] = {
     "spaced": r'D +"[^"\n]*D[^"\n]*"\s*(D|$)',
     "single": r"(^|D)'[^'\n]*D[^'\n]*'(D|$)",
+    "backslash": r"\\D",
 }
 
 
@@ -537,10 +583,16 @@ def _title_lines(form: TableFormat, counts: _Counts) -> int:
     usual = counts.usual_width()
     if usual < 2 or counts.rows < 3 or counts.widths[usual] < 0.5 * counts.rows:
         return 0
+    for index, record in enumerate(counts.head[1:20], 1):
+        # A name and its value in a line, as far as a line without text.
+        if not any(map(str.strip, record)) and len(counts.head) > index + 2:
+            above = [sum(bool(cell.strip()) for cell in each) for each in counts.head[:index]]
+            filled = [cell for cell in counts.head[index + 1] if cell.strip()]
+            if 0 < max(above) < usual == len(filled):
+                return counts.head_lines[index + 1]
     titled = False
     for index, record in enumerate(counts.head[:20]):
-        filled = sum(bool(cell.strip()) for cell in record)
-        if filled > 1:
+        if not is_title(counts.head, index):
             return counts.head_lines[index] if len(record) >= usual and titled else 0
-        titled = titled or filled == 1
+        titled = titled or any(cell.strip() for cell in record)
     return 0

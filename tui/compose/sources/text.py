@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from tui.compose.requests.block_reader import open_bytes
+from tui.compose.requests.recognition import not_text
 from tui.compose.sources.base import Row, Source
 from tui.compose.sources.encoding import TextFile, detect_encoding
+from tui.core.formatting import counted
 from tui.core.text import quoted
 from tui.errors import InputError
 
 TextUnit = Literal["lines", "paragraphs", "whole"]
 
-_NOT_TEXT = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".zip", ".gz"})
+_LOOKED_AT = 1 << 12
+_TABLES = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson"})
 
 
 def open_text(path: Path, *, unit: TextUnit = "lines", encoding: str | None = None) -> Source:
@@ -52,14 +56,16 @@ def open_files(pattern: str) -> Source:
     """Open every file of a folder, or of a pattern such as ``notes/**/*.md``, as a document.
 
     Rows have ``text``, ``name`` (without the extension), ``file`` and ``path``. Files that
-    start with a dot are skipped; so are images, PDFs and archives in a folder.
+    start with a dot are skipped; files that are no text are skipped and named in ``doubts``.
 
     Raises:
-        InputError: No file matches.
+        InputError: No file matches, or none of them is text.
     """
     folder = Path(pattern)
+    inner = 0
     if folder.is_dir():
-        paths = [p for p in folder.iterdir() if p.suffix.lower() not in _NOT_TEXT]
+        paths = [*folder.iterdir()]
+        inner = sum(path.is_dir() and not path.name.startswith(".") for path in paths)
         base = folder
     else:
         paths = [Path(name) for name in glob.iglob(pattern, recursive=True)]  # noqa: PTH207
@@ -70,10 +76,32 @@ def open_files(pattern: str) -> Source:
             f"no file matches {quoted(pattern, 200)}",
             "Use a folder or a pattern such as docs/*.txt.",
         )
+    others = {path: what for path in paths if (what := _not_text(path))}
+    texts = [path for path in paths if path not in others]
+    listed = _listed([f"{quoted(path.name)} ({what})" for path, what in others.items()])
+    if not texts:
+        raise InputError(
+            f"no file of {quoted(pattern, 200)} is text: {listed}",
+            f"Name one file, such as {quoted(str(max(others, key=_size)), 200)}.",
+        )
+    doubts = [f"{counted(len(others), 'file')} not read, no text: {listed}"] if others else []
+    if inner:
+        doubts.append(f"{counted(inner, 'folder')} inside not read ({folder}/**/* reads them)")
+    tables = [path for path in texts if path.suffix.lower() in _TABLES]
+    if tables:
+        named = quoted(tables[0].name)
+        doubts.append(
+            f"{counted(len(tables), 'table')} read as one document each, such as {named}; name the"
+            " file itself for its rows"
+        )
+    found: list[str] = []
 
     def rows() -> Iterator[Row]:
-        for path in paths:
-            text = "".join(_documents(path, "whole", detect_encoding(path)))
+        found.clear()
+        for path in texts:
+            encoding = detect_encoding(path)
+            found.extend(f"{quoted(path.name)}: {doubt}" for doubt in encoding.doubts)
+            text = "".join(_documents(path, "whole", encoding))
             yield {"text": text, "name": path.stem, "file": path.name, "path": str(path)}
 
     return Source(
@@ -81,9 +109,26 @@ def open_files(pattern: str) -> Source:
         kind="text",
         columns=("text", "name", "file", "path"),
         open_rows=rows,
-        count=len(paths),
+        count=len(texts),
         base=base,
+        notes=("one document per file",),
+        doubts=tuple(doubts),
+        late_doubts=lambda: (_listed(found),) if found else (),
     )
+
+
+def _not_text(path: Path) -> str:
+    """What a file is that is no text; empty for a text."""
+    with open_bytes(path) as file:
+        return not_text(file.read(_LOOKED_AT))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _listed(texts: list[str]) -> str:
+    return ", ".join(texts[:3]) + (", …" if len(texts) > 3 else "")
 
 
 def _documents(path: Path, unit: TextUnit, encoding: TextFile) -> Iterator[str]:

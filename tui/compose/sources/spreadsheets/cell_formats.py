@@ -17,11 +17,22 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _SECTION = re.compile(r'((?:"[^"]*"|\\.|\[[^\]]*\]|[^;])*)(?:;|$)')
+_CONDITION = re.compile(r"\[[<>=]")
+"""Sections that are chosen by a condition of their own, such as ``[>100]``."""
+_LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]')
 _DATE_TOKEN = re.compile(
     r'"(?P<literal>[^"]*)"|\\(?P<escaped>.)|\[(?P<elapsed>h+|m+|s+)\]|\[[^\]]*\]|_.|\*.'
     r"|(?P<half>AM/PM|A/P)|(?P<fraction>\.0+)|(?P<unit>y+|m+|d+|h+|s+)|(?P<other>.)",
     re.IGNORECASE | re.DOTALL,
 )
+
+
+_ESCAPED = re.compile(r"_x(00[01][0-9A-Fa-f])_")
+
+
+def shown_text(text: str) -> str:
+    """A text of a cell without the escapes that ``.xlsx`` has for control characters."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x00" in text else text
 
 
 def shown_value(value: Any, code: str = "General") -> Any:
@@ -52,6 +63,8 @@ def _number(value: float, code: str) -> Any:
     if not sections or code in ("General", "@") or "General" in code:
         return general
     section, signed = sections[0], True
+    if any(map(_CONDITION.search, sections)):
+        return general
     if value < 0 and len(sections) > 1:
         section, signed = sections[1], False
     elif value == 0 and len(sections) > 2:
@@ -108,6 +121,9 @@ def _moment(value: datetime | date | time | timedelta, code: str) -> str:
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     code = _SECTION.findall(code)[0] if code else code
     if code.lower() in _LOCALE_DATES or not re.search(r"[ymdhs]", code, re.IGNORECASE):
+        return _iso(value)
+    if re.search("[geb]", _LITERAL.sub("", code), re.IGNORECASE):
+        # The years of the Japanese, Taiwanese and Thai calendars.
         return _iso(value)
     moment = value
     if isinstance(value, time):

@@ -1,8 +1,9 @@
 """Rows from spreadsheets: Excel and OpenDocument; needs the extra ``tables``.
 
 No type is guessed for a column: each cell is read for itself and given as the sheet shows it.
-openpyxl reads ``.xlsx``, since it knows the number format of a cell; calamine reads the other
-formats, and files that openpyxl does not understand.
+The content decides how a file is read, not its name. openpyxl reads ``.xlsx``, since it knows the
+number format of a cell; ``opendocument`` reads ``.ods``; calamine reads the other formats, and
+files that openpyxl does not understand.
 """
 
 from __future__ import annotations
@@ -12,15 +13,27 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+from xml.etree.ElementTree import ParseError
 from zipfile import BadZipFile
 
 from tui.compose.sources.base import Row, Source, missing_extra, must_exist, unreadable
-from tui.compose.sources.header import column_names, detect_header, doubts_of_names
-from tui.compose.sources.spreadsheets.cell_formats import shown_value
+from tui.compose.sources.header import (
+    column_names,
+    detect_header,
+    doubts_of_names,
+    doubts_of_rows,
+    is_title,
+)
+from tui.compose.sources.spreadsheets.cell_formats import shown_text, shown_value
+from tui.compose.sources.spreadsheets.opendocument import (
+    is_opendocument,
+    sheet_names,
+    sheet_rows,
+)
 from tui.core.formatting import counted
 from tui.core.text import quoted
 from tui.errors import InputError, PartNeededError
@@ -54,7 +67,7 @@ class Workbook(NamedTuple):
 
     path: Path
     sheets: tuple[str, ...]
-    by_openpyxl: bool
+    reader: Literal["openpyxl", "opendocument", "calamine"]
     hidden: tuple[str, ...] = ()
 
     def rows(self, sheet: str) -> Iterator[Cells]:
@@ -62,15 +75,17 @@ class Workbook(NamedTuple):
 
         The value of merged cells is in each of their rows.
         """
-        if self.by_openpyxl:
-            merged = self.marks(sheet).merged
-            rows = _openpyxl_rows(self.path, sheet)
-            return _with_merged(rows, merged) if merged else rows
-        return _calamine_rows(self.path, sheet)
+        merged = self.marks(sheet).merged
+        rows = _ROWS[self.reader](self.path, sheet)
+        return _with_merged(rows, merged) if merged else rows
 
     def marks(self, sheet: str) -> Marks:
         """What the file says of the rows of a sheet beside their cells."""
-        return _marks_of(self.path, sheet) if self.by_openpyxl else Marks((), 0, 0)
+        state = self.path.stat()
+        try:
+            return _MARKS[self.reader](self.path, sheet, (state.st_size, state.st_mtime_ns))
+        except _FAULTS:
+            return Marks((), 0, 0)
 
 
 def open_excel(path: Path, sheet: str = "", *, header: bool | None = None) -> Source:
@@ -140,11 +155,16 @@ class _Sheet(NamedTuple):
 def _survey(book: Workbook, sheet: str, header: bool | None) -> _Sheet:
     """Read a sheet once: its columns, title lines, header and number of rows."""
     head: list[list[str]] = []
-    count = width = 0
+    count = width = last = 0
     used: set[int] = set()
+    gaps: list[tuple[int, int]] = []
     try:
-        for cells in filter(_has_content, book.rows(sheet)):
-            count += 1
+        for number, cells in enumerate(book.rows(sheet), 1):
+            if not _has_content(cells):
+                continue
+            if count and number > last + 1:
+                gaps.append((last + 1, count))
+            count, last = count + 1, number
             filled = [place for place, cell in enumerate(cells) if cell not in (None, "")]
             width = max(width, filled[-1] + 1)
             used.update(filled)
@@ -165,13 +185,27 @@ def _survey(book: Workbook, sheet: str, header: bool | None) -> _Sheet:
     if header is None:
         header, doubt = detect_header(first, following)
         doubts += [doubt] if doubt else []
-    lost = _formulas_without_value(book, sheet) if book.by_openpyxl else []
+    if header:
+        doubts += doubts_of_rows(first, following, "the row below the header")
+    gaps = [(row, before) for row, before in gaps if before > titles + header]
+    if gaps:
+        row, before = gaps[0]
+        doubts.append(
+            f"{counted(count - before, 'row')} after an empty row (row {row}) may be another table"
+            " or a footer"
+        )
+    lost = _formulas_without_value(book, sheet)
     if lost:
         doubts.append(
             f"{counted(len(lost), 'formula')} without a stored value read as empty"
             f" ({', '.join(lost[:3])}); open the file in Excel and save it"
         )
     doubts += _doubts_of_marks(book.marks(sheet))
+    if book.reader == "calamine":
+        doubts.append(
+            "number formats and cells with errors are not in what was read: 12.5% is 0.125, #N/A is"
+            " empty; save it as .xlsx to have them"
+        )
     # Columns without any cell are gaps beside the table.
     first = [first[place] for place in sorted(used)]
     width_used = len(first)
@@ -206,7 +240,7 @@ def _title_rows(head: list[list[str]]) -> int:
     usual = sorted(filled)[len(filled) // 2]
     if usual < 2 or len(filled) < 3:
         return 0
-    return next((n for n, cells in enumerate(filled[:20]) if cells > 1), 0)
+    return next((n for n in range(min(len(head), 20)) if not is_title(head, n)), 0)
 
 
 def _only_sheet(book: Workbook) -> str:
@@ -227,52 +261,77 @@ def _only_sheet(book: Workbook) -> str:
 
 def _open_book(path: Path) -> Workbook:
     try:
-        import openpyxl
+        import openpyxl  # noqa: F401
         import python_calamine
     except ImportError:
         raise missing_extra(path) from None
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        with warnings.catch_warnings():
-            # It warns of features that do not matter for reading cells.
-            warnings.simplefilter("ignore")
-            try:
-                with closing(openpyxl.load_workbook(path, read_only=True)) as book:
-                    visible = [each.title for each in book.worksheets if _is_visible(each)]
-                    hidden = [each.title for each in book.worksheets if not _is_visible(each)]
-            except _FAULTS:
-                visible = []
-        if visible:
-            return Workbook(path, tuple(visible), True, tuple(hidden))
     try:
-        with closing(python_calamine.load_workbook(path)) as other:
-            return Workbook(path, tuple(other.sheet_names), False)
+        if is_opendocument(path):
+            return Workbook(path, *_shown_first("opendocument", *sheet_names(path)))
+        if zipfile.is_zipfile(path):
+            with _openpyxl_book(path) as book:
+                shown = [each.title for each in book.worksheets if _is_visible(each)]
+                hidden = [each.title for each in book.worksheets if not _is_visible(each)]
+            if shown:
+                return Workbook(path, tuple(shown), "openpyxl", tuple(hidden))
+    except (*_FAULTS, ParseError):
+        # Calamine takes what is not quite in the form of the standard.
+        pass
+    try:
+        with path.open("rb") as file, closing(python_calamine.load_workbook(file)) as other:
+            sheets = [
+                (each.name, each.visible == python_calamine.SheetVisibleEnum.Visible)
+                for each in other.sheets_metadata
+                if each.typ == python_calamine.SheetTypeEnum.WorkSheet
+            ]
     except Exception as error:
         raise unreadable(path, error) from error
+    shown = [name for name, is_shown in sheets if is_shown]
+    hidden = [name for name, is_shown in sheets if not is_shown]
+    return Workbook(path, *_shown_first("calamine", tuple(shown), tuple(hidden)))
+
+
+def _shown_first(
+    reader: Literal["opendocument", "calamine"], shown: tuple[str, ...], hidden: tuple[str, ...]
+) -> tuple[tuple[str, ...], Literal["opendocument", "calamine"], tuple[str, ...]]:
+    """The sheets to read and those to name: a book of hidden sheets only is read."""
+    return (shown, reader, hidden) if shown else (hidden, reader, ())
 
 
 def _is_visible(sheet: Any) -> bool:
     return getattr(sheet, "sheet_state", "visible") == "visible"
 
 
-def _openpyxl_rows(path: Path, sheet: str, *, formulas: bool = False) -> Iterator[Cells]:
+@contextmanager
+def _openpyxl_book(path: Path, *, formulas: bool = True) -> Iterator[Any]:
     import openpyxl
 
-    with warnings.catch_warnings():
+    # A path would have to end with .xlsx.
+    with path.open("rb") as file, warnings.catch_warnings():
+        # It warns of features that do not matter for reading cells.
         warnings.simplefilter("ignore")
-        book = openpyxl.load_workbook(path, read_only=True, data_only=not formulas)
-    with closing(book):
+        with closing(openpyxl.load_workbook(file, read_only=True, data_only=not formulas)) as book:
+            yield book
+
+
+def _openpyxl_rows(path: Path, sheet: str) -> Iterator[Cells]:
+    for row in _openpyxl_cells(path, sheet):
+        yield [
+            shown_text(cell.value)
+            if isinstance(cell.value, str)
+            else shown_value(cell.value, cell.number_format)
+            if cell.value is not None
+            else None
+            for cell in row
+        ]
+
+
+def _openpyxl_cells(path: Path, sheet: str, *, formulas: bool = False) -> Iterator[Any]:
+    with _openpyxl_book(path, formulas=formulas) as book:
         table = book[sheet]
         # The file's own claim of its size may be wrong.
         table.reset_dimensions()
-        for row in table.iter_rows():
-            if formulas:
-                yield [(cell.coordinate, cell.value) if cell.value is not None else None
-                       for cell in row]  # fmt: skip
-            else:
-                yield [
-                    None if cell.value is None else shown_value(cell.value, cell.number_format)
-                    for cell in row
-                ]
+        yield from table.iter_rows()
 
 
 _MARK = re.compile(
@@ -285,15 +344,11 @@ _LONGEST_MARK = 1 << 10
 
 @lru_cache(maxsize=8)
 def _scan(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
-    import openpyxl
     from openpyxl.utils import column_index_from_string
 
     merged: list[Merged] = []
     hidden = errors = 0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        book = openpyxl.load_workbook(path, read_only=True)
-    with closing(book), zipfile.ZipFile(path) as archive:
+    with _openpyxl_book(path) as book, zipfile.ZipFile(path) as archive:
         window = b""
         with archive.open(book[sheet]._worksheet_path) as file:
             while piece := file.read(_PIECE):
@@ -312,13 +367,43 @@ def _scan(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
     return Marks(tuple(merged), hidden, errors)
 
 
-def _marks_of(path: Path, sheet: str) -> Marks:
-    """Read the marks of a sheet; openpyxl does not give them while it streams."""
-    state = path.stat()
-    try:
-        return _scan(path, sheet, (state.st_size, state.st_mtime_ns))
-    except _FAULTS:
-        return Marks((), 0, 0)
+@lru_cache(maxsize=8)
+def _opendocument_marks(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
+    merged: list[Merged] = []
+    hidden = errors = 0
+    for number, row in enumerate(sheet_rows(path, sheet), 1):
+        hidden += row.hidden and bool(row.cells)
+        errors += sum(isinstance(cell, str) and _ERROR.fullmatch(cell) is not None
+                      for cell in row.cells)  # fmt: skip
+        for column, height in row.spans:
+            name = f"{_letters(column)}{number}:{_letters(column)}{number + height - 1}"
+            merged.append(Merged(name, column, number, number + height - 1))
+    return Marks(tuple(merged), hidden, errors)
+
+
+_ERROR = re.compile(r"#(N/A|DIV/0!|NAME\?|NULL!|NUM!|REF!|VALUE!)|Err:\d{3}")
+
+
+@lru_cache(maxsize=8)
+def _calamine_marks(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
+    import python_calamine
+
+    with path.open("rb") as file, closing(python_calamine.load_workbook(file)) as book:
+        ranges = book.get_sheet_by_name(sheet).merged_cell_ranges or ()
+    merged = [
+        Merged(
+            f"{_letters(left)}{top + 1}:{_letters(right)}{bottom + 1}", left, top + 1, bottom + 1
+        )
+        for (top, left), (bottom, right) in ranges
+        if bottom > top
+    ]
+    return Marks(tuple(merged), 0, 0)
+
+
+def _letters(column: int) -> str:
+    from openpyxl.utils import get_column_letter
+
+    return str(get_column_letter(column + 1))
 
 
 def _with_merged(rows: Iterator[Cells], merged: Sequence[Merged]) -> Iterator[Cells]:
@@ -341,24 +426,44 @@ def _with_merged(rows: Iterator[Cells], merged: Sequence[Merged]) -> Iterator[Ce
 
 def _formulas_without_value(book: Workbook, sheet: str) -> list[str]:
     """The places of formulas whose result was never calculated and stored."""
+    if book.reader == "opendocument":
+        return [
+            f"{_letters(place)}{number}"
+            for number, row in enumerate(sheet_rows(book.path, sheet), 1)
+            for place in row.formulas
+        ]
     found: list[str] = []
-    if not _has_gap(book, sheet):
+    if book.reader != "openpyxl" or not any(None in cells for cells in book.rows(sheet)):
         return found
-    values = _openpyxl_rows(book.path, sheet)
-    for row, formulas in zip(values, _openpyxl_rows(book.path, sheet, formulas=True), strict=False):
+    values = _openpyxl_cells(book.path, sheet)
+    for row, formulas in zip(
+        values, _openpyxl_cells(book.path, sheet, formulas=True), strict=False
+    ):
         for value, formula in zip(row, formulas, strict=False):
-            if value is None and formula is not None and str(formula[1]).startswith("="):
-                found.append(formula[0])
+            if value.value is None and str(formula.value or "").startswith("="):
+                found.append(formula.coordinate)
     return found
 
 
-def _has_gap(book: Workbook, sheet: str) -> bool:
-    return any(None in cells for cells in book.rows(sheet))
+def _opendocument_rows(path: Path, sheet: str) -> Iterator[Cells]:
+    return (row.cells for row in sheet_rows(path, sheet))
 
 
 def _calamine_rows(path: Path, sheet: str) -> Iterator[Cells]:
     import python_calamine
 
-    with closing(python_calamine.load_workbook(path)) as book:
+    with path.open("rb") as file, closing(python_calamine.load_workbook(file)) as book:
         for row in book.get_sheet_by_name(sheet).to_python(skip_empty_area=False):
             yield [None if cell == "" else shown_value(cell) for cell in row]
+
+
+_ROWS = {
+    "openpyxl": _openpyxl_rows,
+    "opendocument": _opendocument_rows,
+    "calamine": _calamine_rows,
+}
+_MARKS = {
+    "openpyxl": _scan,
+    "opendocument": _opendocument_marks,
+    "calamine": _calamine_marks,
+}
