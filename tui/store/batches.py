@@ -143,6 +143,15 @@ class Batches:
         ).fetchone()
         return None if found is None else str(found[0])
 
+    def belongs_to_another(self, batch_id: str, account: str, remote_id: str) -> bool:
+        """Whether a provider's batch belongs to another batch of the history than this one."""
+        found = self._database.read.execute(
+            "SELECT 1 FROM remote_batches r JOIN batches b ON b.pk=r.batch"
+            " WHERE r.account=? AND r.remote_id=? AND b.id<>?",
+            (account, remote_id, batch_id),
+        ).fetchone()
+        return found is not None
+
     def shares_input_file(self, batch_id: str, account: str, file_id: str) -> bool:
         """Whether another batch of an account has the same input file at the provider."""
         found = self._database.read.execute(

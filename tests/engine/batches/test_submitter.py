@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ from tui.errors import (
     UnreachableError,
     UsageError,
 )
-from tui.providers.dialect import Capabilities
+from tui.progress import NO_PROGRESS, Progress
+from tui.providers.dialect import BatchDraft, Capabilities
 
 GOOD = Outcome.SUCCEEDED
 
@@ -94,6 +96,44 @@ def test_a_create_without_an_answer_is_looked_up(
             assert outcomes(engine, job.id) == [GOOD, GOOD]
         assert len(bench.provider.batches) == 1
         assert bench.provider.calls["create"] == (1 if fault else 2)
+
+    run(test)
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["with a list", "without a list"])
+@pytest.mark.parametrize("of", ["a known job", "a stranger"])
+def test_a_create_that_is_answered_with_another_batch_is_not_sent_again(
+    tmp_path: Path, of: str, lists: bool
+) -> None:
+    """A gateway repeats the answer to an earlier create, and the batch was made all the same."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            await bench.done(engine, "a", "b")
+            earlier = bench.provider.only()
+            if of == "a stranger":
+                earlier.id, earlier.intent = "batch-of-theirs", "theirs"
+            bench.dialect.capabilities = Capabilities(lists=lists)
+            create = bench.dialect.create
+
+            async def repeated(draft: BatchDraft, *, progress: Progress = NO_PROGRESS) -> Any:
+                await create(draft, progress=progress)
+                return bench.provider.remote(earlier)
+
+            bench.dialect.create = repeated  # type: ignore[method-assign]
+            job = await bench.imported(engine, "c", "d")
+            if lists:
+                await engine.submit(job.id)
+                await engine.wait([job.id])
+                assert outcomes(engine, job.id) == [GOOD, GOOD]
+            else:
+                for _ in range(2):
+                    with pytest.raises(UnconfirmedError):
+                        await engine.submit(job.id)
+                (batch,) = engine.history.batches.of_job(job.id)
+                assert batch.submission is Submission.UNCERTAIN
+        assert bench.provider.calls["create"] == 2
 
     run(test)
 

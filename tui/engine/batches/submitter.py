@@ -26,6 +26,7 @@ from tui.errors import (
     QuotaError,
     RequestRejectedError,
     UnconfirmedError,
+    UnexpectedResponseError,
     UnreachableError,
     UsageError,
 )
@@ -353,6 +354,7 @@ class BatchSubmitter:
         context.reach("creating")
         try:
             remote = await dialect.create(draft, progress=Progress(self._guarded(batch, None)))
+            self._require_own(stored, remote)
         except ProviderError as error:
             # A 5xx may come from a proxy after the server acted; a 4xx is a rejection.
             if not may_have_acted(error):
@@ -365,6 +367,21 @@ class BatchSubmitter:
         context.reach("create answered")
         await self._mark_running(dialect, stored, remote)
         return True
+
+    def _require_own(self, batch: Batch, remote: RemoteBatch) -> None:
+        """Check that the answer to a create is about the batch that was to be created.
+
+        A gateway may repeat the answer to another create. Whether it has passed this one on is as
+        unknown then as without an answer.
+
+        Raises:
+            UnexpectedResponseError: It is about another batch.
+        """
+        known = self._context.history.batches.belongs_to_another
+        if known(batch.id, batch.account, remote.id) or remote.intent not in (None, "", batch.id):
+            raise UnexpectedResponseError(
+                f"the provider answered the create with another batch, {remote.id}"
+            )
 
     async def _look_after_loss(self, dialect: Dialect, batch: Batch, cause: ProviderError) -> Look:
         await self._context.update(
