@@ -116,7 +116,7 @@ class BatchSubmitter:
         """
         async with self._locks.setdefault(batch.id, asyncio.Lock()):
             current = self._context.history.batches.get(batch.id)
-            if current.submission in UNCONFIRMED:
+            if current.native_of is None and current.submission in UNCONFIRMED:
                 await self._confirm(current, resend=False)
 
     async def wait_until_sent(self, batch_id: str) -> None:
