@@ -154,6 +154,27 @@ class Ledger:
             return []
         return _newest(self._database.read, "job=?", (job,))
 
+    def position(self) -> int:
+        """How many entries there are by now; see ``reserved_after``."""
+        if self._is_absent():
+            return 0
+        (newest,) = self._database.read.execute("SELECT ifnull(max(pk), 0) FROM ledger").fetchone()
+        return int(newest)
+
+    def reserved_after(self, position: int, job: str) -> list[LedgerEntry]:
+        """The newest entries of those batches of a job that were reserved after a position.
+
+        The order of the entries decides, and no clock.
+        """
+        if self._is_absent():
+            return []
+        return _newest(
+            self._database.read,
+            "job=? AND batch IN (SELECT batch FROM ledger WHERE job=? AND pk>?"
+            " AND (kind='reserved' OR batch NOT IN (SELECT batch FROM ledger WHERE pk<=?)))",
+            (job, job, position, position),
+        )
+
     def of_submit(self, submit: str) -> list[LedgerEntry]:
         """The newest entries of the batches that were reserved in one step."""
         return _newest(self._database.read, "submit=?", (submit,))
