@@ -154,6 +154,14 @@ class Ledger:
             return []
         return _newest(self._database.read, "job=?", (job,))
 
+    def reservation(self, batch_id: str) -> LedgerEntry | None:
+        """What was last reserved for a batch, whatever became of that."""
+        if self._is_absent():
+            return None
+        where = "batch=? AND kind='reserved'"
+        found = _newest(self._database.read, where, (batch_id,))
+        return found[0] if found else None
+
     def position(self) -> int:
         """How many entries there are by now; see ``reserved_after``."""
         if self._is_absent():

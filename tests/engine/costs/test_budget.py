@@ -11,6 +11,7 @@ from tests.end_to_end.servers import Served, sandbox
 from tests.engine.conftest import Opener
 from tests.engine.rows import chats
 from tui.config.settings import BudgetConfig, PriceConfig
+from tui.engine.batches.batch_plan import store_plan
 from tui.engine.engine import Engine
 from tui.errors import BudgetError, UsageError
 
@@ -131,6 +132,26 @@ async def test_a_retry_keeps_to_the_budget(opened: Opener, tmp_path: Path) -> No
             await engine.retry(plan, budget=4)
             await engine.wait([job.id])
             assert engine.history.jobs.get(job.id).counts.succeeded == 4
+
+
+async def test_a_stored_retry_is_bounded_by_its_own_edits(opened: Opener, tmp_path: Path) -> None:
+    """The program was killed between storing the retry and sending it; the user sends it then."""
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", "sandbox:flaky=500 Tell me"))
+    prices = {"gpt-5-mini": DEAR, "dearer": PriceConfig(input=0, output=100_000)}
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=prices) as engine:
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            plan = await engine.retries.plan(job.id, edits={"model": "dearer"})
+            (retry,) = await asyncio.to_thread(store_plan, engine._context, plan)
+            with pytest.raises(BudgetError, match=r"\$400\.00, over the budget per submit of \$5"):
+                await engine.submit(job.id, budget=5)
+            assert server.count("POST", "/batches") == 1
+            await engine.submit(job.id, budget=401)
+            entry = engine.history.ledger.reservation(retry.id)
+            assert entry is not None and entry.amount == pytest.approx(400)
 
 
 async def test_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> None:

@@ -71,6 +71,42 @@ async def test_programs_that_check_at_once_do_not_both_reserve(
             assert server.count("POST", "/batches") == 1
 
 
+async def test_what_another_program_is_about_to_send_stays_reserved(
+    opened: Opener, tmp_path: Path
+) -> None:
+    """Between its reservation and its first step on the wire it is a draft."""
+    with sandbox("openai", rows_per_second=0.01) as server:
+        async with (
+            opened("openai", server.url, budget=MONTH, prices=PRICES) as one,
+            opened("openai", server.url, budget=MONTH, prices=PRICES) as other,
+        ):
+            seen: list[float] = []
+
+            one._context.reach = lambda step: (  # type: ignore[method-assign]
+                seen.append(other.costs.spending().amount) if step == "reserved" else None
+            )
+            job_id = await submit(one, tmp_path / "a.jsonl")
+            assert seen == [pytest.approx(10)]
+            (entry,) = one.history.ledger.of_job(job_id)
+            assert (entry.kind, entry.amount) == ("reserved", pytest.approx(10))
+
+
+async def test_what_was_given_back_and_is_sent_holds_its_bound_again(
+    opened: Opener, tmp_path: Path
+) -> None:
+    """The bound of its own requests, not the share of what the job was expected to cost."""
+    async with opened("openai", budget=MONTH, prices=PRICES) as engine:
+        job = await engine.requests.import_file(chats(tmp_path / "a", 10, max_tokens=1000))
+        with pytest.raises(BatchdeckError):
+            await engine.submit(job.id, budget=12)
+        (batch,) = engine.history.batches.of_job(job.id)
+        engine.history.costs.set_estimate(job.id, 0.1, "USD")
+        await asyncio.to_thread(engine.costs.budgets.check_quote_budget, batch)
+        (entry,) = engine.history.ledger.of_job(job.id)
+        assert (entry.kind, entry.amount) == ("reserved", pytest.approx(10))
+        assert entry.submit_limit == 12
+
+
 async def test_what_was_not_created_gives_the_money_back(opened: Opener, tmp_path: Path) -> None:
     with sandbox("openai", key="another") as server:
         async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
