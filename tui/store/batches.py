@@ -152,6 +152,15 @@ class Batches:
         ).fetchone()
         return found is not None
 
+    def has_others_since(self, batch_id: str, account: str, since: float) -> bool:
+        """Whether the provider took another batch of an account since a time (Unix seconds)."""
+        found = self._database.read.execute(
+            "SELECT 1 FROM batches WHERE account=? AND id<>? AND remote_id IS NOT NULL"
+            " AND native_of IS NULL AND submission='running' AND submitted_at>=? LIMIT 1",
+            (account, batch_id, since),
+        ).fetchone()
+        return found is not None
+
     def shares_input_file(self, batch_id: str, account: str, file_id: str) -> bool:
         """Whether another batch of an account has the same input file at the provider."""
         found = self._database.read.execute(

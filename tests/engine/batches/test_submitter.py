@@ -11,7 +11,7 @@ import pytest
 from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Late, Lost
-from tui.config.settings import Config
+from tui.config.settings import AccountConfig, Config
 from tui.core.jobs import BatchStatus, Submission
 from tui.core.rows import Outcome
 from tui.engine.events import SubmitFinished, SubmitStarted
@@ -510,5 +510,43 @@ def test_a_clock_that_is_set_does_not_shorten_the_look_for_a_batch(tmp_path: Pat
             await engine.wait([job.id])
             await asyncio.sleep(60)
             assert engine.history.batches.of_job(job.id)[0].remote_id == bench.provider.only().id
+
+    run(test)
+
+
+@pytest.mark.parametrize("change", ["the address", "the key"])
+def test_a_list_of_another_account_proves_nothing(tmp_path: Path, change: str) -> None:
+    """After the answer to a create was lost, the account leads to somebody else's batches."""
+    gateway = AccountConfig(provider="openai", base_url="http://127.0.0.1:9/v1")
+    vendor = AccountConfig(provider="openai")
+    first, then = (gateway, vendor) if change == "the address" else (vendor, vendor)
+
+    def config(account: AccountConfig) -> Config:
+        return Config(default_account="there", accounts={"there": account})
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine(config(first)) as engine:
+            if change == "the key":
+                # Without any batch of its own in the list, nothing tells one key from another.
+                await bench.done(engine, "earlier")
+            bench.provider.fault("create", Lost())
+            bench.provider.fault("list", *[UnreachableError("down")] * 3)
+            job = await bench.imported(engine, "a", "b")
+            with pytest.raises(UnconfirmedError):
+                await engine.submit(job.id)
+        creates = bench.provider.calls["create"]
+        bench.provider.hidden.update(bench.provider.batches)
+        async with bench.engine(config(then), watch=True) as engine:
+            await asyncio.sleep(2000)
+            (batch,) = engine.history.batches.of_job(job.id)
+            assert batch.submission is Submission.UNCERTAIN
+            assert bench.provider.calls["create"] == creates
+            # Back at the right one, it is found.
+            bench.provider.hidden.clear()
+            await until(lambda: engine.history.batches.get(batch.id).remote_id)
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+        assert bench.provider.calls["create"] == creates
 
     run(test)

@@ -349,7 +349,11 @@ class BatchSubmitter:
         stored = await self._begin_step(
             batch,
             SubmitEvent.CREATE_BEGINS,
-            {"submitted_at": context.clock(), "creates": batch.creates + 1},
+            {
+                "submitted_at": context.clock(),
+                "creates": batch.creates + 1,
+                "address": context.accounts.info(batch.account).base_url,
+            },
         )
         context.reach("creating")
         try:
