@@ -17,6 +17,7 @@ import msgspec
 from tui.compose.requests import prompts
 from tui.compose.requests.amounts import (
     EXTRA_FIELDS,
+    HOSTED_FIELDS,
     STORED_FIELDS,
     Amount,
     extra_amount,
@@ -33,7 +34,8 @@ _INSTRUCTIONS = {"/messages": "system", "/responses": "instructions"}
 
 _NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 _NotNull = str | int | float | bool | list[Any] | dict[str, Any]
-_COST_FIELDS = (*LIMIT_FIELDS, "n")
+_COST_FIELDS = (*LIMIT_FIELDS, "n", "best_of")
+_USUAL_TIERS = Literal["auto", "default", "flex", "standard_only"] | None
 _POSITIVE: Any = Annotated[int, msgspec.Meta(ge=1)] | None
 
 
@@ -217,8 +219,11 @@ class UniformRows:
             # Reading a field that no row has takes time, too.
             names = [name for name in free if self.loose or name in self._given]
             new = [(name, msgspec.Raw, _MISSING) for name in names]
-            closed = [*STORED_FIELDS, *(name for name in free if name not in names)]
+            closed = [*STORED_FIELDS, *HOSTED_FIELDS, "modalities"]
+            closed += [name for name in free if name not in names]
             new += [(name, None, None) for name in closed if name not in known]
+            if "service_tier" not in known:
+                new.append(("service_tier", _USUAL_TIERS, None))
         self._extras = [attrgetter(f"body.{name}") for name in names]
         return new
 

@@ -35,6 +35,8 @@ EXTRA_FIELDS = ("tools", "functions", "response_format", "output_format", "outpu
 
 STORED_FIELDS = ("previous_response_id", "conversation", "cachedContent")
 """Fields that add input which the provider keeps."""
+HOSTED_FIELDS = ("web_search_options", "mcp_servers", "plugins")
+"""Fields that let the provider run tools, as those of ``tools`` do that it runs by itself."""
 
 
 class Uncounted(NamedTuple):
@@ -120,7 +122,18 @@ def request_amount(body: Mapping[str, Any], model: str) -> Amount:
     amount = Amount(tokens, collected.uncounted).plus(extra).plus(framing(1, messages))
     stored = sum(body.get(name) is not None for name in STORED_FIELDS)
     stored += isinstance(body.get("prompt"), dict)
-    return amount.plus(Amount(NO_TOKENS, Uncounted(stored=stored))) if stored else amount
+    hosted = sum(body.get(name) not in (None, []) for name in HOSTED_FIELDS)
+    # Tokens of answers that are heard or seen have prices of their own.
+    media = int(_has_other_than_text(body.get("modalities")))
+    if not (stored or hosted or media):
+        return amount
+    return amount.plus(Amount(NO_TOKENS, Uncounted(audio=media, tools=hosted, stored=stored)))
+
+
+def _has_other_than_text(modalities: Any) -> bool:
+    if not isinstance(modalities, list):
+        return modalities is not None
+    return any(not isinstance(one, str) or one.lower() != "text" for one in modalities)
 
 
 @lru_cache(256)
