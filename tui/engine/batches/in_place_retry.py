@@ -78,7 +78,7 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         created_at=now,
         made_by=__version__,
     )
-    history.batches.begin_retry([NewBatch(batch, plan.seqs)], now)
+    history.batches.begin_retry([NewBatch(batch, plan.seqs)], now, answered=plan.answered)
     return history.batches.get(batch.id)
 
 
