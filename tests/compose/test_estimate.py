@@ -126,6 +126,79 @@ def test_past_prompts_do_not_lower_the_bound_of_others(tmp_path: Path, scale: fl
     assert counted.usual is not None and counted.high == pytest.approx(1.35 * counted.usual)
 
 
+@pytest.mark.parametrize("others", [0, 99], ids=["alone", "among many"])
+@pytest.mark.parametrize(
+    ("more", "answers"),
+    [
+        ({"n": 3}, 3),
+        ({"best_of": 5}, 5),
+        ({"n": 2, "best_of": 5}, 5),
+        ({"max_completion_tokens": 200}, 2),
+        ({"n": "3"}, None),
+        ({"n": 3.0}, None),
+        ({"max_tokens": -1}, None),
+        ({"max_tokens": -10_000}, None),
+        ({"max_tokens": 100.0}, None),
+        ({"modalities": ["text", "audio"]}, None),
+        ({"modalities": ["text"]}, 1),
+        ({"web_search_options": {}}, None),
+        ({"plugins": [{"id": "web"}]}, None),
+        ({"mcp_servers": [{"url": "https://example.com"}]}, None),
+    ],
+    ids=str,
+)
+def test_the_upper_bound_has_every_answer_that_is_billed(
+    tmp_path: Path, more: dict[str, Any], answers: int | None, others: int
+) -> None:
+    """In hundreds of tokens; ``None`` where there is no upper bound."""
+    source = PriceSource(overrides={"m": TokenPrice(input=0, output=1e4)})
+    rows = [chat(str(number), max_tokens=100) for number in range(others)]
+    estimate = estimated(tmp_path, source, *rows, chat("a", **{"max_tokens": 100, **more}))
+    assert estimate.high == (None if answers is None else pytest.approx(answers + others))
+    assert estimate.low == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "answers"),
+    [
+        ({"generationConfig": {"maxOutputTokens": 100, "candidateCount": 4}}, 4),
+        ({"generationConfig": {"maxOutputTokens": 100, "candidate_count": 4}}, 4),
+        ({"generation_config": {"max_output_tokens": 100, "candidate_count": 4}}, 4),
+        ({"generationConfig": {"maxOutputTokens": 100, "responseModalities": ["IMAGE"]}}, None),
+        ({"generationConfig": {"maxOutputTokens": 100}, "cached_content": "kept"}, None),
+    ],
+    ids=str,
+)
+def test_gemini_s_two_spellings_are_counted(
+    tmp_path: Path, config: dict[str, Any], answers: int | None
+) -> None:
+    source = PriceSource(overrides={"m": TokenPrice(input=0, output=1e4)})
+    body = {"model": "m", "contents": [{"role": "user", "parts": [{"text": "hello"}]}], **config}
+    url = "/v1beta/models:generateContent"
+    row = {"custom_id": "a", "method": "POST", "url": url, "body": body}
+    estimate = estimated(tmp_path, source, row)
+    assert estimate.high == (None if answers is None else pytest.approx(answers))
+
+
+@pytest.mark.parametrize("others", [0, 99], ids=["alone", "among many"])
+def test_a_dear_tier_is_in_the_upper_bound(tmp_path: Path, others: int) -> None:
+    """Sent one by one, gpt-5-mini costs 1.8 times as much with priority."""
+    single = PriceSource(provider="openai", single=True)
+    rows = [chat(str(n), model="gpt-5-mini", max_tokens=100) for n in range(others + 1)]
+    usual = estimated(tmp_path, single, *rows)
+    for row in rows:
+        row["body"]["service_tier"] = "flex"
+    assert estimated(tmp_path, single, *rows) == usual
+    rows[-1]["body"]["service_tier"] = "priority"
+    dear = estimated(tmp_path, single, *rows)
+    rates = find_rates("gpt-5-mini", single)
+    priority = find_rates("gpt-5-mini", single, service_tier="priority")
+    assert rates is not None and priority is not None
+    assert usual.high is not None and dear.high is not None
+    assert dear.high == pytest.approx(usual.high * priority.tiers[0][2] / rates.tiers[0][2])
+    assert dear.low == usual.low
+
+
 def test_embeddings_have_no_answer(tmp_path: Path) -> None:
     row = {"custom_id": "a", "url": "/v1/embeddings", "body": {"model": "m", "input": words(100)}}
     source = PriceSource(overrides={"m": TokenPrice(input=1.0, output=9.0)})

@@ -176,8 +176,9 @@ def _times(amount: float | None, factor: float) -> float | None:
 class _Sums:
     """Tokens and cost of the rows of one model."""
 
-    def __init__(self, rates: Rates | None, cache: str) -> None:
+    def __init__(self, rates: Rates | None, highest: Rates | None, cache: str) -> None:
         self.rates = rates
+        self._highest = highest or rates
         self._cache = cache
         self.rows = self.unbounded = 0
         self.uncounted = NOTHING_UNCOUNTED
@@ -200,19 +201,17 @@ class _Sums:
         self.output_low += shortest
         self.output_high += longest
         if self.rates is not None:
-            self.low += self._cost(tokens.low, shortest, tokens.low / rows)
-            self.usual += self._cost(tokens.usual, shortest, tokens.usual / rows)
-            self.usual_input += self._cost(tokens.usual, 0.0, tokens.usual / rows)
+            self.low += _cost(self.rates, tokens.low, shortest, tokens.low / rows)
+            self.usual += _cost(self.rates, tokens.usual, shortest, tokens.usual / rows)
+            self.usual_input += _cost(self.rates, tokens.usual, 0.0, tokens.usual / rows)
             # A prompt that may reach the next price tier is bounded by its prices.
-            self.high += self._cost(tokens.high, longest, tokens.high / rows)
+            self.high += max(
+                _cost(rates, tokens.high, longest, tokens.high / rows)
+                for rates in (self.rates, self._highest) if rates is not None
+            )  # fmt: skip
             if self._cache:
                 # Any part of the input may be written to the cache, by each row.
                 self.high += self._writing(tokens.high, tokens.high / rows)
-
-    def _cost(self, tokens: float, output: float, prompt: float) -> float:
-        assert self.rates is not None
-        _, into, out = self.rates.tiers[self.rates.tier_of(prompt)]
-        return (tokens * into + output * out) / 1e6
 
     def _writing(self, tokens: float, prompt: float) -> float:
         """What writing all of the input to the cache costs more than reading it anew."""
@@ -237,6 +236,11 @@ class _Sums:
             high=self.high if rates is not None and bounded and counted else None,
             note=rates.note if rates is not None else "",
         )
+
+
+def _cost(rates: Rates, tokens: float, output: float, prompt: float) -> float:
+    _, into, out = rates.tiers[rates.tier_of(prompt)]
+    return (tokens * into + output * out) / 1e6
 
 
 Counted = Literal["none", "sample", "all"]
@@ -289,8 +293,9 @@ def estimate_of(
         model = key.model
         if model not in sums:
             rates = find_rates(model, source)
+            highest = find_rates(model, source, service_tier=costs.tier) if costs.tier else rates
             writes = source.provider == "anthropic" or (rates is not None and rates.write)
-            sums[model] = _Sums(rates, costs.cache if writes else "")
+            sums[model] = _Sums(rates, highest, costs.cache if writes else "")
         scaled = _scaled_amount(amount, model, scales, counted)
         sums[model].add(key, rows, scaled, usual.get(model, 0.0))
     parts = [total.cost(model) for model, total in sums.items()]

@@ -11,6 +11,9 @@ from tui.core.rows import Outcome
 
 _LONGEST = 400
 
+MAY_BE_PAID = frozenset({"no_answer", "unreadable_answer", "given_up", "answer_lost"})
+"""Codes of errors of rows that the provider may have answered, and billed."""
+
 # The patterns are compiled when they are first used: most commands read no errors.
 _IDS_AND_NUMBERS = r"""(?xi)
       [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}   # a UUID

@@ -96,6 +96,8 @@ class RetryPlan(msgspec.Struct, frozen=True):
         fitted: Whether ``left_out`` is known.
         repeats: Rows that are not sent because another row of the plan asks for the same, each
             with that row; they share its result.
+        answered: The rows that had an answer when they were chosen, in order. Rows that got one
+            since then are skipped.
     """
 
     job_id: str
@@ -113,6 +115,7 @@ class RetryPlan(msgspec.Struct, frozen=True):
     left_out_reason: str = ""
     fitted: bool = False
     repeats: tuple[tuple[int, int], ...] = ()
+    answered: Sequence[int] = ()
 
     @property
     def rows(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import msgspec
 
@@ -80,6 +80,7 @@ class FileImport:
                 f"Choose one of {', '.join(windows)}.",
             )
         self.window = "" if self.info.direct else window or next(iter(windows), "24h")
+        self._state: _FileState | None = None
 
     def check(self, progress: Progress = NO_PROGRESS) -> Scan:
         """Read the file and check it against the account's limits.
@@ -87,8 +88,26 @@ class FileImport:
         Raises:
             InputError: The file has errors; the message names the first one.
         """
+        self._state = _state_of(self.path)
         scan = scan_file(self.path, limits=self._limits, progress=progress)
         raise_if_invalid(scan.report, self.path, fix=self._fix)
+        return scan
+
+    def has_size_of(self, earlier: CheckReport) -> bool:
+        """Whether the file has the size that it had when it was checked earlier."""
+        state = _state_of(self.path)
+        return state is not None and state.size == earlier.size
+
+    def check_again(self, earlier: CheckReport, progress: Progress = NO_PROGRESS) -> Scan:
+        """Check a file that the user was told of after an earlier check.
+
+        Raises:
+            InputError: The file has errors; the message names the first one.
+            UsageError: It is not what was checked then.
+        """
+        scan = self.check(progress)
+        if _contents(scan.report) != _contents(earlier):
+            raise _file_was_changed(self.path)
         return scan
 
     def model(self, report: CheckReport) -> str:
@@ -240,7 +259,7 @@ class FileImport:
         """The id and the line of each request as it is imported, without its line end.
 
         Raises:
-            UsageError: An edit cannot be applied.
+            UsageError: An edit cannot be applied, or the file is not what was checked.
         """
         for request in clean_requests(self.path, fix=self._fix, limits=self._limits):
             try:
@@ -248,6 +267,38 @@ class FileImport:
             except ValueError as error:
                 raise UsageError(f"line {request.line_number}: {error}") from None
             yield request.custom_id, line
+        if self._state is not None and _state_of(self.path) != self._state:
+            raise _file_was_changed(self.path)
+
+
+class _FileState(NamedTuple):
+    """What differs between two states of a file: its identity, size and time."""
+
+    number: int
+    size: int
+    changed_at: int
+
+
+def _state_of(path: Path) -> _FileState | None:
+    """The state of a file; ``None`` if it cannot be had: reading it says why."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return _FileState(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _contents(report: CheckReport) -> tuple[object, ...]:
+    """What a check tells of the contents of a file."""
+    return (report.size, report.rows, report.input_tokens, report.models)
+
+
+def _file_was_changed(path: Path) -> UsageError:
+    """The error for a file that is no longer what the user was told of, and has agreed to."""
+    return UsageError(
+        f"{path.name} was changed after it was checked",
+        "Nothing was sent. Check it again, then submit it.",
+    )
 
 
 def has_begun(history: History, job: Job) -> bool:

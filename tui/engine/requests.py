@@ -495,7 +495,7 @@ class Requests:
 
         def prepare(running: Progress) -> tuple[FileImport, CheckReport, CheckedFile | None]:
             file = FileImport(self._context, path, name, **options)
-            if checked is not None:
+            if checked is not None and file.has_size_of(checked.report):
                 return file, checked.report, checked
             scan = file.check(running)
             if ask is None and file.info.is_free:
@@ -534,7 +534,7 @@ class Requests:
             current, known = report, None if priced is None else priced.estimate
             if checked is not None:
                 # An earlier check does not say what the file holds now.
-                scan = file.check(running)
+                scan = file.check_again(report, running)
                 current = scan.report
                 known = None if file.edits else costs.price(scan.costs, name, file.window)
             if answer == "sample":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +119,7 @@ def make_server(
     replies = Replies()
     paths = engine.paths
     usable = Folders(folders, closed=(paths.config, paths.data, paths.logs))
-    tools = Tools(engine, usable, SessionBudget(engine, budget, time.time()), replies)
+    tools = Tools(engine, usable, SessionBudget(engine, budget), replies)
     limit = "" if budget is None else f"All calls of this session together may cost {budget:g}.\n"
     server: MCPServer[Any] = MCPServer(
         "batchdeck",

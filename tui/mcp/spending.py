@@ -20,13 +20,13 @@ class SessionBudget:
     Args:
         engine: The engine.
         amount: The budget; ``None`` for no limit but those of the single calls.
-        now: When the session began, Unix seconds.
     """
 
-    def __init__(self, engine: Engine, amount: float | None, now: float) -> None:
+    def __init__(self, engine: Engine, amount: float | None) -> None:
         self._engine = engine
         self.amount = amount
-        self._begun = now
+        # What was reserved before is not the session's. No time: the clock may be set.
+        self._begun = engine.history.ledger.position()
         self._jobs: set[str] = set()
         # What is left is read, spent and noted by one call at a time.
         self._lock = asyncio.Lock()
@@ -35,11 +35,8 @@ class SessionBudget:
     def spent(self) -> float:
         """What the session has spent or reserved. Blocking, but quick."""
         ledger = self._engine.history.ledger
-        entries = [entry for job in self._jobs for entry in ledger.of_job(job)]
-        counted = [
-            entry for entry in entries
-            if entry.spent_at >= self._begun and entry.kind != "released"
-        ]  # fmt: skip
+        entries = (e for job in self._jobs for e in ledger.reserved_after(self._begun, job))
+        counted = [entry for entry in entries if entry.kind != "released"]
         if self.amount is not None and any(entry.amount is None for entry in counted):
             # What has no known price may have taken everything.
             return self.amount

@@ -239,11 +239,13 @@ class Tools:
                         saving=saving,
                     )
                 except BatchdeckError as error:
-                    self._note_stored(source, sender.name, error)
+                    self._say_stored(source, sender.name, error)
                     raise
                 finally:
+                    # A part may be sent although another one, or all that follows, fails.
+                    for stored in self._engine.history.jobs.of_source(source, sender.name):
+                        self._budget.note(stored.id)
                     await self._remember_key(sender)
-                self._budget.note(job.id)
             note = "Sent. Call wait until it has ended."
             if known is not None and known.id == job.id:
                 note = (
@@ -499,11 +501,10 @@ class Tools:
             lines_of_file = (await asyncio.to_thread(path.read_bytes)).splitlines()
         return [_cut(msgspec.json.decode(line), longest) for line in lines_of_file]
 
-    def _note_stored(self, source: str, account: str, error: BatchdeckError) -> None:
-        """Say which job is stored, and count what was sent of it."""
+    def _say_stored(self, source: str, account: str, error: BatchdeckError) -> None:
+        """Say which job is stored."""
         jobs = self._engine.history.jobs.of_source(source, account)
         if jobs and not isinstance(error, BudgetError):
-            self._budget.note(jobs[-1].id)
             error.hint = (
                 f"{error.hint} It is stored as job {jobs[-1].id}. Call submit with the same file"
                 " again: nothing is paid twice."

@@ -143,6 +143,24 @@ class Batches:
         ).fetchone()
         return None if found is None else str(found[0])
 
+    def belongs_to_another(self, batch_id: str, account: str, remote_id: str) -> bool:
+        """Whether a provider's batch belongs to another batch of the history than this one."""
+        found = self._database.read.execute(
+            "SELECT 1 FROM remote_batches r JOIN batches b ON b.pk=r.batch"
+            " WHERE r.account=? AND r.remote_id=? AND b.id<>?",
+            (account, remote_id, batch_id),
+        ).fetchone()
+        return found is not None
+
+    def has_others_since(self, batch_id: str, account: str, since: float) -> bool:
+        """Whether the provider took another batch of an account since a time (Unix seconds)."""
+        found = self._database.read.execute(
+            "SELECT 1 FROM batches WHERE account=? AND id<>? AND remote_id IS NOT NULL"
+            " AND native_of IS NULL AND submission='running' AND submitted_at>=? LIMIT 1",
+            (account, batch_id, since),
+        ).fetchone()
+        return found is not None
+
     def shares_input_file(self, batch_id: str, account: str, file_id: str) -> bool:
         """Whether another batch of an account has the same input file at the provider."""
         found = self._database.read.execute(
@@ -252,24 +270,31 @@ class Batches:
             refresh_job(connection, pk)
 
     def begin_retry(
-        self, parts: Sequence[NewBatch], now: float, deadline: DeadlineStep | None = None
+        self,
+        parts: Sequence[NewBatch],
+        now: float,
+        deadline: DeadlineStep | None = None,
+        answered: Sequence[int] | None = None,
     ) -> list[str]:
         """Store the batches of a retry, all or none, and make their rows pending.
 
         Rows that were retried since this retry was planned are left out, whether they are pending
-        or have a result: they would be paid for twice. So are the repeats of such rows.
+        or have a result, and rows that were answered since then: they would be paid for twice. So
+        are the repeats of such rows.
 
         Args:
             parts: Each batch with its row numbers.
             now: Unix seconds.
             deadline: The step of the job's deadline that this retry is; taken together with it.
+            answered: The rows that had an answer when they were chosen, in order; ``None`` for
+                all that have one.
 
         Returns:
             Ids of the batches that were stored.
 
         Raises:
             UnknownJobError: The job was deleted.
-            UsageError: All of the rows were retried in the meantime.
+            UsageError: All of the rows were retried or answered in the meantime.
             OutdatedError: Another process has changed the deadline.
         """
         stored: list[str] = []
@@ -278,10 +303,11 @@ class Batches:
             if deadline is not None and not change_deadline(connection, job, *deadline):
                 raise OutdatedError
             for batch, seqs, repeats, _ in parts:
-                free = find_ended(connection, job, seqs or (), batch.attempt)
+                free = find_ended(connection, job, seqs or (), batch.attempt, answered)
                 if not free:
                     continue
-                alike = find_ended(connection, job, [seq for seq, _ in repeats], batch.attempt)
+                same = [seq for seq, _ in repeats]
+                alike = find_ended(connection, job, same, batch.attempt, answered)
                 sharing = sharing_rows(repeats, set(free), set(alike))
                 _insert(connection, NewBatch(batch, free, sharing), job)
                 archive_attempts(connection, job, [*free, *(seq for seq, _ in sharing)])
@@ -292,7 +318,8 @@ class Batches:
             if not stored:
                 # Without its retry the step of the deadline is not taken either.
                 raise UsageError(
-                    "these rows have already been retried", "Check their newest results first."
+                    "these rows have already been retried, or were answered meanwhile",
+                    "Check their newest results first.",
                 )
             refresh_job(connection, job)
         return stored

@@ -6,6 +6,7 @@ import sqlite3
 
 import msgspec
 
+from tui.core.retry_rules import MAY_BE_PAID
 from tui.core.rows import OUTCOME_CODES, Outcome
 from tui.store.database import Database, maps_sqlite_errors, records
 from tui.store.job_records import job_pk
@@ -16,7 +17,7 @@ _ANSWERED = ",".join(
 _WITH_TEXT = ",".join(str(OUTCOME_CODES[o]) for o in (Outcome.SUCCEEDED, Outcome.TRUNCATED))
 _COLUMNS = (
     "job, seq, batch, model, outcome, input_tokens, output_tokens, cached_tokens, cost,"
-    " cache_writes, long_writes, tier"
+    " cache_writes, long_writes, tier, error_group"
 )
 _EVERY_ATTEMPT = (
     f"(SELECT {_COLUMNS} FROM results WHERE job=:job UNION ALL"
@@ -151,6 +152,20 @@ class StoredCosts:
             {"job": job_pk(self._database.read, job_id)},
         )
         return [Usage(**row) for row in rows]
+
+    def with_lost_rows(self, job_id: str) -> set[str]:
+        """Ids of the batches with rows that may have been answered, and billed, without a trace."""
+        codes = sorted(MAY_BE_PAID)
+        with_code = (
+            "SELECT g.pk FROM error_groups g"
+            f" WHERE g.job=:job AND g.code IN ({', '.join(map(repr, codes))})"
+        )
+        rows = self._database.read.execute(
+            f"SELECT DISTINCT b.id FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
+            f" WHERE r.outcome={OUTCOME_CODES[Outcome.MISSING]} OR r.error_group IN ({with_code})",
+            {"job": job_pk(self._database.read, job_id)},
+        )
+        return {batch for (batch,) in rows}
 
     def cost_of_shared(self, job_id: str) -> dict[str, float | None]:
         """What the repeats of each batch would have cost: the costs of the rows that were sent.

@@ -42,7 +42,7 @@ _CHANGEABLE = {
     "submission", "status", "raw_status", "remote_id", "input_file_id", "remote_counts",
     "collected", "submitted_at", "ended_at", "expires_at", "progressed_at", "next_poll_at",
     "trouble", "raw", "style", "rows", "told_cost", "results_expire_at", "cancel_wanted_at",
-    "creates", "prices",
+    "creates", "prices", "address",
 }  # fmt: skip
 
 _FEW = 20

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tui.core.jobs import BatchStatus
 from tui.processes import process_is_running
-from tui.store.database import Database, maps_sqlite_errors
+from tui.store.database import Database, chunked, maps_sqlite_errors
 
 _LONG_EXPIRED = 10
 """A lease whose time is over this many times, of a process that cannot be looked at, is free."""
@@ -81,6 +81,21 @@ class StoredLeases:
             "SELECT lease_owner FROM batches WHERE id=?", (batch_id,)
         ).fetchone()
         return row is not None and row[0] == self._database.owner
+
+    def held(self, batch_ids: Sequence[str]) -> set[str]:
+        """Those of some batches on which a process works that is not known to have ended."""
+        found: set[str] = set()
+        for marks, part in chunked(batch_ids):
+            rows = self._database.read.execute(
+                f"SELECT id, lease_owner FROM batches WHERE id IN ({marks})"
+                " AND lease_owner IS NOT NULL",
+                part,
+            )
+            found.update(
+                batch for batch, owner in rows
+                if owner == self._database.owner or process_is_running(owner) is not False
+            )  # fmt: skip
+        return found
 
     def renew(self, batch_ids: Sequence[str], until: float) -> None:
         """Extend the leases that this process holds, until a time in Unix seconds."""

@@ -154,6 +154,35 @@ class Ledger:
             return []
         return _newest(self._database.read, "job=?", (job,))
 
+    def reservation(self, batch_id: str) -> LedgerEntry | None:
+        """What was last reserved for a batch, whatever became of that."""
+        if self._is_absent():
+            return None
+        where = "batch=? AND kind='reserved'"
+        found = _newest(self._database.read, where, (batch_id,))
+        return found[0] if found else None
+
+    def position(self) -> int:
+        """How many entries there are by now; see ``reserved_after``."""
+        if self._is_absent():
+            return 0
+        (newest,) = self._database.read.execute("SELECT ifnull(max(pk), 0) FROM ledger").fetchone()
+        return int(newest)
+
+    def reserved_after(self, position: int, job: str) -> list[LedgerEntry]:
+        """The newest entries of those batches of a job that were reserved after a position.
+
+        The order of the entries decides, and no clock.
+        """
+        if self._is_absent():
+            return []
+        return _newest(
+            self._database.read,
+            "job=? AND batch IN (SELECT batch FROM ledger WHERE job=? AND pk>?"
+            " AND (kind='reserved' OR batch NOT IN (SELECT batch FROM ledger WHERE pk<=?)))",
+            (job, job, position, position),
+        )
+
     def of_submit(self, submit: str) -> list[LedgerEntry]:
         """The newest entries of the batches that were reserved in one step."""
         return _newest(self._database.read, "submit=?", (submit,))

@@ -310,3 +310,30 @@ def test_an_edit_that_changes_no_row_is_refused(tmp_path: Path) -> None:
             assert (await engine.retries.fit(plan)).rows == plan.rows
 
     run(test)
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["failed rows", "these rows"])
+def test_a_row_that_is_answered_while_the_user_is_asked_is_not_sent(
+    tmp_path: Path, chosen: bool
+) -> None:
+    """The provider completes the result file between the plan of a retry and the yes to it."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job, batch = await bench.sent(engine, "a", "b", "c")
+            bench.provider.advance(batch, 1)
+            batch.growing, batch.status = False, BatchStatus.EXPIRED
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, Outcome.EXPIRED, Outcome.EXPIRED]
+            plan = await engine.retries.plan(job.id, [0, 1, 2] if chosen else None)
+            bench.provider.advance(batch, 1)
+            batch.growing = False
+            await engine.collect(job.id)
+            assert outcomes(engine, job.id) == [GOOD, GOOD, Outcome.EXPIRED]
+            await engine.retry(plan)
+            again = list(bench.provider.batches.values())[-1]
+            assert again.ids == (["r0", "r2"] if chosen else ["r2"])
+
+    run(test)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Late, Lost
-from tui.config.settings import Config
+from tui.config.settings import AccountConfig, Config
 from tui.core.jobs import BatchStatus, Submission
 from tui.core.rows import Outcome
 from tui.engine.events import SubmitFinished, SubmitStarted
@@ -25,7 +26,8 @@ from tui.errors import (
     UnreachableError,
     UsageError,
 )
-from tui.providers.dialect import Capabilities
+from tui.progress import NO_PROGRESS, Progress
+from tui.providers.dialect import BatchDraft, Capabilities
 
 GOOD = Outcome.SUCCEEDED
 
@@ -94,6 +96,44 @@ def test_a_create_without_an_answer_is_looked_up(
             assert outcomes(engine, job.id) == [GOOD, GOOD]
         assert len(bench.provider.batches) == 1
         assert bench.provider.calls["create"] == (1 if fault else 2)
+
+    run(test)
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["with a list", "without a list"])
+@pytest.mark.parametrize("of", ["a known job", "a stranger"])
+def test_a_create_that_is_answered_with_another_batch_is_not_sent_again(
+    tmp_path: Path, of: str, lists: bool
+) -> None:
+    """A gateway repeats the answer to an earlier create, and the batch was made all the same."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine() as engine:
+            await bench.done(engine, "a", "b")
+            earlier = bench.provider.only()
+            if of == "a stranger":
+                earlier.id, earlier.intent = "batch-of-theirs", "theirs"
+            bench.dialect.capabilities = Capabilities(lists=lists)
+            create = bench.dialect.create
+
+            async def repeated(draft: BatchDraft, *, progress: Progress = NO_PROGRESS) -> Any:
+                await create(draft, progress=progress)
+                return bench.provider.remote(earlier)
+
+            bench.dialect.create = repeated  # type: ignore[method-assign]
+            job = await bench.imported(engine, "c", "d")
+            if lists:
+                await engine.submit(job.id)
+                await engine.wait([job.id])
+                assert outcomes(engine, job.id) == [GOOD, GOOD]
+            else:
+                for _ in range(2):
+                    with pytest.raises(UnconfirmedError):
+                        await engine.submit(job.id)
+                (batch,) = engine.history.batches.of_job(job.id)
+                assert batch.submission is Submission.UNCERTAIN
+        assert bench.provider.calls["create"] == 2
 
     run(test)
 
@@ -470,5 +510,43 @@ def test_a_clock_that_is_set_does_not_shorten_the_look_for_a_batch(tmp_path: Pat
             await engine.wait([job.id])
             await asyncio.sleep(60)
             assert engine.history.batches.of_job(job.id)[0].remote_id == bench.provider.only().id
+
+    run(test)
+
+
+@pytest.mark.parametrize("change", ["the address", "the key"])
+def test_a_list_of_another_account_proves_nothing(tmp_path: Path, change: str) -> None:
+    """After the answer to a create was lost, the account leads to somebody else's batches."""
+    gateway = AccountConfig(provider="openai", base_url="http://127.0.0.1:9/v1")
+    vendor = AccountConfig(provider="openai")
+    first, then = (gateway, vendor) if change == "the address" else (vendor, vendor)
+
+    def config(account: AccountConfig) -> Config:
+        return Config(default_account="there", accounts={"there": account})
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine(config(first)) as engine:
+            if change == "the key":
+                # Without any batch of its own in the list, nothing tells one key from another.
+                await bench.done(engine, "earlier")
+            bench.provider.fault("create", Lost())
+            bench.provider.fault("list", *[UnreachableError("down")] * 3)
+            job = await bench.imported(engine, "a", "b")
+            with pytest.raises(UnconfirmedError):
+                await engine.submit(job.id)
+        creates = bench.provider.calls["create"]
+        bench.provider.hidden.update(bench.provider.batches)
+        async with bench.engine(config(then), watch=True) as engine:
+            await asyncio.sleep(2000)
+            (batch,) = engine.history.batches.of_job(job.id)
+            assert batch.submission is Submission.UNCERTAIN
+            assert bench.provider.calls["create"] == creates
+            # Back at the right one, it is found.
+            bench.provider.hidden.clear()
+            await until(lambda: engine.history.batches.get(batch.id).remote_id)
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+        assert bench.provider.calls["create"] == creates
 
     run(test)

@@ -11,7 +11,9 @@ from tests.end_to_end.servers import Served, sandbox
 from tests.engine.conftest import Opener
 from tests.engine.rows import chats
 from tui.config.settings import BudgetConfig, PriceConfig
+from tui.engine.batches.batch_plan import store_plan
 from tui.engine.engine import Engine
+from tui.engine.submit_facts import CheckedFile, SubmitAnswer, SubmitFacts
 from tui.errors import BudgetError, UsageError
 
 DEAR = PriceConfig(input=0, output=1000)
@@ -150,6 +152,51 @@ async def test_a_retry_keeps_to_the_budget(opened: Opener, tmp_path: Path) -> No
             await engine.retry(plan, budget=4)
             await engine.wait([job.id])
             assert engine.history.jobs.get(job.id).counts.succeeded == 4
+
+
+async def test_a_stored_retry_is_bounded_by_its_own_edits(opened: Opener, tmp_path: Path) -> None:
+    """The program was killed between storing the retry and sending it; the user sends it then."""
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", "sandbox:flaky=500 Tell me"))
+    prices = {"gpt-5-mini": DEAR, "dearer": PriceConfig(input=0, output=100_000)}
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=prices) as engine:
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            plan = await engine.retries.plan(job.id, edits={"model": "dearer"})
+            (retry,) = await asyncio.to_thread(store_plan, engine._context, plan)
+            with pytest.raises(BudgetError, match=r"\$400\.00, over the budget per submit of \$5"):
+                await engine.submit(job.id, budget=5)
+            assert server.count("POST", "/batches") == 1
+            await engine.submit(job.id, budget=401)
+            entry = engine.history.ledger.reservation(retry.id)
+            assert entry is not None and entry.amount == pytest.approx(400)
+
+
+@pytest.mark.parametrize("sample", [None, 2], ids=["whole", "sample"])
+@pytest.mark.parametrize("earlier", [False, True], ids=["checked now", "checked earlier"])
+async def test_a_file_that_changes_while_the_user_is_asked_is_not_sent(
+    sample: int | None, earlier: bool, opened: Opener, tmp_path: Path
+) -> None:
+    """The question was about four rows, and a program went on writing the file."""
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
+        checked = None
+        if earlier:
+            scan = await engine.requests.scan(path)
+            checked = CheckedFile(scan.report, await engine.costs.estimate(scan))
+
+        async def ask(facts: SubmitFacts) -> SubmitAnswer:
+            assert facts.whole.rows == 4 and not facts.whole.over_budget
+            chats(path, 40, max_tokens=5000)
+            return "yes" if sample is None else "sample"
+
+        with pytest.raises(UsageError, match="was changed after it was checked"):
+            await engine.requests.import_to_submit(
+                path, ask=ask, budget=5, sample=sample, checked=checked
+            )
+        assert engine.history.jobs.list() == []
 
 
 async def test_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.servers import sandbox
+from tests.engine.bench import Bench
 from tests.engine.conftest import Opener
 from tests.engine.rows import chats
+from tests.fakes.loop import JumpingLoop, run
+from tests.fakes.provider import failed_line
 from tui.client import AsyncBatchClient
 from tui.config.settings import AccountConfig, BudgetConfig, Config, PriceConfig
-from tui.core.jobs import BatchStatus, Submission
+from tui.core.jobs import BatchStatus, RemoteCounts, Submission
 from tui.engine.engine import Engine
 from tui.errors import BatchdeckError, BudgetError
 
@@ -68,6 +71,42 @@ async def test_programs_that_check_at_once_do_not_both_reserve(
             assert server.count("POST", "/batches") == 1
 
 
+async def test_what_another_program_is_about_to_send_stays_reserved(
+    opened: Opener, tmp_path: Path
+) -> None:
+    """Between its reservation and its first step on the wire it is a draft."""
+    with sandbox("openai", rows_per_second=0.01) as server:
+        async with (
+            opened("openai", server.url, budget=MONTH, prices=PRICES) as one,
+            opened("openai", server.url, budget=MONTH, prices=PRICES) as other,
+        ):
+            seen: list[float] = []
+
+            one._context.reach = lambda step: (  # type: ignore[method-assign]
+                seen.append(other.costs.spending().amount) if step == "reserved" else None
+            )
+            job_id = await submit(one, tmp_path / "a.jsonl")
+            assert seen == [pytest.approx(10)]
+            (entry,) = one.history.ledger.of_job(job_id)
+            assert (entry.kind, entry.amount) == ("reserved", pytest.approx(10))
+
+
+async def test_what_was_given_back_and_is_sent_holds_its_bound_again(
+    opened: Opener, tmp_path: Path
+) -> None:
+    """The bound of its own requests, not the share of what the job was expected to cost."""
+    async with opened("openai", budget=MONTH, prices=PRICES) as engine:
+        job = await engine.requests.import_file(chats(tmp_path / "a", 10, max_tokens=1000))
+        with pytest.raises(BatchdeckError):
+            await engine.submit(job.id, budget=12)
+        (batch,) = engine.history.batches.of_job(job.id)
+        engine.history.costs.set_estimate(job.id, 0.1, "USD")
+        await asyncio.to_thread(engine.costs.budgets.check_quote_budget, batch)
+        (entry,) = engine.history.ledger.of_job(job.id)
+        assert (entry.kind, entry.amount) == ("reserved", pytest.approx(10))
+        assert entry.submit_limit == 12
+
+
 async def test_what_was_not_created_gives_the_money_back(opened: Opener, tmp_path: Path) -> None:
     with sandbox("openai", key="another") as server:
         async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
@@ -76,6 +115,52 @@ async def test_what_was_not_created_gives_the_money_back(opened: Opener, tmp_pat
                     await submit(engine, tmp_path / f"{name}.jsonl")
                 assert not isinstance(caught.value, BudgetError)
             assert engine.costs.spending().amount == 0
+
+
+@pytest.mark.parametrize("fate", ["fail=400", "fail=500", "expire"])
+async def test_what_failed_without_usage_gives_the_money_back(
+    fate: str, opened: Opener, tmp_path: Path
+) -> None:
+    path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", f"sandbox:{fate} Tell me"))
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id)
+            assert engine.costs.spending().amount == pytest.approx(10)
+            await engine.wait([job.id])
+            assert engine.costs.spending().amount == 0
+            assert engine.history.jobs.get(job.id).cost.actual == 0
+            (entry,) = engine.history.ledger.of_job(job.id)
+            assert entry.kind == "billed"
+
+
+def test_what_may_have_been_answered_keeps_its_reservation(tmp_path: Path) -> None:
+    """The provider counts answers that its files do not have: they were paid."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        config = Config(
+            default_account="there",
+            accounts={"there": AccountConfig(provider="openai")},
+            budget=MONTH,
+            prices={"m": PriceConfig(input=0, output=1000)},
+        )
+        async with bench.engine(config) as engine:
+            file = chats(tmp_path / "a.jsonl", 2, model="m", max_tokens=1000)
+            job = await engine.requests.import_file(file)
+            await engine.submit(job.id)
+            batch = bench.provider.only()
+            batch.status = BatchStatus.EXPIRED
+            batch.counts = RemoteCounts(total=2, completed=1, failed=0)
+            batch.errors = failed_line("nobody") + b"\n"
+            await engine.wait([job.id])
+            assert engine.history.jobs.get(job.id).counts.expired == 2
+            assert engine.history.jobs.get(job.id).cost.actual is None
+            assert engine.costs.spending().amount == pytest.approx(2)
+
+    run(test)
 
 
 async def test_a_batch_that_may_exist_keeps_its_reservation(opened: Opener, tmp_path: Path) -> None:
@@ -111,6 +196,34 @@ async def test_a_retry_is_added_to_what_the_job_was_billed(opened: Opener, tmp_p
             actual = engine.history.jobs.get(job.id).cost.actual
             newest = engine.history.ledger.spending(0, "USD").amount
             assert actual is not None and newest >= actual
+
+
+async def test_a_retry_in_place_that_does_not_fit_is_not_sent(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program takes what was left between the check of the budget and the reservation."""
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", "sandbox:flaky=500 Tell me"))
+    with sandbox("doubleword") as server:
+        async with opened("doubleword", server.url, budget=MONTH, prices=PRICES) as engine:
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            plan = await engine.retries.plan(job.id)
+            spent = engine.costs.spending()
+            with monkeypatch.context() as patch:
+                patch.setattr(engine.history.ledger, "reserve", lambda *_, **__: spent)
+                with pytest.raises(BudgetError):
+                    await engine.retry(plan)
+            rest, native = engine.history.batches.of_job(job.id)
+            assert native.native_of == rest.id and native.submission is Submission.REFUSED
+            assert not native.is_watched
+            assert engine.history.jobs.get(job.id).counts.failed == 4
+            assert server.count("POST", "/retry") == 0
+            await engine.retry(await engine.retries.plan(job.id))
+            await engine.wait([job.id])
+            assert engine.history.jobs.get(job.id).counts.succeeded == 4
+            assert server.count("POST", "/retry") == 1
 
 
 async def test_a_client_that_keeps_nothing_is_remembered(tmp_path: Path) -> None:

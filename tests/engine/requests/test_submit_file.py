@@ -175,10 +175,12 @@ async def test_an_earlier_check_is_used_for_the_question_alone(
     scan = await engine.requests.scan(path)
     checked = CheckedFile(scan.report, await engine.costs.estimate(scan))
     ask = Asked("yes")
+    (job,) = await submit_file(engine, path, ask=ask, checked=checked)
+    assert ask.facts[0].whole.rows == 30 and job.counts.total == 30
     chats(path, 40)
     (job,) = await submit_file(engine, path, ask=ask, checked=checked)
-    assert ask.facts[0].whole.rows == 30 and job.counts.total == 40
+    assert ask.facts[1].whole.rows == 40 and job.counts.total == 40
     path.write_text("{}\n")
     with pytest.raises(InputError):
         await submit_file(engine, path, ask=ask, checked=checked)
-    assert len(engine.history.jobs.list()) == 1
+    assert len(engine.history.jobs.list()) == 2

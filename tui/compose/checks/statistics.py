@@ -37,11 +37,13 @@ class CostInputs:
         groups: The number of rows and the input of all of them.
         cache: Whether a request marks a part of its prompt for a cache, and the longest time for
             which one is kept: ``5m`` or ``1h``; empty if none does.
+        tier: The service tier ``priority`` if a request may ask for it; empty if none does.
     """
 
     def __init__(self) -> None:
         self.groups: dict[CostKey, tuple[int, Amount]] = {}
         self.cache: Literal["", "5m", "1h"] = ""
+        self.tier: Literal["", "priority"] = ""
 
     @property
     def rows(self) -> int:
@@ -54,7 +56,9 @@ class CostInputs:
         return sum(amount.tokens.usual for _, amount in self.groups.values())
 
     def find_marks(self, lines: bytes) -> None:
-        """See whether any of some request lines marks a part of its prompt for a cache."""
+        """See whether some request lines mark parts of prompts for a cache, or name a dear tier."""
+        if b'"service_tier"' in lines and b'"priority"' in lines:
+            self.tier = "priority"
         if self.cache != "1h" and b'"cache_control"' in lines:
             self.cache = "1h" if b'"1h"' in lines else "5m"
 

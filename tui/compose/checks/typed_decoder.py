@@ -36,6 +36,7 @@ _INSTRUCTIONS = {"/messages": "system", "/responses": "instructions"}
 _NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 _NotNull = str | int | float | bool | list[Any] | dict[str, Any]
 _COST_FIELDS = (*LIMIT_FIELDS, *prompts.CHOICE_FIELDS)
+_USUAL_TIERS = Literal["auto", "default", "flex", "standard_only"] | None
 _POSITIVE: Any = Annotated[int, msgspec.Meta(ge=1)] | None
 
 
@@ -226,6 +227,8 @@ class UniformRows:
             closed = [*STORED_FIELDS, *HOSTED_FIELDS, MODALITIES]
             closed += [name for name in free if name not in names]
             new += [(name, None, None) for name in closed if name not in known]
+            if "service_tier" not in known:
+                new.append(("service_tier", _USUAL_TIERS, None))
         self._extras = [(name, attrgetter(f"body.{name}")) for name in names]
         return new
 

@@ -136,7 +136,7 @@ def request_amount(body: Mapping[str, Any], model: str) -> Amount:
     stored = sum(body.get(name) is not None for name in STORED_FIELDS)
     stored += isinstance(body.get("prompt"), dict)
     uncounted = Uncounted(
-        tools=sum(bool(body.get(name)) or body.get(name) == {} for name in HOSTED_FIELDS),
+        tools=sum(body.get(name) not in (None, []) for name in HOSTED_FIELDS),
         stored=stored,
         media=_has_media(body.get(MODALITIES)),
     )
@@ -145,7 +145,9 @@ def request_amount(body: Mapping[str, Any], model: str) -> Amount:
 
 def _has_media(modalities: Any) -> bool:
     """Whether an answer may have other parts than text."""
-    return isinstance(modalities, list) and any(str(one).lower() != "text" for one in modalities)
+    if not isinstance(modalities, list):
+        return modalities is not None
+    return any(str(one).lower() != "text" for one in modalities)
 
 
 @lru_cache(256)

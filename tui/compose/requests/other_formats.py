@@ -93,7 +93,7 @@ def counted_view(request: Mapping[str, Any]) -> dict[str, Any]:
         "messages": messages,
         "tools": tools or None,
         "response_format": schema,
-        "previous_response_id": request.get("cachedContent"),
+        "previous_response_id": request.get("cachedContent", request.get("cached_content")),
         "modalities": config.get("responseModalities", config.get("response_modalities")),
     }
 

@@ -194,8 +194,8 @@ def has_content(value: Any) -> bool:
 class AnswerLength(NamedTuple):
     """What decides how long the answers to a request can be.
 
-    ``limit`` is the longest answer in tokens, ``None`` if the request sets none. ``choices`` is
-    the number of answers; 0 for endpoints whose answers have no output tokens.
+    ``limit`` is the longest answer in tokens, ``None`` if the request sets none that bounds it.
+    ``choices`` is the number of answers; 0 for endpoints whose answers have no output tokens.
     """
 
     limit: int | None = None
@@ -207,28 +207,21 @@ def answer_length(url: str, get: Callable[[str], Any]) -> AnswerLength:
     if url.endswith(ENDPOINTS_WITHOUT_OUTPUT):
         return AnswerLength(0, 0)
     if url.endswith(":generateContent"):
-        config = get("generationConfig")
-        config = config if isinstance(config, dict) else {}
-        limit, candidates = config.get("maxOutputTokens"), config.get("candidateCount")
-        return AnswerLength(_positive(limit), _positive(candidates) or 1)
-    limits = [value for value in map(get, LIMIT_FIELDS) if type(value) is int]
-    # Which of two a server takes is not known. A negative one is none, as at vLLM.
-    limit = max(limits) if limits and min(limits) >= 0 else None
-    if limit is None and url.endswith((INVOKE_URL, CONVERSE_URL)):
-        limit = _limit_at_bedrock(get)
+        return _length_at_gemini(get)
+    limits = [value for value in map(get, LIMIT_FIELDS) if value is not None]
+    if not limits and url.endswith((INVOKE_URL, CONVERSE_URL)):
+        limits = [_limit_at_bedrock(get)]
     # All of ``best_of`` are billed, and only ``n`` are returned.
-    choices = max(_positive(get(name)) or 1 for name in CHOICE_FIELDS)
+    counts = [_count(get(name)) for name in CHOICE_FIELDS]
+    longest = None if None in counts else _longest(limits)
+    choices = max(count or 1 for count in counts)
     if url.endswith("/completions") and not url.endswith("/chat/completions"):
         choices *= _prompts_in(get("prompt"))
-    return AnswerLength(limit, choices)
+    return AnswerLength(longest, choices)
 
 
 CHOICE_FIELDS = ("n", "best_of")
 """Fields with the number of answers to a prompt."""
-
-
-def _positive(value: Any) -> int | None:
-    return value if type(value) is int and value > 0 else None
 
 
 def _prompts_in(prompt: Any) -> int:
@@ -236,6 +229,41 @@ def _prompts_in(prompt: Any) -> int:
     if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int):
         return len(prompt)
     return 1
+
+
+def _length_at_gemini(get: Callable[[str], Any]) -> AnswerLength:
+    """The length of the answers of Gemini, which takes names in two spellings."""
+    configs = [
+        config
+        for name in ("generationConfig", "generation_config")
+        if isinstance(config := get(name), dict)
+    ]
+
+    def values(*names: str) -> list[Any]:
+        found = (config.get(name) for config in configs for name in names)
+        return [value for value in found if value is not None]
+
+    longest = _longest(values("maxOutputTokens", "max_output_tokens"))
+    choices = [_count(value) for value in values("candidateCount", "candidate_count")]
+    if None in choices:
+        longest = None
+    return AnswerLength(longest, max((count or 1 for count in choices), default=1))
+
+
+def _longest(limits: list[Any]) -> int | None:
+    """The largest of the limits of a request; ``None`` without a limit that bounds its answer.
+
+    Servers take a negative number, or one in another form, for no limit or refuse the request.
+    """
+    bounds = [value for value in limits if type(value) is int and value >= 0]
+    return max(bounds) if bounds and len(bounds) == len(limits) else None
+
+
+def _count(value: Any) -> int | None:
+    """How many answers a request asks for; ``None`` if that is not clear."""
+    if value is None:
+        return 1
+    return max(value, 1) if type(value) is int else None
 
 
 def _limit_at_bedrock(get: Callable[[str], Any]) -> int | None:

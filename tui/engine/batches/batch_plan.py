@@ -20,7 +20,7 @@ from tui.core.requests import (
     following,
     is_same_request,
 )
-from tui.core.rows import UNANSWERED, Outcome
+from tui.core.rows import ANSWERED, UNANSWERED, Outcome
 from tui.core.send_plans import NO_SAVING, Limits, RetryPlan, Saving, plan_parts
 from tui.core.text import split_lines
 from tui.engine.batches.reuse import plan_reused, remove_unused_copies, split_reusable
@@ -253,8 +253,9 @@ def make_plan(
     chosen: Sequence[int]
     chosen = history.rows.select(job.id, rows).seqs if isinstance(rows, RowFilter) else rows
     seqs: list[int] = []
+    answered = array("q")
     permanent = 0
-    for row in context.read_rows(job.id, chosen):
+    for row in context.read_rows(job.id, sorted(chosen)):
         if row.outcome is Outcome.PENDING:
             continue
         if row.error is not None and row.error.retryable is False:
@@ -262,6 +263,8 @@ def make_plan(
             if not edits and not include_permanent:
                 continue
         seqs.append(row.seq)
+        if row.outcome in ANSWERED:
+            answered.append(row.seq)
     if not seqs:
         raise _nothing_to_retry(job, permanent, history.batches.of_job(job.id))
     info = context.accounts.info(account)
@@ -280,6 +283,7 @@ def make_plan(
         attempt=attempt,
         edits=dict(edits),
         repeats=repeats,
+        answered=answered,
     )
 
 
@@ -339,7 +343,8 @@ def store_plan(
         deadline: The step of the job's deadline that this retry is.
 
     Raises:
-        UsageError: All rows were retried since the plan was made, or the job was deleted.
+        UsageError: All rows were retried or answered since the plan was made, or the job was
+            deleted.
         OutdatedError: Another process has changed the deadline.
     """
     history = context.history
@@ -370,7 +375,7 @@ def store_plan(
             made_by=__version__,
         )
         parts += _new_parts(batch, places, repeats, profile.limits)
-    stored = history.batches.begin_retry(parts, now, deadline)
+    stored = history.batches.begin_retry(parts, now, deadline, plan.answered)
     return [history.batches.get(batch_id) for batch_id in stored]
 
 

@@ -198,7 +198,7 @@ class Collector:
         issue_code = next((issue.code for issue in remote.issues if issue.code), None)
         can_retry = self._can_retry(batch, remote) if outcome is Outcome.FAILED else True
         if answers_lost:
-            code, can_retry = "answer_lost", False
+            code, issue_code, can_retry = "answer_lost", None, False
             message = (
                 f"The provider counts {counted(answers_lost, 'answer')} that its result files do"
                 " not have; this row may be one of them, and was charged in that case"

@@ -24,6 +24,7 @@ from tui.core.jobs import (
     is_terminal,
 )
 from tui.core.query import RowFilter
+from tui.core.retry_rules import MAY_BE_PAID
 from tui.core.rows import UNANSWERED
 from tui.core.send_plans import RetryPlan
 from tui.engine.accounts import direct_name
@@ -62,9 +63,6 @@ _FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
 """Seconds after an error until the next try; they double with each error."""
 
 _ROUNDING = 1.0 + 1e-9
-
-_MAY_BE_PAID = frozenset({"no_answer", "unreadable_answer", "given_up"})
-"""Errors of rows that the provider may have answered: only the user sends them again."""
 
 
 class Deadlines:
@@ -449,7 +447,8 @@ class Deadlines:
         seqs = [
             row.seq
             for row in context.read_rows(job.id, failed)
-            if row.error is None or row.error.code not in _MAY_BE_PAID
+            # Only the user sends again what may be paid already.
+            if row.error is None or row.error.code not in MAY_BE_PAID
         ]
         job = context.history.jobs.get(job.id)
         account = direct_name(job.account)

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from tui import __version__
-from tui.core.jobs import Batch, RemoteCounts, Submission, is_terminal, new_batch_id
+from tui.core.jobs import Batch, RemoteCounts, is_terminal, new_batch_id
 from tui.core.query import RowFilter
 from tui.core.remote_batches import RemoteBatch
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
@@ -75,13 +75,11 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         rows=len(plan.seqs),
         edits=dict(parent.edits),
         native_of=parent.id,
-        remote_id=parent.remote_id,
         input_file_id=parent.input_file_id,
-        submission=Submission.CREATING,
         created_at=now,
         made_by=__version__,
     )
-    history.batches.begin_retry([NewBatch(batch, plan.seqs)], now)
+    history.batches.begin_retry([NewBatch(batch, plan.seqs)], now, answered=plan.answered)
     return history.batches.get(batch.id)
 
 
@@ -91,21 +89,21 @@ async def request_in_place_retry(context: Context, dialect: object, batch: Batch
     Raises:
         ProviderError: The provider did not accept it.
     """
-    assert isinstance(dialect, RetriesInPlace) and batch.remote_id is not None
     history = context.history
     seqs = await asyncio.to_thread(history.batches.rows_of, batch.id)
     ids = await asyncio.to_thread(_request_ids, context, batch.job_id, seqs)
     parent = history.batches.get(batch.native_of or "")
+    assert isinstance(dialect, RetriesInPlace) and parent.remote_id is not None
     others = await asyncio.to_thread(_failed_rows, context, parent)
     try:
         if not others or ids is None:
-            return await dialect.retry(batch.remote_id)
-        return await dialect.retry_rows(batch.remote_id, ids)
+            return await dialect.retry(parent.remote_id)
+        return await dialect.retry_rows(parent.remote_id, ids)
     except ProviderError as error:
         if not (may_have_acted(error) or isinstance(error, RequestRejectedError)):
             raise
         # A second request is rejected because nothing is left to run: check the status.
-        remote: RemoteBatch = await dialect.retrieve(batch.remote_id)  # type: ignore[attr-defined]
+        remote: RemoteBatch = await dialect.retrieve(parent.remote_id)  # type: ignore[attr-defined]
         if is_terminal(remote.status) and not _has_run(remote, parent):
             if isinstance(error, RequestRejectedError):
                 raise

@@ -6,7 +6,9 @@ job, may have sent as many rows at the same time.
 
 That a list does not show a batch proves little: a gateway may still be creating it, and a list may
 be minutes behind. The provider is known not to have it after its list was read for as long as a
-create takes to show, and only if the list shows batches at all and says whose they are.
+create takes to show, and only if the list shows batches at all and says whose they are. The account
+may have got another address or another key since: a list that shows none of the batches that were
+accepted lately is somebody else's.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ _OVERLAP = 3600.0
 
 _CLOCK_MARGIN = 26 * 3600.0
 """Seconds that a batch may seem older than it is: one clock may report local time as UTC."""
+
+_LATELY = 7 * 86_400.0
+"""Seconds for which every provider keeps batches in its list, and longer."""
 
 _NO_LIST = frozenset({404, 405, 501})
 
@@ -72,6 +77,7 @@ class Recovery:
         self._context = context
         self._looking_since: dict[str, float] = {}
         self._newest: dict[str, float] = {}
+        self._showed: set[str] = set()
 
     async def look(self, dialect: Dialect, batch: Batch, *, right_after: bool = False) -> Look:
         """Look for a batch in the provider's list.
@@ -95,6 +101,8 @@ class Recovery:
         for pause in _FIRST_LOOKS if right_after else (0.0,):
             await self._context.sleep(pause)
             listing = _Listing(self._context, batch, dialect.capabilities)
+            # Later looks read the newest part of the list alone.
+            listing.shows_known = batch.id in self._showed
             # What a list does not show is as old as the beginning of the call.
             settled = self._is_settled(batch)
             # A create that may be sent again is believed to be absent only by a later look: this
@@ -107,6 +115,8 @@ class Recovery:
                     raise
                 # The profile says that there is a list, but this server does not have it.
                 return Look(RecoveryOutcome.CANNOT_TELL)
+            if listing.shows_known:
+                self._showed.add(batch.id)
             if listing.newest is not None:
                 self._newest[batch.id] = listing.newest - _OVERLAP
             found = listing.result(settled=settled)
@@ -120,6 +130,7 @@ class Recovery:
         """Drop what is remembered of a batch that is no longer looked for."""
         self._looking_since.pop(batch_id, None)
         self._newest.pop(batch_id, None)
+        self._showed.discard(batch_id)
 
     def pause(self, batch: Batch) -> float:
         """Seconds until the next look: a tenth of the time since the first, 1 s to 5 minutes."""
@@ -150,8 +161,9 @@ class _Listing:
         self._file_is_ours = batch.input_file_id is not None and not batches.shares_input_file(
             batch.id, batch.account, batch.input_file_id
         )
-        self._shows_batches = context.accounts.list_is_complete(batch.account)
+        self._is_complete = self._is_known_to_be_complete()
         self._has_end = True
+        self.shows_known = False
         self._ours: list[RemoteBatch] = []
         self._candidates: list[RemoteBatch] = []
         self.newest: float | None = None
@@ -181,8 +193,8 @@ class _Listing:
             self.newest = max(remote.created_at, self.newest or remote.created_at)
         if batches.job_of_remote(self._batch.account, remote.id) is not None:
             # The history knows this batch, so it is not the one that is looked for; but it
-            # shows that this server's list has batches in it.
-            self._shows_batches = True
+            # shows that this server's list has this account's batches in it.
+            self.shows_known = True
         elif self._is_ours(remote):
             self._ours.append(remote)
         elif self._is_candidate(remote):
@@ -203,12 +215,31 @@ class _Listing:
             return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
         if not settled:
             return Look(RecoveryOutcome.NOT_YET)
+        if self._has_moved():
+            return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
         if self._creates_once:
             # If the list is wrong, the same create again returns the batch that is there.
             return Look(RecoveryOutcome.ABSENT)
-        if candidates or not (self._shows_batches and self._has_end):
+        shows_batches = self._is_complete or self.shows_known
+        if candidates or not (shows_batches and self._has_end):
             return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)
         return Look(RecoveryOutcome.ABSENT)
+
+    def _is_known_to_be_complete(self) -> bool:
+        """Whether the list shows every batch of the account, although it shows none of them."""
+        context, batch = self._context, self._batch
+        if not context.accounts.list_is_complete(batch.account):
+            return False
+        if context.accounts.deletes_collected(batch.account):
+            return True
+        lately = context.clock() - _LATELY
+        return not context.history.batches.has_others_since(batch.id, batch.account, lately)
+
+    def _has_moved(self) -> bool:
+        """Whether the account had another address when the create was sent."""
+        address = self._batch.address
+        now = self._context.accounts.info(self._batch.account).base_url
+        return bool(address) and address.rstrip("/") != now.rstrip("/")
 
     def _is_ours(self, remote: RemoteBatch) -> bool:
         if remote.intent:

@@ -26,6 +26,7 @@ from tui.errors import (
     QuotaError,
     RequestRejectedError,
     UnconfirmedError,
+    UnexpectedResponseError,
     UnreachableError,
     UsageError,
 )
@@ -115,7 +116,7 @@ class BatchSubmitter:
         """
         async with self._locks.setdefault(batch.id, asyncio.Lock()):
             current = self._context.history.batches.get(batch.id)
-            if current.submission in UNCONFIRMED:
+            if current.native_of is None and current.submission in UNCONFIRMED:
                 await self._confirm(current, resend=False)
 
     async def wait_until_sent(self, batch_id: str) -> None:
@@ -348,11 +349,16 @@ class BatchSubmitter:
         stored = await self._begin_step(
             batch,
             SubmitEvent.CREATE_BEGINS,
-            {"submitted_at": context.clock(), "creates": batch.creates + 1},
+            {
+                "submitted_at": context.clock(),
+                "creates": batch.creates + 1,
+                "address": context.accounts.info(batch.account).base_url,
+            },
         )
         context.reach("creating")
         try:
             remote = await dialect.create(draft, progress=Progress(self._guarded(batch, None)))
+            self._require_own(stored, remote)
         except ProviderError as error:
             # A 5xx may come from a proxy after the server acted; a 4xx is a rejection.
             if not may_have_acted(error):
@@ -365,6 +371,21 @@ class BatchSubmitter:
         context.reach("create answered")
         await self._mark_running(dialect, stored, remote)
         return True
+
+    def _require_own(self, batch: Batch, remote: RemoteBatch) -> None:
+        """Check that the answer to a create is about the batch that was to be created.
+
+        A gateway may repeat the answer to another create. Whether it has passed this one on is as
+        unknown then as without an answer.
+
+        Raises:
+            UnexpectedResponseError: It is about another batch.
+        """
+        known = self._context.history.batches.belongs_to_another
+        if known(batch.id, batch.account, remote.id) or remote.intent not in (None, "", batch.id):
+            raise UnexpectedResponseError(
+                f"the provider answered the create with another batch, {remote.id}"
+            )
 
     async def _look_after_loss(self, dialect: Dialect, batch: Batch, cause: ProviderError) -> Look:
         await self._context.update(

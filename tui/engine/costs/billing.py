@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from tui.compose.prices import PriceSource, Rates, find_rates, has_own_price
 from tui.compose.requests.prompts import ENDPOINTS_WITHOUT_OUTPUT
-from tui.core.jobs import Batch, Job
+from tui.core.jobs import Batch, BatchStatus, Job, Submission
 from tui.core.requests import edited_model
 from tui.engine.accounts import FREE_PROVIDER
 from tui.engine.context import Context
@@ -40,6 +41,7 @@ def _bill(context: Context, job: Job) -> None:
     amounts: dict[str, float] = {}
     savings: dict[str, Savings] = {}
     currencies: set[str] = set()
+    told: set[str] = set()
     for batch_id, usages in by_batch.items():
         batch = batches[batch_id]
         # Rows that were retried one by one are billed at the price of single requests.
@@ -51,6 +53,7 @@ def _bill(context: Context, job: Job) -> None:
             remote = read_batch(batch.raw, profile)
             amount = None if remote is None else remote.cost
             if amount is not None:
+                told.add(batch_id)
                 # The prices of the rows give the shares of what was billed.
                 _by_tokens(context, job, batch, usages, source)
                 costs.share_among_rows(job.id, usages[0].batch_pk, amount)
@@ -67,14 +70,41 @@ def _bill(context: Context, job: Job) -> None:
         savings[batch_id] = _savings(context, job, batch, usages, source, amount)
         if batch.elsewhere is None:
             _note_prices(context, job, batch, usages, source, savings[batch_id])
-    if len(currencies) == 1 and any(
-        usage.answered for usages in by_batch.values() for usage in usages
-    ):
+    for batch_id in _without_a_word(context, job, batches, by_batch):
+        if batch_id not in told:
+            del amounts[batch_id]
+    if len(currencies) == 1 and amounts:
         currency = currencies.pop()
         costs.set_actual(job.id, sum(amounts.values()), currency)
         # What ran elsewhere was paid elsewhere.
         sent = [batches[name] for name in amounts if batches[name].elsewhere is None]
         _enter_bills(context, job, sent, amounts, savings, currency)
+
+
+def _without_a_word(
+    context: Context, job: Job, batches: Mapping[str, Batch], by_batch: Mapping[str, list[Usage]]
+) -> list[str]:
+    """The batches without an answer that may have been billed all the same: rows were lost.
+
+    Rows that the provider reports as failed, expired or cancelled, without usage, are not billed.
+    """
+    unanswered = [
+        batch_id
+        for batch_id, usages in by_batch.items()
+        if not any(usage.answered or usage.with_input for usage in usages)
+    ]
+    if not unanswered:
+        return []
+    lost = context.history.costs.with_lost_rows(job.id)
+    for batch_id in unanswered:
+        batch = batches[batch_id]
+        profile = context.accounts.profile(batch.account)
+        keeps = profile.can.cancel_keeps and not profile.direct
+        ran = batch.submission is Submission.RUNNING
+        if ran and batch.status is BatchStatus.CANCELLED and not keeps:
+            # What was done, or under way, when it was cancelled is charged.
+            lost.add(batch_id)
+    return [batch_id for batch_id in unanswered if batch_id in lost]
 
 
 def _enter_bills(

@@ -85,7 +85,7 @@ class Budgets:
 
     def spending(self) -> Spending:
         """What was committed and billed in this month so far. Blocking, but quick."""
-        self._release_unsent(self._context.history.ledger.held(self._month()))
+        self._release_forgotten(self._context.history.ledger.held(self._month()))
         return self._context.history.ledger.spending(self._month(), self.config.currency)
 
     def _month(self) -> float:
@@ -194,7 +194,8 @@ class Budgets:
 
     def _enter(self, entries: Sequence[LedgerEntry], claim: str) -> None:
         history, month = self._context.history, self._month()
-        self._release_unsent(history.ledger.held(month), keep=[e.batch for e in entries])
+        own = {entry.batch for entry in entries}
+        self._release_forgotten([b for b in history.ledger.held(month) if b not in own])
         spent = history.ledger.reserve(
             entries,
             since=month,
@@ -209,9 +210,17 @@ class Budgets:
         """Give back what was reserved for those batches that were not created. Blocking."""
         self._release_unsent([batch.id for batch in batches])
 
-    def _release_unsent(self, batch_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
+    def _release_forgotten(self, batch_ids: Sequence[str]) -> None:
+        """Give back what is held by batches that were not created and that nobody is sending.
+
+        A program that has reserved the cost of a draft is about to send it.
+        """
+        held = self._context.history.leases.held(batch_ids)
+        self._release_unsent([batch for batch in batch_ids if batch not in held])
+
+    def _release_unsent(self, batch_ids: Sequence[str]) -> None:
         history = self._context.history
-        found = history.batches.submissions([b for b in batch_ids if b not in keep])
+        found = history.batches.submissions(batch_ids)
         unsent = [batch for batch, step in found.items() if step in NOT_BEGUN]
         if unsent:
             history.ledger.release(unsent, self._context.clock())
@@ -230,7 +239,13 @@ class Budgets:
         ledger = self._context.history.ledger
         entry = ledger.entry(batch.id)
         if entry is None or entry.kind in ("released", "billed"):
-            self.reserve([batch], self._expected(batch))
+            before = ledger.reservation(batch.id)
+            if before is None:
+                self.reserve([batch], self._expected(batch))
+            else:
+                # Given back, and sent all the same: by the bound that was agreed to.
+                again = msgspec.structs.replace(before, spent_at=self._context.clock())
+                self._enter([again], f"this may cost {_amount(again.amount, again.currency)}")
             entry = ledger.entry(batch.id)
         if entry is None:
             return

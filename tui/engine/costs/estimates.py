@@ -249,6 +249,16 @@ class Costs:
 
         return self.price_lines(edited(), plan.account, window=plan.window)
 
+    def _price_stored(self, job: Job, batches: Sequence[Batch]) -> Estimate:
+        """Estimate the cost of stored retries of a job, as they would be sent."""
+        history = self._context.history
+        lines = (
+            _edited(line, batch.edits)
+            for batch in batches
+            for _, line in history.rows.requests(job.id, history.batches.rows_of(batch.id))
+        )
+        return self.price_lines(lines, batches[0].account, window=job.window)
+
     def keep(self, job: Job, estimate: Estimate | None = None) -> Job:
         """Store the estimate of a new job if its model has a price. Blocking.
 
@@ -376,29 +386,53 @@ class Costs:
         """
         budgets, accounts = self.budgets, self._context.accounts
         claims: list[Claim] = []
-        expenses: dict[str, Expense] = {}
+        expenses: list[tuple[set[str], Expense]] = []
         for job in jobs:
+            unsent = [b for b in self._context.history.batches.of_job(job.id) if b.is_unsent]
+            for account in sorted({batch.account for batch in unsent if batch.attempt > 1}):
+                retries = [b for b in unsent if b.attempt > 1 and b.account == account]
+                expense, estimate = await self._stored_retries(job, retries, budget)
+                expenses.append(({batch.id for batch in retries}, expense))
+                if estimate is not None:
+                    claims.append(Claim(estimate, account))
+            firsts = {batch.id for batch in unsent if batch.attempt == 1}
+            if not firsts:
+                continue
             # Without a budget it is not checked, but counts if one is set later this month.
             amount, currency = job.cost.estimated, job.cost.currency
             if budgets.applies(job.account, budget):
                 estimate = await self.estimate(job.id)
                 amount, currency = estimate.high, estimate.currency
                 claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
-            expenses[job.id] = Expense(
-                job.account, amount, currency, self._context.history.batches.count_sent(job), budget
-            )
+            rows = self._context.history.batches.count_sent(job)
+            expenses.append((firsts, Expense(job.account, amount, currency, rows, budget)))
         # A part of a job may be sent already, and is in the ledger then: the month is checked with
         # the reservation.
         await run_in_thread(lambda _: budgets.check_together(claims, budget, add_to_month=False))
 
         async def reserve(batches: Sequence[Batch]) -> None:
             of_jobs = [
-                ([batch for batch in batches if batch.job_id == job_id], expense)
-                for job_id, expense in expenses.items()
+                ([batch for batch in batches if batch.id in ids], expense)
+                for ids, expense in expenses
             ]
             await run_in_thread(lambda _: budgets.reserve_together(of_jobs))
 
         return reserve
+
+    async def _stored_retries(
+        self, job: Job, batches: Sequence[Batch], budget: float | None
+    ) -> tuple[Expense, Estimate | None]:
+        """What retries of one account cost that were stored and not sent, with their own edits.
+
+        The estimate is ``None`` if no budget applies.
+        """
+        account, rows = batches[0].account, sum(batch.rows for batch in batches)
+        share = job.cost.share(rows, self._context.history.batches.count_sent(job))
+        amount, currency, estimate = share, job.cost.currency, None
+        if self.budgets.applies(account, budget):
+            estimate = await run_in_thread(lambda _: self._price_stored(job, batches))
+            amount, currency = estimate.high, estimate.currency
+        return Expense(account, amount, currency, rows, budget), estimate
 
     def _prices(self, account: str, window: str | None) -> PriceSource:
         accounts = self._context.accounts

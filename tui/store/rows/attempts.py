@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 
-from tui.core.rows import OUTCOMES, Outcome, outcome_rank
+from tui.core.rows import ANSWERED, OUTCOMES, Outcome, outcome_rank
 from tui.store.database import chunked
 from tui.store.job_records import add_counts
 from tui.store.rows.repeats import pending_repeats
@@ -184,9 +185,20 @@ def _pending(
 
 
 def find_ended(
-    connection: sqlite3.Connection, job_pk: int, seqs: Iterable[int], attempt: int
+    connection: sqlite3.Connection,
+    job_pk: int,
+    seqs: Iterable[int],
+    attempt: int,
+    answered: Sequence[int] | None = None,
 ) -> list[int]:
-    """Rows that have a result, and none from this attempt or a later one.
+    """Rows that have a result, none from this attempt or a later one, and no new answer.
+
+    Args:
+        connection: For reading or writing.
+        job_pk: The job.
+        seqs: Row numbers; any number of them.
+        attempt: The number of the attempt.
+        answered: Of the rows, those whose answers are known, in order; ``None``: all that have one.
 
     Returns:
         Row numbers without duplicates, in input order.
@@ -194,15 +206,22 @@ def find_ended(
     found: list[int] = []
     for marks, part in chunked(sorted(set(seqs))):
         found += (
-            row[0]
-            for row in connection.execute(
-                f"SELECT r.seq FROM results r WHERE r.job=? AND r.seq IN ({marks})"
+            seq
+            for seq, outcome in connection.execute(
+                f"SELECT r.seq, r.outcome FROM results r WHERE r.job=? AND r.seq IN ({marks})"
                 " AND r.attempt<? AND NOT EXISTS (SELECT 1 FROM attempts a"
                 " WHERE a.job=r.job AND a.seq=r.seq AND a.attempt>=?) ORDER BY r.seq",
                 (job_pk, *part, attempt, attempt),
             )
+            if answered is None or OUTCOMES[outcome] not in ANSWERED or _is_in(answered, seq)
         )
     return found
+
+
+def _is_in(numbers: Sequence[int], number: int) -> bool:
+    """Whether a number is among others, which are in order."""
+    place = bisect_left(numbers, number)
+    return place < len(numbers) and numbers[place] == number
 
 
 def effective_edits(
