@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -547,6 +548,50 @@ def test_a_list_of_another_account_proves_nothing(tmp_path: Path, change: str) -
             await until(lambda: engine.history.batches.get(batch.id).remote_id)
             await engine.wait([job.id])
             assert outcomes(engine, job.id) == [GOOD, GOOD]
+        assert bench.provider.calls["create"] == creates
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("can", "step", "creates"),
+    [
+        (Capabilities(), "confirmed", 1),
+        (Capabilities(), "uploading", 1),
+        (Capabilities(), "uploaded", 1),
+        (Capabilities(uploads=False), "confirmed", 1),
+        (Capabilities(metadata=False), "uploaded", 1),
+        (Capabilities(metadata=False), "confirmed", 2),
+        (Capabilities(lists=False), "confirmed", 2),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_restored_history_does_not_send_what_was_sent_since(
+    tmp_path: Path, can: Capabilities, step: str, creates: int
+) -> None:
+    """A copy of the home from before a create: the list names the intent, or the input file."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop, can)
+        copy = tmp_path / "copy"
+        async with bench.engine() as engine:
+
+            def reach(passed: str) -> None:
+                if passed == step:
+                    shutil.copytree(bench.paths.data, copy)
+
+            engine._context.reach = reach  # type: ignore[method-assign]
+            job = await bench.imported(engine, "hello", "world")
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+        shutil.rmtree(bench.paths.data)
+        shutil.copytree(copy, bench.paths.data)
+        await asyncio.sleep(3600)
+        async with bench.engine(watch=True) as engine:
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+            said = [line for line in timeline(engine, job.id) if "not sent a second time" in line]
+            assert len(said) == 2 - creates
         assert bench.provider.calls["create"] == creates
 
     run(test)

@@ -20,7 +20,13 @@ from typing import NamedTuple
 from tui.core.jobs import Batch
 from tui.core.remote_batches import RemoteBatch
 from tui.engine.context import Context
-from tui.errors import RequestRejectedError, UnfinishedListError
+from tui.errors import (
+    KeyRejectedError,
+    ProviderError,
+    RequestRejectedError,
+    UnfinishedListError,
+    UnreachableError,
+)
 from tui.providers.dialect import Capabilities, Dialect, FindsBatches
 
 _FIRST_LOOKS = (0.0, 1.0, 3.0)
@@ -126,6 +132,26 @@ class Recovery:
             self.forget(batch.id)
         return found
 
+    async def find_sent(self, dialect: Dialect, batch: Batch) -> tuple[RemoteBatch, ...]:
+        """Batches of the provider that carry the intent of one that seems not to be sent.
+
+        That none is found, or that there is no list, proves nothing and stops nothing.
+
+        Raises:
+            BatchdeckError: The provider cannot be reached, or refuses the key.
+        """
+        can = dialect.capabilities
+        if can.runs_locally or not can.lists:
+            return ()
+        listing = _Listing(self._context, batch, can)
+        try:
+            await listing.read(dialect, batch.created_at - _CLOCK_MARGIN)
+        except ProviderError as error:
+            if isinstance(error, (UnreachableError, KeyRejectedError)):
+                raise
+            self._context.log.info("looking for %s before it is sent: %s", batch.id, error.message)
+        return listing.ours
+
     def forget(self, batch_id: str) -> None:
         """Drop what is remembered of a batch that is no longer looked for."""
         self._looking_since.pop(batch_id, None)
@@ -200,6 +226,12 @@ class _Listing:
         elif self._is_candidate(remote):
             self._candidates.append(remote)
 
+    @property
+    def ours(self) -> tuple[RemoteBatch, ...]:
+        """The batches that carry the intent or the input file; first one that did not fail."""
+        # After several creates, one that failed because the queue was full is the worst.
+        return tuple(sorted(self._ours, key=lambda remote: remote.status == "failed"))
+
     def result(self, *, settled: bool) -> Look:
         """What this pass proves.
 
@@ -208,8 +240,7 @@ class _Listing:
         """
         candidates = tuple(filter(self._is_recent, self._candidates))
         if self._ours:
-            # After several creates, one that failed because the queue was full is the worst.
-            first, *others = sorted(self._ours, key=lambda remote: remote.status == "failed")
+            first, *others = self.ours
             return Look(RecoveryOutcome.FOUND, first, tuple(others))
         if candidates and not self._is_identifiable:
             return Look(RecoveryOutcome.CANNOT_TELL, candidates=candidates)

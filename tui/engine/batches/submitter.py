@@ -62,6 +62,8 @@ class BatchSubmitter:
         self._context = context
         self._check_quote_budget = check_quote_budget
         self._locks: dict[str, asyncio.Lock] = {}
+        self._opened_at = context.clock()
+        self._known: set[str] = set()
         self.recovery = Recovery(context)
 
     async def send(
@@ -213,6 +215,8 @@ class BatchSubmitter:
         if batch.native_of is not None:
             await self._send_native(dialect, batch)
             return
+        if await self._is_there_already(dialect, batch):
+            return
         path = await input_file(context, dialect, job, batch)
         if dialect.capabilities.uploads and batch.input_file_id is None:
             batch = await self._upload(dialect, batch, path)
@@ -235,6 +239,27 @@ class BatchSubmitter:
         # The provider is known not to have it: once more, then the error counts.
         batch = context.history.batches.get(batch.id)
         await self._create(dialect, batch, draft, last=True)
+
+    async def _is_there_already(self, dialect: Dialect, batch: Batch) -> bool:
+        """Whether the provider has a batch that this history does not know as sent.
+
+        The history may be a copy, or may have been restored from a backup that is older than the
+        create. A batch that was made since this program started cannot have been sent.
+        """
+        if batch.created_at >= self._opened_at or batch.id in self._known:
+            return False
+        found = await self.recovery.find_sent(dialect, batch)
+        self._known.add(batch.id)
+        if not found:
+            return False
+        await self._context.remark(
+            batch, "The provider has this batch already: it is not sent a second time"
+        )
+        first, *others = found
+        await self._mark_running(dialect, batch, first)
+        for other in others:
+            await self._warn_of_second(batch, other.id)
+        return True
 
     async def _store_failure(self, batch_id: str, error: BatchdeckError, *, waits: bool) -> None:
         """Store that a batch was certainly not created, and from where a later send continues."""
