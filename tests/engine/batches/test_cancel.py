@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.bench import Bench, adds_up, outcomes
+from tests.engine.bench import Bench, adds_up, outcomes, until
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
 from tui.config.settings import Config
@@ -18,6 +18,7 @@ from tui.engine.engine import Engine
 from tui.errors import (
     BatchdeckError,
     RequestRejectedError,
+    StandstillError,
     UnconfirmedError,
     UnreachableError,
     UsageError,
@@ -362,5 +363,24 @@ def test_an_answer_that_is_older_than_the_cancel_does_not_undo_it(
             assert seen[0] is BatchStatus.CANCELLING
             assert BatchStatus.IN_PROGRESS not in seen
             assert engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED
+
+    run(test)
+
+
+def test_waiting_ends_where_a_cancel_never_does(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        async with bench.engine(watch=True) as engine:
+            job, _ = await bench.sent(engine, "hello", "world")
+            bench.provider.touch = lambda batch: None  # type: ignore[method-assign]
+            await engine.cancel(job.id)
+            began = loop.time()
+            with pytest.raises(StandstillError, match="has said cancelling for 1 h") as caught:
+                await engine.wait([job.id])
+            assert 3600 < loop.time() - began < 7200
+            assert job.id in caught.value.hint
+            del bench.provider.touch
+            await until(lambda: engine.history.jobs.get(job.id).status is BatchStatus.CANCELLED)
+            await engine.wait([job.id])
 
     run(test)

@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterable, Sequence
 
 from tui.core.formatting import span
-from tui.core.jobs import Batch, Submission
+from tui.core.jobs import Batch, BatchStatus, Submission
 from tui.core.remote_batches import RemoteBatch
 from tui.core.status_words import batch_name, status_text
 from tui.engine.batches.batch_plan import is_held_back
@@ -236,7 +236,23 @@ class PollScheduler:
         if step.over:
             self._wake_waiting(batch.account)
             return None
+        if step.polled:
+            self._find_stuck_cancel(batch_id)
         return step.pause
+
+    def _find_stuck_cancel(self, batch_id: str) -> None:
+        """Note a batch that stays ``cancelling``: whoever waits for it is told."""
+        context = self._context
+        batch = context.history.batches.find(batch_id)
+        if batch is None or batch.status is not BatchStatus.CANCELLING:
+            return
+        since = context.clock() - (batch.progressed_at or context.clock())
+        if since > _CANCEL_SECONDS:
+            context.standstills[batch_id] = StandstillError(
+                f"the provider has said {status_text(batch.status, batch.raw_status)}"
+                f" for {span(since)}",
+                "Its answers are downloaded when it ends. Ask the provider why it does not.",
+            )
 
     async def poll_now(self, batch: Batch) -> None:
         """Poll a batch once and download its available results.
@@ -301,6 +317,9 @@ class PollScheduler:
 
 _POLL_SECONDS = 1.0
 """Interval for reading the history without an event: another process may do the work."""
+
+_CANCEL_SECONDS = 3600.0
+"""Cancelling takes up to ten minutes (platform.openai.com, "Cancel batch"), if it is not lost."""
 
 _MAX_REJECTIONS = 3
 """Consecutive polls with a rejected key after which waiting fails."""
