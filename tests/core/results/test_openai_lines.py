@@ -54,7 +54,8 @@ def test_an_ordinary_answer() -> None:
         (50, 124, None, 50),
         (50, 0, 713, 50),
         (50, None, 837, 50),
-        (50, "124", 837, 50),
+        (50, "124", 837, 174),
+        (50, "many", 837, 50),
     ],
 )
 def test_reasoning_is_billed_once(
