@@ -18,7 +18,7 @@ from tui.core.results.openai_lines import UnreadableLineError
 from tui.core.results.readers import READERS
 from tui.store.columns import answer_lines
 from tui.store.columns.answer_fields import FieldDecoder
-from tui.store.columns.answer_lines import AnswerLines
+from tui.store.columns.answer_lines import AnswerLines, as_columns
 
 ANSWERS = st.sampled_from([
     '{"label": "a", "score": 1}', '{"label":"a"}', ' {"label": "spaced"}\n', "plain", "", "[1]",
@@ -89,7 +89,7 @@ def test_fields_are_those_of_the_reader(
             file = Path(folder, "results.jsonl")
             file.write_bytes(b"\n".join([*found, b""]))
             with AnswerLines(lambda _: file, {1: style}) as reader:
-                values = reader.fields(places, decoder.decode_one, decoder.value)
+                values = reader.fields(as_columns(places), decoder.decode_one, decoder.value)
     finally:
         answer_lines._BLOCK_BYTES = before
     assert [repr(value) for value in values] == [

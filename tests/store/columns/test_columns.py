@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from tui.errors import UsageError
 from tui.progress import Progress
 from tui.store.columns import values as listing
 from tui.store.columns.answer_fields import FieldDecoder
-from tui.store.columns.answer_lines import AnswerLines, Place, read_text
+from tui.store.columns.answer_lines import AnswerLines, PlaceColumns, read_text
 from tui.store.columns.reader import ColumnReader
 
 SCALARS = (
@@ -208,8 +207,8 @@ def test_only_new_answers_are_read_again(desk: Desk, monkeypatch: pytest.MonkeyP
     read: list[int] = []
     fields = AnswerLines.fields
 
-    def spy(self: AnswerLines, places: Sequence[Place], *ways: Any) -> list[Any]:
-        read.extend(place[0] for place in places)
+    def spy(self: AnswerLines, places: PlaceColumns, *ways: Any) -> list[Any]:
+        read.extend(places[0])
         return fields(self, places, *ways)
 
     monkeypatch.setattr(AnswerLines, "fields", spy)

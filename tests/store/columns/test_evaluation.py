@@ -111,15 +111,15 @@ def test_ten_megabytes_are_one_class_with_a_short_name(desk: Desk) -> None:
 
 
 def test_what_was_read_so_far_is_evaluated_when_stopped(desk: Desk) -> None:
-    job = a_job(desk, [json.dumps({"g": n % 3, "l": n % 2}) for n in range(5000)])
+    job = a_job(desk, [json.dumps({"g": n % 3, "l": n % 2}) for n in range(9000)])
     found = desk.history.rows.evaluate(
         job, "@g", "@l", AS_THEY_ARE, progress=Progress(stop=lambda: True)
     )
     assert not found.is_whole
-    assert 0 < found.compared < 5000
+    assert 0 < found.compared < 9000
     whole = desk.history.rows.evaluate(job, "@g", "@l", AS_THEY_ARE)
     assert whole.is_whole
-    assert whole.compared == 5000
+    assert whole.compared == 9000
 
 
 @pytest.mark.parametrize("gold", ["@", "in.label", "nothing"])

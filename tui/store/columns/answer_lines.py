@@ -26,6 +26,15 @@ fifth of the time of a line."""
 Place = tuple[int, int, int, int]
 """A row number, the primary key of its result file, and offset and length of its line."""
 
+PlaceColumns = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]
+"""The row numbers, files, offsets and lengths of several places."""
+
+
+def as_columns(places: Sequence[Place]) -> PlaceColumns:
+    """Places as four columns."""
+    seqs, files, offsets, lengths = zip(*places, strict=True) if places else ((),) * 4
+    return seqs, files, offsets, lengths
+
 
 class _Message(msgspec.Struct, gc=False):
     content: str
@@ -202,7 +211,7 @@ class AnswerLines:
             yield _text_by_reader(line, style) if text is None else text
 
     def fields(
-        self, places: Sequence[Place], decode: DecodeField, slowly: Callable[[str], Any]
+        self, places: PlaceColumns, decode: DecodeField, slowly: Callable[[str], Any]
     ) -> list[Any]:
         """One field of the answers of some hundred rows, most of which stand together in one file.
 
@@ -211,9 +220,9 @@ class AnswerLines:
             decode: Decodes the field of a usual answer.
             slowly: The value in the text of any answer.
         """
-        if not places:
+        _, files, offsets, lengths = places
+        if not files:
             return []
-        _, files, offsets, lengths = zip(*places, strict=True)
         style = self._styles[files[0]]
         read = _SIMPLE_FIELDS.get(style)
         block = None
@@ -223,7 +232,7 @@ class AnswerLines:
         if read is not None and is_dense and size <= _BLOCK_BYTES:
             block = self._block(files[0], start, size)
         if read is None or block is None:
-            return list(map(slowly, self.texts(places)))
+            return list(map(slowly, self.texts(zip(*places, strict=True))))
         starts = [offset - start for offset in offsets]
         lines = map(block.__getitem__, map(slice, starts, map(add, starts, lengths)))
         return read(lines, decode, lambda line: slowly(read_text(line, style)))
