@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.core import json_path
@@ -70,6 +70,7 @@ def plain(line: bytes, style: str, path: str) -> Any:
 
 
 @pytest.mark.parametrize("limit", [0, 1 << 20])
+@example([LINES[3].format('"refusal":"{{\\"label\\":1}}"'.format()).encode()], "messages", 0)
 @given(st.lists(lines(), max_size=8), st.sampled_from(sorted(READERS)), st.integers())
 def test_fields_are_those_of_the_reader(
     limit: int, found: list[bytes], style: str, seed: int

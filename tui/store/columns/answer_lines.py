@@ -65,6 +65,7 @@ class _OpenAILine(msgspec.Struct, gc=False):
 class _Block(msgspec.Struct, gc=False):
     type: Literal["text"]
     text: str
+    refusal: Literal[""] | None = None
     citations: tuple[()] | None = None
 
 
