@@ -79,6 +79,10 @@ def test_bad_answers_are_found_and_not_read_twice(
             assert file.stat().st_size == 4 * 8
             file.write_bytes(b"damaged")
             assert list((await engine.results.check_schema(job, schema=STARS)).bad) == [2]
+            # Who has a longer file mapped would die if it became shorter.
+            file.write_bytes(file.read_bytes() + bytes(1 << 16))
+            assert list((await engine.results.check_schema(job, schema=STARS)).bad) == [2]
+            assert file.stat().st_size == 4 * 8 + (1 << 16)
 
     run(test)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from array import array
@@ -203,7 +204,10 @@ def _verdict(
 
 @contextmanager
 def _cells(path: Path, total: int) -> Iterator[memoryview]:
-    """Map the cache file, one 64-bit cell per row; a file of another size is reset."""
+    """Map the cache file, one 64-bit cell per row; a file that is too short is extended.
+
+    It is never made shorter: another thread or program may have it mapped, and would die.
+    """
     size = max(total, 1) * _CELL_BYTES
     flags = os.O_RDWR
     try:
@@ -212,9 +216,8 @@ def _cells(path: Path, total: int) -> Iterator[memoryview]:
         os.close(open_private(path))
         descriptor = os.open(path, flags)
     try:
-        if os.fstat(descriptor).st_size != size:
-            os.ftruncate(descriptor, 0)
-            os.ftruncate(descriptor, size)
+        if os.fstat(descriptor).st_size < size:
+            _extend(descriptor, size)
         with mmap.mmap(descriptor, size) as mapped, memoryview(mapped) as whole:
             with whole.cast("Q") as cells:
                 yield cells
@@ -223,3 +226,19 @@ def _cells(path: Path, total: int) -> Iterator[memoryview]:
         raise HistoryError(f"cannot use {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
+
+
+def _extend(descriptor: int, size: int) -> None:
+    """Make a file longer, by bytes of zero that the disk has room for.
+
+    A page of a mapped file for which there is none ends the program when it is written to.
+    """
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+    # This file system, or this system, cannot say.
+    os.ftruncate(descriptor, size)
