@@ -51,6 +51,10 @@ def test_the_names_of_rows_are_kept(tmp_path: Path, value: Any, indent: int | No
             {"columns": ["t", "key"], "index": ["x"], "data": [["a", "b"]]},
             [{"index": "x", "t": "a", "key": "b"}],
         ),
+        (
+            {"columns": ["key", "index", "row_name"], "index": ["x"], "data": [["a", "b", "c"]]},
+            [{"row_name-2": "x", "key": "a", "index": "b", "row_name": "c"}],
+        ),
         ({"a": "x", "b": "y"}, [{"a": "x", "b": "y"}]),
     ],
 )

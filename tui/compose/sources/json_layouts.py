@@ -11,6 +11,7 @@ from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from tui.compose.sources.header import column_names, detect_header
+from tui.core.text import free_name
 
 _SAMPLED = 500
 
@@ -57,8 +58,10 @@ def _with_names(rows: list[dict[str, Any]], index: Any, note: str) -> Layout:
         return Layout(rows, note)
     if all(str(name) == str(number) for number, name in enumerate(index)):
         return Layout(rows, note)
+    taken = rows[0] if rows else {}
     named = next(
-        name for name in ("key", "index", "row_name") if not any(name in row for row in rows[:1])
+        (name for name in ("key", "index") if name not in taken),
+        free_name("row_name", taken.__contains__),
     )
     return Layout(
         [{named: name, **row} for name, row in zip(index, rows, strict=True)],
