@@ -15,6 +15,7 @@ from tui.core.results.openai_lines import UnreadableLineError, decode_lenient, i
 from tui.errors import UnexpectedResponseError, UnreachableError
 from tui.providers.wire.client import Call, HttpClient
 from tui.providers.wire.errors import RawResponse
+from tui.providers.wire.unpacking import content_encoding
 
 RETURN_RESULTS = "return the results"
 
@@ -157,7 +158,7 @@ class Downloader:
                 # The server or its store takes no ranges: ask for the whole file.
                 yield None
                 return
-            if status == 206 and (start != have or _encoding(response)):
+            if status == 206 and (start != have or content_encoding(response)):
                 yield None
                 return
             check_readable(self._client, response)
@@ -255,7 +256,7 @@ def check_readable(client: HttpClient, response: httpx.Response) -> None:
     answer = RawResponse(response.status_code, response.headers, b"")
     if answer.is_html:
         raise client.reply(response, b"", RETURN_RESULTS).unexpected("")
-    if (encoding := _encoding(response)) not in _SUPPORTED_ENCODINGS:
+    if (encoding := content_encoding(response)) not in _SUPPORTED_ENCODINGS:
         raise UnexpectedResponseError(
             f"The results from {client.profile.name} have the unsupported encoding"
             f" {client.redacted(encoding)}",
@@ -267,12 +268,7 @@ def check_readable(client: HttpClient, response: httpx.Response) -> None:
 def content_length(response: httpx.Response) -> int | None:
     """The length of the decompressed body; ``None`` when it is compressed or unknown."""
     text = response.headers.get("content-length", "")
-    return int(text) if text.isdigit() and not _encoding(response) else None
-
-
-def _encoding(response: httpx.Response) -> str:
-    encoding: str = response.headers.get("content-encoding", "").strip().lower()
-    return "" if encoding == "identity" else encoding
+    return int(text) if text.isdigit() and not content_encoding(response) else None
 
 
 def content_range(text: str) -> tuple[int | None, int | None]:

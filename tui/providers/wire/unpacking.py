@@ -10,6 +10,12 @@ import httpx
 _GZIP = b"\x1f\x8b"
 
 
+def content_encoding(response: httpx.Response) -> str:
+    """How the body of a response is packed; empty if it is not."""
+    encoding: str = response.headers.get("content-encoding", "").strip().lower()
+    return "" if encoding == "identity" else encoding
+
+
 async def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
     """Stream the body of an open response, unpacked.
 
@@ -19,8 +25,7 @@ async def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
     Raises:
         httpx.DecodingError: It begins as its headers say, and cannot be unpacked.
     """
-    encoding = response.headers.get("content-encoding", "").strip().lower()
-    if encoding not in ("gzip", "x-gzip") or response.is_stream_consumed:
+    if content_encoding(response) not in ("gzip", "x-gzip") or response.is_stream_consumed:
         async for chunk in response.aiter_bytes():
             yield chunk
         return
