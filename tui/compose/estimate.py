@@ -176,9 +176,9 @@ def _times(amount: float | None, factor: float) -> float | None:
 class _Sums:
     """Tokens and cost of the rows of one model."""
 
-    def __init__(self, rates: Rates | None, highest: Rates | None, cache: str) -> None:
+    def __init__(self, rates: Rates | None, dearer: Rates | None, cache: str) -> None:
         self.rates = rates
-        self._highest = highest or rates
+        self._bounding = [one for one in (rates, dearer) if one is not None]
         self._cache = cache
         self.rows = self.unbounded = 0
         self.uncounted = NOTHING_UNCOUNTED
@@ -206,9 +206,8 @@ class _Sums:
             self.usual_input += _cost(self.rates, tokens.usual, 0.0, tokens.usual / rows)
             # A prompt that may reach the next price tier is bounded by its prices.
             self.high += max(
-                _cost(rates, tokens.high, longest, tokens.high / rows)
-                for rates in (self.rates, self._highest) if rates is not None
-            )  # fmt: skip
+                _cost(rates, tokens.high, longest, tokens.high / rows) for rates in self._bounding
+            )
             if self._cache:
                 # Any part of the input may be written to the cache, by each row.
                 self.high += self._writing(tokens.high, tokens.high / rows)
@@ -293,9 +292,9 @@ def estimate_of(
         model = key.model
         if model not in sums:
             rates = find_rates(model, source)
-            highest = find_rates(model, source, service_tier=costs.tier) if costs.tier else rates
+            dearer = find_rates(model, source, service_tier=costs.tier) if costs.tier else None
             writes = source.provider == "anthropic" or (rates is not None and rates.write)
-            sums[model] = _Sums(rates, highest, costs.cache if writes else "")
+            sums[model] = _Sums(rates, dearer, costs.cache if writes else "")
         scaled = _scaled_amount(amount, model, scales, counted)
         sums[model].add(key, rows, scaled, usual.get(model, 0.0))
     parts = [total.cost(model) for model, total in sums.items()]

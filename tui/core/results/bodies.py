@@ -47,7 +47,7 @@ class _Creation(msgspec.Struct, gc=False):
 
 
 class _OutputDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: Number | None = None
+    reasoning_tokens: Count | None = None
 
 
 class _Usage(msgspec.Struct, gc=False):

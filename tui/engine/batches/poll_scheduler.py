@@ -236,7 +236,7 @@ class PollScheduler:
         if step.over:
             self._wake_waiting(batch.account)
             return None
-        if step.polled:
+        if step.polled and batch.status is BatchStatus.CANCELLING:
             self._find_stuck_cancel(batch_id)
         return step.pause
 
