@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import inspect
 import os
 import pty
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +26,7 @@ from textual.screen import Screen
 
 from tests.waiting import Patience
 from tui.ui import terminal_driver as driver
-from tui.ui.terminal_driver import PASTE_SECONDS, InputReader, TerminalOutput
+from tui.ui.terminal_driver import PASTE_SECONDS, InputReader, TerminalDriver, TerminalOutput
 
 
 @pytest.mark.parametrize(
@@ -117,6 +120,51 @@ def test_a_window_that_does_not_read_holds_nobody_up_and_is_drawn_again(
             return resumed.is_set()
 
         _until(reads_again)
+
+
+class DrawnAgain(App[object]):
+    """Notes that all of it was asked to be drawn again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn_again = asyncio.Event()
+
+    def refresh(self, *_: object, layout: bool = False, **__: object) -> DrawnAgain:
+        """Note a full redraw."""
+        if layout:
+            self.drawn_again.set()
+        return self
+
+
+async def test_a_window_that_reads_again_is_drawn_without_a_further_change(
+    window: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was dropped may have been the last for a long time: a pane that was just opened."""
+    monkeypatch.setattr(driver, "STALL_SECONDS", 0.1)
+    master, slave = window
+    with os.fdopen(os.dup(slave), "r") as keys, os.fdopen(os.dup(slave), "w") as screen:
+        monkeypatch.setattr(sys, "__stdin__", keys)
+        monkeypatch.setattr(sys, "__stdout__", screen)
+        app = DrawnAgain()
+        terminal = TerminalDriver(app)
+        assert terminal._file is not None
+        reading = threading.Thread(target=terminal.run_input_thread, daemon=True)
+        reading.start()
+        try:
+            for _ in range(100):
+                await asyncio.to_thread(terminal._file.write, "x" * 10_000)
+            assert not app.drawn_again.is_set()
+            os.set_blocking(master, False)
+            patience = Patience(20)
+            while not app.drawn_again.is_set():
+                assert not patience.is_over
+                with contextlib.suppress(BlockingIOError):
+                    os.read(master, 1 << 16)
+                await asyncio.sleep(0.01)
+        finally:
+            terminal.exit_event.set()
+            await asyncio.to_thread(reading.join, 20)
+    assert not reading.is_alive()
 
 
 class Reading:

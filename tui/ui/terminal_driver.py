@@ -1,7 +1,7 @@
 """The terminal driver: Textual's, but it outlives closed windows, stops, bad bytes and stalls.
 
-Written for Textual 8.2: ``tests/ui/test_driver.py`` says for each replaced method which version
-it was compared with.
+Written for Textual 8.2: ``tests/ui/test_terminal_driver.py`` says for each replaced method which
+version it was compared with.
 """
 
 from __future__ import annotations
@@ -59,12 +59,11 @@ class TerminalDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._outputs: list[int] = []
+        self._output: TerminalOutput | None = None
         file = sys.__stdout__ if sys.__stdout__ is not None else sys.__stderr__
         if file is not None:
-            output = TerminalOutput(file, self._lost, self._resumed)
-            self._file = output  # type: ignore[assignment]
-            self._outputs.append(output.fileno())
+            self._output = TerminalOutput(file, self._lost, self._resumed)
+            self._file = self._output  # type: ignore[assignment]
 
     def start_application_mode(self) -> None:
         """Take the screen, and follow its size."""
@@ -114,7 +113,8 @@ class TerminalDriver(LinuxDriver):
         return self._kernel_size() or (80, 24)
 
     def _kernel_size(self) -> tuple[int, int] | None:
-        for descriptor in (self.fileno, *self._outputs):
+        outputs = () if self._output is None else (self._output.fileno(),)
+        for descriptor in (self.fileno, *outputs):
             try:
                 width, height = os.get_terminal_size(descriptor)
             except OSError:
@@ -137,6 +137,8 @@ class TerminalDriver(LinuxDriver):
                     return
                 for message in reader.messages(data):
                     self.process_message(message)
+                if self._output is not None:
+                    self._output.look_after_stall()
                 if reader.saw_bad_bytes and time.monotonic() - mouse_asked > _MOUSE_SECONDS:
                     # The terminal may have fallen back to the old mouse coding.
                     mouse_asked = time.monotonic()
@@ -215,7 +217,7 @@ class TerminalOutput:
     Args:
         file: The terminal.
         lost: Called in the writing thread when the terminal is gone.
-        resumed: Called in the writing thread when the terminal reads again after a stall.
+        resumed: Called when the terminal reads again after a stall; by ``write`` in its thread.
     """
 
     def __init__(
@@ -244,6 +246,15 @@ class TerminalOutput:
 
     def flush(self) -> None:
         """Nothing is buffered here."""
+
+    def look_after_stall(self) -> None:
+        """Call ``resumed`` if the terminal reads again.
+
+        From another thread, and often: what was dropped may have been the last to be written for
+        a long time.
+        """
+        if self._is_stalled and not self._is_lost and self._wait(0):
+            self._resumed()
 
     def fileno(self) -> int:
         """The file descriptor of the terminal."""
