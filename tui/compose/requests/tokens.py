@@ -286,7 +286,8 @@ def _long_ascii_tokens(text: bytes, family: Family) -> Tokens:
 
 def _high_sum(piece: bytes, most: float) -> float:
     """The most tokens of all characters; a letter has ``most`` beyond one of English prose."""
-    units = piece.translate(_units(most))
+    # A view, whose slices are not copies.
+    units = memoryview(piece.translate(_units(most)))
     starts = range(0, len(units), _SUMMED)
     return sum([(adler32(units[at : at + _SUMMED]) - 1) & 0xFFFF for at in starts]) / _UNIT
 
