@@ -279,9 +279,8 @@ class TemplateStep(Step):
         jobs = engine.history.jobs.list()
         used = [job.model for job in jobs if job.account == account and job.model]
         try:
-            async with asyncio.timeout(15):
-                models = await engine.accounts.models(account)
-        except (BatchdeckError, TimeoutError):
+            models = await engine.accounts.models(account)
+        except BatchdeckError:
             models = []
         if account != self.context.account:
             return
