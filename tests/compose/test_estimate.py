@@ -33,7 +33,7 @@ def no_tokenizers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words(tokens: int) -> str:
-    return "abc " * tokens
+    return "for " * tokens
 
 
 @pytest.mark.usefixtures("no_tokenizers")

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from itertools import islice
+from typing import NamedTuple
 from zlib import adler32
 
-Family = Literal["o200k", "cl100k", "other"]
+from tui.compose.requests.neighbours import Most, most_tokens
+from tui.compose.requests.scripts import Family, tokens_beyond_ascii
 
 _O200K = re.compile(r"(ft:)?(gpt-4o|gpt-4\.|gpt-5|gpt-oss|chatgpt-4o|o[134])(?!\d)")
 _CL100K = re.compile(r"(ft:)?(gpt-4(-|$)|gpt-3\.5|gpt-35|text-embedding-(3|ada-002))")
@@ -57,87 +57,16 @@ _CAPITALS = bytes(range(65, 91))
 _LETTERS = _CAPITALS + bytes(range(97, 123))
 _DIGITS = b"0123456789"
 _SPACES = b" \t\r\n\x0b\x0c"
-_SPACED = 0.04
-"""Spaces mostly belong to the token of the word that follows."""
-
 _ASCII_WEIGHTS: dict[str, tuple[float, float]] = {
-    "letter": (0.21, 0.295),
+    "letter": (0.214, 0.295),
     "digit": (0.55, 1.0),
-    "mark": (0.52, 0.95),
-    "space": (0.0, _SPACED),
+    "mark": (0.54, 1.0),
+    "space": (0.0, 1.0),
 }
-"""The bounds for ASCII, which all tokenizers treat much alike."""
+"""The bounds for ASCII, which all tokenizers treat much alike.
 
-Script = Literal[
-    "latin", "cyrillic", "greek", "semitic", "cjk", "hangul", "indic", "ethiopic", "symbol",
-    "joiner",
-]  # fmt: skip
-_WEIGHTS: dict[Family, dict[Script, tuple[float, float, float]]] = {
-    "o200k": {
-        "latin": (0.8, 0.5, 1.6),
-        "cyrillic": (0.3, 0.23, 0.4),
-        "greek": (0.45, 0.35, 0.6),
-        "semitic": (0.42, 0.33, 0.6),
-        "cjk": (0.75, 0.6, 0.95),
-        "hangul": (0.75, 0.6, 0.95),
-        "indic": (0.42, 0.32, 0.65),
-        "ethiopic": (2.4, 1.5, 3.3),
-        "symbol": (1.3, 0.8, 2.5),
-        "joiner": (0.5, 0.0, 1.0),
-    },
-    "cl100k": {
-        "latin": (1.2, 0.7, 2.0),
-        "cyrillic": (0.52, 0.42, 0.7),
-        "greek": (1.0, 0.8, 1.2),
-        "semitic": (0.95, 0.72, 1.25),
-        "cjk": (1.1, 0.9, 1.4),
-        "hangul": (1.35, 1.0, 1.6),
-        "indic": (1.2, 1.0, 2.1),
-        "ethiopic": (3.0, 2.0, 4.0),
-        "symbol": (2.0, 1.0, 3.0),
-        "joiner": (0.8, 0.0, 2.0),
-    },
-    "other": {
-        "latin": (1.0, 0.5, 2.6),
-        "cyrillic": (0.4, 0.24, 0.7),
-        "greek": (0.8, 0.38, 1.35),
-        "semitic": (0.75, 0.33, 1.35),
-        "cjk": (0.95, 0.6, 1.45),
-        "hangul": (1.1, 0.62, 1.6),
-        "indic": (0.9, 0.35, 2.9),
-        "ethiopic": (2.0, 1.0, 4.4),
-        "symbol": (1.6, 0.8, 3.0),
-        "joiner": (0.7, 0.0, 2.0),
-    },
-}
-"""Tokens per character beyond ASCII: usual, low and high, by tokenizer family."""
-
-_NAMED: tuple[tuple[str, Script], ...] = (
-    ("LATIN", "latin"),
-    ("CYRILLIC", "cyrillic"),
-    ("GREEK", "greek"),
-    ("ARABIC", "semitic"),
-    ("HEBREW", "semitic"),
-    ("CJK", "cjk"),
-    ("HIRAGANA", "cjk"),
-    ("KATAKANA", "cjk"),
-    ("IDEOGRAPHIC", "cjk"),
-    ("FULLWIDTH", "cjk"),
-    ("HANGUL", "hangul"),
-    ("ETHIOPIC", "ethiopic"),
-    ("ZERO WIDTH", "joiner"),
-    ("VARIATION SELECTOR", "joiner"),
-)
-
-
-@lru_cache(8192)
-def _script(character: str) -> Script:
-    name = unicodedata.name(character, "")
-    for start, script in _NAMED:
-        if name.startswith(start):
-            return script
-    # Letters and vowel signs of the scripts of India, South-East Asia, Ethiopia and others.
-    return "indic" if unicodedata.category(character)[0] in "LMN" else "symbol"
+Those of letters and spaces are closer where their neighbours allow it: see ``most_tokens``.
+"""
 
 
 @lru_cache
@@ -159,19 +88,17 @@ def tokens_of_texts(texts: Iterable[str], family: Family) -> Tokens:
         # A surrogate that stands alone has no UTF-8.
         number = sum(count(text.encode("utf-8", "replace").decode()) for text in texts)
         return Tokens(number, number, number)
-    joined = "".join(texts)
-    if joined.isascii():
-        return _ascii_tokens(joined.encode(), family)
-    encoded = joined.encode("utf-8", "surrogatepass")
-    usual, low, high = _ascii_tokens(encoded.translate(None, _NOT_ASCII), family)
-    weights = _WEIGHTS[family]
-    others = encoded.translate(None, _ASCII).decode("utf-8", "surrogatepass")
-    for character, times in Counter(others).items():
-        each = weights[_script(character)]
-        usual += each[0] * times
-        low += each[1] * times
-        high += each[2] * times
-    return Tokens(usual, low, high)
+    parts = list(texts)
+    # A byte that is in no text parts them: no word goes on in the next one.
+    encoded = _BETWEEN.join([text.encode("utf-8", "surrogatepass") for text in parts])
+    tokens = _ascii_tokens(encoded, family)
+    if all(map(str.isascii, parts)):
+        return tokens
+    others = encoded.translate(None, _ASCII + _BETWEEN).decode("utf-8", "surrogatepass")
+    return tokens.plus(Tokens(*tokens_beyond_ascii(others, family)))
+
+
+_BETWEEN = b"\xff"
 
 
 def least_tokens(text: str, family: Family) -> float:
@@ -212,7 +139,7 @@ _LEAST_SAMPLED = 1 << 12
 _STANDARD_ERRORS = 3.0
 """By how many standard errors of the sample the lower bound is lowered: about 4 percent."""
 
-_UNIT = 20
+_UNIT = 50
 """Parts of a token in which the characters of a long text are added up, rounded up."""
 
 _SUMMED = 65520 // _UNIT
@@ -220,17 +147,44 @@ _SUMMED = 65520 // _UNIT
 
 
 def _ascii_tokens(text: bytes, family: Family) -> Tokens:
-    if not text:
-        return NO_TOKENS
+    """The tokens of the ASCII characters of a text in UTF-8."""
     if len(text) > _WHOLE:
         return _long_ascii_tokens(text, family)
-    counts = _Counts(text)
-    least, most = _rarity(text, counts, family)
-    low = sum(each * count for count, (each, _) in counts.weighted(least, 0.0))
-    high = sum(each * count for count, (_, each) in counts.weighted(0.0, most))
-    usual = len(text) / 4
+    plain = _plain(text)
+    if not plain:
+        return NO_TOKENS
+    counts = _Counts(plain)
+    least, most = _rarity(plain, counts, family, accented=len(plain) * _ACCENTED < len(text))
+    weights = _most(text, most, family)
+    low = sum(each * count for count, each in counts.least(least))
+    high = sum(each * count for count, each in counts.most(weights))
+    usual = len(plain) / 4
     # A text of a few characters has at least one token.
     return Tokens(usual, min(low, usual), max(high, usual, 1.0))
+
+
+def _plain(text: bytes) -> bytes:
+    return text if text.isascii() else text.translate(None, _NOT_ASCII)
+
+
+def _most(text: bytes, rarity: float, family: Family) -> Most:
+    """The most tokens of the characters of a text on the average; see ``most_tokens``."""
+    weights = most_tokens(_sample(text), rarity)
+    # Other tokenizers have a token for each digit.
+    return weights._replace(digit=1.0) if family == "other" else weights
+
+
+_WINDOWS_SEEN = 16
+_SEEN = 1 << 11
+
+
+def _sample(text: bytes) -> bytes:
+    """Windows of a text, at distances that are not equal, as rows of a table may be alike."""
+    if len(text) <= _SEEN * 2:
+        return text
+    size, step = _SEEN // _WINDOWS_SEEN, len(text) // _WINDOWS_SEEN
+    starts = (n * step + n * _STRIDE % max(step - size, 1) for n in range(_WINDOWS_SEEN))
+    return _BETWEEN.join([text[start : start + size] for start in starts])
 
 
 class _Counts:
@@ -245,19 +199,36 @@ class _Counts:
             (kinds & bits).bit_count() for bits in _BITS.values()
         ]
 
-    def weighted(self, least: float, most: float) -> tuple[tuple[int, tuple[float, float]], ...]:
-        """The number of characters of each kind, and the bounds of the tokens of each of them.
+    @property
+    def is_prose(self) -> bool:
+        """Whether there are few marks and digits: names in code are mostly English."""
+        return (self.size - self.letters - self.spaces) * 7 < self.letters
 
-        ``least`` and ``most`` are those of ``_rarity``.
+    def least(self, more: float) -> tuple[tuple[int, float], ...]:
+        """The number of characters of each kind, and the fewest tokens of each.
+
+        ``more`` is what a letter has beyond one of English prose.
         """
-        low, high = _ASCII_WEIGHTS["letter"]
+        return self._weighted(
+            _ASCII_WEIGHTS["letter"][0] + more,
+            _ASCII_WEIGHTS["digit"][0],
+            _ASCII_WEIGHTS["mark"][0],
+            _ASCII_WEIGHTS["space"][0],
+        )
+
+    def most(self, weights: Most) -> tuple[tuple[int, float], ...]:
+        """The number of characters of each kind, and the most tokens of each."""
+        return self._weighted(
+            weights.letter, weights.digit, _ASCII_WEIGHTS["mark"][1], weights.space
+        )
+
+    def _weighted(
+        self, letter: float, digit: float, mark: float, space: float
+    ) -> tuple[tuple[int, float], ...]:
         marks = self.size - self.letters - self.digits - self.spaces
         return (
-            (self.letters, (low + least, high + most)),
-            (self.digits, _ASCII_WEIGHTS["digit"]),
-            (marks, _ASCII_WEIGHTS["mark"]),
-            (self.spaces, _ASCII_WEIGHTS["space"]),
-        )
+            (self.letters, letter), (self.digits, digit), (marks, mark), (self.spaces, space),
+        )  # fmt: skip
 
 
 def _long_ascii_tokens(text: bytes, family: Family) -> Tokens:
@@ -266,48 +237,59 @@ def _long_ascii_tokens(text: bytes, family: Family) -> Tokens:
     The upper one is that of all characters. The lower one, and what kind of text a piece is, come
     from a sample.
     """
-    low = variance = high = 0.0
+    low = variance = high = usual = 0.0
     for start in range(0, len(text), _WHOLE):
-        piece = text[start : start + _WHOLE]
+        part = text[start : start + _WHOLE]
+        piece = _plain(part)
+        if not piece:
+            continue
+        usual += len(piece) / 4
         counts = _Counts(piece[::_STRIDE] if len(piece) > _LEAST_SAMPLED else piece)
-        least, most = _rarity(piece, counts, family)
+        least, most = _rarity(piece, counts, family, accented=len(piece) * _ACCENTED < len(part))
         sums = squares = 0.0
-        for count, (each, _) in counts.weighted(least, 0.0):
+        for count, each in counts.least(least):
             sums += each * count
             squares += each**2 * count
         factor = len(piece) / counts.size
         low += sums * factor
         variance += max(squares - sums**2 / counts.size, 0.0) * factor**2
-        high += _high_sum(piece, most)
-    usual = len(text) / 4
+        high += _high_sum(piece, _most(part, most, family))
     low = max(low - _STANDARD_ERRORS * math.sqrt(variance), 0.0)
     return Tokens(usual, min(low, usual), max(high, usual))
 
 
-def _high_sum(piece: bytes, most: float) -> float:
-    """The most tokens of all characters; a letter has ``most`` beyond one of English prose."""
+def _high_sum(piece: bytes, weights: Most) -> float:
+    """The most tokens of all characters, with these weights of letters and white space."""
     # A view, whose slices are not copies.
-    units = memoryview(piece.translate(_units(most)))
+    rounded = (math.ceil(round(weight * _UNIT, 6)) for weight in weights)
+    units = memoryview(piece.translate(_units(*rounded)))
     starts = range(0, len(units), _SUMMED)
     return sum([(adler32(units[at : at + _SUMMED]) - 1) & 0xFFFF for at in starts]) / _UNIT
 
 
 @lru_cache
-def _units(most: float) -> bytes:
+def _units(letter: int, digit: int, space: int) -> bytes:
     """The most tokens of each ASCII character, in units of ``1 / _UNIT``."""
-    kinds = (
-        (_LETTERS, _ASCII_WEIGHTS["letter"][1] + most),
-        (_DIGITS, _ASCII_WEIGHTS["digit"][1]),
-        (_SPACES, _ASCII_WEIGHTS["space"][1]),
-    )
     table = [math.ceil(_ASCII_WEIGHTS["mark"][1] * _UNIT)] * 256
-    for characters, weight in kinds:
+    for characters, weight in ((_LETTERS, letter), (_DIGITS, digit), (_SPACES, space)):
         for character in characters:
-            table[character] = math.ceil(round(weight * _UNIT, 6))
+            table[character] = weight
     return bytes(table)
 
 
 _ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" for ", b" with ")
+_ACCENTED = 1.02
+_WELL_KNOWN = (
+    *_ENGLISH, b" de ", b" la ", b" que ", b" en ", b" et ", b" les ", b" une ", b" und ", b" der ",
+    b" die ", b" het ", b" een ", b" para ", b" di ", b" che ", b" yang ", b" dan ", b" untuk ",
+)  # fmt: skip
+"""Words of languages that all tokenizers know well; other languages have one or another of them."""
+
+_FOREIGN: dict[Family, tuple[float, float]] = {
+    "o200k": (0.03, 0.18), "cl100k": (0.08, 0.22), "other": (0.14, 0.24),
+}  # fmt: skip
+"""What a letter of a well known language, and of another one, has beyond one of English prose."""
+
 _WINDOW = 256
 """So many characters of English prose nearly always have one of these words."""
 
@@ -315,16 +297,16 @@ _WINDOWS = 16
 _LEAST_LETTERS = 40
 
 
-def _rarity(text: bytes, counts: _Counts, family: Family) -> tuple[float, float]:
+def _rarity(text: bytes, counts: _Counts, family: Family, *, accented: bool) -> tuple[float, float]:
     """The tokens that a letter has beyond one of English prose, at least and at most.
 
-    Codes and identifiers have few words; languages without accents need more tokens than English,
-    but for the newest tokenizer.
+    Codes and identifiers have few words; languages without accents need more tokens than English.
 
     Args:
         text: The text.
         counts: The characters of the text, or of a sample of it.
         family: The tokenizer.
+        accented: Whether there are characters beyond ASCII, which have weights of their own.
     """
     letters = counts.letters
     if letters * len(text) < _LEAST_LETTERS * counts.size:
@@ -332,23 +314,24 @@ def _rarity(text: bytes, counts: _Counts, family: Family) -> tuple[float, float]
     least = most = 0.0
     if counts.spaces * 12 < letters:
         least, most = 0.14, 0.28
-    elif family != "o200k" and not _is_english(text):
-        most = 0.14
+    elif not _has_words(text, _ENGLISH):
+        is_strange = not accented and counts.is_prose and not _has_words(text, _WELL_KNOWN, 2)
+        most = _FOREIGN[family][is_strange]
     if counts.capitals * 8 > letters:
         least, most = least + 0.03, most + 0.15
     return least, most
 
 
-def _is_english(text: bytes) -> bool:
-    """Whether nearly every part of a text that is looked at has an English word.
+def _has_words(text: bytes, words: tuple[bytes, ...], least: int = 1) -> bool:
+    """Whether nearly every part of a text that is looked at has some of the words.
 
     One such word proves little: rows may be in several languages, or below English instructions.
     """
     starts = range(0, max(1, len(text) - _WINDOW + 1), max(_WINDOW, len(text) // _WINDOWS))
     without = 0
     for start in starts:
-        found = any(text.find(word, start, start + _WINDOW) >= 0 for word in _ENGLISH)
-        without += not found
+        found = (text.find(word, start, start + _WINDOW) >= 0 for word in words)
+        without += sum(islice(filter(None, found), least)) < least
     return without * 8 <= len(starts)
 
 
