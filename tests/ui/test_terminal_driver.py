@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
@@ -39,7 +40,7 @@ from tui.ui.terminal_driver import PASTE_SECONDS, InputReader, TerminalDriver, T
 )
 def test_the_replaced_methods_are_those_of_textual_8_2(method: Any, known: str) -> None:
     """Textual has changed it: compare ours with it, then note what it is now."""
-    assert _digest(method) == known
+    assert digest(method) == known
 
 
 def test_the_wrapped_methods_have_the_signatures_of_textual_8_2() -> None:
@@ -48,7 +49,7 @@ def test_the_wrapped_methods_have_the_signatures_of_textual_8_2() -> None:
     assert list(inspect.signature(Screen.dismiss).parameters)[1:] == ["result"]
 
 
-def _digest(method: Any) -> str:
+def digest(method: Any) -> str:
     return hashlib.sha256(inspect.getsource(method).encode()).hexdigest()[:8]
 
 
@@ -165,6 +166,31 @@ async def test_a_window_that_reads_again_is_drawn_without_a_further_change(
             terminal.exit_event.set()
             await asyncio.to_thread(reading.join, 20)
     assert not reading.is_alive()
+
+
+async def test_cells_that_are_drawn_twice_are_written_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dialog that closes is three equal frames; a bell, and a text copied twice, are two."""
+    written: list[str] = []
+    monkeypatch.setattr(LinuxDriver, "write", lambda _, data: written.append(data))
+    monkeypatch.setattr(TerminalDriver, "is_gone", False)
+    terminal = TerminalDriver(DrawnAgain())
+    frame, other = "\x1b[1;1Hframe", "\x1b[2;1Hcells"
+    for data in (SYNC_START, frame, SYNC_END, SYNC_START, frame, SYNC_END, "\a", "\a", frame):
+        terminal.write(data)
+    cells = [data for data in written if data not in (SYNC_START, SYNC_END)]
+    assert cells == [frame, "\a", "\a", frame]
+    written.clear()
+    for data in (other, frame, other):
+        terminal.write(data)
+    assert written == [other, frame, other]
+    # Another program may have written to the screen, or the terminal has cut it.
+    terminal._sigcont_application()
+    terminal.write(other)
+    terminal._send_size()
+    terminal.write(other)
+    assert written == [other, frame, other, other, other]
 
 
 class Reading:

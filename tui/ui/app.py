@@ -28,6 +28,7 @@ from tui.errors import BatchdeckError, ConfigError, HistoryError, UnknownJobErro
 from tui.paths import Paths
 from tui.ui.commands.dispatch import CommandDispatcher, CommandProvider, CommandTarget
 from tui.ui.event_guard import GuardedApp
+from tui.ui.repaints import install as install_repaints
 from tui.ui.screens.main import MainScreen
 from tui.ui.session import ConfigChanged, JobGone, Session
 from tui.ui.text.terminal_safe import TerminalDoor
@@ -85,6 +86,7 @@ class BatchdeckApp(GuardedApp[int]):
         # NO_COLOR this stays on: it strips the terminal's colours completely, but turns other
         # colours into greys that are unreadable on a light background.
         no_color = "NO_COLOR" in os.environ
+        install_repaints()
         super().__init__(ansi_color=True if no_color or is_ansi(config.theme) else None)
         if not no_color:
             self.set_reactive(BatchdeckApp.ansi_color, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import select
 import signal
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from textual import events
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
@@ -32,6 +34,9 @@ PASTE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 _MOUSE_SECONDS = 1.0
 _PASTE_START, _PASTE_END = "\x1b[200~", "\x1b[201~"
+_AT_A_PLACE = re.compile(r"\x1b\[\d+;\d+H")
+"""What cells are drawn with; what begins otherwise (a bell, a copied text) may mean more twice."""
+_SYNC_MARKS = (SYNC_START, SYNC_END)
 _CANCEL = b"\x18"
 """Ends a control sequence that was cut off (ECMA-48 CAN)."""
 
@@ -47,7 +52,8 @@ class TerminalDriver(LinuxDriver):
     to the signal when a terminal says that it reports its size itself (mode 2048), which one
     behind a multiplexer may say and never do.
 
-    It writes to the terminal of standard output: standard error may be redirected or closed.
+    It writes to the terminal of standard output: standard error may be redirected or closed. Cells
+    that are drawn twice in a row are written once: a dialog that closes is three equal frames.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._output: TerminalOutput | None = None
+        self._drawn = ""
         file = sys.__stdout__ if sys.__stdout__ is not None else sys.__stderr__
         if file is not None:
             self._output = TerminalOutput(file, self._lost, self._resumed)
@@ -71,10 +78,21 @@ class TerminalDriver(LinuxDriver):
         if signal.getsignal(signal.SIGWINCH) is not signal.SIG_DFL:
             signal.signal(signal.SIGWINCH, lambda *_: self._tell(self._send_size))
 
+    def write(self, data: str) -> None:
+        """Write to the terminal, but not what was written just before."""
+        if data not in _SYNC_MARKS:
+            is_cells = _AT_A_PLACE.match(data) is not None
+            if is_cells and data == self._drawn:
+                return
+            self._drawn = data if is_cells else ""
+        super().write(data)
+
     def process_message(self, message: Message) -> None:
         """Pass a message of the terminal on to the app."""
-        if isinstance(message, events.Resize) and (size := self._kernel_size()) is not None:
-            message = events.Resize.from_dimensions(size, message.pixel_size)
+        if isinstance(message, events.Resize):
+            self._forget_drawn()
+            if (size := self._kernel_size()) is not None:
+                message = events.Resize.from_dimensions(size, message.pixel_size)
         super().process_message(message)
 
     @property
@@ -98,7 +116,12 @@ class TerminalDriver(LinuxDriver):
 
     def _resumed(self) -> None:
         # What was written meanwhile is lost: draw everything again.
+        self._forget_drawn()
         self._tell(lambda: self._app.refresh(layout=True))
+
+    def _forget_drawn(self) -> None:
+        # The terminal may show something else by now.
+        self._drawn = ""
 
     def _tell(self, callback: Callable[[], object]) -> None:
         # The event loop may be closed already.
@@ -106,6 +129,7 @@ class TerminalDriver(LinuxDriver):
             self._loop.call_soon_threadsafe(callback)
 
     def _send_size(self) -> None:
+        self._forget_drawn()
         self._app.post_message(events.Resize.from_dimensions(self._get_terminal_size(), None))
 
     def _get_terminal_size(self) -> tuple[int, int]:
@@ -153,6 +177,7 @@ class TerminalDriver(LinuxDriver):
             super()._sigcont_application()
         elif not self.is_gone:
             # Stopped by another process: the shell may have written to the screen meanwhile.
+            self._forget_drawn()
             self._app.call_later(self._app.refresh, layout=True)
 
 

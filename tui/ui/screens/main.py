@@ -75,7 +75,7 @@ class MainScreen(Screen[None]):
     MainScreen.-tiny > #too-small, MainScreen.-flat > #too-small { display: block; }
     """
 
-    pane: reactive[PaneName] = reactive("batches", init=False)
+    pane: reactive[PaneName] = reactive("batches", init=False, repaint=False)
     """The active pane."""
 
     def __init__(self, session: Session) -> None:

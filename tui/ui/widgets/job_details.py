@@ -144,13 +144,15 @@ class JobStrip(Horizontal):
         facts = _facts(view, now, self._facts.size.width) if tall else _short(view, now)
         story = _story(groups, timeline, now)
         title = f" {one_line(view.job.name, 120)} "
-        # This runs every second, and mostly nothing has changed.
-        if self._drawn == (title, facts, story):
-            return
+        # This runs every second, and mostly nothing has changed, or only the time that is left.
+        was_title, was_facts, was_story = self._drawn or (None, None, None)
         self._drawn = (title, facts, story)
-        self.border_title = content([(title, "strong")])
-        self._facts.update(content(facts), layout=False)
-        self._story.update(content(story), layout=False)
+        if title != was_title:
+            self.border_title = content([(title, "strong")])
+        if facts != was_facts:
+            self._facts.update(content(facts), layout=False)
+        if story != was_story:
+            self._story.update(content(story), layout=False)
 
 
 def _short(view: JobView, now: float) -> list[Part]:
