@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_HAS_PASSWORD = re.compile(r"(?i)\s*https?://[^/?#]*@")
 _OWN_HOST = re.compile(r"https?://\{\w+\}(?:[:/]|$)")
 
 
@@ -132,12 +133,17 @@ def store_account(paths: Paths, name: str, account: AccountConfig) -> Config:
 
     Raises:
         UsageError: The name is invalid, taken, or would share its environment variable; or the
-            account lacks a value that its provider needs.
+            account lacks a value that its provider needs, or its base URL holds a password.
         ProfileError: There is no such provider.
         ConfigError: The file is invalid or cannot be written.
     """
     before = load_config(paths)
     profile = find_profile(account.provider, before.providers)
+    if _HAS_PASSWORD.match(account.base_url or ""):
+        raise UsageError(
+            "the base URL holds a password, which is not sent",
+            f"Leave it out; to store a key: `batchdeck keys set {name}`.",
+        )
     if missing := missing_params(profile, account):
         given = " ".join(f"--param {each}=…" for each in missing)
         raise UsageError(
@@ -208,7 +214,7 @@ async def check_account(accounts: Accounts, name: str) -> AccountTest:
 
 async def _explain(accounts: Accounts, name: str, error: BatchdeckError) -> None:
     """Prefix the error with what is wrong with the account, and add a hint."""
-    address = accounts.info(name).base_url
+    address = accounts.info(name).shown_url
     if isinstance(error, KeyRejectedError):
         if not error.hint:
             error.message = f"the key is wrong: {error.message}"

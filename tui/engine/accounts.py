@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
+from tui.addresses import shown_address
 from tui.compose.prices import PriceSource, TokenPrice
 from tui.compose.requests.rules import LineValidator, RequestLimits
 from tui.config.api_keys import FoundKey, account_variable, find_key, sharing
@@ -155,6 +156,11 @@ class AccountInfo:
     def is_free(self) -> bool:
         """Whether the account costs nothing."""
         return self.provider == FREE_PROVIDER
+
+    @property
+    def shown_url(self) -> str:
+        """The base URL without its query, which may be a key."""
+        return shown_address(self.base_url) if {"?", "@"} & {*self.base_url} else self.base_url
 
 
 @runtime_checkable

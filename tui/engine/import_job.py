@@ -107,7 +107,7 @@ class FileImport:
         """
         scan = self.check(progress)
         if _contents(scan.report) != _contents(earlier):
-            raise _file_was_changed(self.path)
+            raise file_was_changed(self.path)
         return scan
 
     def model(self, report: CheckReport) -> str:
@@ -268,7 +268,7 @@ class FileImport:
                 raise UsageError(f"line {request.line_number}: {error}") from None
             yield request.custom_id, line
         if self._state is not None and _state_of(self.path) != self._state:
-            raise _file_was_changed(self.path)
+            raise file_was_changed(self.path)
 
 
 class _FileState(NamedTuple):
@@ -293,7 +293,7 @@ def _contents(report: CheckReport) -> tuple[object, ...]:
     return (report.size, report.rows, report.input_tokens, report.models)
 
 
-def _file_was_changed(path: Path) -> UsageError:
+def file_was_changed(path: Path) -> UsageError:
     """The error for a file that is no longer what the user was told of, and has agreed to."""
     return UsageError(
         f"{path.name} was changed after it was checked",

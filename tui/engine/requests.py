@@ -14,6 +14,7 @@ from tui.compose.checks.fixes import Fixes, FixReport, apply_fixes, read_line_at
 from tui.compose.checks.repeats import with_repeats
 from tui.compose.checks.scan import Scan, scan_file
 from tui.compose.checks.split import PartFile, split_file
+from tui.compose.estimate import Estimate
 from tui.compose.preview import ComposePreview, Previewer
 from tui.compose.requests.report import CheckReport
 from tui.compose.sources.base import OpenOptions, Source
@@ -35,6 +36,7 @@ from tui.engine.submit_facts import (
     CheckedFile,
     SubmitAnswer,
     SubmitFacts,
+    require_no_dearer,
     submit_facts,
     without_reused,
 )
@@ -488,10 +490,16 @@ class Requests:
 
         Raises:
             InputError: The file has errors.
-            UsageError: The file has no more rows than the sample, there is no such column, or the
-                work was stopped.
+            UsageError: The file has no more rows than the sample, no such column, or was changed or
+                became dearer while the user was asked; or the work was stopped.
         """
         costs, name = self._costs, account or self._context.accounts.default
+
+        def price(file: FileImport, scan: Scan, running: Progress) -> Estimate:
+            if not file.edits:
+                return costs.price(scan.costs, name, file.window)
+            window, edits = file.window, file.edits
+            return costs.price_file(path, name, window=window, edits=edits, progress=running)
 
         def prepare(running: Progress) -> tuple[FileImport, CheckReport, CheckedFile | None]:
             file = FileImport(self._context, path, name, **options)
@@ -502,12 +510,7 @@ class Requests:
                 return file, scan.report, None
             if ask is not None:
                 scan = with_repeats(scan, path, running)
-            if file.edits:
-                estimate = costs.price_file(
-                    path, name, window=file.window, edits=file.edits, progress=running
-                )
-            else:
-                estimate = costs.price(scan.costs, name, file.window)
+            estimate = price(file, scan, running)
             repeated = costs.price_repeats(scan, path, name, file.window, file.edits)
             return file, scan.report, CheckedFile(scan.report, estimate, repeated)
 
@@ -517,18 +520,17 @@ class Requests:
         if ask is not None and priced is not None:
             known_price, reused = priced, ""
             if reuse is not None:
+                context = self._context
                 known_price, reused = await run_in_thread(
-                    lambda running: without_reused(
-                        self._context, costs, file, report, reuse, running
-                    ),
+                    lambda running: without_reused(context, costs, file, report, reuse, running),
                     progress,
                 )
             facts = await run_in_thread(
                 lambda _: submit_facts(costs, file, known_price, rows, budget)
             )
             answer = await ask(replace(facts, reused=reused))
-        if answer == "no":
-            return []
+            if answer == "no":
+                return []
 
         def store(running: Progress) -> list[Job]:
             current, known = report, None if priced is None else priced.estimate
@@ -536,7 +538,8 @@ class Requests:
                 # An earlier check does not say what the file holds now.
                 scan = file.check_again(report, running)
                 current = scan.report
-                known = None if file.edits else costs.price(scan.costs, name, file.window)
+                known = price(file, scan, running)
+                require_no_dearer(path, checked.estimate, known)
             if answer == "sample":
                 parts = file.store_sample(current, rows, running, seed=seed, by=by)
                 return [costs.keep(job) for job in parts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -22,12 +23,14 @@ from tui.engine.costs.budget import cost_text
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
 from tui.engine.costs.priming import PrimingEstimate
-from tui.engine.import_job import FileImport
-from tui.errors import BudgetError
+from tui.engine.import_job import FileImport, file_was_changed
+from tui.errors import BudgetError, UsageError
 from tui.progress import NO_PROGRESS, Progress
 
 SAMPLE_ROWS = 20
 """Rows of a sample, unless the user chose another number."""
+
+_ROUNDING = 1.0 + 1e-9
 
 SubmitAnswer = Literal["yes", "sample", "no"]
 """The user's answer: submit all rows, a sample of them (the rest stays a draft), or nothing."""
@@ -42,6 +45,32 @@ class CheckedFile(NamedTuple):
     report: CheckReport
     estimate: Estimate
     repeated: Estimate | None = None
+
+
+def require_no_dearer(path: Path, told: Estimate, now: Estimate) -> None:
+    """Check that requests cost no more than what the user was told and has agreed to.
+
+    Prompts of the same size do not say it: a limit of the answers, or a price of the
+    configuration, may have been changed since.
+
+    Args:
+        path: The file.
+        told: The estimate that the user saw.
+        now: The estimate of what the file holds now, by the prices of now.
+
+    Raises:
+        UsageError: They may cost more.
+    """
+    limit, before = now.output_tokens_high, told.output_tokens_high
+    if before is not None and (limit is None or limit > before):
+        raise file_was_changed(path)
+    if told.high is None or told.exact_tokens:
+        return
+    if now.currency != told.currency or now.high is None or now.high > told.high * _ROUNDING:
+        raise UsageError(
+            f"{path.name} would cost {cost_text(now)} now, and not {cost_text(told)}",
+            "Nothing was sent. Check it again, then submit it.",
+        )
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from tui.store.rows.attempts import (
     count_pending,
     find_ended,
     find_pending,
+    find_unanswered,
     select_best,
     set_outcome,
 )
@@ -187,6 +188,12 @@ class Batches:
         """Numbers of the rows of a batch without a result, in input order."""
         pk, job = batch_pk(self._database.read, batch.id)
         return find_pending(self._database.read, pk, job, _bounds(batch))
+
+    def unanswered_rows(self, batch: Batch, batch_ids: Sequence[str]) -> list[int]:
+        """Row numbers of a batch to which none of some batches has an answer, in input order."""
+        pk, job = batch_pk(self._database.read, batch.id)
+        among = [batch_pk(self._database.read, batch_id)[0] for batch_id in batch_ids]
+        return find_unanswered(self._database.read, pk, job, _bounds(batch), among)
 
     def set_prices(self, batch_id: str, prices: dict[str, Any]) -> None:
         """Store the prices by which a batch was billed, unless they are there already."""
@@ -498,14 +505,11 @@ class Batches:
         return len(waiting)
 
     def fail_rows(self, batch: Batch, errors: Mapping[int, RowError]) -> int:
-        """Fail pending rows of a failed batch with the provider's error for their line.
+        """Fail pending rows of a failed batch with the provider's error; returns their number.
 
         Args:
             batch: The batch.
             errors: Errors by line number in the batch's input, starting at 1.
-
-        Returns:
-            Number of rows that were failed.
         """
         bounds = _bounds(batch)
         failed: list[int] = []

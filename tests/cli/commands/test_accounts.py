@@ -63,6 +63,32 @@ def test_a_wrong_account_is_exit_code_2(arguments: list[str], error: str, run: R
     assert error in done.err.splitlines()[0]
 
 
+def test_a_query_of_a_base_url_may_be_a_key_and_is_not_shown(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHDECK_KEY_FAR", "sk-1")
+    no_retry_delays(home, "openai")
+    url = f"http://127.0.0.1:{closed_port()}/v1"
+    arguments = ("--provider", "openai", "--base-url", f"{url}?token=sk-planted-81")
+    shown = [run("accounts", "add", "far", *arguments)]
+    shown += [run("accounts", *words) for words in (["list"], ["list", "--json"])]
+    for done in shown:
+        assert done.code == 0 and f"{url}?…" in done.out
+    shown.append(run("accounts", "test", "far"))
+    assert f"cannot reach {url}?…" in shown[-1].err
+    assert not any("planted" in done.out + done.err for done in shown)
+
+
+def test_a_base_url_with_a_password_is_refused(run: Run, home: Path) -> None:
+    url = "https://joe:planted-81@host.example/v1"
+    done = run("accounts", "add", "far", "--provider", "openai", "--base-url", url)
+    assert done.code == 2 and "holds a password" in done.err
+    assert "planted" not in done.err
+    assert (
+        not (home / "config.toml").exists() or "planted" not in (home / "config.toml").read_text()
+    )
+
+
 def test_placeholders_of_a_base_url_are_filled_in(run: Run) -> None:
     done = run(
         "accounts", "add", "own", "--provider", "openai-compatible", "--param", "host=127.0.0.1:9"

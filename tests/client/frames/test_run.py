@@ -25,7 +25,8 @@ from tui.client import AsyncBatchClient, BatchClient
 from tui.client.frames import answers, libraries
 from tui.compose.templates.model import Template
 from tui.config.settings import AccountConfig, Config, PriceConfig
-from tui.errors import BudgetError, InputError, UsageError
+from tui.core.jobs import Batch
+from tui.errors import BudgetError, InputError, RequestRejectedError, UsageError
 
 TEMPLATE = Template(user='sandbox:say={"label": "{text}", "score": {score}}', model="m")
 ROWS = [{"text": "a", "score": 1}, {"text": "b", "score": 2}, {"text": "a", "score": 1}]
@@ -244,6 +245,34 @@ def test_money_needs_a_budget_or_a_yes(home: Path, monkeypatch: pytest.MonkeyPat
         assert client.run(rows, template) == answered and creates(server) == 1
         client.run(rows, template, yes=True, again=True)
         assert creates(server) == 2
+
+
+def test_a_part_that_was_not_accepted_needs_a_budget_or_a_yes_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHDECK_KEY_THERE", "sk-frames-4f1c0de5ba5e")
+    template = Template(user="{text}", model="m", max_tokens=10)
+    rows = [{"text": "a"}, {"text": "b"}]
+    with sandbox("openai") as server:
+        config = paid(server)
+        config.providers["openai"]["limits"] = {"rows": 1}
+        with BatchClient(config=config) as client:
+            submitter = client._client.engine._submitter
+            upload = submitter._upload_and_create
+
+            async def refuse_the_second(batch: Batch) -> None:
+                if batch.part == 2:
+                    raise RequestRejectedError("no", status=400)
+                await upload(batch)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(submitter, "_upload_and_create", refuse_the_second)
+                with pytest.raises(RequestRejectedError):
+                    client.run(rows, template, budget=21)
+            with pytest.raises(UsageError, match="may cost"):
+                client.run(rows, template)
+            assert creates(server) == 1
+            assert client.run(rows, template, budget=21)[1]["answer"] and creates(server) == 2
 
 
 async def test_a_run_that_was_interrupted_finds_its_job(

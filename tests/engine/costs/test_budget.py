@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.end_to_end.servers import Served, sandbox
@@ -196,6 +197,30 @@ async def test_a_file_that_changes_while_the_user_is_asked_is_not_sent(
             await engine.requests.import_to_submit(
                 path, ask=ask, budget=5, sample=sample, checked=checked
             )
+        assert engine.history.jobs.list() == []
+
+
+@pytest.mark.parametrize("what", ["max_tokens", "price"])
+async def test_what_became_dearer_while_the_user_is_asked_is_not_sent(
+    what: str, opened: Opener, tmp_path: Path
+) -> None:
+    """The file has the same size, rows and prompts, and the question named a lower cost."""
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
+        scan = await engine.requests.scan(path)
+        checked = CheckedFile(scan.report, await engine.costs.estimate(scan))
+
+        async def ask(facts: SubmitFacts) -> SubmitAnswer:
+            if what == "max_tokens":
+                chats(path, 4, max_tokens=9000)
+            else:
+                dearer = PriceConfig(input=2000.0, output=2000.0)
+                changed = msgspec.structs.replace(engine.config, prices={"gpt-5-mini": dearer})
+                engine.apply_config(changed)
+            return "yes"
+
+        with pytest.raises(UsageError, match=r"was changed|would cost"):
+            await engine.requests.import_to_submit(path, ask=ask, checked=checked)
         assert engine.history.jobs.list() == []
 
 

@@ -18,6 +18,7 @@ from tui.core.jobs import BatchStatus, Job
 from tui.core.rows import Outcome
 from tui.engine.engine import Engine
 from tui.errors import KeyRejectedError
+from tui.processes import process_name
 
 
 async def sent(engine: Engine, path: Path, **options: str) -> Job:
@@ -164,6 +165,36 @@ async def test_another_program_can_stop_it(opened: Opener, tmp_path: Path) -> No
             assert job.status is BatchStatus.CANCELLED
             assert job.counts.succeeded == sum(model.sent.values()) < 60
             assert job.counts.succeeded + job.counts.cancelled == 60
+
+
+async def test_a_program_that_goes_on_after_another_took_over_sends_no_row(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after Ctrl+Z, another program, and fg: what was under way is kept, nothing is paid twice.
+
+    Every row is as if the program had been stopped before it.
+    """
+    monkeypatch.setattr("tui.engine.batches.direct._GUARD_SECONDS", -1.0)
+    # Neither is it a save that notices.
+    monkeypatch.setattr("tui.engine.batches.direct._SAVE_SECONDS", 3600.0)
+    model = ModelServer()
+    model.held_after = 4
+    with model.running() as server:
+        async with opened(server.url, concurrency=2) as engine:
+            texts = [f"fine {n}" for n in range(40)]
+            job = await sent(engine, written(tmp_path / "rows.jsonl", texts))
+            await until(lambda: model.sent.total() == 6 and model.answered.total() == 4)
+            (batch,) = engine.history.batches.of_job(job.id)
+            with engine.history._database.write() as connection:
+                connection.execute("UPDATE batches SET lease_owner=?", (process_name(),))
+            output = engine._runner._runs[batch.id].path
+            before = output.read_bytes() + b'{"custom_id": "row-39", "written": "by the other"}\n'
+            output.write_bytes(before)
+            model.held_after = None
+            await until(lambda: not engine._runner.runs(batch.id))
+            assert model.sent.total() == 6
+            after = output.read_bytes()
+            assert after.startswith(before) and after.removeprefix(before).count(b"\n") == 2
 
 
 async def test_a_server_that_is_not_there_costs_no_row(opened: Opener, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def _document(engine: Engine, name: str) -> dict[str, Any]:
         "provider": account.provider,
         "provider_name": account.provider_name,
         "direct": account.direct,
-        "base_url": account.base_url,
+        "base_url": account.shown_url,
         "default": name == engine.accounts.default,
         "clean_up": engine.accounts.deletes_collected(name),
         "windows": list(account.windows),

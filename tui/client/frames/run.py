@@ -15,7 +15,7 @@ from tui.compose.sources.base import Row, Source
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template
 from tui.core.formatting import counted
-from tui.core.jobs import Submission
+from tui.core.jobs import Job, Submission
 from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
@@ -152,7 +152,7 @@ async def _send(
         await engine.requests.compose(source, template, path)
         usual = next(iter(engine.account(account).windows), None)
         key = await asyncio.to_thread(source_with_digest, path, "frame", window or usual)
-        if again or engine.begun(key, account) is None:
+        if again or _is_to_agree_to(engine, engine.begun(key, account)):
             await _check_permission(engine, account, path, options)
         try:
             job = await engine.submit_once(
@@ -175,6 +175,13 @@ async def _send(
                 raise
             job = begun
     return job.id
+
+
+def _is_to_agree_to(engine: Engine, begun: Job | None) -> bool:
+    """Whether something is sent that the user has not agreed to: a part may have been refused."""
+    batches = [] if begun is None else engine.history.batches.of_job(begun.id)
+    is_draft = (batch.is_unsent and batch.submission is Submission.DRAFT for batch in batches)
+    return begun is None or any(is_draft)
 
 
 async def _check_permission(

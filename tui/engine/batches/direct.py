@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tui.core.jobs import Batch, BatchStatus, RemoteCounts
@@ -19,7 +20,7 @@ from tui.core.requests import edit_request
 from tui.engine.batches.collector import Collector
 from tui.engine.context import Context
 from tui.engine.events import CountsChanged, RowsCollected
-from tui.errors import BatchdeckError, HistoryError
+from tui.errors import BatchdeckError, HistoryError, NotOursError
 from tui.paths import open_private
 from tui.providers.dialects.direct import DirectResult, RowSender
 from tui.store.history import FileIndexer, ResultFile
@@ -31,8 +32,37 @@ _SAVE_SECONDS = 0.5
 _CANCEL_SECONDS = 30.0
 """Seconds to wait for answers in flight after a cancel, because they are paid for."""
 
+_GUARD_SECONDS = 10.0
+"""A program that was stopped for longer than this checks that the rows are still its own to send.
+
+Less than a lease lasts, and more than the pauses between two saves."""
+
 _MIN_REPORTED_PAUSE = 3.0
 """Pauses of at least this many seconds are reported."""
+
+
+class _Stop(asyncio.Event):
+    """Set when no more rows may be sent: by the runner, or by ``is_set`` itself.
+
+    A program that was stopped for a while (with Ctrl+Z, say) may have lost its lease, and another
+    one sends the rows. It learns that before it sends a row, whatever of it goes on first.
+
+    Args:
+        is_ours: Whether this process holds the lease.
+    """
+
+    def __init__(self, is_ours: Callable[[], bool]) -> None:
+        super().__init__()
+        self._is_ours = is_ours
+        self._seen = asyncio.get_running_loop().time()
+
+    def is_set(self) -> bool:
+        """Whether no more rows may be sent; to be asked more often than ``_GUARD_SECONDS``."""
+        now = asyncio.get_running_loop().time()
+        was_stopped, self._seen = now - self._seen > _GUARD_SECONDS, now
+        if was_stopped and not self._is_ours():
+            self.set()
+        return super().is_set()
 
 
 @dataclass
@@ -46,8 +76,7 @@ class _Run:
     indexer: FileIndexer
     good: int
     bad: int
-    size: int
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: _Stop
     cancelled: bool = False
     unsaved: int = 0
     trouble: BatchdeckError | None = None
@@ -91,6 +120,7 @@ class DirectRunner:
             The ended batch; ``None`` if it did not end because the program is closing.
 
         Raises:
+            NotOursError: Another process has taken the batch over.
             BatchdeckError: An error that affects every row: no connection, a wrong key, a
                 full disk. The remaining rows can still be sent later.
         """
@@ -98,6 +128,7 @@ class DirectRunner:
         self._runs[batch.id] = run
         try:
             await self._send_all(dialect, run)
+            await asyncio.to_thread(self._require_lease, batch)
             if run.trouble is not None:
                 raise run.trouble
             return self._result(run)
@@ -109,29 +140,39 @@ class DirectRunner:
     async def _open(self, dialect: RowSender, batch: Batch) -> _Run:
         """Open the output file, index its complete lines and drop a partial last line."""
         batches = self._context.history.batches
+        await asyncio.to_thread(self._require_lease, batch)
         file, indexer = await self._collector.open_output(dialect, batch)
 
-        def work() -> tuple[int, int, int, int]:
+        def work() -> tuple[int, int, int]:
             try:
-                stream = open_private(file.path, os.O_RDWR | os.O_CREAT)
-                size = os.fstat(stream).st_size
-                if size > indexer.indexed:
+                # Appended, whoever writes: a program that was stopped may still have an answer.
+                stream = open_private(file.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+                if os.fstat(stream).st_size > indexer.indexed:
                     indexer.run(complete=False)
                 # A kill during a write leaves a partial line.
                 os.ftruncate(stream, indexer.indexed)
-                os.lseek(stream, 0, os.SEEK_END)
             except OSError as error:
                 raise _write_error(file.path, error) from error
-            return (stream, indexer.indexed, *batches.count_results(batch))
+            return (stream, *batches.count_results(batch))
 
-        stream, size, good, bad = await asyncio.to_thread(work)
-        run = _Run(batch, file.path, stream, file, indexer, good, bad, size)
+        stream, good, bad = await asyncio.to_thread(work)
+        stop = _Stop(partial(self._context.history.leases.is_mine, batch.id))
+        run = _Run(batch, file.path, stream, file, indexer, good, bad, stop)
         run.cancelled = batch.status is BatchStatus.CANCELLING
         if self._closing or run.cancelled:
             run.stop.set()
         else:
             await asyncio.to_thread(batches.mark_running, batch.id)
         return run
+
+    def _require_lease(self, batch: Batch) -> None:
+        """Check that no other process has taken a batch over; blocking.
+
+        Raises:
+            NotOursError: One has.
+        """
+        if not self._context.history.leases.is_mine(batch.id):
+            raise NotOursError("another Batchdeck process sends these rows now")
 
     async def _send_all(self, dialect: RowSender, run: _Run) -> None:
         seqs = await asyncio.to_thread(self._context.history.batches.pending_rows, run.batch)
@@ -207,7 +248,6 @@ class DirectRunner:
                 line = line[os.write(run.stream, line) :]
         except OSError as error:
             raise _write_error(run.path, error) from error
-        run.size += len(answer.line) + 1
         run.good += answer.good
         run.bad += not answer.good
         run.unsaved += 1
@@ -217,6 +257,8 @@ class DirectRunner:
         while True:
             await asyncio.sleep(_SAVE_SECONDS)
             try:
+                if run.stop.is_set():
+                    return
                 await self._context.shielded(self._save(run))
             except BatchdeckError as error:
                 run.trouble = run.trouble or error
@@ -237,15 +279,18 @@ class DirectRunner:
         """
         if not run.unsaved:
             return
-        run.unsaved, size = 0, run.size
+        run.unsaved = 0
         context = self._context
         files = context.history.files
 
         def work() -> None:
             try:
                 os.fsync(run.stream)
+                size = os.fstat(run.stream).st_size
             except OSError as error:
                 raise _write_error(run.path, error) from error
+            # The answers are on the disk; who sends the rows now reads them too.
+            self._require_lease(run.batch)
             run.indexer.run(complete=False)
             files.mark_received(run.file, size, complete=False, ref=run.batch.id)
 

@@ -15,13 +15,11 @@ import msgspec
 
 from tui import __version__
 from tui.core.jobs import Batch, RemoteCounts, is_terminal, new_batch_id
-from tui.core.query import RowFilter
 from tui.core.remote_batches import RemoteBatch
 from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
-from tui.core.rows import UNANSWERED
 from tui.core.send_plans import RetryPlan
 from tui.engine.context import Context
-from tui.errors import ProviderError, RequestRejectedError, ResponseLostError
+from tui.errors import ProviderError, RequestRejectedError, ResponseLostError, UsageError
 from tui.providers.wire.errors import may_have_acted
 from tui.store.history import NewBatch
 
@@ -40,8 +38,8 @@ class RetriesInPlace(Protocol):
 async def begin_in_place_retry(context: Context, plan: RetryPlan) -> Batch | None:
     """Store a retry that the provider can run in place; ``None`` if it needs a new batch.
 
-    This works if nothing is edited and all rows come from one batch: either all of its
-    failed rows, or rows whose result lines contain the provider's ids.
+    This works if nothing is edited and all rows come from one batch: either all rows that have no
+    answer in it, or rows whose result lines contain the provider's ids.
     """
     dialect = await context.accounts.dialect(plan.account)
     if plan.edits or not dialect.capabilities.native_retry:
@@ -61,10 +59,11 @@ def _store(context: Context, plan: RetryPlan) -> Batch | None:
         return None
     if not _has_newest_requests(context, plan, parent):
         return None
-    if (
-        _failed_rows(context, parent) != set(plan.seqs)
-        and _request_ids(context, plan.job_id, plan.seqs) is None
-    ):
+    unanswered, wanted = _unanswered_rows(context, parent), set(plan.seqs)
+    if not wanted <= unanswered:
+        # The provider has an answer, and does not run such rows again.
+        return None
+    if wanted != unanswered and _request_ids(context, plan.job_id, plan.seqs) is None:
         return None
     now = context.clock()
     batch = Batch(
@@ -88,15 +87,21 @@ async def request_in_place_retry(context: Context, dialect: object, batch: Batch
 
     Raises:
         ProviderError: The provider did not accept it.
+        UsageError: It would run rows again that were retried in another way meanwhile.
     """
     history = context.history
     seqs = await asyncio.to_thread(history.batches.rows_of, batch.id)
     ids = await asyncio.to_thread(_request_ids, context, batch.job_id, seqs)
     parent = history.batches.get(batch.native_of or "")
     assert isinstance(dialect, RetriesInPlace) and parent.remote_id is not None
-    others = await asyncio.to_thread(_failed_rows, context, parent)
+    others = await asyncio.to_thread(_unanswered_rows, context, parent) - set(seqs)
+    if others and ids is None:
+        raise UsageError(
+            "other failed rows of this batch were retried meanwhile, and would be paid twice",
+            f"Retry the rest again: `batchdeck retry {batch.job_id}`.",
+        )
     try:
-        if not others or ids is None:
+        if ids is None or not others:
             return await dialect.retry(parent.remote_id)
         return await dialect.retry_rows(parent.remote_id, ids)
     except ProviderError as error:
@@ -126,11 +131,21 @@ def _has_run(remote: RemoteBatch, parent: Batch) -> bool:
     return (remote.counts.completed or 0) > (parent.remote_counts.completed or 0)
 
 
-def _failed_rows(context: Context, batch: Batch) -> set[int]:
-    """The numbers of the failed rows of a batch; without those of a stored retry."""
-    failed = context.history.rows.select(batch.job_id, RowFilter(outcomes=UNANSWERED)).seqs
-    rows = context.read_rows(batch.job_id, failed)
-    return {row.seq for row in rows if row.batch_id == batch.id}
+def _unanswered_rows(context: Context, batch: Batch) -> set[int]:
+    """The rows without an answer in the provider's batch that a batch stands for.
+
+    The provider knows nothing of what other batches answered: it would run all of these again.
+    """
+    batches = {one.id: one for one in context.history.batches.of_job(batch.job_id)}
+
+    def first(one: Batch) -> Batch:
+        while one.native_of is not None:
+            one = batches[one.native_of]
+        return one
+
+    whole = first(batch)
+    same = [one.id for one in batches.values() if first(one).id == whole.id]
+    return set(context.history.batches.unanswered_rows(whole, same))
 
 
 def _has_newest_requests(context: Context, plan: RetryPlan, parent: Batch) -> bool:

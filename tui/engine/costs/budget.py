@@ -253,9 +253,13 @@ class Budgets:
             if entry.amount is None and self.applies(batch.account, entry.submit_limit):
                 raise _unknown(_NO_PRICE, is_priced=False)
             return
+        if self.applies(batch.account, entry.submit_limit):
+            self._require_currency(entry.currency)
         quote = msgspec.structs.replace(entry, kind="quoted", amount=batch.told_cost)
+        # What was sent of this submit may have ended since: then its bill counts.
         others = [e for e in ledger.of_submit(entry.submit) if e.batch != batch.id]
-        total = batch.told_cost + sum(e.amount or 0.0 for e in others if e.kind == "quoted")
+        sent = (e for e in others if e.kind in ("quoted", "billed"))
+        total = batch.told_cost + sum(e.amount or 0.0 for e in sent)
         claim = f"the provider quotes {money(total, entry.currency)}"
         self._check_submit(total, claim, entry.submit_limit)
         self._enter([quote], claim)
@@ -288,13 +292,15 @@ class Budgets:
             raise _unknown(
                 "; ".join(estimate.notes) or _NO_PRICE, is_priced=estimate.low is not None
             )
-        if estimate.currency != self.config.currency:
+        self._require_currency(estimate.currency)
+        return estimate.high
+
+    def _require_currency(self, currency: str) -> None:
+        if currency != self.config.currency:
             raise BudgetError(
-                f"the budget is in {self.config.currency}, but the account is billed in"
-                f" {estimate.currency}",
+                f"the budget is in {self.config.currency}, but the account is billed in {currency}",
                 "Set budget.currency in config.toml.",
             )
-        return estimate.high
 
 
 _NO_PRICE = "no price for this model"

@@ -162,6 +162,41 @@ def count_pending(
     return int(count)
 
 
+def find_unanswered(
+    connection: sqlite3.Connection,
+    batch_pk: int,
+    job_pk: int,
+    bounds: tuple[int, int] | None,
+    among: Sequence[int],
+) -> list[int]:
+    """Rows of a batch to which none of the batches ``among`` has an answer, in input order.
+
+    Args:
+        connection: For reading or writing.
+        batch_pk: The batch.
+        job_pk: Its job.
+        bounds: First and last row number of the batch, as for ``find_pending``.
+        among: Primary keys of batches.
+    """
+    first, last = bounds or _ALL_ROWS
+    source, which, key = "batch_rows", "q.batch=?", batch_pk
+    if bounds is not None:
+        source, which, key = "requests", "q.job=?", job_pk
+    good = ",".join(str(OUTCOMES.index(outcome)) for outcome in ANSWERED)
+    marks = ",".join("?" * len(among))
+    no_answer = " AND ".join(
+        f"NOT EXISTS (SELECT 1 FROM {table} a WHERE a.job=? AND a.seq=q.seq"
+        f" AND a.outcome IN ({good}) AND a.batch IN ({marks}))"
+        for table in ("results", "attempts")
+    )
+    rows = connection.execute(
+        f"SELECT q.seq FROM {source} q WHERE {which} AND q.seq BETWEEN ? AND ? AND {no_answer}"
+        " ORDER BY q.seq",
+        (key, first, last, *(job_pk, *among) * 2),
+    )
+    return [seq for (seq,) in rows]
+
+
 def _pending(
     connection: sqlite3.Connection,
     wanted: str,
