@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.progress import NO_PROGRESS, Progress
+from tui.progress import NO_PROGRESS, Progress, Throttle
 
 
 def test_reports_are_throttled_and_the_last_one_always_comes() -> None:
@@ -43,3 +43,20 @@ def test_the_shared_default_cannot_be_stopped() -> None:
     with pytest.raises(RuntimeError):
         NO_PROGRESS.stop()
     assert not NO_PROGRESS.stopped
+
+
+def test_what_is_shown_now_and_then_takes_its_share_of_the_time() -> None:
+    now = 0.0
+    shown: list[float] = []
+
+    def show() -> None:
+        nonlocal now
+        shown.append(now)
+        # The second one is slow: the next has to wait ten times as long.
+        now += 3.0 if len(shown) == 2 else 0.0
+
+    throttle = Throttle(first=1.0, seconds=2.0, share=10, clock=lambda: now)
+    for second in range(60):
+        now = max(now, float(second))
+        assert throttle.run(show) is (shown[-1:] == [float(second)])
+    assert shown == [1.0, 3.0, 36.0, *range(38, 60, 2)]

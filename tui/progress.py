@@ -86,6 +86,42 @@ NO_PROGRESS = _Nobody()
 """The default of every ``progress`` parameter."""
 
 
+class Throttle:
+    """Limits how often results so far are shown, and what part of the time that takes.
+
+    Args:
+        first: Seconds until they are shown for the first time.
+        seconds: The shortest time from one to the next, in seconds.
+        share: Showing them takes at most one part in so many of the time.
+        clock: Seconds that only grow; tests hand in their own.
+    """
+
+    __slots__ = ("_clock", "_next", "_seconds", "_share")
+
+    def __init__(
+        self,
+        first: float,
+        seconds: float,
+        share: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._seconds = seconds
+        self._share = share
+        self._clock = clock
+        self._next = clock() + first
+
+    def run(self, show: Callable[[], None]) -> bool:
+        """Call ``show`` if it is time to; returns whether it was called."""
+        start = self._clock()
+        if start < self._next:
+            return False
+        show()
+        now = self._clock()
+        self._next = now + max(self._seconds, (now - start) * self._share)
+        return True
+
+
 _current: ContextVar[Progress] = ContextVar("progress", default=NO_PROGRESS)
 
 

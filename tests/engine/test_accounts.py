@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from unittest.mock import Mock
 
+import keyring
 import msgspec
 import pytest
+from keyring.errors import NoKeyringError
 
 from tui.config.api_keys import remember_key
 from tui.config.settings import AccountConfig, Config
@@ -76,6 +79,23 @@ async def test_a_key_is_asked_for_when_it_is_needed(
     remember_key("work", "other", accounts.info("work").base_url)
     assert await accounts.dialect("work") is not dialect
     await accounts.aclose()
+
+
+async def test_a_keyring_that_is_not_there_is_not_offered(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyMissingError) as offered:
+        await accounts.dialect("openai+direct")
+    assert offered.value.hint == (
+        "Set BATCHDECK_KEY_OPENAI or OPENAI_API_KEY, or run `batchdeck keys set openai`."
+    )
+    monkeypatch.setattr(keyring, "get_password", Mock(side_effect=NoKeyringError("none")))
+    with pytest.raises(KeyMissingError, match="has no key, and this machine has no") as caught:
+        await accounts.dialect("openai")
+    assert caught.value.hint == (
+        "Set BATCHDECK_KEY_OPENAI or OPENAI_API_KEY, or enter the key for this session in the"
+        " dashboard."
+    )
 
 
 async def test_one_sandbox_for_all_accounts_that_lead_to_it(accounts: Accounts) -> None:

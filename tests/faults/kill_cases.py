@@ -114,11 +114,6 @@ class Case:
         """Whether some rows fail at first, and are retried."""
         return self.doing in ("retry", "again")
 
-    @property
-    def is_uncertain(self) -> bool:
-        """Whether only the user can know if the provider has the batch."""
-        return not self.system.lists and self.step.partition(":")[0] in CREATING
-
 
 def cases_of(system: System) -> Iterator[Case]:
     """All cases with one provider."""

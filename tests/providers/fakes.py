@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -15,7 +15,6 @@ from tui.providers.wire.address import parse_base_url
 from tui.providers.wire.client import HttpClient
 
 KEY = "sk-test-0123456789abcdefghijkl"
-Answerer = Callable[[httpx.Request], httpx.Response]
 
 
 class Scripted:

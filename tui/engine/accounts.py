@@ -354,9 +354,12 @@ class Accounts:
     def _sharing(self, name: str) -> list[str]:
         return sharing(base_account(name), self._config.accounts)
 
-    def key_hint(self, name: str) -> str:
-        """A hint that says how to set the account's key."""
-        hint = f"Set {' or '.join(self._variables(name))}, or run `batchdeck keys set {name}`."
+    def key_hint(self, name: str, *, keyring: bool = True) -> str:
+        """A hint that says how to set the account's key; without ``keyring`` not in the keyring."""
+        other = f"run `batchdeck keys set {base_account(name)}`"
+        if not keyring:
+            other = "enter the key for this session in the dashboard"
+        hint = f"Set {' or '.join(self._variables(name))}, or {other}."
         shared = self._sharing(name)
         if shared:
             hint += (
@@ -428,7 +431,8 @@ class Accounts:
         except KeyMissingError as error:
             found, trouble = None, f", and {error.message}"
         if found is None and profile.needs_key:
-            raise KeyMissingError(f"account {name!r} has no key{trouble}", self.key_hint(name))
+            hint = self.key_hint(name, keyring=not trouble)
+            raise KeyMissingError(f"account {name!r} has no key{trouble}", hint)
         key = None if found is None else found.value
         traffic = self.traffic.setdefault(name, RequestCounter(self._clock))
         return await asyncio.to_thread(self._connect, profile, table, key, traffic)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run, request_line
+from tui.engine.engine import Engine
 
 
 @pytest.fixture
@@ -52,10 +55,14 @@ def test_a_job_that_is_composed_anew_has_a_deadline(
     assert refused.code == 2 and "has passed" in refused.err
 
 
-def test_watch_sends_the_rest_one_by_one_when_it_has_passed(run: Run, file: Path) -> None:
-    # The batch takes an hour: the deadline passes while the job runs, or before `watch` begins.
-    sent = run("submit", file, "--deadline", "+1s")
+def test_watch_sends_the_rest_one_by_one_when_it_has_passed(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = run("submit", file, "--deadline", "+10m")
     assert sent.code == 0, sent.err
+    # The batch takes an hour.
+    opened = partial(Engine.open, clock=lambda: time.time() + 900)
+    monkeypatch.setattr(Engine, "open", opened)
     watched = run("watch", "r", "--json")
     assert watched.code == 0, watched.err
     assert "Deadline: 4 rows without an answer sent one by one" in watched.err

@@ -23,8 +23,8 @@ class Colour(enum.IntEnum):
 
 
 MISSING = [
-    None, float("nan"), np.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT"),
-    np.timedelta64("NaT"), Decimal("NaN"),
+    None, float("nan"), np.nan, np.float32("nan"), pd.NA, pd.NaT, np.datetime64("NaT", "ns"),
+    np.timedelta64("NaT", "ns"), Decimal("NaN"),
 ]  # fmt: skip
 
 VALUES: list[tuple[Any, Any]] = [

@@ -11,7 +11,6 @@ from tui.core.reviews.review import (
     check_label,
     check_reviewer,
     known_label,
-    merge_reviews,
     newest_first,
 )
 from tui.errors import UsageError
@@ -26,31 +25,6 @@ reviews = st.builds(
     note=st.sampled_from(["", "odd"]),
     batch_id=st.none() | st.sampled_from(["b1", "b2"]),
 )
-
-
-@given(st.lists(reviews))
-def test_the_last_line_of_a_reviewer_on_a_row_is_current(log: list[Review]) -> None:
-    merged = merge_reviews(log)
-    for custom_id in "abc":
-        for reviewer in ("anna", "ben"):
-            own = [one for one in log if (one.custom_id, one.reviewer) == (custom_id, reviewer)]
-            expected = own[-1] if own and not own[-1].is_empty else None
-            assert merged.get((custom_id, reviewer)) == expected
-
-
-@given(st.lists(reviews))
-def test_reading_a_log_twice_changes_nothing(log: list[Review]) -> None:
-    assert merge_reviews([*log, *log]) == merge_reviews(log)
-
-
-@given(st.lists(reviews, min_size=1))
-def test_an_undo_restores_what_was_before(log: list[Review]) -> None:
-    *before, last = log
-    earlier = merge_reviews(before).get((last.custom_id, last.reviewer))
-    restored = earlier or Review(custom_id=last.custom_id, reviewer=last.reviewer, at=0)
-    undo = msgspec.structs.replace(restored, undo=True)
-    shown = {key: (one.label, one.note) for key, one in merge_reviews([*log, undo]).items()}
-    assert shown == {key: (one.label, one.note) for key, one in merge_reviews(before).items()}
 
 
 @given(reviews)

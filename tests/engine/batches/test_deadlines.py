@@ -14,7 +14,7 @@ import pytest
 
 from tests.engine.bench import Bench, adds_up, outcomes, request, timeline, until
 from tests.engine.programs import Programs, kill_at
-from tests.fakes.loop import JumpingLoop, run
+from tests.fakes.loop import BEGIN, JumpingLoop, run
 from tests.fakes.provider import FakeBatch, answered
 from tui.config.settings import BudgetConfig, Config, PriceConfig
 from tui.core.jobs import BatchStatus, DeadlinePhase, Job
@@ -207,7 +207,11 @@ def test_a_clock_that_is_set_sends_nothing_twice(hours: float, tmp_path: Path) -
             engine._context.clock = lambda: loop.clock() - hours * HOUR
             await engine.wait([job.id])
             assert adds_up(engine, job.id).succeeded == 4
-            await asyncio.sleep(40 * HOUR)
+            await asyncio.sleep(HOUR)
+            # It reaches the deadline a second time.
+            behind = loop.clock() - BEGIN - HOUR / 2
+            engine._context.clock = lambda: loop.clock() - behind
+            await asyncio.sleep(HOUR)
         paid_once(bench)
         assert len(bench.provider.batches) == 1
 

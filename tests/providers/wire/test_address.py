@@ -63,7 +63,7 @@ def test_addresses_that_cannot_be_used(text: str, words: str) -> None:
 
 
 def test_plain_http_elsewhere_only_when_allowed() -> None:
-    assert address("http://10.0.0.5/v1", allow_http=True).is_unencrypted
+    assert address("http://10.0.0.5/v1", allow_http=True).base.scheme == "http"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ import pytest
 from tests.store.bench import Desk, line
 from tui.core.jobs import BatchStatus
 from tui.core.query import RowFilter, RowSort, parse_query
-from tui.core.reviews.review import Review, merge_reviews
+from tui.core.reviews.review import Review
 from tui.core.rows import Outcome
 from tui.errors import UnknownJobError
 from tui.paths import Paths
@@ -23,6 +24,12 @@ from tui.store.reviews.log import append_reviews, read_log
 
 def review(custom_id: str, label: str = "right", by: str = "anna", **others: object) -> Review:
     return Review(custom_id=custom_id, reviewer=by, at=1.0, label=label, **others)  # type: ignore[arg-type]
+
+
+def current_reviews(log: Iterable[Review]) -> dict[tuple[str, str], Review]:
+    """What the index has to hold: the last review of each row by each reviewer."""
+    current = {(one.custom_id, one.reviewer): one for one in log}
+    return {key: one for key, one in current.items() if not one.is_empty}
 
 
 @pytest.fixture
@@ -262,7 +269,7 @@ def test_three_programs_review_one_job_and_one_is_killed(desk: Desk, job: str) -
     reviews = desk.history.reviews
     log = [one.review for one in read_log(reviews.log_file(job))]
     assert len(log) == 60 + 60 + 31 and None not in log
-    expected = merge_reviews(one for one in log if one is not None)
+    expected = current_reviews(one for one in log if one is not None)
     shown = {(one.custom_id, one.reviewer): one for one in reviews.all(job)}
     assert shown == expected
 
@@ -319,7 +326,9 @@ def test_the_index_says_what_the_log_says_whatever_happens(desk: Desk, job: str,
             case _:
                 reviews.add(job, [made, made] if number % 5 == 0 else [made])
         log = [one.review for one in read_log(path) if one.review is not None]
-        expected = {key: one for key, one in merge_reviews(log).items() if one.custom_id in "abcd"}
+        expected = {
+            key: one for key, one in current_reviews(log).items() if one.custom_id in "abcd"
+        }
         assert {(one.custom_id, one.reviewer): one for one in reviews.all(job)} == expected
         labelled = {one.custom_id for one in expected.values() if one.label}
         assert found(desk, job, "review:any") == "".join(sorted(labelled))

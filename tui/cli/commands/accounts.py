@@ -231,9 +231,8 @@ def set_key(settings: Settings, account: str) -> None:
     store_key(account, value, info.base_url)
     found = accounts.find_key(account)
     if found is None:
-        raise errors.KeyMissingError(
-            "the keyring did not store the key", accounts.key_hint(account)
-        )
+        hint = accounts.key_hint(account, keyring=False)
+        raise errors.KeyMissingError("the keyring did not store the key", hint)
     if found.origin == "environment":
         output.say(f"{found.name} is set and takes precedence over the keyring.")
     document = {"account": account, "stored": True}

@@ -71,7 +71,6 @@ class _Form(NamedTuple):
 
 
 _AS_TABLE = "`batchdeck compose {file} -t TEMPLATE` makes requests from its columns"
-_CONVERT = "`batchdeck compose {file} -m MODEL -o NEW.jsonl` converts them"
 _RESULTS = (
     "`batchdeck import-results REQUESTS {file}` opens them with their requests as a job;"
     f" {_AS_TABLE}"

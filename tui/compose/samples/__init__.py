@@ -21,9 +21,3 @@ SUMMARIZE = FOLDER / "summarize.toml"
 
 MARKETING = FOLDER / "marketing.toml"
 """A template for the products."""
-
-JUDGE = FOLDER / "judge.toml"
-"""A template that scores the answers of a job."""
-
-JUDGE_PAIR = FOLDER / "judge-pair.toml"
-"""A template that compares the answers of two jobs."""

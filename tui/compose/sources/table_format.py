@@ -195,7 +195,7 @@ def survey_table(
         form, counts = _other_quotes(form, counts, rest)
     if quoting is None and form.quoting == "double" and (counts.malformed or counts.continued):
         form, counts = _without_false_quotes(form, counts)
-    titles = _title_lines(form, counts) if header is None else 0
+    titles = _title_lines(counts) if header is None else 0
     if titles:
         form = form._replace(skipped=form.skipped + titles)
         doubts.append(f"{counted(titles, 'line')} above the table skipped")
@@ -575,7 +575,7 @@ def _lines_are_rows(form: TableFormat, width: int) -> bool:
     return False
 
 
-def _title_lines(form: TableFormat, counts: _Counts) -> int:
+def _title_lines(counts: _Counts) -> int:
     """The number of lines above the table: a title, a date, blank lines.
 
     They have one cell with content where the rows have several.

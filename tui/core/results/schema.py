@@ -23,6 +23,7 @@ _MAX_STEPS = 20_000
 _MAX_DEPTH = 128
 _MAX_BACKTRACKS = 100_000
 _MAX_MESSAGE = 200
+_TOO_DEEP = "the schema is nested too deeply"
 
 _IN_PLACE_ONE = ("not", "if", "then", "else", "$ref", "$dynamicRef", "$recursiveRef")
 _IN_PLACE_MANY = ("allOf", "anyOf", "oneOf", "dependentSchemas", "dependencies")
@@ -52,8 +53,10 @@ class Schema:
             raise SchemaError(f"the schema is too large: {len(source):,} bytes")
         try:
             schema = msgspec.json.decode(source)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise SchemaError(f"the schema is not JSON: {error}") from None
+        except RecursionError:
+            raise SchemaError(_TOO_DEEP) from None
         if not isinstance(schema, (dict, bool)):
             raise SchemaError("a schema must be an object")
         self.deepest = _max_cheap_depth(schema)
@@ -112,7 +115,7 @@ def _max_cheap_depth(schema: Any) -> int:
                 if counter.of(schema, depth) > _MAX_STEPS:
                     return depth - 1
     except RecursionError:
-        raise SchemaError("the schema is nested too deeply") from None
+        raise SchemaError(_TOO_DEEP) from None
     return _MAX_DEPTH
 
 
@@ -130,7 +133,7 @@ class _StepCounter:
         key = (id(node), depth)
         if key not in self._known:
             if len(stack) > _MAX_DEPTH:
-                raise SchemaError("the schema is nested too deeply")
+                raise SchemaError(_TOO_DEEP)
             inside = (*stack, id(node))
             total = 1
             for child in self._in_place(node):
@@ -152,7 +155,7 @@ class _StepCounter:
             if id(part) in open_nodes:
                 return True
             if depth > _MAX_DEPTH:
-                raise SchemaError("the schema is nested too deeply")
+                raise SchemaError(_TOO_DEEP)
             open_nodes.add(id(part))
             found = any(visit(child, depth + 1) for child in (*self._in_place(part), *_below(part)))
             open_nodes.discard(id(part))

@@ -1,4 +1,4 @@
-"""``Review``: what a reviewer said about an answer, and how a log of reviews is merged."""
+"""``Review``: what a reviewer said about an answer, and the words that may be labels."""
 
 from __future__ import annotations
 
@@ -98,25 +98,6 @@ class ReviewMark(msgspec.Struct, frozen=True, kw_only=True):
     is_current: bool = True
     has_correction: bool = False
     has_note: bool = False
-
-
-def merge_reviews(log: Iterable[Review]) -> dict[tuple[str, str], Review]:
-    """The current review of each row by each reviewer.
-
-    Args:
-        log: The lines of a log, in order.
-
-    Returns:
-        Reviews by ``custom_id`` and reviewer, in the order of their first line.
-    """
-    current: dict[tuple[str, str], Review] = {}
-    for review in log:
-        key = (review.custom_id, review.reviewer)
-        if review.is_empty:
-            current.pop(key, None)
-        else:
-            current[key] = review
-    return current
 
 
 def newest_first(reviews: Iterable[Review]) -> list[Review]:

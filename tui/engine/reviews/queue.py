@@ -68,10 +68,6 @@ class ReviewQueue:
         """How many rows have no answer, so that they cannot be reviewed."""
         return self._states.count(_NO_ANSWER)
 
-    def is_done(self, index: int) -> bool:
-        """Whether the answer at an index is labelled."""
-        return self._states[index] == _DONE
-
     def mark(self, index: int, *, done: bool) -> None:
         """Note that the answer at an index was labelled, or that its label was taken back."""
         self._states[index] = _DONE if done else _OPEN

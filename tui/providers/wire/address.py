@@ -24,11 +24,6 @@ class Address:
         """Whether it points to this machine."""
         return is_loopback(self.base.host)
 
-    @property
-    def is_unencrypted(self) -> bool:
-        """Whether it uses HTTP without TLS."""
-        return self.base.scheme == "http"
-
     def route(self, path: str, params: Mapping[str, str] | None = None) -> httpx.URL:
         """Build the full URL of a route.
 

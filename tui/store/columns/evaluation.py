@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -12,8 +11,8 @@ import msgspec
 from tui.core.analysis.columns import Column, parse_column
 from tui.core.analysis.evaluation import Evaluation, Evaluator
 from tui.core.rows import ANSWERED
-from tui.progress import NO_PROGRESS, Progress
-from tui.store.columns.reader import ColumnReader, PartialColumns, column_of
+from tui.progress import NO_PROGRESS, Progress, Throttle
+from tui.store.columns.reader import ColumnReader, column_of
 from tui.store.columns.values import NO_VALUE, UNLISTED, ColumnValues
 from tui.store.job_records import JobData
 from tui.store.rows.lookup import find_row_numbers
@@ -74,9 +73,13 @@ def evaluate_column(
     """
     truth, guess = column_of(data, gold), column_of(data, answer)
     pairs = _Pairs(data, reader, seqs, truth, guess, options)
-    reporting: PartialColumns | None = None
+    reporting = None
     if partial is not None:
-        reporting = _Reporting(partial, pairs).update
+        throttle = Throttle(_FIRST_SECONDS, _PARTIAL_SECONDS, _PARTIAL_SHARE)
+
+        def reporting(read: dict[Column, ColumnValues], _done: int) -> None:
+            throttle.run(lambda: partial(pairs.evaluation(read, is_whole=False)))
+
     columns = reader.read(data, dict.fromkeys((truth, guess, _OUTCOME)), progress, reporting)
     return pairs.evaluation(columns, is_whole=not progress.stopped)
 
@@ -147,24 +150,6 @@ class _Pairs:
             for seq, truth, guess in zip(page, truths, guesses, strict=True):
                 outcome = None if outcomes is None else outcomes.texts[outcomes.codes[seq]]
                 evaluator.add(truth, guess, has_answer=outcome is None or outcome in _ANSWERED)
-
-
-class _Reporting:
-    """Reports the evaluation while answers are read, at a limited rate."""
-
-    def __init__(self, partial: PartialEvaluation, pairs: _Pairs) -> None:
-        self._partial = partial
-        self._pairs = pairs
-        self._next = time.monotonic() + _FIRST_SECONDS
-
-    def update(self, read: dict[Column, ColumnValues], done: int) -> None:
-        """Report, if the last report is long enough ago."""
-        start = time.monotonic()
-        if start < self._next:
-            return
-        self._partial(self._pairs.evaluation(read, is_whole=False))
-        now = time.monotonic()
-        self._next = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
 
 
 def evaluate_file(

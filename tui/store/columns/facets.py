@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 
 from tui.core.analysis.columns import Column, ColumnKind
 from tui.core.analysis.facets import Facet
-from tui.progress import NO_PROGRESS, Progress
+from tui.progress import NO_PROGRESS, Progress, Throttle
 from tui.store.columns.reader import ColumnReader, PartialColumns, column_infos, column_of
 from tui.store.columns.values import ColumnValues
 from tui.store.job_records import JobData
@@ -61,7 +60,7 @@ def count_facets(
         part = wanted[start : start + _COLUMNS_AT_ONCE]
         reporting: PartialColumns | None = None
         if partial is not None:
-            reporting = _Reporting(partial, facets, part, seqs).update
+            reporting = _reporting(partial, facets, part, seqs)
         read = reader.read(data, part, progress, reporting)
         facets += _facets(part, read, seqs, is_whole=not progress.stopped)
     return facets
@@ -91,28 +90,16 @@ def _facets(
         yield read[column].facet(str(column), seqs, is_whole=is_whole)
 
 
-class _Reporting:
-    """Reports facets while the answers are read, at a limited rate."""
+def _reporting(
+    partial: PartialFacets,
+    before: Sequence[Facet],
+    columns: Sequence[Column],
+    seqs: Sequence[int],
+) -> PartialColumns:
+    """Report facets while the answers are read, at a limited rate."""
+    throttle = Throttle(_FIRST_SECONDS, _PARTIAL_SECONDS, _PARTIAL_SHARE)
 
-    def __init__(
-        self,
-        partial: PartialFacets,
-        before: list[Facet],
-        columns: Sequence[Column],
-        seqs: Sequence[int],
-    ) -> None:
-        self._partial = partial
-        self._before = before
-        self._columns = columns
-        self._seqs = seqs
-        self._next = time.monotonic() + _FIRST_SECONDS
+    def report(read: dict[Column, ColumnValues], _done: int) -> None:
+        throttle.run(lambda: partial([*before, *_facets(columns, read, seqs, is_whole=False)]))
 
-    def update(self, read: dict[Column, ColumnValues], done: int) -> None:
-        """Report, if the last report is long enough ago."""
-        start = time.monotonic()
-        if start < self._next:
-            return
-        facets = list(_facets(self._columns, read, self._seqs, is_whole=False))
-        self._partial([*self._before, *facets])
-        now = time.monotonic()
-        self._next = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
+    return report

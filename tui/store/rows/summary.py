@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 
 from tui.core.jobs import RemoteCounts
 from tui.core.summary import Summarizer, Summary, Throughput
-from tui.progress import NO_PROGRESS, Progress
+from tui.progress import NO_PROGRESS, Progress, Throttle
 from tui.store.job_records import JobData, read_batches
 from tui.store.rows.reader import RowReader
 
@@ -98,7 +97,11 @@ def summarize(
     summarizer = Summarizer(field, stop_words=stop_words)
     pace = throughput_of(data)
     told = _told_tokens(data)
-    next_partial = time.monotonic() + _FIRST_SECONDS
+
+    def so_far() -> Summary:
+        return summarizer.summary(job.id, job.name, job.counts, job.cost, pace, told)
+
+    throttle = Throttle(_FIRST_SECONDS, _PARTIAL_SECONDS, _PARTIAL_SHARE)
     with RowReader(data) as reader:
         for start in range(0, len(seqs), _PAGE):
             page = seqs[start : start + _PAGE]
@@ -107,12 +110,9 @@ def summarize(
             progress.update(done, len(seqs))
             if done == len(seqs) or progress.stopped:
                 break
-            now = time.monotonic()
-            if partial is not None and now >= next_partial:
-                partial(summarizer.summary(job.id, job.name, job.counts, job.cost, pace, told))
-                taken = time.monotonic() - now
-                next_partial = now + taken + max(_PARTIAL_SECONDS, taken * _PARTIAL_SHARE)
-    return summarizer.summary(job.id, job.name, job.counts, job.cost, pace, told)
+            if partial is not None:
+                throttle.run(lambda: partial(so_far()))
+    return so_far()
 
 
 def _told_tokens(data: JobData) -> RemoteCounts:

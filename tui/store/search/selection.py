@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import get_args
 
 from tui.core.query import ALL_ROWS, INPUT_ORDER, RowFilter, RowSelection, RowSort, SortColumn
-from tui.progress import NO_PROGRESS, Progress
+from tui.progress import NO_PROGRESS, Progress, Throttle
 from tui.store.columns.reader import ColumnReader
 from tui.store.job_records import JobData
 from tui.store.rows.sql_conditions import select_by_sql
@@ -96,14 +95,12 @@ class _Reporter:
         self._partial = partial
         self._total = total
         self._reported = 0
-        self._next_report = 0.0
+        self._throttle = Throttle(0.0, _PARTIAL_SECONDS, _PARTIAL_SHARE)
 
     def update(self, found: Callable[[], Sequence[int]], count: int) -> None:
         """Report, if more rows were found and the last report is long enough ago."""
-        start = time.monotonic()
-        if count == self._reported or start < self._next_report:
-            return
-        self._reported = count
+        if count != self._reported and self._throttle.run(lambda: self._report(found)):
+            self._reported = count
+
+    def _report(self, found: Callable[[], Sequence[int]]) -> None:
         self._partial(RowSelection(seqs=found(), total=self._total))
-        now = time.monotonic()
-        self._next_report = now + max(_PARTIAL_SECONDS, (now - start) * _PARTIAL_SHARE)
