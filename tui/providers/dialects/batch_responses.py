@@ -152,6 +152,8 @@ def unwrap_object(value: Mapping[str, Any], wrapper: str, wanted: JsonPaths) -> 
     """
     for name in (wrapper, *_WRAPPERS):
         inner = value_at(value, name)
+        if isinstance(inner, list) and len(inner) == 1:
+            inner = inner[0]
         if name != wrapper and text_at(value, wanted) is not None:
             break
         if isinstance(inner, Mapping) and text_at(inner, wanted) is not None:
@@ -353,6 +355,8 @@ def _first_text(value: Any) -> str | None:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, Mapping):
             item = text_at(item, ("id", "file_id", "url", "download_url"))
+        if type(item) is int:
+            return str(item)
         if isinstance(item, str) and item.strip("."):
             return item
     return None
