@@ -43,10 +43,24 @@ WHOLE = file(FileState.WHOLE)
         (BatchEvidence(remote(counts=counts(4, 0, 4)), 4, 0, looks=5), BatchState.ENDED),
         (BatchEvidence(remote(), 4, 0), BatchState.LATE),
         (BatchEvidence(remote(), 4, 0, looks=8), BatchState.ENDED),
-        (BatchEvidence(remote(BatchStatus.FAILED), 4, 0), BatchState.ENDED),
+        (BatchEvidence(remote(BatchStatus.FAILED), 4, 0), BatchState.LATE),
+        (BatchEvidence(remote(BatchStatus.FAILED), 4, 0, looks=2), BatchState.ENDED),
+        (
+            BatchEvidence(remote(BatchStatus.FAILED, issues=(BatchIssue(message="bad"),)), 4, 0),
+            BatchState.ENDED,
+        ),
         (BatchEvidence(remote(BatchStatus.EXPIRED, counts=counts(4, 2)), 4, 0), BatchState.LATE),
         (BatchEvidence(remote(results=(OUTPUT,)), 4, 0), BatchState.ENDED),
-        (BatchEvidence(remote(results=(OUTPUT,)), 4, 3, [WHOLE]), BatchState.ENDED),
+        (BatchEvidence(remote(results=(OUTPUT,)), 4, 3, [WHOLE]), BatchState.LATE),
+        (BatchEvidence(remote(results=(OUTPUT,)), 4, 3, [WHOLE], looks=4), BatchState.ENDED),
+        (
+            BatchEvidence(remote(results=(OUTPUT,), counts=counts(4, 2)), 4, 2, [WHOLE]),
+            BatchState.LATE,
+        ),
+        (
+            BatchEvidence(remote(results=(OUTPUT,), counts=counts(4, 3, 1)), 4, 4, [WHOLE]),
+            BatchState.ENDED,
+        ),
         (
             BatchEvidence(remote(results=(OUTPUT,), counts=counts(4, 4)), 4, 3, [WHOLE]),
             BatchState.LATE,

@@ -18,6 +18,7 @@ NOW = 1_795_000_000.0
         ({"Retry-After": "-5"}, 0.0),
         ({"Retry-After": "99999999"}, 3600.0),
         ({"Retry-After": "1795000020"}, 20.0),
+        ({"Retry-After": "1795000020000"}, 20.0),
         ({"Retry-After": "inf"}, 3600.0),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "soon"}, None),

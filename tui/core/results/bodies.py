@@ -7,7 +7,9 @@ view shows its JSON.
 
 from __future__ import annotations
 
+import functools
 import math
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -56,6 +58,8 @@ class _Usage(msgspec.Struct, gc=False):
     total_tokens: Count | None = None
     input_tokens: Count | None = None
     output_tokens: Count | None = None
+    cached_tokens: Count | None = None
+    prompt_cache_hit_tokens: Count | None = None
     prompt_tokens_details: _Details | None = None
     completion_tokens_details: _OutputDetails | None = None
     input_tokens_details: _Details | None = None
@@ -64,6 +68,8 @@ class _Usage(msgspec.Struct, gc=False):
     cache_creation: _Creation | None = None
     service_tier: str | None = None
     cost_in_usd_ticks: Count | None = None
+    input_camel: Count | None = msgspec.field(default=None, name="inputTokens")
+    output_only_camel: Count | None = msgspec.field(default=None, name="outputTokens")
     # Gemini's answers to rows of OpenAI's form.
     prompt_camel: Count | None = msgspec.field(default=None, name="promptTokens")
     output_camel: Count | None = msgspec.field(default=None, name="completionTokens")
@@ -102,6 +108,7 @@ class _Choice(msgspec.Struct, gc=False):
     message: _Message | None = None
     finish_reason: str | None = None
     text: str | None = None
+    error: Any = None
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -143,26 +150,47 @@ class ResponseBody(msgspec.Struct, gc=False):
 
 _TRUNCATED = frozenset(
     {"length", "max_tokens", "max_output_tokens", "model_context_window_exceeded", "model_length",
-     "pause_turn"}
+     "pause_turn", "max_length", "max_completion_tokens", "max_new_tokens", "token_limit", "limit",
+     "error_limit", "context_length_exceeded", "context_length_reached",
+     "max_predicted_tokens_reached", "repetition"}
 )  # fmt: skip
 _REFUSED = frozenset(
     {"content_filter", "content_filtered", "refusal", "safety", "recitation", "blocklist",
-     "prohibited_content", "spii", "sensitive", "guardrail_intervened"}
+     "prohibited_content", "spii", "sensitive", "guardrail_intervened", "language", "moderation",
+     "blocked", "content_policy_violation", "error_toxic", "image_safety",
+     "image_prohibited_content", "image_recitation"}
 )  # fmt: skip
 _BROKEN_OFF = frozenset(
     {"error", "abort", "aborted", "cancelled", "canceled", "timeout", "network_error",
-     "insufficient_system_resource", "malformed_function_call"}
+     "insufficient_system_resource", "malformed_function_call", "user_cancel", "user_cancelled",
+     "user_stopped", "failed", "internal_error", "server_error", "timed_out", "interrupted",
+     "preempted", "malformed_response", "malformed_model_output", "malformed_tool_use",
+     "unexpected_tool_call", "too_many_tool_calls", "model_unloaded"}
 )  # fmt: skip
+_NO_REASONS = frozenset(
+    {"other", "unknown", "unspecified", "finish_reason_unspecified", "load", "unload", "no_image",
+     "image_other"}
+)  # fmt: skip
+"""Reasons that servers give to an answer without content which they did not make (Ollama's
+``load``, Gemini's ``OTHER``); of an answer with content they say nothing."""
 
 
 def is_broken_off(reason: Any) -> bool:
-    """Whether the reason of an answer's end is that the server failed in the middle of it."""
-    return isinstance(reason, str) and _folded(reason) in _BROKEN_OFF
+    """Whether the reason of an answer's end is that the server failed before or in it.
+
+    An answer with content is one nevertheless, though it may be cut.
+    """
+    return isinstance(reason, str) and _folded(reason) in _BROKEN_OFF | _NO_REASONS
 
 
+@functools.lru_cache(maxsize=256)
 def _folded(reason: str) -> str:
-    """A reason as it is documented; servers write it in capitals, or as Python shows an enum."""
-    return reason.rpartition(".")[2].lower()
+    """A reason as it is documented.
+
+    Servers write it in capitals, with hyphens or blanks, in camel case, or as Python shows an enum.
+    """
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[- ]", "_", reason.rpartition(".")[2].strip())
+    return words.lower()
 
 
 def simple_text(body: ResponseBody) -> str | None:
@@ -180,9 +208,11 @@ def simple_text(body: ResponseBody) -> str | None:
     message = choice.message
     if message is None or choice.finish_reason != "stop" or choice.text is not None:
         return None
+    if choice.error:
+        return None
     if message.refusal or message.tool_calls or type(message.content) is not str:
         return None
-    return message.content
+    return message.content or None
 
 
 def holds_answer(body: ResponseBody) -> bool:
@@ -191,14 +221,38 @@ def holds_answer(body: ResponseBody) -> bool:
     if choices is not None:
         return any(
             (choice.message is not None or choice.text is not None)
-            and not is_broken_off(choice.finish_reason)
+            and not (choice.error or is_broken_off(choice.finish_reason))
             for choice in choices
-        )
-    if body.data and any(bytes(item.embedding) != b"null" for item in body.data):
+        ) and not _is_hollow(body)
+    if body.data and any(_is_made(item.embedding) for item in body.data):
         return True
     return bool(body.content is not None or body.output or body.text) or (
         len(body.results) > _EMPTY_LIST
     )
+
+
+def _is_hollow(body: ResponseBody) -> bool:
+    """Whether the choices of a body may be without content because no model was asked.
+
+    Gateways send such frames with status 200: without the reason of an end, or with no token read.
+    """
+    for choice in body.choices or ():
+        message = choice.message
+        if choice.text or (message is not None and (message.content or message.tool_calls)):
+            return False
+    usage = body.usage
+    return all(choice.finish_reason is None for choice in body.choices or ()) or (
+        usage is not None and usage.prompt_tokens == 0 == usage.total_tokens
+    )
+
+
+def _is_made(embedding: msgspec.Raw) -> bool:
+    """Whether an item of a list has a vector of numbers, or none because it is something else."""
+    raw = bytes(embedding)
+    if raw.startswith(b"["):
+        # NaN is null in JSON.
+        return b"null" not in raw and _dimension(raw) > 0
+    return raw not in (b"null", b'""')
 
 
 _EMPTY_LIST = len("[]")
@@ -244,6 +298,10 @@ def parse_usage(usage: _Usage | None, tier: str | None = None) -> Usage:
         return _NO_USAGE
     details = usage.prompt_tokens_details or usage.input_tokens_details
     cached = details.cached_tokens if details is not None else usage.cache_read_input_tokens
+    if cached is None:
+        cached = usage.cached_tokens
+    if cached is None:
+        cached = usage.prompt_cache_hit_tokens
     prompt = usage.prompt_tokens
     if prompt is None and usage.input_tokens is not None:
         # Anthropic's input_tokens excludes cached tokens, which are counted separately.
@@ -259,6 +317,10 @@ def parse_usage(usage: _Usage | None, tier: str | None = None) -> Usage:
         if usage.total_camel is not None and usage.total_camel >= prompt:
             # The total includes the tokens of the thinking, which are billed as output.
             output = usage.total_camel - prompt
+    if prompt is None and output is None:
+        prompt, output = usage.input_camel, usage.output_only_camel
+    if output is None and prompt is not None and (usage.total_tokens or 0) > prompt:
+        output = (usage.total_tokens or 0) - prompt
     tier = tier or usage.service_tier
     tier = tier if tier in _PRICED_TIERS else None
     if not usage.cache_creation_input_tokens:
@@ -298,6 +360,8 @@ def _read_choices(answer: Answer, choices: list[_Choice]) -> None:
         if choice.finish_reason is not None:
             reason = _folded(choice.finish_reason)
             answer.truncated = answer.truncated or reason in _TRUNCATED or reason in _BROKEN_OFF
+        elif choice.error:
+            answer.truncated = True
         message = choice.message
         if message is None:
             if choice.text is not None:
@@ -325,12 +389,18 @@ def _call(call: _ToolCall) -> str:
     return f"{function.name or '?'}({function.arguments or function.input or ''})"
 
 
+_THOUGHTS = frozenset({"thinking", "redacted_thinking", "thought", "reasoning", "reasoning_text"})
+"""Types of content parts that are no part of the answer."""
+
+
 def _read_parts(answer: Answer, parts: list[_Part]) -> str:
     """The text of content parts; marks the answer as refused if one of them is a refusal."""
     texts: list[str] = []
     joins = False
     for part in parts:
         # Texts that follow each other are pieces of one text (Anthropic's guide to citations).
+        if part.type in _THOUGHTS:
+            continue
         joined, joins = joins, part.type == "reference" or (part.text is not None and not part.name)
         if part.refusal:
             answer.refused = True

@@ -28,9 +28,9 @@ _INNER = (
 )  # fmt: skip
 _MESSAGES = (
     "message", "detail", "msg", "error_description", "error_message", "errorMessage", "title",
-    "reason", "status_msg",
+    "reason", "status_msg", "error_msg", "errmsg", "err_msg", "errorMsg", "Message",
 )  # fmt: skip
-_CODES = ("code", "error_code", "errorCode")
+_CODES = ("code", "error_code", "errorCode", "errcode", "err_code")
 _KINDS = ("type", "error_type")
 _STATUSES = ("status_code", "statusCode", "http_status", "status", *_CODES)
 

@@ -33,14 +33,23 @@ _ENVELOPE = frozenset(
      "messages", "prompt", "input", "instructions", "tools", "tool_choice", "temperature", "top_p",
      "max_tokens", "max_completion_tokens", "max_output_tokens", "stream", "seed", "stop", "n",
      "response_format", "metadata", "method", "url",
-     "custom_id", "headers", "title", "retry_after", "incomplete_details"}
+     "custom_id", "headers", "title", "retry_after", "incomplete_details", "background",
+     "error_msg", "errmsg", "err_msg", "errorMsg", "errorMessage", "error_message", "errcode",
+     "err_code", "errorCode", "task_id", "task_status"}
 )  # fmt: skip
 """Keys around an answer, and those of a request, which some servers send back in its place.
 
 A body with no other key that has a value holds no answer.
 """
 
-_WORDS = ("detail", "message", "msg", "error", "errors")
+_WORDS = (
+    "detail", "message", "msg", "error", "errors", "error_msg", "errmsg", "err_msg", "errorMsg",
+    "errorMessage", "error_message",
+)  # fmt: skip
+_ACCEPTED = frozenset(
+    {"queued", "pending", "processing", "in_progress", "running", "submitted", "accepted"}
+)
+"""Statuses of a request that was taken and not answered yet."""
 
 
 def find_body(value: Any) -> Any:
@@ -58,11 +67,69 @@ def find_body(value: Any) -> Any:
         return normalised(found)
     response = value.get("response")
     if isinstance(response, dict) and ("body" in response or "message" in response):
-        return _decoded(response.get("body", response.get("message")))
+        return _chat_of_text(_without_frame(response.get("body", response.get("message"))))
     result = value.get("result")
     if isinstance(result, dict) and isinstance(result.get("message"), dict):
         return result["message"]
     return _decoded(response) if isinstance(response, str) else None
+
+
+def _without_frame(body: Any) -> Any:
+    """A body out of the text, the stream or the list of one that it is in."""
+    body = _decoded(body)
+    if is_stream(body):
+        return joined(body) or body
+    return body[0] if isinstance(body, list) and len(body) == 1 else body
+
+
+def _chat_of_text(body: Any) -> Any:
+    """A body of a server's own shape as a chat completion, if a text in it is the answer.
+
+    The text is at a usual name, beside the reason of its end: in the body (Ollama, Qianfan), or in
+    its ``output`` or ``result`` (DashScope, Cloudflare, whose texts stand alone).
+    """
+    if not isinstance(body, dict) or _is_answer(body) or not has_answer(body):
+        return body
+    for name in ("output", "result"):
+        if isinstance(inner := body.get(name), dict):
+            break
+    else:
+        inner = body
+    text = next((inner[name] for name in _TEXTS if isinstance(inner.get(name), str)), None)
+    reason = _reason_of(inner)
+    if text is None or (reason is None and (inner is body or _has_fields(inner))):
+        return body
+    message = {"role": "assistant", "content": text, "tool_calls": inner.get("tool_calls")}
+    choice = {"index": 0, "message": message, "finish_reason": reason}
+    return normalised({**_counted(inner), **body, "choices": [choice]})
+
+
+def _has_fields(inner: dict[str, Any]) -> bool:
+    """Whether an object has more values than one text."""
+    apart = _ENVELOPE | {"tool_calls"}
+    return sum(_is_given(value) for name, value in inner.items() if name not in apart) > 1
+
+
+def _reason_of(body: dict[str, Any]) -> str | None:
+    """Why a text ended, in the words of servers with a shape of their own."""
+    if body.get("is_truncated") is True or body.get("stopped_limit") is True:
+        return "length"
+    for name in ("finish_reason", "done_reason", "stop_reason", "stop_type"):
+        if isinstance(body.get(name), str):
+            return str(body[name])
+    return None
+
+
+def _counted(body: dict[str, Any]) -> dict[str, Any]:
+    """The usage of a body, also from the counts of Ollama."""
+    if isinstance(body.get("usage"), dict):
+        return {"usage": body["usage"]}
+    counts = {
+        "prompt_tokens": body.get("prompt_eval_count"),
+        "completion_tokens": body.get("eval_count"),
+    }
+    found = {name: count for name, count in counts.items() if type(count) is int}
+    return {"usage": found} if found else {}
 
 
 def has_answer(body: Any) -> bool:
@@ -75,10 +142,10 @@ def has_answer(body: Any) -> bool:
         return False
     choices = body.get("choices")
     if isinstance(choices, list) and choices:
-        return any(_is_choice(choice) for choice in choices)
+        return any(_is_choice(choice) for choice in choices) and not _is_hollow(body, choices)
     if _is_answer(body):
         return True
-    if is_error(body.get("error")) or _has_words(body):
+    if is_error(body.get("error")) or _has_words(body) or _is_waiting(body):
         return False
     if body.get("success") is False or "error" in (body.get("object"), body.get("status")):
         return False
@@ -89,6 +156,14 @@ def has_answer(body: Any) -> bool:
         return False
     rest = (inner for name, inner in body.items() if name not in _ENVELOPE)
     return any(_is_given(inner) and (type(inner) is not list or _has_item(inner)) for inner in rest)
+
+
+def has_content(body: dict[str, Any]) -> bool:
+    """Whether a choice of a body has anything that was generated."""
+    choices = body.get("choices")
+    return isinstance(choices, list) and any(
+        _has_content(choice) for choice in choices if isinstance(choice, dict)
+    )
 
 
 def text_of_unknown(body: dict[str, Any]) -> str:
@@ -110,11 +185,12 @@ def normalised(body: dict[str, Any]) -> dict[str, Any]:
         return chat_of_gemini(body)
     if is_bedrock(body):
         return chat_of_bedrock(body)
-    changed = dict(body)
-    if isinstance(body.get("usage"), dict):
-        changed["usage"] = _usage(body["usage"])
+    changed = {**_counted(body), **body}
+    if isinstance(changed.get("usage"), dict):
+        changed["usage"] = _usage(changed["usage"])
     if (choices := _choices(body.get("choices"))) is not None:
-        changed["choices"] = [_choice(choice) for choice in choices]
+        failed = is_error(body.get("error"))
+        changed["choices"] = [_choice(choice, failed=failed) for choice in choices]
     elif isinstance(body.get("message"), dict) and "content" in body["message"]:
         # Ollama's own shape.
         reason = body.get("done_reason") or ("stop" if body.get("done") else None)
@@ -122,6 +198,9 @@ def normalised(body: dict[str, Any]) -> dict[str, Any]:
         changed["choices"] = [_choice(choice)]
     elif isinstance(body.get("content"), str):
         changed["content"] = [{"type": "text", "text": body["content"]}]
+        if "stop_reason" not in body:
+            # llama.cpp's own shape.
+            changed["stop_reason"] = _reason_of(body)
     elif isinstance(body.get("content"), list):
         changed["content"] = [_part(part) for part in body["content"]]
     if isinstance(body.get("output"), list):
@@ -141,7 +220,9 @@ def _answer_in(value: Any, depth: int) -> dict[str, Any] | None:
         if isinstance(value.get(name), dict | str | list):
             found = _answer_in(value[name], depth - 1)
             if found is not None:
-                return found
+                # DashScope counts the tokens beside the output.
+                around = _counted(value) if "usage" not in found else {}
+                return {**around, **found} if around else found
     return None
 
 
@@ -187,7 +268,24 @@ _ENDED_EARLY = ("incomplete", "failed", "cancelled")
 
 def _has_item(items: list[Any]) -> bool:
     """Whether a list of an answer has anything in it; a vector that could not be made is null."""
-    return any(not isinstance(one, dict) or one.get("embedding", one) is not None for one in items)
+    return any(
+        _is_made(one.get("embedding", one)) for one in items if isinstance(one, dict)
+    ) or any(not isinstance(one, dict) for one in items)
+
+
+def _is_made(vector: Any) -> bool:
+    if isinstance(vector, list):
+        # NaN is null in JSON.
+        return bool(vector) and None not in vector
+    return vector not in (None, "")
+
+
+def _is_waiting(body: dict[str, Any]) -> bool:
+    """Whether a body only says that the request was accepted."""
+    if any(_is_given(body.get(name)) for name in (*_TEXTS, "choices", "data", "results")):
+        return False
+    words = (body.get(name) for name in ("status", "task_status", "state"))
+    return any(isinstance(word, str) and word.casefold() in _ACCEPTED for word in words)
 
 
 def _has_words(body: dict[str, Any]) -> bool:
@@ -204,9 +302,33 @@ def _is_choice(choice: Any) -> bool:
     if not isinstance(message, dict):
         return False
     failed = is_error(choice.get("error")) or is_broken_off(choice.get("finish_reason"))
-    return not failed or any(
-        _is_given(message.get(name)) for name in ("content", "tool_calls", "refusal")
-    )
+    return not failed or _has_content(choice)
+
+
+def _is_hollow(body: dict[str, Any], choices: list[Any]) -> bool:
+    """Whether the choices of a body are a frame without content; see ``bodies.holds_answer``."""
+    if any(isinstance(choice, dict) and _has_more(choice) for choice in choices):
+        return False
+    usage = body.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return all(
+        not choice.get("finish_reason") for choice in choices if isinstance(choice, dict)
+    ) or (usage.get("prompt_tokens") == 0 == usage.get("total_tokens"))
+
+
+def _has_more(choice: dict[str, Any]) -> bool:
+    """Whether a choice has any content, be it only the reasoning or a text without words."""
+    message = choice.get("message") or choice.get("delta")
+    if not isinstance(message, dict):
+        return isinstance(choice.get("text"), str)
+    return any(_is_given(inner) for name, inner in message.items() if name != "role")
+
+
+def _has_content(choice: dict[str, Any]) -> bool:
+    message = choice.get("message") or choice.get("delta")
+    if not isinstance(message, dict):
+        return bool(choice.get("text"))
+    return any(_is_given(message.get(name)) for name in ("content", "tool_calls", "refusal"))
 
 
 def _is_given(value: Any) -> bool:
@@ -224,11 +346,18 @@ def _choices(value: Any) -> list[Any] | None:
 
 
 def _usage(usage: dict[str, Any]) -> dict[str, Any]:
-    """Numbers of tokens that are written as texts or with a fraction, as whole numbers."""
-    return {
+    """Numbers of tokens that are written as texts or with a fraction, as whole numbers.
+
+    Cohere has them in ``tokens``, beside those that are billed.
+    """
+    found = {
         name: _usage(value) if isinstance(value, dict) else _whole(value)
         for name, value in usage.items()
     }
+    for name in ("billed_units", "tokens"):
+        if isinstance(found.get(name), dict) and "input_tokens" not in found:
+            found = {**found[name], **found}
+    return found
 
 
 def _whole(value: Any) -> Any:
@@ -237,9 +366,12 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _choice(choice: Any) -> Any:
+def _choice(choice: Any, *, failed: bool = False) -> Any:
+    """A choice; of a body with an error beside them, one without a reason of its end broke off."""
     if not isinstance(choice, dict):
         return choice
+    if "error" in choice and not is_error(choice["error"]):
+        choice = {name: value for name, value in choice.items() if name != "error"}
     message = choice.get("message") or choice.get("delta")
     if isinstance(message, str):
         message = {"content": message}
@@ -248,6 +380,8 @@ def _choice(choice: Any) -> Any:
     if choice.get("finish_reason") is None and isinstance(choice.get("stop_reason"), str):
         # Mistral's answers at Bedrock.
         choice = {**choice, "finish_reason": choice["stop_reason"]}
+    if failed and choice.get("finish_reason") is None:
+        choice = {**choice, "finish_reason": "error"}
     return choice
 
 

@@ -32,7 +32,7 @@ from tui.core.results.error_words import (
     status_of,
 )
 from tui.core.results.google.row_ids import id_of_line
-from tui.core.results.line_shapes import find_body, has_answer, text_of_unknown
+from tui.core.results.line_shapes import find_body, has_answer, has_content, text_of_unknown
 from tui.core.retry_rules import retryable, status_name
 from tui.core.rows import Outcome, RowError, RowResult
 
@@ -78,6 +78,10 @@ _MAX_INVALID_FIELDS = 20
 """Fields of an unexpected type that are dropped from a body; with more, the whole body is."""
 
 _LARGEST_ID = 1e18
+
+_AROUND_OBJECTS = "\x1e\0, \t\r\n"
+"""What servers write around the object of a line: separators of JSON sequences (RFC 7464), the
+commas of an array, the zeros of a preallocated file."""
 
 _RESULT_KEYS = ("response", "error", "result", "status", "modelOutput")
 _ID_PLACES = ("request", "response", "result", "metadata")
@@ -194,7 +198,7 @@ def decode_lenient(line: bytes) -> Any:
         raise UnreadableLineError("nested too deeply") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as first:
         try:
-            text = line.decode("utf-8", "replace")
+            text = line.decode("utf-8", "replace").strip(_AROUND_OBJECTS)
             value = json.loads(text, parse_constant=lambda _: None, strict=False)
             # Lone surrogates cannot be stored or shown; a round trip replaces them.
             return _decode_any(json.dumps(value).encode())
@@ -234,7 +238,13 @@ def identity_of(value: Mapping[str, Any]) -> str | None:
             if (found := _as_id(place.get(name))) is not None:
                 return found
     other = next((found for name in _OTHER_IDS if (found := _as_id(value.get(name)))), None)
+    if other is None and "custom_id" not in value and _is_documented(value.get("response")):
+        other = _as_id(value.get("id"))
     return other if other is not None else id_of_line(value)
+
+
+def _is_documented(response: Any) -> bool:
+    return isinstance(response, dict) and "status_code" in response and "body" in response
 
 
 def _as_id(value: Any) -> str | None:
@@ -290,7 +300,7 @@ def _read_leniently(line: bytes, rules: Mapping[str, bool] | None) -> RowResult:
         error = {**error, "code": status_name(error.get("code")) or error.get("code")}
     status = _status_in(response)
     body = find_body(value)
-    if not is_error(error) and _is_answer(status, body):
+    if not (is_error(error) and not _says_success(error)) and _is_answer(status, body):
         return answered_row(custom_id, answer_of(body), status, rules)
     if body is None:
         body = response if is_error(response) else _other_fields(value)
@@ -325,7 +335,13 @@ def _is_answer(status: int | None, body: Any) -> bool:
     # Some servers leave the status at 0.
     if not (status == 0 or _is_success_status(status)) or not has_answer(body):
         return False
-    return not is_error(body.get("error")) or bool(body.get("choices"))
+    return not is_error(body.get("error")) or has_content(body)
+
+
+def _says_success(error: Any) -> bool:
+    """Whether an error object has the code of a success, as some servers send beside an answer."""
+    code = error.get("code") if isinstance(error, dict) else None
+    return str(code).lower() in ("200", "201", "ok", "success")
 
 
 def convert_leniently(body: dict[str, Any]) -> ResponseBody:

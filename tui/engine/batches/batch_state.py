@@ -148,11 +148,17 @@ def judge(evidence: BatchEvidence) -> BatchVerdict:
     finished = min((answers or 0) + (remote.counts.failed or 0), evidence.rows)
     lacking = finished - evidence.with_line
     unread = sum(file.unreadable for file in evidence.files)
-    if (lacking > 0 or unread) and evidence.looks < _REFETCHES:
+    uncounted = not lacking > 0 and not _are_counted(remote)
+    if (lacking > 0 or unread or uncounted) and evidence.looks < _REFETCHES:
         if lacking > 0:
             reason = f"the result files lack {counted(lacking, 'row')} that the provider finished"
             if unknown := sum(file.unknown for file in evidence.files):
                 reason += f", and have {counted(unknown, 'line')} with ids that were not sent"
+        elif uncounted and not unread:
+            usual = evidence.looks < _QUIET_LOOKS
+            rows = counted(evidence.rows - evidence.with_line, "row")
+            reason = f"the result files lack {rows}, and the provider does not say that it is all"
+            reason = "" if usual else reason
         else:
             reason = f"{counted(unread, 'line')} of the result files cannot be read"
         return BatchVerdict(BatchState.LATE, reason)
@@ -169,6 +175,11 @@ def _without_files(evidence: BatchEvidence) -> BatchVerdict:
         rows = counted(counts.completed, "row")
         reason = f"the provider counts {rows} as answered, but has not named a result file yet"
         return BatchVerdict(BatchState.LATE, "" if usual else reason)
+    is_failed = remote.status is BatchStatus.FAILED and not remote.issues and not counts.ended
+    is_uncounted = remote.status is not BatchStatus.COMPLETED and counts.ended is None
+    if (is_failed or (is_uncounted and not remote.issues)) and evidence.looks < _QUIET_LOOKS:
+        # Some servers say that it failed of a batch that then goes on, or name its file later.
+        return BatchVerdict(BatchState.LATE)
     if remote.status is not BatchStatus.COMPLETED or counts.ended == 0:
         return _ended(evidence)
     if evidence.looks < (_NAMELESS_LOOKS if counts.completed is None else _FEW_LOOKS):
@@ -176,6 +187,16 @@ def _without_files(evidence: BatchEvidence) -> BatchVerdict:
         reason = "the provider says that the batch is done, but has not named a result file yet"
         return BatchVerdict(BatchState.LATE, "" if usual else reason)
     return _ended(evidence)
+
+
+def _are_counted(remote: RemoteBatch) -> bool:
+    """Whether the provider's counts say what became of the rows of an ended batch.
+
+    A batch that is completed has finished every row: smaller counts are of an earlier moment.
+    """
+    if remote.status is BatchStatus.COMPLETED:
+        return remote.counts.are_full
+    return remote.counts.ended is not None
 
 
 def _ended(evidence: BatchEvidence) -> BatchVerdict:

@@ -430,4 +430,9 @@ def _raise_if_rejected(context: Context, batches: Sequence[Batch]) -> None:
         if len(keys) < _MAX_REJECTIONS:
             return
         rejected = keys
-    raise rejected[-1]
+    error = rejected[-1]
+    job_id = batches[0].job_id
+    if job_id not in error.hint and any(batch.remote_id is not None for batch in batches):
+        # Nothing is to be sent again: the batch is there.
+        error.hint = f"{error.hint} To keep waiting: `batchdeck watch {job_id}`.".lstrip()
+    raise error

@@ -34,6 +34,7 @@ from tui.errors import (
     RequestRejectedError,
     ResultsNotReadyError,
     UnconfirmedError,
+    UnexpectedResponseError,
     UnfinishedListError,
 )
 from tui.providers.dialect import Dialect
@@ -63,6 +64,23 @@ _SPLIT_HINT = (
     "Split the requests into smaller jobs, or ask the provider for a higher limit; then"
     " `batchdeck submit {job}`."
 )
+
+
+def _ours(batch: Batch, remote: RemoteBatch) -> RemoteBatch:
+    """What the provider says of a batch, if it is that batch.
+
+    A gateway may know a batch by another id than the server behind it; that alone is no doubt.
+
+    Raises:
+        UnexpectedResponseError: It carries the mark of another batch, as from a cache.
+    """
+    if remote.id == batch.remote_id or remote.intent in (None, batch.id):
+        return remote
+    raise UnexpectedResponseError(
+        f"the provider was asked for batch {batch.remote_id} and answered with {remote.id},"
+        " which is another one",
+        "Turn off the cache of the gateway in front of the provider.",
+    )
 
 
 class PollResult(NamedTuple):
@@ -234,7 +252,7 @@ class Poller:
             remote = believed_status(entry)
         else:
             self._listed[batch.id] = 0
-            remote = believed_status(await dialect.retrieve(batch.remote_id))
+            remote = believed_status(_ours(batch, await dialect.retrieve(batch.remote_id)))
             if entry is not None and is_terminal(remote.status) != self._has_news(entry):
                 self._stale_lists.add(batch.account)
         if batch.native_of is not None:

@@ -152,6 +152,8 @@ def unwrap_object(value: Mapping[str, Any], wrapper: str, wanted: JsonPaths) -> 
     """
     for name in (wrapper, *_WRAPPERS):
         inner = value_at(value, name)
+        if isinstance(inner, list) and len(inner) == 1:
+            inner = inner[0]
         if name != wrapper and text_at(value, wanted) is not None:
             break
         if isinstance(inner, Mapping) and text_at(inner, wanted) is not None:
@@ -205,7 +207,7 @@ def read_batch(
             output_tokens=number_at(value, paths.output_tokens),
         ),
         results=_results(value, profile, batch_id, ended=ended, shows_end=shows_end),
-        issues=parse_issues(value_at(value, paths.errors)),
+        issues=parse_issues(value_at(value, paths.errors)) or _reasons(value, status),
         input_file_id=_first_text(value_at(value, paths.input)),
         endpoint=text_at(value, paths.endpoint),
         intent=intent,
@@ -217,6 +219,20 @@ def read_batch(
         model=text_at(value, paths.model),
         raw=dict(value),
     )
+
+
+_REASONS = (
+    "failure_reason", "failed_reason", "fail_reason", "failure_message", "status_message",
+    "status_details", "error_message",
+)  # fmt: skip
+
+
+def _reasons(value: Mapping[str, Any], status: BatchStatus) -> tuple[BatchIssue, ...]:
+    """Why a batch failed, where servers say it in a field of its own."""
+    if status is not BatchStatus.FAILED:
+        # Such a field may also say how a batch is getting on.
+        return ()
+    return parse_issues(value_at(value, _REASONS))
 
 
 def _expiry(created: float | None, profile: Profile) -> float | None:
@@ -255,7 +271,15 @@ def parse_issues(value: Any) -> tuple[BatchIssue, ...]:
             if isinstance(value.get(name), list) and value[name]:
                 return parse_issues(value[name])
         issue = _issue(value)
-        return (issue,) if issue.code or issue.message else ()
+        if issue.code or issue.message:
+            return (issue,)
+        # Lists of messages by the line or the field that they are about.
+        return tuple(
+            msgspec.structs.replace(inner, message=f"{name}: {inner.message or inner.code}")
+            for name, inners in value.items()
+            if isinstance(inners, list | Mapping)
+            for inner in parse_issues(inners)
+        )
     if isinstance(value, list):
         return tuple(issue for item in value for issue in parse_issues(item))
     return ()
@@ -353,6 +377,8 @@ def _first_text(value: Any) -> str | None:
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, Mapping):
             item = text_at(item, ("id", "file_id", "url", "download_url"))
+        if type(item) is int:
+            return str(item)
         if isinstance(item, str) and item.strip("."):
             return item
     return None

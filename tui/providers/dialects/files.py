@@ -91,9 +91,11 @@ class FilesDialect(BatchDialect):
                 read_timeout=self._profile.http.send_seconds,
             )
             reply = await self._client.ask(call)
-        file_id = id_at(unwrap_object(reply.table(), upload.unwrap, _FILE_IDS), _FILE_IDS)
+        file = unwrap_object(reply.table(), upload.unwrap, _FILE_IDS)
+        file_id = id_at(file, _FILE_IDS)
         if file_id is None:
             raise reply.unexpected("contains no file id")
+        self._check_file(file, "status")
         self.note_upload(file_id)
         return file_id
 
@@ -317,13 +319,7 @@ class FilesDialect(BatchDialect):
         until = loop.time() + seconds
         pause = 0.5
         while (word := text_at(file, status)) is not None and fold(word) not in usable:
-            if fold(word) in _FAILED_STATUSES:
-                reason = text_at(file, ("status_details", "error.message", "error"))
-                raise RequestRejectedError(
-                    f"{self._profile.name} rejected the file ({word}):"
-                    f" {reason or 'no reason given'}",
-                    "Check the file.",
-                )
+            self._check_file(file, status)
             if loop.time() >= until:
                 raise UnexpectedResponseError(
                     f"{self._profile.name} has not processed the file after "
@@ -333,6 +329,16 @@ class FilesDialect(BatchDialect):
             await asyncio.sleep(pause)
             pause = min(pause * 2, 10.0)
             file = await fetch()
+
+    def _check_file(self, file: Any, status: str) -> None:
+        """Raise ``RequestRejectedError`` if a file object says that the file cannot be used."""
+        word = text_at(file, status)
+        if word is not None and fold(word) in _FAILED_STATUSES:
+            reason = text_at(file, ("status_details", "error.message", "error"))
+            raise RequestRejectedError(
+                f"{self._profile.name} rejected the file ({word}): {reason or 'no reason given'}",
+                "Check the file.",
+            )
 
 
 def results_beside(batch: RemoteBatch, store: Store) -> tuple[ResultSource, ...]:

@@ -199,10 +199,14 @@ class ErrorContext:
         except (httpx.HTTPError, httpx.StreamError, OSError) as error:
             usual = _BROKEN_OFF if answered else _NO_RESPONSE
             failure = _FAILURES.get(type(error), usual if idempotent else _LOST)
-            detail = redact(str(error), self.key) or type(error).__name__
+            detail = redact(str(error), self.key) or "the connection was closed"
             cause, hint = next(
                 (reason, hint) for pattern, reason, hint in _CAUSES if pattern.search(detail)
             )
+            if what == "store the file" and isinstance(error, httpx.ReadError | httpx.WriteError):
+                # A server that does not take so much may hang up before it has read it.
+                split = hint_for(what, 413, "")
+                failure = failure._replace(hint=f"Try again later. If that does not help: {split}")
             names = {"provider": self.provider, "host": self.host, "what": what, "detail": detail}
             reason = _REASONS.get(type(error), cause).format(**names)
             raised = failure.error(

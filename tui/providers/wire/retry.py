@@ -65,13 +65,16 @@ MAX_RETRY_AFTER = 3600.0
 _UNIX_TIMES = (1e9, 1e11)
 """Between these, a number is no delay: some servers send the time in Unix seconds."""
 
+_UNIX_MILLIS = (1e12, 1e14)
+"""Between these, it is the time in Unix milliseconds."""
+
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Read the delay in seconds, 0 to ``MAX_RETRY_AFTER``; ``None`` without a valid header.
 
     ``retry-after-ms`` takes precedence (Anthropic, Azure). ``retry-after`` is a number of seconds,
-    possibly with a fraction, or an HTTP date, or Unix seconds. A date is compared with the
-    response's own ``Date`` header, because the clocks may differ.
+    possibly with a fraction, or an HTTP date, or a Unix time in seconds or milliseconds. A date is
+    compared with the response's own ``Date`` header, because the clocks may differ.
 
     Args:
         headers: The response headers, case-insensitive.
@@ -82,6 +85,8 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     text = headers.get("retry-after")
     until = _date(text)
     if (seconds := _number(text)) is not None:
+        if _UNIX_MILLIS[0] <= seconds < _UNIX_MILLIS[1]:
+            seconds /= 1000
         if not _UNIX_TIMES[0] <= seconds < _UNIX_TIMES[1]:
             return _bounded(seconds)
         until = seconds
