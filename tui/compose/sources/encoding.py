@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from tui.compose.requests.block_reader import open_bytes
-from tui.compose.requests.recognition import utf16_without_mark
+from tui.compose.requests.signatures import utf16_without_mark
 from tui.compose.sources.code_pages import NAMES, best_code_page
 from tui.core.formatting import counted
 from tui.core.text import quoted, split_lines
