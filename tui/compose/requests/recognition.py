@@ -310,6 +310,9 @@ def after_comments(text: str) -> str:
 
 def is_array_start(text: str) -> bool:
     """Whether a text starts with a JSON array; logs and settings start with a bracket too."""
+    if re.match(r"\[\[\s*(?!null\b|true\b|false\b)[A-Za-z_][\w.-]*\s*\]\]", text):
+        # A list of tables in TOML.
+        return False
     return re.match(r'\[\s*(?:[\[{"\]]|null\b)', text) is not None
 
 
