@@ -353,7 +353,7 @@ def test_hostile_text_is_made_visible(tmp_path: Path) -> None:
 def test_duplicate_keys_do_not_crash(tmp_path: Path) -> None:
     line = b'{"custom_id": "a", "custom_id": "b", ' + lines(chat("c"))[1:]
     report = checked(tmp_path, line + lines(chat("d")))
-    assert report.ok and report.rows == 2
+    assert report.rows == 2 and set(report.found) == {"repeated_name"}
 
 
 def test_numbers_that_no_float_holds_are_json(tmp_path: Path) -> None:
@@ -377,3 +377,38 @@ def test_progress_and_stop(tmp_path: Path) -> None:
 def test_nul_bytes_instead_of_a_row_are_a_blank_line(tmp_path: Path) -> None:
     report = checked(tmp_path, lines(chat("a")) + b"\x00" * 40)
     assert set(report.found) == {"blank_line"}
+
+
+REPEATED = (
+    b'{"custom_id":"odd","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-5-mini",'
+    b'"max_tokens":5,"messages":[{"role":"user","content":"hi"}],"max_tokens":500000}}\n'
+)
+
+
+@pytest.mark.parametrize("before", [0, 3000])
+def test_a_name_that_is_there_twice_is_found(tmp_path: Path, before: int) -> None:
+    """Programs differ in which value counts, and with it in what the request costs."""
+    plain = [chat(f"row-{n}", model="gpt-5-mini", max_tokens=5) for n in range(before)]
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(lines(*plain) + REPEATED)
+    report = check_file(path)
+    found = [each for each in report.problems if each.code == "repeated_name"]
+    assert [each.line for each in found] == [before + 1] and report.stops == 1
+    assert "'max_tokens'" in found[0].what
+
+
+def test_a_number_that_no_float_holds_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(REPEATED.replace(b'"max_tokens":5,', b'"temperature":1E400,'))
+    report = check_file(path)
+    assert [each.code for each in report.problems] == ["number_range"]
+    assert "1E400" in report.problems[0].what and report.ok
+
+
+def test_colons_and_nulls_in_texts_repeat_no_name(tmp_path: Path) -> None:
+    row = chat(
+        "a", 'say "model": null, \\u003a and {"max_tokens": 1}', model="gpt-5-mini", user=None
+    )
+    path = tmp_path / "t.jsonl"
+    path.write_bytes(lines(row))
+    assert check_file(path).ok

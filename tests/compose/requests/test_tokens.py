@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tui.compose.requests.body_checks import too_long_input
-from tui.compose.requests.scripts import Family
+from tui.compose.requests.token_weights import Family
 from tui.compose.requests.tokens import Tokens, tokens_of_texts
 
 TEXT = "the quick brown fox jumps over a lazy dog while seven wizards brew potent coffee"

@@ -271,7 +271,7 @@ PAGE = b"<html><table><tr><th>id<th>text</tr><tr><td>1<td>a &amp; <b>b</b></tr><
         ("t.txt", b"%PDF-1.4\n", "a PDF document"),
         ("t.docx", zipped(word__x=b"").replace(b"word.x", b"word/x"), "a Word document"),
         ("t.pkl", b"\x80\x04\x95" + bytes(range(256)) * 2, "a binary file"),
-        ("t.csv.zst", b"\x28\xb5\x2f\xfd\x00", "a zstd file"),
+        ("t.csv.lz4", b"\x04\x22\x4d\x18\x00", "an LZ4 file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "content",
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -102,6 +104,8 @@ class LineChecker:
                 'Write {"custom_id": …, "method": "POST", "url": …, "body": {…}} on one line.',
             )
             return CheckedLine(problems)
+        for problem in _unclear_values(line, row):
+            add_problem(*problem)
         own = own_row(row, number)
         if own is not None:
             return self._own_row(own, line, problems, add_problem)
@@ -208,6 +212,50 @@ def _parse(line: bytes) -> Any:
     except msgspec.ValidationError:
         # Valid JSON with a number that exceeds a float; typed decoding skips such values.
         return json.loads(line)
+
+
+def _unclear_values(line: bytes, row: Any) -> Iterator[tuple[ProblemCode, str, str, Severity]]:
+    """Yield what JSON programs read differently: a name that is there twice, and 1E400."""
+    # Each name has a colon, and so may the texts have; a name that was dropped takes its own along.
+    # A number without an end is written as null.
+    written = msgspec.json.encode(row)
+    if line.count(b":") == written.count(b":") and line.count(b"null") == written.count(b"null"):
+        return
+    found: list[str] = []
+    too_large: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            names = [name for name, _ in pairs]
+            found.extend(name for name in value if names.count(name) > 1)
+        return value
+
+    def number(digits: str) -> float:
+        value = float(digits)
+        if math.isinf(value):
+            too_large.append(digits)
+        return value
+
+    try:
+        json.loads(line, object_pairs_hook=look, parse_float=number)
+    except (ValueError, RecursionError):
+        return
+    if found:
+        names = ", ".join(quoted(name, 40) for name in dict.fromkeys(found))
+        yield (
+            "repeated_name",
+            f"an object has a name twice: {names}",
+            "Delete one of them: which one counts differs between programs.",
+            "error",
+        )
+    if too_large:
+        yield (
+            "number_range",
+            f"the number {too_large[0][:40]} is too large for a float",
+            "Write a number that is at most 1.8e308, or a text.",
+            "warning",
+        )
 
 
 def _describe_json_error(line: bytes, error: Exception) -> tuple[str, str]:

@@ -23,9 +23,10 @@ from tui.compose.requests.block_reader import (
     split_block,
 )
 from tui.compose.requests.duplicates import DuplicateFinder
-from tui.compose.requests.recognition import Recognition, recognize
+from tui.compose.requests.recognition import recognize
 from tui.compose.requests.report import SHOWN_PER_CODE, CheckReport, Problem, ProblemCode
 from tui.compose.requests.rules import MAX_LINE_BYTES, RequestLimits
+from tui.compose.requests.signatures import Recognition
 from tui.core.formatting import counted
 from tui.core.requests import CONVERSE_URL, INVOKE_URL
 from tui.core.text import quoted
@@ -143,7 +144,7 @@ class Scanner:
             except UnicodeDecodeError:
                 return False
         rows = uniform.decode(block.lines)
-        if rows is None:
+        if rows is None or not uniform.repeats_no_name(piece, len(rows)):
             return False
         ids = [row.custom_id for row in rows]
         if not self._are_valid_ids(ids, is_ascii):

@@ -18,7 +18,7 @@ from tui.compose.requests.media_tokens import (
 )
 from tui.compose.requests.other_formats import converse_view, counted_view, is_gemini
 from tui.compose.requests.prompts import is_converse
-from tui.compose.requests.scripts import Family
+from tui.compose.requests.token_weights import Family
 from tui.compose.requests.tokens import (
     MESSAGE_TOKENS,
     NO_TOKENS,

@@ -9,59 +9,29 @@ Vertex AI (``request``; results with ``status``), Bedrock (``recordId``, ``model
 
 from __future__ import annotations
 
-import codecs
+import gzip
 import json
 import re
 import shlex
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.prompts import SCALEDOWN_MODELS
-from tui.core.text import BOM, quoted, visible
-
-FileKind = Literal[
-    "requests", "convertible", "foreign", "results", "training", "rows", "document", "packed",
-    "pointer", "other",
-]  # fmt: skip
-"""What can be done with a file.
-
-``requests`` can be checked and submitted. ``convertible`` are requests that ``compose`` writes
-in the common form. ``foreign`` are requests of a provider that no dialect speaks. ``results`` are
-answers of a batch, ``training`` are examples for fine-tuning, ``rows`` are JSON lines of other
-objects, ``document`` is one JSON document, ``packed`` is a compressed file, ``pointer`` stands
-for a file that is not here, ``other`` is none of these.
-"""
+from tui.compose.requests.signatures import (
+    AS_TABLE,
+    FileKind,
+    Recognition,
+    decoded_head,
+    is_utf16,
+    recognize_bytes,
+)
+from tui.core.text import quoted, visible
 
 _HEAD = 1 << 18
 _SAMPLED = 20
-
-
-class Recognition(NamedTuple):
-    """What a file is.
-
-    Attributes:
-        kind: What can be done with it.
-        what: What it is, such as ``Gemini batch requests (key, request)``.
-        can: What can be done, as a sentence with a command.
-        form: The name of its form, such as ``gemini``; empty if it has none.
-    """
-
-    kind: FileKind
-    what: str
-    can: str = ""
-    form: str = ""
-
-    @property
-    def line(self) -> str:
-        """One line that says what the file is and what can be done."""
-        return f"{self.what}. {self.can}".rstrip(". ") + "."
-
-    @property
-    def alternatives(self) -> str:
-        """What can be done with it besides taking it as a table."""
-        return "; ".join(way for way in self.can.split("; ") if "-t TEMPLATE" not in way)
 
 
 class _Form(NamedTuple):
@@ -70,10 +40,9 @@ class _Form(NamedTuple):
     can: str
 
 
-_AS_TABLE = "`batchdeck compose {file} -t TEMPLATE` makes requests from its columns"
 _RESULTS = (
     "`batchdeck import-results REQUESTS {file}` opens them with their requests as a job;"
-    f" {_AS_TABLE}"
+    f" {AS_TABLE}"
 )
 _FORMS: dict[str, _Form] = {
     "openai": _Form("requests", "OpenAI batch requests (custom_id, method, url, body)", ""),
@@ -98,7 +67,7 @@ _FORMS: dict[str, _Form] = {
     "gemini-bodies": _Form(
         "foreign",
         "Gemini request bodies (contents) without a key",
-        f"No account can send this format; {_AS_TABLE}",
+        f"No account can send this format; {AS_TABLE}",
     ),
     "vertex": _Form(
         "requests",
@@ -119,7 +88,7 @@ _FORMS: dict[str, _Form] = {
         "results", "results of an Anthropic batch (custom_id, result)", _RESULTS
     ),
     "batchdeck-results": _Form(
-        "results", "result rows as Batchdeck writes them (custom_id, outcome, text)", _AS_TABLE
+        "results", "result rows as Batchdeck writes them (custom_id, outcome, text)", AS_TABLE
     ),
     "gemini-results": _Form("results", "results of a Gemini batch (key, response)", _RESULTS),
     "vertex-results": _Form(
@@ -131,22 +100,93 @@ _FORMS: dict[str, _Form] = {
     "chat-training": _Form(
         "training",
         "fine-tuning data (messages that end with an answer, no custom_id)",
-        f"It is training data, not a batch; {_AS_TABLE}",
+        f"It is training data, not a batch; {AS_TABLE}",
     ),
     "completion-training": _Form(
         "training",
         "fine-tuning data (prompt, completion)",
-        f"It is training data, not a batch; {_AS_TABLE}",
+        f"It is training data, not a batch; {AS_TABLE}",
     ),
     "preference-training": _Form(
         "training",
         "preference fine-tuning data (input, preferred_output)",
-        f"It is training data, not a batch; {_AS_TABLE}",
+        f"It is training data, not a batch; {AS_TABLE}",
+    ),
+    "gemini-training": _Form(
+        "training",
+        "fine-tuning data of Vertex AI (contents that end with an answer)",
+        f"It is training data, not a batch; {AS_TABLE}",
+    ),
+    "shared-training": _Form(
+        "training",
+        "fine-tuning data (conversations)",
+        f"It is training data, not a batch; {AS_TABLE}",
+    ),
+    "pair-training": _Form(
+        "training",
+        "preference fine-tuning data (prompt, chosen, rejected)",
+        f"It is training data, not a batch; {AS_TABLE}",
+    ),
+    "eval-items": _Form(
+        "training",
+        "data of an evaluation (item)",
+        f"It is not a batch; {AS_TABLE}, such as {{{{item.question}}}}",
+    ),
+    "xai": _Form(
+        "foreign",
+        "xAI batch requests in its own form (batch_request_id, batch_request)",
+        "Write them as custom_id, method, url and body, which xAI takes as a file as well;"
+        f" {AS_TABLE}",
+    ),
+    "xai-results": _Form(
+        "results",
+        "results of an xAI batch in its own form (batch_request_id, batch_result)",
+        AS_TABLE,
+    ),
+    "gemini-inline": _Form(
+        "foreign",
+        "Gemini batch requests as they are sent inline (request, metadata)",
+        f'Write each as {{{{"key": …, "request": …}}}} on a line of its own; {AS_TABLE}',
+    ),
+    "gemini-inline-results": _Form(
+        "results",
+        "results of a Gemini batch as they are given inline (response, metadata)",
+        f'Write each as {{{{"key": …, "response": …}}}} on a line of its own; {AS_TABLE}',
+    ),
+    "vertex-embedding-results": _Form(
+        "results",
+        "results of a Vertex AI batch of embeddings (instance, predictions)",
+        AS_TABLE,
+    ),
+    "batch": _Form(
+        "foreign",
+        "the description of a batch, not its requests or results",
+        "Its results are in the file of output_file_id: `batchdeck adopt` brings them",
+    ),
+    "manifest": _Form(
+        "foreign",
+        "the counts of an Amazon Bedrock batch, not its results",
+        "Its results are in the .jsonl.out file beside it",
+    ),
+    "answers": _Form(
+        "foreign",
+        "answers of a provider without custom_id, which belong to no request",
+        AS_TABLE,
+    ),
+    "api-error": _Form(
+        "foreign",
+        "an error of a provider in place of a file",
+        "Download it again",
+    ),
+    "validation-errors": _Form(
+        "foreign",
+        "errors of OpenAI's check of a batch file (line, code, message)",
+        f"Fix these lines of the requests and send them again; {AS_TABLE}",
     ),
     "bodies": _Form(
         "rows",
         "request bodies (model, messages) without custom_id, method and url",
-        f"`batchdeck compose {{file}} -o NEW.jsonl` adds them; {_AS_TABLE}",
+        f"`batchdeck compose {{file}} -o NEW.jsonl` adds them; {AS_TABLE}",
     ),
 }
 
@@ -161,162 +201,44 @@ def recognize(path: Path) -> Recognition:
         head = file.read(_HEAD)
         whole = not file.read(1)
     name = visible(shlex.quote(str(path)))
-    found = _by_bytes(head, name) or _by_rows(head, name, whole=whole)
-    if found.kind == "requests" and found.form and _is_utf16(head):
+    found = recognize_bytes(head, name) or _by_rows(head, name, path.suffix.lower(), whole=whole)
+    if found.form == "gzip" and (inner := _inside(path, name)) is not None:
+        return inner
+    if found.kind == "requests" and found.form and is_utf16(head):
         can = f"`batchdeck compose {name} -o NEW.jsonl` writes them in UTF-8"
         return Recognition("convertible", f"{found.what} in UTF-16", can, found.form)
     return found
 
 
-def not_text(head: bytes) -> str:
-    """What a file is that is no text, from its first bytes; empty for a text."""
-    found = _by_bytes(head, "") if head else Recognition("other", "an empty file")
-    return "" if found is None or found.form in ("markup", "web-page") else found.what
-
-
-def _is_utf16(head: bytes) -> bool:
-    return (
-        head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        or utf16_without_mark(head) is not None
-    )
-
-
-_PACKED = (
-    (b"\x1f\x8b", "gzip", "`gunzip -k {file}` unpacks it; compose reads it directly"),
-    (b"BZh", "bzip2", "`bunzip2 -k {file}` unpacks it; compose reads it directly"),
-    (b"\xfd7zXZ\x00", "xz", "`unxz -k {file}` unpacks it; compose reads it directly"),
-    (b"\x28\xb5\x2f\xfd", "zstd", "`unzstd {file}` unpacks it"),
-    (b"7z\xbc\xaf\x27\x1c", "7z", "`7z x {file}` unpacks it"),
-)
-_PACKED_NAMES = {"gzip": "a gzip file", "bzip2": "a bzip2 file", "xz": "an xz file"}
-_BINARY = (
-    (b"PAR1", "parquet", "a Parquet table", _AS_TABLE),
-    (b"SQLite format 3\x00", "sqlite", "an SQLite database",
-     "`batchdeck compose {file}::TABLE` opens it"),
-    (b"\xd0\xcf\x11\xe0", "spreadsheet", "an old Excel or Office file", _AS_TABLE),
-    (b"%PDF-", "binary", "a PDF document", "Save its text as .txt"),
-    (b"{\\rtf", "binary", "an RTF document", "Save its text as .txt"),
-    (b"ARROW1", "arrow", "an Arrow (Feather) table", _AS_TABLE),
-    (b"\xff\xff\xff\xff", "arrow-stream", "an Arrow stream", _AS_TABLE),
-    (b"FEA1", "binary", "a table of the first version of Feather",
-     "Save it as Parquet or CSV with the program that wrote it"),
-    (b"\x89HDF", "binary", "an HDF5 file", "Save its rows as Parquet or CSV"),
-    (b"Obj\x01", "binary", "an Avro file", "Save its rows as Parquet or JSON lines"),
-    (b"$FL2", "binary", "a data set of SPSS", "Save its rows as CSV"),
-    (b"<stata_dta>", "binary", "a data set of Stata", "Save its rows as CSV"),
-    (b"\x89PNG", "binary", "an image (PNG)", "For images use a table with their paths and --image"),
-    (b"\xff\xd8\xff", "binary", "an image (JPEG)",
-     "For images use a table with their paths and --image"),
-    (b"GIF8", "binary", "an image (GIF)", "For images use a table with their paths and --image"),
-)  # fmt: skip
-_LFS = b"version https://git-lfs.github.com/spec/"
-_OFFICE = ((b"word/", "a Word document"), (b"ppt/", "a PowerPoint file"))
-
-
-def _by_bytes(head: bytes, name: str) -> Recognition | None:
-    """Recognise a file that is not text, or not the text that its name says."""
-    if not head.strip():
-        return Recognition("other", "an empty file", "Use a file with rows")
-    if head.startswith(_LFS):
-        return Recognition(
-            "pointer",
-            "a Git LFS pointer: the content is not on this machine",
-            f"`git lfs pull --include {name}` gets it",
-        )
-    for start, form, can in _PACKED:
-        if head.startswith(start):
-            what = _PACKED_NAMES.get(form, f"a {form} file")
-            return Recognition("packed", what, can.format(file=name), form)
-    if head.startswith(b"PK\x03\x04"):
-        return _by_archive(head, name)
-    for start, form, what, can in _BINARY:
-        if head.startswith(start):
-            return Recognition("other", what, can.format(file=name), form)
-    return _by_markup(head, name) or _by_control_characters(head)
-
-
-JOB_ARCHIVE = "batchdeck"
-"""The form of an archive of a job."""
-
-_FIRST_ENTRY = b"batchdeck.json"
-
-
-def _by_archive(head: bytes, name: str) -> Recognition:
-    if head[30 : 30 + len(_FIRST_ENTRY)] == _FIRST_ENTRY:
-        can = f"`batchdeck import-results {name}` opens it as a job; in the dashboard, open it"
-        return Recognition("packed", "a job archive of Batchdeck", can, JOB_ARCHIVE)
-    if b"xl/" in head or b"opendocument.spreadsheet" in head:
-        return Recognition("other", "a spreadsheet", _AS_TABLE.format(file=name), "spreadsheet")
-    for part, what in _OFFICE:
-        if part in head:
-            return Recognition("other", what, "Save its text as .txt", "binary")
-    can = f"`unzip {name}` unpacks it; compose reads it directly, or {name}::NAME if it has several"
-    return Recognition("packed", "a ZIP archive", f"{can} files", "zip")
-
-
-_SCRIPT = re.compile(
-    r"(?:export default|module\.exports\s*=|(?:(?:var|let|const)\s+)?[\w.$]+\s*[=(])\s*[\[{]"
-)
-
-
-PAGE_ENDINGS = (".html", ".htm", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
-"""Endings of files that may be a web page with a table: some programs save one as Excel."""
-
-
-def _by_markup(head: bytes, name: str) -> Recognition | None:
-    start = decoded_head(head[:4096]).lstrip("\ufeff \t\r\n")[:200].lower()
-    if _SCRIPT.match(start) and name.rstrip("'\"").lower().endswith((".js", ".json", ".jsonl")):
-        can = "Delete what stands before the first [ or { and what follows the last ] or }"
-        return Recognition("other", "JavaScript with JSON inside, not JSON", can, "markup")
-    if start.startswith("<?xml") and "excel.sheet" in start:
-        can = "Open it in Excel and save it as .xlsx"
-        return Recognition("other", "an XML spreadsheet of Excel 2003", can, "markup")
-    if start.startswith("<?xml") and "<html" not in start:
-        can = "Perhaps the download failed; download it again, or save its rows as CSV"
-        return Recognition("other", "an XML document", can, "markup")
-    if start.startswith(("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")):
-        can = "Perhaps the download failed; download it again"
-        is_page = name.rstrip("'\"").lower().endswith(PAGE_ENDINGS)
-        if b"<tr" in head.lower() and is_page:
-            can = _AS_TABLE.format(file=name).replace("its columns", "its table")
-        elif b"<tr" in head.lower():
-            can += f"; to read its table, rename {name} to .html"
-        return Recognition("other", "a web page (HTML)", can, "web-page")
-    return None
-
-
-_CONTROL = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b\x01\x1e\x1f"})
-_MOST_CONTROL = 0.05
-_LEAST_CONTROL = 16
-_ZEROS = re.compile(rb"\x00{16,}(?=\s|$)|(?<=\n)\x00{16,}")
-
-
-def _by_control_characters(head: bytes) -> Recognition | None:
-    """Recognise what is no text by its control characters."""
-    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+def _inside(path: Path, name: str) -> Recognition | None:
+    """What is packed, if that cannot be read from the packed file; ``None`` if it can."""
+    try:
+        with gzip.open(path) as file:
+            head = file.read(512)
+    except (OSError, EOFError, zlib.error):
         return None
-    # A file that was not written to its end is filled up with zeros, as is a gap in it.
-    text = _ZEROS.sub(b"", head) or head
-    if head[257:262] == b"ustar":
-        can = "`tar xf` unpacks it"
-        return Recognition("packed", "a tar archive", can, "tar")
-    if utf16_without_mark(head):
+    found = recognize_bytes(head, name) if head else None
+    if found is None or found.form not in ("tar", "binary"):
         return None
-    controls = len(text) - len(text.translate(None, _CONTROL))
-    if 0 not in text or controls < _LEAST_CONTROL or controls <= _MOST_CONTROL * len(text):
-        return None
-    can = "Save its rows as CSV, JSON lines, Excel or Parquet"
-    return Recognition("other", "a binary file, not text", can, "binary")
+    can = f"`tar xzf {name}` unpacks it; then name a file" if found.form == "tar" else found.can
+    return Recognition(found.kind, f"{found.what}, packed with gzip", can, found.form)
 
 
-def _by_rows(head: bytes, name: str, *, whole: bool) -> Recognition:
+DOCUMENTS = frozenset({".json", ".jsonc", ".json5", ".geojson", ".ipynb"})
+"""Endings of files that hold one JSON value."""
+
+
+def _by_rows(head: bytes, name: str, suffix: str, *, whole: bool) -> Recognition:
     text = after_comments(decoded_head(head))
     start = text[:1]
     if is_array_start(text):
         rows = _array_head(text, text.index("[") + 1)
         return _in_array(rows, name)
     if start != "{":
-        return Recognition("other", "a table or text", _AS_TABLE.format(file=name))
+        said = _failed_download(text) if whole else ""
+        if said:
+            return Recognition("other", said, "Download it again", "failed-download")
+        return Recognition("other", "a table or text", AS_TABLE.format(file=name))
     lines = [line for line in text.split("\n") if line.strip()]
     if not whole and len(lines) > 1:
         lines.pop()
@@ -329,9 +251,25 @@ def _by_rows(head: bytes, name: str, *, whole: bool) -> Recognition:
         return Recognition("requests", "JSON lines with errors")
     if len(lines) == 1 and whole and not form_of(rows):
         found = _in_document(text, name)
-        if found.form:
+        if found.form in _FORMS or (found.form and suffix in DOCUMENTS):
             return found
     return by_form(form_of(rows), rows, name)
+
+
+_FAILED = re.compile(
+    r"(?:404|403|401|410|429|50\d)[: ][^\n]{0,80}|[^\n]{0,40}not found\.?|access denied[^\n]{0,60}"
+    r"|access to (?:dataset|model) [^\n]{0,200}|invalid username or password\.?|unauthorized\.?"
+    r"|forbidden\.?|internal server error|bad gateway|rate limit[^\n]{0,80}",
+    re.IGNORECASE,
+)
+
+
+def _failed_download(text: str) -> str:
+    """What is said of a file with nothing but the message of a server; empty for another one."""
+    message = text.strip()
+    if "\n" in message or _FAILED.fullmatch(message) is None:
+        return ""
+    return f"a server's message in place of a file ({quoted(message, 60)})"
 
 
 def _is_meant_as_request(row: Mapping[str, Any]) -> bool:
@@ -349,10 +287,12 @@ def by_form(form: str, rows: Sequence[Mapping[str, Any]], name: str) -> Recognit
     found = _FORMS.get(form)
     if found is None and any(map(_is_meant_as_request, rows)):
         return Recognition("requests", "requests with errors")
+    if found is None and not any(rows):
+        return Recognition("rows", "JSON objects without a name or value", "Use other rows")
     if found is None:
         columns = ", ".join(list(rows[0])[:6]) if rows else ""
         return Recognition(
-            "rows", f"JSON rows ({columns}) that are not requests", _AS_TABLE.format(file=name)
+            "rows", f"JSON rows ({columns}) that are not requests", AS_TABLE.format(file=name)
         )
     return Recognition(found.kind, found.what, found.can.format(file=name), form)
 
@@ -369,6 +309,9 @@ def after_comments(text: str) -> str:
 
 def is_array_start(text: str) -> bool:
     """Whether a text starts with a JSON array; logs and settings start with a bracket too."""
+    if re.match(r"\[\[\s*(?!null\b|true\b|false\b)[A-Za-z_][\w.-]*\s*\]\]", text):
+        # A list of tables in TOML.
+        return False
     return re.match(r'\[\s*(?:[\[{"\]]|null\b)', text) is not None
 
 
@@ -379,43 +322,6 @@ def is_json_text(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def decoded_head(head: bytes) -> str:
-    """The first bytes of a file as text; a few wrong bytes do not matter."""
-    for mark, encoding in (
-        (BOM, "utf-8-sig"),
-        (codecs.BOM_UTF32_LE, "utf-32"),
-        (codecs.BOM_UTF32_BE, "utf-32"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if head.startswith(mark):
-            return head.decode(encoding, "replace")
-    return head.decode(utf16_without_mark(head) or "utf-8", "replace")
-
-
-def utf16_without_mark(head: bytes) -> str | None:
-    """Detect UTF-16 without a byte order mark: text has no zero bytes in any other encoding."""
-    if b"\x00" not in head or len(head) < 4:
-        return None
-    head = head[: len(head) // 2 * 2]
-    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
-        # Line ends, digits and delimiters are ASCII in every language.
-        if zeros.count(0) * 20 < len(zeros):
-            continue
-        decoder = codecs.getincrementaldecoder(encoding)("strict")
-        try:
-            text = decoder.decode(head)
-        except UnicodeDecodeError:
-            continue
-        if "\n" not in text and b"\n" in head:
-            continue
-        if not any(char < " " and char not in "\t\r\n\f\v" for char in text) and not any(
-            "\ue000" <= char <= "\uf8ff" or char in "\ufffe\uffff" for char in text
-        ):
-            return encoding
-    return None
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
@@ -450,7 +356,7 @@ def _in_array(rows: list[dict[str, Any]], name: str) -> Recognition:
         can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
         return Recognition("convertible", f"a JSON array of {of}", can, form)
     return Recognition(
-        "document", f"a JSON array of {of}", (inner.can if inner else _AS_TABLE).format(file=name),
+        "document", f"a JSON array of {of}", (inner.can if inner else AS_TABLE).format(file=name),
         form,
     )  # fmt: skip
 
@@ -466,7 +372,7 @@ def _in_document(text: str, name: str) -> Recognition:
         # As pandas writes a table: its columns are described beside its rows.
         keys = [each for each in keys if each[0] == "data"] or keys
     if not keys and isinstance(value, dict) and _holds_table(value):
-        can = _AS_TABLE.format(file=name)
+        can = AS_TABLE.format(file=name)
         return Recognition("document", "one JSON object that holds a table", can, "document")
     if not keys:
         return Recognition("document", "one JSON object, not rows", "Write one row per line")
@@ -475,9 +381,10 @@ def _in_document(text: str, name: str) -> Recognition:
     inner = _FORMS.get(form)
     count = f"{len(rows):,} {'object' if len(rows) == 1 else 'objects'}"
     what = f"one JSON object; a list of {count} is at {quoted(key)}"
+    what += f": {inner.what}" if inner else ""
     if inner and inner.kind in ("requests", "convertible"):
         can = f"`batchdeck compose {name}::{key} -o NEW.jsonl` writes one request per line"
-        return Recognition("convertible", f"{what}: {inner.what}", can, form)
+        return Recognition("convertible", what, can, form)
     can = f"`batchdeck compose {name}::{key} -t TEMPLATE` makes requests from its columns"
     return Recognition("document", what, can, form or "document")
 
@@ -508,11 +415,11 @@ def _in_several(text: str, name: str) -> Recognition:
     if inner and inner.kind in ("requests", "convertible"):
         can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
         return Recognition("convertible", what, can, form_of(rows))
-    can = (inner.can if inner else _AS_TABLE).format(file=name)
+    can = (inner.can if inner else AS_TABLE).format(file=name)
     return Recognition("document", what, can, form_of(rows))
 
 
-def lists_in(value: Mapping[str, Any], depth: int = 3) -> list[tuple[str, list[Any]]]:
+def lists_in(value: Mapping[str, Any], depth: int = 4) -> list[tuple[str, list[Any]]]:
     """The lists of objects inside an object, each with its dotted path; the longest first."""
     found: list[tuple[str, list[Any]]] = []
     for name, inner in value.items():
@@ -542,9 +449,17 @@ def _form_of_row(row: Mapping[str, Any]) -> str:
         return _form_with_custom_id(row)
     request = row.get("request")
     if isinstance(request, dict) and ("contents" in request or "content" in request):
+        if isinstance(row.get("metadata"), dict) and "key" in row["metadata"] and not has("key"):
+            return "gemini-inline"
         if has("response") or has("status"):
             return "vertex-results"
         return "gemini" if has("key") else "vertex"
+    metadata = row.get("metadata")
+    is_inline = isinstance(metadata, dict) and "key" in metadata and not has("key")
+    if is_inline and (has("response") or has("error")):
+        return "gemini-inline-results"
+    if has("batch_request_id"):
+        return "xai" if isinstance(row.get("batch_request"), dict) else "xai-results"
     if has("key") and (isinstance(row.get("response"), dict) or isinstance(row.get("error"), dict)):
         return "gemini-results"
     return _form_of_body(row)
@@ -573,9 +488,38 @@ def _form_with_custom_id(row: Mapping[str, Any]) -> str:
     return ""
 
 
+def _form_of_records(row: Mapping[str, Any]) -> str:
+    """The form of what is neither requests nor results, but is found beside them."""
+    names = row.keys()
+    if row.get("object") == "batch" and {"endpoint", "status"} <= names:
+        return "batch"
+    if {"totalRecordCount", "processedRecordCount"} <= names:
+        return "manifest"
+    if isinstance(row.get("choices"), list) and {"id", "model", "object"} <= names:
+        return "answers"
+    if names == {"error"} and isinstance(row["error"], dict) and "message" in row["error"]:
+        return "api-error"
+    if names == {"line", "code", "message", "param"}:
+        return "validation-errors"
+    if {"instance", "predictions"} <= names:
+        return "vertex-embedding-results"
+    if names >= {"prompt", "chosen", "rejected"}:
+        return "pair-training"
+    if names == {"item"} or names == {"item", "sample"}:
+        return "eval-items" if isinstance(row["item"], dict) else ""
+    turns = row.get("conversations")
+    first = turns[0] if isinstance(turns, list) and turns else None
+    return "shared-training" if isinstance(first, dict) and "from" in first else ""
+
+
 def _form_of_body(row: Mapping[str, Any]) -> str:
-    if "contents" in row and isinstance(row["contents"], list):
-        return "gemini-bodies"
+    contents = row.get("contents")
+    if isinstance(contents, list):
+        last = contents[-1] if contents else None
+        is_answered = isinstance(last, dict) and last.get("role") == "model" and len(contents) > 1
+        return "gemini-training" if is_answered and "model" not in row else "gemini-bodies"
+    if (form := _form_of_records(row)) != "":
+        return form
     if "preferred_output" in row and "input" in row:
         return "preference-training"
     if set(row) == {"prompt", "completion"}:

@@ -16,6 +16,8 @@ ProblemCode = Literal[
     "blank_line",
     "not_json",
     "not_object",
+    "repeated_name",
+    "number_range",
     "no_custom_id",
     "duplicate_custom_id",
     "bad_custom_id",

@@ -17,8 +17,12 @@ from itertools import islice
 from typing import NamedTuple
 from zlib import adler32
 
-from tui.compose.requests.neighbours import Most, most_tokens
-from tui.compose.requests.scripts import Family, tokens_beyond_ascii
+from tui.compose.requests.token_weights import (
+    Family,
+    Most,
+    most_tokens,
+    tokens_beyond_ascii,
+)
 
 _O200K = re.compile(r"(ft:)?(gpt-4o|gpt-4\.|gpt-5|gpt-oss|chatgpt-4o|o[134])(?!\d)")
 _CL100K = re.compile(r"(ft:)?(gpt-4(-|$)|gpt-3\.5|gpt-35|text-embedding-(3|ada-002))")
@@ -90,10 +94,10 @@ def tokens_of_texts(texts: Iterable[str], family: Family) -> Tokens:
         return Tokens(number, number, number)
     parts = list(texts)
     # A byte that is in no text parts them: no word goes on in the next one.
+    if all(map(str.isascii, parts)):
+        return _ascii_tokens(_BETWEEN.decode("latin-1").join(parts).encode("latin-1"), family)
     encoded = _BETWEEN.join([text.encode("utf-8", "surrogatepass") for text in parts])
     tokens = _ascii_tokens(encoded, family)
-    if all(map(str.isascii, parts)):
-        return tokens
     others = encoded.translate(None, _ASCII + _BETWEEN).decode("utf-8", "surrogatepass")
     return tokens.plus(Tokens(*tokens_beyond_ascii(others, family)))
 
@@ -175,7 +179,7 @@ def _most(text: bytes, rarity: float, family: Family) -> Most:
 
 
 _WINDOWS_SEEN = 16
-_SEEN = 1 << 11
+_SEEN = 1 << 10
 
 
 def _sample(text: bytes) -> bytes:

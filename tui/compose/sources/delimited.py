@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tui.compose.sources.base import Row, Source
+from tui.compose.sources.cell_doubts import (
+    doubts_of_cells,
+    doubts_of_last_row,
+    second_header_in_gaps,
+)
 from tui.compose.sources.encoding import detect_encoding
 from tui.compose.sources.header import column_names, doubts_of_names
 from tui.compose.sources.table_format import (
@@ -23,6 +28,8 @@ from tui.compose.sources.table_format import (
 )
 from tui.core.text import quoted
 from tui.errors import InputError
+
+_LOOKED_AT = 500
 
 
 def slices(form: TableFormat) -> Iterator[list[list[str]]]:
@@ -159,6 +166,15 @@ def open_table(
     form, first = survey.form, survey.first
     columns = column_names(first) if form.header else [f"column_{n + 1}" for n in range(len(first))]
     doubts = doubts_of_names(first[form.unnamed :], columns[form.unnamed :]) if form.header else []
+
+    try:
+        head = next(slices(form), [])[:_LOOKED_AT]
+    except InputError:
+        # It is raised when the rows are read.
+        head = []
+    doubts += doubts_of_cells(columns, head)
+    doubts += second_header_in_gaps(first, head) if form.header else []
+    doubts += doubts_of_last_row(form)
 
     def rows() -> Iterator[Row]:
         for cells in itertools.chain.from_iterable(slices(form)):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from tui.compose.requests.block_reader import open_bytes
-from tui.compose.requests.recognition import utf16_without_mark
+from tui.compose.requests.signatures import utf16_without_mark
 from tui.compose.sources.code_pages import NAMES, best_code_page
 from tui.core.formatting import counted
 from tui.core.text import quoted, split_lines
@@ -148,6 +149,8 @@ def _nearly_utf8(path: Path, marked: str | None) -> TextFile:
             text = line.decode("utf-8", "surrogateescape")
             bad = [ord(each) - 0xDC00 for each in text if "\udc80" <= each <= "\udcff"]
             wrong += len(bad)
+            # Some databases write emoji as two surrogates of three bytes each.
+            valid += 3 * len(_SURROGATE.findall(line))
             valid += sum(each > "\x7f" for each in text) - len(bad)
             if len(sample) < _SAMPLE:
                 sample += line.rstrip(b"\n") + b"\n"
@@ -171,6 +174,7 @@ def _nearly_utf8(path: Path, marked: str | None) -> TextFile:
     return TextFile(page.encoding, lines, doubts=(doubt,))
 
 
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _SAMPLE = 1 << 16
 _SURE = 0.6
 

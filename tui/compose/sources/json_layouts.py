@@ -108,6 +108,24 @@ def _kinds(values: Iterable[Any]) -> set[type]:
     return {float if type(each) is int else type(each) for each in values if each is not None}
 
 
+def objects_of_lists(values: Callable[[], Iterator[Any]], told: list[str]) -> Callable[[], Any]:
+    """Take the objects out of values that are all lists of objects; see ``rows_of_lists``."""
+    sample = list(islice((each for each in values() if each is not None), _SAMPLED))
+    if not sample or not all(map(_has_objects, sample)):
+        return values
+    told.append("each line or element is a list of objects; each object is a row")
+
+    def objects() -> Iterator[Any]:
+        for value in values():
+            yield from value if isinstance(value, list) else (value,)
+
+    return objects
+
+
+def _has_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+
+
 def rows_of_lists(
     values: Callable[[], Iterator[Any]], told: list[str], header: bool | None = None
 ) -> Callable[[], Iterator[Any]]:

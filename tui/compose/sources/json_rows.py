@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.recognition import lists_in
 from tui.compose.sources.base import Row, Source, as_row, object_source
 from tui.compose.sources.encoding import TextFile, detect_encoding
-from tui.compose.sources.json_layouts import rows_of_lists, table_in
+from tui.compose.sources.json_layouts import objects_of_lists, rows_of_lists, table_in
 from tui.core.formatting import counted
 from tui.core.json_path import find
 from tui.core.text import BLANKS, BOM, quoted, split_lines
@@ -38,6 +39,12 @@ def _constant(name: str) -> str:
     return name
 
 
+def _float(digits: str) -> float | str:
+    """A number; one that is too large for a float is kept as it is written."""
+    number = float(digits)
+    return digits if math.isinf(number) else number
+
+
 _OUTSIDE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _COMMAS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|,(?=\s*[\]}])', re.DOTALL)
 
@@ -55,7 +62,7 @@ class _Comment:
 
 _RELAXED = "comments, or commas before a closing bracket, left out"
 
-_tolerant = json.JSONDecoder(parse_constant=_constant)
+_tolerant = json.JSONDecoder(parse_constant=_constant, parse_float=_float)
 
 
 def open_lines(path: Path, header: bool | None = None) -> Source:
@@ -189,8 +196,10 @@ def _rows_in(path: Path, value: Any, key: str) -> tuple[list[Any], str]:
         if layout is not None:
             return layout.rows, layout.note
         inner = list(value.values())
-        if all(isinstance(each, dict) for each in inner) and (
-            len(inner) > 1 or next(iter(value)).isdecimal()
+        if (
+            inner
+            and all(isinstance(each, dict) for each in inner)
+            and (len(inner) > 1 or next(iter(value)).isdecimal())
         ):
             return _by_id(value), "rows by id, in the column 'key'"
         if len(lists) == 1:
@@ -200,7 +209,7 @@ def _rows_in(path: Path, value: Any, key: str) -> tuple[list[Any], str]:
         ):
             return _by_id(value), "values by id, in the columns 'key' and 'value'"
         if not lists:
-            return [value], "one JSON object is one row"
+            return [value] if value else [], "one JSON object is one row"
         raise PartNeededError(
             f"{name} is one JSON object, not rows; lists of objects are at {named}",
             [at for at, _ in lists],
@@ -259,7 +268,7 @@ def _source(
 ) -> Source:
     skipped = comments = 0
     told: list[str] = []
-    values = rows_of_lists(values, told, header)
+    values = rows_of_lists(objects_of_lists(values, told), told, header)
 
     def rows() -> Iterator[Row]:
         nonlocal skipped, comments
@@ -311,14 +320,17 @@ def _doubled_names(path: Path, text: TextFile) -> list[str]:
 
 def _lines(path: Path) -> Iterator[Any]:
     with open_bytes(path) as file:
-        for number, (_, line) in enumerate(split_lines(file), 1):
+        for number, (offset, line) in enumerate(split_lines(file), 1):
+            size = len(line)
             line = line.removeprefix(BOM)
             if not line.strip(BLANKS):
                 continue
             try:
                 yield _decode(line)
             except (ValueError, RecursionError) as error:
-                yield from _second_try(line.decode("utf-8", "replace"), number, path, error)
+                is_last = offset + size == path.stat().st_size
+                text = line.decode("utf-8", "replace")
+                yield from _second_try(text, number, path, error, is_last=is_last)
 
 
 def _text_lines(path: Path, text: TextFile) -> Iterator[Any]:
@@ -329,10 +341,13 @@ def _text_lines(path: Path, text: TextFile) -> Iterator[Any]:
                 try:
                     yield _decode(line)
                 except (ValueError, RecursionError) as error:
-                    yield from _second_try(line, number, path, error)
+                    is_last = not line.endswith("\n")
+                    yield from _second_try(line, number, path, error, is_last=is_last)
 
 
-def _second_try(line: str, number: int, path: Path, error: Exception) -> list[Any]:
+def _second_try(
+    line: str, number: int, path: Path, error: Exception, *, is_last: bool
+) -> list[Any]:
     """A line that msgspec refuses, read as Python's json does: NaN, huge numbers.
 
     Several objects on a line are several rows; a comma between or after them is no fault.
@@ -346,7 +361,9 @@ def _second_try(line: str, number: int, path: Path, error: Exception) -> list[An
     hint = "Write one JSON object per line."
     if line.lstrip().startswith(("{'", "['")):
         hint = "These are Python's quotation marks; write the rows with json.dumps."
-    if not line.endswith("\n") and "truncated" in str(error):
+    if "truncated" in str(error):
+        hint = "An object that goes on in the next lines: write each on one line, as jq -c does."
+    if is_last and "truncated" in str(error):
         hint = "The file ends within this line: it was cut off. Get it again, or delete the line."
     raise InputError(
         f"line {number} of {quoted(path.name)} is not JSON: {error}", hint, path=path, line=number

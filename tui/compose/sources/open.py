@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
+import importlib
 import lzma
 import shutil
 import sys
@@ -21,14 +22,13 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from tui.addresses import is_address
 from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.recognition import (
-    PAGE_ENDINGS,
-    Recognition,
+    DOCUMENTS,
     after_comments,
-    decoded_head,
     is_array_start,
     is_json_text,
     recognize,
 )
+from tui.compose.requests.signatures import PAGE_ENDINGS, Recognition, decoded_head
 from tui.compose.sources.base import Row, Source
 from tui.compose.sources.columnar import ColumnarForm, open_columnar
 from tui.compose.sources.delimited import open_table
@@ -98,7 +98,7 @@ def runs_code(spec: str) -> bool:
 
 def has_known_ending(name: str) -> bool:
     """Whether the ending of a file's name says what the file holds, or how it is packed."""
-    return Path(name).suffix.lower() in {*_BY_EXTENSION, ".gz", ".bz2", ".xz", ".zip"}
+    return Path(name).suffix.lower() in {*_BY_EXTENSION, *_PACKED_ENDINGS}
 
 
 def open_source(
@@ -155,7 +155,7 @@ def open_source(
     found = recognize(path)
     if found.kind == "packed" and found.form in _UNPACKERS:
         return _open_packed(path, found.form, part.strip(), options, most_bytes)
-    if found.kind in ("pointer", "packed") or found.form in ("binary", "markup"):
+    if found.kind in ("pointer", "packed") or found.form in _NOT_READ:
         raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
     if found.form == "web-page":
         return _open_page(path, found, options)
@@ -172,6 +172,7 @@ def open_source(
     return source
 
 
+_NOT_READ = ("binary", "markup", "failed-download", "tar")
 _SAID = {
     "table": "a table of text", "lines": "JSON", "array": "JSON", "text": "text",
     "parquet": "a Parquet table", "arrow": "an Arrow table", "arrow-stream": "an Arrow table",
@@ -244,19 +245,15 @@ def _open_json(path: Path, part: str, header: bool | None) -> Source:
     if is_json:
         return _open_single(path)
     if text.startswith("{") and not is_json_text(first.rstrip().removesuffix(",")):
-        is_document = not first.rstrip().endswith("}") or path.suffix.lower() in _DOCUMENTS
+        is_document = not first.rstrip().endswith("}") or path.suffix.lower() in DOCUMENTS
         return open_document(path) if is_document else open_lines(path, header)
     return open_lines(path, header)
-
-
-_DOCUMENTS = frozenset({".json", ".jsonc", ".json5", ".geojson", ".ipynb"})
-"""Endings of files that hold one JSON value."""
 
 
 def _open_single(path: Path) -> Source:
     """Open a file with one object: one row, or rows under its only list of objects."""
     source = open_lines(path)
-    if path.suffix.lower() not in _DOCUMENTS or source.kind == "requests":
+    if path.suffix.lower() not in DOCUMENTS or source.kind == "requests":
         return source
     return open_document(path)
 
@@ -325,7 +322,28 @@ def _table_in_text(path: Path) -> str:
     return f"the lines look like a {name}-separated table; --delimiter {typed} reads it as one"
 
 
-_UNPACKERS: dict[str, Any] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "zip": None}
+def _open_zstd(path: Path) -> Any:
+    """Open a Zstandard file with what is installed: Python 3.14, zstandard or PyArrow.
+
+    Raises:
+        InputError: Nothing that is installed reads it.
+    """
+    for name, function in (
+        ("compression.zstd", "open"), ("zstandard", "open"), ("pyarrow", "input_stream"),
+    ):  # fmt: skip
+        try:
+            return getattr(importlib.import_module(name), function)(str(path))
+        except ImportError:
+            continue
+    found = recognize(path)
+    raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
+
+
+_UNPACKERS: dict[str, Any] = {
+    "gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "lzma": lzma.open, "zstd": _open_zstd,
+    "zip": None,
+}  # fmt: skip
+_PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".lzma", ".zst", ".zip")
 
 
 def _open_packed(
@@ -333,7 +351,7 @@ def _open_packed(
 ) -> Source:
     """Open a packed file by the name inside it: ``rows.csv.gz`` is a table."""
     suffix = path.suffix.lower()
-    inner = path.with_suffix("") if suffix in (".gz", ".bz2", ".xz", ".zip") else path
+    inner = path.with_suffix("") if suffix in _PACKED_ENDINGS else path
     member = ""
     if form == "zip":
         member, part = _zip_member(path, part)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tui.compose.requests.block_reader import open_bytes
-from tui.compose.requests.recognition import not_text
+from tui.compose.requests.signatures import not_text
 from tui.compose.sources.base import Row, Source
 from tui.compose.sources.encoding import TextFile, detect_encoding
 from tui.core.formatting import counted

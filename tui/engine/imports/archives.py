@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from tui.compose.requests.recognition import JOB_ARCHIVE, recognize
+from tui.compose.requests.recognition import recognize
+from tui.compose.requests.signatures import JOB_ARCHIVE
 from tui.core.jobs import Job
 from tui.core.text import quoted
 from tui.engine.accounts import base_account, direct_name

@@ -11,7 +11,8 @@ from textual.app import App
 
 from tui.addresses import is_address, parse_address
 from tui.compose import samples
-from tui.compose.requests.recognition import JOB_ARCHIVE, recognize
+from tui.compose.requests.recognition import recognize
+from tui.compose.requests.signatures import JOB_ARCHIVE
 from tui.compose.sources.base import Source
 from tui.compose.sources.open import runs_code
 from tui.compose.templates.fields import FieldText
