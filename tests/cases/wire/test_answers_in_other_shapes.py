@@ -3,8 +3,8 @@
 Seen at gateways in front of streams (OpenRouter's remarks, the events of the Responses API and of
 Anthropic), Hugging Face's text generation (a list of one), Cloudflare (``result.response``),
 DashScope (tokens beside the output), Ollama, Cohere, DeepSeek and Moonshot (cached tokens), Mistral
-and LM Studio (thoughts as parts of the content), and servers that send an error object which says
-200 beside an answer.
+and LM Studio (thoughts as parts of the content), vLLM (scores), and servers that send an error
+object which says 200 beside an answer.
 
 Right: The answer is read, without the thoughts, and its tokens are counted; a stream that broke off
 is cut.
@@ -86,6 +86,7 @@ ROWS: dict[str, Any] = {
     "moonshot": CHAT | {"usage": BOTH | {"cached_tokens": 4}},
     "thought": parts("thinking", text="hm"),
     "reasoning": parts("reasoning_text", text="hm"),
+    "score": {"object": "list", "data": [{"index": 0, "object": "score", "score": 0.9}]},
     "fine": CHAT,
 }  # fmt: skip
 
@@ -111,6 +112,7 @@ def test_answers_in_other_shapes(start: Start) -> None:
         name: {"outcome": "succeeded", "text": "^hi$"} for name in ROWS
     }
     right |= {name: {"outcome": "truncated", "text": "^half of$"} for name in CUT}
+    right["score"] = {"outcome": "succeeded", "text": '"score":0.9'}
     right["only-error"] = {"outcome": "failed", "message": "away", "retryable": True}
     said = case.step("results", "input", rows=right)
     usage = {row["custom_id"]: row["usage"] for row in map(json.loads, said.splitlines())}

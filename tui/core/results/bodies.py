@@ -224,7 +224,7 @@ def holds_answer(body: ResponseBody) -> bool:
             and not (choice.error or is_broken_off(choice.finish_reason))
             for choice in choices
         ) and not _is_hollow(body)
-    if body.data and any(_is_made(item.embedding) for item in body.data):
+    if body.data and any(_is_made(item) for item in body.data):
         return True
     return bool(body.content is not None or body.output or body.text) or (
         len(body.results) > _EMPTY_LIST
@@ -246,9 +246,11 @@ def _is_hollow(body: ResponseBody) -> bool:
     )
 
 
-def _is_made(embedding: msgspec.Raw) -> bool:
-    """Whether an item of a list has a vector of numbers, or none because it is something else."""
-    raw = bytes(embedding)
+def _is_made(item: _Item) -> bool:
+    """Whether an item of a list has a vector of numbers, or an image."""
+    raw = bytes(item.embedding)
+    if not raw:
+        return bool(item.b64_json or item.url)
     if raw.startswith(b"["):
         # NaN is null in JSON.
         return b"null" not in raw and _dimension(raw) > 0

@@ -171,12 +171,22 @@ def text_of_unknown(body: dict[str, Any]) -> str:
 
     Empty for the documented answers of endpoints.
     """
+    if isinstance(data := body.get("data"), list) and _are_values(data):
+        return _json(data)
     if _is_answer(body) or any(name in body for name in _DOCUMENTED):
         return ""
     for name in _TEXTS:
         if isinstance(body.get(name), str) and body[name]:
             return str(body[name])
     return _json({name: inner for name, inner in body.items() if name not in _ENVELOPE})
+
+
+def _are_values(data: list[Any]) -> bool:
+    """Whether a list has scores or labels (vLLM), and no vectors or images."""
+    apart = ("embedding", "b64_json", "url")
+    return bool(data) and all(
+        isinstance(item, dict) and not any(name in item for name in apart) for item in data
+    )
 
 
 def normalised(body: dict[str, Any]) -> dict[str, Any]:

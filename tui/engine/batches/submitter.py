@@ -322,6 +322,12 @@ class BatchSubmitter:
             # so the file must be one that no other batch has.
             marked = await asyncio.to_thread(with_mark, path, batch.id)
             file_id, tries = await self._upload_file(dialect, batch, marked)
+            if context.history.batches.shares_input_file(batch.id, batch.account, file_id):
+                raise RequestRejectedError(
+                    f"the provider answered the upload with {file_id}, the file of another batch,"
+                    " whose rows would be sent again",
+                    "Turn off the cache of the gateway in front of the provider.",
+                )
         context.reach("upload answered")
         batch = await context.update(
             batch.id,

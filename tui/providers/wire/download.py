@@ -102,8 +102,7 @@ class Downloader:
             keyless=keyless,
         )
         async with self._client.open(call) as response:
-            check_readable(self._client, response)
-            chunks = self._client.chunks(response, call)
+            chunks = await readable(self._client, response, self._client.chunks(response, call))
             if resume == "skip":
                 chunks = self._track_lines(chunks, source.ref)
             head = b""
@@ -117,8 +116,8 @@ class Downloader:
         self._addressed.add(source.ref)
         there = replace(call, path=place, retry_404=False)
         async with self._client.open(there) as response:
-            check_readable(self._client, response)
-            yield _download(self._client.chunks(response, there), response, source)
+            chunks = await readable(self._client, response, self._client.chunks(response, there))
+            yield _download(chunks, response, source)
 
     def _headers_of(self, source: ResultSource) -> dict[str, str]:
         """The headers of a whole file; packed only the first time.
@@ -161,8 +160,7 @@ class Downloader:
             if status == 206 and (start != have or content_encoding(response)):
                 yield None
                 return
-            check_readable(self._client, response)
-            chunks = self._client.chunks(response, call)
+            chunks = await readable(self._client, response, self._client.chunks(response, call))
             yield _download(chunks, response, source, appends=status == 206)
 
     @asynccontextmanager
@@ -220,7 +218,12 @@ def _download(
     incomplete = response.headers.get("x-incomplete")
     growing = source.growing if incomplete is None else incomplete.strip().lower() == "true"
     etag = response.headers.get("etag", "")
-    return Download(chunks, appends, growing, content_length(response), etag)
+    total = content_length(response)
+    start, whole = content_range(response.headers.get("content-range", ""))
+    if response.status_code == 206 and total is not None and start is not None and whole:
+        # Servers may send less than was asked for; the rest is asked for next.
+        total = whole - start
+    return Download(chunks, appends, growing, total, etag)
 
 
 def address_in(head: bytes) -> str | None:
@@ -245,6 +248,26 @@ _URLS = ("url", "download_url", "signed_url", "downloadUrl", "signedUrl")
 _HTTP = re.compile(r"(?i)https?://\S+$")
 _ADDRESS_BYTES = 8192
 """A longer body is no address."""
+
+
+async def readable(
+    client: HttpClient, response: httpx.Response, chunks: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    """The chunks of a result file; frameworks call one a web page if no type is set.
+
+    Raises:
+        UnexpectedResponseError: As for ``check_readable``.
+    """
+    if response.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/html":
+        head = await read_first_line(chunks, _PAGE_HEAD)
+        if head.removeprefix(_BOM).lstrip().startswith((b"{", b"[")):
+            return prepended(head, chunks)
+    check_readable(client, response)
+    return chunks
+
+
+_PAGE_HEAD = 512
+_BOM = b"\xef\xbb\xbf"
 
 
 def check_readable(client: HttpClient, response: httpx.Response) -> None:

@@ -10,10 +10,15 @@ import httpx
 _GZIP = b"\x1f\x8b"
 
 
+_PLAIN = frozenset({"", "identity", "aws-chunked", "utf-8", "utf8", "binary", "none"})
+"""Values that do not pack a body: S3 and stores like it repeat what was said at the upload, and
+programs name the character set there."""
+
+
 def content_encoding(response: httpx.Response) -> str:
     """How the body of a response is packed; empty if it is not."""
-    encoding: str = response.headers.get("content-encoding", "").strip().lower()
-    return "" if encoding == "identity" else encoding
+    words = response.headers.get("content-encoding", "").lower().split(",")
+    return ", ".join(word.strip() for word in words if word.strip() not in _PLAIN)
 
 
 async def unpacked(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -97,7 +97,8 @@ def _choice(candidate: dict[str, Any]) -> dict[str, Any]:
         message["tool_calls"] = calls
     if images:
         message["images"] = images
-    reason = candidate.get("finishReason")
+    # The library of Python writes the names of fields in its own way.
+    reason = candidate.get("finishReason", candidate.get("finish_reason"))
     finish = _FINISH.get(reason, reason) if isinstance(reason, str) else None
     return {"index": candidate.get("index", 0), "message": message, "finish_reason": finish}
 
