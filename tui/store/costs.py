@@ -27,6 +27,11 @@ _TOKENS = ", ".join(
     f"CAST(total(r.{name}) AS INTEGER) AS {name}"
     for name in ("input_tokens", "output_tokens", "cached_tokens", "cache_writes", "long_writes")
 )
+_IS_SENT = (
+    "b.reuses=0 AND (b.repeats=0 OR r.seq NOT IN (SELECT seq FROM repeats p WHERE p.batch=b.pk))"
+)
+"""Repeats share what was paid for once, and reused answers were paid for elsewhere."""
+
 _SAMPLED_ROWS = 2000
 """Rows sampled from the start of a past job to learn how long its answers are."""
 
@@ -145,27 +150,28 @@ class StoredCosts:
             " count(r.cached_tokens) AS with_cached, total(r.cost) AS cost,"
             f" {_TOKENS} FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
             " LEFT JOIN terms t ON t.pk=r.model"
-            # Repeats share what was paid for once, and reused answers were paid for elsewhere.
-            " WHERE b.reuses=0 AND (b.repeats=0"
-            " OR r.seq NOT IN (SELECT seq FROM repeats p WHERE p.batch=b.pk))"
-            " GROUP BY b.pk, r.model, r.tier",
+            f" WHERE {_IS_SENT} GROUP BY b.pk, r.model, r.tier",
             {"job": job_pk(self._database.read, job_id)},
         )
         return [Usage(**row) for row in rows]
 
-    def with_lost_rows(self, job_id: str) -> set[str]:
-        """Ids of the batches with rows that may have been answered, and billed, without a trace."""
+    def lost_rows(self, job_id: str) -> dict[str, int]:
+        """How many rows of each batch may have been answered, and billed, without a trace.
+
+        Batches without such rows are left out.
+        """
         codes = sorted(MAY_BE_PAID)
         with_code = (
             "SELECT g.pk FROM error_groups g"
             f" WHERE g.job=:job AND g.code IN ({', '.join(map(repr, codes))})"
         )
         rows = self._database.read.execute(
-            f"SELECT DISTINCT b.id FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
-            f" WHERE r.outcome={OUTCOME_CODES[Outcome.MISSING]} OR r.error_group IN ({with_code})",
+            f"SELECT b.id, count(*) FROM {_EVERY_ATTEMPT} r JOIN batches b ON b.pk=r.batch"
+            f" WHERE (r.outcome={OUTCOME_CODES[Outcome.MISSING]} OR r.error_group IN ({with_code}))"
+            f" AND {_IS_SENT} GROUP BY b.pk",
             {"job": job_pk(self._database.read, job_id)},
         )
-        return {batch for (batch,) in rows}
+        return dict(rows.fetchall())
 
     def cost_of_shared(self, job_id: str) -> dict[str, float | None]:
         """What the repeats of each batch would have cost: the costs of the rows that were sent.

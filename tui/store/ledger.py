@@ -31,7 +31,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What a batch counts.
 
     Attributes:
-        batch: Id of the batch.
+        batch: Id of the batch; of what is held for its lost rows, followed by ``:lost``.
         job: Id of its job.
         account: The account that pays.
         provider: Id of its provider.
@@ -230,6 +230,21 @@ class Ledger:
                         submit_limit=before[0].submit_limit,
                     )
                 if [entry] != before:
+                    _append(connection, [entry], now)
+
+    def hold(self, entries: Sequence[LedgerEntry], now: float) -> None:
+        """Store what is held beside bills, under ids of its own, in place of what was held before.
+
+        Args:
+            entries: Reservations, and releases of those that may have been made before.
+            now: Unix seconds.
+        """
+        if self._is_absent():
+            return
+        with self._database.write() as connection:
+            for entry in entries:
+                before = _newest(connection, "batch=?", (entry.batch,))
+                if before != [entry] and (before or entry.kind != "released"):
                     _append(connection, [entry], now)
 
     def add_missing(self, entries: Sequence[LedgerEntry], now: float) -> None:

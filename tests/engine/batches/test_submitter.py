@@ -595,3 +595,36 @@ def test_a_restored_history_does_not_send_what_was_sent_since(
         assert bench.provider.calls["create"] == creates
 
     run(test)
+
+
+@pytest.mark.parametrize("ahead", [86_400.0, 365 * 86_400.0], ids=["a day", "a year"])
+def test_a_history_from_before_the_clock_was_set_back_does_not_either(
+    tmp_path: Path, ahead: float
+) -> None:
+    """The batch seems to be newer than the program that finds it in the restored history."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        copy = tmp_path / "copy"
+        right = loop.clock
+        loop.clock = lambda: right() + ahead  # type: ignore[method-assign]
+        async with bench.engine() as engine:
+
+            def reach(passed: str) -> None:
+                if passed == "uploaded":
+                    shutil.copytree(bench.paths.data, copy)
+
+            engine._context.reach = reach  # type: ignore[method-assign]
+            job = await bench.imported(engine, "hello", "world")
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+        loop.clock = right  # type: ignore[method-assign]
+        shutil.rmtree(bench.paths.data)
+        shutil.copytree(copy, bench.paths.data)
+        await asyncio.sleep(3600)
+        async with bench.engine(watch=True) as engine:
+            await engine.wait([job.id])
+            assert outcomes(engine, job.id) == [GOOD, GOOD]
+        assert bench.provider.calls["create"] == 1
+
+    run(test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.engine.bench import Bench
 from tests.engine.conftest import Opener
 from tests.engine.rows import chats
 from tests.fakes.loop import JumpingLoop, run
-from tests.fakes.provider import failed_line
+from tests.fakes.provider import failed_line, good_line
 from tui.client import AsyncBatchClient
 from tui.config.settings import AccountConfig, BudgetConfig, Config, PriceConfig
 from tui.core.jobs import BatchStatus, RemoteCounts, Submission
@@ -161,6 +162,52 @@ def test_what_may_have_been_answered_keeps_its_reservation(tmp_path: Path) -> No
             assert engine.costs.spending().amount == pytest.approx(2)
 
     run(test)
+
+
+def test_lost_rows_beside_answers_keep_their_share_of_the_reservation(tmp_path: Path) -> None:
+    """The month does not have more left than it may have, until their answers come after all."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        config = Config(
+            default_account="there",
+            accounts={"there": AccountConfig(provider="openai")},
+            budget=MONTH,
+            prices={"m": PriceConfig(input=0, output=1000)},
+        )
+        async with bench.engine(config) as engine:
+            job = await engine.requests.import_file(
+                chats(tmp_path / "a.jsonl", 4, model="m", max_tokens=1000)
+            )
+            await engine.submit(job.id)
+            batch = bench.provider.only()
+            lines = [billed_line(one) for one in batch.ids]
+            batch.status = BatchStatus.COMPLETED
+            batch.output = b"".join(lines[:1])
+            batch.counts = RemoteCounts(total=4, completed=1, failed=0)
+            await engine.wait([job.id])
+            assert engine.history.jobs.get(job.id).counts.missing == 3
+            assert engine.history.jobs.get(job.id).cost.actual == pytest.approx(0.1)
+            assert engine.costs.spending().amount == pytest.approx(0.1 + 3)
+            (total,) = (await engine.costs.spent()).totals
+            assert (total.jobs, total.rows) == (1, 4)
+            assert total.billed.amount == pytest.approx(0.1)
+            assert total.reserved.amount == pytest.approx(3)
+            batch.output = b"".join(lines)
+            batch.counts = RemoteCounts(total=4, completed=4, failed=0)
+            await engine.collect(job.id)
+            assert engine.history.jobs.get(job.id).counts.succeeded == 4
+            assert engine.costs.spending().amount == pytest.approx(0.4)
+
+    run(test)
+
+
+def billed_line(custom_id: str) -> bytes:
+    """A line with an answer of a hundred tokens."""
+    line = json.loads(good_line(custom_id, "yes"))
+    line["response"]["body"]["usage"] = {"prompt_tokens": 5, "completion_tokens": 100}
+    return json.dumps(line).encode() + b"\n"
 
 
 async def test_a_batch_that_may_exist_keeps_its_reservation(opened: Opener, tmp_path: Path) -> None:

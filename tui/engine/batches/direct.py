@@ -257,8 +257,8 @@ class DirectRunner:
         while True:
             await asyncio.sleep(_SAVE_SECONDS)
             try:
-                if run.stop.is_set():
-                    return
+                # Asked here so that no stop of this program goes unnoticed between two rows.
+                run.stop.is_set()
                 await self._context.shielded(self._save(run))
             except BatchdeckError as error:
                 run.trouble = run.trouble or error

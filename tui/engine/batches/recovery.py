@@ -144,8 +144,10 @@ class Recovery:
         if can.runs_locally or not can.lists:
             return ()
         listing = _Listing(self._context, batch, can)
+        # A time that is still to come says that the clock was set, and not when it was made.
+        is_ahead = batch.created_at > self._context.clock()
         try:
-            await listing.read(dialect, batch.created_at - _CLOCK_MARGIN)
+            await listing.read(dialect, None if is_ahead else batch.created_at - _CLOCK_MARGIN)
         except ProviderError as error:
             if isinstance(error, (UnreachableError, KeyRejectedError)):
                 raise

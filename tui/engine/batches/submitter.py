@@ -244,9 +244,11 @@ class BatchSubmitter:
         """Whether the provider has a batch that this history does not know as sent.
 
         The history may be a copy, or may have been restored from a backup that is older than the
-        create. A batch that was made since this program started cannot have been sent.
+        create. A batch that was made since this program started cannot have been sent; one whose
+        time is still to come was made before the clock was set.
         """
-        if batch.created_at >= self._opened_at or batch.id in self._known:
+        is_new = self._opened_at <= batch.created_at <= self._context.clock()
+        if is_new or batch.id in self._known:
             return False
         found = await self.recovery.find_sent(dialect, batch)
         self._known.add(batch.id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import msgspec
 
 from tui.compose.prices import PriceSource, Rates, find_rates, has_own_price
 from tui.compose.requests.prompts import ENDPOINTS_WITHOUT_OUTPUT
@@ -70,7 +72,9 @@ def _bill(context: Context, job: Job) -> None:
         savings[batch_id] = _savings(context, job, batch, usages, source, amount)
         if batch.elsewhere is None:
             _note_prices(context, job, batch, usages, source, savings[batch_id])
-    for batch_id in _without_a_word(context, job, batches, by_batch):
+    # What the provider billed for a whole batch has all of its rows in it.
+    lost = {name: rows for name, rows in costs.lost_rows(job.id).items() if name not in told}
+    for batch_id in _without_a_word(context, batches, by_batch, lost):
         if batch_id not in told:
             del amounts[batch_id]
     if len(currencies) == 1 and amounts:
@@ -79,10 +83,14 @@ def _bill(context: Context, job: Job) -> None:
         # What ran elsewhere was paid elsewhere.
         sent = [batches[name] for name in amounts if batches[name].elsewhere is None]
         _enter_bills(context, job, sent, amounts, savings, currency)
+        _hold_lost(context, sent, lost)
 
 
 def _without_a_word(
-    context: Context, job: Job, batches: Mapping[str, Batch], by_batch: Mapping[str, list[Usage]]
+    context: Context,
+    batches: Mapping[str, Batch],
+    by_batch: Mapping[str, list[Usage]],
+    lost: Mapping[str, int],
 ) -> list[str]:
     """The batches without an answer that may have been billed all the same: rows were lost.
 
@@ -93,9 +101,7 @@ def _without_a_word(
         for batch_id, usages in by_batch.items()
         if not any(usage.answered or usage.with_input for usage in usages)
     ]
-    if not unanswered:
-        return []
-    lost = context.history.costs.with_lost_rows(job.id)
+    found = set(lost)
     for batch_id in unanswered:
         batch = batches[batch_id]
         profile = context.accounts.profile(batch.account)
@@ -103,8 +109,35 @@ def _without_a_word(
         ran = batch.submission is Submission.RUNNING
         if ran and batch.status is BatchStatus.CANCELLED and not keeps:
             # What was done, or under way, when it was cancelled is charged.
-            lost.add(batch_id)
-    return [batch_id for batch_id in unanswered if batch_id in lost]
+            found.add(batch_id)
+    return [batch_id for batch_id in unanswered if batch_id in found]
+
+
+def _hold_lost(context: Context, batches: Iterable[Batch], lost: Mapping[str, int]) -> None:
+    """Keep the share of what was reserved for rows that are lost beside rows that were billed.
+
+    They may have been charged; if their answers come after all, the share is given back.
+    """
+    ledger = context.history.ledger
+    held: list[LedgerEntry] = []
+    for batch in batches:
+        before = ledger.reservation(batch.id)
+        if before is None:
+            continue
+        rows = lost.get(batch.id, 0)
+        share = rows / max(batch.rows, 1)
+        held.append(
+            msgspec.structs.replace(
+                before,
+                batch=f"{batch.id}:lost",
+                kind="reserved" if rows else "released",
+                amount=None if before.amount is None else before.amount * share,
+                # The bill of the batch counts all of its rows.
+                rows=0,
+                estimated=0.0,
+            )
+        )
+    ledger.hold(held, context.clock())
 
 
 def _enter_bills(
