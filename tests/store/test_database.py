@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import ends
 from tui.errors import HistoryError, NewerHistoryError
 from tui.paths import Paths
 from tui.store import job_records, migrations
@@ -142,8 +143,7 @@ def test_threads_that_open_a_fresh_history_at_once(file: Path) -> None:
     threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(60)
+    assert all(map(ends, threads))
     assert trouble == []
 
 
@@ -215,8 +215,7 @@ def test_closing_waits_for_nobody_and_harms_nobody(file: Path) -> None:
         with pytest.raises(HistoryError), database.write():
             pass
         stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
+        assert ends(thread)
 
 
 def test_closing_leaves_one_file(file: Path) -> None:
