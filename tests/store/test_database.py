@@ -43,15 +43,17 @@ def test_each_step_leads_to_the_next(file: Path) -> None:
         return found
 
     Database(file).close()
-    for age in range(len(MIGRATIONS)):
+    growing = sqlite3.connect(":memory:", isolation_level=None)
+    for age, step in enumerate(MIGRATIONS):
+        growing.execute(f"PRAGMA user_version={age}")
         old = file.with_name(f"{age}.db")
-        connection = sqlite3.connect(old, isolation_level=None)
-        for step in MIGRATIONS[:age]:
-            step(connection)
-        connection.execute(f"PRAGMA user_version={age}")
-        connection.close()
+        copy = sqlite3.connect(old)
+        growing.backup(copy)
+        copy.close()
         Database(old).close()
         assert schema(old) == schema(file)
+        step(growing)
+    growing.close()
 
 
 def test_a_newer_history_is_left_alone(file: Path) -> None:
