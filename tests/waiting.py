@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -88,3 +89,11 @@ async def within(seconds: float, *pids: int) -> AsyncIterator[None]:
             yield
         finally:
             next_look.cancel()
+
+
+def ends(thread: threading.Thread, seconds: float = 20.0) -> bool:
+    """Wait for the end of a thread; ``False`` if it goes on for longer than that."""
+    patience = Patience(seconds)
+    while thread.is_alive() and not patience.is_over:
+        thread.join(_LOOK_SECONDS)
+    return not thread.is_alive()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import ends
 from tui.errors import HistoryError, NewerHistoryError
 from tui.paths import Paths
 from tui.store import job_records, migrations
@@ -42,15 +43,17 @@ def test_each_step_leads_to_the_next(file: Path) -> None:
         return found
 
     Database(file).close()
-    for age in range(len(MIGRATIONS)):
+    growing = sqlite3.connect(":memory:", isolation_level=None)
+    for age, step in enumerate(MIGRATIONS):
+        growing.execute(f"PRAGMA user_version={age}")
         old = file.with_name(f"{age}.db")
-        connection = sqlite3.connect(old, isolation_level=None)
-        for step in MIGRATIONS[:age]:
-            step(connection)
-        connection.execute(f"PRAGMA user_version={age}")
-        connection.close()
+        copy = sqlite3.connect(old)
+        growing.backup(copy)
+        copy.close()
         Database(old).close()
         assert schema(old) == schema(file)
+        step(growing)
+    growing.close()
 
 
 def test_a_newer_history_is_left_alone(file: Path) -> None:
@@ -142,8 +145,7 @@ def test_threads_that_open_a_fresh_history_at_once(file: Path) -> None:
     threads = [threading.Thread(target=run) for _ in range(6)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(60)
+    assert all(map(ends, threads))
     assert trouble == []
 
 
@@ -215,8 +217,7 @@ def test_closing_waits_for_nobody_and_harms_nobody(file: Path) -> None:
         with pytest.raises(HistoryError), database.write():
             pass
         stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
+        assert ends(thread)
 
 
 def test_closing_leaves_one_file(file: Path) -> None:

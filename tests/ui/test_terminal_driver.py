@@ -25,7 +25,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
-from tests.waiting import Patience
+from tests.waiting import Patience, ends
 from tui.ui import terminal_driver as driver
 from tui.ui.terminal_driver import PASTE_SECONDS, InputReader, TerminalDriver, TerminalOutput
 
@@ -92,8 +92,7 @@ def test_writing_to_a_window_that_is_closed_holds_nobody_up(window: tuple[int, i
         output = TerminalOutput(file, lost.set, lambda: None)
         os.close(master)
         writing = _write_much(output)
-        writing.join(20)
-    assert not writing.is_alive()
+        assert ends(writing)
     assert lost.is_set()
 
 
@@ -106,8 +105,7 @@ def test_a_window_that_does_not_read_holds_nobody_up_and_is_drawn_again(
     with os.fdopen(os.dup(slave), "w") as file:
         output = TerminalOutput(file, lambda: None, resumed.set)
         writing = _write_much(output)
-        writing.join(20)
-        assert not writing.is_alive()
+        assert ends(writing)
         assert not resumed.is_set()
         os.set_blocking(master, False)
 

@@ -301,7 +301,7 @@ class SamplePart(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         rows: The rows of the sample.
         of: The rows of the file.
-        seed: The number of the sample; with the same file it gives the same rows.
+        seed: The seed of the sample; with the same file it gives the same rows.
         by: The column whose values have equal shares of the sample; empty for none.
         rest: Whether the job is the rows that are not in the sample.
     """

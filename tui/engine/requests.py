@@ -476,7 +476,7 @@ class Requests:
             ask: Asked before the import; by default the answer is the whole file, or the sample
                 if ``sample`` is given.
             sample: The rows of a random sample to submit first; the rest becomes a draft.
-            seed: The number of the sample; the same one chooses the same rows.
+            seed: The seed of the sample; the same seed chooses the same rows.
             by: An input column, such as ``in.lang``, whose values have equal shares of the sample.
             budget: A cost limit for the question, in addition to the configured budgets.
             checked: The result of an earlier check, to ask without reading the file again.

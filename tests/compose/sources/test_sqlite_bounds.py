@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import ends
 from tui.compose.sources import sqlite as source
 from tui.compose.sources.open import open_source
 from tui.errors import InputError
@@ -61,7 +62,7 @@ def test_reading_can_be_stopped_inside_sqlite(tmp_path: Path) -> None:
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     progress.stop()
-    thread.join(30)
+    assert ends(thread)
     assert [error.message for error in told] == ["reading the database was stopped"]
 
 

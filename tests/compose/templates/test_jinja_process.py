@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import ends
 from tui.compose.build import build
 from tui.compose.sources.open import open_source
 from tui.compose.templates.bodies import image_url
@@ -158,6 +159,6 @@ def test_devices_and_pipes_are_no_images(tmp_path: Path) -> None:
     told: list[str] = []
     thread = threading.Thread(target=lambda: told.append(read("pipe.png")), daemon=True)
     thread.start()
-    thread.join(30)
+    assert ends(thread)
     assert "not a regular file" in told[0]
     assert "not a regular file" in read("/dev/zero")

@@ -76,7 +76,7 @@ deadline_option = click.option(
     "--seed",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Number of the sample, by default 0; the same one gives the same rows.",
+    help="Seed of the sample, by default 0; the same seed chooses the same rows.",
 )
 @click.option(
     "--by",
@@ -126,7 +126,7 @@ def submit(
 
     With --sample N the file becomes two jobs: N rows, chosen at random, are submitted as
     NAME-sample; the others wait as NAME until you run `batchdeck submit NAME`. The job keeps the
-    number of the sample (--seed).
+    seed of the sample (--seed).
 
     With --dedupe, requests that are equal but for their ids are sent once. Every row of the file
     gets its answer, and a retry sends one row for all of them.

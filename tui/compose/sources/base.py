@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -124,6 +124,32 @@ def unreadable(path: Path, error: Exception) -> InputError:
         f"{quoted(path.name)} cannot be read: {one_line(str(error), 160)}",
         "Check that the content matches the file extension.",
         path=path,
+    )
+
+
+def source_of_cells(
+    path: Path,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    notes: tuple[str, ...],
+    doubts: Iterable[str],
+) -> Source:
+    """A source of a table that is in memory: each row has one text for each of ``columns``."""
+
+    def open_rows() -> Iterator[Row]:
+        return (dict(zip(columns, row, strict=True)) for row in rows)
+
+    return Source(
+        str(path),
+        "table",
+        tuple(columns),
+        open_rows,
+        count=len(rows),
+        exact=True,
+        base=path.parent,
+        notes=notes,
+        doubts=tuple(doubts),
     )
 
 

@@ -51,7 +51,7 @@ class GcsObjects(Endpoints):
         self._uploads: dict[str, _Upload] = {}
 
     def routes(self) -> list[Route]:
-        """The seven routes."""
+        """The routes of buckets and objects; none if the buckets are elsewhere."""
         if self._buckets is None:
             return []
         backend, one = self.backend, f"{_BUCKET}/o/{{key:path}}"

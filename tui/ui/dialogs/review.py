@@ -27,7 +27,7 @@ class ReviewAnswer:
         rows: Index of the chosen set.
         sample: How many rows of it; ``None`` for all.
         by: The column whose values get equal shares of the sample; empty for none.
-        seed: The number of the sample.
+        seed: The seed of the sample.
     """
 
     rows: int

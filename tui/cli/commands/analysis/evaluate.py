@@ -62,7 +62,7 @@ def evaluate(
 
     Values are compared as they are, unless --normalise is given. The interval of the accuracy is
     the 95 % Wilson score interval. Rows without a true value or without an answer are counted
-    apart.
+    separately.
     """
     if not gold and gold_file is None:
         raise UsageError("no true values given", "Add --gold in.COLUMN, or --gold-file FILE.")

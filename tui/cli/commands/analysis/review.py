@@ -61,7 +61,7 @@ _PAGE = 100
     default=0,
     show_default=True,
     metavar="N",
-    help="Number of the sample; the same one gives the same rows.",
+    help="Seed of the sample; the same seed chooses the same rows.",
 )
 @click.option(
     "--by",
@@ -98,7 +98,7 @@ def review(
     """Show what reviewers said about the answers of a JOB, and how far they agree.
 
     With conditions on rows or --sample, print the queue as JSON lines instead: id, request, answer,
-    and the reviewer's own review. Each beginning of a sample is a sample.
+    and the reviewer's own review. The first rows of a sample are a random sample too.
 
     With --import, store reviews from FILE. It has the column custom_id, and one or more of label
     (or verdict), correction, note and reviewer. What is stored already is not stored again. The

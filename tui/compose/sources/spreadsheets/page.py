@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
-from tui.compose.sources.base import Row, Source
+from tui.compose.sources.base import Source, source_of_cells
 from tui.compose.sources.encoding import detect_encoding
 from tui.compose.sources.header import column_names, detect_header, doubts_of_names
 from tui.core.formatting import counted
@@ -59,22 +58,8 @@ def open_page(path: Path, *, header: bool | None = None, encoding: str | None = 
         doubts += [doubt] if doubt and not parser.named else []
     names = column_names(table[0]) if header else [f"column_{n}" for n in range(1, width + 1)]
     doubts += doubts_of_names(table[0], names) if header else []
-    rows = table[header:]
-
-    def open_rows() -> Iterator[Row]:
-        return (dict(zip(names, row, strict=True)) for row in rows)
-
-    return Source(
-        str(path),
-        "table",
-        tuple(names),
-        open_rows,
-        count=len(rows),
-        exact=True,
-        base=path.parent,
-        notes=(text.encoding, "HTML", "header row" if header else "no header"),
-        doubts=tuple(doubts),
-    )
+    notes = (text.encoding, "HTML", "header row" if header else "no header")
+    return source_of_cells(path, names, table[header:], notes=notes, doubts=doubts)
 
 
 def _which(tables: int) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-from tui.compose.sources.base import Row, Source
+from tui.compose.sources.base import Source, source_of_cells
 from tui.compose.sources.encoding import detect_encoding
 from tui.compose.sources.header import column_names, doubts_of_names
 
@@ -34,21 +33,9 @@ def open_printed(path: Path, encoding: str | None = None) -> Source | None:
         return None
     first, *rows = table
     names = column_names(first)
-
-    def open_rows() -> Iterator[Row]:
-        return (dict(zip(names, row, strict=True)) for row in rows)
-
-    return Source(
-        str(path),
-        "table",
-        tuple(names),
-        open_rows,
-        count=len(rows),
-        exact=True,
-        base=path.parent,
-        notes=(text.encoding, "a printed table with bars", "header row"),
-        doubts=(*text.doubts, *doubts_of_names(first, names)),
-    )
+    notes = (text.encoding, "a printed table with bars", "header row")
+    doubts = (*text.doubts, *doubts_of_names(first, names))
+    return source_of_cells(path, names, rows, notes=notes, doubts=doubts)
 
 
 def _table(lines: list[str]) -> list[list[str]] | None:
