@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from tui.core.analysis.columns import as_number
+from tui.core.formatting import counted
+
 MOST_VALUES = 200
 """Values that a facet lists; the others are counted together."""
 
@@ -98,6 +101,24 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True):
         if self.numbers is None or len(self.numbers.bins) < 2 or self.distinct <= _FEW_VALUES:
             return ()
         return self.numbers.bins
+
+    @property
+    def shown_values(self) -> tuple[FacetValue, ...]:
+        """The values that are shown one by one: all that are listed, or those in no range."""
+        if not self.ranges:
+            return self.values
+        return tuple(value for value in self.values if as_number(value.value) is None)
+
+    def rest(self, most: int = MOST_VALUES) -> int:
+        """Rows with a value that is not in the ranges nor among the first shown values."""
+        in_ranges = sum(one.rows for one in self.ranges)
+        return self.filled - in_ranges - sum(value.rows for value in self.shown_values[:most])
+
+    def rest_name(self, most: int = MOST_VALUES) -> str:
+        """What those values are called, such as ``(12 other values)``."""
+        if not self.is_exact or self.ranges:
+            return "(other values)"
+        return f"({counted(self.distinct - len(self.values[:most]), 'other value')})"
 
 
 class ColumnInfo(msgspec.Struct, frozen=True, kw_only=True):
