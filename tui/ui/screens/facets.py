@@ -403,7 +403,7 @@ def _number_parts(numbers: Numbers | None, width: int) -> list[Part]:
         (plain(numbers.minimum) + " ", "muted"),
         (bars, "accent"),
         (" " + plain(numbers.maximum), "muted"),
-        (f"   median {plain(numbers.median)} · mean {plain(numbers.mean)}", ""),
+        (f"   median\u00a0{plain(numbers.median)} · mean\u00a0{plain(numbers.mean)}", ""),
     ]
     if width >= _WIDE:
         low, high = plain(numbers.lower_quartile), plain(numbers.upper_quartile)
