@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -186,10 +187,9 @@ def _histogram(ordered: Sequence[tuple[float, int]], low: float, high: float) ->
     width = (high - low) / _BINS
     if not math.isfinite(width) or low + width == low:
         return (Bin(low, high, sum(rows for _, rows in ordered)),)
+    # Compared with the bounds themselves, as a filter by them does.
+    edges = [low, *(low + width * place for place in range(1, _BINS))]
     rows_of = [0] * _BINS
     for number, rows in ordered:
-        rows_of[min(_BINS - 1, int((number - low) / width))] += rows
-    return tuple(
-        Bin(low + width * place, high if place == _BINS - 1 else low + width * (place + 1), rows)
-        for place, rows in enumerate(rows_of)
-    )
+        rows_of[bisect_right(edges, number) - 1] += rows
+    return tuple(map(Bin, edges, [*edges[1:], high], rows_of))
