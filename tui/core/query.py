@@ -335,7 +335,7 @@ KEYS: tuple[Key, ...] = (
         "outcome", "outcome:failed,expired", "result of the row", _outcome,
         choices=OUTCOME_WORDS,
     ),
-    Key("code", "code:429", "error code or HTTP status", _words("codes"), ("status", "error")),
+    Key("code", "code:429", "error code or HTTP status", _words("codes"), ("error",)),
     Key("group", "group:1f0c2a7b", "error group by its key", _group),
     Key("attempt", "attempt:>1", "number of the attempt shown", _number("attempt", "attempt"),
         ("try",)),

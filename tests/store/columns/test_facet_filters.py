@@ -89,6 +89,8 @@ def test_the_status_of_answers_is_a_condition_too(desk: Desk) -> None:
     desk.results(batch, [line("a", text="yes"), line("b", Outcome.FAILED)])
     for status in ("200", "500"):
         assert found(desk, job, RowQuery().with_values("status", [status])) == 1
+        assert found(desk, job, RowQuery(where=f"status:{status}")) == 1
+    assert found(desk, job, RowQuery(where="status:>=500")) == 1
     assert found(desk, job, RowQuery(where="code:500")) == 1
 
 
