@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,19 @@ def test_models_are_compared_over_one_table(home: Path, tmp_path: Path) -> None:
         assert [one.accuracy for one in found.variants] == [1.0, 0.5]
         with pytest.raises(UsageError, match="sent already"):
             client.submit_experiment("food", str(table), prompts, ["small"])
+
+
+def test_the_jobs_of_an_experiment_have_a_deadline(home: Path, tmp_path: Path) -> None:
+    table = tmp_path / "food.csv"
+    table.write_text("food\nbread\nmilk\n")
+    at = time.time() + 3600
+    with BatchClient() as client:
+        jobs = client.submit_experiment("food", str(table), ["{{ food }}"], ["a", "b"], deadline=at)
+        deadlines = [client.job(job_id).deadline for job_id in jobs]
+        assert [one and one.at for one in deadlines] == [at, at]
+        with pytest.raises(UsageError):
+            client.submit_experiment("late", str(table), ["{{ food }}"], ["a"], deadline=at - 7200)
+        assert "late" not in str(names_at(home))
 
 
 def test_submit_wait_results_and_run_in_a_script(home: Path) -> None:

@@ -23,6 +23,7 @@ from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.experiment import ExperimentReport
 from tui.core.analysis.facets import Facet
 from tui.core.analysis.views import View
+from tui.core.jobs import Deadline
 from tui.core.query import INPUT_ORDER, RowFilter, query_filter
 from tui.core.reviews.review import Review
 from tui.core.rows import RowLine
@@ -30,6 +31,7 @@ from tui.core.send_plans import ReuseOptions, Saving
 from tui.engine.costs.spent import SpentReport
 from tui.engine.engine import Engine
 from tui.engine.experiments.matrix import MatrixOptions
+from tui.engine.experiments.service import ExperimentFacts, plan_deadlines
 from tui.errors import UsageError
 from tui.paths import Paths
 from tui.store.history import EvaluationOptions
@@ -357,6 +359,7 @@ class AsyncBatchClient:
         custom_id: str | None = None,
         limit: int | None = None,
         budget: float | None = None,
+        deadline: float | None = None,
     ) -> list[str]:
         """Submit each template with each model over one table, as one job each.
 
@@ -371,28 +374,41 @@ class AsyncBatchClient:
             custom_id: The column with the ids; by default that of the templates, else a hash of
                 each row.
             limit: The maximum number of rows.
-            budget: A cost limit for all jobs together; if they may cost more, nothing is sent.
+            budget: A cost limit for all jobs together; if they may cost more, nothing is sent. With
+                a deadline it is divided among the jobs, and includes what is sent after it.
+            deadline: When the batches are cancelled that run, Unix seconds; rows without an answer
+                are then sent one by one. Jobs that were sent before keep theirs.
 
         Returns:
             The ids of all jobs of the experiment, the oldest first.
 
         Raises:
             InputError: The source, a template or a row is invalid; nothing was sent.
+            UsageError: A provider does not allow a deadline, or it has passed; nothing was sent.
             BudgetError: Together they are over a budget; nothing was sent.
             BatchdeckError: A job was not accepted. The others were sent; call it again to send
                 what is missing.
         """
+        planned: Mapping[str, Deadline] = {}
+
+        async def ask(facts: ExperimentFacts) -> bool:
+            nonlocal planned
+            if deadline is not None:
+                planned = plan_deadlines(self.engine.deadlines, facts, deadline, budget)
+            return True
+
         made = await self.engine.experiments.make(
             name,
             source,
             templates,
             models,
             account=self.account,
+            ask=ask,
             budget=budget,
             custom_id=custom_id,
             limit=limit,
         )
-        errors = await self.engine.submit_experiment(made.jobs, budget=budget)
+        errors = await self.engine.submit_experiment(made.jobs, budget=budget, deadlines=planned)
         for error in errors.values():
             raise error
         return [job.id for job in self.engine.experiments.jobs(name)]

@@ -200,10 +200,18 @@ class BatchClient:
         custom_id: str | None = None,
         limit: int | None = None,
         budget: float | None = None,
+        deadline: float | None = None,
     ) -> list[str]:
         """Submit the jobs of an experiment; see ``AsyncBatchClient.submit_experiment``."""
         coroutine = self._client.submit_experiment(
-            name, source, templates, models, custom_id=custom_id, limit=limit, budget=budget
+            name,
+            source,
+            templates,
+            models,
+            custom_id=custom_id,
+            limit=limit,
+            budget=budget,
+            deadline=deadline,
         )
         return self._loop.run(coroutine)
 

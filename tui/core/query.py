@@ -22,7 +22,7 @@ from tui.core.analysis.columns import (
 from tui.core.analysis.number_range import ANY, NumberRange
 from tui.core.reviews.review import STATES, VERDICTS
 from tui.core.rows import ANSWERED, NOT_SUCCEEDED, UNANSWERED, Outcome
-from tui.core.text import PatternSizeError, check_pattern_size
+from tui.core.text import PatternSizeError, check_pattern_size, close_matches
 from tui.errors import UsageError
 
 SortColumn = Literal[
@@ -206,14 +206,6 @@ def _listed(value: str) -> list[str]:
     return [part for part in value.split(",") if part]
 
 
-def _close_matches(word: str, words: Iterable[str], cutoff: float = 0.6) -> list[str]:
-    """The closest word, if one is close."""
-    # Loading it takes a while.
-    import difflib
-
-    return difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)
-
-
 def _outcome(rows: RowFilter, value: str) -> RowFilter:
     found: frozenset[Outcome] = frozenset()
     words = _listed(value.lower())
@@ -223,7 +215,7 @@ def _outcome(rows: RowFilter, value: str) -> RowFilter:
         elif word in OUTCOME_WORDS:
             found |= {Outcome(word)}
         else:
-            near = _close_matches(word, OUTCOME_WORDS)
+            near = close_matches(word, OUTCOME_WORDS)
             rest = (
                 ["outcome:" + ",".join(near[0] if w == word else w for w in words)] if near else []
             )
@@ -343,7 +335,7 @@ KEYS: tuple[Key, ...] = (
         "outcome", "outcome:failed,expired", "result of the row", _outcome,
         choices=OUTCOME_WORDS,
     ),
-    Key("code", "code:429", "error code or HTTP status", _words("codes"), ("status", "error")),
+    Key("code", "code:429", "error code or HTTP status", _words("codes"), ("error",)),
     Key("group", "group:1f0c2a7b", "error group by its key", _group),
     Key("attempt", "attempt:>1", "number of the attempt shown", _number("attempt", "attempt"),
         ("try",)),
@@ -368,6 +360,9 @@ KEYS: tuple[Key, ...] = (
 """All keys, in the order of the help."""
 
 _BY_NAME: dict[str, Key] = {name: key for key in KEYS for name in (key.name, *key.others)}
+
+_OWN_VALUES = ("outcome", "review")
+"""Keys with more values than the columns of their names."""
 
 
 _TOKEN = r'(?:"[^"]*(?:"|$)|[^\s"])+'
@@ -472,14 +467,12 @@ def make_term(key: str, value: str) -> Term:
 
 def make_column_term(column: str, values: Sequence[str | None], *, negated: bool = False) -> Term:
     """A term for the rows with one of some values of a column; ``None`` for those without one."""
-    named = key_named(column)
-    if named is not None and not negated:
-        if None not in values:
-            return make_term(column, ",".join(filter(None, values)))
-        # The key of this name cannot ask for a missing value; excluding all values can.
-        column, negated, values = column, True, ()
+    if column == "review" and not negated:
+        return make_term(column, ",".join(value or "none" for value in values))
+    # Without quotation marks an id is a part of ids.
+    quotes = column == "custom_id"
+    value = ",".join(write_value(value, always_quoted=quotes) for value in values)
     key = ("-" if negated else "") + column
-    value = ",".join(map(write_value, values)) or "any"
     return Term(f"{key}:{value}", key, value)
 
 
@@ -499,14 +492,14 @@ def last_token(text: str) -> str:
 def column_in(token: str) -> str | None:
     """The name of the column that a condition is on; ``None`` for any other word."""
     named = re.fullmatch(_COLUMN, token)
-    return named[2] if named is not None and _is_column(named[1], named[2]) else None
+    return named[2] if named is not None and _is_column(*named.groups()) else None
 
 
 def _terms(text: str) -> list[Term]:
     found: list[Term] = []
     for match in re.finditer(_TOKEN, text):
         token, start, stop = match.group(), match.start(), match.end()
-        if (named := re.fullmatch(_COLUMN, token)) is not None and _is_column(named[1], named[2]):
+        if (named := re.fullmatch(_COLUMN, token)) is not None and _is_column(*named.groups()):
             found.append(Term(token, named[1] + named[2], named[3], start, stop))
             continue
         keyed = re.fullmatch(_KEYED, token)
@@ -531,9 +524,17 @@ def _terms(text: str) -> list[Term]:
     return [term for term in found if term.key or term.value]
 
 
-def _is_column(minus: str, word: str) -> bool:
-    """Whether a condition is on a column; a key of the same name has its own syntax."""
-    return bool(minus) or key_named(word) is None
+def _is_column(minus: str, word: str, value: str) -> bool:
+    """Whether a condition is on a column; a key of the same name has its own syntax.
+
+    It is on the column after all with ``none``, values in quotation marks, or a list of numbers.
+    """
+    if minus or (key := key_named(word)) is None:
+        return True
+    if key.name in _OWN_VALUES or '"' in value:
+        return key.name not in _OWN_VALUES
+    parts = value.lower().split(",")
+    return ("none" in parts and key.name != "id") or (len(parts) > 1 and _is_numeric(word))
 
 
 def _is_key(word: str) -> bool:
@@ -552,16 +553,15 @@ def _is_numeric(word: str) -> bool:
 
 def _nearest(word: str) -> str:
     names = [name for key in KEYS for name in (key.name, *key.others)]
-    near = _close_matches(word.lower(), names, cutoff=_SIMILARITY)
+    near = close_matches(word.lower(), names, cutoff=_SIMILARITY)
     return near[0] if near else ""
 
 
 def _narrowed(rows: RowFilter, term: Term) -> RowFilter:
     if not term.key:
         return with_text(rows, term.value)
-    if (named := re.fullmatch(_COLUMN, term.written)) is not None and _is_column(
-        named[1], named[2]
-    ):
+    named = re.fullmatch(_COLUMN, term.written)
+    if named is not None and _is_column(*named.groups()):
         return _with_column(rows, named[2], term.value, negated=bool(named[1]))
     key = key_named(term.key)
     if key is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
 from typing import BinaryIO
 
@@ -146,6 +146,24 @@ def one_line(text: str, width: int) -> str:
 def quoted(text: str, width: int = 60) -> str:
     """The text in single quotes, escaped and cut to ``width`` characters, for messages."""
     return f"'{shorten(visible(text[: width + 1]), width)}'"
+
+
+def value_label(value: str, width: int) -> str:
+    """The value of a column as one line: in quotation marks if space around it matters."""
+    if not value:
+        return "(empty)"
+    start = value[: 4 * width]
+    if start.strip() and start == start.lstrip() and value[-1:].strip():
+        return one_line(value, width)
+    return f'"{shorten(visible(value[:width]), width - 2)}"'
+
+
+def close_matches(word: str, words: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """The closest word, if one is close."""
+    # Loading it takes a while.
+    import difflib
+
+    return difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)
 
 
 CHUNK = 1 << 18

@@ -46,3 +46,22 @@ def test_numbers_that_occur_often() -> None:
         (1, 3),
         (pytest.approx(1 + 4 * 11 / 12), 1),
     ]
+
+
+@given(st.lists(st.integers(0, 2500).map(lambda number: number / 1000), min_size=2))
+def test_a_bar_counts_what_lies_between_its_bounds(numbers: list[float]) -> None:
+    found = distribution((number, 1) for number in numbers)
+    assert found is not None
+    *bars, last = found.bins
+    for one in bars:
+        assert one.rows == sum(one.low <= number < one.high for number in numbers)
+    assert last.rows == sum(last.low <= number <= last.high for number in numbers)
+
+
+def test_a_bar_is_that_of_its_bounds_though_a_division_rounds() -> None:
+    numbers = [0.14, 9.46, 1.6933333333333342, *(number / 10 for number in range(2, 94))]
+    for low in range(-30, 30):
+        found = distribution((low / 7 + number, 1) for number in numbers)
+        assert found is not None
+        for one in found.bins[:-1]:
+            assert one.rows == sum(one.low <= low / 7 + number < one.high for number in numbers)

@@ -23,6 +23,7 @@ from tui.store.columns import values as listing
 from tui.store.columns.answer_fields import FieldDecoder
 from tui.store.columns.answer_lines import AnswerLines, PlaceColumns, read_text
 from tui.store.columns.reader import ColumnReader
+from tui.store.rows.attempts import archive_attempts
 
 SCALARS = (
     st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["a", "b", "3", "a b", ""])
@@ -309,3 +310,35 @@ def test_the_text_is_that_of_the_reader(style: str, change: dict[str, Any]) -> N
         value = {"custom_id": "a", "result": {"type": "succeeded", "message": message}}
     data = json.dumps(value).encode()
     assert read_text(data, style) == READERS[style](data, None).text
+
+
+def test_rows_that_wait_for_another_answer_have_no_value(desk: Desk) -> None:
+    job = desk.job(["a", "b", "c"])
+    desk.results(desk.batch(job), [line(one, text='{"label": "old"}') for one in "abc"])
+
+    def counted() -> tuple[dict[str, int], int, int]:
+        (facet,) = desk.history.rows.facets(job, ["@label"])
+        listed = {value.value: value.rows for value in facet.values}
+        found = desk.history.rows.select(job, parse_query("@label:old").rows)
+        return listed, facet.missing, len(found)
+
+    assert counted() == ({"old": 3}, 0, 3)
+    again = desk.batch(job, attempt=2)
+    with desk.database.write() as connection:
+        archive_attempts(connection, desk.data(job).pk, [0, 1])
+    assert counted() == ({"old": 1}, 2, 1)
+    # The old answer is shown again if the new attempt fails.
+    for one in (line("a", Outcome.FAILED), line("b", text='{"label": "new"}')):
+        desk.write(again, one + b"\n")
+    desk.index(again)
+    assert counted() == ({"old": 2, "new": 1}, 0, 2)
+
+
+def test_the_types_are_those_of_the_values(desk: Desk) -> None:
+    job = desk.job(["a", "b"])
+    desk.results(desk.batch(job), [line(one, text='{"label": 1}') for one in "ab"])
+    desk.history.rows.facets(job, ["@label"])
+    again = desk.batch(job, [1], attempt=2)
+    desk.results(again, [line("b", text='{"label": "x"}')])
+    (facet,) = desk.history.rows.facets(job, ["@label"])
+    assert facet.types == {"number": 1, "string": 1}

@@ -153,6 +153,7 @@ class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         column: The name of the column.
         texts: Values, compared as text.
+        numbers: Values, compared as numbers.
         patterns: Values with ``*`` (any characters) and ``?`` (one character).
         least: Smallest number, and whether the number itself is included.
         most: Largest number, and whether the number itself is included. If it is smaller than
@@ -164,6 +165,7 @@ class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True):
 
     column: str
     texts: frozenset[str] = frozenset()
+    numbers: frozenset[float] = frozenset()
     patterns: tuple[str, ...] = ()
     least: tuple[float, bool] | None = None
     most: tuple[float, bool] | None = None
@@ -180,7 +182,7 @@ class ColumnCondition(msgspec.Struct, frozen=True, kw_only=True):
         """A function that tells whether a value as text meets the condition."""
         texts, missing, present, negated = self.texts, self.missing, self.present, self.negated
         patterns = [re.compile(translate(pattern.replace("[", "[[]"))) for pattern in self.patterns]
-        numbers = {number for text in texts if (number := as_number(text)) is not None}
+        numbers = self.numbers
         has_range = self.least is not None or self.most is not None
 
         def matches(text: str | None) -> bool:
@@ -222,15 +224,16 @@ class InvalidConditionError(ValueError):
 def parse_condition(column: str, value: str, *, negated: bool = False) -> ColumnCondition:
     r"""The condition that a value after ``column:`` describes.
 
-    The value is one or several of these, separated by commas: a text, a text in quotation marks
-    (taken as it is, with ``\u0022`` for a quotation mark), a pattern with ``*`` or ``?``, a
-    comparison (``>3``, ``<=0.5``), a range (``1-5``, ``1..5``), ``none`` or ``any``. Two
-    comparisons are a range: ``>=1,<2``, or what is outside of one: ``<1,>2``.
+    The value is one or several of these, separated by commas: a text (``4`` is ``4.0`` too), a
+    text in quotation marks (only as it is, with ``\u0022`` for a quotation mark), a pattern with
+    ``*`` or ``?``, a comparison (``>3``, ``<=0.5``), a range (``1-5``, ``1..5``), ``none`` or
+    ``any``. Two comparisons are a range: ``>=1,<2``, or what is outside of one: ``<1,>2``.
 
     Raises:
         InvalidConditionError: It is empty, or compares with something that is not a number.
     """
     texts: set[str] = set()
+    numbers: set[float] = set()
     patterns: list[str] = []
     least = most = None
     missing = present = False
@@ -250,17 +253,20 @@ def parse_condition(column: str, value: str, *, negated: bool = False) -> Column
             if sign in ("<", "<=", "="):
                 most = (bound, sign != "<")
         elif (between := _BETWEEN.fullmatch(part)) is not None and None not in (
-            numbers := [as_number(between[1]), as_number(between[2])]
+            bounds := [as_number(between[1]), as_number(between[2])]
         ):
-            first, last = sorted(number for number in numbers if number is not None)
+            first, last = sorted(bound for bound in bounds if bound is not None)
             least, most = (first, True), (last, True)
         elif "*" in part or "?" in part:
             patterns.append(part)
         elif part:
             texts.add(part)
+            if (number := as_number(part)) is not None:
+                numbers.add(number)
     found = ColumnCondition(
         column=column,
         texts=frozenset(texts),
+        numbers=frozenset(numbers),
         patterns=tuple(patterns),
         least=least,
         most=most,
@@ -301,14 +307,16 @@ def _parts(value: str) -> list[tuple[str, bool]]:
 _PLAIN_VALUE = re.compile(r"[^\s\",*?<>=\\\x00-\x1f\x7f-\x9f-][^\s\",*?\\\x00-\x1f\x7f-\x9f]*")
 
 
-def write_value(value: str | None) -> str:
-    """A value as written in a query, so that it is read back as it is."""
+def write_value(value: str | None, *, always_quoted: bool = False) -> str:
+    """A value as written in a query, so that this value alone is found."""
     if value is None:
         return "none"
     if (
-        value.lower() not in ("none", "any")
+        not always_quoted
+        and value.lower() not in ("none", "any")
         and _PLAIN_VALUE.fullmatch(value)
         and not _BETWEEN.fullmatch(value)
+        and as_number(value) is None
     ):
         return value
     return '"' + "".join(map(_escaped, value)) + '"'

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 import msgspec
+
+from tui.core.analysis.columns import as_number
+from tui.core.formatting import counted
 
 MOST_VALUES = 200
 """Values that a facet lists; the others are counted together."""
@@ -99,6 +103,24 @@ class Facet(msgspec.Struct, frozen=True, kw_only=True):
             return ()
         return self.numbers.bins
 
+    @property
+    def shown_values(self) -> tuple[FacetValue, ...]:
+        """The values that are shown one by one: all that are listed, or those in no range."""
+        if not self.ranges:
+            return self.values
+        return tuple(value for value in self.values if as_number(value.value) is None)
+
+    def rest(self, most: int = MOST_VALUES) -> int:
+        """Rows with a value that is not in the ranges nor among the first shown values."""
+        in_ranges = sum(one.rows for one in self.ranges)
+        return self.filled - in_ranges - sum(value.rows for value in self.shown_values[:most])
+
+    def rest_name(self, most: int = MOST_VALUES) -> str:
+        """What those values are called, such as ``(12 other values)``."""
+        if not self.is_exact or self.ranges:
+            return "(other values)"
+        return f"({counted(self.distinct - len(self.values[:most]), 'other value')})"
+
 
 class ColumnInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A column that the rows of a job have.
@@ -165,10 +187,9 @@ def _histogram(ordered: Sequence[tuple[float, int]], low: float, high: float) ->
     width = (high - low) / _BINS
     if not math.isfinite(width) or low + width == low:
         return (Bin(low, high, sum(rows for _, rows in ordered)),)
+    # Compared with the bounds themselves, as a filter by them does.
+    edges = [low, *(low + width * place for place in range(1, _BINS))]
     rows_of = [0] * _BINS
     for number, rows in ordered:
-        rows_of[min(_BINS - 1, int((number - low) / width))] += rows
-    return tuple(
-        Bin(low + width * place, high if place == _BINS - 1 else low + width * (place + 1), rows)
-        for place, rows in enumerate(rows_of)
-    )
+        rows_of[bisect_right(edges, number) - 1] += rows
+    return tuple(map(Bin, edges, [*edges[1:], high], rows_of))

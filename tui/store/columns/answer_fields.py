@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
+import re
 import sqlite3
 from array import array
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,9 @@ from tui.store.columns.values import ColumnValues
 
 ANSWER = ""
 """The path of the answer itself, as text."""
+
+_NOT_A_FIELD = re.compile(r'[\\"\x00-\x1f]')
+"""What the name of a field of a struct cannot have."""
 
 _ROWS_AT_ONCE = 500
 """Rows whose lines are in the cache of the processor together."""
@@ -62,11 +66,13 @@ class FieldDecoder:
             for path, top in zip(paths, self._tops, strict=True)
         )
         # Entities have two spellings, which only the whole answer shows.
-        self._needs_whole = "entities" in names
+        self._needs_whole = "entities" in names or any(map(_NOT_A_FIELD.search, names))
         self._attributes = {name: f"field{place}" for place, name in enumerate(names)}
         fields = [(attribute, Any, None) for attribute in self._attributes.values()]
         rename = {attribute: name for name, attribute in self._attributes.items()}
-        made = msgspec.defstruct("Fields", fields, rename=rename, gc=False)
+        made = msgspec.defstruct(
+            "Fields", fields, rename=None if self._needs_whole else rename, gc=False
+        )
         self._decode = msgspec.json.Decoder(made).decode
         self.decode_one: DecodeField | None = None
         if len(paths) == 1 and names and self._is_flat and not self._needs_whole:

@@ -66,6 +66,8 @@ class _Entry(msgspec.Struct):
     version: _Version
     files: dict[int, int]
     values: ColumnValues
+    hidden: _Version = ()
+    """What changes whenever a row shows another result than one that was added to a file."""
 
 
 PartialColumns = Callable[[dict[Column, ColumnValues], int], None]
@@ -126,7 +128,8 @@ class ColumnReader:
                 self._keep((data.id, column), _Entry(version, files, found[column]), progress)
         if not unread:
             return found
-        after = _common_start(unread.values(), files)
+        hidden = _hidden_results(data)
+        after = _common_start(unread.values(), files, hidden)
         fields = {
             column: entry.values.copy()
             if after and entry is not None
@@ -142,7 +145,8 @@ class ColumnReader:
 
         _read_fields(data, fields, after, progress, page_done)
         for column, values in fields.items():
-            self._keep((data.id, column), _Entry(versions[column], files, values), progress)
+            entry = _Entry(versions[column], files, values, hidden)
+            self._keep((data.id, column), entry, progress)
         return found | fields
 
     def texts(
@@ -326,9 +330,19 @@ def _is_of_answer(column: Column) -> bool:
     return column.is_field or column == _THE_ANSWER
 
 
-def _common_start(entries: Iterable[_Entry | None], files: dict[int, int]) -> dict[int, int]:
+def _hidden_results(data: JobData) -> _Version:
+    """What changes with the results of earlier attempts, which their rows show no longer."""
+    sql = "SELECT count(*), total(batch), total(batch * 1.0 * (seq + 1)) FROM attempts WHERE job=?"
+    return tuple(data.connection.execute(sql, (data.pk,)).fetchone())
+
+
+def _common_start(
+    entries: Iterable[_Entry | None], files: dict[int, int], hidden: _Version
+) -> dict[int, int]:
     """From where in each file several columns can be continued; empty if from the start."""
-    starts = [entry.files if entry is not None else {} for entry in entries]
+    starts = [
+        entry.files if entry is not None and entry.hidden == hidden else {} for entry in entries
+    ]
     first = starts[0]
     has_grown = all(files.get(file, -1) >= size for file, size in first.items())
     return first if has_grown and all(start == first for start in starts) else {}

@@ -11,7 +11,7 @@ from tui.core.analysis.columns import ANSWER, ColumnKind, write_value
 from tui.core.analysis.evaluation import ClassScore, Evaluation
 from tui.core.analysis.facets import ColumnInfo
 from tui.core.query import make_column_term
-from tui.core.text import one_line
+from tui.core.text import value_label
 from tui.ui.text.tones import Part, Tone
 
 _GOLD_NAMES = ("gold", "truth", "label", "expected", "target", "category", "class", "sentiment")
@@ -146,7 +146,7 @@ def headings(made: Evaluation) -> list[str]:
 
 def heading(name: str, most: int = _HEADING_CELLS) -> str:
     """The name of a class, on one line."""
-    return one_line(name, most) or "(empty)"
+    return value_label(name, most)
 
 
 def table_rows(made: Evaluation) -> list[list[Part]]:

@@ -14,7 +14,7 @@ from tui.core.analysis.evaluation import Evaluation
 from tui.core.analysis.facets import ColumnInfo
 from tui.core.formatting import counted, percent
 from tui.core.query import parse_query
-from tui.core.text import one_line
+from tui.core.text import one_line, value_label
 from tui.errors import BatchdeckError
 from tui.progress import Progress
 from tui.store.history import EvaluationOptions
@@ -165,7 +165,7 @@ class EvaluationScreen(ReportScreen[Evaluation, str | None]):
             if gold in (None, row) and answer in (None, column)
         ]
         words = " and ".join(
-            f"{what} {one_line(names[place], 24) or '(empty)'}"
+            f"{what} {value_label(names[place], 24)}"
             for what, place in (("gold", gold), ("answer", answer))
             if place is not None
         )

@@ -18,7 +18,7 @@ from tui.core import formatting
 from tui.core.analysis.columns import DERIVED_PREFIX, FIELD_PREFIX, INPUT_PREFIX
 from tui.core.analysis.facets import ColumnInfo, Facet, Numbers
 from tui.core.jobs import Job
-from tui.core.text import one_line
+from tui.core.text import one_line, value_label
 from tui.errors import BatchdeckError
 from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
@@ -61,13 +61,19 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """A line of the values: one value, rows without one, or a range of numbers."""
+class Entry:
+    """A line of the values: one value, a range of numbers, rows without a value, or the rest."""
 
     label: str
     rows: int
     value: str | None = None
     range: str = ""
+    is_rest: bool = False
+
+    @property
+    def id(self) -> Hashable:
+        """What tells it from the other lines."""
+        return (self.value, self.range, self.is_rest)
 
 
 class FacetScreen(CommandTarget, Screen[FacetAnswer]):
@@ -198,11 +204,11 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
         self.facet = facet
         if facet.is_whole:
             self._values.placeholder = (("No row has a value in this column.", "muted"),)
-        entries = _entries(facet)
+        entries = facet_entries(facet)
         highest = max([entry.rows for entry in entries], default=1)
         bar = _BAR_CELLS if self.size.width < _WIDE else _WIDE_BAR_CELLS
         cells = partial(_value_cells, facet.rows, highest, bar)
-        self._values.set_source(ListSource(entries, cells, lambda entry: entry.label))
+        self._values.set_source(ListSource(entries, cells, lambda entry: entry.id))
         parts = _number_parts(facet.numbers, self.size.width)
         if facet.failed:
             rows = formatting.counted(facet.failed, "row")
@@ -278,19 +284,20 @@ class FacetScreen(CommandTarget, Screen[FacetAnswer]):
 
     # Commands
 
-    def _chosen(self) -> list[_Entry]:
+    def _chosen(self) -> list[Entry]:
         """The marked lines, else the one under the cursor."""
         source = self._values.source
-        entries: Sequence[_Entry] = source.items if isinstance(source, ListSource) else ()
-        marked: Sequence[Hashable] = [e.label for e in entries if e.label in self._values.marks]
-        wanted = set(marked) or {self._values.cursor_id}
-        return [entry for entry in entries if entry.label in wanted]
+        entries: Sequence[Entry] = source.items if isinstance(source, ListSource) else ()
+        marked = [entry for entry in entries if entry.id in self._values.marks]
+        return marked or [entry for entry in entries if entry.id == self._values.cursor_id]
 
     def _answer(self, command: str = "", *, negated: bool = False) -> None:
         chosen = self._chosen()
         ranges = [entry.range for entry in chosen if entry.range]
         if not chosen:
             self.notify("No value is chosen.", markup=False, timeout=3)
+        elif any(entry.is_rest for entry in chosen):
+            self.notify("Choose values that are listed.", markup=False, timeout=3)
         elif ranges and (negated or len(chosen) > 1):
             self.notify("Choose one range of numbers.", markup=False, timeout=3)
         elif ranges:
@@ -348,28 +355,29 @@ def _importance(info: ColumnInfo) -> int:
     return 1 if info.column.startswith(INPUT_PREFIX) else 2
 
 
-def _entries(facet: Facet) -> list[_Entry]:
-    if ranges := facet.ranges:
-        last = len(ranges) - 1
-        entries = [
-            _Entry(
-                f"{formatting.plain_number(one.low)} – {formatting.plain_number(one.high)}",
-                one.rows,
-                range=f">={one.low!r},{'<=' if place == last else '<'}{one.high!r}",
-            )
-            for place, one in enumerate(ranges)
-        ]
-    else:
-        entries = [
-            _Entry(one_line(value.value, 300) or "(empty)", value.rows, value.value)
-            for value in facet.values
-        ]
+def facet_entries(facet: Facet) -> list[Entry]:
+    """The lines of a facet; their rows together are those of the facet."""
+    ranges = facet.ranges
+    last = len(ranges) - 1
+    entries = [
+        Entry(
+            f"{formatting.plain_number(one.low)} – {formatting.plain_number(one.high)}",
+            one.rows,
+            range=f">={one.low!r},{'<=' if place == last else '<'}{one.high!r}",
+        )
+        for place, one in enumerate(ranges)
+    ]
+    entries += (
+        Entry(value_label(one.value, 300), one.rows, one.value) for one in facet.shown_values
+    )
+    if rest := facet.rest():
+        entries.append(Entry(facet.rest_name(), rest, is_rest=True))
     if facet.missing:
-        entries.append(_Entry("(no value)", facet.missing))
+        entries.append(Entry("(no value)", facet.missing))
     return entries
 
 
-def _value_cells(total: int, highest: int, cells: int, entry: _Entry) -> Cells:
+def _value_cells(total: int, highest: int, cells: int, entry: Entry) -> Cells:
     is_value = entry.value is not None or bool(entry.range)
     return (
         ((entry.label, "" if is_value else "muted"),),
@@ -395,7 +403,7 @@ def _number_parts(numbers: Numbers | None, width: int) -> list[Part]:
         (plain(numbers.minimum) + " ", "muted"),
         (bars, "accent"),
         (" " + plain(numbers.maximum), "muted"),
-        (f"   median {plain(numbers.median)} · mean {plain(numbers.mean)}", ""),
+        (f"   median\u00a0{plain(numbers.median)} · mean\u00a0{plain(numbers.mean)}", ""),
     ]
     if width >= _WIDE:
         low, high = plain(numbers.lower_quartile), plain(numbers.upper_quartile)

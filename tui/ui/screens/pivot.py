@@ -13,7 +13,7 @@ from tui.core.analysis.facets import ColumnInfo
 from tui.core.analysis.pivot import Pivot, PivotCell, PivotLine
 from tui.core.formatting import counted, percent, plain_number
 from tui.core.jobs import Job
-from tui.core.text import one_line
+from tui.core.text import one_line, value_label
 from tui.progress import Progress
 from tui.ui.commands.command_table import Scope, bindings
 from tui.ui.dialogs.choose import Choice, SearchChoiceDialog
@@ -206,7 +206,7 @@ def column_dialog(
 def _name(line: PivotLine) -> str:
     if line.value is None:
         return "(no value)"
-    return one_line(line.value, _LONGEST_NAME) or "(empty)"
+    return value_label(line.value, _LONGEST_NAME)
 
 
 def _tone(line: PivotLine) -> Tone:

@@ -67,6 +67,23 @@ async def test_the_filter_and_the_count_are_always_on_the_screen(engine: FakeEng
         assert "contains 'row-00001'" in screen_text(app)
 
 
+async def test_a_view_that_a_larger_terminal_has_room_for_shows_the_row_at_the_cursor(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app, size=(120, 36)) as pilot:
+        rows = await opened(app, pilot)
+        view = app.main.results.view
+        await until(pilot, lambda: view.detail is not None and view.detail.row.seq == 0)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: not view.display)
+        rows.move_to(7)
+        await until(pilot, lambda: rows.cursor_id == 7)
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: view.detail is not None and view.detail.row.seq == 7)
+
+
 async def test_the_cursor_stays_on_its_row_through_filters(engine: FakeEngine) -> None:
     engine.history.add(a_job())
     app = fake_app(engine)

@@ -179,9 +179,9 @@ def _colour(count: int, is_right: bool) -> Colour:
 
 
 def _name(name: str, most: int = _NAME_CELLS) -> str:
-    from tui.core.text import one_line
+    from tui.core.text import value_label
 
-    return one_line(name, most) or "(empty)"
+    return value_label(name, most)
 
 
 def _quoted(text: str) -> str:

@@ -20,6 +20,7 @@ from tui.cli.output import Cell, glyph, print_result, table
 from tui.cli.progress import file_progress
 from tui.cli.session import run
 from tui.core.formatting import counted, percent, plain_number
+from tui.core.text import value_label
 
 if TYPE_CHECKING:
     from tui.core.analysis.facets import Facet, Numbers
@@ -134,7 +135,7 @@ def _pivot_lines(made: Pivot) -> list[str]:
         return "-" if cell.mean is None else plain_number(cell.mean)
 
     def name(line: PivotLine) -> str:
-        return "(no value)" if line.value is None else line.value[:_LONGEST] or "(empty)"
+        return "(no value)" if line.value is None else value_label(line.value, _LONGEST)
 
     heads = [f"{made.down} / {made.across}", *map(name, made.columns), "ALL"]
     records: list[Sequence[Cell | str]] = [
@@ -177,8 +178,8 @@ def _of_one(facet: Facet, limit: int) -> list[str]:
     bar = glyph("█", "#", sys.stdout)
     named = [
         (f"{plain_number(one.low)} - {plain_number(one.high)}", one.rows) for one in facet.ranges
-    ] or [(value.value[:_LONGEST] or "(empty)", value.rows) for value in facet.values[:limit]]
-    others = 0 if facet.ranges else facet.filled - sum(rows for _, rows in named)
+    ]
+    named += ((value_label(one.value, _LONGEST), one.rows) for one in facet.shown_values[:limit])
     highest = max([rows for _, rows in named] + [1])
 
     def line(name: Cell | str, rows: int, cells: int = 0) -> list[Cell | str]:
@@ -188,10 +189,8 @@ def _of_one(facet: Facet, limit: int) -> list[str]:
         line(name, rows, max(1 if rows else 0, round(_BAR_CELLS * rows / highest)))
         for name, rows in named
     ]
-    if others:
-        more = max(0, facet.distinct - len(named))
-        name = f"({counted(more, 'other value')})" if facet.is_exact else "(other values)"
-        records.append(line(Cell(name, "dim"), others))
+    if rest := facet.rest(limit):
+        records.append(line(Cell(facet.rest_name(limit), "dim"), rest))
     if facet.missing:
         records.append(line(Cell("(no value)", "dim"), facet.missing))
     lines = table((facet.column, "ROWS", "SHARE", ""), records, right=frozenset({1, 2}), elastic=0)
@@ -225,7 +224,9 @@ def _overview(facets: list[Facet], _: int) -> list[str]:
                 "-" if numbers is None else plain_number(numbers.minimum),
                 "-" if numbers is None else plain_number(numbers.median),
                 "-" if numbers is None else plain_number(numbers.maximum),
-                "-" if commonest is None else f"{commonest.value[:_LONGEST]} ({commonest.rows:,})",
+                "-"
+                if commonest is None
+                else f"{value_label(commonest.value, _LONGEST)} ({commonest.rows:,})",
             ]
         )
     heads = ("COLUMN", "TYPE", "FILLED", "DISTINCT", "MIN", "MEDIAN", "MAX", "COMMONEST")

@@ -409,6 +409,10 @@ class ResultsPane(CommandTarget, Vertical):
             self._read_timer.stop()
         self._read_timer = self.set_timer(READ_DELAY, self._read_row_now)
 
+    def on_resize(self) -> None:
+        """Read the row, of which a larger terminal may show a view that was hidden."""
+        self._read_row()
+
     def _read_row_now(self) -> None:
         if self._view.display or self.is_reading:
             self._show_row()
