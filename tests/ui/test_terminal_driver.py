@@ -239,6 +239,34 @@ def test_a_slow_paste_stays_one_paste() -> None:
     assert paste.text == "abc"
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 4096])
+@pytest.mark.parametrize(
+    ("pasted", "text"),
+    [
+        ("\x1b[31mqyS" + "y" * 50 + "\x1b[0m\n", "qyS" + "y" * 50 + "\n"),
+        ("\x1b" + "q" * 50, "q" * 50),
+        ("up \x1b[A, in \x1b[I, out \x1b[O, click \x1b[<0;1;1M", "up , in , out , click "),
+        ("\x1b[200~twice\x1b", "twice"),
+        # Too long for a sequence.
+        ("\x1b[" + "1;" * 50 + "mq", "[" + "1;" * 50 + "mq"),
+    ],
+)
+def test_control_sequences_in_a_paste_are_no_keys(pasted: str, text: str, size: int) -> None:
+    """A coloured log in a prompt would press ``S`` and ``y``, or quit."""
+    reading = Reading()
+    data = f"\x1b[200~{pasted}\x1b[201~".encode() + b"x"
+    found = [
+        message
+        for at in range(0, len(data), size)
+        for message in reading.read(data[at : at + size])
+    ]
+    paste, *keys = found
+    assert isinstance(paste, events.Paste)
+    assert paste.text == text
+    assert [key.key for key in keys if isinstance(key, events.Key)] == ["x"]
+    assert len(keys) == 1
+
+
 def test_a_parser_that_fails_is_replaced() -> None:
     class Broken(XTermParser):
         def feed(self, data: str) -> Any:

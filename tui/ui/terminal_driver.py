@@ -15,7 +15,7 @@ import signal
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TextIO
 
 from textual import events
@@ -34,6 +34,9 @@ PASTE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 _MOUSE_SECONDS = 1.0
 _PASTE_START, _PASTE_END = "\x1b[200~", "\x1b[201~"
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]{0,40}[ -/]{0,8}[@-~])?")
+_CUT_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]{0,40}[ -/]{0,8})?\Z")
+"""A control sequence, or an escape character alone; and one whose end is still to be read."""
 _AT_A_PLACE = re.compile(r"\x1b\[\d+;\d+H")
 """What cells are drawn with; what begins otherwise (a bell, a copied text) may mean more twice."""
 _SYNC_MARKS = (SYNC_START, SYNC_END)
@@ -185,7 +188,8 @@ class InputReader:
     """Turns the bytes of a terminal into messages; no byte can stop it.
 
     Bytes that are not UTF-8 become U+FFFD. A parser that fails is replaced. A bracketed paste
-    whose end never arrives ends after ``PASTE_SECONDS``: it would swallow all later keys.
+    whose end never arrives ends after ``PASTE_SECONDS``: it would swallow all later keys. What is
+    pasted loses its control sequences (the colours of a log), which Textual takes for keys.
 
     Args:
         new_parser: Makes a parser.
@@ -199,7 +203,7 @@ class InputReader:
         self._now = now
         self._parser = new_parser()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._tail = ""
+        self._tail, self._held = "", ""
         self._pasting = False
         self._read_at = now()
         self.saw_bad_bytes = False
@@ -212,14 +216,10 @@ class InputReader:
         now = self._now()
         if text:
             self._read_at = now
-            self._tail += text
-            start, end = self._tail.rfind(_PASTE_START), self._tail.rfind(_PASTE_END)
-            if start != end:
-                self._pasting = start > end
-            # Long enough to find a mark that is cut in two.
-            self._tail = self._tail[-len(_PASTE_END) + 1 :]
+            text = "".join(self._plain_pastes(text))
         elif self._pasting and now - self._read_at > PASTE_SECONDS:
             self._pasting = False
+            self._held = ""
             text = _PASTE_END
         found: list[Message] = []
         try:
@@ -230,6 +230,25 @@ class InputReader:
             # The generator inside has ended; what it had read of a sequence is lost.
             self._parser = self._new_parser()
         return found
+
+    def _plain_pastes(self, text: str) -> Iterator[str]:
+        """A text without the control sequences in what is pasted."""
+        while text:
+            if not self._pasting:
+                # A mark may be cut in two, and the first half is with the parser.
+                seen = self._tail + text
+                start = seen.find(_PASTE_START)
+                self._pasting = start >= 0
+                end = start + len(_PASTE_START) - len(self._tail) if self._pasting else len(text)
+                self._tail = "" if self._pasting else seen[-len(_PASTE_START) + 1 :]
+                yield text[:end]
+                text = text[end:]
+                continue
+            pasted, mark, text = (self._held + text).partition(_PASTE_END)
+            self._pasting, self._held = not mark, ""
+            if self._pasting and (cut := _CUT_SEQUENCE.search(pasted)):
+                pasted, self._held = pasted[: cut.start()], cut.group()
+            yield _SEQUENCE.sub("", pasted) + mark
 
 
 class TerminalOutput:

@@ -96,6 +96,6 @@ def test_the_tokens_that_the_provider_counts_are_shown() -> None:
     view = JobView(job=job_with("a", 0))
     counts = RemoteCounts(input_tokens=1200, output_tokens=30)
     batch = Batch(id="b", job_id="a", account="x", rows=1, remote_counts=counts)
-    assert "1,200 in, 30 out" in job_text(view, [batch], [], [], NOW)
+    assert "provider tokens 1,200 in, 30 out" in job_text(view, [batch], [], [], NOW)
     without = msgspec.structs.replace(batch, remote_counts=RemoteCounts())
     assert "provider tokens" not in job_text(view, [without], [], [], NOW)

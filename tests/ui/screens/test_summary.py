@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.ui.conftest import real_app, running, screen_text, until
 from tests.ui.jobs_with_answers import gate, two_jobs
+from tui.core.jobs import Cost
 from tui.paths import Paths
 from tui.store.rows import summary
-from tui.ui.screens.summary import SummaryScreen
+from tui.ui.screens.summary import SummaryScreen, summary_cards
 
 
 async def test_from_batches_to_the_words_of_a_field(paths: Paths) -> None:
@@ -71,6 +73,14 @@ async def test_reading_can_be_stopped(paths: Paths, monkeypatch: pytest.MonkeyPa
         await pilot.press("escape")
         await until(pilot, lambda: "stopped" in screen_text(app))
         assert "first 500 of 1,500 rows" in screen_text(app)
+        stopped = app.screen
+        assert isinstance(stopped, SummaryScreen) and stopped.reader.report is not None
+        # The cost is that of the job: answers do not cost more because few were read.
+        made = msgspec.structs.replace(stopped.reader.report, cost=Cost(actual=3.0))
+        title = "Tokens and cost"
+        (card,) = (card for card in summary_cards(made, 6) if card.border_title == title)
+        shown = "".join(text for line in card._draw(80) for text, _ in line)
+        assert "per 1,000  $2.00" in shown
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
 

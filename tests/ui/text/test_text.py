@@ -20,7 +20,7 @@ from tui.core.jobs import Batch, BatchStatus, Counts, ErrorGroup, OrphanLines, R
 from tui.core.retry_rules import ErrorClass
 from tui.core.rows import UNANSWERED, Attempt, Outcome, Row
 from tui.core.status_words import OUTCOME_SIGNS, STATUS_SIGNS
-from tui.ui.dialogs.pick_file import choices, completed, expand_path, shown
+from tui.ui.dialogs.pick_file import PathEntry, choices, completed, expand_path, shown
 from tui.ui.models.job_list import JobList, Throughput
 from tui.ui.models.row_search import RowQuery
 from tui.ui.notifications import describe_ended_jobs, ended_jobs
@@ -361,3 +361,12 @@ def test_columns_are_as_wide_as_they_are_drawn() -> None:
         assert cell_len(in_cells(name, 12)) == 12
     assert in_cells("退" * 30, 11) == "退" * 5 + "…"
     assert in_cells("x" * 30, 5) == "xxxx…"
+
+
+def test_the_home_folder_itself_is_shown_as_it_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert shown(PathEntry(tmp_path, is_folder=True)) == "~/"
+    assert shown(PathEntry(tmp_path / "data", is_folder=True)) == "~/data/"
+    assert shown(PathEntry(tmp_path / "a.csv", is_folder=False)) == "~/a.csv"

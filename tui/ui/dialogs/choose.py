@@ -227,6 +227,9 @@ class SearchDialog(Dialog[Answer], Generic[Answer, Entry]):
 _MAX_LISTED = 200
 """Entries shown at a time; typing narrows the list."""
 
+_MOST_NAME, _ALIGNED = 44, 28
+"""Characters of a name that are shown, and cells up to which the descriptions are in a column."""
+
 
 class SearchChoiceDialog(SearchDialog[str, Choice]):
     """One of many options; the result is its value.
@@ -246,6 +249,8 @@ class SearchChoiceDialog(SearchDialog[str, Choice]):
         field = Field(placeholder="Type to filter", compact=True, id="choose-text")
         super().__init__(title, field, note=note)
         self._choices = choices
+        widths = (cell_len(one_line(choice.name, _MOST_NAME)) for choice in choices)
+        self._width = min(max(widths, default=0), _ALIGNED)
         self._chosen = chosen
 
     def matches(self, typed: str) -> list[Choice]:
@@ -269,9 +274,10 @@ class SearchChoiceDialog(SearchDialog[str, Choice]):
 
     def prompt(self, choice: Choice) -> Content:
         """The name and the description."""
-        return content(
-            [(one_line(choice.name, 44), ""), (f"  {one_line(choice.about, 40)}", "muted")]
-        )
+        name = one_line(choice.name, _MOST_NAME)
+        if cell_len(name) < self._width:
+            name = in_cells(name, self._width)
+        return content([(name, ""), (f"  {one_line(choice.about, 40)}", "muted")])
 
     def select(self, choice: Choice) -> None:
         """Close with the value of an option."""

@@ -120,7 +120,7 @@ def shown(choice: PathEntry) -> str:
     path = working_folder() / choice.path
     home = home_folder()
     inside = home is not None and path.is_relative_to(home)
-    text = f"~/{path.relative_to(home)}" if home is not None and inside else str(path)
+    text = str("~" / path.relative_to(home) if home is not None and inside else path)
     return text.rstrip("/") + "/" if choice.is_folder else text
 
 

@@ -26,7 +26,7 @@ from tui.ui.text.tones import Part
 if TYPE_CHECKING:
     from tui.store.history import History
 
-_LABEL = 14
+_LABEL = 16
 
 
 def batch_parts(batch: Batch) -> list[Part]:

@@ -225,8 +225,9 @@ def _cost_lines(made: Summary) -> Lines:
         ("estimated", formatting.money(made.cost.estimated, currency)),
         ("actual", formatting.money(made.cost.actual, currency)),
     ]
-    if made.cost.actual is not None and made.answered:
-        each = made.cost.actual / made.answered
+    if made.cost.actual is not None and made.counts.answered:
+        # Of the whole job, as the cost is: not all of its rows may have been read.
+        each = made.cost.actual / made.counts.answered
         facts.append(("per 1,000", formatting.money(1000 * each, currency)))
     lines = fact_lines(facts)
     if 0 < made.token_rows < made.answered:

@@ -11,6 +11,7 @@ from textual.widgets import Static
 
 from tui.core import formatting, jobs
 from tui.core.alerts import retention_text
+from tui.core.rows import Outcome
 from tui.core.status_words import ran_text, ran_words, submission_text
 from tui.core.text import one_line, visible
 from tui.ui.models.job_details import batch_parts
@@ -96,6 +97,7 @@ _BAR = 24
 _MAX_BATCHES = 4
 _MAX_GROUPS = 4
 _LABEL = 9
+_GROUP_SIGNS = {outcome.value: style for outcome, style in status.OUTCOME_STYLES.items()}
 
 
 class JobStrip(Horizontal):
@@ -305,8 +307,10 @@ def _story(
     parts: list[Part] = []
     for group in groups[:_MAX_GROUPS]:
         code = group.code or (str(group.http_status) if group.http_status else "")
+        # Classes that are outcomes have the sign that these have among the counts.
+        glyph, tone = _GROUP_SIGNS.get(group.kind.value, status.OUTCOME_STYLES[Outcome.FAILED])
         parts += [
-            (f"{'✗ ' + format(group.count, ','):<9}", "bad"),
+            (f"{glyph + ' ' + format(group.count, ','):<9}", tone),
             (f"{one_line(code, 30)}  " if code else "", "strong"),
             (one_line(group.message, 200) + "\n", "muted"),
         ]
