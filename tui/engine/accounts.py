@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,7 +20,7 @@ from tui.config.api_keys import FoundKey, account_variable, find_key, sharing
 from tui.config.settings import AccountConfig, Config, PriceConfig
 from tui.errors import ConfigError, KeyMissingError, KeyRejectedError, UsageError
 from tui.paths import Paths
-from tui.providers.dialect import Dialect
+from tui.providers.dialect import ChecksIdentity, Dialect, KeepsFiles
 from tui.providers.dialects.direct import DEFAULT_CONCURRENCY, DirectSettings, direct_profile
 from tui.providers.profiles.load import Profile, load_profiles, shipped_ids
 from tui.providers.profiles.model import Store, base_url_of, fill_in
@@ -161,22 +161,6 @@ class AccountInfo:
     def shown_url(self) -> str:
         """The base URL without its query, which may be a key."""
         return shown_address(self.base_url) if {"?", "@"} & {*self.base_url} else self.base_url
-
-
-@runtime_checkable
-class KeepsFiles(Protocol):
-    """A dialect whose files may be in a bucket of the user's own."""
-
-    async def check_storage(self) -> str | None:
-        """Check the bucket; ``None`` if there is none."""
-
-
-@runtime_checkable
-class ChecksIdentity(Protocol):
-    """A dialect that can say who is signed in, where that is not the key alone."""
-
-    async def check_identity(self) -> tuple[str, ...]:
-        """What was found, one sentence each; raises what is wrong."""
 
 
 class Accounts:

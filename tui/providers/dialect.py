@@ -175,3 +175,19 @@ class FindsBatches(Protocol):
 
     async def batches_of(self, intent: str) -> list[RemoteBatch]:
         """The provider's batches that carry our id of a batch."""
+
+
+@runtime_checkable
+class KeepsFiles(Protocol):
+    """A dialect whose files may be in a bucket of the user's own."""
+
+    async def check_storage(self) -> str | None:
+        """Check the bucket; ``None`` if there is none."""
+
+
+@runtime_checkable
+class ChecksIdentity(Protocol):
+    """A dialect that can say who is signed in, where that is not the key alone."""
+
+    async def check_identity(self) -> tuple[str, ...]:
+        """What was found, one sentence each; raises what is wrong."""
