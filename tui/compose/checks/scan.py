@@ -144,7 +144,7 @@ class Scanner:
             except UnicodeDecodeError:
                 return False
         rows = uniform.decode(block.lines)
-        if rows is None or not uniform.repeats_no_name(piece, len(rows)):
+        if rows is None:
             return False
         ids = [row.custom_id for row in rows]
         if not self._are_valid_ids(ids, is_ascii):

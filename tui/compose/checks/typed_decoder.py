@@ -131,11 +131,6 @@ class UniformRows:
             if type(value := body.get(name)) is int and value.bit_length() < 64
         }
         self._given = frozenset(body)
-        written = msgspec.json.encode(body)
-        self._once = [
-            (name, written.count(name))
-            for name in (b'"%s"' % field.encode() for field in ("model", *self._cost_fields))
-        ]
         self._answer = prompts.answer_length(url, self._cost_fields.get)
         endpoint = prompts.endpoint_of(url)
         scaledown = model in prompts.SCALEDOWN_MODELS and endpoint.prompt == "messages"
@@ -262,15 +257,6 @@ class UniformRows:
                 yield (name, Annotated[int, msgspec.Meta(ge=1)] if kind == _POSITIVE else kind)
             else:
                 yield (name, kinds[name], None)
-
-    def repeats_no_name(self, piece: bytes, rows: int) -> bool:
-        """Whether each row has each field that decides about costs as often as the first row.
-
-        The decoder takes the last value of a name that is there twice; programs differ in that.
-        """
-        if self.loose:
-            return piece.count(b'"model"') <= rows or self._once[0][1] > 1
-        return all(piece.count(name) == times * rows for name, times in self._once)
 
     @property
     def may_mark(self) -> bool:

@@ -55,8 +55,11 @@ class Tokens(NamedTuple):
 
 NO_TOKENS = Tokens()
 
+_BETWEEN = b"\xff"
+"""Stands between texts: it is in none, has no tokens, and no word goes on behind it."""
+
 _ASCII = bytes(range(128))
-_NOT_ASCII = bytes(range(128, 256))
+_NOT_ASCII = bytes(range(128, 255))
 _CAPITALS = bytes(range(65, 91))
 _LETTERS = _CAPITALS + bytes(range(97, 123))
 _DIGITS = b"0123456789"
@@ -93,16 +96,13 @@ def tokens_of_texts(texts: Iterable[str], family: Family) -> Tokens:
         number = sum(count(text.encode("utf-8", "replace").decode()) for text in texts)
         return Tokens(number, number, number)
     parts = list(texts)
-    # A byte that is in no text parts them: no word goes on in the next one.
     if all(map(str.isascii, parts)):
-        return _ascii_tokens(_BETWEEN.decode("latin-1").join(parts).encode("latin-1"), family)
+        joined = _BETWEEN.decode("latin-1").join(parts).encode("latin-1")
+        return _ascii_tokens(joined, family, is_ascii=True)
     encoded = _BETWEEN.join([text.encode("utf-8", "surrogatepass") for text in parts])
-    tokens = _ascii_tokens(encoded, family)
+    tokens = _ascii_tokens(encoded, family, is_ascii=False)
     others = encoded.translate(None, _ASCII + _BETWEEN).decode("utf-8", "surrogatepass")
     return tokens.plus(Tokens(*tokens_beyond_ascii(others, family)))
-
-
-_BETWEEN = b"\xff"
 
 
 def least_tokens(text: str, family: Family) -> float:
@@ -150,25 +150,31 @@ _SUMMED = 65520 // _UNIT
 """So many characters have at most a token each, which Adler-32 can add up without a carry."""
 
 
-def _ascii_tokens(text: bytes, family: Family) -> Tokens:
-    """The tokens of the ASCII characters of a text in UTF-8."""
+def _ascii_tokens(text: bytes, family: Family, *, is_ascii: bool) -> Tokens:
+    """The tokens of the ASCII characters of texts in UTF-8.
+
+    Args:
+        text: The texts, with ``_BETWEEN`` between them.
+        family: The tokenizer.
+        is_ascii: Whether there are no other characters.
+    """
     if len(text) > _WHOLE:
-        return _long_ascii_tokens(text, family)
-    plain = _plain(text)
-    if not plain:
+        return _long_ascii_tokens(text, family, is_ascii=is_ascii)
+    plain = text if is_ascii else text.translate(None, _NOT_ASCII)
+    if not (size := _size(plain)):
         return NO_TOKENS
     counts = _Counts(plain)
-    least, most = _rarity(plain, counts, family, accented=len(plain) * _ACCENTED < len(text))
+    least, most = _rarity(plain, counts, family, accented=size * _ACCENTED < len(text))
     weights = _most(text, most, family)
     low = sum(each * count for count, each in counts.least(least))
     high = sum(each * count for count, each in counts.most(weights))
-    usual = len(plain) / 4
+    usual = size / 4
     # A text of a few characters has at least one token.
     return Tokens(usual, min(low, usual), max(high, usual, 1.0))
 
 
-def _plain(text: bytes) -> bytes:
-    return text if text.isascii() else text.translate(None, _NOT_ASCII)
+def _size(text: bytes) -> int:
+    return len(text) - text.count(_BETWEEN)
 
 
 def _most(text: bytes, rarity: float, family: Family) -> Most:
@@ -198,7 +204,7 @@ class _Counts:
 
     def __init__(self, text: bytes) -> None:
         kinds = int.from_bytes(text.translate(_KINDS), "little")
-        self.size = len(text)
+        self.size = _size(text)
         self.letters, self.capitals, self.digits, self.spaces = [
             (kinds & bits).bit_count() for bits in _BITS.values()
         ]
@@ -235,7 +241,7 @@ class _Counts:
         )  # fmt: skip
 
 
-def _long_ascii_tokens(text: bytes, family: Family) -> Tokens:
+def _long_ascii_tokens(text: bytes, family: Family, *, is_ascii: bool) -> Tokens:
     """The bounds of a long text, piece by piece.
 
     The upper one is that of all characters. The lower one, and what kind of text a piece is, come
@@ -244,17 +250,19 @@ def _long_ascii_tokens(text: bytes, family: Family) -> Tokens:
     low = variance = high = usual = 0.0
     for start in range(0, len(text), _WHOLE):
         part = text[start : start + _WHOLE]
-        piece = _plain(part)
-        if not piece:
-            continue
-        usual += len(piece) / 4
+        piece = part if is_ascii else part.translate(None, _NOT_ASCII)
+        size = _size(piece)
         counts = _Counts(piece[::_STRIDE] if len(piece) > _LEAST_SAMPLED else piece)
-        least, most = _rarity(piece, counts, family, accented=len(piece) * _ACCENTED < len(part))
+        if not counts.size:
+            high += size
+            continue
+        usual += size / 4
+        least, most = _rarity(piece, counts, family, accented=size * _ACCENTED < len(part))
         sums = squares = 0.0
         for count, each in counts.least(least):
             sums += each * count
             squares += each**2 * count
-        factor = len(piece) / counts.size
+        factor = size / counts.size
         low += sums * factor
         variance += max(squares - sums**2 / counts.size, 0.0) * factor**2
         high += _high_sum(piece, _most(part, most, family))
@@ -278,6 +286,7 @@ def _units(letter: int, digit: int, space: int) -> bytes:
     for characters, weight in ((_LETTERS, letter), (_DIGITS, digit), (_SPACES, space)):
         for character in characters:
             table[character] = weight
+    table[_BETWEEN[0]] = 0
     return bytes(table)
 
 
