@@ -24,7 +24,7 @@ from tui.compose.requests.rules import RequestLimits
 from tui.compose.sources.open import open_source
 from tui.compose.templates.model import Template
 from tui.core.text import visible
-from tui.errors import BatchdeckError
+from tui.errors import BatchdeckError, InputError
 
 GOOD = lines(chat("good"))
 ROW = lines(chat("a"))[:-1]
@@ -110,11 +110,11 @@ def test_a_line_over_the_limit_is_passed_over_without_being_held(tmp_path: Path)
     assert report.found["line_too_long"] == 2 and report.rows == 4
 
 
-def test_the_id_of_a_row_is_what_every_reader_takes_it_for(tmp_path: Path) -> None:
+def test_a_row_whose_id_readers_take_for_different_ones_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(GOOD + HOSTILE["keys twice"] + b"\n")
-    ids = [request.custom_id for request in clean_requests(path, fix=False)]
-    assert ids == [json.loads(line)["custom_id"] for line in path.read_bytes().splitlines()]
+    with pytest.raises(InputError, match="line 2: an object has a name twice: 'custom_id'"):
+        list(clean_requests(path, fix=False))
 
 
 FRAGMENTS = st.sampled_from(
