@@ -32,7 +32,7 @@ def written(folder: Path, name: str, content: bytes) -> Path:
     ("name", "content", "what"),
     [
         ("t.duckdb", bytes(8) + b"DUCK\x40" + bytes(40), "a DuckDB database"),
-        ("t.rds", gzip.compress(b"X\n\0\0\0\x03\0\x04" + bytes(90)), "a data set of R"),
+        ("t.rds", gzip.compress(b"X\n\0\0\0\x03\0\x04" + bytes(90), mtime=0), "a data set of R"),
         ("t.rda", b"RDX3\nX\n\0\0\0\x03", "a data set of R"),
         ("t.npy", b"\x93NUMPY\x01\0v\0{'descr'", "an array of NumPy"),
         ("t.orc", b"ORC\x08\x01\0\x01", "an ORC table"),

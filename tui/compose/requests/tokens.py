@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import islice
 from typing import NamedTuple
 from zlib import adler32
 
@@ -98,9 +97,9 @@ def tokens_of_texts(texts: Iterable[str], family: Family) -> Tokens:
     parts = list(texts)
     if all(map(str.isascii, parts)):
         joined = _BETWEEN.decode("latin-1").join(parts).encode("latin-1")
-        return _ascii_tokens(joined, family, is_ascii=True)
+        return _ascii_tokens(joined, family, between=len(parts) - 1, is_ascii=True)
     encoded = _BETWEEN.join([text.encode("utf-8", "surrogatepass") for text in parts])
-    tokens = _ascii_tokens(encoded, family, is_ascii=False)
+    tokens = _ascii_tokens(encoded, family, between=len(parts) - 1, is_ascii=False)
     others = encoded.translate(None, _ASCII + _BETWEEN).decode("utf-8", "surrogatepass")
     return tokens.plus(Tokens(*tokens_beyond_ascii(others, family)))
 
@@ -150,18 +149,20 @@ _SUMMED = 65520 // _UNIT
 """So many characters have at most a token each, which Adler-32 can add up without a carry."""
 
 
-def _ascii_tokens(text: bytes, family: Family, *, is_ascii: bool) -> Tokens:
+def _ascii_tokens(text: bytes, family: Family, *, between: int, is_ascii: bool) -> Tokens:
     """The tokens of the ASCII characters of texts in UTF-8.
 
     Args:
         text: The texts, with ``_BETWEEN`` between them.
         family: The tokenizer.
+        between: How many of these marks there are.
         is_ascii: Whether there are no other characters.
     """
     if len(text) > _WHOLE:
-        return _long_ascii_tokens(text, family, is_ascii=is_ascii)
+        tokens = _long_ascii_tokens(text, family, is_ascii=is_ascii)
+        return tokens._replace(usual=max(tokens.usual - between / 4, tokens.low))
     plain = text if is_ascii else text.translate(None, _NOT_ASCII)
-    if not (size := _size(plain)):
+    if not (size := len(plain) - between):
         return NO_TOKENS
     counts = _Counts(plain)
     least, most = _rarity(plain, counts, family, accented=size * _ACCENTED < len(text))
@@ -173,19 +174,21 @@ def _ascii_tokens(text: bytes, family: Family, *, is_ascii: bool) -> Tokens:
     return Tokens(usual, min(low, usual), max(high, usual, 1.0))
 
 
-def _size(text: bytes) -> int:
-    return len(text) - text.count(_BETWEEN)
-
-
 def _most(text: bytes, rarity: float, family: Family) -> Most:
     """The most tokens of the characters of a text on the average; see ``most_tokens``."""
-    weights = most_tokens(_sample(text), rarity)
+    sample = _sample(text)
+    weights = most_tokens(sample, rarity)
+    if len(sample) < len(text):
+        weights = Most(*(min(weight * _SAMPLING_ERROR, 1.0) for weight in weights))
     # Other tokenizers have a token for each digit.
     return weights._replace(digit=1.0) if family == "other" else weights
 
 
-_WINDOWS_SEEN = 16
-_SEEN = 1 << 10
+_SAMPLING_ERROR = 1.03
+"""What is seen in a sample may be so much more often in the text."""
+
+_WINDOWS_SEEN = 32
+_SEEN = 1 << 11
 
 
 def _sample(text: bytes) -> bytes:
@@ -204,7 +207,7 @@ class _Counts:
 
     def __init__(self, text: bytes) -> None:
         kinds = int.from_bytes(text.translate(_KINDS), "little")
-        self.size = _size(text)
+        self.size = len(text) - text.count(_BETWEEN)
         self.letters, self.capitals, self.digits, self.spaces = [
             (kinds & bits).bit_count() for bits in _BITS.values()
         ]
@@ -242,30 +245,32 @@ class _Counts:
 
 
 def _long_ascii_tokens(text: bytes, family: Family, *, is_ascii: bool) -> Tokens:
-    """The bounds of a long text, piece by piece.
+    """The bounds of long texts, piece by piece.
 
     The upper one is that of all characters. The lower one, and what kind of text a piece is, come
     from a sample.
     """
-    low = variance = high = usual = 0.0
+    low = variance = high = 0.0
+    size = 0
     for start in range(0, len(text), _WHOLE):
         part = text[start : start + _WHOLE]
         piece = part if is_ascii else part.translate(None, _NOT_ASCII)
-        size = _size(piece)
-        counts = _Counts(piece[::_STRIDE] if len(piece) > _LEAST_SAMPLED else piece)
+        sample = piece[::_STRIDE] if len(piece) > _LEAST_SAMPLED else piece
+        counts = _Counts(sample)
         if not counts.size:
-            high += size
+            high += len(piece)
             continue
-        usual += size / 4
-        least, most = _rarity(piece, counts, family, accented=size * _ACCENTED < len(part))
+        size += len(piece)
+        least, most = _rarity(piece, counts, family, accented=len(piece) * _ACCENTED < len(part))
         sums = squares = 0.0
         for count, each in counts.least(least):
             sums += each * count
             squares += each**2 * count
-        factor = size / counts.size
+        factor = len(piece) / len(sample)
         low += sums * factor
-        variance += max(squares - sums**2 / counts.size, 0.0) * factor**2
+        variance += max(squares - sums**2 / len(sample), 0.0) * factor**2
         high += _high_sum(piece, _most(part, most, family))
+    usual = size / 4
     low = max(low - _STANDARD_ERRORS * math.sqrt(variance), 0.0)
     return Tokens(usual, min(low, usual), max(high, usual))
 
@@ -290,12 +295,12 @@ def _units(letter: int, digit: int, space: int) -> bytes:
     return bytes(table)
 
 
-_ENGLISH = (b" the ", b" and ", b" of ", b" to ", b" for ", b" with ")
+_ENGLISH = re.compile(rb" (?:the|and|of|to|for|with)(?= )")
 _ACCENTED = 1.02
-_WELL_KNOWN = (
-    *_ENGLISH, b" de ", b" la ", b" que ", b" en ", b" et ", b" les ", b" une ", b" und ", b" der ",
-    b" die ", b" het ", b" een ", b" para ", b" di ", b" che ", b" yang ", b" dan ", b" untuk ",
-)  # fmt: skip
+_WELL_KNOWN = re.compile(
+    rb" (?:the|and|of|to|for|with|de|la|que|en|et|les|une|und|der|die|het|een|para|di|che|yang|dan"
+    rb"|untuk)(?= )"
+)
 """Words of languages that all tokenizers know well; other languages have one or another of them."""
 
 _FOREIGN: dict[Family, tuple[float, float]] = {
@@ -335,16 +340,18 @@ def _rarity(text: bytes, counts: _Counts, family: Family, *, accented: bool) -> 
     return least, most
 
 
-def _has_words(text: bytes, words: tuple[bytes, ...], least: int = 1) -> bool:
-    """Whether nearly every part of a text that is looked at has some of the words.
+def _has_words(text: bytes, words: re.Pattern[bytes], least: int = 1) -> bool:
+    """Whether nearly every part of a text that is looked at has so many of the words.
 
     One such word proves little: rows may be in several languages, or below English instructions.
     """
     starts = range(0, max(1, len(text) - _WINDOW + 1), max(_WINDOW, len(text) // _WINDOWS))
     without = 0
     for start in starts:
-        found = (text.find(word, start, start + _WINDOW) >= 0 for word in words)
-        without += sum(islice(filter(None, found), least)) < least
+        if least == 1:
+            without += words.search(text, start, start + _WINDOW) is None
+        else:
+            without += len(set(words.findall(text, start, start + _WINDOW))) < least
     return without * 8 <= len(starts)
 
 
