@@ -4,8 +4,8 @@ Run as ``python tests/benchmarks/bench_check.py [--rows N] [--rounds N]``. The r
 lines of the table are interleaved; the table holds their medians. Below it stands the memory
 that a check takes above the start of its process.
 
-The aim is twice the loop. A quarter of that is the upper bound of the tokens, which looks at every
-character: a bound from a sample would be none.
+The check decodes as well, so one time the loop is its floor. What the bounds of tokens take comes
+next: the upper one looks at every character, since a count from a sample would be no bound.
 """
 
 from __future__ import annotations

@@ -259,7 +259,6 @@ def most_tokens(text: bytes, rarity: float) -> Most:
     ones = _ones(len(text))
     kinds = int.from_bytes(text.translate(_KINDS), "little")
     letters = kinds & ones
-    capitals = kinds >> 1 & ones
     before_letter = letters >> 8
     joined = letters & before_letter
     within = letters & letters << 8
@@ -270,16 +269,19 @@ def most_tokens(text: bytes, rarity: float) -> Most:
     single = alone.bit_count()
     changes = ((kinds >> 7 ^ kinds >> 15) & joined).bit_count()
     weight = max(_PROSE + rarity, _by_sound(joined.bit_count(), changes, number))
-    # A capital within a word mostly begins a token.
-    rising = capitals & within & ~(capitals << 8)
-    tokens = (number - single) * weight + rising.bit_count() * _CASE_CHANGE
+    tokens = (number - single) * weight
+    if capitals := kinds >> 1 & ones:
+        # A capital within a word mostly begins a token.
+        tokens += (capitals & within & ~(capitals << 8)).bit_count() * _CASE_CHANGE
     tokens = min(max(tokens + single, starts.bit_count()), number)
-    digits = kinds >> 2 & ones
-    first = (digits ^ (digits & digits << 8)).bit_count()
-    number_of_digits = digits.bit_count()
-    # Three digits of a number are a token, and what is left of it.
-    digit = (2 * first + number_of_digits) / 3 / number_of_digits if number_of_digits else 1.0
-    return Most(tokens / number if number else weight, digit, _of_space(kinds, ones))
+    digit = 1.0
+    if digits := kinds >> 2 & ones:
+        first = (digits ^ (digits & digits << 8)).bit_count()
+        number_of_digits = digits.bit_count()
+        # Three digits of a number are a token, and what is left of it.
+        digit = (2 * first + number_of_digits) / 3 / number_of_digits
+    space = _of_space(kinds, digits, ones)
+    return Most(tokens / number if number else weight, digit, space)
 
 
 def _by_sound(pairs: int, changes: int, letters: int) -> float:
@@ -289,18 +291,20 @@ def _by_sound(pairs: int, changes: int, letters: int) -> float:
     return _PROSE + min(max(strange, 0.0), 1.0) * (_CODE - _PROSE)
 
 
-def _of_space(kinds: int, ones: int) -> float:
+def _of_space(kinds: int, digits: int, ones: int) -> float:
     """The most tokens of a white space character on the average."""
     spaces, lines, rare = (kinds >> shift & ones for shift in (3, 4, 5))
     number = spaces.bit_count() + lines.bit_count() + rare.bit_count()
     if not number:
         return 1.0
-    digits = kinds >> 2 & ones
     # The first of several spaces, and those before a number or another white space.
     run = spaces & spaces >> 8
-    apart = (spaces & (digits | lines | rare) >> 8) | (run & ~(spaces << 8))
+    apart = run & ~(spaces << 8)
+    if others := digits | lines | rare:
+        apart |= spaces & others >> 8
     line_run = (lines & lines >> 8).bit_count()
     whole = apart.bit_count() + lines.bit_count() - line_run
-    whole += (rare & ~(lines >> 8)).bit_count()
+    if rare:
+        whole += (rare & ~(lines >> 8)).bit_count()
     tokens = whole + line_run / 4 + (number - whole) * _SPACE_BEFORE_WORD
     return min(tokens / number, 1.0)

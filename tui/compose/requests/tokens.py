@@ -129,6 +129,9 @@ Of longer texts all characters are counted for the upper bound, which decides ab
 sample for the lower one.
 """
 
+_PIECE = 1 << 16
+"""The part of a longer text that is taken to be of one kind: a block of rows, or less."""
+
 _BITS = {
     bit: int.from_bytes(bytes([bit]) * _WHOLE, "little")
     for bit in (_LETTER, _CAPITAL, _DIGIT, _SPACE)
@@ -252,8 +255,8 @@ def _long_ascii_tokens(text: bytes, family: Family, *, is_ascii: bool) -> Tokens
     """
     low = variance = high = 0.0
     size = 0
-    for start in range(0, len(text), _WHOLE):
-        part = text[start : start + _WHOLE]
+    for start in range(0, len(text), _PIECE):
+        part = text[start : start + _PIECE]
         piece = part if is_ascii else part.translate(None, _NOT_ASCII)
         sample = piece[::_STRIDE] if len(piece) > _LEAST_SAMPLED else piece
         counts = _Counts(sample)
