@@ -1,7 +1,7 @@
 """A cache in front of the provider answers with another batch of the account.
 
-Gateways cache by the path without the id or by a key of the caller's (Cloudflare AI Gateway,
-Helicone, Portkey). The other batch has ended, and its rows have the same ids.
+A cache whose keys are coarse, or given by the caller, would do so. The other batch has ended, and
+its rows have the same ids.
 
 Right: Its answers are not taken for those of this batch.
 """

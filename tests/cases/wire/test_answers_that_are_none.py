@@ -1,6 +1,6 @@
 """Bodies with status 200 that hold an answer which was cut, refused or never made.
 
-Seen at OpenRouter and gateways like it (an error inside a choice, or beside choices without
+The words of OpenRouter and gateways like it (an error inside a choice, or beside choices without
 content), LiteLLM (BerriAI/litellm 38199: a frame in which no token was read), Ollama (``load``),
 Gemini (``OTHER``, ``UNEXPECTED_TOOL_CALL``), Cohere, the AI SDK of Vercel (``content-filter``), LM
 Studio, vLLM (``repetition``; vectors of NaN), Qianfan (``error_msg``), and queues of Zhipu and of

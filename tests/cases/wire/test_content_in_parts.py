@@ -1,8 +1,8 @@
 """A result file comes in parts that were not asked for, or with an encoding that is none.
 
-Seen at gateways that cap the size of a response (206 with the first bytes), at object stores
-that give back the ``Content-Encoding`` of the upload (``aws-chunked``, ``utf-8``), and at servers
-of frameworks that call everything a web page.
+Gateways may cap the size of a response (206 with the first bytes), object stores give back the
+``Content-Encoding`` of the upload (``aws-chunked``, ``utf-8``), and some frameworks call everything
+a web page.
 
 Right: All rows are answered.
 """

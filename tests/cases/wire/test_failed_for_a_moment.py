@@ -1,6 +1,6 @@
 """A poll says ``failed`` without a reason, and the batch goes on.
 
-Gateways say so while the server behind them restarts.
+A gateway may say so while the server behind it restarts.
 
 Right: The batch is looked at again before its rows are failed; all are answered.
 """

@@ -1,7 +1,7 @@
 """A batch has ended, its result file is still being written, and no counts tell how much lacks.
 
-Seen at Mistral (mistralai/client-python 159), gateways that count nothing or later than they say
-"completed", and LiteLLM (BerriAI/litellm 37713: the file of a batch lags behind its status).
+Seen at LiteLLM (BerriAI/litellm 37713: the file of a batch lags behind its status). A gateway that
+counts nothing, or later than it says "completed", would do the same.
 
 Right: Rows are not called missing before the file was fetched again; all are answered.
 """

@@ -1,6 +1,6 @@
 """A gateway answers the second upload from its cache, with the file of the first part.
 
-Caches of gateways may not read the file of a form (Cloudflare AI Gateway, Helicone, Portkey).
+A cache that does not read the file of a form would do so.
 
 Right: The second batch is not created from the rows of the first; the error names the cache.
 """
