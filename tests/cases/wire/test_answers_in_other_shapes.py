@@ -1,7 +1,7 @@
 """Bodies with status 200 that hold an answer in another shape than the documented one.
 
-The shapes of gateways in front of streams (OpenRouter's remarks, the events of the Responses API and of
-Anthropic), Hugging Face's text generation (a list of one), Cloudflare (``result.response``),
+The shapes of gateways in front of streams (OpenRouter's remarks, the events of the Responses API
+and of Anthropic), Hugging Face's text generation (a list of one), Cloudflare (``result.response``),
 DashScope (tokens beside the output), Ollama, Cohere, DeepSeek and Moonshot (cached tokens), Mistral
 and LM Studio (thoughts as parts of the content), vLLM (scores), and servers that send an error
 object which says 200 beside an answer.

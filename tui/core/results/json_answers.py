@@ -1,4 +1,4 @@
-"""JSON in the text of an answer, bare or in a fenced block."""
+"""JSON in the text of an answer: bare, in a fenced block, or the arguments of a tool call."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ def _normalised(entity: Any) -> Any:
 _FENCE = re.compile(
     r"^[ \t]*```[ \t]*(?:json|JSON|jsonc|json5)?[ \t]*\r?\n(.*?)^[ \t]*```", re.S | re.M
 )
+_CALL = re.compile(r"(?:\A|\n\n)[\w.:/-]+\((\{.*\})\)\Z", re.S)
+"""A tool call as the readers write it, behind what the model said before; two are no JSON."""
+
 _LONGEST_FENCED = 4 << 20
 """Longest answer, in characters, that is searched for a fence."""
 
@@ -42,7 +45,8 @@ _decode = msgspec.json.Decoder().decode
 def extract_json(text: str) -> str | None:
     """The JSON object or array in an answer; ``None`` without one.
 
-    It is the whole answer, or its only fenced block that holds JSON.
+    It is the whole answer, the arguments of its only tool call, or its only fenced block that
+    holds JSON.
     """
     return _found(text)[0]
 
@@ -58,6 +62,9 @@ def _found(text: str) -> tuple[str | None, Any]:
     if stripped.startswith(("{", "[")):
         value = _decoded(stripped)
         return (None if value is None else stripped), value
+    if stripped.endswith("})") and (call := _CALL.search(stripped)) is not None:
+        value = _decoded(call[1])
+        return (None if value is None else call[1]), value
     if "```" not in stripped or len(stripped) > _LONGEST_FENCED:
         return None, None
     found = [
