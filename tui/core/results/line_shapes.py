@@ -291,7 +291,12 @@ def _is_made(vector: Any) -> bool:
 
 
 def _is_waiting(body: dict[str, Any]) -> bool:
-    """Whether a body only says that the request was accepted."""
+    """Whether a body only says that the request was accepted.
+
+    The answer to the request for a video is a queued job, whose file is fetched by its id.
+    """
+    if body.get("object") == "video":
+        return False
     if any(_is_given(body.get(name)) for name in (*_TEXTS, "choices", "data", "results")):
         return False
     words = (body.get(name) for name in ("status", "task_status", "state"))
