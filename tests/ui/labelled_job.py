@@ -6,10 +6,12 @@ import json
 from collections.abc import Sequence
 
 from tests.store.bench import Desk, line, request
+from tests.ui.conftest import BatchdeckPilot, until
 from tui.core.jobs import BatchStatus, Counts, Job, new_job_id
 from tui.core.rows import ColumnsHeader, Outcome
 from tui.paths import Paths
 from tui.store.job_records import update_batch
+from tui.ui.app import BatchdeckApp
 
 CLASSES = ("refund", "praise", "question", "spam", "退款")
 
@@ -65,3 +67,10 @@ def labelled_job(
         return job.id
     finally:
         desk.history.close()
+
+
+async def rows_shown(pilot: BatchdeckPilot, app: BatchdeckApp) -> None:
+    """Open the job under the cursor, once the dashboard has started, and wait for its rows."""
+    await until(pilot, lambda: app.session.ready.is_set() and app.main.batches.job)
+    await pilot.press("enter")
+    await until(pilot, lambda: app.main.results.rows_table.row_count)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -244,3 +244,20 @@ def apply_settings(body: dict[str, Any], settings: Mapping[str, Any]) -> None:
     """
     for path, value in settings.items():
         set_value(body, path, value)
+
+
+def noting_repeated(found: list[str]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """An ``object_pairs_hook`` of ``json`` that notes the names that an object has twice.
+
+    Args:
+        found: Gets the names; of each the last value is in the object.
+    """
+
+    def read(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            names = [name for name, _ in pairs]
+            found.extend(name for name in value if names.count(name) > 1)
+        return value
+
+    return read

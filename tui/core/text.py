@@ -148,8 +148,10 @@ def quoted(text: str, width: int = 60) -> str:
     return f"'{shorten(visible(text[: width + 1]), width)}'"
 
 
-def value_label(value: str, width: int) -> str:
+def value_label(value: str | None, width: int) -> str:
     """The value of a column as one line: in quotation marks if space around it matters."""
+    if value is None:
+        return "(no value)"
     if not value:
         return "(empty)"
     start = value[: 4 * width]

@@ -13,7 +13,7 @@ from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Late, Lost
 from tui.config.settings import AccountConfig, Config
-from tui.core.jobs import BatchStatus, Submission
+from tui.core.jobs import BatchStatus, Job, Submission
 from tui.core.rows import Outcome
 from tui.engine.events import SubmitFinished, SubmitStarted
 from tui.errors import (
@@ -553,6 +553,21 @@ def test_a_list_of_another_account_proves_nothing(tmp_path: Path, change: str) -
     run(test)
 
 
+async def sent_after_copy(bench: Bench, copy: Path, step: str) -> Job:
+    """A job of two rows that has ended, of which a copy of the home knows nothing after a step."""
+    async with bench.engine() as engine:
+
+        def reach(passed: str) -> None:
+            if passed == step:
+                shutil.copytree(bench.paths.data, copy)
+
+        engine._context.reach = reach  # type: ignore[method-assign]
+        job = await bench.imported(engine, "hello", "world")
+        await engine.submit(job.id)
+        await engine.wait([job.id])
+    return job
+
+
 @pytest.mark.parametrize(
     ("can", "step", "creates"),
     [
@@ -574,16 +589,7 @@ def test_a_restored_history_does_not_send_what_was_sent_since(
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop, can)
         copy = tmp_path / "copy"
-        async with bench.engine() as engine:
-
-            def reach(passed: str) -> None:
-                if passed == step:
-                    shutil.copytree(bench.paths.data, copy)
-
-            engine._context.reach = reach  # type: ignore[method-assign]
-            job = await bench.imported(engine, "hello", "world")
-            await engine.submit(job.id)
-            await engine.wait([job.id])
+        job = await sent_after_copy(bench, copy, step)
         shutil.rmtree(bench.paths.data)
         shutil.copytree(copy, bench.paths.data)
         await asyncio.sleep(3600)
@@ -608,16 +614,7 @@ def test_a_history_from_before_the_clock_was_set_back_does_not_either(
         copy = tmp_path / "copy"
         right = loop.clock
         loop.clock = lambda: right() + ahead  # type: ignore[method-assign]
-        async with bench.engine() as engine:
-
-            def reach(passed: str) -> None:
-                if passed == "uploaded":
-                    shutil.copytree(bench.paths.data, copy)
-
-            engine._context.reach = reach  # type: ignore[method-assign]
-            job = await bench.imported(engine, "hello", "world")
-            await engine.submit(job.id)
-            await engine.wait([job.id])
+        job = await sent_after_copy(bench, copy, "uploaded")
         loop.clock = right  # type: ignore[method-assign]
         shutil.rmtree(bench.paths.data)
         shutil.copytree(copy, bench.paths.data)

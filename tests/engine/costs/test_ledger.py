@@ -26,6 +26,14 @@ PRICES = {"gpt-5-mini": PriceConfig(input=0, output=1000)}
 
 MONTH = BudgetConfig(per_month=15)
 
+DEAR = Config(
+    default_account="there",
+    accounts={"there": AccountConfig(provider="openai")},
+    budget=MONTH,
+    prices={"m": PriceConfig(input=0, output=1000)},
+)
+"""A token of an answer costs a thousandth, so that a row of 1,000 tokens costs 1."""
+
 
 async def submit(engine: Engine, path: Path, rows: int = 10) -> str:
     job = await engine.requests.import_file(chats(path, rows, max_tokens=1000))
@@ -142,13 +150,7 @@ def test_what_may_have_been_answered_keeps_its_reservation(tmp_path: Path) -> No
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
-        config = Config(
-            default_account="there",
-            accounts={"there": AccountConfig(provider="openai")},
-            budget=MONTH,
-            prices={"m": PriceConfig(input=0, output=1000)},
-        )
-        async with bench.engine(config) as engine:
+        async with bench.engine(DEAR) as engine:
             file = chats(tmp_path / "a.jsonl", 2, model="m", max_tokens=1000)
             job = await engine.requests.import_file(file)
             await engine.submit(job.id)
@@ -170,13 +172,7 @@ def test_lost_rows_beside_answers_keep_their_share_of_the_reservation(tmp_path: 
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
         bench.provider.ends_after = None
-        config = Config(
-            default_account="there",
-            accounts={"there": AccountConfig(provider="openai")},
-            budget=MONTH,
-            prices={"m": PriceConfig(input=0, output=1000)},
-        )
-        async with bench.engine(config) as engine:
+        async with bench.engine(DEAR) as engine:
             job = await engine.requests.import_file(
                 chats(tmp_path / "a.jsonl", 4, model="m", max_tokens=1000)
             )

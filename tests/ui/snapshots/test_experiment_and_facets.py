@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.ui.conftest import real_app, screen_text, until
-from tests.ui.labelled_job import labelled_job, pairs
+from tests.ui.labelled_job import labelled_job, pairs, rows_shown
 from tui.paths import Paths
 from tui.ui.dialogs.choose import SearchChoiceDialog
 from tui.ui.screens.experiment import ExperimentScreen, ShownJob
@@ -53,9 +53,7 @@ def test_the_values_of_a_column(
     app = real_app(paths)
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: app.session.ready.is_set() and app.main.batches.job)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.main.results.rows_table.row_count)
+        await rows_shown(pilot, app)
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, FacetScreen))
         await until(pilot, lambda: "退款" in screen_text(app))
@@ -72,9 +70,7 @@ def test_a_pivot(paths: Paths, snap_compare: Callable[..., bool], size: tuple[in
     app = real_app(paths)
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: app.session.ready.is_set() and app.main.batches.job)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.main.results.rows_table.row_count)
+        await rows_shown(pilot, app)
         await pilot.press("f")
         await until(pilot, lambda: isinstance(app.screen, FacetScreen))
         await until(pilot, lambda: "退款" in screen_text(app))

@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.ui.conftest import real_app, screen_text, until
-from tests.ui.labelled_job import labelled_job
+from tests.ui.labelled_job import labelled_job, rows_shown
 from tui.core.analysis.views import View
 from tui.paths import Paths
 from tui.store.views import Views
@@ -31,9 +31,7 @@ def test_views(paths: Paths, snap_compare: Callable[..., bool], size: tuple[int,
     app = real_app(paths)
 
     async def steps(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: app.session.ready.is_set() and app.main.batches.job)
-        await pilot.press("enter")
-        await until(pilot, lambda: app.main.results.rows_table.row_count)
+        await rows_shown(pilot, app)
         await pilot.press("F")
         await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
         await until(pilot, lambda: "long German answers" in screen_text(app))

@@ -23,6 +23,7 @@ from tui.compose.requests.prompts import (
 )
 from tui.compose.requests.report import Problem, ProblemCode, Severity
 from tui.compose.requests.rules import ProviderRules, RequestLimits
+from tui.core.json_path import noting_repeated
 from tui.core.text import BLANKS, BOM, quoted
 from tui.errors import InputError
 
@@ -224,13 +225,6 @@ def _unclear_values(line: bytes, row: Any) -> Iterator[tuple[ProblemCode, str, s
     found: list[str] = []
     too_large: list[str] = []
 
-    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        if len(value) < len(pairs):
-            names = [name for name, _ in pairs]
-            found.extend(name for name in value if names.count(name) > 1)
-        return value
-
     def number(digits: str) -> float:
         value = float(digits)
         if math.isinf(value):
@@ -238,7 +232,7 @@ def _unclear_values(line: bytes, row: Any) -> Iterator[tuple[ProblemCode, str, s
         return value
 
     try:
-        json.loads(line, object_pairs_hook=look, parse_float=number)
+        json.loads(line, object_pairs_hook=noting_repeated(found), parse_float=number)
     except (ValueError, RecursionError):
         return
     if found:

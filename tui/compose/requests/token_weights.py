@@ -195,7 +195,9 @@ def tokens_beyond_ascii(text: str, family: Family) -> tuple[float, float, float]
     return usual, low, high
 
 
-_LETTER, _CAPITAL, _DIGIT, _SPACE, _LINE, _RARE_SPACE, _OTHER, _VOWEL = (1 << n for n in range(8))
+LETTER, CAPITAL, DIGIT, _SPACE, _LINE, _RARE_SPACE, _OTHER, _VOWEL = (1 << n for n in range(8))
+WHITE_SPACE = _SPACE | _LINE | _RARE_SPACE
+"""A white space character has one of these bits."""
 
 
 def _kinds_of(byte: int) -> int:
@@ -204,15 +206,16 @@ def _kinds_of(byte: int) -> int:
         return _OTHER
     if character.isalpha():
         vowel = _VOWEL if character in "aeiouyAEIOUY" else 0
-        return _LETTER | vowel | (_CAPITAL if character.isupper() else 0)
+        return LETTER | vowel | (CAPITAL if character.isupper() else 0)
     if character.isdigit():
-        return _DIGIT
+        return DIGIT
     return {" ": _SPACE, "\n": _LINE, "\t": _LINE}.get(character, 0) or (
         _RARE_SPACE if character in "\r\v\f" else 0
     )
 
 
-_KINDS = bytes(map(_kinds_of, range(256)))
+KINDS = bytes(map(_kinds_of, range(256)))
+"""The kinds of each byte of a text in UTF-8 as bits."""
 
 
 @lru_cache(4096)
@@ -257,7 +260,7 @@ def most_tokens(text: bytes, rarity: float) -> Most:
         rarity: What a letter has beyond one of English prose.
     """
     ones = _ones(len(text))
-    kinds = int.from_bytes(text.translate(_KINDS), "little")
+    kinds = int.from_bytes(text.translate(KINDS), "little")
     letters = kinds & ones
     before_letter = letters >> 8
     joined = letters & before_letter

@@ -17,6 +17,11 @@ from typing import NamedTuple
 from zlib import adler32
 
 from tui.compose.requests.token_weights import (
+    CAPITAL,
+    DIGIT,
+    KINDS,
+    LETTER,
+    WHITE_SPACE,
     Family,
     Most,
     most_tokens,
@@ -59,20 +64,13 @@ _BETWEEN = b"\xff"
 
 _ASCII = bytes(range(128))
 _NOT_ASCII = bytes(range(128, 255))
-_CAPITALS = bytes(range(65, 91))
-_LETTERS = _CAPITALS + bytes(range(97, 123))
-_DIGITS = b"0123456789"
-_SPACES = b" \t\r\n\x0b\x0c"
-_ASCII_WEIGHTS: dict[str, tuple[float, float]] = {
-    "letter": (0.214, 0.295),
-    "digit": (0.55, 1.0),
-    "mark": (0.54, 1.0),
-    "space": (0.0, 1.0),
-}
-"""The bounds for ASCII, which all tokenizers treat much alike.
+_LEAST_LETTER, _LEAST_DIGIT, _LEAST_MARK = 0.214, 0.55, 0.54
+"""The fewest tokens of ASCII characters, which all tokenizers treat much alike; a space has none.
 
-Those of letters and spaces are closer where their neighbours allow it: see ``most_tokens``.
+The most that letters, digits and spaces have is found by their neighbours: see ``most_tokens``.
 """
+
+_MOST_OF_MARK = 1.0
 
 
 @lru_cache
@@ -112,16 +110,6 @@ def least_tokens(text: str, family: Family) -> float:
     return sum(tokens_of_texts([piece], family).low for piece in pieces)
 
 
-_LETTER, _CAPITAL, _DIGIT, _SPACE = 1, 2, 4, 8
-_KINDS = bytes(
-    (_LETTER if character in _LETTERS else 0)
-    | (_CAPITAL if character in _CAPITALS else 0)
-    | (_DIGIT if character in _DIGITS else 0)
-    | (_SPACE if character in _SPACES else 0)
-    for character in range(256)
-)
-"""The kinds of each character as bits."""
-
 _WHOLE = 1 << 15
 """The longest text of which the characters of each kind are counted.
 
@@ -132,10 +120,10 @@ sample for the lower one.
 _PIECE = 1 << 16
 """The part of a longer text that is taken to be of one kind: a block of rows, or less."""
 
-_BITS = {
-    bit: int.from_bytes(bytes([bit]) * _WHOLE, "little")
-    for bit in (_LETTER, _CAPITAL, _DIGIT, _SPACE)
-}
+_BITS = [
+    int.from_bytes(bytes([bits]) * _WHOLE, "little")
+    for bits in (LETTER, CAPITAL, DIGIT, WHITE_SPACE)
+]
 
 _STRIDE = 61
 """Each 61st character of a long text is in its sample; a prime, as rows of a table may be alike."""
@@ -209,10 +197,10 @@ class _Counts:
     __slots__ = ("capitals", "digits", "letters", "size", "spaces")
 
     def __init__(self, text: bytes) -> None:
-        kinds = int.from_bytes(text.translate(_KINDS), "little")
+        kinds = int.from_bytes(text.translate(KINDS), "little")
         self.size = len(text) - text.count(_BETWEEN)
         self.letters, self.capitals, self.digits, self.spaces = [
-            (kinds & bits).bit_count() for bits in _BITS.values()
+            (kinds & bits).bit_count() for bits in _BITS
         ]
 
     @property
@@ -225,18 +213,11 @@ class _Counts:
 
         ``more`` is what a letter has beyond one of English prose.
         """
-        return self._weighted(
-            _ASCII_WEIGHTS["letter"][0] + more,
-            _ASCII_WEIGHTS["digit"][0],
-            _ASCII_WEIGHTS["mark"][0],
-            _ASCII_WEIGHTS["space"][0],
-        )
+        return self._weighted(_LEAST_LETTER + more, _LEAST_DIGIT, _LEAST_MARK, 0.0)
 
     def most(self, weights: Most) -> tuple[tuple[int, float], ...]:
         """The number of characters of each kind, and the most tokens of each."""
-        return self._weighted(
-            weights.letter, weights.digit, _ASCII_WEIGHTS["mark"][1], weights.space
-        )
+        return self._weighted(weights.letter, weights.digit, _MOST_OF_MARK, weights.space)
 
     def _weighted(
         self, letter: float, digit: float, mark: float, space: float
@@ -290,10 +271,11 @@ def _high_sum(piece: bytes, weights: Most) -> float:
 @lru_cache
 def _units(letter: int, digit: int, space: int) -> bytes:
     """The most tokens of each ASCII character, in units of ``1 / _UNIT``."""
-    table = [math.ceil(_ASCII_WEIGHTS["mark"][1] * _UNIT)] * 256
-    for characters, weight in ((_LETTERS, letter), (_DIGITS, digit), (_SPACES, space)):
-        for character in characters:
-            table[character] = weight
+    table = [math.ceil(_MOST_OF_MARK * _UNIT)] * 256
+    for bits, weight in ((LETTER, letter), (DIGIT, digit), (WHITE_SPACE, space)):
+        for byte, kinds in enumerate(KINDS):
+            if kinds & bits:
+                table[byte] = weight
     table[_BETWEEN[0]] = 0
     return bytes(table)
 

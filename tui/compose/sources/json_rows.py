@@ -19,7 +19,7 @@ from tui.compose.sources.base import Row, Source, as_row, object_source
 from tui.compose.sources.encoding import TextFile, detect_encoding
 from tui.compose.sources.json_layouts import objects_of_lists, rows_of_lists, table_in
 from tui.core.formatting import counted
-from tui.core.json_path import find
+from tui.core.json_path import find, noting_repeated
 from tui.core.text import BLANKS, BOM, quoted, split_lines
 from tui.errors import InputError, PartNeededError
 
@@ -296,17 +296,9 @@ def _source(
 def _doubled_names(path: Path, text: TextFile) -> list[str]:
     """What is said of names that an object has twice, of which only the last value is read."""
     doubled: list[str] = []
-
-    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        if len(value) < len(pairs):
-            names = [name for name, _ in pairs]
-            doubled.extend(name for name in value if names.count(name) > 1)
-        return value
-
     with text.open(path) as file:
         head = file.read(_CHUNK)
-    decode = json.JSONDecoder(object_pairs_hook=look).raw_decode
+    decode = json.JSONDecoder(object_pairs_hook=noting_repeated(doubled)).raw_decode
     position = head.find("{")
     for _ in range(_SAMPLED):
         try:

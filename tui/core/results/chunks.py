@@ -46,7 +46,7 @@ def joined(value: str | list[Any]) -> dict[str, Any] | None:
     elif any("type" in event and "choices" not in event for event in events):
         found = _message(events)
     else:
-        found = _completion(events, is_whole=is_done and error is None)
+        found = _completion(events, is_done=is_done, error=error)
     if found is None and error is not None:
         return {"error": error}
     return found
@@ -71,7 +71,9 @@ def _events(text: str) -> tuple[list[dict[str, Any]], bool]:
     return found, is_done
 
 
-def _completion(chunks: list[dict[str, Any]], *, is_whole: bool) -> dict[str, Any] | None:
+def _completion(
+    chunks: list[dict[str, Any]], *, is_done: bool, error: Any
+) -> dict[str, Any] | None:
     body: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
     for chunk in chunks:
@@ -82,12 +84,10 @@ def _completion(chunks: list[dict[str, Any]], *, is_whole: bool) -> dict[str, An
     if not choices:
         return None
     for choice in choices.values():
-        if choice.get("finish_reason") is None and not is_whole:
+        if choice.get("finish_reason") is None and not (is_done and error is None):
             choice["finish_reason"] = _CUT
-    if not any(choice["message"] for choice in choices.values()):
-        error = next((chunk["error"] for chunk in chunks if chunk.get("error")), None)
-        if error is not None:
-            return {"error": error}
+    if error is not None and not any(choice["message"] for choice in choices.values()):
+        return {"error": error}
     return body | {"choices": [choices[number] for number in sorted(choices)]}
 
 

@@ -204,8 +204,6 @@ def column_dialog(
 
 
 def _name(line: PivotLine) -> str:
-    if line.value is None:
-        return "(no value)"
     return value_label(line.value, _LONGEST_NAME)
 
 

@@ -135,7 +135,7 @@ def _pivot_lines(made: Pivot) -> list[str]:
         return "-" if cell.mean is None else plain_number(cell.mean)
 
     def name(line: PivotLine) -> str:
-        return "(no value)" if line.value is None else value_label(line.value, _LONGEST)
+        return value_label(line.value, _LONGEST)
 
     heads = [f"{made.down} / {made.across}", *map(name, made.columns), "ALL"]
     records: list[Sequence[Cell | str]] = [
