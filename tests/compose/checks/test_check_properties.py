@@ -13,7 +13,7 @@ from tui.compose.checks.clean import clean_requests
 from tui.compose.checks.scan import check_file
 from tui.compose.requests import block_reader as blocks
 from tui.compose.requests.rules import RequestLimits
-from tui.core.text import split_lines, visible
+from tui.core.text import BLANKS, BOM, split_lines, visible
 from tui.errors import InputError
 
 IDS = st.sampled_from(["a", "b", "c", "d", "é", "x y"]) | st.text(max_size=5)
@@ -82,9 +82,7 @@ def agree(path: Path, content: bytes, limits: RequestLimits) -> None:
         return
     with path.open("rb") as file:
         numbered = list(enumerate((line for _, line in split_lines(file)), 1))
-    assert report.rows == sum(
-        bool(line.removeprefix(b"\xef\xbb\xbf").strip()) for _, line in numbered
-    )
+    assert report.rows == sum(bool(line.removeprefix(BOM).strip(BLANKS)) for _, line in numbered)
     assert report.longest_line == max((len(line) for _, line in numbered), default=0)
     shown = [problem for problem in report.problems if problem.severity == "error"]
     assert bool(shown) == (report.stops > 0)
