@@ -4,8 +4,9 @@ Run as ``python tests/benchmarks/bench_check.py [--rows N] [--rounds N]``. The r
 lines of the table are interleaved; the table holds their medians. Below it stands the memory
 that a check takes above the start of its process.
 
-The check decodes as well, so one time the loop is its floor. What the bounds of tokens take comes
-next: the upper one looks at every character, since a count from a sample would be no bound.
+The check decodes as well, so one time the loop is its floor. Its rules alone take little more;
+the bounds of the tokens take as much again, since the upper one looks at every character: a count
+from a sample would be no bound.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.memory import growth
-from tests.benchmarks.rounds import measure, table
+from tests.benchmarks.rounds import Aim, measure, table
 from tui.compose.checks.clean import clean_requests
-from tui.compose.checks.scan import check_file
+from tui.compose.checks.scan import Scanner, check_file
 from tui.compose.requests.rules import RequestLimits
 from tui.engine.accounts import limits_of
 from tui.providers.profiles.load import find_profile
+
+AIMS = {
+    "the rules alone, without tokens": Aim("bare decode loop", 1.5),
+    "check_file": Aim("bare decode loop", 3),
+}
 
 TEXT = (
     "the quick brown fox jumps over a lazy dog while seven wizards brew potent coffee at "
@@ -85,6 +91,12 @@ def bare(path: Path) -> None:
             decode(line)
 
 
+def rules_alone(path: Path) -> None:
+    """All rules of the check, but nothing of what decides the cost."""
+    for _ in Scanner(RequestLimits(), with_costs=False).blocks(path):
+        pass
+
+
 def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser()
@@ -100,6 +112,7 @@ def main() -> None:
         as_params(path, ready)
         runs: dict[str, Callable[[], object]] = {
             "bare decode loop": lambda: bare(path),
+            "the rules alone, without tokens": lambda: rules_alone(path),
             "check_file": lambda: check_file(path),
             "check_file, ids by pattern": lambda: check_file(path, limits=pattern),
             "the bare loop over rows in params": lambda: bare(ready),
@@ -112,7 +125,7 @@ def main() -> None:
         imports = "from pathlib import Path; from tui.compose.checks.scan import check_file"
         taken = growth(imports, f"check_file(Path({str(path)!r}))")
     print(f"{options.rows:,} rows, {size / 1e6:.1f} MB, median of {options.rounds} rounds")
-    print(table(medians, size))
+    print(table(medians, size, AIMS))
     print(f"memory of check_file above the start: {taken:.1f} MB")
 
 

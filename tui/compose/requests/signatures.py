@@ -237,13 +237,15 @@ def _by_control_characters(head: bytes, name: str) -> Recognition | None:
     """Recognise what is no text by its control characters."""
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return None
-    # A file that was not written to its end is filled up with zeros, as is a gap in it.
-    text = _ZEROS.sub(b"", head) or head
+    if 0 not in head:
+        return None
     if head[257:262] == b"ustar":
         can = f"`tar xf {name}` unpacks it; then name a file"
         return Recognition("packed", "a tar archive", can, "tar")
     if utf16_without_mark(head):
         return None
+    # A file that was not written to its end is filled up with zeros, as is a gap in it.
+    text = _ZEROS.sub(b"", head) or head
     controls = len(text) - len(text.translate(None, _CONTROL))
     if 0 not in text or controls < _LEAST_CONTROL or controls <= _MOST_CONTROL * len(text):
         return None
