@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.dom import DOMNode
 
 from tests.ui.conftest import fake_app, running, until
 from tests.ui.fakes import FakeEngine, a_job
@@ -14,6 +16,7 @@ from tests.ui.test_terminal_driver import digest
 from tui.ui import repaints
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.input import InputDialog
+from tui.ui.widgets.basics import PlainList
 
 
 def test_the_replaced_method_is_that_of_textual_8_2() -> None:
@@ -85,3 +88,28 @@ async def test_a_change_behind_a_dialog_draws_what_has_changed(engine: FakeEngin
             assert [type(frame) for frame in frames] == [ChopsUpdate]
             (frame,) = frames
             assert {y for y, _, _ in frame.spans} == {0}
+
+
+async def test_the_focus_within_a_pane_styles_the_two_widgets_only(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = fake_app(engine)
+    async with running(app, (120, 36)) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.focused, PlainList))
+        assert app.main.compose_pane.has_class("-focused")
+        assert not app.main.batches.has_class("-focused")
+        before = app.focused
+        styled: list[DOMNode] = []
+        update = app.stylesheet.update_nodes
+
+        def noted(nodes: Iterable[DOMNode], animate: bool = False) -> None:
+            styled.extend(nodes)
+            update(nodes, animate)
+
+        monkeypatch.setattr(app.stylesheet, "update_nodes", noted)
+        await pilot.press("tab")
+        await until(pilot, lambda: app.focused is not before)
+        assert before in styled and app.focused in styled
+        # Some fields have parts of their own.
+        assert len(set(styled)) < 12

@@ -229,6 +229,15 @@ class MainScreen(Screen[None]):
         self.notify(f"{what} {verb} deleted elsewhere", markup=False)
         self._session.log.note(f"deleted elsewhere: {', '.join(names)}")
 
+    def watch_focused(self) -> None:
+        """Mark the pane with the focus.
+
+        By a class: with ``:focus-within`` all widgets of a pane would get their styles anew at
+        each change of focus inside it.
+        """
+        for pane in self._panes.values():
+            pane.set_class(pane.has_focus_within, "-focused")
+
     def watch_pane(self) -> None:
         """Show the pane and focus it."""
         if self._stop_following() and self.pane == "results":
