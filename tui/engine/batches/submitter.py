@@ -25,6 +25,7 @@ from tui.errors import (
     ProviderError,
     QuotaError,
     RequestRejectedError,
+    ResponseLostError,
     UnconfirmedError,
     UnexpectedResponseError,
     UnreachableError,
@@ -104,9 +105,10 @@ class BatchSubmitter:
                     await self._context.accounts.refused(batch.account, error)
                 temporary = error.retryable or isinstance(error, AccountKeyError)
                 waits = (unattended and temporary) or (wait_if_busy and says_busy(error))
-                await self._store_failure(
-                    batch_id, error, waits=waits or isinstance(error, QuotaError)
-                )
+                # A retry in place can be asked for again, and until then may be under way.
+                lost = batch.native_of is not None and isinstance(error, ResponseLostError)
+                waits = waits or lost or isinstance(error, QuotaError)
+                await self._store_failure(batch_id, error, waits=waits)
                 raise
 
     async def confirm(self, batch: Batch) -> None:
