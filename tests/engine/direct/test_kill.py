@@ -71,7 +71,7 @@ def test_without_waiting_it_says_who_sends_the_rows(
     run: Run,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    path = written(tmp_path / "rows.jsonl", ["one", "two", "sandbox:flaky=500"])
+    path = written(tmp_path / "rows.jsonl", ["one", "two", "sandbox:flaky=429"])
     sent = run("submit", path, "--account", "sandbox+direct")
     assert sent.code == 0, sent.err
     assert "Rows are sent while Batchdeck runs" in sent.err
@@ -80,7 +80,7 @@ def test_without_waiting_it_says_who_sends_the_rows(
     shown = run("show", "rows", "--json").document
     assert shown["batches"][0]["remote_id"] is None
     assert shown["account"] == "sandbox+direct" and shown["counts"]["succeeded"] == 3
-    failed = written(tmp_path / "more.jsonl", ["sandbox:flaky=500 x", "fine"])
+    failed = written(tmp_path / "more.jsonl", ["sandbox:flaky=429 x", "fine"])
     assert run("submit", failed, "--wait").code == 1
     again = run("retry", "more", "--direct", "--wait", "--json")
     assert again.code == 0, again.err

@@ -14,8 +14,13 @@ import msgspec
 
 from tui.core.jobs import BatchStatus, RemoteCounts
 from tui.core.remote_batches import RemoteBatch, ResultSource
-from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
+from tui.core.results.openai_lines import (
+    UnreadableLineError,
+    decode_lenient,
+    read_openai_line,
+)
 from tui.core.retry_rules import RetryRules
+from tui.core.rows import Outcome
 from tui.core.send_plans import Limits
 from tui.errors import (
     BatchdeckError,
@@ -24,7 +29,6 @@ from tui.errors import (
     LimitError,
     ProviderError,
     QuotaError,
-    ResponseLostError,
     UnexpectedResponseError,
     UsageError,
 )
@@ -34,7 +38,7 @@ from tui.providers.dialects.base import BatchDialect
 from tui.providers.profiles.model import Poll, Prices, Profile, WindowField
 from tui.providers.wire.client import Reply
 from tui.providers.wire.download import Download
-from tui.providers.wire.errors import RawResponse
+from tui.providers.wire.errors import RawResponse, may_have_acted
 
 DEFAULT_CONCURRENCY = 4
 """The default number of concurrent requests, which a local model can handle."""
@@ -158,8 +162,8 @@ MAX_TRIES = 5
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _ERROR_STATUSES = frozenset(range(400, 600))
-_TIMED_OUT = frozenset({408, 499, 504, 520, 524})
-"""Statuses of gateways that stopped waiting while the server may have gone on."""
+_NOT_TAKEN = frozenset({503, 529})
+"""Statuses that say of a single request that the server is too busy to take it."""
 
 NO_RESPONSE = "no_answer"
 UNREADABLE_RESPONSE = "unreadable_answer"
@@ -227,7 +231,9 @@ class DirectDialect:
         """Send a row, with retries, until it has a final result.
 
         A row whose answer was lost is not sent again: the server may have answered it, and then
-        it is paid. It fails with the code ``no_answer``, and the user decides.
+        it is paid. It fails with the code ``no_answer``, and the user decides. So does one that is
+        answered by a 500, 502 or 504, which may come from a gateway; only what says that the row
+        was not taken (429, 503, 529) is sent again.
 
         Args:
             request: The request line.
@@ -278,11 +284,13 @@ class DirectDialect:
             return _failed(custom_id, NOT_SENT, error)
         try:
             reply = await client.ask(replace(call, accept=_ERROR_STATUSES))
-        except ResponseLostError as error:
-            # It may be paid for, as an unreadable one is, so the user decides whether to retry.
-            return _failed(custom_id, NO_RESPONSE, error)
         except UnexpectedResponseError as error:
             return _failed(custom_id, UNREADABLE_RESPONSE, error)
+        except ProviderError as error:
+            if not may_have_acted(error):
+                raise
+            # It may be paid for, as an unreadable one is, so the user decides whether to retry.
+            return _failed(custom_id, NO_RESPONSE, error)
         if reply.status < 400:
             return _result(custom_id, reply)
         http_error = client.error_for(RawResponse(reply.status, reply.headers, reply.body), call)
@@ -290,9 +298,11 @@ class DirectDialect:
             raise http_error
         if isinstance(http_error, LimitError) and not isinstance(http_error, QuotaError):
             raise http_error
+        if may_have_acted(http_error) and reply.status not in _NOT_TAKEN:
+            # A gateway may say so of a server that goes on, or whose answer was lost on the way.
+            reason = {"code": NO_RESPONSE, "message": http_error.message}
+            return DirectResult(_line(custom_id, reply, _error_body(reply), reason), good=False)
         result = DirectResult(_line(custom_id, reply, _error_body(reply)), good=False)
-        if reply.status in _TIMED_OUT:
-            return result
         return (http_error, result) if http_error.retryable else result
 
     async def ask(self, request: bytes) -> bytes:
@@ -371,9 +381,16 @@ def _affects_all_rows(error: BatchdeckError) -> bool:
 def _result(custom_id: str, reply: Reply) -> DirectResult:
     try:
         reply.table()
-        return DirectResult(_line(custom_id, reply, _compact(reply.body)), good=True)
+        line = _line(custom_id, reply, _compact(reply.body))
     except UnexpectedResponseError as error:
         return _failed(custom_id, UNREADABLE_RESPONSE, error)
+    found = read_openai_line(line)
+    if found.outcome is Outcome.FAILED and found.error is not None and found.error.code is None:
+        # A success without an answer: what the server did is not known, and may be paid.
+        reason = {"code": UNREADABLE_RESPONSE, "message": found.error.message}
+        line = _line(custom_id, reply, _compact(reply.body), reason)
+        return DirectResult(line, good=False)
+    return DirectResult(line, good=True)
 
 
 def _error_body(reply: Reply) -> msgspec.Raw:
@@ -405,10 +422,12 @@ def _compact(body: bytes) -> msgspec.Raw:
     return msgspec.Raw(compact)
 
 
-def _line(custom_id: str, reply: Reply, body: msgspec.Raw) -> bytes:
+def _line(
+    custom_id: str, reply: Reply, body: msgspec.Raw, error: dict[str, str] | None = None
+) -> bytes:
     request_id = RawResponse(reply.status, reply.headers, b"").request_id
     response = {"status_code": reply.status, "request_id": request_id, "body": body}
-    return _encoded(custom_id, response, None)
+    return _encoded(custom_id, response, error)
 
 
 def _failed(custom_id: str, code: str, error: BatchdeckError) -> DirectResult:
