@@ -55,6 +55,9 @@ class DirectSettings:
 OnPause = Callable[[BatchdeckError, float], None]
 """Called with an error that pauses all rows, and the length of the pause in seconds."""
 
+OnSend = Callable[[bool], None]
+"""Called with ``True`` right before a row is sent, and ``False`` if the server did not take it."""
+
 
 @dataclass(frozen=True)
 class DirectResult:
@@ -70,7 +73,13 @@ class RowSender(Dialect, Protocol):
     concurrency: int
 
     async def answer(
-        self, request: bytes, custom_id: str, *, stop: asyncio.Event, on_pause: OnPause
+        self,
+        request: bytes,
+        custom_id: str,
+        *,
+        stop: asyncio.Event,
+        on_pause: OnPause,
+        on_send: OnSend = lambda _: None,
     ) -> DirectResult | None:
         """Send a row until it has a final result; ``None`` after ``stop``."""
 
@@ -226,7 +235,13 @@ class DirectDialect:
         return request
 
     async def answer(
-        self, request: bytes, custom_id: str, *, stop: asyncio.Event, on_pause: OnPause
+        self,
+        request: bytes,
+        custom_id: str,
+        *,
+        stop: asyncio.Event,
+        on_pause: OnPause,
+        on_send: OnSend = lambda _: None,
     ) -> DirectResult | None:
         """Send a row, with retries, until it has a final result.
 
@@ -240,6 +255,7 @@ class DirectDialect:
             custom_id: Its id.
             stop: Stops sending when set; a running call is still completed.
             on_pause: Called when all rows are paused.
+            on_send: Called before each time that the row is sent, and when it was not taken.
 
         Returns:
             The result; ``None`` when ``stop`` was set before the row was sent.
@@ -254,7 +270,7 @@ class DirectDialect:
             async with self._limiter.slots:
                 if not await self._limiter.acquire(stop):
                     return None
-                outcome = await self._send(request, custom_id)
+                outcome = await self._send(request, custom_id, on_send)
             if isinstance(outcome, DirectResult):
                 return outcome
             error, result = outcome
@@ -274,7 +290,7 @@ class DirectDialect:
         raise AssertionError("MAX_TRIES must be at least 1")
 
     async def _send(
-        self, request: bytes, custom_id: str
+        self, request: bytes, custom_id: str, on_send: OnSend
     ) -> DirectResult | tuple[BatchdeckError, DirectResult]:
         """Send once; a temporary error comes with the result to use if it was the last try."""
         client = self._inner.client
@@ -282,26 +298,29 @@ class DirectDialect:
             call = self._inner.single_request(request)
         except (InputError, UsageError) as error:
             return _failed(custom_id, NOT_SENT, error)
+        on_send(True)
         try:
             reply = await client.ask(replace(call, accept=_ERROR_STATUSES))
         except UnexpectedResponseError as error:
             return _failed(custom_id, UNREADABLE_RESPONSE, error)
-        except ProviderError as error:
-            if not may_have_acted(error):
-                raise
-            # It may be paid for, as an unreadable one is, so the user decides whether to retry.
-            return _failed(custom_id, NO_RESPONSE, error)
+        except BatchdeckError as error:
+            if may_have_acted(error):
+                # It may be paid for, as an unreadable one is, so the user decides about a retry.
+                return _failed(custom_id, NO_RESPONSE, error)
+            on_send(False)
+            raise
         if reply.status < 400:
             return _result(custom_id, reply)
         http_error = client.error_for(RawResponse(reply.status, reply.headers, reply.body), call)
-        if reply.status == 401 and isinstance(http_error, KeyRejectedError):
-            raise http_error
-        if isinstance(http_error, LimitError) and not isinstance(http_error, QuotaError):
-            raise http_error
         if may_have_acted(http_error) and reply.status not in _NOT_TAKEN:
             # A gateway may say so of a server that goes on, or whose answer was lost on the way.
             reason = {"code": NO_RESPONSE, "message": http_error.message}
             return DirectResult(_line(custom_id, reply, _error_body(reply), reason), good=False)
+        on_send(False)
+        if reply.status == 401 and isinstance(http_error, KeyRejectedError):
+            raise http_error
+        if isinstance(http_error, LimitError) and not isinstance(http_error, QuotaError):
+            raise http_error
         result = DirectResult(_line(custom_id, reply, _error_body(reply)), good=False)
         return (http_error, result) if http_error.retryable else result
 
@@ -428,6 +447,12 @@ def _line(
     request_id = RawResponse(reply.status, reply.headers, b"").request_id
     response = {"status_code": reply.status, "request_id": request_id, "body": body}
     return _encoded(custom_id, response, error)
+
+
+def lost_result(custom_id: str) -> DirectResult:
+    """The result of a row that was under way when its program ended."""
+    ended = BatchdeckError("the program ended while this row was under way; it may be answered")
+    return _failed(custom_id, NO_RESPONSE, ended)
 
 
 def _failed(custom_id: str, code: str, error: BatchdeckError) -> DirectResult:
