@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from tests.engine.bench import Bench, adds_up
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Lost
+from tui.config.settings import Config
 from tui.core.jobs import Submission
 from tui.engine.engine import Engine
-from tui.errors import BatchdeckError, UsageError
+from tui.errors import BatchdeckError, ResponseLostError, UsageError
 from tui.providers.dialect import Capabilities
 
 
@@ -55,6 +57,33 @@ def test_another_batch_is_not_taken_for_it(tmp_path: Path) -> None:
                 await engine.remote.attach(job_id, "no such batch")
             with pytest.raises(UsageError, match="no batch of this job is uncertain"):
                 await engine.remote.attach(done.id, other.id)
+
+    run(test)
+
+
+def test_of_two_uncertain_parts_it_is_the_one_whose_rows_it_has(tmp_path: Path) -> None:
+    """The first was never made; what the provider has is the second."""
+
+    async def test(loop: JumpingLoop) -> None:
+        can = Capabilities(lists=False, metadata=False, uploads=False)
+        bench = Bench(tmp_path, loop, can)
+        config = Config(providers={"sandbox": {"limits": {"rows": 2}}})
+        async with bench.engine(config) as engine:
+            bench.provider.fault("create", ResponseLostError("lost"), Lost())
+            bench.provider.ends_after = None
+            job = await bench.imported(engine, "a", "b", "c", "d")
+            for _ in range(2):
+                with suppress(BatchdeckError):
+                    await engine.submit(job.id, wait_if_busy=True)
+            parts = engine.history.batches.of_job(job.id)
+            assert [part.submission for part in parts] == [Submission.UNCERTAIN] * 2
+            there = bench.provider.only()
+            with pytest.raises(UsageError, match="2 batches of this job may be"):
+                await engine.remote.attach(job.id, there.id)
+            bench.provider.run(there)
+            await engine.remote.attach(job.id, there.id)
+            parts = engine.history.batches.of_job(job.id)
+            assert [part.remote_id for part in parts] == [None, there.id]
 
     run(test)
 

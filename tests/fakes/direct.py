@@ -38,6 +38,7 @@ class FakeDirect:
         *,
         stop: asyncio.Event,
         on_pause: Callable[[BatchdeckError, float], None],
+        on_send: Callable[[bool], None] = lambda _: None,
     ) -> DirectResult | None:
         provider = self.provider
         provider.meet("single")

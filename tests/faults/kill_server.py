@@ -40,6 +40,7 @@ class ProviderRecord:
         uploaded: The ids of the uploaded files.
         deleted: The ids of the deleted files and batches.
         single: How often each text was answered by a single request.
+        single_tokens: The tokens of all those answers.
         gcs: The server of the buckets, for providers whose files are there.
         store_url: The address of the store of a provider that keeps files in S3.
         store: AWS's own client of it.
@@ -54,6 +55,7 @@ class ProviderRecord:
     uploaded: list[str] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
     single: Counter[str] = field(default_factory=Counter)
+    single_tokens: int = 0
 
     def kept(self) -> list[str]:
         """The files, or without files the batches, that were not deleted."""
@@ -103,6 +105,9 @@ class _Recorder:
     def _keep(self, path: str, body: bytes, sent: bytes) -> None:
         if _SINGLE.search(path) and (text := _TEXT.search(sent)):
             self._truth.single[text[0].decode()] += 1
+            usage = json.loads(body).get("usage") or {}
+            tokens = usage.get("completion_tokens") or usage.get("output_tokens") or 0
+            self._truth.single_tokens += tokens
         elif _CREATE.search(path):
             made = json.loads(body)
             # Google's ids are the end of a name: batches/ID.

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 _MOVED = "/moved"
 """A path of the proxy itself: what lies behind it is the provider's own path."""
@@ -226,10 +227,12 @@ class Proxy:
             await exchange.pass_on()
 
 
+_P = TypeVar("_P", bound=Proxy)
+
+
 @asynccontextmanager
-async def proxy_to(behind: int) -> AsyncIterator[Proxy]:
-    """A proxy for a port, while the block runs."""
-    proxy = Proxy(behind)
+async def running(proxy: _P) -> AsyncIterator[_P]:
+    """A proxy that listens while the block runs."""
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(proxy.serve(reader, writer))
@@ -246,6 +249,13 @@ async def proxy_to(behind: int) -> AsyncIterator[Proxy]:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+@asynccontextmanager
+async def proxy_to(behind: int) -> AsyncIterator[Proxy]:
+    """A proxy for a port, while the block runs."""
+    async with running(Proxy(behind)) as proxy:
+        yield proxy
 
 
 @asynccontextmanager

@@ -109,7 +109,8 @@ class Remote:
         """Link an uncertain batch of a job to its batch at the provider, and watch it.
 
         Raises:
-            UsageError: No batch of the job is uncertain, or the batches do not match.
+            UsageError: No batch of the job is uncertain, the batches do not match, or it cannot be
+                told yet which of several it is.
         """
         context = self._context
         uncertain = [
@@ -119,8 +120,8 @@ class Remote:
         ]
         if not uncertain:
             raise UsageError("no batch of this job is uncertain")
-        await context.shielded(self._submitter.attach(uncertain[0], remote_id))
-        self._watcher.adopt([context.history.batches.get(uncertain[0].id)])
+        linked = await context.shielded(self._submitter.attach(uncertain, remote_id))
+        self._watcher.adopt([linked])
         context.publish(JobChanged(job_id))
         return context.history.jobs.get(job_id)
 

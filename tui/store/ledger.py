@@ -213,6 +213,10 @@ class Ledger:
     def bill(self, entries: Sequence[LedgerEntry], now: float) -> None:
         """Store what batches were billed, in place of what was reserved for them.
 
+        What was reserved and not billed stays reserved with another batch of the job that has no
+        bill yet, if there is one: the sum of what was reserved for a job is a bound, and not each
+        share of it.
+
         Args:
             entries: The bills. The month of a batch that has an entry stays what it was.
             now: Unix seconds.
@@ -220,6 +224,7 @@ class Ledger:
         if self._is_absent():
             return
         with self._database.write() as connection:
+            spare: dict[str, float] = {}
             for entry in entries:
                 before = _newest(connection, "batch=?", (entry.batch,))
                 if before:
@@ -231,6 +236,12 @@ class Ledger:
                     )
                 if [entry] != before:
                     _append(connection, [entry], now)
+                    less = (before[0].amount or 0.0) - (entry.amount or 0.0) if before else 0.0
+                    spare[entry.job] = spare.get(entry.job, 0.0) + less
+            for job, amount in spare.items():
+                held = _held_of_job(connection, job) if amount > 0 else []
+                more = [msgspec.structs.replace(e, amount=(e.amount or 0.0) + amount) for e in held]
+                _append(connection, more[:1], now)
 
     def hold(self, entries: Sequence[LedgerEntry], now: float) -> None:
         """Store what is held beside bills, under ids of its own, in place of what was held before.
@@ -291,6 +302,12 @@ def _newest(
         values,
     )
     return [msgspec.convert({name: row[name] for name in _COLUMNS}, LedgerEntry) for row in rows]
+
+
+def _held_of_job(connection: sqlite3.Connection, job: str) -> list[LedgerEntry]:
+    """What is reserved for batches of a job at a known amount, without that of lost rows."""
+    entries = _newest(connection, "job=? AND batch NOT LIKE '%:lost'", (job,))
+    return [e for e in entries if e.kind in ("reserved", "quoted") and e.amount is not None]
 
 
 def _since(connection: sqlite3.Connection, since: float) -> list[LedgerEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tui.compose.prices import PriceSource, find_rates
 from tui.config.settings import PriceConfig
 from tui.core.jobs import Cost, Job
 from tui.core.send_plans import Saving
+from tui.engine.batches.collector import Collector
 from tui.engine.engine import Engine
 
 
@@ -57,6 +59,27 @@ async def test_a_retry_is_added(opened: Opener, tmp_path: Path) -> None:
             await engine.wait([job.id])
             after = engine.history.jobs.get(job.id).cost.actual
             assert first is not None and after is not None and after > first
+
+
+async def test_parts_that_end_at_the_same_moment_are_billed(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = PriceConfig(input=0, output=1_000_000)
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices={"m": price}, limits={"rows": 2}) as engine:
+            both = asyncio.Barrier(2)
+            finish = Collector.finish_rows
+
+            async def finish_together(*values: Any) -> int:
+                missing = await finish(*values)
+                await both.wait()
+                return missing
+
+            monkeypatch.setattr(Collector, "finish_rows", finish_together)
+            job = await done(engine, chats(tmp_path / "a.jsonl", 4, model="m", max_tokens=500))
+            assert len(engine.history.batches.of_job(job.id)) == 2
+            assert job.cost.actual is not None
+            assert engine.costs.spending().amount == pytest.approx(job.cost.actual)
 
 
 async def test_what_the_lines_bill_is_summed(opened: Opener, tmp_path: Path) -> None:

@@ -6,20 +6,29 @@ import asyncio
 import json
 import threading
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from tests.end_to_end.servers import sandbox
 from tests.engine.bench import Bench
 from tests.engine.conftest import Opener
-from tests.engine.rows import chats
+from tests.engine.rows import chat, chats, file_of
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import failed_line, good_line
 from tui.client import AsyncBatchClient
 from tui.config.settings import AccountConfig, BudgetConfig, Config, PriceConfig
 from tui.core.jobs import BatchStatus, RemoteCounts, Submission
+from tui.core.remote_batches import RemoteBatch
 from tui.engine.engine import Engine
-from tui.errors import BatchdeckError, BudgetError
+from tui.errors import (
+    BatchdeckError,
+    BudgetError,
+    RequestRejectedError,
+)
+from tui.providers.dialect import BatchDraft
+from tui.store.history import LedgerEntry
 
 PRICES = {"gpt-5-mini": PriceConfig(input=0, output=1000)}
 """A thousand answers of a thousand tokens cost a thousand."""
@@ -222,6 +231,67 @@ async def test_a_batch_that_may_exist_keeps_its_reservation(opened: Opener, tmp_
         )
         engine.costs.budgets.release_unsent([batch])
         assert engine.costs.spending().amount == pytest.approx(10)
+
+
+UNLIKE = [
+    chat("short-1", "sandbox:say=a", max_tokens=1),
+    chat("short-2", "sandbox:say=a", max_tokens=1),
+    chat("long-1", "Tell me all of it", max_tokens=999),
+    chat("long-2", "Tell me all of it", max_tokens=999),
+]
+"""Two parts of equal size, of which the second may cost nearly all."""
+
+
+async def test_a_part_that_is_left_may_cost_what_the_others_did_not(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound is that of the job; the share of a part by its rows is none."""
+    with sandbox("openai") as server:
+        month = BudgetConfig(per_month=2.5)
+        limits, prices = {"rows": 2}, {"gpt-5-mini": PriceConfig(input=0, output=1000)}
+        async with opened(
+            "openai", server.url, budget=month, prices=prices, limits=limits
+        ) as engine:
+            dialect = await engine.accounts.dialect("there")
+            create, made = dialect.create, 0
+
+            async def second_fails(draft: BatchDraft, **named: Any) -> RemoteBatch:
+                nonlocal made
+                made += 1
+                if made == 2:
+                    raise RequestRejectedError("not today", status=400)
+                return await create(draft, **named)
+
+            monkeypatch.setattr(dialect, "create", second_fails)
+            job = await engine.requests.import_file(file_of(tmp_path / "a", *UNLIKE))
+            with pytest.raises(RequestRejectedError):
+                await engine.submit(job.id)
+            await engine.wait([job.id])
+            assert engine.costs.spending().amount < 0.1
+            reserve = await engine.costs.jobs_within_budget([job], None)
+            (left,) = (b for b in engine.history.batches.of_job(job.id) if b.is_unsent)
+            await reserve([left])
+            held = engine.history.ledger.spending(0, "USD").amount
+            assert held == pytest.approx(2.0)
+
+
+async def test_bills_that_are_stored_again_free_nothing_twice(
+    opened: Opener, tmp_path: Path
+) -> None:
+    async with opened("openai", budget=MONTH, prices=PRICES) as engine:
+        job = await engine.requests.import_file(chats(tmp_path / "a", 2, max_tokens=1000))
+        ledger = engine.history.ledger
+        kept = LedgerEntry(batch="b-1", job=job.id, account="there", provider="openai", amount=5.0)
+        ledger.reserve(
+            [kept, msgspec.structs.replace(kept, batch="b-2")],
+            since=0, currency="USD", limit=None, now=1.0,
+        )  # fmt: skip
+        bill = msgspec.structs.replace(kept, kind="billed", amount=2.0)
+        for _ in range(3):
+            ledger.bill([bill], 2.0)
+            assert ledger.spending(0, "USD").amount == pytest.approx(10)
+        ledger.bill([bill, msgspec.structs.replace(bill, batch="b-2", amount=1.0)], 3.0)
+        assert ledger.spending(0, "USD").amount == pytest.approx(3)
 
 
 async def test_a_retry_is_added_to_what_the_job_was_billed(opened: Opener, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.servers import Served, sandbox
 from tests.engine.conftest import Opener
 from tests.engine.rows import chats
-from tui.config.settings import BudgetConfig
+from tui.config.settings import BudgetConfig, PriceConfig
 from tui.engine.batches.batch_plan import plan_first_attempt
 from tui.engine.engine import Engine
 from tui.errors import BudgetError
@@ -88,6 +88,18 @@ async def test_what_was_billed_meanwhile_is_part_of_the_submit(
         with pytest.raises(BudgetError, match="over the budget per submit"):
             budgets.check_quote_budget(msgspec.structs.replace(second, told_cost=2.0))
         budgets.check_quote_budget(msgspec.structs.replace(second, told_cost=1.5))
+
+
+async def test_a_quote_is_a_guess_and_lowers_no_bound(opened: Opener, tmp_path: Path) -> None:
+    path = chats(tmp_path / "a.jsonl", 4, model="m", max_tokens=1000)
+    price = {"m": PriceConfig(input=0, output=1000)}
+    with sandbox("doubleword", rows_per_second=0.01) as server:
+        async with opened("doubleword", server.url, prices=price) as engine:
+            job_id = await imported(engine, path)
+            await engine.submit(job_id, budget=10)
+            (batch,) = engine.history.batches.of_job(job_id)
+            assert batch.told_cost is not None and batch.told_cost < 1
+            assert engine.costs.spending().amount == pytest.approx(4)
 
 
 async def test_a_quote_in_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> None:

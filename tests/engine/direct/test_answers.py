@@ -71,7 +71,17 @@ async def test_an_answer_is_one_line_as_it_came(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[1]", b"hello", b"<html></html>", b'{"a": NaN}', b'{"a"', b"\xff\xfe"]
+    "body",
+    [
+        b"",
+        b"[1]",
+        b"hello",
+        b"<html></html>",
+        b'{"a": NaN}',
+        b'{"a"',
+        b"\xff\xfe",
+        b'{"detail": "Please sign in"}',
+    ],
 )
 async def test_an_answer_that_is_none_was_paid_and_is_kept(body: bytes) -> None:
     answer = await asked(lane(lambda _: httpx.Response(200, content=body)))
@@ -136,7 +146,7 @@ async def test_no_way_to_the_server_ends_it_too() -> None:
         await asked(lane(answer))
 
 
-@pytest.mark.parametrize("status", [None, 408, 504, 524])
+@pytest.mark.parametrize("status", [None, 302, 408, 500, 502, 504, 524])
 async def test_a_row_that_may_be_paid_is_sent_once(status: int | None) -> None:
     calls = 0
 
@@ -145,13 +155,28 @@ async def test_a_row_that_may_be_paid_is_sent_once(status: int | None) -> None:
         calls += 1
         if status is None:
             raise httpx.ReadError("reset", request=request)
-        return httpx.Response(status, text="timed out")
+        return httpx.Response(status, text="timed out", headers={"location": "/elsewhere"})
 
     dialect = lane(answer)
     kept = await asked(dialect)
     found = read_openai_line(kept.line, dialect.retry_rules)
     assert calls == 1 and found.error is not None and found.error.retryable
-    assert found.error.code == ("no_answer" if status is None else None)
+    assert found.error.code == "no_answer"
+
+
+@pytest.mark.parametrize("status", [429, 503, 529])
+async def test_a_row_that_was_not_taken_is_sent_again(status: int) -> None:
+    calls = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            return httpx.Response(status, text="busy", headers={"retry-after": "0"})
+        return httpx.Response(200, json=GOOD)
+
+    kept = await asked(lane(answer))
+    assert kept.good and calls == 3
 
 
 async def test_retry_after_holds_the_whole_lane() -> None:

@@ -20,7 +20,7 @@ async def test_failed_rows_are_sent_again_one_by_one(
     paths: Paths, tmp_path: Path, edited: bool
 ) -> None:
     file = tmp_path / "rows.jsonl"
-    words = ["fine", "sandbox:flaky=500", "sandbox:flaky=429"]
+    words = ["fine", "sandbox:flaky=429", "sandbox:flaky=429 too"]
     file.write_bytes(lines(*(chat(f"row-{n}", word) for n, word in enumerate(words))))
     app = real_app(paths)
     async with running(app) as pilot:

@@ -14,7 +14,6 @@ from tui.core.remote_batches import BatchIssue, FileState, FileVerdict, RemoteBa
 from tui.core.retry_rules import RetryRules, retryable
 from tui.core.rows import Outcome, RowError
 from tui.engine.context import Context
-from tui.engine.costs.billing import store_cost
 from tui.engine.events import DownloadProgressed, RowsCollected
 from tui.errors import (
     HistoryError,
@@ -178,7 +177,7 @@ class Collector:
         self._suspect |= {(batch.id, source.kind) for source in remote.results}
 
     async def finish_rows(self, batch: Batch, remote: RemoteBatch, answers_lost: int = 0) -> int:
-        """Set the outcome of rows without a result line in an ended batch; store its cost.
+        """Set the outcome of rows without a result line in an ended batch.
 
         Args:
             batch: The batch.
@@ -219,7 +218,6 @@ class Collector:
         missing = await asyncio.to_thread(
             self._context.history.batches.finish_remaining, batch, outcome, error, message[:160]
         )
-        await store_cost(self._context, batch)
         return missing + rejected
 
     def _can_retry(self, batch: Batch, remote: RemoteBatch) -> bool | None:

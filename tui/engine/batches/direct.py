@@ -1,8 +1,8 @@
 """Run direct batches: send the rows one by one and store each answer as it arrives.
 
 The batch's output file is the checkpoint: a worker writes each answer to it, as a result
-line, before it sends its next row. After a crash, only the rows without a line are sent. A
-kill loses only the answers that were in flight.
+line, before it sends its next row. After a crash, only the rows without a line are sent, but
+not those that were under way: they may be paid, and fail with the code ``no_answer``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tui.engine.context import Context
 from tui.engine.events import CountsChanged, RowsCollected
 from tui.errors import BatchdeckError, HistoryError, NotOursError
 from tui.paths import open_private
-from tui.providers.dialects.direct import DirectResult, RowSender
+from tui.providers.dialects.direct import DirectResult, RowSender, lost_result
 from tui.store.history import FileIndexer, ResultFile
 
 _PAGE = 200
@@ -65,6 +65,47 @@ class _Stop(asyncio.Event):
         return super().is_set()
 
 
+class _SentRows:
+    """The rows of a direct batch that were sent, by this program or another one.
+
+    They are in a file beside the answers, written before each row is sent: after a kill it tells
+    which rows were under way. A line is the number of a row, or ``-`` and the number of one that
+    the server did not take.
+
+    Args:
+        output: The file of the answers.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
+
+    def __init__(self, output: Path) -> None:
+        path = output.with_suffix(".sent")
+        self._stream = open_private(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+        self.before: set[int] = set()
+        """Those that were sent before this file was opened."""
+        for line in path.read_bytes().split(b"\n"):
+            number = line.removeprefix(b"-")
+            if number.isdigit():
+                (self.before.discard if line.startswith(b"-") else self.before.add)(int(number))
+        self._own: set[int] = set()
+
+    def note(self, seq: int, is_sent: bool) -> None:
+        """Write that a row is sent now, or that it was not taken."""
+        # The system keeps what a process has written that is killed; only a power cut loses it.
+        os.write(self._stream, b"%d\n" % seq if is_sent else b"-%d\n" % seq)
+        (self._own.add if is_sent else self._own.discard)(seq)
+
+    @property
+    def all(self) -> set[int]:
+        """All rows that were sent and taken."""
+        return self.before | self._own
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._stream)
+
+
 @dataclass
 class _Run:
     """The state of a batch that is being sent."""
@@ -77,6 +118,7 @@ class _Run:
     good: int
     bad: int
     stop: _Stop
+    sent: _SentRows
     cancelled: bool = False
     unsaved: int = 0
     trouble: BatchdeckError | None = None
@@ -135,6 +177,7 @@ class DirectRunner:
         finally:
             del self._runs[batch.id]
             await asyncio.to_thread(os.close, run.stream)
+            await asyncio.to_thread(run.sent.close)
             await asyncio.to_thread(run.indexer.close)
 
     async def _open(self, dialect: RowSender, batch: Batch) -> _Run:
@@ -143,7 +186,7 @@ class DirectRunner:
         await asyncio.to_thread(self._require_lease, batch)
         file, indexer = await self._collector.open_output(dialect, batch)
 
-        def work() -> tuple[int, int, int]:
+        def work() -> tuple[int, _SentRows, int, int]:
             try:
                 # Appended, whoever writes: a program that was stopped may still have an answer.
                 stream = open_private(file.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
@@ -151,13 +194,14 @@ class DirectRunner:
                     indexer.run(complete=False)
                 # A kill during a write leaves a partial line.
                 os.ftruncate(stream, indexer.indexed)
+                sent = _SentRows(file.path)
             except OSError as error:
                 raise _write_error(file.path, error) from error
-            return (stream, *batches.count_results(batch))
+            return (stream, sent, *batches.count_results(batch))
 
-        stream, good, bad = await asyncio.to_thread(work)
+        stream, sent, good, bad = await asyncio.to_thread(work)
         stop = _Stop(partial(self._context.history.leases.is_mine, batch.id))
-        run = _Run(batch, file.path, stream, file, indexer, good, bad, stop)
+        run = _Run(batch, file.path, stream, file, indexer, good, bad, stop, sent)
         run.cancelled = batch.status is BatchStatus.CANCELLING
         if self._closing or run.cancelled:
             run.stop.set()
@@ -175,7 +219,8 @@ class DirectRunner:
             raise NotOursError("another Batchdeck process sends these rows now")
 
     async def _send_all(self, dialect: RowSender, run: _Run) -> None:
-        seqs = await asyncio.to_thread(self._context.history.batches.pending_rows, run.batch)
+        pending = await asyncio.to_thread(self._context.history.batches.pending_rows, run.batch)
+        seqs = [seq for seq in pending if seq not in run.sent.before]
         feed = self._requests(run.batch, seqs)
         feed_lock = asyncio.Lock()
         saver = asyncio.create_task(self._save_periodically(run), name=f"save {run.batch.id}")
@@ -192,12 +237,31 @@ class DirectRunner:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             await self._save(run)
+        if run.trouble is None and (run.cancelled or not run.stop.is_set()):
+            await self._give_up_lost(run)
+
+    async def _give_up_lost(self, run: _Run) -> None:
+        """Fail the rows that any program has sent and whose answer none has written."""
+        history = self._context.history
+
+        def work() -> list[str]:
+            # A program that was stopped may have written some of them meanwhile.
+            run.indexer.run(complete=False)
+            pending = history.batches.pending_rows(run.batch)
+            lost = [seq for seq in pending if seq in run.sent.all]
+            return [row.custom_id for row in history.rows.page(run.batch.job_id, lost)]
+
+        if not run.sent.all:
+            return
+        for custom_id in await asyncio.to_thread(work):
+            self._write(run, lost_result(custom_id))
+        await self._save(run)
 
     async def _work(
         self,
         dialect: RowSender,
         run: _Run,
-        feed: AsyncIterator[tuple[str, bytes]],
+        feed: AsyncIterator[tuple[int, str, bytes]],
         feed_lock: asyncio.Lock,
     ) -> None:
         """Send rows one after the other until none is left, or the run stops."""
@@ -212,9 +276,15 @@ class DirectRunner:
                 row = await anext(feed, None)
             if row is None:
                 return
-            custom_id, request = row
+            seq, custom_id, request = row
             try:
-                answer = await dialect.answer(request, custom_id, stop=run.stop, on_pause=on_pause)
+                answer = await dialect.answer(
+                    request,
+                    custom_id,
+                    stop=run.stop,
+                    on_pause=on_pause,
+                    on_send=partial(self._note_sent, run, seq),
+                )
                 if answer is None:
                     return
                 self._write(run, answer)
@@ -226,19 +296,28 @@ class DirectRunner:
 
     async def _requests(
         self, batch: Batch, seqs: Sequence[int]
-    ) -> AsyncIterator[tuple[str, bytes]]:
-        """Yield ids and edited request lines, read page by page."""
+    ) -> AsyncIterator[tuple[int, str, bytes]]:
+        """Yield numbers, ids and edited request lines, read page by page."""
         history = self._context.history
 
-        def page(start: int) -> list[tuple[str, bytes]]:
+        def page(start: int) -> list[tuple[int, str, bytes]]:
             part = seqs[start : start + _PAGE]
             ids = {row.seq: row.custom_id for row in history.rows.page(batch.job_id, part)}
             lines = history.rows.requests(batch.job_id, part)
-            return [(ids[seq], edit_request(line, batch.edits)) for seq, line in lines]
+            return [(seq, ids[seq], edit_request(line, batch.edits)) for seq, line in lines]
 
         for start in range(0, len(seqs), _PAGE):
             for row in await asyncio.to_thread(page, start):
                 yield row
+
+    def _note_sent(self, run: _Run, seq: int, is_sent: bool) -> None:
+        if self._context.accounts.info(run.batch.account).is_free:
+            # What costs nothing can be sent again.
+            return
+        try:
+            run.sent.note(seq, is_sent)
+        except OSError as error:
+            raise _write_error(run.path, error) from error
 
     def _write(self, run: _Run, answer: DirectResult) -> None:
         """Append a line; from here on it survives a crash of this process."""

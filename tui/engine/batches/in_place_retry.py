@@ -23,6 +23,8 @@ from tui.errors import ProviderError, RequestRejectedError, ResponseLostError, U
 from tui.providers.wire.errors import may_have_acted
 from tui.store.history import NewBatch
 
+_ASKED_AGAIN = "The retry is asked for again by itself: no row is run twice by that."
+
 
 @runtime_checkable
 class RetriesInPlace(Protocol):
@@ -86,6 +88,7 @@ async def request_in_place_retry(context: Context, dialect: object, batch: Batch
     """Ask the provider to run an in-place retry; safe to call twice.
 
     Raises:
+        ResponseLostError: It is not known whether the provider does it; to be asked again.
         ProviderError: The provider did not accept it.
         UsageError: It would run rows again that were retried in another way meanwhile.
     """
@@ -108,11 +111,15 @@ async def request_in_place_retry(context: Context, dialect: object, batch: Batch
         if not (may_have_acted(error) or isinstance(error, RequestRejectedError)):
             raise
         # A second request is rejected because nothing is left to run: check the status.
-        remote: RemoteBatch = await dialect.retrieve(parent.remote_id)  # type: ignore[attr-defined]
+        try:
+            remote: RemoteBatch = await dialect.retrieve(parent.remote_id)  # type: ignore[attr-defined]
+        except ProviderError as unknown:
+            raise ResponseLostError(error.message, _ASKED_AGAIN) from unknown
         if is_terminal(remote.status) and not _has_run(remote, parent):
             if isinstance(error, RequestRejectedError):
                 raise
-            raise ResponseLostError(error.message, "Try again.") from error
+            # It may still act: a gateway gives up before the server does.
+            raise ResponseLostError(error.message, _ASKED_AGAIN) from error
         return remote
 
 

@@ -26,6 +26,7 @@ from tui.engine.batches.in_place_retry import with_retried_counts
 from tui.engine.batches.reuse import finish_reused
 from tui.engine.batches.submitter import BatchSubmitter, queue_was_full
 from tui.engine.context import Context
+from tui.engine.costs.billing import store_cost
 from tui.engine.events import BatchEnded, CountsChanged
 from tui.errors import (
     BatchdeckError,
@@ -106,6 +107,7 @@ class Poller:
         self._listed: dict[str, int] = {}
         self._stale_lists: set[str] = set()
         self._ending: dict[str, asyncio.Lock] = {}
+        self._closing: dict[str, asyncio.Lock] = {}
         self._looked_for: set[str] = set()
 
     async def step(self, batch: Batch, listed: dict[str, RemoteBatch]) -> PollResult:
@@ -406,19 +408,23 @@ class Poller:
         """Set the outcome of rows without a result line, and end the batch."""
         context = self._context
         missing = await self._collector.finish_rows(batch, remote, answers_lost)
-        context.reach("settled")
         if missing:
             remark += f"; {missing:,} rows have no result line"
-        await context.update(
-            batch.id,
-            {
-                "collected": True,
-                "ended_at": remote.ended_at or context.clock(),
-                "next_poll_at": None,
-                "trouble": "",
-            },
-            remark=remark,
-        )
+        changes = {
+            "collected": True,
+            "ended_at": remote.ended_at or context.clock(),
+            "next_poll_at": None,
+            "trouble": "",
+        }
+        # One after the other: each of two that end at the same moment would take the other one for
+        # running, and nobody would store the cost of the job.
+        async with self._closing.setdefault(batch.job_id, asyncio.Lock()):
+            is_billed = await store_cost(context, batch)
+            context.reach("settled")
+            await context.update(batch.id, changes, remark=remark)
+        if not is_billed:
+            # Another program may have closed the other one meanwhile.
+            await context.shielded(store_cost(context, batch))
         context.publish(BatchEnded(batch.job_id, batch.id, status=remote.status))
 
     def _is_new(self, batch: Batch) -> bool:

@@ -14,11 +14,14 @@ accepted lately is somebody else's.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from typing import NamedTuple
 
-from tui.core.jobs import Batch
+from tui.core.jobs import Batch, is_terminal
 from tui.core.remote_batches import RemoteBatch
+from tui.core.results.openai_lines import UnreadableLineError, decode_row
 from tui.engine.context import Context
 from tui.errors import (
     KeyRejectedError,
@@ -26,6 +29,7 @@ from tui.errors import (
     RequestRejectedError,
     UnfinishedListError,
     UnreachableError,
+    UsageError,
 )
 from tui.providers.dialect import Capabilities, Dialect, FindsBatches
 
@@ -40,6 +44,9 @@ _CLOCK_MARGIN = 26 * 3600.0
 
 _LATELY = 7 * 86_400.0
 """Seconds for which every provider keeps batches in its list, and longer."""
+
+_LONGEST_LINE = 64 << 20
+"""Bytes of a result line that is read for its id."""
 
 _NO_LIST = frozenset({404, 405, 501})
 
@@ -175,6 +182,56 @@ class Recovery:
         now = asyncio.get_running_loop().time()
         looked = now - self._looking_since.setdefault(batch.id, now)
         return looked >= self._context.accounts.profile(batch.account).poll.confirm_seconds
+
+
+async def which_batch(
+    context: Context, dialect: Dialect, remote: RemoteBatch, batches: Sequence[Batch]
+) -> list[Batch]:
+    """The one of several batches of a job and of equal size that a batch of the provider is.
+
+    It is told by our intent, by the input file, or by a row in its answers.
+
+    Raises:
+        UsageError: Nothing tells it, or it is none of them.
+        BatchdeckError: The provider cannot be asked for its answers.
+    """
+    named = [batch for batch in batches if remote.intent == batch.id]
+    if remote.input_file_id is not None:
+        named = named or [b for b in batches if b.input_file_id == remote.input_file_id]
+    if len(named) == 1:
+        return named
+    custom_id = await _first_answered(dialect, remote) if is_terminal(remote.status) else None
+    if custom_id is None:
+        raise UsageError(
+            f"{len(batches)} batches of this job may be the provider's batch {remote.id}",
+            "Name it when it has ended: its answers say which of them it is.",
+        )
+
+    def with_row() -> list[Batch]:
+        history = context.history
+        seq = history.rows.numbers(batches[0].job_id, [custom_id]).get(custom_id)
+        return [batch for batch in batches if seq in history.batches.pending_rows(batch)]
+
+    if found := await asyncio.to_thread(with_row):
+        return found[:1]
+    raise UsageError(
+        f"the provider's batch {remote.id} has answers to other rows",
+        "Find the right batch on the provider's website.",
+    )
+
+
+async def _first_answered(dialect: Dialect, remote: RemoteBatch) -> str | None:
+    """The id of the first row in the results of a batch; ``None`` if there is none."""
+    for source in remote.results:
+        line = b""
+        async with dialect.download(source) as download:
+            async for chunk in download.chunks:
+                line += chunk
+                if b"\n" in line or len(line) > _LONGEST_LINE:
+                    break
+        with suppress(UnreadableLineError):
+            return decode_row(line.partition(b"\n")[0])[0]
+    return None
 
 
 class _Listing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tui.core.jobs import Batch, BatchStatus, Submission
@@ -12,7 +12,7 @@ from tui.core.requests import edited_model
 from tui.core.submission import UNCONFIRMED, SubmitEvent
 from tui.engine.batches.in_place_retry import request_in_place_retry, with_retried_counts
 from tui.engine.batches.input_file import input_file, with_mark
-from tui.engine.batches.recovery import Look, Recovery, RecoveryOutcome
+from tui.engine.batches.recovery import Look, Recovery, RecoveryOutcome, which_batch
 from tui.engine.batches.spare_uploads import tell_of_spares, upload_name
 from tui.engine.context import Context
 from tui.engine.costs.quotes import check_quote, fetch_quote
@@ -25,6 +25,7 @@ from tui.errors import (
     ProviderError,
     QuotaError,
     RequestRejectedError,
+    ResponseLostError,
     UnconfirmedError,
     UnexpectedResponseError,
     UnreachableError,
@@ -104,9 +105,10 @@ class BatchSubmitter:
                     await self._context.accounts.refused(batch.account, error)
                 temporary = error.retryable or isinstance(error, AccountKeyError)
                 waits = (unattended and temporary) or (wait_if_busy and says_busy(error))
-                await self._store_failure(
-                    batch_id, error, waits=waits or isinstance(error, QuotaError)
-                )
+                # A retry in place can be asked for again, and until then may be under way.
+                lost = batch.native_of is not None and isinstance(error, ResponseLostError)
+                waits = waits or lost or isinstance(error, QuotaError)
+                await self._store_failure(batch_id, error, waits=waits)
                 raise
 
     async def confirm(self, batch: Batch) -> None:
@@ -126,26 +128,35 @@ class BatchSubmitter:
         async with self._locks.setdefault(batch_id, asyncio.Lock()):
             return
 
-    async def attach(self, batch: Batch, remote_id: str) -> None:
-        """Link an unconfirmed batch to the batch at the provider that the user names.
+    async def attach(self, batches: Sequence[Batch], remote_id: str) -> Batch:
+        """Link one of the unconfirmed batches of a job to the batch that the user names.
+
+        Returns:
+            The batch that was linked.
 
         Raises:
-            UsageError: That batch belongs to another job, or has another size.
+            UsageError: That batch belongs to another job, has another size or answers to other
+                rows, or may be any of several.
             BatchdeckError: The provider does not have it, or cannot be reached.
         """
         context = self._context
-        owner = context.history.batches.job_of_remote(batch.account, remote_id)
+        account = batches[0].account
+        owner = context.history.batches.job_of_remote(account, remote_id)
         if owner is not None:
             raise UsageError(f"the provider's batch {remote_id} already belongs to job {owner}")
-        dialect = await context.accounts.dialect(batch.account)
+        dialect = await context.accounts.dialect(account)
         remote = await dialect.retrieve(remote_id)
         total = remote.counts.total
-        if total not in (None, 0, batch.rows):
+        fitting = [batch for batch in batches if total in (None, 0, batch.rows)]
+        if not fitting:
             raise UsageError(
-                f"the provider's batch has {total:,} rows, but this one has {batch.rows:,}",
+                f"the provider's batch has {total:,} rows, but this one has {batches[0].rows:,}",
                 "Find the right batch on the provider's website.",
             )
-        await self._mark_running(dialect, batch, remote)
+        if len(fitting) > 1:
+            fitting = await which_batch(context, dialect, remote, fitting)
+        await self._mark_running(dialect, fitting[0], remote)
+        return context.history.batches.get(fitting[0].id)
 
     async def _confirm(self, batch: Batch, *, resend: bool) -> Batch:
         """Find out what became of an earlier create, before anything is sent.

@@ -18,15 +18,15 @@ from tui.providers.dialects.batch_responses import read_batch
 from tui.store.history import LedgerEntry, Usage
 
 
-async def store_cost(context: Context, batch: Batch) -> None:
-    """Store the cost of the job of an ended batch, unless other batches still run."""
+async def store_cost(context: Context, batch: Batch) -> bool:
+    """Store the cost of the job of an ended batch; ``False`` if other batches still run."""
     others = (b for b in context.history.batches.of_job(batch.job_id) if b.id != batch.id)
     if any(other.is_active for other in others):
-        return
+        return False
     job = context.history.jobs.get(batch.job_id)
-    if job.provider == FREE_PROVIDER:
-        return
-    await asyncio.to_thread(_bill, context, job)
+    if job.provider != FREE_PROVIDER:
+        await asyncio.to_thread(_bill, context, job)
+    return True
 
 
 def _bill(context: Context, job: Job) -> None:

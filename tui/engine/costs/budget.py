@@ -255,7 +255,9 @@ class Budgets:
             return
         if self.applies(batch.account, entry.submit_limit):
             self._require_currency(entry.currency)
-        quote = msgspec.structs.replace(entry, kind="quoted", amount=batch.told_cost)
+        # A quote is a guess: where the most is known that the batch may cost, that stays reserved.
+        amount = max(batch.told_cost, entry.amount or 0.0)
+        quote = msgspec.structs.replace(entry, kind="quoted", amount=amount)
         # What was sent of this submit may have ended since: then its bill counts.
         others = [e for e in ledger.of_submit(entry.submit) if e.batch != batch.id]
         sent = (e for e in others if e.kind in ("quoted", "billed"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -404,7 +404,7 @@ class Costs:
                 estimate = await self.estimate(job.id)
                 amount, currency = estimate.high, estimate.currency
                 claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
-            rows = self._context.history.batches.count_sent(job)
+            amount, rows = self._of_unsent(job, amount, unsent, firsts)
             expenses.append((firsts, Expense(job.account, amount, currency, rows, budget)))
         # A part of a job may be sent already, and is in the ledger then: the month is checked with
         # the reservation.
@@ -418,6 +418,31 @@ class Costs:
             await run_in_thread(lambda _: budgets.reserve_together(of_jobs))
 
         return reserve
+
+    def _of_unsent(
+        self, job: Job, amount: float | None, unsent: Sequence[Batch], firsts: Container[str]
+    ) -> tuple[float | None, int]:
+        """What the unsent batches of a first attempt may cost of what the whole job may cost.
+
+        That is what the other ones do not take of it in the ledger: how much of the bound is that
+        of a batch is not known, and its share by its rows may be less.
+
+        Returns:
+            The amount, and the rows that cost it.
+        """
+        batches = self._context.history.batches
+        retries = {batch.id for batch in batches.of_job(job.id) if batch.attempt > 1}
+        others = [
+            entry
+            for entry in self._context.history.ledger.of_job(job.id)
+            if entry.kind != "released" and entry.batch not in firsts
+            if entry.batch.partition(":")[0] not in retries
+        ]
+        if amount is None or not others:
+            return amount, batches.count_sent(job)
+        rows = sum(batch.rows for batch in unsent if batch.id in firsts)
+        share = amount * rows / max(1, batches.count_sent(job))
+        return max(share, amount - sum(entry.amount or 0.0 for entry in others)), rows
 
     async def _stored_retries(
         self, job: Job, batches: Sequence[Batch], budget: float | None

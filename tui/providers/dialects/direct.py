@@ -14,8 +14,13 @@ import msgspec
 
 from tui.core.jobs import BatchStatus, RemoteCounts
 from tui.core.remote_batches import RemoteBatch, ResultSource
-from tui.core.results.openai_lines import UnreadableLineError, decode_lenient
+from tui.core.results.openai_lines import (
+    UnreadableLineError,
+    decode_lenient,
+    read_openai_line,
+)
 from tui.core.retry_rules import RetryRules
+from tui.core.rows import Outcome
 from tui.core.send_plans import Limits
 from tui.errors import (
     BatchdeckError,
@@ -24,7 +29,6 @@ from tui.errors import (
     LimitError,
     ProviderError,
     QuotaError,
-    ResponseLostError,
     UnexpectedResponseError,
     UsageError,
 )
@@ -34,7 +38,7 @@ from tui.providers.dialects.base import BatchDialect
 from tui.providers.profiles.model import Poll, Prices, Profile, WindowField
 from tui.providers.wire.client import Reply
 from tui.providers.wire.download import Download
-from tui.providers.wire.errors import RawResponse
+from tui.providers.wire.errors import RawResponse, may_have_acted
 
 DEFAULT_CONCURRENCY = 4
 """The default number of concurrent requests, which a local model can handle."""
@@ -51,6 +55,9 @@ class DirectSettings:
 OnPause = Callable[[BatchdeckError, float], None]
 """Called with an error that pauses all rows, and the length of the pause in seconds."""
 
+OnSend = Callable[[bool], None]
+"""Called with ``True`` right before a row is sent, and ``False`` if the server did not take it."""
+
 
 @dataclass(frozen=True)
 class DirectResult:
@@ -66,7 +73,13 @@ class RowSender(Dialect, Protocol):
     concurrency: int
 
     async def answer(
-        self, request: bytes, custom_id: str, *, stop: asyncio.Event, on_pause: OnPause
+        self,
+        request: bytes,
+        custom_id: str,
+        *,
+        stop: asyncio.Event,
+        on_pause: OnPause,
+        on_send: OnSend = lambda _: None,
     ) -> DirectResult | None:
         """Send a row until it has a final result; ``None`` after ``stop``."""
 
@@ -158,8 +171,8 @@ MAX_TRIES = 5
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _ERROR_STATUSES = frozenset(range(400, 600))
-_TIMED_OUT = frozenset({408, 499, 504, 520, 524})
-"""Statuses of gateways that stopped waiting while the server may have gone on."""
+_NOT_TAKEN = frozenset({503, 529})
+"""Statuses that say of a single request that the server is too busy to take it."""
 
 NO_RESPONSE = "no_answer"
 UNREADABLE_RESPONSE = "unreadable_answer"
@@ -222,18 +235,27 @@ class DirectDialect:
         return request
 
     async def answer(
-        self, request: bytes, custom_id: str, *, stop: asyncio.Event, on_pause: OnPause
+        self,
+        request: bytes,
+        custom_id: str,
+        *,
+        stop: asyncio.Event,
+        on_pause: OnPause,
+        on_send: OnSend = lambda _: None,
     ) -> DirectResult | None:
         """Send a row, with retries, until it has a final result.
 
         A row whose answer was lost is not sent again: the server may have answered it, and then
-        it is paid. It fails with the code ``no_answer``, and the user decides.
+        it is paid. It fails with the code ``no_answer``, and the user decides. So does one that is
+        answered by a 500, 502 or 504, which may come from a gateway; only what says that the row
+        was not taken (429, 503, 529) is sent again.
 
         Args:
             request: The request line.
             custom_id: Its id.
             stop: Stops sending when set; a running call is still completed.
             on_pause: Called when all rows are paused.
+            on_send: Called before each time that the row is sent, and when it was not taken.
 
         Returns:
             The result; ``None`` when ``stop`` was set before the row was sent.
@@ -248,7 +270,7 @@ class DirectDialect:
             async with self._limiter.slots:
                 if not await self._limiter.acquire(stop):
                     return None
-                outcome = await self._send(request, custom_id)
+                outcome = await self._send(request, custom_id, on_send)
             if isinstance(outcome, DirectResult):
                 return outcome
             error, result = outcome
@@ -268,7 +290,7 @@ class DirectDialect:
         raise AssertionError("MAX_TRIES must be at least 1")
 
     async def _send(
-        self, request: bytes, custom_id: str
+        self, request: bytes, custom_id: str, on_send: OnSend
     ) -> DirectResult | tuple[BatchdeckError, DirectResult]:
         """Send once; a temporary error comes with the result to use if it was the last try."""
         client = self._inner.client
@@ -276,23 +298,30 @@ class DirectDialect:
             call = self._inner.single_request(request)
         except (InputError, UsageError) as error:
             return _failed(custom_id, NOT_SENT, error)
+        on_send(True)
         try:
             reply = await client.ask(replace(call, accept=_ERROR_STATUSES))
-        except ResponseLostError as error:
-            # It may be paid for, as an unreadable one is, so the user decides whether to retry.
-            return _failed(custom_id, NO_RESPONSE, error)
         except UnexpectedResponseError as error:
             return _failed(custom_id, UNREADABLE_RESPONSE, error)
+        except BatchdeckError as error:
+            if may_have_acted(error):
+                # It may be paid for, as an unreadable one is, so the user decides about a retry.
+                return _failed(custom_id, NO_RESPONSE, error)
+            on_send(False)
+            raise
         if reply.status < 400:
             return _result(custom_id, reply)
         http_error = client.error_for(RawResponse(reply.status, reply.headers, reply.body), call)
+        if may_have_acted(http_error) and reply.status not in _NOT_TAKEN:
+            # A gateway may say so of a server that goes on, or whose answer was lost on the way.
+            reason = {"code": NO_RESPONSE, "message": http_error.message}
+            return DirectResult(_line(custom_id, reply, _error_body(reply), reason), good=False)
+        on_send(False)
         if reply.status == 401 and isinstance(http_error, KeyRejectedError):
             raise http_error
         if isinstance(http_error, LimitError) and not isinstance(http_error, QuotaError):
             raise http_error
         result = DirectResult(_line(custom_id, reply, _error_body(reply)), good=False)
-        if reply.status in _TIMED_OUT:
-            return result
         return (http_error, result) if http_error.retryable else result
 
     async def ask(self, request: bytes) -> bytes:
@@ -371,9 +400,16 @@ def _affects_all_rows(error: BatchdeckError) -> bool:
 def _result(custom_id: str, reply: Reply) -> DirectResult:
     try:
         reply.table()
-        return DirectResult(_line(custom_id, reply, _compact(reply.body)), good=True)
+        line = _line(custom_id, reply, _compact(reply.body))
     except UnexpectedResponseError as error:
         return _failed(custom_id, UNREADABLE_RESPONSE, error)
+    found = read_openai_line(line)
+    if found.outcome is Outcome.FAILED and found.error is not None and found.error.code is None:
+        # A success without an answer: what the server did is not known, and may be paid.
+        reason = {"code": UNREADABLE_RESPONSE, "message": found.error.message}
+        line = _line(custom_id, reply, _compact(reply.body), reason)
+        return DirectResult(line, good=False)
+    return DirectResult(line, good=True)
 
 
 def _error_body(reply: Reply) -> msgspec.Raw:
@@ -405,10 +441,18 @@ def _compact(body: bytes) -> msgspec.Raw:
     return msgspec.Raw(compact)
 
 
-def _line(custom_id: str, reply: Reply, body: msgspec.Raw) -> bytes:
+def _line(
+    custom_id: str, reply: Reply, body: msgspec.Raw, error: dict[str, str] | None = None
+) -> bytes:
     request_id = RawResponse(reply.status, reply.headers, b"").request_id
     response = {"status_code": reply.status, "request_id": request_id, "body": body}
-    return _encoded(custom_id, response, None)
+    return _encoded(custom_id, response, error)
+
+
+def lost_result(custom_id: str) -> DirectResult:
+    """The result of a row that was under way when its program ended."""
+    ended = BatchdeckError("the program ended while this row was under way; it may be answered")
+    return _failed(custom_id, NO_RESPONSE, ended)
 
 
 def _failed(custom_id: str, code: str, error: BatchdeckError) -> DirectResult:
