@@ -62,6 +62,7 @@ class BatchEvidence:
         files: What each result file is; ``None`` before they were fetched.
         looks: How often it was looked at since the provider reported its end.
         results_deleted: The time is over for which the provider keeps results.
+        answered: How many rows have a line with an answer; ``None``: all that have a line.
     """
 
     remote: RemoteBatch
@@ -70,6 +71,7 @@ class BatchEvidence:
     files: Sequence[FileVerdict] | None = None
     looks: int = 0
     results_deleted: bool = False
+    answered: int | None = None
 
 
 @dataclass(frozen=True)
@@ -200,9 +202,18 @@ def _are_counted(remote: RemoteBatch) -> bool:
 
 
 def _ended(evidence: BatchEvidence) -> BatchVerdict:
-    """The end, with the answers that the provider counts and no file has."""
-    answered = min(evidence.remote.counts.completed or 0, evidence.rows)
-    return BatchVerdict(BatchState.ENDED, answers_lost=max(0, answered - evidence.with_line))
+    """The end, with the answers that the provider counts and no file has.
+
+    Rows that it counts as answered may have a line that says otherwise, as those that were being
+    answered when the batch was cancelled. Where every row that it counts as finished has a line,
+    nothing is lost: some count rows that failed as completed.
+    """
+    counts = evidence.remote.counts
+    finished = min((counts.completed or 0) + (counts.failed or 0), evidence.rows)
+    lacking = finished - evidence.with_line
+    answered = evidence.with_line if evidence.answered is None else evidence.answered
+    unseen = min(counts.completed or 0, evidence.rows) - answered
+    return BatchVerdict(BatchState.ENDED, answers_lost=max(0, min(lacking, unseen)))
 
 
 def _has_all_answers(evidence: BatchEvidence) -> bool:

@@ -354,7 +354,7 @@ class Poller:
         evidence = BatchEvidence(
             remote=remote,
             rows=batch.rows,
-            with_line=await self._rows_with_line(batch),
+            **await self._lines(batch),
             looks=looks,
             results_deleted=(batch.results_expire_at or math.inf) < context.clock(),
         )
@@ -363,7 +363,7 @@ class Poller:
             if anew and evidence.with_line < batch.rows:
                 self._collector.mark_suspect(batch, remote)
             files = await self._collector.fetch(dialect, batch, remote)
-            evidence = replace(evidence, files=files, with_line=await self._rows_with_line(batch))
+            evidence = replace(evidence, files=files, **await self._lines(batch))
             verdict = judge(evidence)
             whole = all(file.state is FileState.WHOLE for file in files)
             if verdict.state is not BatchState.ENDED and whole:
@@ -385,9 +385,12 @@ class Poller:
             await context.shielded(self._clean_up(batch, batch.rows - evidence.with_line))
         return _OVER
 
-    async def _rows_with_line(self, batch: Batch) -> int:
-        without = self._context.history.batches.count_without_line
-        return batch.rows - await asyncio.to_thread(without, batch)
+    async def _lines(self, batch: Batch) -> dict[str, int]:
+        """How many rows of a batch have a line, and an answer in it: fields of the evidence."""
+        batches = self._context.history.batches
+        without = await asyncio.to_thread(batches.count_without_line, batch)
+        answered, _ = await asyncio.to_thread(batches.count_results, batch)
+        return {"with_line": batch.rows - without, "answered": answered}
 
     async def _clean_up(self, batch: Batch, without: int) -> None:
         """Delete the batch's files at the provider, unless rows are ``without`` a line here."""
