@@ -9,13 +9,13 @@ batch (poll it again, end it, call a row missing, delete the provider's files) a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import msgspec
 
 from tui.core.formatting import counted
-from tui.core.jobs import BatchStatus, is_terminal
+from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
 from tui.core.remote_batches import FileState, FileVerdict, RemoteBatch
 
 _QUIET_LOOKS = 2
@@ -124,6 +124,7 @@ def judge(evidence: BatchEvidence) -> BatchVerdict:
     Before the result files are fetched, ``LATE`` and ``ENDED`` say what is known from the
     provider's words alone: ``ENDED`` then means that there is something to fetch, or nothing.
     """
+    evidence = replace(evidence, remote=_with_believed_counts(evidence.remote))
     remote = evidence.remote
     if not is_terminal(remote.status):
         return BatchVerdict(BatchState.RUNNING)
@@ -167,6 +168,18 @@ def judge(evidence: BatchEvidence) -> BatchVerdict:
     return _ended(evidence)
 
 
+def _with_believed_counts(remote: RemoteBatch) -> RemoteBatch:
+    """An ended batch without counts that say nothing.
+
+    No row in all is said of batches whose counts are filled in later, and no finished row of one
+    that is completed.
+    """
+    counts = remote.counts
+    if counts.ended != 0 or not (counts.total == 0 or remote.status is BatchStatus.COMPLETED):
+        return remote
+    return msgspec.structs.replace(remote, counts=RemoteCounts(total=counts.total or None))
+
+
 def _without_files(evidence: BatchEvidence) -> BatchVerdict:
     """A batch that has ended and names no result file."""
     remote = evidence.remote
@@ -182,7 +195,7 @@ def _without_files(evidence: BatchEvidence) -> BatchVerdict:
     if (is_failed or (is_uncounted and not remote.issues)) and evidence.looks < _QUIET_LOOKS:
         # Some servers say that it failed of a batch that then goes on, or name its file later.
         return BatchVerdict(BatchState.LATE)
-    if remote.status is not BatchStatus.COMPLETED or counts.ended == 0:
+    if remote.status is not BatchStatus.COMPLETED:
         return _ended(evidence)
     if evidence.looks < (_NAMELESS_LOOKS if counts.completed is None else _FEW_LOOKS):
         usual = evidence.looks < _QUIET_LOOKS
