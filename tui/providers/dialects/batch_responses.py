@@ -52,7 +52,8 @@ def text_at(value: Any, paths: JsonPaths) -> str | None:
     return str(found)
 
 
-_LONGEST_ID = 1024
+_LONGEST_ID = 4096
+"""Characters; gateways put routes, models and further ids into one (LiteLLM)."""
 
 
 def id_at(value: Any, paths: JsonPaths) -> str | None:
