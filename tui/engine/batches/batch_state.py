@@ -169,15 +169,14 @@ def judge(evidence: BatchEvidence) -> BatchVerdict:
 
 
 def _with_believed_counts(remote: RemoteBatch) -> RemoteBatch:
-    """An ended batch without counts that say nothing.
+    """A batch without counts that say nothing: no row in all, although rows were sent.
 
-    No row in all is said of batches whose counts are filled in later, and no finished row of one
-    that is completed.
+    So it is said of batches whose counts are filled in after their end.
     """
     counts = remote.counts
-    if counts.ended != 0 or not (counts.total == 0 or remote.status is BatchStatus.COMPLETED):
+    if counts.total != 0 or counts.ended:
         return remote
-    return msgspec.structs.replace(remote, counts=RemoteCounts(total=counts.total or None))
+    return msgspec.structs.replace(remote, counts=RemoteCounts())
 
 
 def _without_files(evidence: BatchEvidence) -> BatchVerdict:
@@ -195,7 +194,7 @@ def _without_files(evidence: BatchEvidence) -> BatchVerdict:
     if (is_failed or (is_uncounted and not remote.issues)) and evidence.looks < _QUIET_LOOKS:
         # Some servers say that it failed of a batch that then goes on, or name its file later.
         return BatchVerdict(BatchState.LATE)
-    if remote.status is not BatchStatus.COMPLETED:
+    if remote.status is not BatchStatus.COMPLETED or counts.ended == 0:
         return _ended(evidence)
     if evidence.looks < (_NAMELESS_LOOKS if counts.completed is None else _FEW_LOOKS):
         usual = evidence.looks < _QUIET_LOOKS
