@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -15,15 +16,29 @@ ResultKind = Literal["output", "errors"]
 class ResultSource(msgspec.Struct, frozen=True, kw_only=True):
     """A source of result lines.
 
-    ``ref`` is the dialect's handle: a file id, a URL, a route or a batch id. ``growing``: more
-    lines may follow while the batch runs. ``deletable``: it is a file that the provider can be
-    asked to delete.
+    ``ref`` is the dialect's handle: a file id, a URL, a route or a batch id; several files that
+    are read as one have their handles in it, see ``joined_refs``. ``growing``: more lines may
+    follow while the batch runs. ``deletable``: it is a file that the provider can be asked to
+    delete.
     """
 
     kind: ResultKind
     ref: str
     growing: bool = False
     deletable: bool = True
+
+
+_BETWEEN_REFS = "\n"
+
+
+def joined_refs(refs: Sequence[str]) -> str:
+    """The handles of files that are read one after another, as one; see ``refs_in``."""
+    return _BETWEEN_REFS.join(refs)
+
+
+def refs_in(ref: str) -> list[str]:
+    """The handles of the files in the ``ref`` of a source, in their order."""
+    return ref.split(_BETWEEN_REFS)
 
 
 class FileState(StrEnum):

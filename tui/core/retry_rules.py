@@ -75,18 +75,35 @@ _BY_OUTCOME = {
     Outcome.MISSING: ErrorClass.MISSING,
 }
 
-_CREDIT_CODES = frozenset(
-    {"insufficient_quota", "billing_error", "billing_hard_limit_reached", "insufficient_credits",
-     "insufficient_balance", "insufficient_funds", "payment_required"}
+_CREDIT_CODES = (
+    "insufficient_quota", "billing_error", "billing_hard_limit_reached", "insufficient_credits",
+    "insufficient_balance", "insufficient_funds", "payment_required", "credit_balance_exhausted",
+    "credit_balance_too_low", "insufficient_user_quota", "pre_consume_token_quota_failed",
+    "exceeded_current_quota_error", "Arrearage",
 )  # fmt: skip
-_CREDIT_WORDS = (
-    r"(?i)\b(?:insufficient|exhausted|not enough|out of|no more|run out of)\s+(?:\w+\s+)?"
-    r"(?:credits?|balance|funds|quota)\b"
-)
+"""The codes of OpenAI and of most servers; of new-api (``…user_quota``, ``pre_consume…``), Moonshot
+(``exceeded…``), which sends it with status 429, and DashScope."""
+
+_CREDIT_WORDS = r"""(?ix)
+      \b (?:insufficient | exhausted | not\ enough | (?:run\ )?out\ of | no\ more) \s+ (?:\w+\s+)?
+      (?:credits? | balance | funds) \b
+    | \b (?:insufficient | not\ enough) \s+ (?:\w+\s+)? quota \b
+    | \b (?:credits? | credit\ (?:balance|limit) | balance | funds | (?:user|token)\ quota) \s+
+      (?:(?:is|are|was|were|has\ been|have\ been) \s+)?
+      (?:too\ low | insufficient | exhausted | depleted | used\ up | not\ enough) \b
+    | (?:余额|额度) (?:\w{0,4}) 不足 | 欠费
+    """
+"""Limits of rate say "exceeded your quota" as well, Gemini's with "check your plan and billing"."""
+
 _KEY_CODES = frozenset(
     {"authentication_error", "permission_error", "invalid_api_key", "permission_denied",
      "AuthenticationError", "PermissionDeniedError"}
 )  # fmt: skip
+
+
+def is_out_of_credit(code: str | None, message: str) -> bool:
+    """Whether an error says that the account has no money left, by its code or its words."""
+    return code in _CREDIT_CODES or re.search(_CREDIT_WORDS, message[:_LONGEST]) is not None
 
 
 def classify_error(
@@ -107,7 +124,7 @@ def classify_error(
     """
     if outcome in _BY_OUTCOME:
         return _BY_OUTCOME[outcome]
-    if http_status == 402 or code in _CREDIT_CODES or re.search(_CREDIT_WORDS, message[:_LONGEST]):
+    if http_status == 402 or is_out_of_credit(code, message):
         return ErrorClass.CREDIT
     if http_status in (401, 403) or code in _KEY_CODES:
         return ErrorClass.KEY
@@ -159,12 +176,11 @@ RETRYABLE_CODES: Mapping[str, bool] = {
     "server_error": True,
     "timeout_error": True,
     "timeout": True,
-    "insufficient_quota": False,
+    **dict.fromkeys(_CREDIT_CODES, False),
     "invalid_request_error": False,
     "authentication_error": False,
     "permission_error": False,
     "not_found_error": False,
-    "billing_error": False,
     "context_length_exceeded": False,
     "content_filter": False,
     "model_not_found": False,

@@ -496,3 +496,21 @@ def test_the_fast_way_and_the_long_one_agree_on_errors(
     response = {"status_code": status, "request_id": "r", "body": {"error": error}}
     line = json.dumps({"custom_id": "a", "response": response, **more}).encode()
     assert read_openai_line(line, rules) == openai_lines._read_leniently(line, rules)
+
+
+@pytest.mark.parametrize(
+    ("texts", "right"),
+    [
+        (['{"a": "x', '{"a": "xyz"}'], '{"a": "xyz"}'),
+        (['{"a": 1}', '{"a": 2}'], '{"a": 1}\n\n{"a": 2}'),
+        (['{"a": "x', '{"a": "y'], '{"a": "x\n\n{"a": "y'),
+        (["Here it is:", '{"a": 1}'], 'Here it is:\n\n{"a": 1}'),
+    ],
+)
+def test_of_fragments_of_json_the_whole_one_is_the_answer(texts: list[str], right: str) -> None:
+    output = [
+        {"type": "message", "content": [{"type": "output_text", "text": text}]} for text in texts
+    ]
+    body = {"object": "response", "status": "completed", "output": output}
+    line = {"custom_id": "a", "response": {"status_code": 200, "body": body}}
+    assert read_openai_line(json.dumps(line).encode()).text == right

@@ -8,7 +8,7 @@ from tui.providers.dialects.batch_responses import id_at, read_batch
 from tui.providers.profiles.load import find_profile
 
 
-@pytest.mark.parametrize("text", ["", ".", "..", "x" * 2000])
+@pytest.mark.parametrize("text", ["", ".", "..", "x" * 5000])
 def test_a_text_that_cannot_be_an_id(text: str) -> None:
     assert id_at({"id": text}, "id") is None
     assert read_batch({"id": text, "status": "completed"}, find_profile("openai")) is None

@@ -424,11 +424,35 @@ def _read_output(answer: Answer, body: ResponseBody) -> None:
             texts.append(_read_parts(answer, item.content))
         elif item.type == "function_call":
             texts.append(f"{item.name or '?'}({item.arguments or ''})")
-    answer.text = "\n\n".join(text for text in texts if text)
+    texts = [text for text in texts if text]
+    answer.text = _whole_of(texts) or "\n\n".join(texts)
     reason = body.incomplete_details.reason if body.incomplete_details else None
     answer.finish_reason = reason or body.status
     if body.status in ("failed", "cancelled"):
         answer.failed = body.status
+
+
+_OPENING = ("{", "[")
+
+
+def _whole_of(texts: list[str]) -> str | None:
+    """The only whole one of several pieces of JSON, of which the others are fragments.
+
+    A response may have a message that broke off and another one with all of it
+    (opentargets/mira, pull request 70).
+    """
+    if len(texts) < 2 or not all(text.lstrip().startswith(_OPENING) for text in texts):
+        return None
+    whole = [text for text in texts if _is_json(text)]
+    return whole[0] if len(whole) == 1 else None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        return False
+    return True
 
 
 def _describe_items(items: list[_Item]) -> str:

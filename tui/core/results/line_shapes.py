@@ -254,8 +254,9 @@ def _is_answer(value: dict[str, Any]) -> bool:
         return True
     if "choices" in value and (choices := _choices(value["choices"])) is not None:
         return bool(choices)
-    if isinstance(value.get("message"), dict):
-        return "role" in value["message"] and "content" in value["message"]
+    message = value.get("message")
+    if isinstance(message, dict) and not _is_message(message):
+        return "role" in message and "content" in message
     content = value.get("content")
     if isinstance(content, list):
         return True
@@ -264,6 +265,11 @@ def _is_answer(value: dict[str, Any]) -> bool:
     if any(isinstance(value.get(name), list) and _has_item(value[name]) for name in _LISTS):
         return True
     return isinstance(value.get("output"), list) and value.get("status") in _ENDED_EARLY
+
+
+def _is_message(value: dict[str, Any]) -> bool:
+    """Whether an object is an answer of Anthropic: a message with the reason of its end."""
+    return value.get("type") == "message" or "stop_reason" in value
 
 
 _TEXTS = (

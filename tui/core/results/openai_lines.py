@@ -294,8 +294,8 @@ def _read_leniently(line: bytes, rules: Mapping[str, bool] | None) -> RowResult:
     custom_id, value = decode_row(line)
     response = value.get("response")
     error = value.get("error")
-    if error is None and isinstance(value.get("status"), dict):
-        error = value["status"]
+    if error is None:
+        error = _status_words(value)
     if isinstance(error, dict) and "custom_id" not in value:
         error = {**error, "code": status_name(error.get("code")) or error.get("code")}
     status = _status_in(response)
@@ -305,6 +305,18 @@ def _read_leniently(line: bytes, rules: Mapping[str, bool] | None) -> RowResult:
     if body is None:
         body = response if is_error(response) else _other_fields(value)
     return failed_row(custom_id, error, body, status, rules)
+
+
+def _status_words(value: dict[str, Any]) -> Any:
+    """The error in the ``status`` of a line: an object, or the words of Vertex AI.
+
+    Lines of Vertex AI repeat their request, and have an empty status if all is well.
+    """
+    words = value.get("status")
+    if isinstance(words, dict):
+        return words
+    is_vertex = isinstance(words, str) and "request" in value and not value.get("response")
+    return words if is_vertex else None
 
 
 def _other_fields(value: dict[str, Any]) -> dict[str, Any] | None:

@@ -9,13 +9,13 @@ batch (poll it again, end it, call a row missing, delete the provider's files) a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 import msgspec
 
 from tui.core.formatting import counted
-from tui.core.jobs import BatchStatus, is_terminal
+from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
 from tui.core.remote_batches import FileState, FileVerdict, RemoteBatch
 
 _QUIET_LOOKS = 2
@@ -62,6 +62,7 @@ class BatchEvidence:
         files: What each result file is; ``None`` before they were fetched.
         looks: How often it was looked at since the provider reported its end.
         results_deleted: The time is over for which the provider keeps results.
+        answered: How many rows have a line with an answer; ``None``: all that have a line.
     """
 
     remote: RemoteBatch
@@ -70,6 +71,7 @@ class BatchEvidence:
     files: Sequence[FileVerdict] | None = None
     looks: int = 0
     results_deleted: bool = False
+    answered: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def judge(evidence: BatchEvidence) -> BatchVerdict:
     Before the result files are fetched, ``LATE`` and ``ENDED`` say what is known from the
     provider's words alone: ``ENDED`` then means that there is something to fetch, or nothing.
     """
+    evidence = replace(evidence, remote=_with_believed_counts(evidence.remote))
     remote = evidence.remote
     if not is_terminal(remote.status):
         return BatchVerdict(BatchState.RUNNING)
@@ -165,6 +168,17 @@ def judge(evidence: BatchEvidence) -> BatchVerdict:
     return _ended(evidence)
 
 
+def _with_believed_counts(remote: RemoteBatch) -> RemoteBatch:
+    """A batch without counts that say nothing: no row in all, although rows were sent.
+
+    So it is said of batches whose counts are filled in after their end.
+    """
+    counts = remote.counts
+    if counts.total != 0 or counts.ended:
+        return remote
+    return msgspec.structs.replace(remote, counts=RemoteCounts())
+
+
 def _without_files(evidence: BatchEvidence) -> BatchVerdict:
     """A batch that has ended and names no result file."""
     remote = evidence.remote
@@ -200,9 +214,18 @@ def _are_counted(remote: RemoteBatch) -> bool:
 
 
 def _ended(evidence: BatchEvidence) -> BatchVerdict:
-    """The end, with the answers that the provider counts and no file has."""
-    answered = min(evidence.remote.counts.completed or 0, evidence.rows)
-    return BatchVerdict(BatchState.ENDED, answers_lost=max(0, answered - evidence.with_line))
+    """The end, with the answers that the provider counts and no file has.
+
+    Rows that it counts as answered may have a line that says otherwise, as those that were being
+    answered when the batch was cancelled. Where every row that it counts as finished has a line,
+    nothing is lost: some count rows that failed as completed.
+    """
+    counts = evidence.remote.counts
+    finished = min((counts.completed or 0) + (counts.failed or 0), evidence.rows)
+    lacking = finished - evidence.with_line
+    answered = evidence.with_line if evidence.answered is None else evidence.answered
+    unseen = min(counts.completed or 0, evidence.rows) - answered
+    return BatchVerdict(BatchState.ENDED, answers_lost=max(0, min(lacking, unseen)))
 
 
 def _has_all_answers(evidence: BatchEvidence) -> bool:

@@ -353,10 +353,12 @@ class Poller:
             return await self._wait_for_queue(dialect, batch, remote)
         # A batch that was closed before is not doubted again for ever.
         looks = _ENOUGH_LOOKS if batch.collected else self._looks.get(batch.id, 0)
+        with_line, answered = await self._lines(batch)
         evidence = BatchEvidence(
             remote=remote,
             rows=batch.rows,
-            with_line=await self._rows_with_line(batch),
+            with_line=with_line,
+            answered=answered,
             looks=looks,
             results_deleted=(batch.results_expire_at or math.inf) < context.clock(),
         )
@@ -365,7 +367,8 @@ class Poller:
             if anew and evidence.with_line < batch.rows:
                 self._collector.mark_suspect(batch, remote)
             files = await self._collector.fetch(dialect, batch, remote)
-            evidence = replace(evidence, files=files, with_line=await self._rows_with_line(batch))
+            with_line, answered = await self._lines(batch)
+            evidence = replace(evidence, files=files, with_line=with_line, answered=answered)
             verdict = judge(evidence)
             whole = all(file.state is FileState.WHOLE for file in files)
             if verdict.state is not BatchState.ENDED and whole:
@@ -387,9 +390,12 @@ class Poller:
             await context.shielded(self._clean_up(batch, batch.rows - evidence.with_line))
         return _OVER
 
-    async def _rows_with_line(self, batch: Batch) -> int:
-        without = self._context.history.batches.count_without_line
-        return batch.rows - await asyncio.to_thread(without, batch)
+    async def _lines(self, batch: Batch) -> tuple[int, int]:
+        """How many rows of a batch have a line, and how many have an answer in it."""
+        batches = self._context.history.batches
+        without = await asyncio.to_thread(batches.count_without_line, batch)
+        answered, _ = await asyncio.to_thread(batches.count_results, batch)
+        return batch.rows - without, answered
 
     async def _clean_up(self, batch: Batch, without: int) -> None:
         """Delete the batch's files at the provider, unless rows are ``without`` a line here."""

@@ -13,7 +13,13 @@ import msgspec
 
 from tui.core import json_path
 from tui.core.jobs import TERMINAL, BatchStatus, RemoteCounts
-from tui.core.remote_batches import BatchIssue, RemoteBatch, ResultKind, ResultSource
+from tui.core.remote_batches import (
+    BatchIssue,
+    RemoteBatch,
+    ResultKind,
+    ResultSource,
+    joined_refs,
+)
 from tui.providers.profiles.model import BatchPaths, JsonPaths, Profile
 from tui.providers.profiles.statuses import normalise_status
 
@@ -46,7 +52,8 @@ def text_at(value: Any, paths: JsonPaths) -> str | None:
     return str(found)
 
 
-_LONGEST_ID = 1024
+_LONGEST_ID = 4096
+"""Characters; gateways put routes, models and further ids into one (LiteLLM)."""
 
 
 def id_at(value: Any, paths: JsonPaths) -> str | None:
@@ -346,12 +353,15 @@ def _results(
         ("output", profile.batch.output),
         ("errors", profile.batch.error),
     )
-    found: dict[str, ResultSource] = {}
+    found: list[ResultSource] = []
+    named: set[str] = set()
     for kind, paths in kinds:
-        if ref := _first_text(value_at(value, paths)):
-            # If both references name the same file, it is read once.
-            found.setdefault(ref, ResultSource(kind=kind, ref=ref, growing=not ended))
-    return tuple(found.values())
+        # If both references name the same file, it is read once.
+        refs = [ref for ref in _texts(value_at(value, paths)) if ref not in named]
+        named.update(refs)
+        if refs:
+            found.append(ResultSource(kind=kind, ref=joined_refs(refs), growing=not ended))
+    return tuple(found)
 
 
 def _ended_at(value: Mapping[str, Any], paths: BatchPaths, status: BatchStatus) -> float | None:
@@ -373,12 +383,17 @@ def _metadata(value: Mapping[str, Any], paths: BatchPaths) -> dict[str, str]:
 
 
 def _first_text(value: Any) -> str | None:
-    """An id, the id or address of an object, or the first of a list of them."""
+    return next(iter(_texts(value)), None)
+
+
+def _texts(value: Any) -> list[str]:
+    """Ids, or the ids or addresses of objects: one, or each of a list once."""
+    found: list[str] = []
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, Mapping):
             item = text_at(item, ("id", "file_id", "url", "download_url"))
         if type(item) is int:
-            return str(item)
-        if isinstance(item, str) and item.strip("."):
-            return item
-    return None
+            found.append(str(item))
+        elif isinstance(item, str) and item.strip(".") and "\n" not in item:
+            found.append(item)
+    return list(dict.fromkeys(found))

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from tui.core.jobs import is_terminal
-from tui.core.remote_batches import RemoteBatch, ResultKind, ResultSource
+from tui.core.remote_batches import RemoteBatch, ResultKind, ResultSource, refs_in
 from tui.errors import BatchdeckError, RequestRejectedError, UnexpectedResponseError
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft
@@ -147,8 +147,10 @@ class FilesDialect(BatchDialect):
     def download(
         self, source: ResultSource, *, have_bytes: int = 0, have_lines: int = 0
     ) -> AbstractAsyncContextManager[Download]:
-        """Open a result file by its id or URL, or the pages of a batch."""
+        """Open a result file by its id or URL, or the pages of a batch; several are joined."""
         ref = source.ref
+        if len(refs_in(ref)) > 1:
+            return self._one_by_one(source)
         if self._store is not None:
             return self._store.open(source, have_bytes=have_bytes)
         if self._profile.results.items and ref.startswith("/"):
@@ -156,6 +158,28 @@ class FilesDialect(BatchDialect):
         if ref.startswith(("/", "http://", "https://")):
             return self._downloader.open(source, ref, have_bytes=have_bytes, have_lines=have_lines)
         return self._content(source, have_bytes, have_lines)
+
+    @contextlib.asynccontextmanager
+    async def _one_by_one(self, source: ResultSource) -> AsyncIterator[Download]:
+        """Several result files as one, from its start: how long each was is not known."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for ref in refs_in(source.ref):
+                part = msgspec.structs.replace(source, ref=ref)
+                try:
+                    async with self.download(part) as download:
+                        async for chunk in download.chunks:
+                            yield chunk
+                except RequestRejectedError as error:
+                    # The files before it are here, and are kept.
+                    raise UnexpectedResponseError(
+                        f"{ref}, one of {len(refs_in(source.ref))} files, is not there:"
+                        f" {error.message}",
+                        error.hint,
+                    ) from error
+                yield b"\n"
+
+        yield Download(chunks(), appends=False, growing=source.growing, total=None)
 
     @contextlib.asynccontextmanager
     async def _content(
@@ -178,6 +202,10 @@ class FilesDialect(BatchDialect):
         Raises:
             RequestRejectedError: The server has no such call, and still has the file.
         """
+        if len(parts := refs_in(file_id)) > 1:
+            for part in parts:
+                await self.delete_file(part)
+            return
         if self._store is not None:
             await self._store.delete(file_id)
             return

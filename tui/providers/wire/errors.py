@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from tui.core.results.error_words import read_error, status_of
-from tui.core.retry_rules import retryable
+from tui.core.retry_rules import is_out_of_credit, retryable
 from tui.errors import (
     BatchdeckError,
     KeyRejectedError,
@@ -273,7 +273,8 @@ class ErrorContext:
         quota = self.quota
         if not 400 <= status < 500:
             return None
-        if status == 402 or code in quota.limit_codes or _has(body, quota.limit_text):
+        says_so = code in quota.limit_codes or _has(body, quota.limit_text)
+        if status == 402 or says_so or is_out_of_credit(code, text):
             return LimitError(text, "Top up the account or raise its limit, then retry.")
         if code in quota.codes or _has(body, quota.text):
             return QuotaError(text, "Retry when other batches have ended.")

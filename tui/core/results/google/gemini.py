@@ -1,11 +1,13 @@
 """Answers in the shape of Gemini's API, read as chat completions.
 
-Shapes: ``GenerateContentResponse`` and ``EmbedContentResponse`` of ai.google.dev/api. A prompt that
-was blocked has no candidates, only the reason of the block.
+The libraries of Google write the names of fields with underscores (``usage_metadata``); gateways
+and tables pass them on. Shapes: ``GenerateContentResponse`` and ``EmbedContentResponse`` of
+ai.google.dev/api. A prompt that was blocked has no candidates, only the reason of the block.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -36,7 +38,7 @@ def chat_of_gemini(body: dict[str, Any]) -> dict[str, Any]:
     """The answer as a chat completion or a list of embeddings, beside what it was."""
     vector = _vector(body)
     if vector is not None:
-        tokens = _whole(body.get("tokenCount"))
+        tokens = _whole(_at(body, "tokenCount"))
         usage = {} if tokens is None else {"usage": {"prompt_tokens": tokens}}
         return {**body, "data": [{"embedding": vector}], **usage}
     candidates = body.get("candidates")
@@ -46,11 +48,20 @@ def chat_of_gemini(body: dict[str, Any]) -> dict[str, Any]:
         message = {"role": "assistant", "content": None, "refusal": refusal}
         choices = [{"index": 0, "message": message, "finish_reason": "content_filter"}]
     answer: dict[str, Any] = {**body, "choices": choices}
-    if isinstance(body.get("modelVersion"), str):
-        answer["model"] = body["modelVersion"]
-    if isinstance(body.get("usageMetadata"), dict):
-        answer["usage"] = _usage(body["usageMetadata"])
+    if isinstance(model := _at(body, "modelVersion"), str):
+        answer["model"] = model
+    if isinstance(usage := _at(body, "usageMetadata"), dict):
+        answer["usage"] = _usage(usage)
     return answer
+
+
+_SNAKE = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+def _at(value: dict[str, Any], name: str) -> Any:
+    """The value of a field, also under its name with underscores."""
+    found = value.get(name)
+    return value.get(_SNAKE.sub("_", name).lower()) if found is None else found
 
 
 def _whole(value: Any) -> int | None:
@@ -61,8 +72,8 @@ def _whole(value: Any) -> int | None:
 
 
 def _blocked(body: dict[str, Any]) -> str:
-    feedback = body.get("promptFeedback")
-    reason = feedback.get("blockReason") if isinstance(feedback, dict) else None
+    feedback = _at(body, "promptFeedback")
+    reason = _at(feedback, "blockReason") if isinstance(feedback, dict) else None
     return reason if isinstance(reason, str) else ""
 
 
@@ -82,13 +93,13 @@ def _choice(candidate: dict[str, Any]) -> dict[str, Any]:
     for part in parts if isinstance(parts, list) else ():
         if not isinstance(part, dict):
             continue
-        text, data, call = part.get("text"), part.get("inlineData"), part.get("functionCall")
+        text, data, call = part.get("text"), _at(part, "inlineData"), _at(part, "functionCall")
         if isinstance(text, str):
             (thoughts if part.get("thought") is True else texts).append(text)
         elif isinstance(call, dict):
             calls.append(_call(call))
         elif isinstance(data, dict) and isinstance(data.get("data"), str):
-            url = f"data:{data.get('mimeType') or 'image/png'};base64,{data['data']}"
+            url = f"data:{_at(data, 'mimeType') or 'image/png'};base64,{data['data']}"
             images.append({"type": "image_url", "image_url": {"url": url}})
     message: dict[str, Any] = {"role": "assistant", "content": "".join(texts)}
     if thoughts:
@@ -97,8 +108,7 @@ def _choice(candidate: dict[str, Any]) -> dict[str, Any]:
         message["tool_calls"] = calls
     if images:
         message["images"] = images
-    # The library of Python writes the names of fields in its own way.
-    reason = candidate.get("finishReason", candidate.get("finish_reason"))
+    reason = _at(candidate, "finishReason")
     finish = _FINISH.get(reason, reason) if isinstance(reason, str) else None
     return {"index": candidate.get("index", 0), "message": message, "finish_reason": finish}
 
@@ -111,17 +121,17 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
 
 def _usage(usage: dict[str, Any]) -> dict[str, Any]:
     """Token counts; what is not prompt is output, which includes the thinking."""
-    prompt = (_whole(usage.get("promptTokenCount")) or 0) + (
-        _whole(usage.get("toolUsePromptTokenCount")) or 0
+    prompt = (_whole(_at(usage, "promptTokenCount")) or 0) + (
+        _whole(_at(usage, "toolUsePromptTokenCount")) or 0
     )
-    total = _whole(usage.get("totalTokenCount"))
+    total = _whole(_at(usage, "totalTokenCount"))
     output = sum(
-        _whole(usage.get(name)) or 0 for name in ("candidatesTokenCount", "thoughtsTokenCount")
+        _whole(_at(usage, name)) or 0 for name in ("candidatesTokenCount", "thoughtsTokenCount")
     )
     if total is not None and total >= prompt:
         output = total - prompt
     found: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": output}
-    cached = _whole(usage.get("cachedContentTokenCount"))
+    cached = _whole(_at(usage, "cachedContentTokenCount"))
     if cached is not None:
         found["prompt_tokens_details"] = {"cached_tokens": cached}
     return found

@@ -20,7 +20,10 @@ import msgspec
 _LABEL = "bd"
 _PIECES = "bd_raw"
 _OWN = re.compile(rf"{_LABEL}|{_PIECES}(?:_\d+)?")
-_OTHERS = (("litellm_custom_id", "litellm_custom_id_raw", ""),)
+_OTHERS = (
+    ("litellm_custom_id", "litellm_custom_id_raw", ""),
+    ("bifrost_custom_id", "", ""),  # github.com/maximhq/bifrost, core/providers/vertex
+)
 _VALUE = re.compile(r"(?!(?:true|false|null|none|nan|inf|infinity)$)[a-z][a-z0-9_-]{0,62}")
 """An id that a label can hold: lowercase letters, digits, ``_`` and ``-``, at most 63
 (``aiplatform.v1``), and no other type of a table."""
@@ -56,7 +59,7 @@ def id_in(labels: Any) -> str | None:
     if not isinstance(labels, Mapping):
         return None
     for plain, pieces, mark in ((_LABEL, _PIECES, _MARK), *_OTHERS):
-        if (found := _joined(labels, pieces, mark)) is not None:
+        if pieces and (found := _joined(labels, pieces, mark)) is not None:
             return found
         value = labels.get(plain)
         if (isinstance(value, str) and value) or type(value) is int:

@@ -42,6 +42,10 @@ _EMBED = re.compile(r"/embeddings$|[:/](?:asyncBatch|batch)?[eE]mbedContents?$")
 _GENERATE = re.compile(r"[:/]generateContent$")
 _PARTS_OF_PROMPT = frozenset({"contents"})
 _CANCELLED_CODE = 1
+_UPLOADS = 3
+"""How often a file is sent while the last answer does not name it, as it happens now and then
+(googleapis/python-genai 1248): a file costs nothing."""
+
 _READY = ("ACTIVE", "STATE_UNSPECIFIED")
 _NOTHING_KEPT = frozenset({BatchStatus.CANCELLED, BatchStatus.EXPIRED, BatchStatus.FAILED})
 
@@ -148,10 +152,13 @@ class GeminiDialect(FilesDialect):
             name=_display_name(name),
             progress=progress,
         )
-        reply = await upload.run()
-        file = value_at(reply.table(), "file")
-        file_id = text_at(file, "name")
-        if file_id is None:
+        for _ in range(_UPLOADS):
+            reply = await upload.run()
+            file = value_at(reply.table(), "file")
+            file_id = text_at(file, "name")
+            if file_id is not None:
+                break
+        else:
             raise reply.unexpected("does not name the file")
         call = Call("GET", self.route("file", _bare(file_id, _FILES)), "report the file's status")
 
@@ -189,10 +196,15 @@ class GeminiDialect(FilesDialect):
         batch_id = source.ref.removeprefix(_INLINE)
         call = Call("GET", self.route("get", batch_id), RETURN_RESULTS)
         operation = (await self._client.ask(call)).table()
+        # The answers come in any order: the place of one tells whose it is only where rows have
+        # no keys of their own, which those of a file have.
+        number_as_key = "an answer without a key, {}"
+        if text_at(operation, self._profile.batch.input) is None:
+            number_as_key = "request-{}"
 
         async def lines() -> AsyncIterator[bytes]:
             for number, item in enumerate(_inline_items(operation)):
-                key = text_at(item, ("metadata.key", "key")) or f"request-{number}"
+                key = text_at(item, ("metadata.key", "key")) or number_as_key.format(number)
                 answer = {name: item[name] for name in ("response", "error") if name in item}
                 yield _encode({"key": key, **answer}) + b"\n"
 
