@@ -24,6 +24,7 @@ from tui.compose.requests.documents.forms import FORMS
 from tui.compose.requests.documents.known_documents import known_document
 from tui.compose.requests.documents.lists import lists_in, text_lists_in
 from tui.compose.requests.documents.python_values import looks_like_python, python_value
+from tui.compose.requests.documents.record_forms import WHAT, record_form
 from tui.compose.requests.documents.row_forms import form_of
 from tui.compose.requests.documents.yaml_values import YamlError, read_yaml
 from tui.compose.requests.signatures import (
@@ -90,6 +91,8 @@ def _by_rows(head: bytes, name: str, suffix: str, *, whole: bool) -> Recognition
         return _of_lists(text, name) or _in_array(_array_head(text, text.index("[") + 1), name)
     if start == '"' and _are_texts(text, whole=whole):
         return Recognition("rows", "JSON texts, one per line", AS_TABLE.format(file=name))
+    if (records := record_form(text, suffix)) is not None:
+        return Recognition("other", WHAT[records], AS_TABLE.format(file=name), records)
     if start != "{":
         said = _failed_download(text) if whole else ""
         if said:

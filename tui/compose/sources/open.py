@@ -34,6 +34,7 @@ from tui.compose.sources.base import Row, Source
 from tui.compose.sources.columnar import ColumnarForm, open_columnar
 from tui.compose.sources.delimited import open_table
 from tui.compose.sources.documents.json_rows import open_array, open_document, open_lines
+from tui.compose.sources.documents.records import open_records
 from tui.compose.sources.documents.yaml_rows import open_toml, open_yaml
 from tui.compose.sources.python_file import open_builder
 from tui.compose.sources.spreadsheets.excel import open_excel
@@ -165,6 +166,8 @@ def open_source(
         raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
     if found.form == "web-page":
         return _open_page(path, found, options)
+    if (form := found.record_form) is not None and _reads_records(named, part, options):
+        return open_records(path, form, options.encoding)
     kind = _BY_FORM.get(found.form) or _text_kind(path, named, options)
     source = _open_printed(kind, path, part, options) or _open_kind(
         kind, path, part.strip(), options
@@ -176,6 +179,11 @@ def open_source(
     if source.kind != "requests" and found.kind in ("results", "training", "foreign"):
         source = replace(source, alternatives=found.alternatives)
     return source
+
+
+def _reads_records(named: str, part: str, options: TableOptions) -> bool:
+    """Whether a file of records is read as such: not if its lines or cells are asked for."""
+    return named in ("", "text") and not part and options._replace(encoding=None) == TableOptions()
 
 
 _NOT_READ = ("binary", "markup", "failed-download", "tar")
