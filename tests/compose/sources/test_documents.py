@@ -190,6 +190,7 @@ def test_rows_that_python_wrote(tmp_path: Path, name: str) -> None:
     ]
     assert "Python's values" in " ".join(source.late_doubts())
     assert "Python's values" in said(tmp_path, name, content)
+    assert rows(tmp_path, name, "{'a': nan}\n{'a': -inf}\n") == [{"a": "nan"}, {"a": "-inf"}]
     assert rows(tmp_path, name, "[{'id': 1},\n {'id': 2}]") == [{"id": 1}, {"id": 2}]
 
 
@@ -256,3 +257,29 @@ def test_bodies_of_embeddings_become_requests(tmp_path: Path) -> None:
     assert made["url"] == "/v1/embeddings"
     assert made["body"] == {"model": "text-embedding-3-small", "input": "a"}
     assert opened(tmp_path, "t.jsonl", {"model": "car", "input": "a"}).kind == "table"
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.yaml"])
+def test_one_request_over_several_lines_is_one_row(tmp_path: Path, name: str) -> None:
+    if name == "t.yaml":
+        pytest.importorskip("yaml")
+    for value in (chat("a"), chat("a")["body"]):
+        content = json.dumps(value, indent=2)
+        assert rows(tmp_path, name, content) == [value]
+        assert opened(tmp_path, name, content).kind == "requests"
+        assert "::" not in said(tmp_path, name, content)
+
+
+def test_requests_in_yaml(tmp_path: Path) -> None:
+    pytest.importorskip("yaml")
+    content = "- custom_id: a\n  params: {model: m, max_tokens: 5, messages: []}\n"
+    assert "Anthropic batch requests" in said(tmp_path, "t.yaml", content)
+    assert opened(tmp_path, "t.yaml", content).kind == "requests"
+    tests = "- vars: {q: a}\n- vars: {q: b}\n"
+    assert "tests of promptfoo" in said(tmp_path, "t.yaml", tests)
+
+
+def test_a_body_of_messages_goes_to_messages(tmp_path: Path) -> None:
+    body = {"model": "claude", "max_tokens": 5, "system": "s", "messages": MESSAGES[1:]}
+    build(opened(tmp_path, "t.jsonl", body), None, tmp_path / "new.jsonl")
+    assert json.loads((tmp_path / "new.jsonl").read_text())["url"] == "/v1/messages"

@@ -21,7 +21,7 @@ from typing import Any
 from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.documents.bodies import PAIR, is_messages, is_pair
 from tui.compose.requests.documents.forms import FORMS
-from tui.compose.requests.documents.known_documents import known_document
+from tui.compose.requests.documents.known_documents import is_list_of_tests, known_document
 from tui.compose.requests.documents.lists import lists_in, text_lists_in
 from tui.compose.requests.documents.python_values import looks_like_python, python_value
 from tui.compose.requests.documents.record_forms import WHAT, record_form
@@ -272,6 +272,13 @@ def _of_value(value: Any, name: str, noun: str) -> Recognition:
     as_table = AS_TABLE.format(file=name)
     if not isinstance(value, dict):
         return Recognition("document", f"{noun}, not rows", "Write one row per line")
+    form = form_of([value])
+    if form in FORMS:
+        one = FORMS[form]
+        if one.kind not in ("requests", "convertible"):
+            return by_form(form, [value], name)
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes it on one line"
+        return Recognition("convertible", f"{one.what}, one over several lines", can, form)
     known = known_document(value)
     if known is not None:
         can = f"`batchdeck compose {name} -t TEMPLATE` makes requests from {known.rows_are}"
@@ -324,6 +331,13 @@ def _in_yaml(text: str, name: str, *, whole: bool) -> Recognition:
         documents = []
     if len(documents) == 1 and isinstance(documents[0], dict):
         return _of_value(documents[0], name, "one YAML object")
+    rows = documents[0] if len(documents) == 1 and isinstance(documents[0], list) else documents
+    if is_list_of_tests(rows):
+        return Recognition("document", "tests of promptfoo (vars)", as_table, "document")
+    form = form_of(rows[:_SAMPLED])
+    if form in FORMS and FORMS[form].kind in ("requests", "convertible"):
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
+        return Recognition("convertible", f"{FORMS[form].what}, as YAML", can, form)
     names = ", ".join(list(dict.fromkeys(_YAML_NAME.findall(text)))[:6])
     what = "a YAML file" + (f" ({names})" if names else "")
     return Recognition("document", what, as_table, "document")

@@ -268,7 +268,9 @@ def _of_body(form: str, row: Mapping[str, Any]) -> dict[str, Any]:
     names = ID_NAMES if form == "conversations" else ("custom_id",)
     custom_id = next((row[name] for name in names if name in row), None)
     body = {name: value for name, value in row.items() if name not in names}
-    return _post(custom_id, endpoint_of_body(row) or CHAT_URL, body)
+    # Only Anthropic's Messages have their system message beside the messages.
+    url = MESSAGES_URL if "system" in body and "max_tokens" in body else CHAT_URL
+    return _post(custom_id, endpoint_of_body(row) or url, body)
 
 
 def _post(custom_id: Any, url: str, body: Any) -> dict[str, Any]:

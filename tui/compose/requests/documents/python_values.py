@@ -15,7 +15,7 @@ _FAULTS = (ValueError, SyntaxError, RecursionError, MemoryError, OverflowError)
 def python_value(text: str) -> Any:
     """The value of a Python literal of what JSON has; nothing is run.
 
-    Tuples are lists. A name such as ``nan``, a set, bytes or an object is not read.
+    Tuples are lists, and ``nan`` and ``inf`` are texts. A set, bytes or an object is not read.
 
     Raises:
         ValueError: It is something else, or too long or too deep.
@@ -23,9 +23,21 @@ def python_value(text: str) -> Any:
     if len(text) > _MOST:
         raise ValueError("too long")
     try:
-        return _as_json(ast.literal_eval(text.strip()))
+        tree = _Words().visit(ast.parse(text.strip(), mode="eval"))
+        return _as_json(ast.literal_eval(tree.body))
     except _FAULTS as error:
         raise ValueError(str(error) or "nested too deeply") from None
+
+
+class _Words(ast.NodeTransformer):
+    """Makes texts of the numbers that Python writes as words."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(node.id) if node.id in ("nan", "inf", "NaN", "Infinity") else node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        is_infinite = isinstance(node.operand, ast.Name) and node.operand.id == "inf"
+        return ast.Constant("-inf") if is_infinite and isinstance(node.op, ast.USub) else node
 
 
 def looks_like_python(text: str) -> bool:

@@ -23,6 +23,7 @@ from tui.compose.requests.documents.known_documents import (
 )
 from tui.compose.requests.documents.lists import is_list_of_rows, lists_in, text_lists_in
 from tui.compose.requests.documents.python_values import looks_like_python, python_value
+from tui.compose.requests.documents.row_forms import form_of
 from tui.compose.sources.base import Row, Source, as_row, object_source
 from tui.compose.sources.documents.json_layouts import objects_of_lists, rows_of_lists, table_in
 from tui.compose.sources.encoding import TextFile, detect_encoding
@@ -242,6 +243,8 @@ def _rows_in(path: Path, value: Any, key: str) -> tuple[list[Any], str]:
             "Use an array of objects, or one per line.",
             path=path,
         )
+    if form_of([value]):
+        return [value], "one object is one row"
     known = known_document(value)
     if known is not None:
         return rows_of_document(value, known), f"{known.what}; the rows at {quoted(known.path)}"
