@@ -67,6 +67,6 @@ def test_emoji_as_two_surrogates_do_not_change_the_encoding(tmp_path: Path) -> N
 
 
 def test_tables_of_toml_are_no_json(tmp_path: Path) -> None:
-    path = tmp_path / "t.toml"
+    path = tmp_path / "t.ini"
     path.write_text('[[rows]]\nid = 1\ntext = "one"\n')
     assert open_source(str(path)).kind == "text"

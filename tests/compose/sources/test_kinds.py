@@ -206,9 +206,9 @@ def test_nothing_after_an_array_is_lost(tmp_path: Path) -> None:
         opened(tmp_path, "t.json", '[{"a": 1}]\n[{"a": 2}, {"a": 3}')
 
 
-def test_python_rows_are_named(tmp_path: Path) -> None:
+def test_python_rows_that_are_not_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        opened(tmp_path, "t.jsonl", "{'a': 1}\n")
+        opened(tmp_path, "t.jsonl", "{'a': b'x'}\n")
     assert "json.dumps" in caught.value.hint
 
 

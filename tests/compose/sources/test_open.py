@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.compose.rows import chat, lines, written
-from tui.compose.sources import json_rows as objects_module
+from tui.compose.sources.documents import json_rows as objects_module
 from tui.compose.sources.open import open_source
 from tui.compose.sources.spreadsheets.cell_formats import shown_value
 from tui.errors import InputError

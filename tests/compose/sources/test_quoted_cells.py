@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.compose.sources.open import open_source
 from tui.compose.sources.quoted_cells import common_width
 
 
@@ -56,3 +58,21 @@ def test_rows_that_were_written_by_csv_are_known(rows: list[list[str]], end: str
 )  # fmt: skip
 def test_other_lines_need_to_be_read(text: str) -> None:
     assert common_width(list(io.StringIO(text, newline="")), ",") == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'id,text\n1,"a, b" \n2,"c"\n',
+        'prompt\n"Say {{a}}"\n"Say {{b}}" ',
+        '"id","text"\n"1","a" \n"2","b"\n',
+        'id,text\n"1" ,"a ""x"""\t\n"2","b\nb"  \n',
+    ],
+)
+def test_blanks_after_a_closing_mark_do_not_make_it_text(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content.encode())
+    source = open_source(str(path))
+    expected = list(csv.DictReader(io.StringIO(content, newline="")))
+    assert list(source.rows()) == expected
+    assert not source.doubts

@@ -210,6 +210,7 @@ SOURCE is one of
   products.csv  .tsv            a table; delimiter, encoding and header are detected
   rows.jsonl  rows.json         JSON objects, or finished requests (no template needed);
                                 rows.json::data for the rows under a key
+  rows.yaml  rows.toml          a list, or an object with rows inside; YAML needs the extra `tables`
   notes.txt                     one document per line; add ::paragraphs or ::whole
   folder  'docs/*.md'           one document per file
   shop.db::products             an SQLite table; or shop.db::SELECT …

@@ -14,181 +14,31 @@ import json
 import re
 import shlex
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tui.compose.requests.block_reader import open_bytes
-from tui.compose.requests.prompts import SCALEDOWN_MODELS
+from tui.compose.requests.documents.bodies import PAIR, is_messages, is_pair
+from tui.compose.requests.documents.forms import FORMS
+from tui.compose.requests.documents.known_documents import is_list_of_tests, known_document
+from tui.compose.requests.documents.lists import lists_in, text_lists_in
+from tui.compose.requests.documents.python_values import looks_like_python, python_value
+from tui.compose.requests.documents.record_forms import WHAT, record_form
+from tui.compose.requests.documents.row_forms import form_of
+from tui.compose.requests.documents.yaml_values import YamlError, read_yaml
 from tui.compose.requests.signatures import (
     AS_TABLE,
-    FileKind,
     Recognition,
     decoded_head,
     is_utf16,
     recognize_bytes,
 )
+from tui.core.formatting import counted
 from tui.core.text import quoted, visible
 
 _HEAD = 1 << 18
 _SAMPLED = 20
-
-
-class _Form(NamedTuple):
-    kind: FileKind
-    what: str
-    can: str
-
-
-_RESULTS = (
-    "`batchdeck import-results REQUESTS {file}` opens them with their requests as a job;"
-    f" {AS_TABLE}"
-)
-_FORMS: dict[str, _Form] = {
-    "openai": _Form("requests", "OpenAI batch requests (custom_id, method, url, body)", ""),
-    "azure": _Form("requests", "Azure OpenAI batch requests (url without /v1)", ""),
-    "anthropic": _Form("requests", "Anthropic batch requests (custom_id, params)", ""),
-    "mistral": _Form(
-        "convertible",
-        "Mistral batch requests (custom_id, body, without method and url)",
-        "`batchdeck compose {file} -o NEW.jsonl` adds method and url",
-    ),
-    "scaledown": _Form(
-        "convertible",
-        "ScaleDown requests (custom_id, model, text)",
-        "`batchdeck compose {file} -o NEW.jsonl` converts them",
-    ),
-    "gemini": _Form(
-        "requests",
-        "Gemini batch requests (key, request)",
-        "A Gemini account sends them unchanged; `batchdeck compose {file} -m MODEL -o NEW.jsonl`"
-        " sets the model in each, and turns texts into chat requests",
-    ),
-    "gemini-bodies": _Form(
-        "foreign",
-        "Gemini request bodies (contents) without a key",
-        f"No account can send this format; {AS_TABLE}",
-    ),
-    "vertex": _Form(
-        "requests",
-        "Vertex AI batch requests of Gemini (request)",
-        "A Vertex AI account sends them unchanged; `batchdeck compose {file} -m MODEL -o NEW.jsonl`"
-        " turns texts into chat requests",
-    ),
-    "bedrock": _Form(
-        "requests",
-        "Amazon Bedrock batch requests (recordId, modelInput)",
-        "A Bedrock account sends them unchanged; `batchdeck compose {file} -m MODEL -o NEW.jsonl`"
-        " turns them into Anthropic Messages requests",
-    ),
-    "openai-results": _Form(
-        "results", "results of an OpenAI-style batch (custom_id, response, error)", _RESULTS
-    ),
-    "anthropic-results": _Form(
-        "results", "results of an Anthropic batch (custom_id, result)", _RESULTS
-    ),
-    "batchdeck-results": _Form(
-        "results", "result rows as Batchdeck writes them (custom_id, outcome, text)", AS_TABLE
-    ),
-    "gemini-results": _Form("results", "results of a Gemini batch (key, response)", _RESULTS),
-    "vertex-results": _Form(
-        "results", "results of a Vertex AI batch (request, response, status)", _RESULTS
-    ),
-    "bedrock-results": _Form(
-        "results", "results of an Amazon Bedrock batch (recordId, modelOutput)", _RESULTS
-    ),
-    "chat-training": _Form(
-        "training",
-        "fine-tuning data (messages that end with an answer, no custom_id)",
-        f"It is training data, not a batch; {AS_TABLE}",
-    ),
-    "completion-training": _Form(
-        "training",
-        "fine-tuning data (prompt, completion)",
-        f"It is training data, not a batch; {AS_TABLE}",
-    ),
-    "preference-training": _Form(
-        "training",
-        "preference fine-tuning data (input, preferred_output)",
-        f"It is training data, not a batch; {AS_TABLE}",
-    ),
-    "gemini-training": _Form(
-        "training",
-        "fine-tuning data of Vertex AI (contents that end with an answer)",
-        f"It is training data, not a batch; {AS_TABLE}",
-    ),
-    "shared-training": _Form(
-        "training",
-        "fine-tuning data (conversations)",
-        f"It is training data, not a batch; {AS_TABLE}",
-    ),
-    "pair-training": _Form(
-        "training",
-        "preference fine-tuning data (prompt, chosen, rejected)",
-        f"It is training data, not a batch; {AS_TABLE}",
-    ),
-    "eval-items": _Form(
-        "training",
-        "data of an evaluation (item)",
-        f"It is not a batch; {AS_TABLE}, such as {{{{item.question}}}}",
-    ),
-    "xai": _Form(
-        "foreign",
-        "xAI batch requests in its own form (batch_request_id, batch_request)",
-        "Write them as custom_id, method, url and body, which xAI takes as a file as well;"
-        f" {AS_TABLE}",
-    ),
-    "xai-results": _Form(
-        "results",
-        "results of an xAI batch in its own form (batch_request_id, batch_result)",
-        AS_TABLE,
-    ),
-    "gemini-inline": _Form(
-        "foreign",
-        "Gemini batch requests as they are sent inline (request, metadata)",
-        f'Write each as {{{{"key": …, "request": …}}}} on a line of its own; {AS_TABLE}',
-    ),
-    "gemini-inline-results": _Form(
-        "results",
-        "results of a Gemini batch as they are given inline (response, metadata)",
-        f'Write each as {{{{"key": …, "response": …}}}} on a line of its own; {AS_TABLE}',
-    ),
-    "vertex-embedding-results": _Form(
-        "results",
-        "results of a Vertex AI batch of embeddings (instance, predictions)",
-        AS_TABLE,
-    ),
-    "batch": _Form(
-        "foreign",
-        "the description of a batch, not its requests or results",
-        "Its results are in the file of output_file_id: `batchdeck adopt` brings them",
-    ),
-    "manifest": _Form(
-        "foreign",
-        "the counts of an Amazon Bedrock batch, not its results",
-        "Its results are in the .jsonl.out file beside it",
-    ),
-    "answers": _Form(
-        "foreign",
-        "answers of a provider without custom_id, which belong to no request",
-        AS_TABLE,
-    ),
-    "api-error": _Form(
-        "foreign",
-        "an error of a provider in place of a file",
-        "Download it again",
-    ),
-    "validation-errors": _Form(
-        "foreign",
-        "errors of OpenAI's check of a batch file (line, code, message)",
-        f"Fix these lines of the requests and send them again; {AS_TABLE}",
-    ),
-    "bodies": _Form(
-        "rows",
-        "request bodies (model, messages) without custom_id, method and url",
-        f"`batchdeck compose {{file}} -o NEW.jsonl` adds them; {AS_TABLE}",
-    ),
-}
 
 
 def recognize(path: Path) -> Recognition:
@@ -231,9 +81,18 @@ DOCUMENTS = frozenset({".json", ".jsonc", ".json5", ".geojson", ".ipynb"})
 def _by_rows(head: bytes, name: str, suffix: str, *, whole: bool) -> Recognition:
     text = after_comments(decoded_head(head))
     start = text[:1]
+    if suffix in YAML_ENDINGS and not is_json_text(text):
+        return _in_yaml(text, name, whole=whole)
+    if looks_like_python(text):
+        found = _in_python(text, name, whole=whole)
+        if found is not None:
+            return found
     if is_array_start(text):
-        rows = _array_head(text, text.index("[") + 1)
-        return _in_array(rows, name)
+        return _of_lists(text, name) or _in_array(_array_head(text, text.index("[") + 1), name)
+    if start == '"' and _are_texts(text, whole=whole):
+        return Recognition("rows", "JSON texts, one per line", AS_TABLE.format(file=name))
+    if (records := record_form(text, suffix)) is not None:
+        return Recognition("other", WHAT[records], AS_TABLE.format(file=name), records)
     if start != "{":
         said = _failed_download(text) if whole else ""
         if said:
@@ -251,7 +110,7 @@ def _by_rows(head: bytes, name: str, suffix: str, *, whole: bool) -> Recognition
         return Recognition("requests", "JSON lines with errors")
     if len(lines) == 1 and whole and not form_of(rows):
         found = _in_document(text, name)
-        if found.form in _FORMS or (found.form and suffix in DOCUMENTS):
+        if found.form in FORMS or (found.form and suffix in DOCUMENTS):
             return found
     return by_form(form_of(rows), rows, name)
 
@@ -284,7 +143,7 @@ def _is_meant_as_request(row: Mapping[str, Any]) -> bool:
 
 def by_form(form: str, rows: Sequence[Mapping[str, Any]], name: str) -> Recognition:
     """The recognition of rows of a known form, or of other objects."""
-    found = _FORMS.get(form)
+    found = FORMS.get(form)
     if found is None and any(map(_is_meant_as_request, rows)):
         return Recognition("requests", "requests with errors")
     if found is None and not any(rows):
@@ -325,16 +184,33 @@ def is_json_text(text: str) -> bool:
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
+    value = _value(line)
+    return value if isinstance(value, dict) else None
+
+
+def _are_texts(text: str, *, whole: bool) -> bool:
+    """Whether each line is a JSON string."""
+    lines = [line for line in text.split("\n", _SAMPLED) if line.strip()]
+    lines = lines if whole and len(lines) < _SAMPLED else lines[:-1]
+    return bool(lines) and all(isinstance(_value(line), str) for line in lines)
+
+
+def _value(line: str) -> Any:
+    """The JSON value of a line; ``None`` if it is something else."""
     try:
-        value = json.loads(line)
+        return json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
 
 
 def _array_head(text: str, position: int) -> list[dict[str, Any]]:
     """The first objects from a position, as in an array or one after the other."""
-    rows: list[dict[str, Any]] = []
+    return [value for value in _values_head(text, position) if isinstance(value, dict)]
+
+
+def _values_head(text: str, position: int) -> list[Any]:
+    """The first values from a position, as in an array or one after the other."""
+    rows: list[Any] = []
     decode = json.JSONDecoder().raw_decode
     while len(rows) < _SAMPLED:
         while position < len(text) and text[position] in " \t\r\n,":
@@ -343,22 +219,43 @@ def _array_head(text: str, position: int) -> list[dict[str, Any]]:
             value, position = decode(text, position)
         except (ValueError, RecursionError):
             break
-        if isinstance(value, dict):
-            rows.append(value)
+        rows.append(value)
     return rows
 
 
-def _in_array(rows: list[dict[str, Any]], name: str) -> Recognition:
+def _in_array(rows: Sequence[Mapping[str, Any]], name: str, of: str = "") -> Recognition:
+    """Recognise an array by its first objects; ``of`` says what it is an array of."""
     form = form_of(rows) if rows else ""
-    inner = _FORMS.get(form)
-    of = f"{inner.what}" if inner else "rows"
+    inner = FORMS.get(form)
+    what = f"a JSON array of {of or (inner.what if inner else 'rows')}"
     if inner and inner.kind in ("requests", "convertible"):
         can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
-        return Recognition("convertible", f"a JSON array of {of}", can, form)
-    return Recognition(
-        "document", f"a JSON array of {of}", (inner.can if inner else AS_TABLE).format(file=name),
-        form,
-    )  # fmt: skip
+        return Recognition("convertible", what, can, form)
+    return Recognition("document", what, (inner.can if inner else AS_TABLE).format(file=name), form)
+
+
+def _of_lists(text: str, name: str) -> Recognition | None:
+    """Recognise lists one per line or in an array: conversations, requests with responses."""
+    lists = list(_values_of_lines(text)) or _list_head(text)
+    if lists and all(map(is_messages, lists)):
+        return by_form("conversations", [{"messages": lists[0]}], name)
+    if lists and all(map(is_pair, lists)):
+        return by_form("request-pairs", [dict(zip(PAIR, lists[0], strict=False))], name)
+    return None
+
+
+def _values_of_lines(text: str) -> Iterator[Any]:
+    """The lists of the first lines, if each of them is one."""
+    lines = [line for line in text.split("\n", _SAMPLED) if line.strip()][:_SAMPLED]
+    values = [value for line in lines[:-1] or lines if isinstance(value := _value(line), list)]
+    if len(values) == len(lines[:-1] or lines) and (len(lines) > 1 or is_pair(values[0])):
+        yield from values
+
+
+def _list_head(text: str) -> list[list[Any]]:
+    """The first elements of an array, if each of them is a list."""
+    values = _values_head(text, text.index("[") + 1)
+    return values if all(isinstance(value, list) for value in values) else []
 
 
 def _in_document(text: str, name: str) -> Recognition:
@@ -367,26 +264,110 @@ def _in_document(text: str, name: str) -> Recognition:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return _in_several(text, name)
-    keys = lists_in(value) if isinstance(value, dict) else []
-    if isinstance(value, dict) and "schema" in value:
+    return _of_value(value, name, "one JSON object")
+
+
+def _of_value(value: Any, name: str, noun: str) -> Recognition:
+    """Recognise the value of a whole file; ``noun`` says what it is."""
+    as_table = AS_TABLE.format(file=name)
+    if not isinstance(value, dict):
+        return Recognition("document", f"{noun}, not rows", "Write one row per line")
+    form = form_of([value])
+    if form in FORMS:
+        one = FORMS[form]
+        if one.kind not in ("requests", "convertible"):
+            return by_form(form, [value], name)
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes it on one line"
+        return Recognition("convertible", f"{one.what}, one over several lines", can, form)
+    known = known_document(value)
+    if known is not None:
+        can = f"`batchdeck compose {name} -t TEMPLATE` makes requests from {known.rows_are}"
+        return Recognition("document", known.what, can, "document")
+    keys = lists_in(value)
+    if "schema" in value:
         # As pandas writes a table: its columns are described beside its rows.
         keys = [each for each in keys if each[0] == "data"] or keys
-    if not keys and isinstance(value, dict) and _holds_table(value):
-        can = AS_TABLE.format(file=name)
-        return Recognition("document", "one JSON object that holds a table", can, "document")
+    if not keys and _holds_table(value):
+        return Recognition("document", f"{noun} that holds a table", as_table, "document")
     if not keys:
-        return Recognition("document", "one JSON object, not rows", "Write one row per line")
+        return _of_texts(value, name, noun)
     key, rows = keys[0]
     form = form_of(rows[:_SAMPLED])
-    inner = _FORMS.get(form)
-    count = f"{len(rows):,} {'object' if len(rows) == 1 else 'objects'}"
-    what = f"one JSON object; a list of {count} is at {quoted(key)}"
+    inner = FORMS.get(form)
+    what = f"{noun}; a list of {counted(len(rows), 'object')} is at {quoted(key)}"
     what += f": {inner.what}" if inner else ""
     if inner and inner.kind in ("requests", "convertible"):
         can = f"`batchdeck compose {name}::{key} -o NEW.jsonl` writes one request per line"
         return Recognition("convertible", what, can, form)
+    if len(keys) > 1:
+        listed = ", ".join(f"{quoted(at)} ({len(each):,})" for at, each in keys[:4])
+        what = f"{noun}; lists of objects are at {listed}"
     can = f"`batchdeck compose {name}::{key} -t TEMPLATE` makes requests from its columns"
     return Recognition("document", what, can, form or "document")
+
+
+def _of_texts(value: Mapping[str, Any], name: str, noun: str) -> Recognition:
+    """Recognise an object without a list of objects: lists of texts, or one row."""
+    lists = text_lists_in(value)
+    names = ", ".join(list(value)[:6])
+    if not lists:
+        can = AS_TABLE.format(file=name)
+        return Recognition("document", f"{noun} ({names}), which is one row", can)
+    listed = ", ".join(f"{quoted(at)} ({len(each):,})" for at, each in lists[:4])
+    lists_are = "a list of texts is at" if len(lists) == 1 else "lists of texts are at"
+    can = f"`batchdeck compose {name}::{lists[0][0]} -t TEMPLATE` makes a request from each text"
+    return Recognition("document", f"{noun}; {lists_are} {listed}", can, "document")
+
+
+YAML_ENDINGS = frozenset({".yaml", ".yml"})
+
+
+def _in_yaml(text: str, name: str, *, whole: bool) -> Recognition:
+    """Recognise a YAML file; of a long one, only its first names are looked at."""
+    as_table = AS_TABLE.format(file=name)
+    try:
+        documents = read_yaml(text).documents if whole else []
+    except (YamlError, ImportError):
+        documents = []
+    if len(documents) == 1 and isinstance(documents[0], dict):
+        return _of_value(documents[0], name, "one YAML object")
+    rows = documents[0] if len(documents) == 1 and isinstance(documents[0], list) else documents
+    if is_list_of_tests(rows):
+        return Recognition("document", "tests of promptfoo (vars)", as_table, "document")
+    form = form_of(rows[:_SAMPLED])
+    if form in FORMS and FORMS[form].kind in ("requests", "convertible"):
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
+        return Recognition("convertible", f"{FORMS[form].what}, as YAML", can, form)
+    names = ", ".join(list(dict.fromkeys(_YAML_NAME.findall(text)))[:6])
+    what = "a YAML file" + (f" ({names})" if names else "")
+    return Recognition("document", what, as_table, "document")
+
+
+_YAML_NAME = re.compile(r"^(?:[ -] )?([\w.-]+):(?=\s)", re.MULTILINE)
+
+
+def _in_python(text: str, name: str, *, whole: bool) -> Recognition | None:
+    """Recognise rows that Python wrote; ``None`` if they are none."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not whole and len(lines) > 1:
+        lines.pop()
+    values: list[Any] = []
+    for line in lines[:_SAMPLED]:
+        try:
+            values.append(python_value(line))
+        except ValueError:
+            break
+    if len(values) == 1 and isinstance(values[0], list):
+        values = values[0][:_SAMPLED]
+    rows = [value for value in values if isinstance(value, dict)]
+    if not values:
+        return None
+    found = by_form(form_of(rows), rows, name) if rows else None
+    if found is not None and found.kind in ("requests", "convertible") and found.form:
+        can = f"`batchdeck compose {name} -o NEW.jsonl` writes them as JSON"
+        return Recognition("convertible", f"{found.what}, written as Python's", can, found.form)
+    what = found.what if found is not None and found.form else "rows"
+    return Recognition("rows", f"{what}, written as Python's values", AS_TABLE.format(file=name))
 
 
 def _holds_table(value: Mapping[str, Any]) -> bool:
@@ -410,125 +391,10 @@ def _in_several(text: str, name: str) -> Recognition:
             "one JSON object over several lines",
             f"Write one request per line, or name its rows: {name}::KEY",
         )
-    inner = _FORMS.get(form_of(rows))
+    inner = FORMS.get(form_of(rows))
     what = f"{inner.what if inner else 'JSON objects'}, not one per line"
     if inner and inner.kind in ("requests", "convertible"):
         can = f"`batchdeck compose {name} -o NEW.jsonl` writes one request per line"
         return Recognition("convertible", what, can, form_of(rows))
     can = (inner.can if inner else AS_TABLE).format(file=name)
     return Recognition("document", what, can, form_of(rows))
-
-
-def lists_in(value: Mapping[str, Any], depth: int = 4) -> list[tuple[str, list[Any]]]:
-    """The lists of objects inside an object, each with its dotted path; the longest first."""
-    found: list[tuple[str, list[Any]]] = []
-    for name, inner in value.items():
-        if isinstance(inner, list) and any(isinstance(each, dict) for each in inner):
-            found.append((name, inner))
-        elif isinstance(inner, dict) and depth > 1:
-            found += [(f"{name}.{path}", rows) for path, rows in lists_in(inner, depth - 1)]
-    return sorted(found, key=lambda each: -len(each[1]))
-
-
-def form_of(rows: Sequence[Any]) -> str:
-    """The name of the form that all rows have; empty if they have none in common."""
-    forms = {_form_of_row(row) for row in rows if isinstance(row, dict)}
-    if len(forms) == 2 and forms <= {"openai", "azure"}:
-        return "openai"
-    if len(forms) == 2 and "gemini-results" in forms:
-        forms.discard("")
-    return forms.pop() if len(forms) == 1 else ""
-
-
-def _form_of_row(row: Mapping[str, Any]) -> str:
-    """The form of one row; empty for an object of another kind."""
-    has = row.__contains__
-    if has("modelInput") or (has("recordId") and has("modelOutput")):
-        return "bedrock-results" if has("modelOutput") or has("error") else "bedrock"
-    if has("custom_id"):
-        return _form_with_custom_id(row)
-    request = row.get("request")
-    if isinstance(request, dict) and ("contents" in request or "content" in request):
-        if isinstance(row.get("metadata"), dict) and "key" in row["metadata"] and not has("key"):
-            return "gemini-inline"
-        if has("response") or has("status"):
-            return "vertex-results"
-        return "gemini" if has("key") else "vertex"
-    metadata = row.get("metadata")
-    is_inline = isinstance(metadata, dict) and "key" in metadata and not has("key")
-    if is_inline and (has("response") or has("error")):
-        return "gemini-inline-results"
-    if has("batch_request_id"):
-        return "xai" if isinstance(row.get("batch_request"), dict) else "xai-results"
-    if has("key") and (isinstance(row.get("response"), dict) or isinstance(row.get("error"), dict)):
-        return "gemini-results"
-    return _form_of_body(row)
-
-
-def _form_with_custom_id(row: Mapping[str, Any]) -> str:
-    if "outcome" in row and "attempt" in row:
-        return "batchdeck-results"
-    if isinstance(row.get("result"), dict) and "type" in row["result"]:
-        return "anthropic-results"
-    request = row.get("request")
-    if "body" not in row and ("response" in row or "error" in row):
-        return "vertex-results" if isinstance(request, dict) else "openai-results"
-    if isinstance(request, dict) and isinstance(request.get("messages"), list):
-        return "vertex"
-    if isinstance(row.get("params"), dict) and not isinstance(row.get("body"), dict):
-        return "anthropic"
-    if isinstance(row.get("body"), dict):
-        if "url" not in row and "method" not in row:
-            return "mistral"
-        url = row.get("url")
-        short = isinstance(url, str) and url.startswith(("/chat/completions", "/embeddings"))
-        return "azure" if short else "openai"
-    if row.get("model") in SCALEDOWN_MODELS and isinstance(row.get("text"), str):
-        return "scaledown"
-    return ""
-
-
-def _form_of_records(row: Mapping[str, Any]) -> str:
-    """The form of what is neither requests nor results, but is found beside them."""
-    names = row.keys()
-    if row.get("object") == "batch" and {"endpoint", "status"} <= names:
-        return "batch"
-    if {"totalRecordCount", "processedRecordCount"} <= names:
-        return "manifest"
-    if isinstance(row.get("choices"), list) and {"id", "model", "object"} <= names:
-        return "answers"
-    if names == {"error"} and isinstance(row["error"], dict) and "message" in row["error"]:
-        return "api-error"
-    if names == {"line", "code", "message", "param"}:
-        return "validation-errors"
-    if {"instance", "predictions"} <= names:
-        return "vertex-embedding-results"
-    if names >= {"prompt", "chosen", "rejected"}:
-        return "pair-training"
-    if names == {"item"} or names == {"item", "sample"}:
-        return "eval-items" if isinstance(row["item"], dict) else ""
-    turns = row.get("conversations")
-    first = turns[0] if isinstance(turns, list) and turns else None
-    return "shared-training" if isinstance(first, dict) and "from" in first else ""
-
-
-def _form_of_body(row: Mapping[str, Any]) -> str:
-    contents = row.get("contents")
-    if isinstance(contents, list):
-        last = contents[-1] if contents else None
-        is_answered = isinstance(last, dict) and last.get("role") == "model" and len(contents) > 1
-        return "gemini-training" if is_answered and "model" not in row else "gemini-bodies"
-    if (form := _form_of_records(row)) != "":
-        return form
-    if "preferred_output" in row and "input" in row:
-        return "preference-training"
-    if set(row) == {"prompt", "completion"}:
-        return "completion-training"
-    messages = row.get("messages")
-    if isinstance(messages, list) and messages:
-        last = messages[-1]
-        if isinstance(last, dict) and last.get("role") == "assistant":
-            return "chat-training"
-        if isinstance(row.get("model"), str):
-            return "bodies"
-    return ""

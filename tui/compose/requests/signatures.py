@@ -6,6 +6,7 @@ import codecs
 import re
 from typing import Literal, NamedTuple
 
+from tui.compose.requests.documents.record_forms import WHAT, RecordForm
 from tui.core.text import BOM
 
 FileKind = Literal[
@@ -36,6 +37,11 @@ class Recognition(NamedTuple):
     what: str
     can: str = ""
     form: str = ""
+
+    @property
+    def record_form(self) -> RecordForm | None:
+        """How its records are written, if it has tagged records."""
+        return next((form for form in WHAT if form == self.form), None)
 
     @property
     def line(self) -> str:

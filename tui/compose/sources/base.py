@@ -8,9 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypedDict
 
+from tui.compose.requests.documents.bodies import ID_NAMES, endpoint_of_body
+from tui.compose.requests.documents.row_forms import form_of
 from tui.compose.requests.other_formats import chat_of_gemini, messages_of_bedrock
 from tui.compose.requests.prompts import MESSAGES_URL, SCALEDOWN_MODELS, own_row
-from tui.compose.requests.recognition import by_form, form_of
+from tui.compose.requests.recognition import by_form
 from tui.compose.sources.table_format import LongRows, Quoting
 from tui.core.rows import RowOrigin
 from tui.core.text import one_line, quoted
@@ -109,11 +111,11 @@ def must_exist(path: Path) -> None:
         raise InputError(f"{quoted(str(path), 200)} does not exist", "Check the path.", path=path)
 
 
-def missing_extra(path: Path) -> InputError:
-    """The error for a file whose reader is not installed."""
+def missing_extra(path: Path, other: str = "the table as CSV") -> InputError:
+    """The error for a file whose reader is not installed; ``other`` is what to save instead."""
     return InputError(
         f"{quoted(path.name)} needs the extra 'tables', which is not installed",
-        "Run pip install 'batchdeck[tables]', or save the table as CSV.",
+        f"Run pip install 'batchdeck[tables]', or save {other}.",
         path=path,
     )
 
@@ -242,8 +244,8 @@ def normalize_request(row: Mapping[str, Any]) -> dict[str, Any] | None:
         body = {k: value for k, value in row.items() if k not in names and value is not None}
         return _post(custom_id, CHAT_URL, body)
     form = form_of([row])
-    if form == "bodies":
-        return _post(custom_id, CHAT_URL, row)
+    if form in ("bodies", "conversations", "embedding-bodies"):
+        return _of_body(form, row)
     if form in ("gemini", "vertex"):
         if "messages" in row["request"]:
             return _post(custom_id, MESSAGES_URL, row["request"])
@@ -259,6 +261,16 @@ def normalize_request(row: Mapping[str, Any]) -> dict[str, Any] | None:
         own = own_row(row)
         return None if own is None else _post(*own)
     return None
+
+
+def _of_body(form: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A request whose body stands alone, perhaps beside its id."""
+    names = ID_NAMES if form == "conversations" else ("custom_id",)
+    custom_id = next((row[name] for name in names if name in row), None)
+    body = {name: value for name, value in row.items() if name not in names}
+    # Only Anthropic's Messages have their system message beside the messages.
+    url = MESSAGES_URL if "system" in body and "max_tokens" in body else CHAT_URL
+    return _post(custom_id, endpoint_of_body(row) or url, body)
 
 
 def _post(custom_id: Any, url: str, body: Any) -> dict[str, Any]:

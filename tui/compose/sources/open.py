@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from tui.addresses import is_address
 from tui.compose.requests.block_reader import open_bytes
+from tui.compose.requests.documents.python_values import looks_like_python, python_value
 from tui.compose.requests.recognition import (
     DOCUMENTS,
     after_comments,
@@ -32,7 +33,9 @@ from tui.compose.requests.signatures import PAGE_ENDINGS, Recognition, decoded_h
 from tui.compose.sources.base import Row, Source
 from tui.compose.sources.columnar import ColumnarForm, open_columnar
 from tui.compose.sources.delimited import open_table
-from tui.compose.sources.json_rows import open_array, open_document, open_lines
+from tui.compose.sources.documents.json_rows import open_array, open_document, open_lines
+from tui.compose.sources.documents.records import open_records
+from tui.compose.sources.documents.yaml_rows import open_toml, open_yaml
 from tui.compose.sources.python_file import open_builder
 from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
@@ -52,6 +55,9 @@ _BY_EXTENSION = {
     ".jsonl": "lines",
     ".ndjson": "lines",
     ".json": "array",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".toml": "toml",
     ".txt": "text",
     ".md": "text",
     ".text": "text",
@@ -118,6 +124,7 @@ def open_source(
     =============================  ==================================================
     ``products.csv``, ``.tsv``     a table; see ``open_table`` for the options
     ``rows.jsonl``, ``rows.json``  JSON objects, or ready-made requests; ``rows.json::data``
+    ``rows.yaml``, ``rows.toml``   a list, or an object with rows inside; ``rows.yaml::tests``
     ``notes.txt``                  a document per line; ``notes.txt::paragraphs``,
                                    ``notes.txt::whole``
     ``folder``, ``docs/*.md``      a document per file
@@ -159,6 +166,8 @@ def open_source(
         raise InputError(f"{quoted(path.name)} is {found.what}", f"{found.can}.", path=path)
     if found.form == "web-page":
         return _open_page(path, found, options)
+    if (form := found.record_form) is not None and _reads_records(named, part, options):
+        return open_records(path, form, options.encoding)
     kind = _BY_FORM.get(found.form) or _text_kind(path, named, options)
     source = _open_printed(kind, path, part, options) or _open_kind(
         kind, path, part.strip(), options
@@ -170,6 +179,11 @@ def open_source(
     if source.kind != "requests" and found.kind in ("results", "training", "foreign"):
         source = replace(source, alternatives=found.alternatives)
     return source
+
+
+def _reads_records(named: str, part: str, options: TableOptions) -> bool:
+    """Whether a file of records is read as such: not if its lines or cells are asked for."""
+    return named in ("", "text") and not part and options._replace(encoding=None) == TableOptions()
 
 
 _NOT_READ = ("binary", "markup", "failed-download", "tar")
@@ -210,6 +224,10 @@ def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Sourc
         return open_table(path, **options._asdict())
     if kind in ("lines", "array"):
         return _open_json(path, part, options.header)
+    if kind == "yaml":
+        return open_yaml(path, part, options.header, options.encoding)
+    if kind == "toml":
+        return open_toml(path, part, options.header)
     if kind == "database":
         return open_query(path, part)
     if kind in ("parquet", "arrow", "arrow-stream"):
@@ -244,8 +262,20 @@ def _open_json(path: Path, part: str, header: bool | None) -> Source:
         return open_lines(path, header)
     if is_json:
         return _open_single(path)
+    if looks_like_python(first):
+        return _open_python(path, first, header)
     if text.startswith("{") and not is_json_text(first.rstrip().removesuffix(",")):
         is_document = not first.rstrip().endswith("}") or path.suffix.lower() in DOCUMENTS
+        return open_document(path) if is_document else open_lines(path, header)
+    return open_lines(path, header)
+
+
+def _open_python(path: Path, first: str, header: bool | None) -> Source:
+    """Open rows that Python wrote, one per line, or else one object over several lines."""
+    try:
+        python_value(first)
+    except ValueError:
+        is_document = path.suffix.lower() in DOCUMENTS
         return open_document(path) if is_document else open_lines(path, header)
     return open_lines(path, header)
 
@@ -280,8 +310,12 @@ def _text_kind(path: Path, named: str, options: TableOptions) -> str:
     if named in ("excel", "parquet", "arrow", "database"):
         return "table" if _is_table(text, whole) else named
     start = text.lstrip()[:1]
-    if named in ("table", "text") and start in ("{", "[") and _is_json_head(text, whole=whole):
-        return "array" if start == "[" else "lines"
+    if named in ("yaml", "toml"):
+        return named
+    if named in ("table", "text") and start in ("{", "["):
+        is_python = looks_like_python(text) and _is_python_head(text, whole=whole)
+        if is_python or _is_json_head(text, whole=whole):
+            return "array" if start == "[" else "lines"
     if named in ("lines", "array") and start not in ("{", "[", '"', "") and _is_table(text, whole):
         return "table"
     if named == "text" and (options.delimiter or options.quoting or options.header is not None):
@@ -295,6 +329,16 @@ def _is_json_head(text: str, *, whole: bool) -> bool:
     if is_json_text(lines[0]) and all(map(is_json_text, lines[1:-1])):
         return True
     return whole and is_json_text(text)
+
+
+def _is_python_head(text: str, *, whole: bool) -> bool:
+    """Whether the first line of a text is a value that Python wrote, or the whole text."""
+    for part in (text.split("\n", 1)[0], text if whole else ""):
+        try:
+            return isinstance(python_value(part), (dict, list))
+        except ValueError:
+            continue
+    return False
 
 
 def _is_table(text: str, whole: bool) -> bool:

@@ -1,6 +1,7 @@
 """Read delimited lines in which some quotation marks quote nothing, and know those without such.
 
-A cell is quoted if it starts with a mark and the closing mark ends the cell, as in RFC 4180.
+A cell is quoted if it starts with a mark and the closing mark ends the cell, as in RFC 4180, or
+only blanks follow it.
 Other marks are text: one within a cell, one that is never closed, one whose cell would hold
 whole rows of the table.
 """
@@ -93,11 +94,11 @@ class LenientReader:
             elif line.startswith('""', end):
                 parts.append(line[position : end + 1])
                 position = end + 2
-            elif line[end + 1 : end + 2] in (*_ENDS, self._delimiter):
+            elif line[(after := self._after(line, end)) :][:1] in (*_ENDS, self._delimiter):
                 if self._holds_rows(read[:-1]):
                     break
-                parts.append(line[position:end])
-                return "".join(parts), line, end + 1
+                parts += (line[position:end], line[end + 1 : after])
+                return "".join(parts), line, after
             else:
                 break
         self._waiting.extendleft(reversed(read))
@@ -105,6 +106,13 @@ class LenientReader:
         self.as_text += 1
         self.first_as_text = self.first_as_text or began
         return None
+
+    def _after(self, line: str, mark: int) -> int:
+        """Where the blanks after a mark end."""
+        position = mark + 1
+        while line[position : position + 1] in (" ", "\t") and line[position] != self._delimiter:
+            position += 1
+        return position
 
     def _holds_rows(self, inner: list[str]) -> bool:
         """Whether the lines inside a cell are rows of the table."""

@@ -502,6 +502,10 @@ def _without_false_quotes(form: TableFormat, counts: _Counts) -> tuple[TableForm
     Read without quoting, a table whose lines all have the same number of cells is a table in
     which no mark quotes anything.
     """
+    lenient = form._replace(quoting="lenient", width=_width_of_most_lines(form))
+    if counts.malformed and not (found := _count(lenient)).malformed:
+        # Only blanks follow the closing marks: the reader keeps them.
+        return form, found
     plain = form._replace(quoting="none")
     lines = _count(plain)
     if (lines.is_uniform() and lines.rows > counts.rows) or (
@@ -516,9 +520,7 @@ def _without_false_quotes(form: TableFormat, counts: _Counts) -> tuple[TableForm
             return escaped, found
     elif counts.is_uniform() and not _lines_are_rows(form, width):
         return form, counts
-    lenient = form._replace(quoting="lenient", width=_width_of_most_lines(form))
-    found = _count(lenient)
-    return (lenient, found) if found.malformed else (form, counts)
+    return (lenient, found) if (found := _count(lenient)).malformed else (form, counts)
 
 
 _QUOTING_SAID: dict[Quoting, str] = {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from tui.compose.requests.documents.bodies import PAIR, is_messages, is_pair
 from tui.compose.sources.header import column_names, detect_header
 from tui.core.text import free_name
 
@@ -109,9 +110,23 @@ def _kinds(values: Iterable[Any]) -> set[type]:
 
 
 def objects_of_lists(values: Callable[[], Iterator[Any]], told: list[str]) -> Callable[[], Any]:
-    """Take the objects out of values that are all lists of objects; see ``rows_of_lists``."""
+    """Make rows of values that are lists of objects; other values are passed on as they are.
+
+    A list of messages is a conversation, and a row. A request and its response are a row. The
+    objects of other lists are rows.
+    """
     sample = list(islice((each for each in values() if each is not None), _SAMPLED))
-    if not sample or not all(map(_has_objects, sample)):
+    if not sample or not all(isinstance(each, list) and each for each in sample):
+        return values
+    if all(map(is_pair, sample)):
+        told.append("each line or element is a request and its response, which are the columns")
+        return lambda: (
+            dict(zip(PAIR, each, strict=False)) if is_pair(each) else each for each in values()
+        )
+    if all(map(is_messages, sample)):
+        told.append("each line or element is a conversation, in the column 'messages'")
+        return lambda: ({"messages": each} if isinstance(each, list) else each for each in values())
+    if not all(map(_has_objects, sample)):
         return values
     told.append("each line or element is a list of objects; each object is a row")
 
@@ -122,8 +137,8 @@ def objects_of_lists(values: Callable[[], Iterator[Any]], told: list[str]) -> Ca
     return objects
 
 
-def _has_objects(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(each, dict) for each in value)
+def _has_objects(value: list[Any]) -> bool:
+    return all(isinstance(each, dict) for each in value)
 
 
 def rows_of_lists(

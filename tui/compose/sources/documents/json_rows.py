@@ -14,10 +14,19 @@ from typing import Any
 import msgspec
 
 from tui.compose.requests.block_reader import open_bytes
-from tui.compose.requests.recognition import lists_in
+from tui.compose.requests.documents.known_documents import (
+    doubt_of_document,
+    is_list_of_tests,
+    known_document,
+    rows_of_document,
+    unwrapped,
+)
+from tui.compose.requests.documents.lists import is_list_of_rows, lists_in, text_lists_in
+from tui.compose.requests.documents.python_values import looks_like_python, python_value
+from tui.compose.requests.documents.row_forms import form_of
 from tui.compose.sources.base import Row, Source, as_row, object_source
+from tui.compose.sources.documents.json_layouts import objects_of_lists, rows_of_lists, table_in
 from tui.compose.sources.encoding import TextFile, detect_encoding
-from tui.compose.sources.json_layouts import objects_of_lists, rows_of_lists, table_in
 from tui.core.formatting import counted
 from tui.core.json_path import find, noting_repeated
 from tui.core.text import BLANKS, BOM, quoted, split_lines
@@ -30,6 +39,9 @@ _MAX_DOCUMENT = 256 << 20
 
 _MOST_COLUMNS = 200
 """An object with more names than this has values by id."""
+
+_MOST_LISTS = 50
+"""Of at most so many lists of texts, one is asked for; more are values by id."""
 
 _decode = msgspec.json.Decoder().decode
 
@@ -61,6 +73,7 @@ class _Comment:
 
 
 _RELAXED = "comments, or commas before a closing bracket, left out"
+PYTHON = "written as Python's values, not as JSON"
 
 _tolerant = json.JSONDecoder(parse_constant=_constant, parse_float=_float)
 
@@ -75,11 +88,10 @@ def open_lines(path: Path, header: bool | None = None) -> Source:
         InputError: The file cannot be read, or its first rows are other values.
     """
     text = detect_encoding(path)
+    told: list[str] = []
     if text.encoding in ("utf-8", "utf-8-sig") and text.errors == "strict":
-        source = _source(path, lambda: _lines(path), text, header)
-    else:
-        source = _source(path, lambda: _text_lines(path, text), text, header)
-    return source
+        return _source(path, lambda: _lines(path, told), text, header, told)
+    return _source(path, lambda: _text_lines(path, text, told), text, header, told)
 
 
 def open_array(path: Path, header: bool | None = None) -> Source:
@@ -101,10 +113,12 @@ def open_array(path: Path, header: bool | None = None) -> Source:
                 yield value
                 number += 1
         except InputError:
-            rest = _relaxed_array(path, text)
+            rest, said = _relaxed_array(path, text), _RELAXED
+            if rest is None:
+                rest, said = _python_array(path, text), PYTHON
             if rest is None:
                 raise
-            told.append(_RELAXED)
+            told.append(said)
             yield from rest[number:]
 
     return _source(path, values, text, header, told)
@@ -120,6 +134,19 @@ def _relaxed_array(path: Path, text: TextFile) -> list[Any] | None:
         value = _tolerant.decode(_relaxed(content))
     except (ValueError, RecursionError):
         return None
+    return value if isinstance(value, list) else None
+
+
+def _python_array(path: Path, text: TextFile) -> list[Any] | None:
+    """The list in a file that Python wrote; ``None`` if it is something else."""
+    with text.open(path) as file:
+        if not looks_like_python(file.read(_CHUNK)):
+            return None
+        file.seek(0)
+        try:
+            value = python_value(file.read())
+        except ValueError:
+            return None
     return value if isinstance(value, list) else None
 
 
@@ -161,64 +188,139 @@ def open_document(path: Path, key: str = "") -> Source:
         if values is not None and not key:
             return _source(path, lambda: iter(values), text)
         try:
-            value = _tolerant.decode(_relaxed(content))
+            value, said = _not_strict(content)
         except (ValueError, RecursionError):
             raise _not_document(path, error) from None
-        text = text._replace(doubts=(*text.doubts, _RELAXED))
+        text = text._replace(doubts=(*text.doubts, said))
         if isinstance(value, list) and not key:
             return open_array(path)
+    return source_of_value(path, value, key, text)
+
+
+def _not_strict(content: str) -> tuple[Any, str]:
+    """A value with comments or more commas, or of Python, and what is said of it.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if looks_like_python(content):
+        return python_value(content), PYTHON
+    return _tolerant.decode(_relaxed(content)), _RELAXED
+
+
+def source_of_value(
+    path: Path, value: Any, key: str, text: TextFile, header: bool | None = None
+) -> Source:
+    """A source of the rows that one value holds: a list, or an object with rows inside.
+
+    Args:
+        path: The file.
+        value: What it holds.
+        key: The dotted path of the rows; found if empty.
+        text: How the file is encoded.
+        header: Whether the first of rows that are lists has the column names.
+
+    Raises:
+        InputError: It has no rows, or it is not clear which list has them.
+    """
+    if isinstance(value, list) and not key:
+        listed = unwrapped(value, "vars") if is_list_of_tests(value) else value
+        return _source(path, lambda: iter(listed), text, header)
     rows, note = _rows_in(path, value, key)
+    if known_document(value) is not None and (doubt := doubt_of_document(value, rows)):
+        text = text._replace(doubts=(*text.doubts, doubt))
     source = _source(path, lambda: iter(rows), text)
     return replace(source, name=f"{path}::{key}" if key else str(path), notes=(note, *source.notes))
 
 
 def _rows_in(path: Path, value: Any, key: str) -> tuple[list[Any], str]:
     """The rows inside a document, and where they were found."""
-    name = quoted(path.name)
-    lists = lists_in(value) if isinstance(value, dict) else []
-    named = ", ".join(f"{quoted(at)} ({len(rows):,})" for at, rows in lists[:8])
     if key:
-        found = find(value, key)
-        if len(found) == 1 and isinstance(found[0], list):
-            return found[0], f"the rows at {quoted(key)}"
-        if len(found) == 1 and isinstance(found[0], dict):
-            layout = table_in(found[0])
-            if layout is not None:
-                return layout.rows, f"the rows at {quoted(key)}, {layout.note}"
-            return _by_id(found[0]), f"the rows at {quoted(key)}, by id"
+        return _rows_at(path, value, key)
+    if not isinstance(value, dict):
         raise InputError(
-            f"{name} has no list at {quoted(key)}",
-            f"Its lists: {named}." if named else "It has no list of objects.",
+            f"{quoted(path.name)} is one value, not rows",
+            "Use an array of objects, or one per line.",
             path=path,
         )
-    if isinstance(value, dict):
-        layout = table_in(value)
+    if form_of([value]):
+        return [value], "one object is one row"
+    known = known_document(value)
+    if known is not None:
+        return rows_of_document(value, known), f"{known.what}; the rows at {quoted(known.path)}"
+    layout = table_in(value)
+    if layout is not None:
+        return layout.rows, layout.note
+    if _is_by_id(value):
+        return _by_id(value), "rows by id, in the column 'key'"
+    lists = lists_in(value)
+    if len(lists) == 1:
+        return lists[0][1], f"the rows at {quoted(lists[0][0])}"
+    if lists:
+        raise _several_lists(path, lists, "lists of objects")
+    return _rows_without_lists(path, value)
+
+
+def _rows_at(path: Path, value: Any, key: str) -> tuple[list[Any], str]:
+    """The rows at a path that the user names."""
+    known = known_document(value)
+    if known is not None and key == known.path:
+        return rows_of_document(value, known), f"{known.what}; the rows at {quoted(key)}"
+    found = find(value, key)
+    if len(found) == 1 and isinstance(found[0], list):
+        return found[0], f"the rows at {quoted(key)}"
+    if len(found) == 1 and isinstance(found[0], dict):
+        layout = table_in(found[0])
         if layout is not None:
-            return layout.rows, layout.note
-        inner = list(value.values())
-        if (
-            inner
-            and all(isinstance(each, dict) for each in inner)
-            and (len(inner) > 1 or next(iter(value)).isdecimal())
-        ):
-            return _by_id(value), "rows by id, in the column 'key'"
-        if len(lists) == 1:
-            return lists[0][1], f"the rows at {quoted(lists[0][0])}"
-        if not lists and (
-            len(value) > _MOST_COLUMNS or (len(value) > 1 and all(map(str.isdecimal, value)))
-        ):
-            return _by_id(value), "values by id, in the columns 'key' and 'value'"
-        if not lists:
-            return [value] if value else [], "one JSON object is one row"
-        raise PartNeededError(
-            f"{name} is one JSON object, not rows; lists of objects are at {named}",
-            [at for at, _ in lists],
-            path=path,
-        )
+            return layout.rows, f"the rows at {quoted(key)}, {layout.note}"
+        return _by_id(found[0]), f"the rows at {quoted(key)}, by id"
+    lists = (lists_in(value) or text_lists_in(value)) if isinstance(value, dict) else []
     raise InputError(
-        f"{name} is one JSON value, not rows", "Use an array of objects, or one per line.",
+        f"{quoted(path.name)} has no list at {quoted(key)}",
+        f"Its lists: {_listed(lists)}." if lists else "It has no list of objects or texts.",
         path=path,
-    )  # fmt: skip
+    )
+
+
+def _rows_without_lists(path: Path, value: dict[str, Any]) -> tuple[list[Any], str]:
+    """The rows of an object in which no list of objects is."""
+    texts = text_lists_in(value)
+    if len(texts) > 1 and len(texts) == len(value) <= _MOST_LISTS:
+        raise _several_lists(path, texts, "lists of texts")
+    if len(texts) == 1 and is_list_of_rows(*texts[0]):
+        return texts[0][1], f"the texts at {quoted(texts[0][0])}"
+    inner = [(name, each) for name, each in value.items() if isinstance(each, dict)]
+    if len(inner) == 1 and not texts and _is_by_id(inner[0][1]):
+        name, rows = inner[0]
+        return _by_id(rows), f"the rows at {quoted(name)}, by id, in the column 'key'"
+    if len(value) > _MOST_COLUMNS or (len(value) > 1 and all(map(str.isdecimal, value))):
+        return _by_id(value), "values by id, in the columns 'key' and 'value'"
+    note = "one object is one row"
+    if texts:
+        note += f"; {quoted(texts[0][0])} is a list of {counted(len(texts[0][1]), 'text')}"
+    return [value] if value else [], note
+
+
+def _is_by_id(value: dict[str, Any]) -> bool:
+    """Whether all values of an object are objects, so that their names are ids of rows."""
+    inner = list(value.values())
+    return bool(
+        inner
+        and all(isinstance(each, dict) for each in inner)
+        and (len(inner) > 1 or next(iter(value)).isdecimal())
+    )
+
+
+def _several_lists(path: Path, lists: list[tuple[str, list[Any]]], what: str) -> InputError:
+    return PartNeededError(
+        f"{quoted(path.name)} is one object, not rows; {what} are at {_listed(lists)}",
+        [at for at, _ in lists],
+        path=path,
+    )
+
+
+def _listed(lists: list[tuple[str, list[Any]]]) -> str:
+    return ", ".join(f"{quoted(at)} ({len(rows):,})" for at, rows in lists[:8])
 
 
 def _by_id(value: dict[str, Any]) -> list[Any]:
@@ -306,11 +408,17 @@ def _doubled_names(path: Path, text: TextFile) -> list[str]:
         except (ValueError, RecursionError):
             break
         position = head.find("{", position)
+    return doubt_of_doubled(doubled)
+
+
+def doubt_of_doubled(doubled: Sequence[str]) -> list[str]:
+    """What is said of names that an object has twice, as a list of at most one sentence."""
     names = ", ".join(quoted(name, 40) for name in dict.fromkeys(doubled))
     return [f"an object has a name twice ({names}); the last value is read"] if names else []
 
 
-def _lines(path: Path) -> Iterator[Any]:
+def _lines(path: Path, told: list[str]) -> Iterator[Any]:
+    told.clear()
     with open_bytes(path) as file:
         for number, (offset, line) in enumerate(split_lines(file), 1):
             size = len(line)
@@ -322,10 +430,11 @@ def _lines(path: Path) -> Iterator[Any]:
             except (ValueError, RecursionError) as error:
                 is_last = offset + size == path.stat().st_size
                 text = line.decode("utf-8", "replace")
-                yield from _second_try(text, number, path, error, is_last=is_last)
+                yield from _second_try(text, number, path, error, told, is_last=is_last)
 
 
-def _text_lines(path: Path, text: TextFile) -> Iterator[Any]:
+def _text_lines(path: Path, text: TextFile, told: list[str]) -> Iterator[Any]:
+    told.clear()
     with text.open(path, newline="\n") as file:
         for number, line in enumerate(file, 1):
             line = line.removeprefix("\ufeff")
@@ -334,15 +443,16 @@ def _text_lines(path: Path, text: TextFile) -> Iterator[Any]:
                     yield _decode(line)
                 except (ValueError, RecursionError) as error:
                     is_last = not line.endswith("\n")
-                    yield from _second_try(line, number, path, error, is_last=is_last)
+                    yield from _second_try(line, number, path, error, told, is_last=is_last)
 
 
 def _second_try(
-    line: str, number: int, path: Path, error: Exception, *, is_last: bool
+    line: str, number: int, path: Path, error: Exception, told: list[str], *, is_last: bool
 ) -> list[Any]:
     """A line that msgspec refuses, read as Python's json does: NaN, huge numbers.
 
-    Several objects on a line are several rows; a comma between or after them is no fault.
+    ``told`` gets what is to be said of a line that Python wrote. Several objects on a line are
+    several rows; a comma between or after them is no fault.
     """
     text = line.strip(BLANKS.decode())
     if text.startswith(("//", "#")):
@@ -351,8 +461,13 @@ def _second_try(
     if values and (len(values) == 1 or all(isinstance(each, dict) for each in values)):
         return values
     hint = "Write one JSON object per line."
-    if line.lstrip().startswith(("{'", "['")):
-        hint = "These are Python's quotation marks; write the rows with json.dumps."
+    if looks_like_python(text):
+        try:
+            value = python_value(text)
+            told += [] if PYTHON in told else [PYTHON]
+            return [value]
+        except ValueError as fault:
+            hint = f"It looks like Python's: {fault}. Write the rows with json.dumps."
     if "truncated" in str(error):
         hint = "An object that goes on in the next lines: write each on one line, as jq -c does."
     if is_last and "truncated" in str(error):
