@@ -28,6 +28,19 @@ _HINTS = {
     errno.ENOTDIR: "Create the folder first.",
 }
 
+_DISK_HINTS = {
+    errno.EACCES: "Check the permissions of the folder.",
+    errno.EPERM: "Check the permissions of the folder.",
+    errno.EROFS: "The disk is read-only: choose another folder.",
+    errno.ENOSPC: "Free some space, or use another disk.",
+    errno.EDQUOT: "Free some space, or use another disk.",
+}
+
+
+def disk_hint(error: OSError) -> str:
+    """What to do about an error of the disk, whose traceback helps nobody; empty for others."""
+    return _DISK_HINTS.get(error.errno or 0, "")
+
 
 @contextmanager
 def atomic_path(path: Path, error: type[BatchdeckError] | None = InputError) -> Iterator[Path]:

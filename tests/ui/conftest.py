@@ -29,6 +29,7 @@ def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No colours, themes, clocks or sizes of the machine that runs the tests."""
     for name in ("NO_COLOR", "TEXTUAL_THEME", "COLUMNS", "LINES", "VISUAL", "EDITOR", "PAGER"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")

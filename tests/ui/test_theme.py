@@ -180,3 +180,24 @@ async def test_an_empty_field_has_an_edge_in_the_terminals_own_colours(
         line = field.render_line(0)
         assert line.cell_length >= field.size.width
         assert all(segment.style and segment.style.underline for segment in line)
+
+
+@pytest.mark.parametrize(
+    ("term", "chosen", "shown"),
+    [
+        ("linux", "batchdeck-dark", "batchdeck-ansi"),
+        ("xterm", "batchdeck-dark", "batchdeck-ansi"),
+        ("linux", "batchdeck-light", "batchdeck-light"),
+        ("xterm-256color", "batchdeck-dark", "batchdeck-dark"),
+    ],
+)
+async def test_sixteen_colours_are_those_of_the_terminal(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, term: str, chosen: str, shown: str
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("COLORTERM")
+    app = fake_app(engine, Config(theme=chosen))
+    async with running(app):
+        assert app.theme == shown
+    # Nothing was chosen, so nothing is saved.
+    assert not app.session.paths.config_file.exists()

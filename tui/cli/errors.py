@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-
 import click
 
 from tui.cli.options import Settings
 from tui.cli.output import clean, paint, write_stderr
 from tui.errors import BatchdeckError, InputError
+from tui.files import disk_hint
 
 EXIT_OK = 0
 """Done; every row succeeded."""
@@ -21,15 +20,6 @@ EXIT_USAGE = 2
 
 EXIT_INTERRUPTED = 130
 """Stopped by Ctrl-C or a signal, or not confirmed."""
-
-
-_DISK_HINTS = {
-    errno.EACCES: "Check the permissions of the folder.",
-    errno.EPERM: "Check the permissions of the folder.",
-    errno.EROFS: "The disk is read-only: choose another folder.",
-    errno.ENOSPC: "Free some space, or use another disk.",
-}
-"""What to do about an error whose traceback helps nobody."""
 
 
 class InterruptedWorkError(Exception):
@@ -59,7 +49,7 @@ def report(error: BaseException, settings: Settings) -> int:
         return EXIT_USAGE
     if isinstance(error, OSError) and error.strerror:
         prefix = f"{error.filename}: " if error.filename else ""
-        hint = _DISK_HINTS.get(error.errno or 0) or _log(error, settings)
+        hint = disk_hint(error) or _log(error, settings)
         _print_error(f"{prefix}{error.strerror}", hint)
         return EXIT_USAGE
     kind = type(error).__name__

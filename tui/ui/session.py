@@ -52,6 +52,9 @@ class Tasks(Protocol):
     def open_archive(self, path: Path) -> None:
         """Make a job of an archive that another Batchdeck wrote."""
 
+    def import_results(self, path: Path) -> None:
+        """Make a job of the results of a batch that ran elsewhere, and of its requests."""
+
     def run_action(self, name: str, job_id: str, rows: Sequence[int] | None = None) -> None:
         """Run an action of the user on a job, or on rows of it; stop it if it runs already."""
 

@@ -221,10 +221,15 @@ def is_ansi(name: str) -> bool:
 def usable_theme(app: App[Any], wanted: str) -> Theme:
     """The theme with a name; with ``NO_COLOR`` always the terminal's own colours.
 
+    Where ``TERM`` promises sixteen colours (``linux``, ``xterm``, ``screen``),
+    the default theme is replaced, too: its green, yellow and red would all become white.
+
     Raises:
         UsageError: There is no such theme.
     """
-    return ANSI if app.no_color else app.available_themes[known_theme(wanted, app.available_themes)]
+    if app.no_color or (wanted == DEFAULT and app.console.color_system == "standard"):
+        return ANSI
+    return app.available_themes[known_theme(wanted, app.available_themes)]
 
 
 def tone_variables(ansi: bool, variables: Mapping[str, str]) -> dict[str, str]:

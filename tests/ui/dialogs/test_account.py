@@ -78,6 +78,42 @@ async def test_an_account_is_added_tested_and_selected(
     assert list(ring.kept.values()) == [KEY]
 
 
+async def test_enter_goes_to_what_is_needed_next(paths: Paths) -> None:
+    app = new_app(paths)
+    got: list[NewAccount | None] = []
+    async with running(app, (80, 24)) as pilot:
+        await until(pilot, lambda: app.session.ready.is_set())
+        dialog = AccountDialog(provider_choices(Config()), ())
+        app.push_screen(dialog, got.append)
+        await until(pilot, lambda: dialog.is_attached and dialog.focused is not None)
+        dialog.query_one("#account-provider", Select).value = "openai-compatible"
+        await until(pilot, lambda: dialog.focused is dialog.query_one("#account-address"))
+        await pilot.press(*"http://10.0.0.1/v1", "enter")
+        # Neither the values, of which none are needed, nor the list of ways to sign in.
+        await until(pilot, lambda: dialog.focused is dialog.query_one("#account-key"))
+        await pilot.press(*"secret", "enter")
+        await until(pilot, lambda: got)
+    assert got == [
+        NewAccount("openai-compatible", "openai-compatible", "http://10.0.0.1/v1", "secret")
+    ]
+
+
+async def test_a_way_to_sign_in_is_always_chosen(paths: Paths) -> None:
+    app = new_app(paths)
+    async with running(app, (80, 24)) as pilot:
+        await until(pilot, lambda: app.session.ready.is_set())
+        dialog = AccountDialog(provider_choices(Config()), ())
+        app.push_screen(dialog)
+        await until(pilot, lambda: dialog.is_attached and dialog.focused is not None)
+        dialog.query_one("#account-provider", Select).value = "openai"
+        ways = dialog.query_one("#account-way", Select)
+        await until(pilot, lambda: ways.value == "key")
+        ways.focus()
+        await pilot.press("enter", "home", "enter")
+        await until(pilot, lambda: not ways.expanded)
+        assert ways.value == "key"
+
+
 async def test_what_is_missing_or_wrong_is_said(paths: Paths) -> None:
     app = new_app(paths)
     async with running(app, (80, 24)) as pilot:

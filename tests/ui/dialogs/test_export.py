@@ -49,6 +49,21 @@ async def test_the_end_of_the_name_decides(paths: Paths, tmp_path: Path) -> None
         assert connection.execute("SELECT count(*) FROM rows").fetchone() == (40,)
 
 
+async def test_a_filter_without_rows_is_no_choice(paths: Paths, tmp_path: Path) -> None:
+    two_jobs(paths)
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 40)
+        app.main.results.show_where("no such words anywhere")
+        await until(pilot, lambda: app.main.results.rows_table.row_count == 0)
+        await opened(app, pilot, tmp_path / "o.csv")
+        assert "all rows: 40" in screen_text(app) and "filtered" not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: notes(app))
+        assert notes(app)[0].startswith("40 rows written to ")
+
+
 async def test_switches_are_taken(paths: Paths, tmp_path: Path) -> None:
     two_jobs(paths)
     app = real_app(paths)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Button, Input
 
 from tests.sandbox.conftest import running as serving
-from tests.ui.conftest import BatchdeckPilot, running, screen_text, until
+from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, until
 from tests.ui.test_whole_loop import requests_file
 from tui.config import api_keys
 from tui.config.settings import AccountConfig, Config
@@ -19,6 +19,7 @@ from tui.sandbox import SandboxOptions
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.input import KeyDialog
+from tui.ui.dialogs.uncertain import UncertainDialog
 
 KEY = "sk-sesame-0123456789"
 
@@ -83,3 +84,23 @@ async def test_leaving_the_question_keeps_the_job(paths: Paths, tmp_path: Path) 
             assert app.screen is app.main
             assert app.engine is not None
             assert app.engine.history.jobs.list()[0].status is BatchStatus.DRAFT
+
+
+@pytest.mark.parametrize("dialog", ["key", "uncertain"])
+async def test_all_buttons_are_on_a_small_screen(paths: Paths, dialog: str) -> None:
+    async def attach(_: str) -> None:
+        raise AssertionError("nothing is attached")
+
+    app = real_app(paths)
+    async with running(app, (80, 24)) as pilot:
+        asked: KeyDialog | UncertainDialog = KeyDialog("work", "The account has no key.", "Set it.")
+        if dialog == "uncertain":
+            asked = UncertainDialog([("job", "reviews")], attach)
+        app.push_screen(asked)
+        await until(pilot, lambda: any(one.region.width for one in asked.query(Button)))
+
+        def all_are_inside() -> bool:
+            box = asked.query_one(".dialog").region.shrink((1, 1, 1, 1))
+            return all(box.contains_region(button.region) for button in asked.query(Button))
+
+        await until(pilot, all_are_inside)

@@ -41,7 +41,7 @@ async def test_likely_columns_are_compared_at_once(paths: Paths, size: tuple[int
         shown = screen_text(app)
         assert (screen.compared.gold, screen.compared.answer) == ("in.label", "@label")
         for words in (
-            "gold in.label",
+            "true values in.label",
             "answer @label",
             "kappa",
             "prec.",
@@ -58,7 +58,9 @@ async def test_a_cell_opens_its_rows(paths: Paths) -> None:
         screen = await opened(app, pilot)
         made = screen.reader.report
         await pilot.press(*["right"] * 7)
-        await until(pilot, lambda: "gold" in screen_text(app) and "and answer" in screen_text(app))
+        await until(
+            pilot, lambda: "true value" in screen_text(app) and "and answer" in screen_text(app)
+        )
         wanted = made.confusion.cells[0][1]
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.main)
@@ -189,4 +191,4 @@ async def test_true_values_of_a_file_are_a_column_whose_cells_open_their_rows(
         assert app.main.results.where == "differs:calc.gold,@label"
         await until(pilot, lambda: app.main.results.rows_table.row_count == 2)
         await pilot.press("U")
-        await until(pilot, lambda: "gold calc.gold" in screen_text(app))
+        await until(pilot, lambda: "true values calc.gold" in screen_text(app))

@@ -14,6 +14,7 @@ from tests.ui.panes.composing import form_of, pasted, save
 from tui.core.analysis.comparison import RowComparison
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
+from tui.ui.dialogs.input import InputDialog
 from tui.ui.panes.compose.experiment import ExperimentDialog
 from tui.ui.screens.compare import CompareScreen
 from tui.ui.screens.experiment import ExperimentScreen, ShownJob
@@ -92,7 +93,11 @@ async def test_from_a_table_to_the_rows_that_differ(
         matrix = app.screen
         assert isinstance(matrix, ExperimentScreen)
         await until(pilot, lambda: has_report(matrix))
-        for words in ("food  answer @label  gold in.label", "6 rows in common", "2 different"):
+        for words in (
+            "food  answer @label  true values in.label",
+            "6 rows in common",
+            "2 different",
+        ):
             await until(pilot, lambda words=words: words in screen_text(app))
         assert matrix.reader.report is not None
         accuracy = sorted(one.accuracy or 0 for one in matrix.reader.report.variants)
@@ -119,6 +124,29 @@ async def test_from_a_table_to_the_rows_that_differ(
         await until(pilot, lambda: app.screen is app.main and app.main.pane == "results")
         second = app.session.engine.experiments.jobs("food")[1]
         await until(pilot, lambda: app.main.results.job_id == second.id)
+
+
+async def test_all_jobs_get_the_deadline_of_the_experiment(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATCHDECK_SANDBOX_ROWS_PER_SECOND", "0.001")
+    save(paths, ALWAYS, "always")
+    save(paths, LABEL, "label")
+    app = real_app(paths)
+    async with running(app) as pilot:
+        await chosen(app, pilot, food(tmp_path))
+        await pilot.press("S")
+        await until(pilot, lambda: "Submit 4 jobs of food?" in screen_text(app))
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, InputDialog))
+        await pilot.press(*"+6h", "enter")
+        await until(pilot, lambda: "; then one by one" in screen_text(app))
+        await pilot.press("y")
+        history = app.session.engine.history
+        await until(pilot, lambda: len(history.batches.unfinished()) == 4)
+        jobs = history.jobs.list()
+        assert len({job.deadline.at for job in jobs if job.deadline is not None}) == 1
+        assert all(job.deadline is not None and job.deadline.is_open for job in jobs)
 
 
 async def test_what_is_not_confirmed_leaves_nothing(paths: Paths, tmp_path: Path) -> None:

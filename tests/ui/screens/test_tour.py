@@ -70,7 +70,7 @@ async def test_the_whole_tour_at_80_columns(paths: Paths, at_once: None) -> None
         await dialog(pilot, app, ExportDialog)
         await pilot.press("enter")
         await until(pilot, lambda: "Tour · the end" in screen_text(app))
-        assert len((table.parent / "reviews-results.jsonl").read_text("utf-8").splitlines()) == 40
+        assert len((table.parent / "reviews-results.csv").read_text("utf-8-sig").splitlines()) == 41
         await pilot.press("f12")
         await until(pilot, lambda: not app.main.query("TourPanel"))
         await pilot.press("2")

@@ -18,7 +18,7 @@ from tui.core.analysis.comparison import word_diff
 from tui.core.analysis.sections import created_range
 from tui.core.jobs import Batch, BatchStatus, Counts, ErrorGroup, OrphanLines, RemoteCounts
 from tui.core.retry_rules import ErrorClass
-from tui.core.rows import UNANSWERED, Attempt, Outcome, Row
+from tui.core.rows import ANSWERED, UNANSWERED, Attempt, Outcome, Row
 from tui.core.status_words import OUTCOME_SIGNS, STATUS_SIGNS
 from tui.ui.dialogs.pick_file import PathEntry, choices, completed, expand_path, shown
 from tui.ui.models.job_list import JobList, Throughput
@@ -289,6 +289,15 @@ def test_a_row_without_a_line_says_what_that_means() -> None:
     assert "No answer yet" in read_attempt(None, as_json=True).shown.plain
     missing = Attempt(row=Row(seq=0, custom_id="a", outcome=Outcome.MISSING))
     assert "No result for this row" in read_attempt(missing, as_json=False).shown.plain
+
+
+@pytest.mark.parametrize("outcome", sorted(ANSWERED))
+def test_an_answer_whose_file_is_gone_is_not_said_to_be_missing(outcome: Outcome) -> None:
+    gone = Attempt(row=Row(seq=0, custom_id="a", outcome=outcome))
+    shown = read_attempt(gone, as_json=False).shown.plain
+    assert "its result file is not in the folder" in shown
+    assert "retry" not in shown.lower() and "No result" not in shown
+    assert "cannot be read" in read_request(b"", as_json=False).shown.plain
 
 
 def test_paths_are_completed_as_far_as_they_agree(tmp_path: Path) -> None:

@@ -181,6 +181,16 @@ def plan_deadlines(
     }
 
 
+def joint_deadline(planned: Iterable[Deadline]) -> Deadline:
+    """Deadlines of several jobs of one account as one: what their rests may cost together."""
+    first, *others = planned
+    amounts = [one.most for one in (first, *others)]
+    known = [one for one in amounts if one is not None]
+    return msgspec.structs.replace(
+        first, most=sum(known) if len(known) == len(amounts) else None, budget=None
+    )
+
+
 AskExperiment = Callable[[ExperimentFacts], Awaitable[bool]]
 """Shows the user what will be sent, and returns whether to send it."""
 

@@ -27,7 +27,7 @@ from tui.engine.costs.billing import store_cost
 from tui.engine.events import JobImported
 from tui.engine.remote import store_existing
 from tui.errors import ConfigError, InputError
-from tui.paths import open_private
+from tui.paths import is_file, open_private
 from tui.progress import NO_PROGRESS, Progress
 from tui.store.history import ExistingBatch
 from tui.temporary import temporary_folder
@@ -98,6 +98,25 @@ async def import_results(
     await store_cost(context, batches.get(batch.id))
     context.publish(JobImported(batch.job_id))
     return context.history.jobs.get(batch.job_id)
+
+
+def results_beside(path: Path) -> list[Path]:
+    """A result file, and the one of its batch beside it: of the errors, or of the output.
+
+    Providers name both alike, such as ``batch_1_output.jsonl`` and ``batch_1_error.jsonl``.
+    """
+    form = recognize(path).form
+    for word, others in (
+        ("output", ("error", "errors")),
+        ("errors", ("output",)),
+        ("error", ("output",)),
+    ):
+        before, found, after = path.name.rpartition(word)
+        for other in others if found else ():
+            beside = path.with_name(f"{before}{other}{after}")
+            if is_file(beside) and recognize(beside).form == form:
+                return [path, beside]
+    return [path]
 
 
 def _form_of(results: Sequence[Path]) -> str:

@@ -103,7 +103,9 @@ class AccountDialog(FormDialog[NewAccount]):
             yield Label("Values")
             yield Field(compact=True, id="account-values")
             yield Label("Sign in")
-            yield Select[str]([], prompt="choose a provider", compact=True, id="account-way")
+            yield Select[str](
+                [("choose a provider", "")], allow_blank=False, compact=True, id="account-way"
+            )
             yield Label("API key")
             yield Field(password=True, compact=True, id="account-key")
         yield self.note()
@@ -136,8 +138,11 @@ class AccountDialog(FormDialog[NewAccount]):
     @on(Select.Changed, "#account-way")
     def _way_chosen(self, event: Select.Changed) -> None:
         event.stop()
-        self.query_one("#account-key", Input).disabled = self._way != "key"
+        self._allow_key()
         self._explain()
+
+    def _allow_key(self) -> None:
+        self.query_one("#account-key", Input).disabled = self._way != "key"
 
     @on(Select.Changed, "#account-provider")
     def _chosen(self, event: Select.Changed) -> None:
@@ -156,16 +161,21 @@ class AccountDialog(FormDialog[NewAccount]):
         way = self.query_one("#account-way", Select)
         way.set_options([(one_line(label, 56), name) for label, name in ways])
         way.value = ways[0][1]
+        self._allow_key()
         self._explain()
-        self.query_one(f"#account-{self._next_field(provider)}", Input).focus()
+        self.query_one(f"#account-{self._next_field(provider) or 'name'}", Input).focus()
 
-    def _next_field(self, provider: ProviderChoice) -> str:
-        """The next thing to fill in."""
-        if provider.needs_address:
-            return "address"
-        if provider.params:
-            return "values"
-        return "key" if provider.needs_key and self._way == "key" else "name"
+    def _next_field(self, provider: ProviderChoice, after: str = "") -> str:
+        """The next field that needs something; empty if nothing is left after this one."""
+        needed = {
+            "address": provider.needs_address,
+            "values": bool(provider.params),
+            "key": self._way == "key" and (provider.needs_key or bool(after)),
+        }
+        left = list(needed)
+        if after in needed:
+            left = left[left.index(after) + 1 :]
+        return next((name for name in left if needed[name]), "")
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -204,11 +214,15 @@ class AccountDialog(FormDialog[NewAccount]):
         return ""
 
     def entered(self) -> None:
-        """Add the account after ``enter`` in the last field, else go to the next field."""
-        if self.focused is not None and self.focused.id == "account-key":
-            self.action_confirm()
+        """Add the account after ``enter`` in the last field, else go to the next one needed."""
+        provider = self._provider
+        at = (self.focused.id or "" if self.focused is not None else "").removeprefix("account-")
+        if provider is None:
+            self.query_one("#account-provider", Select).focus()
+        elif following := self._next_field(provider, at):
+            self.query_one(f"#account-{following}", Input).focus()
         else:
-            self.focus_next()
+            self.action_confirm()
 
     def action_confirm(self) -> None:
         """Return the account if it is complete."""

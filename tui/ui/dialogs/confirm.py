@@ -180,6 +180,73 @@ class DeleteDialog(ConfirmDialog):
         self.dismiss(self.is_on("p"))
 
 
+class DeadlineDialog(ConfirmDialog):
+    """Asks whether to submit, with an option for a deadline.
+
+    Args:
+        title: The question.
+        facts: Name and value, one per line.
+        note: A sentence below the facts.
+        switches: Other options.
+        describe_deadline: Says what happens at a time that the user typed; raises if there can be
+            no such deadline. ``None`` if the account has none.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        facts: Facts,
+        note: str = "",
+        switches: Sequence[KeySwitch] = (),
+        *,
+        describe_deadline: Callable[[str], str] | None = None,
+    ) -> None:
+        if describe_deadline is not None:
+            words = "set a deadline, at which the rest is sent one by one"
+            switches = [*switches, KeySwitch("t", words)]
+        super().__init__(title, facts, "Submit", note, switches)
+        self._describe = describe_deadline
+        self._deadline = ""
+
+    @property
+    def deadline(self) -> str:
+        """The time that the user typed for a deadline; empty for none."""
+        return self._deadline if self.is_on("t") else ""
+
+    @property
+    def deadline_facts(self) -> Facts:
+        """The deadline, and what happens then; empty without one."""
+        if not self.deadline or self._describe is None:
+            return []
+        try:
+            return [("deadline", one_line(self._describe(self.deadline), 300))]
+        except BatchdeckError as error:
+            return [("deadline", ((one_line(error.message, 300), "bad"),))]
+
+    def text(self) -> list[Part]:
+        """The facts, those of the deadline, and the note."""
+        return [*fact_parts([*self._facts, *self.deadline_facts]), (f"\n{self._note}", "muted")]
+
+    @on(Checkbox.Changed, "#switch-t")
+    def _deadline_switched(self, event: Checkbox.Changed) -> None:
+        if event.value and not self._deadline:
+            dialog = InputDialog("Deadline", DEADLINE_HINT, "", "Set", "deadline")
+            self.app.push_screen(dialog, self._set_deadline)
+
+    def _set_deadline(self, text: str | None) -> None:
+        """Take the time that was typed; a text that is none, or an empty one, sets no deadline."""
+        assert self._describe is not None
+        try:
+            if text:
+                self._describe(text)
+            self._deadline = text or ""
+        except BatchdeckError as error:
+            self.app.notify(f"{error.message}. {error.hint}", markup=False, severity="error")
+        if not self._deadline:
+            self.query_one("#switch-t", KeySwitch).value = False
+        self.draw()
+
+
 @dataclass(frozen=True)
 class ShownCost:
     """Figures of a submit, for all rows or for the sample.
@@ -199,7 +266,7 @@ SubmitChoice = Literal["whole", "sample", "distinct", "rest"]
 """What is sent: all rows, a sample, each distinct request, or what no earlier job answered."""
 
 
-class SubmitDialog(ConfirmDialog):
+class SubmitDialog(DeadlineDialog):
     """A confirmation that a budget can block, with the ways to send less.
 
     Args:
@@ -244,15 +311,14 @@ class SubmitDialog(ConfirmDialog):
             switches.append(KeySwitch("r", copied, False))
         if can_prime:
             switches.append(KeySwitch("p", "send the first row alone; the others read its cache"))
-        if describe_deadline is not None:
-            switches.append(KeySwitch("t", "set a deadline, at which the rest is sent one by one"))
-        super().__init__(title, facts, "Submit", note, switches)
+        describe = None
+        if (of_choice := describe_deadline) is not None:
+            describe = lambda text: of_choice(text, self.choice)  # noqa: E731
+        super().__init__(title, facts, note, switches, describe_deadline=describe)
         self._whole = whole
         self._few = few
         self._distinct = distinct
         self._count_reusable = count_reusable
-        self._describe_deadline = describe_deadline
-        self._deadline = ""
         self._rest: ShownCost | None = None
         self._found = ""
         self._is_counting = False
@@ -281,11 +347,6 @@ class SubmitDialog(ConfirmDialog):
     def prime(self) -> bool:
         """Whether to send the first row alone."""
         return self.is_on("p")
-
-    @property
-    def deadline(self) -> str:
-        """The time that the user typed for a deadline; empty for none."""
-        return self._deadline if self.is_on("t") else ""
 
     @property
     def choice(self) -> SubmitChoice:
@@ -317,40 +378,12 @@ class SubmitDialog(ConfirmDialog):
         ]
         if self.reuse and self._found:
             facts = [*facts, ("reused", one_line(self._found, 200))]
-        if self.deadline:
-            facts = [*facts, ("deadline", self._deadline_text)]
+        facts = [*facts, *self.deadline_facts]
         if chosen.stop:
             note: Part = (f"\n✗ Over budget: {one_line(chosen.stop, 300)}", "bad")
         else:
             note = (f"\n{self._note}", "muted")
         return [*fact_parts(facts), note]
-
-    @property
-    def _deadline_text(self) -> str | Parts:
-        assert self._describe_deadline is not None
-        try:
-            return one_line(self._describe_deadline(self.deadline, self.choice), 300)
-        except BatchdeckError as error:
-            return ((one_line(error.message, 300), "bad"),)
-
-    @on(Checkbox.Changed, "#switch-t")
-    def _deadline_switched(self, event: Checkbox.Changed) -> None:
-        if event.value and not self._deadline:
-            dialog = InputDialog("Deadline", DEADLINE_HINT, "", "Set", "deadline")
-            self.app.push_screen(dialog, self._set_deadline)
-
-    def _set_deadline(self, text: str | None) -> None:
-        """Take the time that was typed; a text that is none, or an empty one, sets no deadline."""
-        assert self._describe_deadline is not None
-        try:
-            if text:
-                self._describe_deadline(text, self.choice)
-            self._deadline = text or ""
-        except BatchdeckError as error:
-            self.app.notify(f"{error.message}. {error.hint}", markup=False, severity="error")
-        if not self._deadline:
-            self.query_one("#switch-t", KeySwitch).value = False
-        self.draw()
 
     def draw(self) -> None:
         """Show the figures; a budget disables the button."""

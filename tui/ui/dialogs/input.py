@@ -105,6 +105,10 @@ class KeyDialog(Question[KeyAnswer]):
         hint: Other ways to provide the key.
     """
 
+    DEFAULT_CSS = """
+    KeyDialog > .dialog { width: 76; }
+    KeyDialog .dialog-buttons Button { margin-left: 0; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+k", "keep", "Save to keyring", priority=True),
         Binding("ctrl+n", "add_account", "Another account", priority=True),
@@ -114,11 +118,12 @@ class KeyDialog(Question[KeyAnswer]):
         words: list[Part] = [
             (visible(trouble) + "\n", ""),
             (visible(hint) + "\n\n", "muted"),
-            (f"API key for account {visible(account)} (sent only to its own host):", ""),
+            (f"API key for account {visible(account)} (sent only to its own host). ", ""),
+            ("ctrl+k saves it in the keyring, too.", "muted"),
         ]
         field = Field(password=True, placeholder="Paste or type the key", id="key", compact=True)
         other = Button("Add account  ^n", id="add_account", compact=True)
-        keep = Button("Save to keyring  ^k", id="keep", compact=True)
+        keep = Button("Save  ^k", id="keep", compact=True)
         super().__init__("API key needed", words, field, "Use now", other, keep)
 
     def action_confirm(self) -> None:

@@ -178,6 +178,7 @@ class PickFileDialog(SearchDialog[Path, PathEntry]):
 
     Args:
         start: The initial folder.
+        title: The title of the dialog.
     """
 
     NO_MATCH = "No matching file"
@@ -185,11 +186,11 @@ class PickFileDialog(SearchDialog[Path, PathEntry]):
         Binding("tab", "complete", show=False, priority=True),
     ]
 
-    def __init__(self, start: Path) -> None:
+    def __init__(
+        self, start: Path, title: str = "Choose a file: a table, a text or requests"
+    ) -> None:
         self._path = PathInput(visible(shown(PathEntry(start, is_folder=True))), id="pick-path")
-        super().__init__(
-            "Choose a file: a table, a text or requests", self._path, [("tab", "complete")]
-        )
+        super().__init__(title, self._path, [("tab", "complete")])
 
     def matches(self, typed: str) -> list[PathEntry]:
         """The entries that the typed path may become."""

@@ -22,7 +22,7 @@ _SHORTENED = re.compile(r"… \([\d,]+ characters, [0-9a-f]{12}\)$")
 _HEADING_CELLS = 14
 _NAME_CELLS = 22
 
-SCORES = ("gold", "ans.", "prec.", "rec.", "F1")
+SCORES = ("true", "ans.", "prec.", "rec.", "F1")
 """Headings of the columns between the name of a class and the counts by answer."""
 
 
@@ -117,7 +117,7 @@ def head_parts(compared: Comparison, made: Evaluation) -> list[Part]:
         ]
     parts.append(("\n", ""))
     apart = (
-        (made.without_gold, "without gold"),
+        (made.without_gold, "without a true value"),
         (made.without_answer, "without answer"),
         (made.without_value, "without value"),
         (made.without_both, "without both"),
@@ -141,7 +141,7 @@ def _score(value: float | None) -> str:
 def headings(made: Evaluation) -> list[str]:
     """The headings of the table: name, scores, then the answers."""
     answers = [heading(name) for name in made.confusion.headings]
-    return ["gold ╲ answer", *SCORES, *answers]
+    return ["true ╲ answer", *SCORES, *answers]
 
 
 def heading(name: str, most: int = _HEADING_CELLS) -> str:

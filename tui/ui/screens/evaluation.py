@@ -134,7 +134,7 @@ class EvaluationScreen(ReportScreen[Evaluation, str | None]):
             parts += self.reader.progress_parts("reading")
         else:
             parts += [
-                ("gold ", "muted"),
+                ("true values ", "muted"),
                 (one_line(compared.gold, 30) or "-", "accent"),
                 ("  answer ", "muted"),
                 (one_line(compared.answer, 30), "accent"),
@@ -166,7 +166,7 @@ class EvaluationScreen(ReportScreen[Evaluation, str | None]):
         ]
         words = " and ".join(
             f"{what} {value_label(names[place], 24)}"
-            for what, place in (("gold", gold), ("answer", answer))
+            for what, place in (("true value", gold), ("answer", answer))
             if place is not None
         )
         share = percent(sum(rows), made.compared)

@@ -170,7 +170,7 @@ class ExperimentScreen(ReportScreen[ExperimentReport, str | None]):
             column = self.options.compare.column
             parts += [("answer ", "muted"), (one_line(column or ANSWER, 30), "accent")]
             if self.options.gold:
-                parts += [("  gold ", "muted"), (one_line(self.options.gold, 30), "accent")]
+                parts += [("  true values ", "muted"), (one_line(self.options.gold, 30), "accent")]
         self._title.update(content(parts), layout=False)
 
     # The cell under the cursor

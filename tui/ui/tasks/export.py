@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tui.core import formatting
 from tui.core.jobs import Job
@@ -32,6 +32,9 @@ from tui.ui.screens.facets import FacetScreen
 from tui.ui.screens.summary import SummaryScreen
 from tui.ui.tasks.context import TaskContext
 
+_TABLE_ENDINGS = (".csv", ".tsv", ".parquet")
+"""Endings of tables; the results of a job that was made from one are proposed as such a table."""
+
 _MOST_CHOICES = 1000
 """Maximum number of jobs, newest first, offered for a comparison."""
 
@@ -46,17 +49,20 @@ async def export(
     job = context.engine.history.jobs.get(job_id)
     with closing(context.engine.history.rows.inputs(job.id)) as inputs:
         has_input_columns = bool(inputs.columns)
+        table = PurePath(inputs.source).suffix.lower()
     total = job.counts.total
     sets: list[tuple[str, Sequence[int]]] = [("all rows", range(total))]
-    if shown is not None:
+    # A filter without rows, as "errors only" is after a retry, is no choice.
+    if shown:
         sets.insert(0, ("filtered rows", shown))
-    if marked is not None:
+    if marked:
         sets.insert(0, ("marked rows", marked))
     folder = start_folder(context.state.export_folder)
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in job.name) or job.id
     suffix = "-part" if len(sets) > 1 else ""
     # Without "-results" it would be the file of requests that many jobs are named after.
-    wanted = folder / f"{shorten(name, 60)}-results{suffix}.jsonl"
+    ending = table if table in _TABLE_ENDINGS else ".jsonl"
+    wanted = folder / f"{shorten(name, 60)}-results{suffix}{ending}"
     counts = [(words, len(seqs)) for words, seqs in sets]
     dialog = ExportDialog(wanted, counts, has_input_columns=has_input_columns)
     answer = await context.ask(dialog)
@@ -69,7 +75,9 @@ async def export(
     path = answer.path
     context.state.export_folder = str((working_folder() / path).parent)
     count = await _write(context, job_id, path, selection, answer)
-    if count:
+    if count and not len(selection.seqs):
+        context.say(f"{visible(str(path))} was written, without a row", warn=True)
+    elif count:
         size = formatting.size(path.stat().st_size)
         context.say(f"{count} written to {visible(str(path))}, {size}")
 

@@ -14,6 +14,7 @@ from tui.core.jobs import JOB_PREFIX
 from tui.core.query import RowSelection
 from tui.core.status_words import ran_words
 from tui.core.text import one_line, visible
+from tui.engine.imports.results import results_beside
 from tui.engine.try_request import TryResult
 from tui.errors import BatchdeckError, UsageError
 from tui.paths import open_private, private_folder, working_folder
@@ -98,6 +99,26 @@ async def open_archive(context: TaskContext, path: Path) -> None:
     context.main.show_imported(job.id)
     rows = formatting.counted(job.counts.total, "row")
     context.say(f"{one_line(job.name, 40)} imported with {rows}; it {ran_words(job)}")
+
+
+async def import_results(context: TaskContext, path: Path) -> None:
+    """Make a job of the results of a batch that ran elsewhere, after asking for its requests."""
+    title = "Choose the file of requests that was sent"
+    asked = await context.ask(PickFileDialog((working_folder() / path).parent, title))
+    if asked is None:
+        return
+    results = await asyncio.to_thread(results_beside, path)
+    facts = [("requests", one_line(visible(asked.name), 60))]
+    facts += [("results", one_line(visible(one.name), 60)) for one in results]
+    note = "Nothing is sent. Requests without a line in these results are shown as missing."
+    if not await context.ask(ConfirmDialog("Open as a finished job?", facts, "Open", note)):
+        return
+    with context.main.top_bar.meter("Reading", formatting.size) as progress:
+        job = await context.engine.import_results(asked, results, progress=progress)
+    context.main.show_imported(job.id)
+    rows = formatting.counted(job.counts.total, "row")
+    failed = formatting.number(job.counts.unanswered)
+    context.say(f"{one_line(job.name, 40)} opened: {rows}, {failed} without an answer")
 
 
 async def sample(context: TaskContext) -> None:

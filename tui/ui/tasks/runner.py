@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeAlias
 
+from tui.core.text import visible
 from tui.errors import BatchdeckError, UnknownJobError
+from tui.files import disk_hint
 from tui.ui.dialogs.text import ErrorDialog
 from tui.ui.tasks import accounts, actions, export, jobs, requests, retry, review, settings, submit
 from tui.ui.tasks.context import KeyNotGivenError, TaskContext
@@ -35,6 +37,7 @@ class TaskRunner:
 
     pick_file = _task(requests.pick_file, "Choosing a file")
     open_archive = _task(requests.open_archive, "Opening the archive")
+    import_results = _task(requests.import_results, "Opening the results")
     run_action = _task(actions.run_action, "Running the action")
     sample = _task(requests.sample, "Creating a sample")
     fix = _task(requests.fix, "Writing a fixed copy")
@@ -95,6 +98,12 @@ class TaskRunner:
             work.close()
             raise
         except Exception as error:
+            if isinstance(error, OSError) and (hint := disk_hint(error)):
+                place = f"{visible(str(error.filename))}: " if error.filename else ""
+                refused = BatchdeckError(f"{place}{error.strerror}", hint)
+                session.log.note(f"{title}: {refused.message}", bad=True)
+                session.app.push_screen(ErrorDialog(refused, title))
+                return
             text = session.log.note_crash(error)
             shown = BatchdeckError(text, "This is a bug in Batchdeck. L shows the log.")
             session.app.push_screen(ErrorDialog(shown, title))

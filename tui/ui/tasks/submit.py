@@ -17,10 +17,16 @@ from tui.core.send_plans import NO_SAVING, ReuseOptions, Saving
 from tui.core.status_words import batch_name, deadline_bound
 from tui.core.text import one_line
 from tui.engine.costs.budget import cost_text
-from tui.engine.experiments.service import ExperimentFacts
+from tui.engine.experiments.service import ExperimentFacts, joint_deadline, plan_deadlines
 from tui.engine.submit_facts import CheckedFile, SubmitAnswer, SubmitCost, SubmitFacts
 from tui.errors import AccountKeyError, UsageError
-from tui.ui.dialogs.confirm import ConfirmDialog, ShownCost, SubmitChoice, SubmitDialog
+from tui.ui.dialogs.confirm import (
+    ConfirmDialog,
+    DeadlineDialog,
+    ShownCost,
+    SubmitChoice,
+    SubmitDialog,
+)
 from tui.ui.dialogs.input import SampleAnswer, SampleDialog
 from tui.ui.dialogs.uncertain import UncertainDialog
 from tui.ui.tasks.context import TaskContext
@@ -183,7 +189,7 @@ def _budget_note(facts: SubmitFacts | ExperimentFacts) -> str:
     if facts.left_this_month is not None:
         words.append(f"{formatting.money(facts.left_this_month, budget.currency)} left this month")
     if not words:
-        return "No budget set: add [budget] to config.toml to cap the cost."
+        return "No budget set. The settings (,) have one that caps the cost of a month."
     return f"Budget: {', '.join(words)}."
 
 
@@ -198,14 +204,33 @@ async def submit_experiment(
     window: str = "",
 ) -> None:
     """Confirm all jobs of an experiment at once, import and submit them."""
+    engine = context.engine
+    deadlines: dict[str, Deadline] = {}
 
     async def ask(facts: ExperimentFacts) -> bool:
-        jobs = formatting.counted(facts.price.jobs, "job")
-        title = f"Submit {jobs} of {one_line(facts.name, 30)}?"
-        dialog = ConfirmDialog(title, _jobs(facts), "Submit", _note(facts))
-        return await context.ask(dialog) is True
+        nonlocal deadlines
 
-    engine = context.engine
+        def plan(text: str) -> dict[str, Deadline]:
+            return plan_deadlines(
+                engine.deadlines, facts, engine.deadlines.parse_time(text), budget=None
+            )
+
+        def describe(text: str) -> str:
+            return deadline_bound(joint_deadline(plan(text).values()), context.session.now())
+
+        jobs = formatting.counted(facts.price.jobs, "job")
+        dialog = DeadlineDialog(
+            f"Submit {jobs} of {one_line(facts.name, 30)}?",
+            _jobs(facts),
+            _note(facts),
+            describe_deadline=describe if _has_lane(context, account) else None,
+        )
+        if not await context.ask(dialog):
+            return False
+        if dialog.deadline:
+            deadlines = plan(dialog.deadline)
+        return True
+
     with context.main.top_bar.meter("Writing", formatting.number) as progress:
         made = await engine.experiments.make(
             name,
@@ -220,7 +245,7 @@ async def submit_experiment(
     if not made.jobs:
         return
     context.main.show_imported(made.jobs[0].id)
-    errors = await engine.submit_experiment(made.jobs)
+    errors = await engine.submit_experiment(made.jobs, deadlines=deadlines)
     for job in made.jobs:
         if isinstance(errors.get(job.id), AccountKeyError):
             await context.with_key(job.account, partial(engine.submit, job.id, wait_if_busy=True))

@@ -147,8 +147,14 @@ def sent_request(line: bytes, edits: Mapping[str, Any]) -> bytes:
         return line
 
 
+_DOCTOR = "batchdeck doctor lists the files that are missing."
+
+
 def read_request(line: bytes, *, as_json: bool) -> PagedText:
-    """The text of a request line."""
+    """The text of a request line; of an empty one, that it cannot be read."""
+    if not line:
+        words = "The request cannot be read: it is not in the folder of the job."
+        return PagedText([Piece(words, "bad"), Piece(f"\n\n{_DOCTOR}", "muted", is_remark=True)])
     value = _decoded(line)
     body = _payload(value)
     if as_json or body is None:
@@ -262,6 +268,10 @@ def _without_line(attempt: Attempt | None, subject: str) -> list[Piece]:
     if attempt is None or attempt.row.outcome.value == "pending":
         return [Piece("No answer yet.", "muted")]
     row = attempt.row
+    if row.outcome in ANSWERED:
+        # It was answered and paid: only the file with the answer is not where it was.
+        words = "The answer cannot be read: its result file is not in the folder of the job."
+        return [Piece(words, "bad"), Piece(f"\n\n{_DOCTOR}", "muted", is_remark=True)]
     pieces = [Piece(row.outcome.value, "bad")]
     if row.error is not None:
         pieces.append(Piece("\n\n" + row.error.message))

@@ -159,6 +159,7 @@ class TableOptions(Horizontal):
     DEFAULT_CSS = """
     TableOptions { height: 1; width: 1fr; }
     TableOptions > Select { width: 1fr; height: 1; margin-right: 1; }
+    TableOptions > #table-header { min-width: 13; }
     TableOptions SelectCurrent Static { text-wrap: nowrap; text-overflow: ellipsis; }
     TableOptions > Input { width: 1fr; }
     """

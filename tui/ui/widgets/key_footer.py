@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -94,15 +94,28 @@ class SteadyFooter(Footer):
             key.display = False
 
     def _chosen(self) -> Iterator[ActiveBinding]:
-        """The bindings to show, one for each action."""
-        seen: set[str] = set()
+        """The bindings to show, one for each action: where room lacks, the first ones and help."""
+        shown: dict[str, ActiveBinding] = {}
         for active in self.screen.active_bindings.values():
-            if active.binding.show and active.binding.action not in seen:
-                seen.add(active.binding.action)
-                yield active
+            if active.binding.show:
+                shown.setdefault(active.binding.action, active)
+        last = [active for active in shown.values() if active.binding.id == _LAST]
+        first = [active for active in shown.values() if active not in last]
+        while len(first) > 1 and not self._fits([*first, *last]):
+            first.pop()
+        yield from (*first, *last)
+
+    def _fits(self, shown: Sequence[ActiveBinding]) -> bool:
+        """Whether these keys fit in the line, which has a blank at both ends if it is airy."""
+        width = self.app.size.width
+        room, gap = (width - 2, _WIDE_GAP) if width >= MEDIUM else (width, 1)
+        return sum(self._width(active) for active in shown) + gap * (len(shown) - 1) <= room
 
     def _title(self, active: ActiveBinding) -> str:
         return active.binding.description
+
+    def _width(self, active: ActiveBinding) -> int:
+        return len(self.app.get_key_display(active.binding)) + 1 + len(self._title(active))
 
 
 class KeyFooter(SteadyFooter):
@@ -139,6 +152,3 @@ class KeyFooter(SteadyFooter):
 
     def _title(self, active: ActiveBinding) -> str:
         return _SHORT.get(active.binding.id or "", active.binding.description)
-
-    def _width(self, active: ActiveBinding) -> int:
-        return len(self.app.get_key_display(active.binding)) + 1 + len(self._title(active))

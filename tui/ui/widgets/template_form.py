@@ -125,7 +125,7 @@ _NARROWEST, _WIDEST = 10, 20
 _INPUTS = ("model", "max_tokens", "temperature", "schema", "id")
 _AREAS = ("system", "user", "settings")
 _HINTS = {
-    "model": "model name, e.g. gpt-5-mini",
+    "model": "such as gpt-5-mini",
     "max_tokens": "no limit",
     "temperature": "provider default",
     "schema": "a JSON file, or the schema as JSON",

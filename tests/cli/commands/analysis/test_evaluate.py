@@ -115,7 +115,7 @@ def test_odd_names_are_safe_and_aligned(run: Run, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "\x1b" not in done.out and "\u202e" not in done.out
     lines = done.out.split("\n")
-    start = next(at for at, line in enumerate(lines) if line.startswith("GOLD"))
+    start = next(at for at, line in enumerate(lines) if line.startswith("TRUE"))
     from tui.cli.output import cell_width
 
     widths: set[Any] = {cell_width(line.rstrip()) for line in lines[start : start + 4]}

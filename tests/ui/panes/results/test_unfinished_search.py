@@ -141,3 +141,21 @@ async def test_a_search_that_failed_has_no_rows_to_act_on(
         await pilot.press(KEYS[command])
         await until(pilot, lambda: "cannot be applied" in told(app))
         assert calls == []
+
+
+@pytest.mark.parametrize(("key", "row"), [("g", 7), ("G", 8)])
+async def test_an_end_of_the_table_is_that_of_the_finished_search(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, key: str, row: int
+) -> None:
+    engine.history.add(a_job())
+    engine.slow_for = True
+    app = fake_app(engine)
+    async with running(app, (80, 24)) as pilot:
+        rows = await opened(app, pilot)
+        await ask(app, pilot, "needle")
+        await pilot.press(key)
+        await until(pilot, lambda: rows.row_count == 1)
+        assert rows.cursor_id == 7
+        engine.slow_for = False
+        await until(pilot, lambda: rows.row_count == 2)
+        assert rows.cursor_id == row

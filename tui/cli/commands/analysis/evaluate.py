@@ -102,7 +102,7 @@ def _document(facts: dict[str, str], report: Evaluation) -> dict[str, Any]:
 def _lines(facts: dict[str, str], report: Evaluation) -> list[str]:
     interval = report.interval
     apart = {
-        "without gold": report.without_gold,
+        "without a true value": report.without_gold,
         "without answer": report.without_answer,
         "without value": report.without_value,
         "without both": report.without_both,
@@ -112,7 +112,7 @@ def _lines(facts: dict[str, str], report: Evaluation) -> list[str]:
     source = facts["gold_file"] and f"{facts['gold_file']} {facts['gold']}".strip()
     shown: dict[str, Cell | str] = {
         "job": Cell(facts["job"], "bold"),
-        "gold": source or facts["gold"],
+        "true values": source or facts["gold"],
         "answer": facts["answer"] + (", normalised" if report.normalised else ""),
         "rows": f"{report.compared:,} compared of {report.rows:,}",
         **{name: f"{count:,}" for name, count in apart.items() if count},
@@ -134,7 +134,7 @@ def _lines(facts: dict[str, str], report: Evaluation) -> list[str]:
         ]
         lines += [
             "",
-            *table(("GOLD", "ALMOST THE SAME ANSWER", "ROWS"), rows, right=frozenset({2})),
+            *table(("TRUE VALUE", "ALMOST THE SAME ANSWER", "ROWS"), rows, right=frozenset({2})),
         ]
     return lines
 
@@ -154,7 +154,7 @@ def _class_table(report: Evaluation) -> list[str]:
         ]
         for score in report.classes
     ]
-    titles = ("CLASS", "GOLD", "ANSWERED", "RIGHT", "PRECISION", "RECALL", "F1")
+    titles = ("CLASS", "TRUE", "ANSWERED", "RIGHT", "PRECISION", "RECALL", "F1")
     lines = ["", *table(titles, rows, right=frozenset(range(1, 7)))]
     more = report.distinct - len(report.classes)
     return [*lines, f"and {more:,} more classes"] if more > 0 else lines
@@ -168,7 +168,7 @@ def _matrix(report: Evaluation) -> list[str]:
     for place, (name, counts) in enumerate(zip(confusion.headings, confusion.cells, strict=True)):
         cells = [Cell(f"{n:,}", _colour(n, column == place)) for column, n in enumerate(counts)]
         rows.append([_name(name), *cells])
-    titles = ("GOLD \\ ANSWER", *(_name(name, _HEADING_CELLS) for name in confusion.headings))
+    titles = ("TRUE \\ ANSWER", *(_name(name, _HEADING_CELLS) for name in confusion.headings))
     return ["", *table(titles, rows, right=frozenset(range(1, len(titles))))]
 
 

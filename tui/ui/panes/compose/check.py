@@ -24,7 +24,7 @@ from tui.progress import Progress
 from tui.ui.external_programs import show_file
 from tui.ui.panes.compose.steps import ComposeContext, Step
 from tui.ui.text import compose
-from tui.ui.text.tones import Parts, Tone, content
+from tui.ui.text.tones import Part, Parts, Tone, content
 from tui.ui.widgets.compose_inputs import PreviewPanel
 from tui.ui.widgets.table.model import Cells, Column, ListSource
 from tui.ui.widgets.table.table import VirtualTable
@@ -286,17 +286,20 @@ class CheckStep(Step):
             *compose.cost_parts(estimate, free=self.context.is_free),
             *compose.answer_parts(estimate),
         ]
+        # In 80 columns the end of the line may be cut: what is least important comes last.
+        last: list[Part] = []
         if engine.costs.has_budget(account):
             try:
                 await asyncio.to_thread(engine.costs.check_budget, estimate, account)
             except BudgetError as error:
                 parts += [compose.MUTED_DOT, (f"✗ over budget: {error.message}", "bad")]
             else:
-                parts += [compose.MUTED_DOT, ("within budget", "good")]
+                last = [compose.MUTED_DOT, ("within budget", "good")]
         elif estimate.notes and not self.context.is_free:
-            parts += [compose.MUTED_DOT, ("; ".join(estimate.notes), "muted")]
+            last = [compose.MUTED_DOT, ("; ".join(estimate.notes), "muted")]
         if repeats := repeats_text(scan.report, repeated, free=self.context.is_free):
             parts += [compose.MUTED_DOT, (repeats, "warn")]
+        parts += last
         if scan.report is self._report:
             self._estimate, self._repeated = estimate, repeated
             self._cost.update(content(parts))

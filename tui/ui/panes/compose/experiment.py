@@ -174,7 +174,11 @@ class ExperimentDialog(Dialog[ExperimentChoice]):
             compact=True,
             id="experiment-other",
         )
-        yield Static(_head("Templates"), classes="experiment-head", markup=False)
+        yield Static(
+            _head("Templates: the form, and those saved with P"),
+            classes="experiment-head",
+            markup=False,
+        )
         yield self._templates
         yield Static("", id="experiment-jobs", classes="dialog-text", markup=False)
         yield from self.buttons("Use  ^s")

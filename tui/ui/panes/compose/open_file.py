@@ -39,7 +39,8 @@ class OpenedSource:
     """An opened source; ``spec`` is empty if it must not be remembered.
 
     Either ``path`` is a file of requests to check, or ``source`` contains the rows, opened from
-    ``place``, with the ``template`` that belongs to a sample; or ``archive`` is one of a job.
+    ``place``, with the ``template`` that belongs to a sample; or ``archive`` is one of a job; or
+    ``results`` are those of a batch that ran elsewhere, to be opened as a job.
     """
 
     spec: str
@@ -49,13 +50,14 @@ class OpenedSource:
     template: Template | None = None
     place: str = ""
     archive: Path | None = None
+    results: Path | None = None
 
 
 async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | None:
     """Open a source; a program is run only after the user confirmed its path.
 
     Returns:
-        The opened source; ``None`` if the user did not allow the program to run.
+        The opened source; ``None`` if the user left a question about it.
 
     Raises:
         InputError: The source cannot be opened.
@@ -92,6 +94,10 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
             # The check reports every invalid line, not only the first.
             return OpenedSource(spec, path.stem, path=path)
         raise
+    if not part and (await asyncio.to_thread(recognize, path)).kind == "results":
+        chosen = await _job_or_table(app)
+        if chosen != "table":
+            return OpenedSource(spec, path.stem, results=path) if chosen else None
     name = path.stem or "requests"
     template = None
     if (saved := _SAMPLES.get(path)) is not None:
@@ -145,6 +151,16 @@ async def _chosen_part(app: App[Any], error: PartNeededError) -> str:
     """Ask which table of a file is meant: a sheet, a list, or a file of an archive."""
     choices = [Choice(name, one_line(visible(name), 60)) for name in error.parts]
     dialog = ChooseDialog("Which one?", choices, error.parts[0])
+    return await app.push_screen_wait(dialog) or ""
+
+
+async def _job_or_table(app: App[Any]) -> str:
+    """Ask what becomes of results: ``job``, ``table``, or empty for nothing."""
+    choices = [
+        Choice("job", "as a finished job", "to read, filter and retry"),
+        Choice("table", "as a table", "to make new requests"),
+    ]
+    dialog = ChooseDialog("Open these results of a batch", choices, "job")
     return await app.push_screen_wait(dialog) or ""
 
 

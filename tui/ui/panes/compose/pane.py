@@ -306,6 +306,10 @@ class ComposePane(CommandTarget, Vertical):
             self.clear()
             self.session.tasks.open_archive(opened.archive)
             return
+        if opened.results is not None:
+            self.clear()
+            self.session.tasks.import_results(opened.results)
+            return
         self._head.show_name(opened.name)
         if source is None and opened.spec:
             self.session.state.remember_source(opened.spec)

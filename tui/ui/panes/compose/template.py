@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from rich.cells import cell_len
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
@@ -125,7 +127,8 @@ class TemplateStep(Step):
     """
 
     DEFAULT_CSS = """
-    TemplateStep #template-body { height: 1fr; layout: vertical; margin-top: 1; }
+    TemplateStep #template-body { height: 1fr; layout: vertical; }
+    TemplateStep #sketch-figures { height: 2; text-wrap: wrap; }
     TemplateStep #template-form { height: 3fr; width: 1fr; }
     TemplateStep #preview { height: 2fr; min-height: 5; }
     TemplateStep.-tried #template-form { height: 2fr; }
@@ -168,10 +171,11 @@ class TemplateStep(Step):
 
     def compose(self) -> ComposeResult:
         """The figures, the form, the preview and the buttons."""
-        yield self._figures
         if alternatives := self._reading.source.alternatives:
             said = content([(f"{alternatives}.", "muted")])
             yield Static(said, classes="step-line", id="alternatives", markup=False)
+        # Two lines: in 80 columns a warning needs the second, which is otherwise the distance.
+        yield self._figures
         with Container(id="template-body"):
             with Vertical(id="template-form"):
                 yield self._form
@@ -338,7 +342,7 @@ class TemplateStep(Step):
         self.remove_class("-tried")
         self._panel.show_error(error, hint=unfinished)
         rows = count_parts(self._reading.count, exact=self._reading.exact)
-        self._show_figures([*rows, *self._notes()])
+        self._show_figures([*rows, *self._notes(rows)])
         self._update_buttons()
 
     def _show_sketch(self, sketch: ComposePreview) -> None:
@@ -351,14 +355,18 @@ class TemplateStep(Step):
         if self._experiment is not None:
             self._price_experiment(self._experiment)
         else:
-            self._show_figures([*parts, *self._notes()])
+            self._show_figures([*parts, *self._notes(parts)])
         self._update_buttons()
 
-    def _notes(self) -> list[Part]:
+    def _notes(self, figures: Sequence[Part]) -> list[Part]:
+        """What is doubtful about the table; else how it was read, if that fits on the line."""
         source = self._reading.source
-        doubts = (*source.doubts, *source.late_doubts())
-        parts: list[Part] = [(f" · {one_line(note, 60)}", "muted") for note in source.notes]
-        return parts + [(f" · ! {one_line(doubt, 160)}", "warn") for doubt in doubts]
+        if doubts := (*source.doubts, *source.late_doubts()):
+            return [(f" · ! {one_line(doubt, 160)}", "warn") for doubt in doubts]
+        notes: list[Part] = [(f" · {one_line(note, 60)}", "muted") for note in source.notes]
+        cells = sum(cell_len(text) for text, _ in (*figures, *notes))
+        # The form has them, too.
+        return notes if cells <= self._figures.size.width else []
 
     def _show_figures(self, parts: list[Part]) -> None:
         self._figures.update(content(parts))

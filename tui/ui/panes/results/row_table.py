@@ -6,7 +6,7 @@ import asyncio
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from textual import on
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from tui.core.rows import Row
     from tui.store.history import History, InputColumns
+
+Edge = Literal["top", "bottom"]
+"""An end of the table."""
 
 _SAMPLE = 20
 """Rows from which it is seen that an input column holds the ids."""
@@ -73,6 +76,7 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
         self._searched = asyncio.Event()
         self._is_complete = True
         self._failure: BatchdeckError | None = None
+        self._edge: Edge | None = None
         self.facet = ""
         """The column whose values were counted last; empty if none was."""
         self._own_columns: list[str] = []
@@ -270,7 +274,29 @@ class RowTable(ShowsWorkerErrors, VirtualTable):
             inputs=self._inputs,
         )
         self.set_source(source, keep_cursor=keep_cursor)
+        if (edge := self._edge) is not None:
+            self.move_to(0 if edge == "top" else self.row_count - 1)
+            self._edge = edge if self._search.is_running else None
         self.post_message(self.Changed(rows=True))
+
+    # The cursor while rows are searched for
+
+    def move_to(self, index: int) -> None:
+        """Move the cursor to an index, clamped to the rows."""
+        self._edge = None
+        super().move_to(index)
+
+    def action_cursor_top(self) -> None:
+        """To the first row, also of the order or filter that is still being applied."""
+        self._go_to("top")
+
+    def action_cursor_bottom(self) -> None:
+        """To the last row, also of the order or filter that is still being applied."""
+        self._go_to("bottom")
+
+    def _go_to(self, edge: Edge) -> None:
+        self.move_to(0 if edge == "top" else self.row_count - 1)
+        self._edge = edge if self._search.is_running else None
 
     # Marked rows and rows shown
 
