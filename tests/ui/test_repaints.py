@@ -108,7 +108,7 @@ async def test_the_focus_within_a_pane_styles_the_two_widgets_only(
             update(nodes, animate)
 
         monkeypatch.setattr(app.stylesheet, "update_nodes", noted)
-        await pilot.press("tab")
+        await pilot.press("shift+tab")
         await until(pilot, lambda: app.focused is not before)
         assert before in styled and app.focused in styled
         # Some fields have parts of their own.
