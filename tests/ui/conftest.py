@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -98,10 +99,12 @@ async def until(pilot: BatchdeckPilot, ready: Callable[[], object], seconds: flo
         AssertionError: It is not so in time; the message has the screen, the widgets with
             messages left to read, and what every task and thread is waiting for.
     """
-    patience = Patience(seconds)
+    patience: Patience | None = None
     while not ready():
+        patience = patience or Patience(seconds)
         assert not patience.is_over, f"it did not happen in {patience}:\n{_state_of(pilot.app)}"
-        await pilot.pause(0.01)
+        # Not the pilot's pause, which sends a message to each widget: threads would get less time.
+        await asyncio.sleep(0.01)
     await pilot.pause()
 
 

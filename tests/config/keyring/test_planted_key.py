@@ -18,6 +18,8 @@ from tests.config.keyring.conftest import Done, Run
 from tests.end_to_end.servers import Served, join_all, sandbox
 from tests.waiting import Patience
 
+pytestmark = pytest.mark.long
+
 KEY = "sk-planted-0b5e55ed1dea5fee1600d"
 PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "doubleword": "doubleword"}
 

@@ -171,6 +171,7 @@ def test_long_values_are_compared_whole_and_named_by_their_start() -> None:
     assert normalise(" 'A'\n") == "a"
 
 
+@pytest.mark.long
 def test_a_million_classes_take_bounded_memory() -> None:
     evaluator = Evaluator()
     tracemalloc.start()

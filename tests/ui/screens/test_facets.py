@@ -99,7 +99,7 @@ async def test_marked_values_are_combined_or_left_out(paths: Paths) -> None:
     async with opened(paths, (80, 24)) as (app, pilot):
         rows = app.main.results.rows_table
         await facets(app, pilot)
-        await until(pilot, lambda: "x Export" in screen_text(app).split("\n")[-1])
+        await until(pilot, lambda: "? Help" in screen_text(app).split("\n")[-1])
         await pilot.press("space", "space", "enter")
         await until(pilot, lambda: rows.row_count == 30)
         assert where(app) == '@label:delivery,"not sure"'

@@ -45,7 +45,7 @@ async def test_the_whole_tour_at_80_columns(paths: Paths, at_once: None) -> None
         await pilot.press("enter")
         await at_step(pilot, app, 2)
         await pilot.press(*"Good?")
-        await until(pilot, lambda: "all rows make the s" in screen_text(app))
+        await until(pilot, lambda: "all rows make the" in screen_text(app))
         assert app.main.tour is not None and app.main.tour.progress.place == 1
         await pilot.press("space", *"{text}")
         await at_step(pilot, app, 3)

@@ -18,6 +18,7 @@ from tests.ui.conftest import BatchdeckPilot, real_app, running, screen_text, un
 from tui.paths import Paths
 from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.choose import ChooseDialog
+from tui.ui.panes.compose.template import TemplateStep
 
 LINES = Path(__file__).with_name("odd_files_on_screen.txt")
 _FIGURES = re.compile(r" · ~[\d,]+ tokens? in( · no max_tokens set)?( · free)?")
@@ -38,6 +39,12 @@ def said(app: BatchdeckApp) -> list[str]:
     return found
 
 
+async def left(pilot: BatchdeckPilot, app: BatchdeckApp) -> None:
+    """Go back to the start, where what is pasted is a file and no part of a prompt."""
+    while app.main.compose_pane.query(TemplateStep):
+        await pilot.press("escape")
+
+
 async def opened(pilot: BatchdeckPilot, app: BatchdeckApp, name: str) -> list[str]:
     """Open a file and wait for what is said of it; a question for a part is said as well."""
     await pilot.press("escape", "1")
@@ -53,7 +60,9 @@ async def opened(pilot: BatchdeckPilot, app: BatchdeckApp, name: str) -> list[st
 
     await until(pilot, is_told)
     if not isinstance(app.screen, ChooseDialog):
-        return said(app)
+        lines = said(app)
+        await left(pilot, app)
+        return lines
     parts = [str(option.prompt) for option in app.screen.query_one(OptionList).options]
     await pilot.press("escape")
     return [f"Which one? {', '.join(part.strip(' ●') for part in parts)}"]

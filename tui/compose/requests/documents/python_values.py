@@ -6,7 +6,7 @@ import ast
 import math
 from typing import Any
 
-_MOST = 16 << 20
+_MOST = 4 << 20
 """The longest text that is read, in characters."""
 
 _FAULTS = (ValueError, SyntaxError, RecursionError, MemoryError, OverflowError)

@@ -94,7 +94,7 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
             # The check reports every invalid line, not only the first.
             return OpenedSource(spec, path.stem, path=path)
         raise
-    if not part and (await asyncio.to_thread(recognize, path)).kind == "results":
+    if not part and await asyncio.to_thread(_is_results, path):
         chosen = await _job_or_table(app)
         if chosen != "table":
             return OpenedSource(spec, path.stem, results=path) if chosen else None
@@ -108,6 +108,10 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
 
 def _is_archive(path: Path) -> bool:
     return is_file(path) and recognize(path).form == JOB_ARCHIVE
+
+
+def _is_results(path: Path) -> bool:
+    return is_file(path) and recognize(path).kind == "results"
 
 
 async def _open_address(app: App[Any], engine: Engine, spec: str) -> OpenedSource | None:

@@ -110,6 +110,9 @@ PREVIEW_DELAY = 0.15
 SIDE_BY_SIDE_WIDTH = 108
 """Width in cells from which form and preview are side by side."""
 
+_LONGEST_WORD = 20
+"""Cells at the end of a line that wrapped words may leave blank."""
+
 TALL, TALLER = 30, 46
 """Height of the step in lines from which the fields have lines between them, and from which the
 system prompt is taller; the prompt takes what is left."""
@@ -359,14 +362,16 @@ class TemplateStep(Step):
         self._update_buttons()
 
     def _notes(self, figures: Sequence[Part]) -> list[Part]:
-        """What is doubtful about the table; else how it was read, if that fits on the line."""
+        """What is doubtful about the table, and how it was read if there is room left for it."""
         source = self._reading.source
-        if doubts := (*source.doubts, *source.late_doubts()):
-            return [(f" · ! {one_line(doubt, 160)}", "warn") for doubt in doubts]
+        doubts = (*source.doubts, *source.late_doubts())
+        parts: list[Part] = [(f" · ! {one_line(doubt, 160)}", "warn") for doubt in doubts]
         notes: list[Part] = [(f" · {one_line(note, 60)}", "muted") for note in source.notes]
-        cells = sum(cell_len(text) for text, _ in (*figures, *notes))
-        # The form has them, too.
-        return notes if cells <= self._figures.size.width else []
+        cells = sum(cell_len(text) for text, _ in (*figures, *parts, *notes))
+        lines = 2 if doubts else 1
+        # The form has them, too. The end of a line that is wrapped stays blank.
+        room = lines * self._figures.size.width - (lines - 1) * _LONGEST_WORD
+        return parts + notes if cells <= room else parts
 
     def _show_figures(self, parts: list[Part]) -> None:
         self._figures.update(content(parts))
