@@ -94,7 +94,9 @@ def steps_of(*keys: str, job: str = "", pane: str = "") -> Callable[[Pilot[Any]]
             groups = app.main.results.query_one(ErrorGroups)
             await until(pilot, lambda: groups.row_count)
         if pane == "row":
-            await until(pilot, lambda: app.main.results.view.detail is not None)
+            rows, view = app.main.results.rows_table, app.main.results.view
+            # Not the row that was there before the last key.
+            await until(pilot, lambda: view.detail and view.detail.row.seq == rows.cursor_id)
         await pilot.pause()
 
     return run
