@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -208,4 +209,6 @@ async def _shoot(paths: Paths, config: Config, steps: Steps, size: tuple[int, in
 
 
 if __name__ == "__main__":
+    # The pictures have all colours, whatever terminal they are made in.
+    os.environ["COLORTERM"] = "truecolor"
     asyncio.run(main())
