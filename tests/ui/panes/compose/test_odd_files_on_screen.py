@@ -68,7 +68,7 @@ async def opened(pilot: BatchdeckPilot, app: BatchdeckApp, name: str) -> list[st
     return [f"Which one? {', '.join(part.strip(' ●') for part in parts)}"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 async def test_the_screen_says_what_each_is(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
