@@ -15,7 +15,6 @@ import os
 import sqlite3
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
@@ -24,9 +23,10 @@ from typing import Any
 
 import pytest
 
-from tests.engine.programs import Killed, Programs, kill_at
+from tests.engine.programs import Programs, kill_at
 from tests.faults.compound_cases import CONFIRM_SECONDS, Judgement, Point, points
-from tests.faults.kill_server import ProviderRecord, served
+from tests.faults.kill_server import ProviderRecord
+from tests.faults.points import KEY_VARIABLE, judged, provider
 from tests.faults.proxy import Act, Exchange, Proxy, proxy_to
 from tests.faults.wire_bench import (
     KEY,
@@ -35,7 +35,6 @@ from tests.faults.wire_bench import (
     Case,
     Clock,
     Verdict,
-    at_once,
     config,
     judge_answers,
     leaks,
@@ -49,12 +48,10 @@ from tui.errors import BatchdeckError, UsageError
 from tui.paths import Paths
 from tui.processes import process_is_running
 from tui.providers.dialect import BatchDraft, Dialect
-from tui.providers.wire import retry
 from tui.store import leases as leases_of_batches
 from tui.store.database import history_error
 
 _STARTS = 8
-_KEY_VARIABLE = "BATCHDECK_KEY_FAR"
 _DISK_SECONDS = 0.3
 _SECOND = 99
 """The number of the second program; the first has that of its start."""
@@ -307,22 +304,16 @@ def _encode(dialect: Dialect, file: Path, target: Path) -> None:
 def _key(key: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         if key:
-            patch.setenv(_KEY_VARIABLE, key)
+            patch.setenv(KEY_VARIABLE, key)
         else:
-            patch.delenv(_KEY_VARIABLE, raising=False)
+            patch.delenv(KEY_VARIABLE, raising=False)
         yield
 
 
 async def _run_point(point: Point, folder: Path) -> Judgement:
     # What is cancelled must still run then.
     rate = 3.0 if point.trouble.kind == "cancel" else 0.0
-    with (
-        served(point.like, folder / "provider", rate, key=KEY) as truth,
-        pytest.MonkeyPatch.context() as patch,
-        _key(KEY),
-    ):
-        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-        patch.setattr(retry, "sleep", at_once)
+    with provider(point.like, folder, rate) as (truth, patch):
         async with proxy_to(int(truth.url.rpartition(":")[2])) as proxy:
             run = _Run(point, folder, truth, proxy)
             patch.setattr(leases_of_batches, "process_is_running", run.is_running)
@@ -332,13 +323,7 @@ async def _run_point(point: Point, folder: Path) -> Judgement:
 
 def run_point(point: Point, folder: Path) -> Judgement:
     """Run a point in a new folder."""
-    began = time.monotonic()
-    try:
-        judgement = asyncio.run(_run_point(point, folder))
-    except (Killed, Exception) as error:
-        judgement = Judgement(wrong=[f"{type(error).__name__}: {error}"])
-    judgement.seconds = time.monotonic() - began
-    return judgement
+    return judged(_run_point(point, folder), Judgement)
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ CHOSEN = (
     ("retry", "doubleword", {0: "504, done late"}),
     ("retry", "doubleword", {0: "502, done", 1: "503, nothing done"}),
     ("parts", "anthropic", {0: "killed before", 3: "killed after"}),
-    ("one by one", "openai", {2: "killed after", 5: "killed before"}),
+    ("one by one", "openai", {2: "killed after", 3: "killed before"}),
     ("one by one", "openai", {0: "302, done", 2: "500, done"}),
     ("together", "anthropic", {0: "cut at half, done", 2: "second program"}),
 )
