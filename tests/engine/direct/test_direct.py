@@ -189,6 +189,8 @@ async def test_a_program_that_goes_on_after_another_took_over_sends_no_row(
             with engine.history._database.write() as connection:
                 connection.execute("UPDATE batches SET lease_owner=?", (process_name(),))
             output = engine._runner._runs[batch.id].path
+            # What the server has sent is here when it is in the file.
+            await until(lambda: output.read_bytes().count(b"\n") == 4)
             before = output.read_bytes() + b'{"custom_id": "row-39", "written": "by the other"}\n'
             output.write_bytes(before)
             model.held_after = None

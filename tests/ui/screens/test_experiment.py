@@ -66,6 +66,13 @@ async def chosen(app: BatchdeckApp, pilot: BatchdeckPilot, table: Path) -> None:
     await until(pilot, lambda: app.screen is app.main)
 
 
+async def asked(app: BatchdeckApp, pilot: BatchdeckPilot, table: Path) -> None:
+    """Choose as ``chosen`` does, and go on to the question."""
+    await chosen(app, pilot, table)
+    await pilot.press("S")
+    await until(pilot, lambda: "Submit 4 jobs of food?" in screen_text(app))
+
+
 def has_report(screen: Any) -> bool:
     return screen.reader.report is not None and not screen.reader.is_running
 
@@ -134,9 +141,7 @@ async def test_all_jobs_get_the_deadline_of_the_experiment(
     save(paths, LABEL, "label")
     app = real_app(paths)
     async with running(app) as pilot:
-        await chosen(app, pilot, food(tmp_path))
-        await pilot.press("S")
-        await until(pilot, lambda: "Submit 4 jobs of food?" in screen_text(app))
+        await asked(app, pilot, food(tmp_path))
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, InputDialog))
         await pilot.press(*"+6h", "enter")
@@ -154,9 +159,7 @@ async def test_what_is_not_confirmed_leaves_nothing(paths: Paths, tmp_path: Path
     save(paths, LABEL, "label")
     app = real_app(paths)
     async with running(app) as pilot:
-        await chosen(app, pilot, food(tmp_path))
-        await pilot.press("S")
-        await until(pilot, lambda: "Submit 4 jobs of food?" in screen_text(app))
+        await asked(app, pilot, food(tmp_path))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.main)
         assert app.session.engine.history.jobs.list() == []

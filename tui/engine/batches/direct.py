@@ -119,6 +119,7 @@ class _Run:
     bad: int
     stop: _Stop
     sent: _SentRows
+    is_free: bool
     cancelled: bool = False
     unsaved: int = 0
     trouble: BatchdeckError | None = None
@@ -201,7 +202,8 @@ class DirectRunner:
 
         stream, sent, good, bad = await asyncio.to_thread(work)
         stop = _Stop(partial(self._context.history.leases.is_mine, batch.id))
-        run = _Run(batch, file.path, stream, file, indexer, good, bad, stop, sent)
+        is_free = self._context.accounts.info(batch.account).is_free
+        run = _Run(batch, file.path, stream, file, indexer, good, bad, stop, sent, is_free)
         run.cancelled = batch.status is BatchStatus.CANCELLING
         if self._closing or run.cancelled:
             run.stop.set()
@@ -311,7 +313,7 @@ class DirectRunner:
                 yield row
 
     def _note_sent(self, run: _Run, seq: int, is_sent: bool) -> None:
-        if self._context.accounts.info(run.batch.account).is_free:
+        if run.is_free:
             # What costs nothing can be sent again.
             return
         try:

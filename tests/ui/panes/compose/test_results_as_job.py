@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.ui.conftest import notes, real_app, running, screen_text, until
+from tests.ui.conftest import BatchdeckPilot, notes, real_app, running, screen_text, until
 from tests.ui.panes.composing import pasted
 from tui.paths import Paths
+from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.confirm import ConfirmDialog
 from tui.ui.dialogs.pick_file import PickFileDialog
@@ -37,12 +38,17 @@ def batch_files(folder: Path) -> Path:
     return write(folder / "batch_1_output.jsonl", answered[:9])
 
 
+async def chosen(pilot: BatchdeckPilot, app: BatchdeckApp, path: Path) -> None:
+    """Open a result file, up to the question what becomes of it."""
+    await pasted(pilot, app, str(path))
+    await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
+
+
 async def test_results_become_a_job_with_both_files(paths: Paths, tmp_path: Path) -> None:
     output = batch_files(tmp_path)
     app = real_app(paths)
     async with running(app, (80, 24)) as pilot:
-        await pasted(pilot, app, str(output))
-        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
+        await chosen(pilot, app, output)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, PickFileDialog))
         assert "Choose the file of requests that was sent" in screen_text(app)
@@ -61,8 +67,7 @@ async def test_results_are_a_table_if_that_is_wanted(paths: Paths, tmp_path: Pat
     output = batch_files(tmp_path)
     app = real_app(paths)
     async with running(app, (80, 24)) as pilot:
-        await pasted(pilot, app, str(output))
-        await until(pilot, lambda: isinstance(app.screen, ChooseDialog))
+        await chosen(pilot, app, output)
         await pilot.press("down", "enter")
         await until(pilot, lambda: "custom_id" in screen_text(app))
         assert not app.session.engine.history.jobs.list()

@@ -30,6 +30,9 @@ _LISTS = frozenset({"AU", "AF", "BA", "BE", "BF", "CA", "CR", "C1", "C3", "EM", 
 _ENDS = frozenset({"ER", "EF"})
 _ENTRY = re.compile(r"(?:^|(?<=[)}]))\s*@\s*(\w+)\s*([{(])", re.MULTILINE)
 _FIELD = re.compile(r"\s*([\w:+/.-]+)\s*=\s*")
+_JOINT = re.compile(r"\s*#\s*")
+_COMMA = re.compile(r"\s*,")
+_WORD = re.compile(r"[^\s,#]*")
 
 
 def open_records(path: Path, form: RecordForm, encoding: str | None = None) -> Source:
@@ -132,8 +135,8 @@ def _bibtex(lines: Iterator[str]) -> Iterator[Row]:
             strings |= {name.lower(): value for name, value in _fields(body, strings)}
             continue
         key, _, rest = body.partition(",")
-        fields = [(name, value) for name, value in _fields(rest, strings)]
-        yield {"type": kind, "key": key.strip(), **{name.lower(): value for name, value in fields}}
+        fields = {name.lower(): value for name, value in _fields(rest, strings)}
+        yield {"type": kind, "key": key.strip(), **fields}
 
 
 def _closing(text: str, start: int) -> int:
@@ -164,12 +167,12 @@ def _fields(body: str, strings: dict[str, str]) -> Iterator[tuple[str, str]]:
         while True:
             part, position = _part(body, position, strings)
             parts.append(part)
-            rest = re.compile(r"\s*#\s*").match(body, position)
+            rest = _JOINT.match(body, position)
             if rest is None:
                 break
             position = rest.end()
         yield found[1], re.sub(r"\s*\n\s*", " ", "".join(parts)).strip()
-        comma = re.compile(r"\s*,").match(body, position)
+        comma = _COMMA.match(body, position)
         if comma is None:
             break
         position = comma.end()
@@ -186,7 +189,7 @@ def _part(body: str, position: int, strings: dict[str, str]) -> tuple[str, int]:
             depth += {"{": 1, "}": -1}.get(body[place], 0)
             place += 2 if body[place] == "\\" else 1
         return body[position + 1 : place], place + 1
-    word = re.compile(r"[^\s,#]*").match(body, position)
+    word = _WORD.match(body, position)
     assert word is not None
     return strings.get(word[0].lower(), word[0]), word.end()
 

@@ -8,6 +8,7 @@ ai.google.dev/api. A prompt that was blocked has no candidates, only the reason 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -61,7 +62,12 @@ _SNAKE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 def _at(value: dict[str, Any], name: str) -> Any:
     """The value of a field, also under its name with underscores."""
     found = value.get(name)
-    return value.get(_SNAKE.sub("_", name).lower()) if found is None else found
+    return value.get(_with_underscores(name)) if found is None else found
+
+
+@lru_cache
+def _with_underscores(name: str) -> str:
+    return _SNAKE.sub("_", name).lower()
 
 
 def _whole(value: Any) -> int | None:

@@ -12,7 +12,7 @@ from textual.app import App
 from tui.addresses import is_address, parse_address
 from tui.compose import samples
 from tui.compose.requests.recognition import recognize
-from tui.compose.requests.signatures import JOB_ARCHIVE
+from tui.compose.requests.signatures import JOB_ARCHIVE, Recognition
 from tui.compose.sources.base import Source
 from tui.compose.sources.open import runs_code
 from tui.compose.templates.fields import FieldText
@@ -72,7 +72,8 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
     place, part = await asyncio.to_thread(split_part, spec)
     path = await asyncio.to_thread(expand_home, place)
     whole = f"{path}{spec[len(place) :]}"
-    if not part and await asyncio.to_thread(_is_archive, path):
+    found = None if part else await asyncio.to_thread(_recognized, path)
+    if found is not None and found.form == JOB_ARCHIVE:
         return OpenedSource(spec, path.stem, archive=path)
     trusted = False
     if runs_code(whole):
@@ -94,7 +95,7 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
             # The check reports every invalid line, not only the first.
             return OpenedSource(spec, path.stem, path=path)
         raise
-    if not part and await asyncio.to_thread(_is_results, path):
+    if found is not None and found.kind == "results":
         chosen = await _job_or_table(app)
         if chosen != "table":
             return OpenedSource(spec, path.stem, results=path) if chosen else None
@@ -106,12 +107,9 @@ async def open_path(app: App[Any], engine: Engine, spec: str) -> OpenedSource | 
     return OpenedSource(spec, name, source=source, template=template, place=whole)
 
 
-def _is_archive(path: Path) -> bool:
-    return is_file(path) and recognize(path).form == JOB_ARCHIVE
-
-
-def _is_results(path: Path) -> bool:
-    return is_file(path) and recognize(path).kind == "results"
+def _recognized(path: Path) -> Recognition | None:
+    """What a file is; ``None`` for a pattern, a folder or nothing."""
+    return recognize(path) if is_file(path) else None
 
 
 async def _open_address(app: App[Any], engine: Engine, spec: str) -> OpenedSource | None:
@@ -126,7 +124,8 @@ async def _open_address(app: App[Any], engine: Engine, spec: str) -> OpenedSourc
     app.notify(f"{one_line(visible(address.name), 40)}: {file.note}", markup=False)
     # An address that may be a key is not written down.
     kept, name = "" if address.has_secret else spec, file.path.stem
-    if not address.part and await asyncio.to_thread(_is_archive, file.path):
+    found = None if address.part else await asyncio.to_thread(_recognized, file.path)
+    if found is not None and found.form == JOB_ARCHIVE:
         return OpenedSource(kept, name, archive=file.path)
     try:
         try:
