@@ -12,10 +12,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 import tomllib
@@ -25,8 +22,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.cli.conftest import isolate, run_here
+
 CASES = Path(__file__).parent
-_ROOT = CASES.parents[2]
 
 
 class BatchServer(BaseHTTPRequestHandler):
@@ -167,33 +167,20 @@ def wrong_in(case: str, home: Path) -> list[str]:
 
 
 def _run(words: list[str], work: Path, home: Path) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tui", *words],
-        cwd=work,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-            "TERM": "dumb",
-            "NO_COLOR": "1",
-            "PYTHONPATH": os.pathsep.join([str(_ROOT), *sys.path]),
-            "BATCHDECK_HOME": str(home),
-            "BATCHDECK_KEY_T": "a-key",
-            "BATCHDECK_SANDBOX_ROWS_PER_SECOND": "0",
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    given: dict[str, Any] = {"rc": done.returncode, "out": done.stdout, "err": done.stderr}
+    with pytest.MonkeyPatch.context() as patch:
+        isolate(home, patch)
+        for name, value in (("TERM", "dumb"), ("NO_COLOR", "1"), ("BATCHDECK_KEY_T", "a-key")):
+            patch.setenv(name, value)
+        patch.chdir(work)
+        done = run_here(*words)
+    given: dict[str, Any] = {"rc": done.code, "out": done.out, "err": done.err}
     given |= {"json": json, "js": None, "rows": [], "made": [], "prompts": []}
     try:
-        given["rows"] = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+        given["rows"] = [json.loads(line) for line in done.out.splitlines() if line.strip()]
     except ValueError:
         given["rows"] = []
     try:
-        given["js"] = json.loads(done.stdout)
+        given["js"] = json.loads(done.out)
     except ValueError:
         given["js"] = None
     if "-o" in words and (path := work / words[words.index("-o") + 1]).suffix == ".jsonl":

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from tests.cases.wire.provider import Provider
+from tests.cli.conftest import run_here
 
 KEY = "sk-tried-0123456789"
 _POLL = "min_seconds = 0.2\nmax_seconds = 0.5\ngrace_404_seconds = 2\n"
@@ -55,24 +56,17 @@ class Case:
         """
         time.sleep(after)
         words = [word.replace("{input}", str(self.home / "input.jsonl")) for word in command]
-        done = subprocess.run(
-            [sys.executable, "-m", "tui", *words],
-            env=self._environment(),
-            cwd=Path(__file__).parents[3],
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        said = done.stdout + done.stderr
+        with pytest.MonkeyPatch.context() as patch, ended_after(timeout):
+            self._set_environment(patch)
+            done = run_here(*words)
+        said = done.out + done.err
         if exits is not None:
-            assert done.returncode in exits, said
+            assert done.code in exits, said
         if counts is not None:
-            found = json.loads(done.stdout)["counts"]
+            found = done.document["counts"]
             assert {name: found[name] for name in counts} == counts, said
         for custom_id, right in (rows or {}).items():
-            lines = {row["custom_id"]: row for row in map(json.loads, done.stdout.splitlines())}
+            lines = {row["custom_id"]: row for row in done.rows}
             row = lines[custom_id]
             have = {**row, **{f"error_{k}": v for k, v in (row["error"] or {}).items()}}
             for name, value in right.items():
@@ -89,9 +83,11 @@ class Case:
         """Submit the file and wait for its end, with a job document; see ``step``."""
         return self.step("submit", "{input}", "--wait", "--json", "-y", **expected)
 
-    def _environment(self) -> dict[str, str]:
-        plain = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-        return plain | {
+    def _set_environment(self, patch: pytest.MonkeyPatch) -> None:
+        for name in list(os.environ):
+            if name.lower().endswith("_proxy"):
+                patch.delenv(name)
+        variables = {
             "BATCHDECK_HOME": str(self.home),
             "BATCHDECK_KEY_ACC": KEY,
             "NO_COLOR": "1",
@@ -99,6 +95,28 @@ class Case:
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
             **self.environment,
         }
+        for name, value in variables.items():
+            patch.setenv(name, value)
+
+
+@contextmanager
+def ended_after(seconds: float) -> Iterator[None]:
+    """End what hangs, also a program that waits in this thread.
+
+    Raises:
+        TimeoutError: The time is over.
+    """
+
+    def end(signal_number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"not done after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 Start = Callable[..., Case]
