@@ -24,6 +24,8 @@ from tui.ui.app import BatchdeckApp
 
 BatchdeckPilot = Pilot[int]
 
+_LOOK_SECONDS = 0.01
+
 
 @pytest.fixture(autouse=True)
 def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,12 +102,18 @@ async def until(pilot: BatchdeckPilot, ready: Callable[[], object], seconds: flo
             messages left to read, and what every task and thread is waiting for.
     """
     patience: Patience | None = None
-    while not ready():
+    while not (found := _timed(ready))[0]:
         patience = patience or Patience(seconds)
         assert not patience.is_over, f"it did not happen in {patience}:\n{_state_of(pilot.app)}"
-        # Not the pilot's pause, which sends a message to each widget: threads would get less time.
-        await asyncio.sleep(0.01)
+        # Not the pilot's pause, which sends a message to each widget. Looking, which may draw the
+        # screen, takes a fifth of the time at most: the rest is for what is waited for.
+        await asyncio.sleep(max(_LOOK_SECONDS, 4 * found[1]))
     await pilot.pause()
+
+
+def _timed(ready: Callable[[], object]) -> tuple[object, float]:
+    begin = time.thread_time()
+    return ready(), time.thread_time() - begin
 
 
 def _state_of(app: App[Any]) -> str:

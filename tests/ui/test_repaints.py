@@ -100,16 +100,42 @@ async def test_the_focus_within_a_pane_styles_the_two_widgets_only(
         assert app.main.compose_pane.has_class("-focused")
         assert not app.main.batches.has_class("-focused")
         before = app.focused
-        styled: list[DOMNode] = []
-        update = app.stylesheet.update_nodes
-
-        def noted(nodes: Iterable[DOMNode], animate: bool = False) -> None:
-            styled.extend(nodes)
-            update(nodes, animate)
-
-        monkeypatch.setattr(app.stylesheet, "update_nodes", noted)
-        await pilot.press("shift+tab")
-        await until(pilot, lambda: app.focused is not before)
+        with _styled(app, monkeypatch) as styled:
+            await pilot.press("shift+tab")
+            await until(pilot, lambda: app.focused is not before)
         assert before in styled and app.focused in styled
         # Some fields have parts of their own.
         assert len(set(styled)) < 12
+
+
+async def test_a_pane_that_holds_the_focus_for_a_moment_styles_nothing_in_it(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = fake_app(engine)
+    async with running(app, (120, 36)) as pilot:
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(app.focused, PlainList))
+        pane, before = app.main.compose_pane, app.focused
+        assert before is not None
+        with _styled(app, monkeypatch) as styled:
+            pane.focus()
+            await until(pilot, lambda: app.focused is pane)
+            before.focus()
+            await until(pilot, lambda: app.focused is before)
+        assert set(styled) <= {before, *before.walk_children()}
+
+
+@contextmanager
+def _styled(app: BatchdeckApp, patch: pytest.MonkeyPatch) -> Iterator[list[DOMNode]]:
+    """The widgets that get their styles anew meanwhile."""
+    styled: list[DOMNode] = []
+    update = app.stylesheet.update_nodes
+
+    def noted(nodes: Iterable[DOMNode], animate: bool = False) -> None:
+        nodes = list(nodes)
+        styled.extend(nodes)
+        update(nodes, animate)
+
+    with patch.context() as patched:
+        patched.setattr(app.stylesheet, "update_nodes", noted)
+        yield styled

@@ -191,8 +191,7 @@ class _Sums:
         limit, choices = key.answer
         shortest = rows * choices * (usual if limit is None else min(usual, limit))
         longest = rows * choices * (limit or 0)
-        # What short prompts have besides their texts is a part of the bounds alone.
-        tokens = amount.tokens._replace(usual=max(amount.tokens.usual, amount.tokens.low))
+        tokens = amount.tokens._replace(usual=amount.tokens.expected)
         self.rows += rows
         self.unbounded += rows if limit is None else 0
         self.uncounted = self.uncounted.plus(amount.uncounted)

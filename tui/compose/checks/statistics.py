@@ -53,7 +53,7 @@ class CostInputs:
     @property
     def tokens(self) -> float:
         """The estimated tokens of all prompts."""
-        return sum(amount.tokens.usual for _, amount in self.groups.values())
+        return sum(amount.tokens.expected for _, amount in self.groups.values())
 
     def find_marks(self, lines: bytes) -> None:
         """See whether some request lines mark parts of prompts for a cache, or name a dear tier."""

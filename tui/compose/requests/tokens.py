@@ -48,6 +48,11 @@ class Tokens(NamedTuple):
     low: float = 0.0
     high: float = 0.0
 
+    @property
+    def expected(self) -> float:
+        """The usual number, but at least the fewest, which has what a prompt holds beside texts."""
+        return max(self.usual, self.low)
+
     def plus(self, other: Tokens) -> Tokens:
         """The sum of both."""
         return Tokens(self.usual + other.usual, self.low + other.low, self.high + other.high)

@@ -57,6 +57,9 @@ class CommandTarget(ShowsWorkerErrors, Widget):
         for binding in Binding.make_bindings(own_bindings(own, self.SCOPE)):
             keys[binding.key] = [*keys.get(binding.key, ()), binding]
 
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        """Style nothing: it looks alike with the focus, and Textual would style all in it anew."""
+
     def why_disabled(self, command_id: str) -> str | None:
         """Why a command is disabled now: a sentence; empty if enabled, ``None`` to hide it."""
         return ""

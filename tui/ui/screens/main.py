@@ -236,7 +236,10 @@ class MainScreen(Screen[None]):
         each change of focus inside it.
         """
         for pane in self._panes.values():
-            pane.set_class(pane.has_focus_within, "-focused")
+            if pane.has_class("-focused") is not pane.has_focus_within:
+                pane.set_class(pane.has_focus_within, "-focused", update=False)
+                # Its frame alone tells that it has the focus.
+                self.app.stylesheet.update_nodes([pane])
 
     def watch_pane(self) -> None:
         """Show the pane and focus it."""

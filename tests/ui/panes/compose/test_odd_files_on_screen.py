@@ -41,8 +41,9 @@ def said(app: BatchdeckApp) -> list[str]:
 
 async def left(pilot: BatchdeckPilot, app: BatchdeckApp) -> None:
     """Go back to the start, where what is pasted is a file and no part of a prompt."""
-    while app.main.compose_pane.query(TemplateStep):
+    while app.main.compose_pane.step is not None:
         await pilot.press("escape")
+    await until(pilot, lambda: not app.main.compose_pane.query(TemplateStep))
 
 
 async def opened(pilot: BatchdeckPilot, app: BatchdeckApp, name: str) -> list[str]:

@@ -81,7 +81,9 @@ class ResultsPane(CommandTarget, Vertical):
         """A row was maximised, or restored."""
 
     def __init__(self, session: Session, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+        # No job is open at first; a class that is set later gives all widgets their styles anew.
+        super().__init__(id=id, classes="-empty")
+        self.can_focus = True
         self.session = session
         self._read_timer: Timer | None = None
         self._groups_read = self._groups_changed = False
@@ -116,8 +118,7 @@ class ResultsPane(CommandTarget, Vertical):
         yield EmptyState("No job is open", _NO_JOB)
 
     def on_mount(self) -> None:
-        """Show the empty state."""
-        self._show_if_empty()
+        """Show how the rows are sorted."""
         self._rows.show_sort("seq", descending=False)
 
     @property
