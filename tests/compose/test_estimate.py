@@ -36,6 +36,13 @@ def words(tokens: int) -> str:
     return "for " * tokens
 
 
+@pytest.mark.parametrize("text", ["Hi", "for " * 500, "한국어 " * 40])
+def test_the_check_and_the_preview_tell_one_number_of_tokens(tmp_path: Path, text: str) -> None:
+    report = scan_file(written(tmp_path, lines(chat("a", text), chat("b", text * 2))))
+    estimate = estimate_of(report.costs, OPENAI)
+    assert abs(report.costs.tokens - estimate.input_tokens) <= 1
+
+
 @pytest.mark.usefixtures("no_tokenizers")
 def test_batch_prices_are_used_where_they_are_documented(tmp_path: Path) -> None:
     rates = find_rates("gpt-5-mini", OPENAI, at=AT)

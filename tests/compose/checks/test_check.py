@@ -276,7 +276,8 @@ def test_ready_made_anthropic_rows(tmp_path: Path) -> None:
     rows = [{"custom_id": f"r{n}", "params": params} for n in range(500)]
     report = checked(tmp_path, lines(*rows))
     assert report.ok and report.endpoints == {"/v1/messages": 500}
-    assert report.input_tokens == 500 * 9 // 4
+    # Beside nine characters of text, a short prompt has its roles and marks.
+    assert 500 * 9 // 4 < report.input_tokens < 500 * 9
     bad = checked(tmp_path, lines({"custom_id": "a", "params": 5}))
     assert only(bad).code == "no_body" and "params" in only(bad).what
 
