@@ -19,18 +19,16 @@ from tui.core.send_plans import ReuseOptions
 from tui.engine.accounts import AccountInfo
 from tui.engine.batches.reuse import split_reusable
 from tui.engine.context import Context
-from tui.engine.costs.budget import cost_text
+from tui.engine.costs.budget import cost_text, require_no_more
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
 from tui.engine.costs.priming import PrimingEstimate
 from tui.engine.import_job import FileImport, file_was_changed
-from tui.errors import BudgetError, UsageError
+from tui.errors import BudgetError
 from tui.progress import NO_PROGRESS, Progress
 
 SAMPLE_ROWS = 20
 """Rows of a sample, unless the user chose another number."""
-
-_ROUNDING = 1.0 + 1e-9
 
 SubmitAnswer = Literal["yes", "sample", "no"]
 """The user's answer: submit all rows, a sample of them (the rest stays a draft), or nothing."""
@@ -64,13 +62,8 @@ def require_no_dearer(path: Path, told: Estimate, now: Estimate) -> None:
     limit, before = now.output_tokens_high, told.output_tokens_high
     if before is not None and (limit is None or limit > before):
         raise file_was_changed(path)
-    if told.high is None or told.exact_tokens:
-        return
-    if now.currency != told.currency or now.high is None or now.high > told.high * _ROUNDING:
-        raise UsageError(
-            f"{path.name} would cost {cost_text(now)} now, and not {cost_text(told)}",
-            "Nothing was sent. Check it again, then submit it.",
-        )
+    if not told.exact_tokens:
+        require_no_more(told.high, now, path.name)
 
 
 @dataclass(frozen=True)

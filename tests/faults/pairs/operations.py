@@ -160,6 +160,8 @@ async def send(operation: Operation, work: Work, engine: Engine, decide: Decide)
             await decide(engine, job_id)
     unsent = [job for job in work.jobs if is_unsent(engine, job)]
     if operation.saving.reuse:
+        # Only answers that are there can be used again.
+        await engine.wait([job for job in work.jobs if job not in unsent])
         for job_id in unsent:
             await engine.submit(
                 job_id, wait_if_busy=True, budget=work.budget, saving=operation.saving
@@ -171,11 +173,21 @@ async def send(operation: Operation, work: Work, engine: Engine, decide: Decide)
         for error in errors.values():
             raise error
     for job_id in unsent if len(unsent) == 1 else ():
-        if operation.deadline and engine.history.jobs.get(job_id).deadline is None:
+        if operation.deadline and not has_deadline(engine, job_id):
             at = engine._context.clock() + 1.0
             plan = await engine.deadlines.plan_for(job_id, at, budget=work.budget)
             await engine.deadlines.set(job_id, plan)
         await engine.submit(job_id, wait_if_busy=True, budget=work.budget, saving=operation.saving)
+
+
+def has_deadline(engine: Engine, job_id: str) -> bool:
+    """Whether a job has a deadline that allows it to be sent."""
+    try:
+        engine.deadlines.require_time(job_id)
+    except UsageError:
+        # It has passed before anything was sent; the user sets another one.
+        return False
+    return engine.history.jobs.get(job_id).deadline is not None
 
 
 def is_unsent(engine: Engine, job_id: str) -> bool:
