@@ -111,6 +111,8 @@ class JobProgress:
             case events.StepFailed(message=message, next_try=float(next_try)):
                 # Without a next try, the call that failed raises the error.
                 self._warn(job, message, next_try)
+            case events.SendPaused(message=message, next_try=next_try):
+                self._warn(job, message, next_try, "; Ctrl-C stops that, and the job stays stored")
             case events.DeadlineMoved(what=what):
                 self._bytes.pop(job.id, None)
                 say(f"{job.name} ({job.id}): {what}")
@@ -150,9 +152,9 @@ class JobProgress:
             self._percent[job.id] = step
             self._report(job, f"{done:,} of {counted(total, 'row')} done")
 
-    def _warn(self, job: Job, message: str, next_try: float) -> None:
+    def _warn(self, job: Job, message: str, next_try: float, more: str = "") -> None:
         wait = span(next_try - time.time())
-        say(f"{job.name} ({job.id}): {message}; trying again in {wait}")
+        say(f"{job.name} ({job.id}): {message}; trying again in {wait}{more}")
 
     def _bar(self, job: Job) -> str:
         done, total = self._done_and_total(job)
