@@ -163,8 +163,7 @@ class BatchSubmitter:
                 f"the provider's batch has {total:,} rows, but this one has {batches[0].rows:,}",
                 "Find the right batch on the provider's website.",
             )
-        if len(fitting) > 1:
-            fitting = await which_batch(context, dialect, remote, fitting)
+        fitting = await which_batch(context, dialect, remote, fitting)
         await self._mark_running(dialect, fitting[0], remote)
         return context.history.batches.get(fitting[0].id)
 
