@@ -15,6 +15,7 @@ from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.config.settings import BudgetConfig
 from tui.core.formatting import percent
+from tui.core.jobs import SamplePart
 from tui.core.send_plans import ReuseOptions
 from tui.engine.accounts import AccountInfo
 from tui.engine.batches.reuse import split_reusable
@@ -147,7 +148,7 @@ def submit_facts(
     costs: Costs,
     file: FileImport,
     checked: CheckedFile,
-    sample: int,
+    sample: SamplePart,
     budget: float | None,
 ) -> SubmitFacts:
     """The facts about a checked file; blocking.
@@ -156,11 +157,21 @@ def submit_facts(
         costs: Knows the budgets.
         file: The file.
         checked: The result of its check, and its estimated cost.
-        sample: The rows of a sample.
+        sample: The sample that the user may choose; it is priced by its own rows.
         budget: A cost limit, in addition to the configured budgets.
     """
     report, estimate, repeated = checked
     total = report.rows
+
+    def sampled() -> SubmitCost | None:
+        if total <= sample.rows:
+            return None
+        if file.info.is_free:
+            return cost(sample.rows, estimate.times(sample.rows / total))
+        # Of the whole file: which of its rows may be reused is not known to the sample.
+        whole = msgspec.structs.replace(report, rows=sample.of)
+        lines = file.sampled_requests(whole, sample.rows, seed=sample.seed, by=sample.by)
+        return cost(sample.rows, costs.price_lines(lines, file.info.name, window=file.window))
 
     def cost(rows: int, part: Estimate) -> SubmitCost:
         over_budget = ""
@@ -176,7 +187,7 @@ def submit_facts(
         model=file.model(report),
         window=file.window,
         whole=cost(total, estimate),
-        sample=cost(sample, estimate.times(sample / total)) if total > sample else None,
+        sample=sampled(),
         budget=costs.budgets.config,
         left_this_month=costs.left_this_month(),
         forecast=file.forecast(report),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from tests.end_to_end.servers import Served, sandbox
 from tests.engine.conftest import Opener
-from tests.engine.rows import chats
+from tests.engine.rows import chat, chats, file_of
 from tui.config.settings import BudgetConfig, PriceConfig
 from tui.core.send_plans import Saving
 from tui.engine.batches.batch_plan import plan_first_attempt, store_plan
@@ -272,6 +273,28 @@ async def send_first_part(engine: Engine, job_id: str) -> None:
     await engine._leases.acquire(first.id)
     await engine._submitter.send(first.id)
     await engine._leases.release([first.id])
+
+
+@pytest.mark.parametrize("edits", [{}, {"n": 2}], ids=["unchanged", "edited"])
+async def test_a_sample_is_priced_by_its_own_rows(
+    edits: dict[str, Any], opened: Opener, tmp_path: Path
+) -> None:
+    requests = [chat(f"r{n}", "Hi", max_tokens=1000 * (n + 1)) for n in range(6)]
+    path = file_of(tmp_path / "a.jsonl", *requests)
+    shown: list[float | None] = []
+
+    async def ask(facts: SubmitFacts) -> SubmitAnswer:
+        assert facts.sample is not None
+        shown.append(facts.sample.estimate.high)
+        return "sample"
+
+    async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
+        for seed in range(4):
+            sample, _ = await engine.requests.import_to_submit(
+                path, ask=ask, sample=2, seed=seed, edits=edits
+            )
+            assert shown[-1] == (await engine.costs.estimate(sample.id)).high
+        assert len(set(shown)) > 1
 
 
 async def test_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> None:
