@@ -19,7 +19,7 @@ from tui.core.retry_rules import MAY_BE_PAID
 from tui.core.send_plans import NO_SAVING, RetryPlan, ReuseOptions, Saving
 from tui.engine.accounts import direct_name
 from tui.engine.engine import Engine
-from tui.errors import UsageError
+from tui.errors import UnconfirmedError, UsageError
 from tui.mcp.folders import Folders
 from tui.mcp.replies import Replies
 from tui.mcp.spending import SessionBudget
@@ -288,6 +288,9 @@ async def finish(operation: Operation, work: Work, engine: Engine, decide: Decid
         except UsageError:
             # It has ended, or was cancelled before the program was killed.
             work.is_cancelled = True
+        except UnconfirmedError:
+            # It is looked for meanwhile, and cancelled if it is found.
+            pass
         await engine.wait(work.jobs)
     while True:
         for job_id in work.jobs:
