@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from collections.abc import Callable
@@ -17,8 +18,9 @@ from tui.cli import output, progress
 from tui.cli.output import bottom_lines, say
 from tui.cli.progress import JobProgress, file_progress
 from tui.config.settings import Config
+from tui.engine.batches.batch_plan import plan_first_attempt
 from tui.engine.engine import Engine
-from tui.engine.events import StepFailed
+from tui.engine.events import CountsChanged, SendPaused, StepFailed
 from tui.paths import Paths
 
 Screen = Callable[[], list[str]]
@@ -115,6 +117,37 @@ async def test_what_is_said_while_bars_are_shown_stays_and_the_bars_go(
     first, second = screen()
     assert first.startswith(f"a ({job.id}): no answer; trying again in")
     assert second == "Rows are sent while Batchdeck runs."
+
+
+async def test_a_provider_that_asks_to_wait_is_told_of(
+    screen: Screen, paths: Paths, tmp_path: Path
+) -> None:
+    engine = await Engine.open(paths, Config(), sandbox_rate=0)
+    try:
+        job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 3))
+        async with JobProgress(engine, [job.id]):
+            engine.events.publish(SendPaused(job.id, "", "OpenAI is busy (429)", 0.0))
+    finally:
+        await engine.close()
+    shown = " ".join(screen())
+    assert "OpenAI is busy (429); trying again in" in shown and "Ctrl-C stops that" in shown
+
+
+async def test_what_is_unusual_about_a_batch_is_told_once(
+    screen: Screen, paths: Paths, tmp_path: Path
+) -> None:
+    engine = await Engine.open(paths, Config(), sandbox_rate=0)
+    try:
+        job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 3))
+        await asyncio.to_thread(plan_first_attempt, engine._context, job.id)
+        (batch,) = engine.history.batches.of_job(job.id)
+        await engine._context.update(batch.id, {"trouble": "its window ended 2 h ago"})
+        async with JobProgress(engine, [job.id]):
+            for _ in range(3):
+                engine.events.publish(CountsChanged(job.id, batch.id))
+    finally:
+        await engine.close()
+    assert " ".join(screen()).count("its window ended 2 h ago") == 1
 
 
 async def test_a_job_that_is_deleted_meanwhile_has_no_bar(

@@ -46,12 +46,24 @@ class Served:
         )
 
 
-class _FullQueue:
-    """Rejects the first creates, as OpenAI does when too many tokens are queued."""
+_FULL = {
+    "message": "Enqueued token limit reached for this model. Limit: 90,000 enqueued tokens.",
+    "type": "invalid_request_error",
+    "code": "token_limit_exceeded",
+}
+"""What OpenAI says when too many tokens are queued."""
 
-    def __init__(self, app: Any, times: int) -> None:
+_BUSY = {"message": "Too many requests.", "type": "rate_limit_error", "code": "rate_limited"}
+
+
+class _Rejecting:
+    """Rejects the first creates with a 429."""
+
+    def __init__(self, app: Any, times: int, error: dict[str, str], **headers: str) -> None:
         self.app = app
         self.left = times
+        self.error = error
+        self.headers = headers
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         creates = scope["type"] == "http" and scope["method"] == "POST"
@@ -59,9 +71,7 @@ class _FullQueue:
             await self.app(scope, receive, send)
             return
         self.left -= 1
-        words = "Enqueued token limit reached for this model. Limit: 90,000 enqueued tokens."
-        error = {"message": words, "type": "invalid_request_error", "code": "token_limit_exceeded"}
-        await JSONResponse({"error": error}, 429)(scope, receive, send)
+        await JSONResponse({"error": self.error}, 429, self.headers)(scope, receive, send)
 
 
 class _Recorder:
@@ -94,16 +104,19 @@ def serving(config: uvicorn.Config) -> Iterator[Served]:
 
 
 @contextmanager
-def sandbox(like: str, *, full: int = 0, **options: Any) -> Iterator[Served]:
+def sandbox(like: str, *, full: int = 0, busy: int = 0, **options: Any) -> Iterator[Served]:
     """A sandbox without delays, unless the options set some.
 
     Args:
         like: The provider to imitate.
         full: The number of creates that are rejected because the queue is full.
+        busy: The number of creates after which the server asks to wait for a minute.
         **options: More of ``SandboxOptions``.
     """
     config = configure(SandboxOptions(like=like, **{"rows_per_second": 0, **options}))
     if full:
-        config.app = _FullQueue(config.app, full)
+        config.app = _Rejecting(config.app, full, _FULL)
+    if busy:
+        config.app = _Rejecting(config.app, busy, _BUSY, **{"retry-after": "60"})
     with serving(config) as one:
         yield one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,37 @@ def test_another_batch_is_not_taken_for_it(tmp_path: Path) -> None:
                 await engine.remote.attach(job_id, "no such batch")
             with pytest.raises(UsageError, match="no batch of this job is uncertain"):
                 await engine.remote.attach(done.id, other.id)
+
+    run(test)
+
+
+@pytest.mark.parametrize("uploads", [True, False])
+def test_a_batch_of_other_rows_is_not_taken_for_it(tmp_path: Path, uploads: bool) -> None:
+    """It has the same number of rows; another program made it with the same key."""
+
+    async def test(loop: JumpingLoop) -> None:
+        can = Capabilities(lists=False, metadata=False, uploads=uploads)
+        bench = Bench(tmp_path, loop, can)
+        async with bench.engine() as engine:
+            job_id = await uncertain(bench, engine, "a", "b")
+            mine = bench.provider.only()
+            bench.provider.ends_after = None
+            own, theirs = b'"custom_id": "', b'"custom_id": "their-'
+            lines = [line.replace(own, theirs) for line in mine.lines]
+            assert lines != mine.lines
+            file = "their-file" if uploads else mine.file_id
+            other = replace(mine, id="theirs", intent=None, file_id=file, lines=lines)
+            bench.provider.batches[other.id] = other
+            if uploads:
+                with pytest.raises(UsageError, match="made from another file"):
+                    await engine.remote.attach(job_id, other.id)
+            bench.provider.run(other)
+            with pytest.raises(UsageError, match="answers to other rows"):
+                await engine.remote.attach(job_id, other.id)
+            bench.provider.run(mine)
+            await engine.remote.attach(job_id, mine.id)
+            await engine.wait([job_id])
+            assert adds_up(engine, job_id).succeeded == 2
 
     run(test)
 

@@ -48,6 +48,7 @@ class FakeBatch:
     asked: int = 0
     growing: bool = False
     done: int = 0
+    expires_at: float | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -155,6 +156,7 @@ class FakeProvider:
             input_file_id=batch.file_id,
             intent=batch.intent,
             created_at=batch.created_at,
+            expires_at=batch.expires_at,
             raw={"id": batch.id, "status": batch.status.value},
         )
 

@@ -27,6 +27,8 @@ _NAME_CELLS = 20
 _REDRAW_SECONDS = 0.2
 _DELAY_SECONDS = 0.5
 _STEP_PERCENT = 10
+_TROUBLE_SECONDS = 3600.0
+"""How long the same trouble of a batch is not told again."""
 
 
 class JobProgress:
@@ -45,6 +47,7 @@ class JobProgress:
         self._bytes: dict[str, str] = {}
         self._percent: dict[str, int] = {}
         self._status: dict[str, str] = {}
+        self._trouble_told: dict[str, float] = {}
         self._has_bars = _can_redraw()
         self._stack = contextlib.AsyncExitStack()
 
@@ -106,11 +109,14 @@ class JobProgress:
             case events.RowsCollected(batch_id=batch_id, rows=rows):
                 self._rows[batch_id] = rows
                 self._report_rows(job)
-            case events.CountsChanged():
+            case events.CountsChanged(batch_id=batch_id):
                 self._report_rows(job)
+                self._report_trouble(job, batch_id)
             case events.StepFailed(message=message, next_try=float(next_try)):
                 # Without a next try, the call that failed raises the error.
                 self._warn(job, message, next_try)
+            case events.SendPaused(message=message, next_try=next_try):
+                self._warn(job, message, next_try, "; Ctrl-C stops that, and the job stays stored")
             case events.DeadlineMoved(what=what):
                 self._bytes.pop(job.id, None)
                 say(f"{job.name} ({job.id}): {what}")
@@ -134,6 +140,15 @@ class JobProgress:
             self._status[batch_id] = status
             self._report(job, status, batch_id)
 
+    def _report_trouble(self, job: Job, batch_id: str) -> None:
+        """Say what is unusual about a batch that runs, once in a while: it names growing times."""
+        batch = self._engine.history.batches.find(batch_id)
+        trouble = "" if batch is None else batch.trouble
+        now = time.monotonic()
+        if trouble and now >= self._trouble_told.get(batch_id, now):
+            self._trouble_told[batch_id] = now + _TROUBLE_SECONDS
+            say(f"{job.name} ({job.id}): {self._part_label(job, batch_id)}{trouble}")
+
     def _part_label(self, job: Job, batch_id: str) -> str:
         batches = self._engine.history.batches.of_job(job.id)
         batch = next((batch for batch in batches if batch.id == batch_id), None)
@@ -150,9 +165,9 @@ class JobProgress:
             self._percent[job.id] = step
             self._report(job, f"{done:,} of {counted(total, 'row')} done")
 
-    def _warn(self, job: Job, message: str, next_try: float) -> None:
+    def _warn(self, job: Job, message: str, next_try: float, more: str = "") -> None:
         wait = span(next_try - time.time())
-        say(f"{job.name} ({job.id}): {message}; trying again in {wait}")
+        say(f"{job.name} ({job.id}): {message}; trying again in {wait}{more}")
 
     def _bar(self, job: Job) -> str:
         done, total = self._done_and_total(job)

@@ -267,6 +267,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, Any] = {}
 
     @property
+    def bounds(self) -> tuple[int, int] | None:
+        """First and last row of a first attempt; ``None`` if its rows are listed."""
+        if self.first_seq is None or self.last_seq is None:
+            return None
+        return self.first_seq, self.last_seq
+
+    @property
     def provider_id(self) -> str | None:
         """The id that the provider gave it, for display; here or elsewhere."""
         return self.remote_id or self.elsewhere or None

@@ -98,6 +98,8 @@ class RetryPlan(msgspec.Struct, frozen=True):
             with that row; they share its result.
         answered: The rows that had an answer when they were chosen, in order. Rows that got one
             since then are skipped.
+        most_cost: The most that the user was told and has agreed to, in the currency of the
+            account; ``None`` if nobody was asked, or the cost has no bound.
     """
 
     job_id: str
@@ -116,6 +118,7 @@ class RetryPlan(msgspec.Struct, frozen=True):
     fitted: bool = False
     repeats: tuple[tuple[int, int], ...] = ()
     answered: Sequence[int] = ()
+    most_cost: float | None = None
 
     @property
     def rows(self) -> int:
@@ -149,12 +152,14 @@ class Saving(NamedTuple):
         most_rows: How many requests the user has agreed to send; ``None`` for all.
         prime: Send the first row as a batch of its own, and the others when it has ended: they read
             the prompt cache that it wrote.
+        most_cost: As in ``RetryPlan``.
     """
 
     dedupe: bool = False
     reuse: ReuseOptions | None = None
     most_rows: int | None = None
     prime: bool = False
+    most_cost: float | None = None
 
 
 NO_SAVING = Saving()

@@ -178,8 +178,8 @@ class Engine:
         self._context.polling = config.polling
         self._context.fetch_bytes = round(config.sources.max_megabytes * 1_000_000)
         self.reviews.config = config.review
-        self.costs.budgets.config = config.budget
         self.accounts.apply_config(config)
+        self.costs.apply_config(config.budget)
 
     def account_names(self) -> list[str]:
         """The names of all accounts, the default account first."""

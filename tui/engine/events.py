@@ -112,6 +112,17 @@ class StepFailed(BatchEvent):
 
 
 @dataclass(frozen=True)
+class SendPaused(BatchEvent):
+    """The provider asks to wait while the batch is sent; it goes on at ``next_try``, Unix seconds.
+
+    ``message`` says what it answered.
+    """
+
+    message: str
+    next_try: float
+
+
+@dataclass(frozen=True)
 class BudgetExceeded(JobEvent):
     """A budget did not allow the job to be sent; it may be deleted after this."""
 

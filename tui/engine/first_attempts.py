@@ -61,7 +61,9 @@ class FirstAttempts:
                 return {}
             jobs = [self._context.history.jobs.get(job_id) for job_id in job_ids]
             with self._context.budget_told(job_ids):
-                reserve = await self._costs.jobs_within_budget(jobs, budget)
+                reserve = await self._costs.jobs_within_budget(
+                    jobs, budget, most_cost=saving.most_cost
+                )
             return await self._context.shielded(
                 self._queue.send_jobs(unsent, reserve, resend=resend, wait_if_busy=wait_if_busy)
             )

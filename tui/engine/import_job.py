@@ -11,6 +11,7 @@ import msgspec
 from tui.compose.build import find_columns_file
 from tui.compose.checks.clean import clean_requests
 from tui.compose.checks.scan import Scan, scan_file
+from tui.compose.requests.block_reader import open_bytes
 from tui.compose.requests.report import CheckReport
 from tui.core.analysis.columns import INPUT_PREFIX, ColumnKind, as_text, parse_column
 from tui.core.analysis.sample import sample_rows, sample_strata
@@ -18,7 +19,7 @@ from tui.core.jobs import BatchStatus, Counts, Job, SamplePart, new_job_id
 from tui.core.requests import edit_request
 from tui.core.rows import decode_columns
 from tui.core.submission import NOT_BEGUN
-from tui.core.text import free_name, quoted
+from tui.core.text import BOM, free_name, quoted
 from tui.engine.context import Context
 from tui.engine.costs.forecast import Forecast, forecast
 from tui.engine.transfers.fetch import address_of
@@ -159,11 +160,7 @@ class FileImport:
                 f"{self.path.name} has only {report.rows:,} requests",
                 "Submit the whole file, without a sample.",
             )
-        if by:
-            seqs, _ = sample_strata(enumerate(self._values(by)), rows, seed)
-        else:
-            seqs = sample_rows(range(report.rows), rows, seed)
-        chosen = frozenset(seqs)
+        chosen = self._sampled(report, rows, seed, by)
         part = SamplePart(rows=rows, of=report.rows, seed=seed, by=by)
         left = msgspec.structs.replace(part, rest=True)
         sample = self._store(report, f"{self.name}-sample", chosen.__contains__, part, progress)
@@ -173,6 +170,30 @@ class FileImport:
             self._context.history.jobs.delete(sample.id)
             raise
         return sample, rest
+
+    def sampled_requests(
+        self, report: CheckReport, rows: int, *, seed: int = 0, by: str = ""
+    ) -> Iterator[bytes]:
+        """The requests of the rows that ``store_sample`` would choose; the others are not parsed.
+
+        Raises:
+            UsageError: As for ``store_sample``.
+        """
+        chosen = self._sampled(report, rows, seed, by)
+        if not report.ok:
+            # What is repaired on import may change which line is which row.
+            yield from (line for seq, (_, line) in enumerate(self.requests()) if seq in chosen)
+            return
+        with open_bytes(self.path) as file:
+            for seq, line in enumerate(file):
+                if seq in chosen:
+                    yield self._edited(line.removeprefix(BOM).rstrip(b"\r\n"), seq + 1)
+
+    def _sampled(self, report: CheckReport, rows: int, seed: int, by: str) -> frozenset[int]:
+        """The row numbers of a sample."""
+        if by:
+            return frozenset(sample_strata(enumerate(self._values(by)), rows, seed)[0])
+        return frozenset(sample_rows(range(report.rows), rows, seed))
 
     def _values(self, by: str) -> Iterator[str]:
         """The value of an input column in each row of the file."""
@@ -262,13 +283,15 @@ class FileImport:
             UsageError: An edit cannot be applied, or the file is not what was checked.
         """
         for request in clean_requests(self.path, fix=self._fix, limits=self._limits):
-            try:
-                line = edit_request(request.line, self.edits)
-            except ValueError as error:
-                raise UsageError(f"line {request.line_number}: {error}") from None
-            yield request.custom_id, line
+            yield request.custom_id, self._edited(request.line, request.line_number)
         if self._state is not None and _state_of(self.path) != self._state:
             raise file_was_changed(self.path)
+
+    def _edited(self, line: bytes, number: int) -> bytes:
+        try:
+            return edit_request(line, self.edits)
+        except ValueError as error:
+            raise UsageError(f"line {number}: {error}") from None
 
 
 class _FileState(NamedTuple):

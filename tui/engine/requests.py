@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
@@ -21,7 +22,7 @@ from tui.compose.sources.base import OpenOptions, Source
 from tui.compose.templates.model import Template, with_overrides
 from tui.compose.templates.saved import find_template, template_file_name, template_of
 from tui.core.analysis.columns import Column, ColumnKind
-from tui.core.jobs import Job, is_job_source
+from tui.core.jobs import Job, SamplePart, is_job_source
 from tui.core.query import RowSelection
 from tui.core.send_plans import ReuseOptions
 from tui.engine.analysis.job_source import open_job_spec, open_rows
@@ -517,16 +518,14 @@ class Requests:
         file, report, priced = await run_in_thread(prepare, progress)
         answer: SubmitAnswer = "yes" if sample is None else "sample"
         rows = sample or SAMPLE_ROWS
+        part = SamplePart(rows=rows, of=report.rows, seed=seed, by=by)
         if ask is not None and priced is not None:
             known_price, reused = priced, ""
             if reuse is not None:
-                context = self._context
-                known_price, reused = await run_in_thread(
-                    lambda running: without_reused(context, costs, file, report, reuse, running),
-                    progress,
-                )
+                work = partial(without_reused, self._context, costs, file, report, reuse)
+                known_price, reused = await run_in_thread(work, progress)
             facts = await run_in_thread(
-                lambda _: submit_facts(costs, file, known_price, rows, budget)
+                lambda _: submit_facts(costs, file, known_price, part, budget)
             )
             answer = await ask(replace(facts, reused=reused))
             if answer == "no":
@@ -575,7 +574,8 @@ class Requests:
             file = FileImport(self._context, path, account, **options)
             costs = self._costs
             checked, reused = without_reused(self._context, costs, file, report, reuse, running)
-            return replace(submit_facts(costs, file, checked, SAMPLE_ROWS, None), reused=reused)
+            part = SamplePart(rows=SAMPLE_ROWS, of=report.rows, seed=0)
+            return replace(submit_facts(costs, file, checked, part, None), reused=reused)
 
         return await run_in_thread(work, progress)
 

@@ -15,22 +15,21 @@ from tui.compose.estimate import Estimate
 from tui.compose.requests.report import CheckReport
 from tui.config.settings import BudgetConfig
 from tui.core.formatting import percent
+from tui.core.jobs import SamplePart
 from tui.core.send_plans import ReuseOptions
 from tui.engine.accounts import AccountInfo
 from tui.engine.batches.reuse import split_reusable
 from tui.engine.context import Context
-from tui.engine.costs.budget import cost_text
+from tui.engine.costs.budget import cost_text, require_no_more
 from tui.engine.costs.estimates import Costs
 from tui.engine.costs.forecast import Forecast
 from tui.engine.costs.priming import PrimingEstimate
 from tui.engine.import_job import FileImport, file_was_changed
-from tui.errors import BudgetError, UsageError
+from tui.errors import BudgetError
 from tui.progress import NO_PROGRESS, Progress
 
 SAMPLE_ROWS = 20
 """Rows of a sample, unless the user chose another number."""
-
-_ROUNDING = 1.0 + 1e-9
 
 SubmitAnswer = Literal["yes", "sample", "no"]
 """The user's answer: submit all rows, a sample of them (the rest stays a draft), or nothing."""
@@ -64,13 +63,8 @@ def require_no_dearer(path: Path, told: Estimate, now: Estimate) -> None:
     limit, before = now.output_tokens_high, told.output_tokens_high
     if before is not None and (limit is None or limit > before):
         raise file_was_changed(path)
-    if told.high is None or told.exact_tokens:
-        return
-    if now.currency != told.currency or now.high is None or now.high > told.high * _ROUNDING:
-        raise UsageError(
-            f"{path.name} would cost {cost_text(now)} now, and not {cost_text(told)}",
-            "Nothing was sent. Check it again, then submit it.",
-        )
+    if not told.exact_tokens:
+        require_no_more(told.high, now, path.name)
 
 
 @dataclass(frozen=True)
@@ -154,7 +148,7 @@ def submit_facts(
     costs: Costs,
     file: FileImport,
     checked: CheckedFile,
-    sample: int,
+    sample: SamplePart,
     budget: float | None,
 ) -> SubmitFacts:
     """The facts about a checked file; blocking.
@@ -163,11 +157,21 @@ def submit_facts(
         costs: Knows the budgets.
         file: The file.
         checked: The result of its check, and its estimated cost.
-        sample: The rows of a sample.
+        sample: The sample that the user may choose; it is priced by its own rows.
         budget: A cost limit, in addition to the configured budgets.
     """
     report, estimate, repeated = checked
     total = report.rows
+
+    def sampled() -> SubmitCost | None:
+        if total <= sample.rows:
+            return None
+        if file.info.is_free:
+            return cost(sample.rows, estimate.times(sample.rows / total))
+        # Of the whole file: which of its rows may be reused is not known to the sample.
+        whole = msgspec.structs.replace(report, rows=sample.of)
+        lines = file.sampled_requests(whole, sample.rows, seed=sample.seed, by=sample.by)
+        return cost(sample.rows, costs.price_lines(lines, file.info.name, window=file.window))
 
     def cost(rows: int, part: Estimate) -> SubmitCost:
         over_budget = ""
@@ -183,7 +187,7 @@ def submit_facts(
         model=file.model(report),
         window=file.window,
         whole=cost(total, estimate),
-        sample=cost(sample, estimate.times(sample / total)) if total > sample else None,
+        sample=sampled(),
         budget=costs.budgets.config,
         left_this_month=costs.left_this_month(),
         forecast=file.forecast(report),

@@ -184,16 +184,21 @@ class Batches:
         """Row numbers of a retry, in input order."""
         return _listed_rows(self._database.read, batch_id)
 
+    def rows_in(self, batch: Batch) -> Sequence[int]:
+        """Row numbers that a batch sends, in input order."""
+        bounds = batch.bounds
+        return self.rows_of(batch.id) if bounds is None else range(bounds[0], bounds[1] + 1)
+
     def pending_rows(self, batch: Batch) -> list[int]:
         """Numbers of the rows of a batch without a result, in input order."""
         pk, job = batch_pk(self._database.read, batch.id)
-        return find_pending(self._database.read, pk, job, _bounds(batch))
+        return find_pending(self._database.read, pk, job, batch.bounds)
 
     def unanswered_rows(self, batch: Batch, batch_ids: Sequence[str]) -> list[int]:
         """Row numbers of a batch to which none of some batches has an answer, in input order."""
         pk, job = batch_pk(self._database.read, batch.id)
         among = [batch_pk(self._database.read, batch_id)[0] for batch_id in batch_ids]
-        return find_unanswered(self._database.read, pk, job, _bounds(batch), among)
+        return find_unanswered(self._database.read, pk, job, batch.bounds, among)
 
     def set_prices(self, batch_id: str, prices: dict[str, Any]) -> None:
         """Store the prices by which a batch was billed, unless they are there already."""
@@ -454,7 +459,7 @@ class Batches:
             f"SELECT count(*) FROM results WHERE job=? AND batch=? AND file IS NULL AND {_IS_SENT}",
             (job, pk, pk),
         ).fetchone()
-        return int(ended) + count_pending(self._database.read, pk, job, _bounds(batch))
+        return int(ended) + count_pending(self._database.read, pk, job, batch.bounds)
 
     def count_results(self, batch: Batch) -> tuple[int, int]:
         """Numbers of result lines of a batch: with an answer, and without one."""
@@ -499,7 +504,7 @@ class Batches:
             with self._database.write() as connection:
                 # Check again inside the transaction: a result may have been stored meanwhile.
                 part = waiting[start : start + _SLICE]
-                still = find_pending(connection, pk, job, _bounds(batch), (part[0], part[-1]))
+                still = find_pending(connection, pk, job, batch.bounds, (part[0], part[-1]))
                 group = Groups(connection, job).number(None, error)
                 set_outcome(connection, (pk, job, batch.attempt), still, outcome, group, preview)
         return len(waiting)
@@ -511,7 +516,7 @@ class Batches:
             batch: The batch.
             errors: Errors by line number in the batch's input, starting at 1.
         """
-        bounds = _bounds(batch)
+        bounds = batch.bounds
         failed: list[int] = []
         with self._database.write() as connection:
             pk, job = batch_pk(connection, batch.id)
@@ -583,13 +588,6 @@ def _after(connection: sqlite3.Connection, batch_id: str, event: SubmitEvent) ->
     if following is None:
         raise NotOursError(f"another Batchdeck process has changed this batch: it is {row[0]} now")
     return following
-
-
-def _bounds(batch: Batch) -> tuple[int, int] | None:
-    """First and last row of a first attempt; ``None`` for a retry, whose rows are listed."""
-    if batch.first_seq is None or batch.last_seq is None:
-        return None
-    return batch.first_seq, batch.last_seq
 
 
 def _listed_rows(connection: sqlite3.Connection, batch_id: str) -> list[int]:

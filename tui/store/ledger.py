@@ -283,6 +283,12 @@ class Ledger:
         return _total(_since(self._database.read, since), currency)
 
 
+def reserved_for(connection: sqlite3.Connection, batch_id: str) -> LedgerEntry | None:
+    """What is reserved for a batch, or was quoted for it, if that is what it counts now."""
+    found = _newest(connection, "batch=?", (batch_id,))
+    return found[0] if found and found[0].kind in ("reserved", "quoted") else None
+
+
 def _append(connection: sqlite3.Connection, entries: Iterable[LedgerEntry], now: float) -> None:
     marks = ", ".join(f":{name}" for name in _COLUMNS)
     connection.executemany(

@@ -32,7 +32,7 @@ from tui.store.job_records import (
     refresh_job,
     update_batch,
 )
-from tui.store.ledger import LedgerEntry
+from tui.store.ledger import LedgerEntry, reserved_for
 from tui.store.rows.repeats import insert_repeats, read_repeats, write_repeats
 
 JOB_FILE = "job.json"
@@ -59,13 +59,14 @@ class BatchManifest(msgspec.Struct, kw_only=True):
 
     ``style`` says how its result lines are written. ``rows`` lists the rows of a retry, or of a
     batch without repeats, as first and last row number of each run. The repeats stand in
-    ``BATCH.repeats.jsonl``.
+    ``BATCH.repeats.jsonl``. ``reserved`` is what the ledger had for it when it was written.
     """
 
     format: int = _FORMAT
     batch: Batch
     style: str = ""
     rows: list[tuple[int, int]] = []
+    reserved: LedgerEntry | None = None
 
 
 def write_due(connection: sqlite3.Connection, folder: Path, *, durable: bool) -> None:
@@ -107,6 +108,7 @@ def _write(
         # The provider's own object is for display, and long.
         found = msgspec.structs.replace(batches[0], raw={})
         manifest = batch_manifest(connection, found)
+        manifest.reserved = reserved_for(connection, found.id)
         path = folder / found.job_id / batch_file(found.id)
         if found.repeats and not _write_repeats(connection, path.parent, found, batch):
             return False
@@ -235,7 +237,7 @@ def restore(
         return None
     (pk,) = connection.execute("SELECT pk FROM jobs WHERE id=?", (job.id,)).fetchone()
     note(connection, pk, now, "Restored from its folder")
-    return job.id, _entries(job, [manifest.batch for manifest in batches])
+    return job.id, _entries(job, batches)
 
 
 def insert_records(
@@ -296,10 +298,12 @@ def _restore_batch(
     return True
 
 
-def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
-    """What the batches of a job cost, its cost shared by their rows."""
+def _entries(job: Job, manifests: Sequence[BatchManifest]) -> list[LedgerEntry]:
+    """What the batches of a job cost: what was reserved, or its cost shared by their rows."""
     if job.provider == "sandbox":
         return []
+    batches = [manifest.batch for manifest in manifests]
+    reserved = {found.batch.id: found.reserved for found in manifests}
     sent = [
         b
         for b in batches
@@ -311,8 +315,12 @@ def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
     not_sent = sum(b.rows if b.reuses else b.repeats for b in first)
     estimated_rows = job.counts.total - not_sent
     cost = job.cost.estimated if job.cost.actual is None else job.cost.actual
-    return [
-        LedgerEntry(
+
+    def entry(batch: Batch) -> LedgerEntry:
+        before = reserved[batch.id]
+        if before is not None and job.cost.actual is None:
+            return before
+        return LedgerEntry(
             batch=batch.id,
             job=job.id,
             account=batch.account,
@@ -326,8 +334,8 @@ def _entries(job: Job, batches: Sequence[Batch]) -> list[LedgerEntry]:
             model=edited_model(batch.edits, job.model),
             estimated=job.cost.share(batch.rows, estimated_rows),
         )
-        for batch in sent
-    ]
+
+    return [entry(batch) for batch in sent]
 
 
 def folders_of(jobs: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
+from tui.core import formatting
 from tui.core.status_words import status_text
 from tui.engine import events
 from tui.ui.activity_log import ActivityLog
@@ -113,6 +114,10 @@ class EngineUpdates:
                 changes.transfers[event.job_id] = None
                 changes.collected.add(event.job_id)
                 self._note(event, f"ended, {status_text(status)}")
+            case events.SendPaused(message=message, next_try=at):
+                waits = f"{message}; again at {formatting.clock(at)}, c cancels"
+                changes.transfers[event.job_id] = (waits, 0, None)
+                self._note(event, waits)
             case events.DeadlineMoved(what=what, good=good):
                 changes.deadlines[event.job_id] = (what, good)
                 self._note(event, what, bad=not good)

@@ -130,3 +130,28 @@ def test_the_question_names_the_cost(spawn: Spawn, run: Run, file: Path, server:
     child.expect_exact("Send 10 requests for gpt-5-mini to OpenAI with account paid? [y/N] ")
     child.sendline("n")
     assert ended(child)[0] == 130
+
+
+def test_the_question_about_a_stored_job_names_the_cost(
+    spawn: Spawn, run: Run, file: Path, server: Served
+) -> None:
+    assert run("submit", file, "--account", "paid", "--sample", "4", "-y").code == 0
+    child = spawn("submit", "r")
+    child.expect("Cost: up to .0.006")
+    child.expect_exact("Send 6 requests for gpt-5-mini to OpenAI with account paid? [y/N] ")
+    child.sendline("n")
+    assert ended(child)[0] == 130
+
+
+def test_the_question_about_a_retry_names_the_cost(
+    spawn: Spawn, run: Run, tmp_path: Path, server: Served
+) -> None:
+    file = tmp_path / "bad.jsonl"
+    text = "sandbox:flaky=500"
+    file.write_text(request_line("a", text, model="gpt-5-mini", max_tokens=1000))
+    assert run("submit", file, "--account", "paid", "--wait", "-y").code == 1
+    child = spawn("retry", "bad", "--max-tokens", "x4")
+    child.expect("Cost: up to .0.004")
+    child.expect_exact("Send 1 request for gpt-5-mini to OpenAI with account paid? [y/N] ")
+    child.sendline("n")
+    assert ended(child)[0] == 130

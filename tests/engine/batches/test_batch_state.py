@@ -174,3 +174,10 @@ def test_an_unknown_word_ends_when_everything_else_says_so(
     assert batch.status is believed
     assert batch.raw_status == "unknown"
     assert not any(source.growing for source in batch.results)
+
+
+def test_completed_with_nothing_finished_is_looked_at_again() -> None:
+    """The two contradict each other: the counts, or the files, come later."""
+    remote_batch = remote(counts=counts(4, 0))
+    states = [judge(BatchEvidence(remote_batch, 4, 0, looks=looks)).state for looks in range(6)]
+    assert states == [BatchState.LATE] * 5 + [BatchState.ENDED]

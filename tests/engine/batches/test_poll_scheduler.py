@@ -308,6 +308,22 @@ def test_a_subscriber_that_fails_harms_nobody(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_batch_that_runs_past_its_window_says_so(tmp_path: Path) -> None:
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job, there = await bench.sent(engine)
+            there.expires_at = engine._context.clock() + 300
+            engine.watch()
+            await until(lambda: "its window ended" in engine.history.jobs.get(job.id).trouble)
+            bench.provider.run(there)
+            await engine.wait([job.id])
+            assert engine.history.jobs.get(job.id).trouble == ""
+
+    run(test)
+
+
 def test_a_status_that_nobody_knows_is_watched_on(tmp_path: Path) -> None:
     async def test(loop: JumpingLoop) -> None:
         bench = Bench(tmp_path, loop)
@@ -380,12 +396,33 @@ def test_nothing_is_waited_for_where_no_row_was_run(tmp_path: Path) -> None:
         bench.provider.ends_after = None
         async with bench.engine() as engine:
             job, remote = await bench.sent(engine)
-            remote.status = BatchStatus.COMPLETED
+            remote.status = BatchStatus.EXPIRED
             remote.counts = RemoteCounts(total=2, completed=0, failed=0)
             before = bench.provider.calls["retrieve"]
             await engine.wait([job.id])
-            assert adds_up(engine, job.id).missing == 2
+            assert adds_up(engine, job.id).expired == 2
             assert bench.provider.calls["retrieve"] - before == 1
+
+    run(test)
+
+
+def test_completed_with_nothing_finished_is_looked_at_again(tmp_path: Path) -> None:
+    """The counts are of an earlier moment, and the result file is named later."""
+
+    async def test(loop: JumpingLoop) -> None:
+        bench = Bench(tmp_path, loop)
+        bench.provider.ends_after = None
+        async with bench.engine() as engine:
+            job, remote = await bench.sent(engine)
+            bench.provider.run(remote)
+            output, remote.output = remote.output, None
+            counts, remote.counts = remote.counts, RemoteCounts(total=2, completed=0, failed=0)
+            engine.watch()
+            await until(lambda: bench.provider.calls["retrieve"] >= 2)
+            assert adds_up(engine, job.id).missing == 0
+            remote.output, remote.counts = output, counts
+            await engine.wait([job.id])
+            assert adds_up(engine, job.id).succeeded == 2
 
     run(test)
 

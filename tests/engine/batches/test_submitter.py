@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.servers import sandbox
 from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
+from tests.engine.conftest import Opener
+from tests.engine.rows import chats
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Late, Lost
 from tui.config.settings import AccountConfig, Config
 from tui.core.jobs import BatchStatus, Job, Submission
 from tui.core.rows import Outcome
-from tui.engine.events import SubmitFinished, SubmitStarted
+from tui.engine.events import SendPaused, SubmitFinished, SubmitStarted
 from tui.errors import (
     KeyRejectedError,
     ProviderError,
@@ -29,6 +32,7 @@ from tui.errors import (
 )
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, Capabilities
+from tui.providers.wire import retry
 
 GOOD = Outcome.SUCCEEDED
 
@@ -625,3 +629,24 @@ def test_a_history_from_before_the_clock_was_set_back_does_not_either(
         assert bench.provider.calls["create"] == 1
 
     run(test)
+
+
+async def test_a_create_that_must_wait_says_so(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def at_once(_: float) -> None:
+        return
+
+    monkeypatch.setattr(retry, "sleep", at_once)
+    with sandbox("openai", busy=2) as server:
+        async with opened("openai", server.url) as engine:
+            told: list[SendPaused] = []
+            engine.events.subscribe(
+                lambda event: told.append(event) if isinstance(event, SendPaused) else None
+            )
+            job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 2))
+            before = engine._context.clock()
+            await engine.submit(job.id)
+            assert [event.message for event in told] == ["OpenAI is busy (429)"] * 2
+            assert all(event.next_try >= before + 60 for event in told)
+            assert server.count("POST", "/batches") == 1

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from tests.end_to_end.servers import Served, sandbox
 from tests.engine.conftest import Opener
-from tests.engine.rows import chats
+from tests.engine.rows import chat, chats, file_of
 from tui.config.settings import BudgetConfig, PriceConfig
-from tui.engine.batches.batch_plan import store_plan
+from tui.core.send_plans import Saving
+from tui.engine.batches.batch_plan import plan_first_attempt, store_plan
 from tui.engine.engine import Engine
 from tui.engine.submit_facts import CheckedFile, SubmitAnswer, SubmitFacts
 from tui.errors import BudgetError, UsageError
@@ -222,6 +224,77 @@ async def test_what_became_dearer_while_the_user_is_asked_is_not_sent(
         with pytest.raises(UsageError, match=r"was changed|would cost"):
             await engine.requests.import_to_submit(path, ask=ask, checked=checked)
         assert engine.history.jobs.list() == []
+
+
+@pytest.mark.parametrize("what", ["draft", "rest of a draft", "retry"])
+async def test_what_became_dearer_since_it_was_shown_is_not_sent(
+    what: str, opened: Opener, tmp_path: Path
+) -> None:
+    """The price is changed in the settings while the question about a stored job is open."""
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", "sandbox:flaky=500 Tell me"))
+    prices, limits = {"gpt-5-mini": DEAR}, {"rows": 2}
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=prices, limits=limits) as engine:
+            job = await engine.requests.import_file(path)
+            if what == "retry":
+                await engine.submit(job.id)
+                await engine.wait([job.id])
+                plan = await engine.retries.plan(job.id)
+                shown = (await engine.costs.estimate(plan)).high
+                plan = msgspec.structs.replace(plan, most_cost=shown)
+            else:
+                if what == "rest of a draft":
+                    await send_first_part(engine, job.id)
+                shown = (await engine.costs.estimate_unsent(job.id)).high
+            assert shown == pytest.approx(2 if what == "rest of a draft" else 4)
+            sent = server.count("POST", "/batches")
+            dearer = {"gpt-5-mini": PriceConfig(input=0, output=1001)}
+            engine.apply_config(msgspec.structs.replace(engine.config, prices=dearer))
+            with pytest.raises(UsageError, match=r"would cost .* now, and not"):
+                if what == "retry":
+                    await engine.retry(plan)
+                else:
+                    await engine.submit(job.id, saving=Saving(most_cost=shown))
+            assert server.count("POST", "/batches") == sent
+            engine.apply_config(msgspec.structs.replace(engine.config, prices=prices))
+            if what == "retry":
+                await engine.retry(plan)
+            else:
+                await engine.submit(job.id, saving=Saving(most_cost=shown))
+            assert server.count("POST", "/batches") > sent
+
+
+async def send_first_part(engine: Engine, job_id: str) -> None:
+    """Send the first of the parts of a job, as if the others had been refused."""
+    await asyncio.to_thread(plan_first_attempt, engine._context, job_id)
+    first = engine.history.batches.of_job(job_id)[0]
+    await asyncio.to_thread(engine.history.batches.confirm_drafts, [first.id])
+    await engine._leases.acquire(first.id)
+    await engine._submitter.send(first.id)
+    await engine._leases.release([first.id])
+
+
+@pytest.mark.parametrize("edits", [{}, {"n": 2}], ids=["unchanged", "edited"])
+async def test_a_sample_is_priced_by_its_own_rows(
+    edits: dict[str, Any], opened: Opener, tmp_path: Path
+) -> None:
+    requests = [chat(f"r{n}", "Hi", max_tokens=1000 * (n + 1)) for n in range(6)]
+    path = file_of(tmp_path / "a.jsonl", *requests)
+    shown: list[float | None] = []
+
+    async def ask(facts: SubmitFacts) -> SubmitAnswer:
+        assert facts.sample is not None
+        shown.append(facts.sample.estimate.high)
+        return "sample"
+
+    async with opened("openai", prices={"gpt-5-mini": DEAR}) as engine:
+        for seed in range(4):
+            sample, _ = await engine.requests.import_to_submit(
+                path, ask=ask, sample=2, seed=seed, edits=edits
+            )
+            assert shown[-1] == (await engine.costs.estimate(sample.id)).high
+        assert len(set(shown)) > 1
 
 
 async def test_other_money_is_not_compared(opened: Opener, tmp_path: Path) -> None:

@@ -21,12 +21,14 @@ from tui.client import AsyncBatchClient
 from tui.config.settings import AccountConfig, BudgetConfig, Config, PriceConfig
 from tui.core.jobs import BatchStatus, RemoteCounts, Submission
 from tui.core.remote_batches import RemoteBatch
+from tui.engine.batches.batch_plan import plan_first_attempt, store_plan
 from tui.engine.engine import Engine
 from tui.errors import (
     BatchdeckError,
     BudgetError,
     RequestRejectedError,
 )
+from tui.paths import Paths
 from tui.providers.dialect import BatchDraft
 from tui.store.history import LedgerEntry
 
@@ -385,3 +387,98 @@ async def test_an_unattended_send_keeps_to_the_month(opened: Opener, tmp_path: P
         engine.costs.budgets.config = BudgetConfig(per_month=1)
         with pytest.raises(BudgetError, match="per month"):
             await asyncio.to_thread(engine.costs.budgets.check_quote_budget, batch)
+
+
+FLAKY = "sandbox:flaky=500 Tell me"
+
+
+async def with_short_answers(engine: Engine, path: Path) -> None:
+    """Have a job answered, so that answers are expected to be short from here on."""
+    job = await engine.requests.import_file(chats(path, 20, max_tokens=1000))
+    await engine.submit(job.id)
+    await engine.wait([job.id])
+
+
+async def test_without_a_budget_the_most_is_reserved_too(opened: Opener, tmp_path: Path) -> None:
+    """A budget that is set an hour later counts what may still be billed."""
+    path = chats(tmp_path / "a.jsonl", 10, start=100, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", FLAKY))
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=PRICES) as engine:
+            await with_short_answers(engine, tmp_path / "first.jsonl")
+            job = await engine.requests.import_file(path)
+            estimated = job.cost.estimated
+            assert estimated is not None and estimated < 9
+            await engine.submit(job.id)
+            (first,) = engine.history.batches.of_job(job.id)
+            entry = engine.history.ledger.reservation(first.id)
+            assert entry is not None and entry.amount == pytest.approx(10)
+            await engine.wait([job.id])
+            plan = await engine.retries.plan(job.id, edits={"max_tokens": 4000})
+            await engine.retry(plan)
+            _, retry = engine.history.batches.of_job(job.id)
+            entry = engine.history.ledger.reservation(retry.id)
+            assert entry is not None and entry.amount == pytest.approx(40)
+
+
+async def test_without_a_budget_a_stored_retry_reserves_its_own_most(
+    opened: Opener, tmp_path: Path
+) -> None:
+    path = chats(tmp_path / "a.jsonl", 4, max_tokens=1000)
+    path.write_text(path.read_text().replace("Tell me", FLAKY))
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=PRICES) as engine:
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            plan = await engine.retries.plan(job.id, edits={"max_tokens": 4000})
+            (retry,) = await asyncio.to_thread(store_plan, engine._context, plan)
+            await engine.submit(job.id)
+            entry = engine.history.ledger.reservation(retry.id)
+            assert entry is not None and entry.amount == pytest.approx(16)
+
+
+async def test_where_nothing_is_a_bound_what_is_expected_is_reserved(
+    opened: Opener, tmp_path: Path
+) -> None:
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=PRICES) as engine:
+            await with_short_answers(engine, tmp_path / "first.jsonl")
+            job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 10, start=100))
+            await engine.submit(job.id)
+            (batch,) = engine.history.batches.of_job(job.id)
+            entry = engine.history.ledger.reservation(batch.id)
+            assert entry is not None and entry.amount == pytest.approx(job.cost.estimated)
+
+
+async def test_a_history_that_is_made_anew_has_what_was_reserved(
+    opened: Opener, tmp_path: Path, paths: Paths
+) -> None:
+    with sandbox("openai", rows_per_second=0.01) as server:
+        async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
+            path = chats(tmp_path / "a.jsonl", 10, max_tokens=1000)
+            job = await engine.requests.import_file(path)
+            await engine.submit(job.id, budget=12)
+            (batch,) = engine.history.batches.of_job(job.id)
+            before = engine.history.ledger.entry(batch.id)
+        for file in paths.history_db.parent.glob("history.db*"):
+            file.unlink()
+        async with opened("openai", server.url, budget=MONTH, prices=PRICES) as engine:
+            back, _ = await asyncio.to_thread(engine.history.jobs.restore, 1.0)
+            assert back == [job.id]
+            assert engine.history.ledger.entry(batch.id) == before
+            assert engine.costs.spending().amount == pytest.approx(10)
+
+
+async def test_what_has_no_reservation_is_sent_by_its_most(opened: Opener, tmp_path: Path) -> None:
+    """The reservation is not in the ledger: it was made with an older copy of the history."""
+    with sandbox("openai") as server:
+        async with opened("openai", server.url, prices=PRICES) as engine:
+            await with_short_answers(engine, tmp_path / "first.jsonl")
+            path = chats(tmp_path / "a.jsonl", 10, start=100, max_tokens=1000)
+            job = await engine.requests.import_file(path)
+            await asyncio.to_thread(plan_first_attempt, engine._context, job.id)
+            (batch,) = engine.history.batches.of_job(job.id)
+            await asyncio.to_thread(engine.costs.budgets.check_quote_budget, batch)
+            entry = engine.history.ledger.reservation(batch.id)
+            assert entry is not None and entry.amount == pytest.approx(10)

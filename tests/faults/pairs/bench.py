@@ -248,7 +248,7 @@ class _Run:
     async def _judge_end(self) -> None:
         wrong = self.result.wrong
         books = await asyncio.to_thread(read_books, self.truth, self.point.like)
-        twice = {name: n for name, n in books.answers.items() if n > 1}
+        twice = {name: n for name, n in books.answers.items() if n > self.point.operation.copies}
         if twice:
             wrong.append(f"paid more than once: {twice}")
         engine = await self._open()
@@ -322,7 +322,7 @@ def _note(books: Books, line: dict[str, Any]) -> None:
 
 
 async def _run_point(point: Point, folder: Path) -> Result:
-    rate = 4.0 if point.operation.deadline else 0.0
+    rate = 4.0 if point.operation.is_slow else 0.0
     with provider(point.like, folder, rate) as (truth, patch):
         port = int(truth.url.rpartition(":")[2])
         async with running(Numbered(port)) as proxy:

@@ -11,13 +11,19 @@ from typing import Any
 
 import msgspec
 
+from tui.client.frames.run import run_frame
 from tui.compose.build import source_with_digest
+from tui.compose.templates.model import Template
 from tui.core.jobs import Submission
 from tui.core.retry_rules import MAY_BE_PAID
 from tui.core.send_plans import NO_SAVING, RetryPlan, ReuseOptions, Saving
 from tui.engine.accounts import direct_name
 from tui.engine.engine import Engine
-from tui.errors import UsageError
+from tui.errors import UnconfirmedError, UsageError
+from tui.mcp.folders import Folders
+from tui.mcp.replies import Replies
+from tui.mcp.spending import SessionBudget
+from tui.mcp.tools import Tools
 
 ROWS = 6
 PART = 2
@@ -36,12 +42,14 @@ class Work:
         like: The provider.
         jobs: The jobs, once they are imported.
         plan: The retry that the user has said yes to.
+        is_cancelled: Whether nothing is left to be cancelled.
     """
 
     folder: Path
     like: str
     jobs: list[str] = field(default_factory=list)
     plan: RetryPlan | None = None
+    is_cancelled: bool = False
 
     @property
     def budget(self) -> float | None:
@@ -65,6 +73,10 @@ class Operation:
         jobs: How many jobs are sent together.
         by_source: Whether it is submitted once by what is in its file, as agents do.
         deadline: Whether a deadline ends the batch as soon as it runs.
+        face: Which call of a user submits it: ``experiment`` (two models over one table),
+            ``frame`` (``client.run``), ``agent`` (the tool of the MCP server); empty for the
+            engine's own.
+        cancels: Whether it is cancelled as soon as it is sent; what is not answered is retried.
     """
 
     name: str
@@ -78,6 +90,18 @@ class Operation:
     jobs: int = 1
     by_source: bool = False
     deadline: bool = False
+    face: str = ""
+    cancels: bool = False
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the provider must still be answering when something happens to the batch."""
+        return self.deadline or self.cancels
+
+    @property
+    def copies(self) -> int:
+        """How often each row is to be answered, once for each job."""
+        return len(_MODELS) if self.face == "experiment" else 1
 
 
 _FLAKY = tuple(f"Say {n}{' sandbox:flaky=500' if n % 2 else ''}" for n in range(ROWS))
@@ -98,6 +122,10 @@ OPERATIONS = (
     Operation("retry, one by one", _CHAT, _FLAKY, retries="direct", before=True),
     Operation("one by one", ("openai", "anthropic", "gemini"), account=direct_name("far")),
     Operation("deadline", _CHAT, deadline=True),
+    Operation("cancel and retry", _CHAT, part=PART, cancels=True, retries="again"),
+    Operation("experiment", ("openai", "anthropic"), face="experiment"),
+    Operation("frame", _CHAT, face="frame"),
+    Operation("agent", _CHAT, face="agent"),
 )
 
 
@@ -126,6 +154,9 @@ def write_file(operation: Operation, work: Work, number: int = 0) -> Path:
     return file
 
 
+_MODELS = ("one", "two")
+"""The models of an experiment; their names are those of its jobs."""
+
 MODELS = {"gemini": "gemini-3.5-flash", "anthropic": "claude-haiku-4-5"}
 
 
@@ -141,6 +172,9 @@ async def carry_out(operation: Operation, work: Work, engine: Engine, decide: De
 
 async def send(operation: Operation, work: Work, engine: Engine, decide: Decide) -> None:
     """Submit what is not submitted."""
+    if operation.face:
+        await send_by_face(operation, work, engine, decide)
+        return
     if operation.by_source and not work.jobs:
         file = await asyncio.to_thread(write_file, operation, work)
         source = await asyncio.to_thread(source_with_digest, file, "agent")
@@ -160,6 +194,8 @@ async def send(operation: Operation, work: Work, engine: Engine, decide: Decide)
             await decide(engine, job_id)
     unsent = [job for job in work.jobs if is_unsent(engine, job)]
     if operation.saving.reuse:
+        # Only answers that are there can be used again.
+        await engine.wait([job for job in work.jobs if job not in unsent])
         for job_id in unsent:
             await engine.submit(
                 job_id, wait_if_busy=True, budget=work.budget, saving=operation.saving
@@ -171,11 +207,71 @@ async def send(operation: Operation, work: Work, engine: Engine, decide: Decide)
         for error in errors.values():
             raise error
     for job_id in unsent if len(unsent) == 1 else ():
-        if operation.deadline and engine.history.jobs.get(job_id).deadline is None:
+        if operation.deadline and not has_deadline(engine, job_id):
             at = engine._context.clock() + 1.0
             plan = await engine.deadlines.plan_for(job_id, at, budget=work.budget)
             await engine.deadlines.set(job_id, plan)
         await engine.submit(job_id, wait_if_busy=True, budget=work.budget, saving=operation.saving)
+
+
+async def send_by_face(operation: Operation, work: Work, engine: Engine, decide: Decide) -> None:
+    """Submit as a program does that repeats its one call until it succeeds."""
+    for job_id in work.jobs:
+        batches = engine.history.batches.of_job(job_id)
+        if any(batch.submission is Submission.UNCERTAIN for batch in batches):
+            await decide(engine, job_id)
+    budget = work.budget
+    assert budget is not None
+    calls = {"experiment": _experiment, "frame": _frame, "agent": _agent}
+    try:
+        await calls[operation.face](operation, work, engine, budget)
+    finally:
+        work.jobs = [job.id for job in engine.history.jobs.list()]
+
+
+async def _experiment(operation: Operation, work: Work, engine: Engine, budget: float) -> None:
+    table = work.folder / "table.csv"
+    rows = [f"row-0-{n},{text}\n" for n, text in enumerate(operation.texts)]
+    await asyncio.to_thread(table.write_text, "id,text\n" + "".join(rows), "utf-8")
+    name = MODELS.get(work.like, "gpt-4")
+    templates = [Template(name=n, user="{text}", model=name, max_tokens=400) for n in _MODELS]
+    try:
+        made = await engine.experiments.make(
+            "pair", str(table), templates, account=operation.account, custom_id="id", budget=budget
+        )
+    except UsageError as error:
+        if "sent already" in error.message:
+            return
+        raise
+    for refused in (await engine.submit_experiment(made.jobs, budget=budget)).values():
+        raise refused
+
+
+async def _frame(operation: Operation, work: Work, engine: Engine, budget: float) -> None:
+    rows = [{"id": f"row-0-{n}", "text": text} for n, text in enumerate(operation.texts)]
+    await run_frame(
+        engine, operation.account, rows, "{text}", budget=budget, custom_id="id",
+        model=MODELS.get(work.like, "gpt-4"), settings={"max_tokens": 400},
+    )  # fmt: skip
+
+
+async def _agent(operation: Operation, work: Work, engine: Engine, budget: float) -> None:
+    file = work.folder / "requests-0.jsonl"
+    if not await asyncio.to_thread(file.exists):
+        await asyncio.to_thread(write_file, operation, work)
+    folders = await asyncio.to_thread(Folders, [work.folder])
+    tools = Tools(engine, folders, SessionBudget(engine, budget), Replies())
+    await tools.submit(str(file), budget, account=operation.account)
+
+
+def has_deadline(engine: Engine, job_id: str) -> bool:
+    """Whether a job has a deadline that allows it to be sent."""
+    try:
+        engine.deadlines.require_time(job_id)
+    except UsageError:
+        # It has passed before anything was sent; the user sets another one.
+        return False
+    return engine.history.jobs.get(job_id).deadline is not None
 
 
 def is_unsent(engine: Engine, job_id: str) -> bool:
@@ -186,6 +282,16 @@ def is_unsent(engine: Engine, job_id: str) -> bool:
 
 async def finish(operation: Operation, work: Work, engine: Engine, decide: Decide) -> None:
     """Wait for what runs, and retry what has failed."""
+    while operation.cancels and not work.is_cancelled:
+        try:
+            await engine.cancel(work.jobs[0])
+        except UsageError:
+            # It has ended, or was cancelled before the program was killed.
+            work.is_cancelled = True
+        except UnconfirmedError:
+            # It is looked for meanwhile, and cancelled if it is found.
+            pass
+        await engine.wait(work.jobs)
     while True:
         for job_id in work.jobs:
             batches = engine.history.batches.of_job(job_id)

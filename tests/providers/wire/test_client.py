@@ -23,6 +23,7 @@ from tui.errors import (
 )
 from tui.providers.profiles.load import find_profile
 from tui.providers.wire.client import Call, _pause
+from tui.providers.wire.retry import pauses_told
 
 READ = Call("GET", "/batches/1", "read the batch")
 MAKE = Call("POST", "/batches", "make the batch", idempotent=False, json={"a": 1})
@@ -120,6 +121,15 @@ async def test_a_pause_that_was_asked_for_is_kept(pauses: list[float]) -> None:
         await wire_to(script).ask(READ)
     assert caught.value.retry_after == 600.0
     assert pauses == [12.0]
+
+
+async def test_a_long_pause_is_told_before_it_begins(pauses: list[float]) -> None:
+    answers = [httpx.Response(429, headers={"Retry-After": text}) for text in ("1", "12")]
+    script = Scripted({"GET /v1/batches/1": [*answers, GOOD]})
+    told: list[tuple[float, int]] = []
+    with pauses_told(lambda error, seconds: told.append((seconds, len(pauses)))):
+        await wire_to(script).ask(READ)
+    assert (pauses, told) == ([1.0, 12.0], [(12.0, 1)])
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])

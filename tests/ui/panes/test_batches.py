@@ -17,6 +17,7 @@ from tui.engine.events import (
     JobChanged,
     JobDeleted,
     JobImported,
+    SendPaused,
     SubmitFinished,
     SubmitStarted,
     UploadProgressed,
@@ -210,6 +211,16 @@ async def test_an_upload_shows_how_far_it_is(engine: FakeEngine) -> None:
     async with running(app) as pilot:
         engine.events.publish(UploadProgressed("job0000001", "b1", 500_000, 2_000_000))
         await until(pilot, lambda: "uploading 500.0 kB of 2.0 MB" in screen_text(app))
+
+
+async def test_a_provider_that_asks_to_wait_is_told_of(engine: FakeEngine) -> None:
+    job, _ = live(1)
+    engine.history.add(job)  # type: ignore[arg-type]
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        engine.events.publish(SendPaused("job0000001", "b1", "OpenAI is busy (429)", 0.0))
+        await until(pilot, lambda: "OpenAI is busy (429); again at " in screen_text(app))
+        assert "c cancels" in screen_text(app)
 
 
 async def test_the_end_of_a_job_is_told_once(engine: FakeEngine) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.commands.submit import confirm_send, follow, print_jobs
+from tui.cli.commands.submit import confirm_cost, follow, print_jobs
 from tui.cli.errors import EXIT_OK, EXIT_USAGE
 from tui.cli.formatting import cost_document
 from tui.cli.options import (
@@ -206,6 +206,8 @@ def retry(
     changes = retry_edits(edits, model, unset, max_tokens, system)
 
     async def work(engine: Engine) -> int:
+        import msgspec
+
         found = engine.history.jobs.find(job)
         # Outcomes or a code select exactly those rows, even if they would fail again.
         everything = include_permanent or bool(selection["outcomes"] or selection["code"])
@@ -225,7 +227,10 @@ def retry(
         if dry_run:
             return await _dry_run(engine, settings, plan)
         plan = await _without_unfit_rows(engine, plan)
-        await confirm_send(engine, settings, plan.account, plan.rows, plan.model)
+        most = await confirm_cost(
+            engine, settings, plan.account, plan.rows, plan.model, engine.costs.estimate(plan)
+        )
+        plan = msgspec.structs.replace(plan, most_cost=most)
         await follow(engine, found.id, plan.account, engine.retry(plan, budget=budget), wait=wait)
         return print_jobs(engine, [found.id], settings, waited=wait)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,6 +45,7 @@ from tui.errors import (
 )
 
 if TYPE_CHECKING:
+    from tui.compose.estimate import Estimate
     from tui.core.jobs import Batch, Deadline, Job
     from tui.core.send_plans import ReuseOptions, Saving
     from tui.engine.engine import Engine
@@ -359,8 +360,11 @@ async def _submit_job(
         if expected is not None:
             say(f"Time: {expected.text}.")
     rows = await engine.first_attempts.count_to_send(job.id, saving.agreed(None))
+    most = None
     if rows:
-        await confirm_send(engine, settings, job.account, rows, job.model)
+        most = await confirm_cost(
+            engine, settings, job.account, rows, job.model, engine.costs.estimate_unsent(job.id)
+        )
     if until is not None:
         await engine.deadlines.set(job.id, until)
     # When the queue is full, all parts stay waiting, not only the first.
@@ -369,9 +373,33 @@ async def _submit_job(
         resend=resend,
         wait_if_busy=True,
         budget=budget,
-        saving=saving.agreed(rows),
+        saving=saving.agreed(rows)._replace(most_cost=most),
     )
     await follow(engine, job.id, job.account, send, wait=wait)
+
+
+async def confirm_cost(
+    engine: Engine,
+    settings: Settings,
+    account: str,
+    rows: int,
+    model: str,
+    estimate: Coroutine[Any, Any, Estimate],
+) -> float | None:
+    """Say what requests cost, and ask for confirmation to send them, unless they are free.
+
+    Returns:
+        The most that was agreed to; ``None`` if nobody was asked, or the cost has no bound.
+    """
+    from tui.engine.costs.budget import cost_text
+
+    if engine.account(account).is_free or not asks_before_sending(settings):
+        estimate.close()
+        return None
+    found = await estimate
+    say(f"Cost: {cost_text(found)}.")
+    await confirm_send(engine, settings, account, rows, model)
+    return found.high
 
 
 async def confirm_send(

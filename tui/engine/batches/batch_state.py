@@ -194,7 +194,7 @@ def _without_files(evidence: BatchEvidence) -> BatchVerdict:
     if (is_failed or (is_uncounted and not remote.issues)) and evidence.looks < _QUIET_LOOKS:
         # Some servers say that it failed of a batch that then goes on, or name its file later.
         return BatchVerdict(BatchState.LATE)
-    if remote.status is not BatchStatus.COMPLETED or counts.ended == 0:
+    if remote.status is not BatchStatus.COMPLETED:
         return _ended(evidence)
     if evidence.looks < (_NAMELESS_LOOKS if counts.completed is None else _FEW_LOOKS):
         usual = evidence.looks < _QUIET_LOOKS

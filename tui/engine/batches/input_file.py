@@ -37,10 +37,7 @@ async def input_file(context: Context, dialect: Dialect, job: Job, batch: Batch)
 
 def _write_input(context: Context, dialect: Dialect, job: Job, batch: Batch, path: Path) -> None:
     history = context.history
-    if batch.first_seq is not None and batch.last_seq is not None:
-        seqs: range | list[int] = range(batch.first_seq, batch.last_seq + 1)
-    else:
-        seqs = history.batches.rows_of(batch.id)
+    seqs = history.batches.rows_in(batch)
     lines = (edit_request(line, batch.edits) for _, line in history.rows.requests(job.id, seqs))
     try:
         with atomic_file(path, HistoryError) as stream:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple, cast
 
 from tui.core.alerts import HOUR, expiry_warning
-from tui.core.formatting import counted
+from tui.core.formatting import counted, span
 from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
 from tui.core.remote_batches import FileState, RemoteBatch
 from tui.core.status_words import status_text
@@ -52,6 +52,9 @@ With many batches the number grows to the second one: about one of them is asked
 """
 
 _MAX_QUEUE_PAUSE = 3600.0
+_LATE_SECONDS = 600.0
+"""How long after its window a batch may still be said to run before that is told."""
+
 _ENOUGH_LOOKS = 99
 _DAY = 86_400.0
 _NOT_BEGUN = frozenset({BatchStatus.QUEUED, BatchStatus.VALIDATING})
@@ -315,6 +318,10 @@ class Poller:
         if is_terminal(remote.status):
             # Why the results of a batch that has ended do not come is told until they are here.
             return batch.trouble if is_terminal(batch.status) else ""
+        expires_at = remote.expires_at or batch.expires_at
+        if expires_at is not None and now >= expires_at + _LATE_SECONDS:
+            since = span(now - expires_at)
+            return f"its window ended {since} ago, and the provider still says that it runs"
         limits = self._context.accounts.profile(batch.account).limits
         created = remote.created_at or batch.submitted_at
         if limits.queue_hours and remote.status in _NOT_BEGUN:

@@ -187,9 +187,10 @@ class Recovery:
 async def which_batch(
     context: Context, dialect: Dialect, remote: RemoteBatch, batches: Sequence[Batch]
 ) -> list[Batch]:
-    """The one of several batches of a job and of equal size that a batch of the provider is.
+    """The one of the batches of a job and of equal size that a batch of the provider is.
 
-    It is told by our intent, by the input file, or by a row in its answers.
+    It is told by our intent, by the input file, or by a row in its answers. A single batch is taken
+    on the word of the user as long as nothing speaks against it.
 
     Raises:
         UsageError: Nothing tells it, or it is none of them.
@@ -202,10 +203,18 @@ async def which_batch(
         return named
     custom_id = await _first_answered(dialect, remote) if is_terminal(remote.status) else None
     if custom_id is None:
-        raise UsageError(
-            f"{len(batches)} batches of this job may be the provider's batch {remote.id}",
-            "Name it when it has ended: its answers say which of them it is.",
-        )
+        if len(batches) > 1:
+            raise UsageError(
+                f"{len(batches)} batches of this job may be the provider's batch {remote.id}",
+                "Name it when it has ended: its answers say which of them it is.",
+            )
+        if _is_of_another(remote, batches[0]):
+            raise UsageError(
+                f"the provider's batch {remote.id} was made from another file",
+                "Find the right batch on the provider's website. If it is this one all the same,"
+                " name it when it has ended: its answers say so.",
+            )
+        return [*batches]
 
     def with_row() -> list[Batch]:
         history = context.history
@@ -218,6 +227,13 @@ async def which_batch(
         f"the provider's batch {remote.id} has answers to other rows",
         "Find the right batch on the provider's website.",
     )
+
+
+def _is_of_another(remote: RemoteBatch, batch: Batch) -> bool:
+    """Whether a batch of the provider carries the mark, or the input file, of another batch."""
+    if remote.intent is not None:
+        return remote.intent != batch.id
+    return None not in (remote.input_file_id, batch.input_file_id)
 
 
 async def _first_answered(dialect: Dialect, remote: RemoteBatch) -> str | None:

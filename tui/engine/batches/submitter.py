@@ -16,7 +16,7 @@ from tui.engine.batches.recovery import Look, Recovery, RecoveryOutcome, which_b
 from tui.engine.batches.spare_uploads import tell_of_spares, upload_name
 from tui.engine.context import Context
 from tui.engine.costs.quotes import check_quote, fetch_quote
-from tui.engine.events import BatchSubmitted, UploadProgressed
+from tui.engine.events import BatchSubmitted, SendPaused, UploadProgressed
 from tui.errors import (
     AccountKeyError,
     BatchdeckError,
@@ -35,6 +35,7 @@ from tui.progress import Progress
 from tui.providers.dialect import BatchDraft, Dialect
 from tui.providers.profiles.load import Profile
 from tui.providers.wire.errors import may_have_acted
+from tui.providers.wire.retry import pauses_told
 
 DECIDE_HINT = (
     "Check the provider's website. If the batch is there: `batchdeck adopt ITS_ID --job {job}`."
@@ -97,7 +98,8 @@ class BatchSubmitter:
             if batch.submission is Submission.RUNNING:
                 return
             try:
-                await self._upload_and_create(batch)
+                with pauses_told(lambda error, seconds: self._tell_pause(batch, error, seconds)):
+                    await self._upload_and_create(batch)
             except (NotOursError, UnconfirmedError):
                 raise
             except BatchdeckError as error:
@@ -110,6 +112,14 @@ class BatchSubmitter:
                 waits = waits or lost or isinstance(error, QuotaError)
                 await self._store_failure(batch_id, error, waits=waits)
                 raise
+
+    def _tell_pause(self, batch: Batch, error: BatchdeckError, seconds: float) -> None:
+        status = error.status if isinstance(error, ProviderError) else None
+        said = "gives no answer" if status is None else f"is busy ({status})"
+        context = self._context
+        name = context.accounts.profile(batch.account).name
+        next_try = context.clock() + seconds
+        context.publish(SendPaused(batch.job_id, batch.id, f"{name} {said}", next_try))
 
     async def confirm(self, batch: Batch) -> None:
         """Look once for a batch whose create got no response; nothing is sent.
@@ -153,8 +163,7 @@ class BatchSubmitter:
                 f"the provider's batch has {total:,} rows, but this one has {batches[0].rows:,}",
                 "Find the right batch on the provider's website.",
             )
-        if len(fitting) > 1:
-            fitting = await which_batch(context, dialect, remote, fitting)
+        fitting = await which_batch(context, dialect, remote, fitting)
         await self._mark_running(dialect, fitting[0], remote)
         return context.history.batches.get(fitting[0].id)
 

@@ -11,7 +11,7 @@ stopped, whatever past results say. The sandbox costs nothing and has no budget.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,11 +70,15 @@ class Budgets:
     Args:
         context: The engine context.
         config: The configured budgets.
+        bound_of: What is reserved for a stored batch; it reads the requests.
     """
 
-    def __init__(self, context: Context, config: BudgetConfig) -> None:
+    def __init__(
+        self, context: Context, config: BudgetConfig, bound_of: Callable[[Batch], Expense]
+    ) -> None:
         self._context = context
         self.config = config
+        self._bound_of = bound_of
 
     def applies(self, account: str, budget: float | None = None) -> bool:
         """Whether any budget applies to a submit with this account."""
@@ -241,7 +245,7 @@ class Budgets:
         if entry is None or entry.kind in ("released", "billed"):
             before = ledger.reservation(batch.id)
             if before is None:
-                self.reserve([batch], self._expected(batch))
+                self.reserve([batch], self._bound_of(batch))
             else:
                 # Given back, and sent all the same: by the bound that was agreed to.
                 again = msgspec.structs.replace(before, spent_at=self._context.clock())
@@ -265,12 +269,6 @@ class Budgets:
         claim = f"the provider quotes {money(total, entry.currency)}"
         self._check_submit(total, claim, entry.submit_limit)
         self._enter([quote], claim)
-
-    def _expected(self, batch: Batch) -> Expense:
-        """What a batch costs by the stored estimate of its job."""
-        job = self._context.history.jobs.get(batch.job_id)
-        rows = self._context.history.batches.count_sent(job)
-        return Expense(batch.account, job.cost.estimated, job.cost.currency, rows)
 
     def _check_submit(self, amount: float, claim: str, budget: float | None) -> None:
         limits = [limit for limit in (budget, self.config.per_submit) if limit is not None]
@@ -306,6 +304,25 @@ class Budgets:
 
 
 _NO_PRICE = "no price for this model"
+_ROUNDING = 1.0 + 1e-9
+
+
+def require_no_more(most: float | None, now: Estimate, what: str) -> None:
+    """Check that requests cost at most what the user was told and has agreed to.
+
+    Args:
+        most: The most that the user saw; ``None`` if nobody was asked, or there was no bound.
+        now: The estimate of what is about to be sent, by the prices of now.
+        what: What is sent, for the message.
+
+    Raises:
+        UsageError: They may cost more.
+    """
+    if most is not None and (now.high is None or now.high > most * _ROUNDING):
+        raise UsageError(
+            f"{what} would cost {cost_text(now)} now, and not {money(most, now.currency)}",
+            "Nothing was sent. Look at it again, then send it.",
+        )
 
 
 def _unknown(why: str, *, is_priced: bool) -> BudgetError:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ from tui.config.settings import BudgetConfig
 from tui.core.jobs import Batch, Job
 from tui.core.requests import edit_request
 from tui.core.send_plans import RetryPlan
-from tui.core.text import BOM
+from tui.core.text import BOM, quoted
 from tui.engine.context import Context, run_in_thread
-from tui.engine.costs.budget import Budgets, Claim, Expense
+from tui.engine.costs.budget import Budgets, Claim, Expense, require_no_more
 from tui.engine.costs.calibration import TokenCounts, calibrate, count_tokens
 from tui.engine.costs.forecast import Forecast, forecast
 from tui.engine.costs.priming import PrimingEstimate, priming_estimate
@@ -44,7 +46,7 @@ class Costs:
     def __init__(self, context: Context, budget: BudgetConfig) -> None:
         self._context = context
         self._estimates: dict[str, Estimate] = {}
-        self.budgets = Budgets(context, budget)
+        self.budgets = Budgets(context, budget, self._bound_of)
 
     async def estimate(
         self,
@@ -249,15 +251,20 @@ class Costs:
 
         return self.price_lines(edited(), plan.account, window=plan.window)
 
-    def _price_stored(self, job: Job, batches: Sequence[Batch]) -> Estimate:
-        """Estimate the cost of stored retries of a job, as they would be sent."""
+    def _price_stored(
+        self, job: Job, batches: Sequence[Batch], progress: Progress = NO_PROGRESS
+    ) -> Estimate:
+        """Estimate the cost of stored batches of a job of one account, as they would be sent."""
         history = self._context.history
-        lines = (
-            _edited(line, batch.edits)
-            for batch in batches
-            for _, line in history.rows.requests(job.id, history.batches.rows_of(batch.id))
-        )
-        return self.price_lines(lines, batches[0].account, window=job.window)
+
+        def lines() -> Iterator[bytes]:
+            for batch in batches:
+                for _, line in history.rows.requests(job.id, history.batches.rows_in(batch)):
+                    if progress.stopped:
+                        raise InputError("the estimate was stopped")
+                    yield _edited(line, batch.edits)
+
+        return self.price_lines(lines(), batches[0].account, window=job.window)
 
     def keep(self, job: Job, estimate: Estimate | None = None) -> Job:
         """Store the estimate of a new job if its model has a price. Blocking.
@@ -348,64 +355,87 @@ class Costs:
     async def retry_within_budget(self, plan: RetryPlan, budget: float | None) -> Reserve:
         """Check the budgets for a retry.
 
+        Args:
+            plan: The retry.
+            budget: A limit for it, in addition to the configured budgets.
+
         Returns:
             What reserves the amount: called with the stored batches before they are sent, it
             checks the month once more, in one transaction with the reservation.
 
         Raises:
             BudgetError: The retry is over budget.
+            UsageError: It may cost more than the user was told.
         """
         budgets = self.budgets
-        if budgets.applies(plan.account, budget):
+        expense = Expense(plan.account, None, "", plan.rows, budget)
+        if not self._context.accounts.info(plan.account).is_free:
             estimate = await self.estimate(plan)
+            require_no_more(plan.most_cost, estimate, "this retry")
             # It may run in place, without an upload that the provider could quote.
             claim = Claim(estimate, plan.account)
             await run_in_thread(lambda _: budgets.check_together([claim], budget))
-            amount, currency = estimate.high, estimate.currency
-        else:
-            # Not checked, but it counts if a budget is set later this month.
-            job = self._context.history.jobs.get(plan.job_id)
-            amount, currency = job.cost.estimated, job.cost.currency
-            if amount is not None:
-                amount *= plan.rows / max(1, self._context.history.batches.count_sent(job))
-        expense = Expense(plan.account, amount, currency, plan.rows, budget)
+            expense = self._expense(estimate, plan.account, plan.rows, budget)
 
         async def reserve(batches: Sequence[Batch]) -> None:
             await run_in_thread(lambda _: budgets.reserve(batches, expense))
 
         return reserve
 
-    async def jobs_within_budget(self, jobs: Sequence[Job], budget: float | None) -> Reserve:
+    def _expense(
+        self, estimate: Estimate, account: str, rows: int, budget: float | None
+    ) -> Expense:
+        """What is reserved for requests: the most that they may cost.
+
+        Also without a budget: it counts if one is set later this month. Where nothing bounds them
+        and no budget asks for a bound, what they are expected to cost.
+        """
+        amount = estimate.high
+        if amount is None and not self.budgets.applies(account, budget):
+            amount = estimate.expected
+        return Expense(account, amount, estimate.currency, rows, budget)
+
+    async def jobs_within_budget(
+        self, jobs: Sequence[Job], budget: float | None, *, most_cost: float | None = None
+    ) -> Reserve:
         """Check the budgets for the sum of jobs that are sent in one submit.
+
+        Args:
+            jobs: The jobs.
+            budget: A limit for all of them, in addition to the configured budgets.
+            most_cost: Of one job, the most that the user was told and has agreed to.
 
         Returns:
             What reserves the amounts of all of them, as ``retry_within_budget`` does.
 
         Raises:
             BudgetError: Together they are over budget.
+            UsageError: They may cost more than the user was told.
         """
         budgets, accounts = self.budgets, self._context.accounts
         claims: list[Claim] = []
         expenses: list[tuple[set[str], Expense]] = []
         for job in jobs:
             unsent = [b for b in self._context.history.batches.of_job(job.id) if b.is_unsent]
+            if most_cost is not None:
+                now = await self.estimate_unsent(job.id)
+                require_no_more(most_cost, now, quoted(job.name, 60))
             for account in sorted({batch.account for batch in unsent if batch.attempt > 1}):
                 retries = [b for b in unsent if b.attempt > 1 and b.account == account]
-                expense, estimate = await self._stored_retries(job, retries, budget)
-                expenses.append(({batch.id for batch in retries}, expense))
-                if estimate is not None:
-                    claims.append(Claim(estimate, account))
+                ids, rows = {batch.id for batch in retries}, sum(batch.rows for batch in retries)
+                if accounts.info(account).is_free:
+                    continue
+                estimate = await run_in_thread(partial(self._price_stored, job, retries))
+                expenses.append((ids, self._expense(estimate, account, rows, budget)))
+                claims.append(Claim(estimate, account))
             firsts = {batch.id for batch in unsent if batch.attempt == 1}
-            if not firsts:
+            if not firsts or accounts.info(job.account).is_free:
                 continue
-            # Without a budget it is not checked, but counts if one is set later this month.
-            amount, currency = job.cost.estimated, job.cost.currency
-            if budgets.applies(job.account, budget):
-                estimate = await self.estimate(job.id)
-                amount, currency = estimate.high, estimate.currency
-                claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
-            amount, rows = self._of_unsent(job, amount, unsent, firsts)
-            expenses.append((firsts, Expense(job.account, amount, currency, rows, budget)))
+            estimate = await self.estimate(job.id)
+            claims.append(Claim(estimate, job.account, accounts.estimates_cost(job.account)))
+            whole = self._expense(estimate, job.account, job.counts.total, budget)
+            amount, rows = self._of_unsent(job, whole.amount, unsent, firsts)
+            expenses.append((firsts, replace(whole, amount=amount, rows=rows)))
         # A part of a job may be sent already, and is in the ledger then: the month is checked with
         # the reservation.
         await run_in_thread(lambda _: budgets.check_together(claims, budget, add_to_month=False))
@@ -418,6 +448,30 @@ class Costs:
             await run_in_thread(lambda _: budgets.reserve_together(of_jobs))
 
         return reserve
+
+    def apply_config(self, budget: BudgetConfig) -> None:
+        """Apply new budgets, and forget the estimates by earlier prices."""
+        self.budgets.config = budget
+        self._estimates.clear()
+
+    async def estimate_unsent(self, job_id: str) -> Estimate:
+        """Estimate the cost of what a submit of a job sends: of all, or of what is left of it.
+
+        Raises:
+            UnknownJobError: There is no such job.
+        """
+        job = self._context.history.jobs.get(job_id)
+        batches = self._context.history.batches.of_job(job_id)
+        unsent = [batch for batch in batches if batch.is_unsent]
+        if len(unsent) == len(batches):
+            return await self.estimate(job_id)
+        return await run_in_thread(lambda running: self._price_stored(job, unsent, running))
+
+    def _bound_of(self, batch: Batch) -> Expense:
+        """What is reserved for a batch that has no reservation yet. Blocking."""
+        job = self._context.history.jobs.get(batch.job_id)
+        estimate = self._price_stored(job, [batch])
+        return self._expense(estimate, batch.account, batch.rows, None)
 
     def _of_unsent(
         self, job: Job, amount: float | None, unsent: Sequence[Batch], firsts: Container[str]
@@ -443,21 +497,6 @@ class Costs:
         rows = sum(batch.rows for batch in unsent if batch.id in firsts)
         share = amount * rows / max(1, batches.count_sent(job))
         return max(share, amount - sum(entry.amount or 0.0 for entry in others)), rows
-
-    async def _stored_retries(
-        self, job: Job, batches: Sequence[Batch], budget: float | None
-    ) -> tuple[Expense, Estimate | None]:
-        """What retries of one account cost that were stored and not sent, with their own edits.
-
-        The estimate is ``None`` if no budget applies.
-        """
-        account, rows = batches[0].account, sum(batch.rows for batch in batches)
-        share = job.cost.share(rows, self._context.history.batches.count_sent(job))
-        amount, currency, estimate = share, job.cost.currency, None
-        if self.budgets.applies(account, budget):
-            estimate = await run_in_thread(lambda _: self._price_stored(job, batches))
-            amount, currency = estimate.high, estimate.currency
-        return Expense(account, amount, currency, rows, budget), estimate
 
     def _prices(self, account: str, window: str | None) -> PriceSource:
         accounts = self._context.accounts

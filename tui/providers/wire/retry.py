@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextvars import ContextVar
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -21,6 +23,24 @@ ShouldRetry = Callable[[BatchdeckError], bool | float]
 
 sleep = asyncio.sleep
 """Waits for a pause; tests replace it with something faster."""
+
+TOLD_SECONDS = 5.0
+"""Shorter pauses are not told."""
+
+OnPause = Callable[[BatchdeckError, float], None]
+"""Hears of a pause: the error before it, and its seconds."""
+
+_on_pause: ContextVar[OnPause | None] = ContextVar("on_pause", default=None)
+
+
+@contextlib.contextmanager
+def pauses_told(tell: OnPause) -> Iterator[None]:
+    """Have ``tell`` called before each long pause of the calls that are made in the block."""
+    token = _on_pause.set(tell)
+    try:
+        yield
+    finally:
+        _on_pause.reset(token)
 
 
 async def with_retries(
@@ -53,7 +73,9 @@ async def with_retries(
             verdict = should_retry(error)
             if verdict is False or attempt == attempts:
                 raise
-        wait = pause + random.uniform(0.0, jitter) if verdict is True else float(verdict)
+            wait = pause + random.uniform(0.0, jitter) if verdict is True else float(verdict)
+            if (tell := _on_pause.get()) is not None and wait >= TOLD_SECONDS:
+                tell(error, wait)
         await sleep(wait)
         pause = min(pause * 2, longest)
     raise ValueError("attempts must be at least 1")

@@ -164,7 +164,7 @@ def _elsewhere(found: BatchManifest, account: str) -> BatchManifest:
         next_poll_at=None,
         cancel_wanted_at=None,
     )
-    return msgspec.structs.replace(found, batch=batch)
+    return msgspec.structs.replace(found, batch=batch, reserved=None)
 
 
 def _write_records(folder: Path, job: Job, batches: Iterable[BatchManifest]) -> None:

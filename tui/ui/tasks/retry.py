@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from tui.core import formatting
 from tui.core.query import RowFilter
 from tui.core.send_plans import RetryPlan
 from tui.engine.costs.budget import cost_text
 from tui.engine.engine import Engine
-from tui.ui.dialogs.retry import EditPreview, RetryCost, RetryDialog, RetryEditDialog, RetryFacts
+from tui.ui.dialogs.retry import (
+    EditPreview,
+    RetryAnswer,
+    RetryCost,
+    RetryDialog,
+    RetryEditDialog,
+    RetryFacts,
+)
 from tui.ui.tasks.context import TaskContext
 from tui.ui.tasks.jobs import short_name
 
@@ -37,7 +46,7 @@ async def retry(
     answer = await context.ask(dialog)
     if answer is None:
         return
-    plan = await planner.fitted(answer.edits, answer.include_permanent, direct=answer.direct)
+    plan = await planner.agreed(answer)
     context.main.results.clear_marks()
     await context.with_key(plan.account, lambda: engine.retry(plan))
     text = f"Retrying {formatting.counted(plan.rows, 'row')} of {short_name(job)}"
@@ -68,6 +77,7 @@ class RetryPlanner:
         self._subject = subject
         self._plans: dict[tuple[bool, bool], RetryPlan] = {}
         self._fitted: tuple[tuple[dict[str, Any], bool, bool], RetryPlan] | None = None
+        self._shown: tuple[RetryPlan, float | None] | None = None
 
     async def facts(self) -> RetryFacts:
         """The facts that the dialog shows about the rows.
@@ -128,9 +138,21 @@ class RetryPlanner:
     async def price(self, edits: Mapping[str, Any], also: bool, direct: bool) -> RetryCost:
         """The estimated cost of the retry, and the number of rows left out."""
         plan = await self.fitted(edits, also, direct=direct)
-        free = self._engine.account(plan.account).is_free
-        words = "free" if free else cost_text(await self._engine.costs.estimate(plan))
-        return RetryCost(words, plan.left_out)
+        if self._engine.account(plan.account).is_free:
+            return RetryCost("free", plan.left_out)
+        estimate = await self._engine.costs.estimate(plan)
+        self._shown = (plan, estimate.high)
+        return RetryCost(cost_text(estimate), plan.left_out)
+
+    async def agreed(self, answer: RetryAnswer) -> RetryPlan:
+        """The plan that the user has agreed to, with the most that it may cost if that was shown.
+
+        Raises:
+            UsageError: No rows remain.
+        """
+        plan = await self.fitted(answer.edits, answer.include_permanent, direct=answer.direct)
+        shown, most = self._shown or (None, None)
+        return msgspec.structs.replace(plan, most_cost=most if shown is plan else None)
 
     async def price_unchanged(self, also: bool, direct: bool) -> str:
         """The estimated cost of a retry without edits."""

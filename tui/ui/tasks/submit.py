@@ -297,9 +297,18 @@ async def submit_draft(context: TaskContext, job_id: str) -> None:
     expected = await engine.costs.forecast(job.account, job.model, job.window)
     if expected is not None:
         facts.append(("time", expected.text))
+    saving = Saving(most_rows=rows)
+    if engine.account(job.account).is_free:
+        facts.append(("cost", "free"))
+    else:
+        estimate = await engine.costs.estimate_unsent(job.id)
+        facts.append(("cost", cost_text(estimate)))
+        saving = saving._replace(most_cost=estimate.high)
     title = f"Submit {one_line(job.name, 36)}?"
     if await context.ask(ConfirmDialog(title, facts, "Submit")):
-        await context.with_key(job.account, lambda: engine.submit(job.id, wait_if_busy=True))
+        await context.with_key(
+            job.account, lambda: engine.submit(job.id, wait_if_busy=True, saving=saving)
+        )
         context.say(f"{short_name(job)} submitted")
 
 
