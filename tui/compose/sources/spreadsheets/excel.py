@@ -34,6 +34,11 @@ from tui.compose.sources.spreadsheets.opendocument import (
     sheet_names,
     sheet_rows,
 )
+from tui.compose.sources.spreadsheets.xlsb import (
+    OtherCell,
+    is_binary_workbook,
+    other_cells,
+)
 from tui.core.formatting import counted
 from tui.core.text import quoted
 from tui.errors import InputError, PartNeededError
@@ -453,8 +458,25 @@ def _calamine_rows(path: Path, sheet: str) -> Iterator[Cells]:
     import python_calamine
 
     with path.open("rb") as file, closing(python_calamine.load_workbook(file)) as book:
-        for row in book.get_sheet_by_name(sheet).to_python(skip_empty_area=False):
-            yield [None if cell == "" else shown_value(cell) for cell in row]
+        rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    shown = ([None if cell == "" else shown_value(cell) for cell in row] for row in rows)
+    return _with_others(shown, other_cells(path, sheet)) if is_binary_workbook(path) else shown
+
+
+def _with_others(rows: Iterator[Cells], others: Iterator[OtherCell]) -> Iterator[Cells]:
+    """Put the cells that calamine does not read where it has none."""
+    other = next(others, None)
+    for number in itertools.count():
+        cells = next(rows, None)
+        if cells is None and other is None:
+            return
+        cells = cells or []
+        while other is not None and other.row == number:
+            cells += [None] * (other.column + 1 - len(cells))
+            if cells[other.column] is None:
+                cells[other.column] = None if other.value == "" else shown_value(other.value)
+            other = next(others, None)
+        yield cells
 
 
 _ROWS = {

@@ -1,0 +1,115 @@
+"""Files as programs write them, in a few bytes of each: read whole, or named with what to do."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.compose.sources.test_kinds import opened, rows
+from tui.errors import InputError
+
+DBASE = (
+    b"\x03\x18\x02\x1d\x01\x00\x00\x00\x61\x00\x07\x00" + bytes(20)
+    + b"id" + bytes(9) + b"C" + bytes(4) + b"\x03" + bytes(15)
+    + b"text" + bytes(7) + b"C" + bytes(4) + b"\x03" + bytes(15) + b"\r  1abc\x1a"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("t.orc", b"ORC\n\x06\x12\x04\x08RP\x00\n\x14\n\x02\x00\x00\x12", "an ORC table"),
+        ("t.orc", b"ORC\x08\x96\x05\x10\x00\x18", "an ORC table"),
+        ("t.pkl", b"ccopy_reg\n_reconstructor\np0\n(cpandas\nDataFrame\np1\n", "a pickle"),
+        ("t.pkl", b"ccopy_reg\n_reconstructor\nq\x00(cpandas\nDataFrame\nq\x01", "a pickle"),
+        ("t.p", b"(lp0\nS'text'\np1\naI1\na.", "a pickle of Python"),
+        ("t.RData", b"RDA3\nA\n3\n262658\n197888\n5\nUTF-8\n", "a data set of R"),
+        ("t.rds", b"A\n3\n262658\n197888\n5\nUTF-8\n787\n", "a data set of R"),
+        ("t.dat", b"PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03", "PostgreSQL"),
+        ("t.dump", b"PGDMP\x01\x0e\x00\x04\x08\x01\x01\x01\x00\x00", "a dump of PostgreSQL"),
+        ("t.sql", b"--\n-- PostgreSQL database dump\n--\n\nSET x = 0;\n", "a dump of a database"),
+        ("t.sql", b"-- MySQL dump 10.13\nCREATE TABLE x (id int);\n", "a dump of a database"),
+        ("t.sql", b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19\n", "a dump"),
+        ("t.sql", b"PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE", "a dump of a database"),
+        ("t.slk", b"ID;PCALCOOO32\r\nC;X1;Y1;K\"id\"\r\nC;X2;Y1;K\"text\"\r\n", "SYLK"),
+        ("t.dif", b'TABLE\r\n0,1\r\n"Sheet1"\r\nVECTORS\r\n0,3\r\n""\r\n', "DIF"),
+        ("t.dbf", DBASE, "a dBASE table"),
+        ("t.txt", b"id\x1ftext\x1e1\x1fa\nb\x1e2\x1fc\x1e", "ASCII separators"),
+        ("t.json", b"\x1b[1;39m[\n  \x1b[1;39m{\n    \x1b[0m\x1b[34;1m\"id\"", "the colours"),
+        ("t.xml", b'<?xml version="1.0"?>\n<resultset statement="select 1"><row>', "an XML"),
+        ("t.gnumeric", b'<?xml version="1.0"?>\n<gnm:Workbook xmlns:gnm="x">', "of Gnumeric"),
+        ("t.xml", b'<?xml version="1.0"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:'
+         b'spreadsheet">', "an XML spreadsheet of Excel 2003"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, what: str) -> None:
+    with pytest.raises(InputError, match=what) as caught:
+        opened(tmp_path, name, content)
+    assert caught.value.hint
+    assert "download" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", b"ID;Price;Name\nA;1;x\nB;2;y\n"),
+        ("t.csv", b"ID;Part\nC;X12\nF;3\n"),
+        ("t.csv", b"ORC,text\n1,a\n2,b\n"),
+        ("t.txt", b"cat\ndog\nbird\n"),
+        ("t.txt", b"collections\nOrderedDict\npicture\n"),
+        ("t.txt", b"A\n3\nsome\n"),
+        ("t.txt", b"TABLE\n0,1\nfoo\n"),
+        ("t.sql", b"-- all orders\nSELECT 1;\n"),
+    ],
+)
+def test_texts_that_begin_alike_are_read(tmp_path: Path, name: str, content: bytes) -> None:
+    assert rows(opened(tmp_path, name, content))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_with_a_control_character_is_text(tmp_path: Path, encoding: str) -> None:
+    """As pandas and LibreOffice write a table in which one cell has such a character."""
+    table = "id,text\n" + "".join(f"{n},word {n}\n" for n in range(90)) + "90,\x1b[31mred\x01\n"
+    source = opened(tmp_path, "t.csv", table.encode(encoding))
+    assert rows(source)[-1] == {"id": "90", "text": "\x1b[31mred\x01"}
+
+
+SHEETJS = {
+    "xl/_rels/workbook.bin.rels": (
+        b'<?xml version="1.0"?>\n<Relationships xmlns="http://schemas.openxmlformats.org/package/'
+        b'2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/'
+        b'officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.bin"/>'
+        b"</Relationships>"
+    ),
+    "xl/workbook.bin": base64.b64decode(
+        "gwEAgAFOAAAAAAAAAAAAAAAAAAAAAAcAAABTAGgAZQBlAHQASgBTAAYAAAAwAC4AMQA4AC4ANQAGAAAAMAAu"
+        "ADEAOAAuADUABAAAADcAMgA2ADIAmQEkAAAAAAAAAAAMAAAAVABoAGkAcwBXAG8AcgBrAGIAbwBvAGsAjwEA"
+        "nAEaAAAAAAEAAAAEAAAAcgBJAGQAMQABAAAAUwCQAQCEAQA="
+    ),
+    "xl/worksheets/sheet1.bin": base64.b64decode(
+        "gQEAlAEQAAAAAAMAAAAAAAAAAwAAAIUBAIkBHpwDAAAAAAAAAAAAAAAAAAAAAGQAAAAAAAAAAAAAAIoBAIYB"
+        "AJEBAAAZAAAAAAAAAABAAQAAAAEAAAAAAAAAAwAAAAYQAAAAAAAAAAACAAAAaQBkABEQAAAAAAQAAAB0AGUA"
+        "eAB0ABEKAAAAAAEAAABuABEQAAAAAAQAAABzAHUAcgBlAAAZAQAAAAAAAABAAQAAAAEAAAAAAAAAAwAAAAIM"
+        "AAAAAAAAAAAGAAAAERIAAAAABQAAAGYAaQByAHMAdAAQDAAAAAAAAAAAAADgPw8FAAAAAAEAGQIAAAAAAAAA"
+        "QAEAAAABAAAAAAAAAAMAAAACDAAAAAAAAAAACgAAABEIAAAAAAAAAAANCAAAAAD2////DwUAAAAAAAAZAwAA"
+        "AAAAAABAAQAAAAEAAAAAAAAAAwAAAAIMAAAAAAAAAAAOAAAAERIAAAAABQAAAHQAaABpAHIAZAAQDAAAAAAA"
+        "AABVNG+dQQ4IAAAAACoAAACSAQCIBQCJBRgEAAAAAQAAAAAAAAADAAAAAAAAAAMAAACKBQCCAQA="
+    ),
+}
+
+
+def test_a_binary_workbook_of_sheetjs_has_all_cells(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in SHEETJS.items():
+            archive.writestr(name, content)
+    source = opened(tmp_path, "t.xlsb", buffer.getvalue())
+    assert rows(source) == [
+        {"id": 1, "text": "first", "n": 0.5, "sure": "TRUE"},
+        {"id": 2, "text": None, "n": -3, "sure": "FALSE"},
+        {"id": 3, "text": "third", "n": 123456789.25, "sure": "#N/A"},
+    ]
