@@ -113,3 +113,42 @@ def test_a_binary_workbook_of_sheetjs_has_all_cells(tmp_path: Path) -> None:
         {"id": 2, "text": None, "n": -3, "sure": "FALSE"},
         {"id": 3, "text": "third", "n": 123456789.25, "sure": "#N/A"},
     ]
+
+
+ESCAPED = 'id\ttext\n1\ta "b"\n2\t"\n3\ttwo\\nlines\n4\ta\\tb\n5\tend\\\\\n6\t\\N\n7\tC:\\\\new\n'
+DECODED = ['a "b"', '"', "two\nlines", "a\tb", "end\\", "\\N", "C:\\new"]
+
+
+def test_escapes_of_a_database_are_said_and_decoded_if_asked(tmp_path: Path) -> None:
+    """As COPY of PostgreSQL, mysql -B, jq's @tsv and Miller write a tab or a line end in a cell."""
+    source = opened(tmp_path, "t.tsv", ESCAPED)
+    assert rows(source)[2] == {"id": "3", "text": r"two\nlines"}
+    assert any("--quoting escapes" in doubt for doubt in source.doubts)
+    decoded = opened(tmp_path, "t.tsv", ESCAPED, quoting="escapes")
+    assert [row["text"] for row in rows(decoded)] == DECODED
+    assert decoded.count == len(DECODED)
+    assert not any("--quoting" in doubt for doubt in decoded.doubts)
+    returns = opened(tmp_path, "t.tsv", "id\ttext\n1\ttwo\r\\nlines\n2\tz\n", quoting="escapes")
+    assert [row["text"] for row in rows(returns)] == ["two\r\nlines", "z"]
+
+
+def test_paths_of_windows_are_no_escapes(tmp_path: Path) -> None:
+    source = opened(tmp_path, "t.tsv", "id\tpath\n1\tC:\\new\\table\n2\tC:\\data\n")
+    assert not any("--quoting" in doubt for doubt in source.doubts)
+
+
+def test_a_backslash_at_the_end_of_a_cell_escapes_no_tab(tmp_path: Path) -> None:
+    """As mysql -B writes a backslash; its carriage returns break a row in two."""
+    table = 'id\ttext\tend\n1\t"\tz\n2\t"a\tz\n3\tback\\\\\tz\n4\ttwo\r\\nlines\tz\n5\tlast\tz\n'
+    source = opened(tmp_path, "t.tsv", table)
+    assert [row["text"] for row in rows(source)][:3] == ['"', '"a', "back\\\\"]
+
+
+def test_escaped_tabs_and_line_ends_are_part_of_a_cell(tmp_path: Path) -> None:
+    """As SELECT … INTO OUTFILE of MySQL writes them."""
+    table = '0\tfirst\tz\n1\ta\\\tb\tz\n2\ttwo\\\nlines\tz\n3\t"\tz\n4\tend\\\\\tz\n5\t""\tz\n'
+    source = opened(tmp_path, "t.tsv", table, header=False)
+    assert [[*row.values()][1] for row in rows(source)] == [
+        "first", "a\tb", "two\nlines", '"', "end\\", '""',
+    ]  # fmt: skip
+    assert any("escapes tabs and line ends" in doubt for doubt in source.doubts)

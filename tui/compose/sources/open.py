@@ -37,11 +37,12 @@ from tui.compose.sources.documents.json_rows import open_array, open_document, o
 from tui.compose.sources.documents.records import open_records
 from tui.compose.sources.documents.yaml_rows import open_toml, open_yaml
 from tui.compose.sources.python_file import open_builder
+from tui.compose.sources.quoted_cells import Quoting
 from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
 from tui.compose.sources.spreadsheets.printed_table import open_printed
 from tui.compose.sources.sqlite import open_query
-from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, Quoting, detect_delimiter
+from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, detect_delimiter
 from tui.compose.sources.text import TextUnit, open_files, open_text
 from tui.core.formatting import size
 from tui.core.text import quoted
