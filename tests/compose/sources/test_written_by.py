@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.compose.sources.test_kinds import opened, rows
+from tui.compose.sources.open import open_source
+from tui.compose.sources.spreadsheets.cell_formats import shown_text, shown_value
 from tui.errors import InputError
 
 DBASE = (
@@ -152,3 +154,74 @@ def test_escaped_tabs_and_line_ends_are_part_of_a_cell(tmp_path: Path) -> None:
         "first", "a\tb", "two\nlines", '"', "end\\", '""',
     ]  # fmt: skip
     assert any("escapes tabs and line ends" in doubt for doubt in source.doubts)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "shown"),
+    [
+        ("0000-0000", 1234567.891, "0123-4568"),
+        ("000-00-0000", 123456789, "123-45-6789"),
+        ("00000-0000", -5, "-00000-0005"),
+        ("[<=9999999]###-####;(###) ###-####", 5551234, "555-1234"),
+        ("[<=9999999]###-####;(###) ###-####", 2065551234, "(206) 555-1234"),
+        ("[<1000]0;[>=1000]#,##0", 45351.52, "45,352"),
+        ("[>100]0.0", 3.25, 3.25),
+        ("# ?/?", 1.5, "1 1/2"),
+        ("# ?/?", -0.25, "-1/4"),
+        ("# ??/??", 45351.520833333336, "45351 25/48"),
+        ("?/?", 1.5, "3/2"),
+        ("# ?/8", 0.5, "4/8"),
+        ("# ?/?", 3.0, "3"),
+        ("0.00E+00", 0.0, "0.00E+00"),
+        ('0.0"a/b"', 1.0, "1.0a/b"),
+    ],
+)
+def test_numbers_are_shown_by_their_format(code: str, value: float, shown: object) -> None:
+    assert shown_value(value, code) == shown
+
+
+def test_escaped_escapes_of_a_workbook_are_text() -> None:
+    """As XlsxWriter and Gnumeric write a text that looks like an escape."""
+    assert shown_text("_x005F_x000D_ a_x000D_\n") == "_x000D_ a\r\n"
+
+
+def test_formulas_that_were_never_calculated_are_said(tmp_path: Path) -> None:
+    """XlsxWriter stores 0 for each formula, and asks Excel to calculate when it opens the file."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["id", "n"], [1, 2], [2, 3], [3, 4]):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    parts = {}
+    with zipfile.ZipFile(tmp_path / "t.xlsx") as archive:
+        for name in archive.namelist():
+            parts[name] = archive.read(name).replace(
+                b'<c r="B2" t="n"><v>2</v>', b'<c r="B2"><f>A2*2</f><v>0</v>'
+            )
+    for asked, said in ((b' fullCalcOnLoad="1"', 1), (b"", 0)):
+        with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive:
+            for name, content in parts.items():
+                archive.writestr(name, content.replace(b' fullCalcOnLoad="1"', asked))
+        source = open_source(str(tmp_path / "t.xlsx"))
+        assert rows(source)[0] == {"id": 1, "n": 0}
+        assert sum("1 formula perhaps with an old value" in each for each in source.doubts) == said
+
+
+FLAT = """<?xml version="1.0" encoding="UTF-8"?>
+<office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+ office:mimetype="application/vnd.oasis.opendocument.spreadsheet"><office:body>
+<office:spreadsheet><table:table table:name="T">
+<table:table-row><table:table-cell><text:p>id</text:p></table:table-cell>
+<table:table-cell><text:p>left</text:p></table:table-cell></table:table-row>
+<table:table-row><table:table-cell office:value-type="float" office:value="1"><text:p>1</text:p>
+</table:table-cell><table:table-cell office:value-type="time" office:time-value="-PT84H00M00S">
+<text:p>-84:00</text:p></table:table-cell></table:table-row>
+</table:table></office:spreadsheet></office:body></office:document>
+"""
+
+
+@pytest.mark.parametrize("name", ["t.fods", "t.xml"])
+def test_a_flat_sheet_of_libreoffice_is_read(tmp_path: Path, name: str) -> None:
+    assert rows(opened(tmp_path, name, FLAT)) == [{"id": 1, "left": "-84:00:00"}]

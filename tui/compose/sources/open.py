@@ -75,6 +75,7 @@ _BY_EXTENSION = {
     ".xlsb": "excel",
     ".xlsm": "excel",
     ".ods": "excel",
+    ".fods": "excel",
     ".html": "page",
     ".htm": "page",
 }
