@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,3 +104,34 @@ def test_a_name_that_two_columns_have_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'a'") as caught:
         open_source(str(path))
     assert "extension" not in caught.value.hint
+
+
+def saved_dataset(folder: Path, shards: list[list[str]]) -> None:
+    folder.mkdir(parents=True)
+    names = [f"data-{number:05}-of-{len(shards):05}.arrow" for number in range(len(shards))]
+    for name, texts in zip(names, shards, strict=True):
+        table = pa.table({"text": texts})
+        with (
+            pa.OSFile(str(folder / name), "wb") as file,
+            pa.ipc.new_stream(file, table.schema) as out,
+        ):
+            out.write_table(table)
+    state = {"_data_files": [{"filename": name} for name in names], "_split": None}
+    (folder / "state.json").write_text(json.dumps(state))
+    (folder / "dataset_info.json").write_text('{"features": {}}')
+
+
+def test_a_folder_of_hugging_face_is_its_rows(tmp_path: Path) -> None:
+    saved_dataset(tmp_path / "set", [["a", "b"], ["c"]])
+    source = open_source(str(tmp_path / "set"))
+    assert (source.count, source.notes) == (3, ("a data set of Hugging Face",))
+    assert [row["text"] for row in source.rows()] == ["a", "b", "c"]
+
+
+def test_a_folder_of_several_data_sets_asks_for_one(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        saved_dataset(tmp_path / "both" / split, [[split]])
+    (tmp_path / "both" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    with pytest.raises(InputError, match="2 data sets: 'train', 'test'"):
+        open_source(str(tmp_path / "both"))
+    assert rows(open_source(f"{tmp_path}/both::test")) == [{"text": "test"}]

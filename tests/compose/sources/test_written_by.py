@@ -225,3 +225,25 @@ FLAT = """<?xml version="1.0" encoding="UTF-8"?>
 @pytest.mark.parametrize("name", ["t.fods", "t.xml"])
 def test_a_flat_sheet_of_libreoffice_is_read(tmp_path: Path, name: str) -> None:
     assert rows(opened(tmp_path, name, FLAT)) == [{"id": 1, "left": "-84:00:00"}]
+
+
+def test_cells_of_a_page_that_span_rows_are_in_each_of_them(tmp_path: Path) -> None:
+    """As pandas writes a table with an index of two levels."""
+    page = (
+        "<table><thead><tr><th>g</th><th>h</th><th>n</th></tr></thead><tbody>"
+        '<tr><th rowspan="2" valign="top">a</th><th>x</th><td>1</td></tr>'
+        '<tr><th>y</th><td rowspan="2">2</td></tr><tr><th>b</th><th>z</th></tr></tbody></table>'
+    )
+    source = opened(tmp_path, "t.html", page)
+    assert [[*row.values()] for row in rows(source)] == [
+        ["a", "x", "1"],
+        ["a", "y", "2"],
+        ["b", "z", "2"],
+    ]
+    assert "2 cells over several rows: the text is in each row" in source.doubts
+
+
+def test_a_break_and_the_line_end_after_it_are_one(tmp_path: Path) -> None:
+    """As psql -H and Gnumeric write a line end."""
+    page = "<table><tr><td>id</td><td>text</td></tr><tr><td>1</td><td>two<br />\nlines</td></tr>"
+    assert rows(opened(tmp_path, "t.html", page)) == [{"id": "1", "text": "two\nlines"}]

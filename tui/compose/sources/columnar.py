@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from tui.compose.sources.base import Row, Source, missing_extra, must_exist
 from tui.core.text import one_line, quoted
-from tui.errors import InputError
+from tui.errors import InputError, PartNeededError
 
 _SLICE = 10_000
 
@@ -72,6 +74,69 @@ def open_columnar(path: Path, form: ColumnarForm = "parquet") -> Source:
         base=path.parent,
         doubts=doubts,
     )
+
+
+def is_saved_dataset(folder: Path) -> bool:
+    """Whether the library of Hugging Face saved a data set, or several by name, in a folder."""
+    is_one = (folder / _STATE).is_file() and (folder / "dataset_info.json").is_file()
+    return is_one or (folder / _SPLITS).is_file()
+
+
+def open_saved_dataset(folder: Path, split: str = "") -> Source:
+    """Open a folder that ``save_to_disk`` of the library of Hugging Face wrote.
+
+    Its files are read one after the other, each held in memory.
+
+    Args:
+        folder: The folder.
+        split: The name of one of several data sets, such as ``train``.
+
+    Raises:
+        InputError: A file is missing or cannot be read, or there are several data sets and none
+            is named.
+    """
+    if (folder / _SPLITS).is_file():
+        splits = _json_of(folder / _SPLITS).get("splits", [])
+        if split not in splits and len(splits) != 1:
+            listed = ", ".join(map(quoted, splits))
+            raise PartNeededError(
+                f"{quoted(folder.name)} has {len(splits)} data sets: {listed}", splits, path=folder
+            )
+        return replace(
+            open_saved_dataset(folder / (split or splits[0])),
+            name=f"{folder}::{split}" if split else str(folder),
+        )
+    names = [each["filename"] for each in _json_of(folder / _STATE).get("_data_files", [])]
+    if not names:
+        raise InputError(f"{quoted(folder.name)} has no rows", "Use another folder.", path=folder)
+    first = open_columnar(folder / names[0], "arrow-stream")
+    # One after the other: none but the first stays in memory.
+    others = sum(open_columnar(folder / name, "arrow-stream").count or 0 for name in names[1:])
+
+    def rows() -> Iterator[Row]:
+        for name in names:
+            yield from open_columnar(folder / name, "arrow-stream").rows()
+
+    return replace(
+        first,
+        name=str(folder),
+        base=folder,
+        open_rows=rows,
+        count=(first.count or 0) + others,
+        notes=("a data set of Hugging Face",),
+    )
+
+
+_STATE = "state.json"
+_SPLITS = "dataset_dict.json"
+
+
+def _json_of(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise _unreadable(path, error) from None
+    return found if isinstance(found, dict) else {}
 
 
 def _unreadable(path: Path, error: BaseException) -> InputError:

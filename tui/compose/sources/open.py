@@ -31,7 +31,12 @@ from tui.compose.requests.recognition import (
 )
 from tui.compose.requests.signatures import PAGE_ENDINGS, Recognition, decoded_head
 from tui.compose.sources.base import Row, Source
-from tui.compose.sources.columnar import ColumnarForm, open_columnar
+from tui.compose.sources.columnar import (
+    ColumnarForm,
+    is_saved_dataset,
+    open_columnar,
+    open_saved_dataset,
+)
 from tui.compose.sources.delimited import open_table
 from tui.compose.sources.documents.json_rows import open_array, open_document, open_lines
 from tui.compose.sources.documents.records import open_records
@@ -156,6 +161,8 @@ def open_source(
         return _open_stdin(stdin or sys.stdin.buffer, options)
     location, part = split_part(spec)
     path = Path(location)
+    if is_folder(path) and is_saved_dataset(path):
+        return open_saved_dataset(path, part.strip())
     if is_folder(path) or (not path_exists(path) and glob.has_magic(location)):
         return open_files(location)
     named = _BY_EXTENSION.get(path.suffix.lower(), "")
