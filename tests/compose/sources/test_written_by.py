@@ -247,3 +247,35 @@ def test_a_break_and_the_line_end_after_it_are_one(tmp_path: Path) -> None:
     """As psql -H and Gnumeric write a line end."""
     page = "<table><tr><td>id</td><td>text</td></tr><tr><td>1</td><td>two<br />\nlines</td></tr>"
     assert rows(opened(tmp_path, "t.html", page)) == [{"id": "1", "text": "two\nlines"}]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("┌────┬───────┐\n│ id │ text  │\n├────┼───────┤\n│ 1  │ a|b   │\n│ 2  │ c     │\n"
+         "└────┴───────┘\n", [["1", "a|b"], ["2", "c"]]),
+        ("┌───────┬─────────┐\n│  id   │  text   │\n│ int32 │ varchar │\n├───────┼─────────┤\n"
+         "│     1 │ a       │\n└───────┴─────────┘\n", [["1", "a"]]),
+        ("shape: (2, 2)\n┌─────┬──────┐\n│ id  ┆ text │\n│ --- ┆ ---  │\n│ i64 ┆ str  │\n"
+         "╞═════╪══════╡\n│ 1   ┆ a    │\n│ 2   ┆ b    │\n└─────┴──────┘\n",
+         [["1", "a"], ["2", "b"]]),
+        ("+----+-------+\n| id | text  |\n+----+-------+\n| 1  | two   |\n|    | lines |\n"
+         "+----+-------+\n| 2  | b     |\n+----+-------+\n", [["1", "two\nlines"], ["2", "b"]]),
+        ("+----+------+\n| id | text |\n+----+------+\n| 1  | a    |\n| 2  | b    |\n"
+         "+----+------+\n| 3  | c    |\n+----+------+\n", [["1", "a"], ["2", "b"], ["3", "c"]]),
+    ],
+    ids=["sqlite3 box", "DuckDB", "polars", "sqlite3 table", "groups of rows"],
+)  # fmt: skip
+def test_printed_tables(tmp_path: Path, table: str, expected: list[list[str]]) -> None:
+    source = opened(tmp_path, "t.txt", table)
+    assert source.columns == ("id", "text")
+    assert [[*row.values()] for row in rows(source)] == expected
+    assert not source.doubts
+
+
+def test_what_a_printed_table_leaves_out_is_said(tmp_path: Path) -> None:
+    head = "| id | text |\n|----|------|\n| 1 | a |\n| … | … |\n"
+    table = head + "| 8 | two |\n|   | lines |\n| 9 | c |\n"
+    said = opened(tmp_path, "t.md", table).doubts
+    assert said[0] == "rows are left out in the file, where … stands (row 2)"
+    assert said[1].startswith("1 row with an empty first cell (first: row 4)")

@@ -45,7 +45,7 @@ from tui.compose.sources.python_file import open_builder
 from tui.compose.sources.quoted_cells import Quoting
 from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
-from tui.compose.sources.spreadsheets.printed_table import open_printed
+from tui.compose.sources.spreadsheets.printed_table import may_be_printed, open_printed
 from tui.compose.sources.sqlite import open_query
 from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, detect_delimiter
 from tui.compose.sources.text import TextUnit, open_files, open_text
@@ -220,12 +220,7 @@ def _open_printed(kind: str, path: Path, part: str, options: TableOptions) -> So
         return None
     with open_bytes(path) as file:
         head = decoded_head(file.read(_HEAD))
-    # Its first lines have bars and a rule.
-    first = head.lstrip("\ufeff\r\n").split("\n", 3)[:3]
-    if not any("|" in line for line in first) or not any("--" in line or "|-" in line
-                                                        for line in first):  # fmt: skip
-        return None
-    return open_printed(path, options.encoding)
+    return open_printed(path, options.encoding) if may_be_printed(head) else None
 
 
 def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Source:
