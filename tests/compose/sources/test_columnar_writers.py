@@ -135,3 +135,10 @@ def test_a_folder_of_several_data_sets_asks_for_one(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2 data sets: 'train', 'test'"):
         open_source(str(tmp_path / "both"))
     assert rows(open_source(f"{tmp_path}/both::test")) == [{"text": "test"}]
+
+
+def test_a_row_group_that_is_longer_than_a_slice_is_read_in_order(tmp_path: Path) -> None:
+    source = open_source(parquet(tmp_path, {"id": list(range(25_001))}))
+    assert [row["id"] for row in source.rows()] == list(range(25_001))
+    # A preview leaves the rest unread.
+    assert next(source.rows()) == {"id": 0}

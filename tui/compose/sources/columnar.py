@@ -49,12 +49,14 @@ def open_columnar(path: Path, form: ColumnarForm = "parquet") -> Source:
         raise _unreadable(path, error) from error
     binary = [name for name, kind in schema.items() if _has(kind, polars.Binary)]
 
+    def pieces() -> Iterator[Any]:
+        try:
+            yield from _pieces(frame, count)
+        except faults as error:
+            raise _unreadable(path, error) from error
+
     def rows() -> Iterator[Row]:
-        for start in range(0, count, _SLICE):
-            try:
-                cells = frame.slice(start, _SLICE).collect()
-            except faults as error:
-                raise _unreadable(path, error) from error
+        for cells in pieces():
             for row in cells.iter_rows(named=True):
                 for name in whole:
                     if row[name] is not None:
@@ -74,6 +76,20 @@ def open_columnar(path: Path, form: ColumnarForm = "parquet") -> Source:
         base=path.parent,
         doubts=doubts,
     )
+
+
+def _pieces(frame: Any, count: int) -> Iterator[Any]:
+    """The rows in slices. A preview needs the first only; each slice decodes its row group anew."""
+    yield frame.slice(0, _SLICE).collect()
+    rest = frame.slice(_SLICE)
+    if count <= _SLICE:
+        return
+    if hasattr(rest, "collect_batches"):
+        yield from rest.collect_batches(chunk_size=_SLICE, maintain_order=True)
+        return
+    # Older versions of polars have no batches.
+    for start in range(_SLICE, count, _SLICE):
+        yield frame.slice(start, _SLICE).collect()
 
 
 def is_saved_dataset(folder: Path) -> bool:
