@@ -279,3 +279,24 @@ def test_what_a_printed_table_leaves_out_is_said(tmp_path: Path) -> None:
     said = opened(tmp_path, "t.md", table).doubts
     assert said[0] == "rows are left out in the file, where … stands (row 2)"
     assert said[1].startswith("1 row with an empty first cell (first: row 4)")
+
+
+def test_json_that_copy_of_postgresql_wrote_is_explained(tmp_path: Path) -> None:
+    lines = '{"id":1,"text":"a"}\n{"id":2,"text":"say \\\\"hi\\\\"\\\\nor so"}\n'
+    with pytest.raises(InputError, match="line 2") as caught:
+        rows(opened(tmp_path, "t.jsonl", lines))
+    assert "COPY of PostgreSQL" in caught.value.hint
+
+
+def test_a_table_with_quoted_commas_in_a_text_is_said(tmp_path: Path) -> None:
+    """As sqlite3, Gnumeric and R write a table to a file whose name ends with .txt."""
+    content = 'id,text,end\n1,"a, b",z\n2,"say ""hi""\nto her",z\n3,c,z\n'
+    assert any("--delimiter ','" in doubt for doubt in opened(tmp_path, "t.txt", content).doubts)
+    said = opened(tmp_path, "u.txt", 'He said, "yes".\nThen, "no", he said.\nAnd so on, he said.\n')
+    assert not said.doubts
+
+
+def test_a_table_below_a_heading_alone_is_a_page(tmp_path: Path) -> None:
+    """As VisiData writes it."""
+    page = "<h2>t</h2><table><tr><th>id</th><th>x</th></tr>\n<tr><td>1</td><td>a</td></tr></table>"
+    assert rows(opened(tmp_path, "t.html", page)) == [{"id": "1", "x": "a"}]

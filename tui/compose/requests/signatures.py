@@ -287,9 +287,13 @@ def _by_markup(head: bytes, name: str) -> Recognition | None:
         if "<error" in start:
             can = "Perhaps the download failed; download it again"
         return Recognition("other", "an XML document", can, "markup")
-    if start.startswith(("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")):
+    is_page = name.rstrip("'\"").lower().endswith(PAGE_ENDINGS)
+    # Some programs write a heading above their table, and nothing around both.
+    has_table = is_page and start.startswith("<") and b"<table" in head.lower()
+    if has_table or start.startswith(
+        ("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")
+    ):
         can = "Perhaps the download failed; download it again"
-        is_page = name.rstrip("'\"").lower().endswith(PAGE_ENDINGS)
         if b"<tr" in head.lower() and is_page:
             can = AS_TABLE.format(file=name).replace("its columns", "its table")
         elif b"<tr" in head.lower():

@@ -47,7 +47,12 @@ from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
 from tui.compose.sources.spreadsheets.printed_table import may_be_printed, open_printed
 from tui.compose.sources.sqlite import open_query
-from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, detect_delimiter
+from tui.compose.sources.table_format import (
+    DELIMITER_NAMES,
+    LongRows,
+    detect_delimiter,
+    whole_records,
+)
 from tui.compose.sources.text import TextUnit, open_files, open_text
 from tui.core.formatting import size
 from tui.core.text import quoted
@@ -358,10 +363,12 @@ def _table_in_text(path: Path) -> str:
         whole = not file.read(1)
     text = decoded_head(head).lstrip("\ufeff")
     delimiter = detect_delimiter(text, whole=whole)
-    lines = [line for line in text.split("\n") if line.strip()][: 200 if whole else 20]
-    cells = {line.count(delimiter) for line in lines}
-    names = lines[0].split(delimiter) if lines else []
-    if len(lines) < 3 or 0 in cells or (len(cells) > 1 and delimiter == ","):
+    # A quoted cell may have the delimiter, or go on in the next line.
+    quoting = "double" if '"' in text else "none"
+    records = whole_records(text, delimiter, quoting, whole=whole)[: 200 if whole else 20]
+    widths = {*map(len, records)}
+    names = records[0] if records else []
+    if len(records) < 3 or 1 in widths or (len(widths) > 1 and delimiter == ","):
         return ""
     if not all(0 < len(name.strip()) <= 30 and len(name.split()) < 4 for name in names):
         return ""

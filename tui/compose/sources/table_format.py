@@ -250,7 +250,7 @@ def detect_delimiter(sample: str, *, whole: bool, prefer: str | None = None) -> 
     best, best_score = prefer or ",", 0.0
     for delimiter in DELIMITERS:
         for quoting, handicap in (("double", 0.0), ("none", 0.02)):
-            records = _whole_records(sample, delimiter, quoting, whole=whole)
+            records = whole_records(sample, delimiter, quoting, whole=whole)
             if not records:
                 continue
             width, times = Counter(map(len, records)).most_common(1)[0]
@@ -282,7 +282,7 @@ def _rare_delimiter(sample: str, *, whole: bool) -> str:
     """A rare delimiter that every line has the same number of times; empty if there is none."""
     quoted_cells = re.search(r'^"[^"]*" "[^"]*"', sample, re.MULTILINE) is not None
     for delimiter in _RARE_DELIMITERS + (" " if quoted_cells else "") + ":":
-        records = _whole_records(sample, delimiter, "double", whole=whole)
+        records = whole_records(sample, delimiter, "double", whole=whole)
         widths = {*map(len, records)}
         # R writes a table with row names, for which the header has no name.
         named = len(records) > 2 and {len(record) - 1 for record in records[1:]} == {
@@ -298,7 +298,7 @@ def _rare_delimiter(sample: str, *, whole: bool) -> str:
 
 def _is_list(sample: str, delimiter: str, *, whole: bool) -> bool:
     """Whether the lines are texts of one column that contain the delimiter here and there."""
-    widths = [len(record) for record in _whole_records(sample, delimiter, "double", whole=whole)]
+    widths = [len(record) for record in whole_records(sample, delimiter, "double", whole=whole)]
     if len(widths) < 3 or widths[0] != 1 or max(widths) == 1 or '"' in sample:
         return False
     runs = [(width, len(list(same))) for width, same in groupby(widths)]
@@ -310,7 +310,7 @@ def _is_list(sample: str, delimiter: str, *, whole: bool) -> bool:
     return times < 0.8 * (len(widths) - 1)
 
 
-def _whole_records(sample: str, delimiter: str, quoting: str, *, whole: bool) -> list[list[str]]:
+def whole_records(sample: str, delimiter: str, quoting: str, *, whole: bool) -> list[list[str]]:
     """The records of a sample, but for the last if the sample may end inside it."""
     records = list(_records(sample, delimiter, quoting))
     return records[:-1] if not whole and len(records) > 1 else records
