@@ -156,8 +156,10 @@ def _json_of(path: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, error: BaseException) -> InputError:
+    # The words of a panic are for those who work on the reader.
+    what = "" if isinstance(error, Exception) else "a column has a type that is not read: "
     return InputError(
-        f"{quoted(path.name)} cannot be read: {one_line(str(error), 160)}",
+        f"{quoted(path.name)} cannot be read: {what}{one_line(str(error), 160)}",
         "Save it again as Parquet with the program that wrote it: each column with a name of its"
         " own, unusual types as text.",
         path=path,
