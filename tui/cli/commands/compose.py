@@ -258,9 +258,10 @@ prompt itself with at least one {column}.
 )
 @click.option(
     "--quoting", type=click.Choice(
-        ("double", "lenient", "backslash", "spaced", "single", "none")), default=None,
+        ("double", "lenient", "backslash", "spaced", "single", "escapes", "none")), default=None,
     help="How quotation marks are read: as Excel does, the same with stray marks as text, escaped"
-         " by \\, after spaces, as apostrophes, or all as text; default: detected.",
+         " by \\, after spaces, as apostrophes, as text beside the escapes \\n and \\t, or all as"
+         " text; default: detected.",
 )  # fmt: skip
 @click.option(
     "--long-rows", type=click.Choice(("refuse", "join", "widen")), default=None,

@@ -113,9 +113,13 @@ _BINARY = (
     (b"$FL2", "binary", "a data set of SPSS", "Save its rows as CSV"),
     (b"<stata_dta>", "binary", "a data set of Stata", "Save its rows as CSV"),
     (b"X\n\x00\x00\x00", "binary", "a data set of R", "Save its rows as CSV"),
-    (b"RDX3\n", "binary", "a data set of R", "Save its rows as CSV"),
+    *((start, "binary", "a data set of R", "Save its rows as CSV")
+      for start in (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n")),
+    (b"PGCOPY\n\xff\r\n\x00", "binary", "a binary copy of a PostgreSQL table",
+     "Copy the table again with (FORMAT csv, HEADER)"),
+    (b"PGDMP", "binary", "a dump of PostgreSQL",
+     "Restore it with pg_restore, and save the table with \\copy … CSV HEADER"),
     (b"\x93NUMPY", "binary", "an array of NumPy", "Save its rows as CSV or Parquet"),
-    (b"ORC\x08", "binary", "an ORC table", "Save its rows as Parquet or CSV"),
     (b"PK\x05\x06", "binary", "an empty ZIP archive", "Use another file"),
     (b"\x00\x01\x00\x00Standard ", "binary", "a database of Microsoft Access",
      "Save its table as CSV or Excel"),
@@ -133,7 +137,27 @@ _LATER: tuple[tuple[int, bytes, str, str], ...] = (
 """Signatures that are not at the start of a file, each with its place."""
 
 _OLD_STATA = re.compile(rb"[\x69-\x73][\x01\x02]\x01\x00", re.DOTALL)
-_PICKLE = re.compile(rb"\x80[\x02-\x05](?:\x95.{7}\x00|[\]}()c])", re.DOTALL)
+_PICKLE = re.compile(
+    rb"\x80[\x02-\x05](?:\x95.{7}\x00|[\]}()c])"
+    # The first two protocols have no mark; they start with a class, or an empty list or object.
+    rb"|c[a-z_][\w.]*\n\w+\n(?:p\d+\n|[q(]\x00?)|\([ld]p\d+\n|[\]}]q[\x00-\x02]\(",
+    re.DOTALL,
+)
+_ORC = re.compile(rb"ORC[\x00-\x1f].{0,64}[\x00-\x08]", re.DOTALL)
+_R_TEXT = re.compile(rb"A\r?\n[23]\r?\n\d{5,6}\r?\n\d{5,6}\r?\n")
+_SYLK = re.compile(rb"ID;P[^\n]*\n(?:[^\n]*\n){0,200}[CB];[XY]\d+;")
+_DIF = re.compile(rb'TABLE\r?\n0,1\r?\n"')
+_COLOURED = re.compile(rb"(?:\x1b\[[\d;]*m)+[\[{]")
+_SAVE_SHEET = "Open it in Excel or LibreOffice and save it as .xlsx"
+_BY_PATTERN = (
+    (_PICKLE, "a pickle of Python", "Save its rows as Parquet, CSV or JSON lines in Python"),
+    (_ORC, "an ORC table", "Save its rows as Parquet or CSV"),
+    (_R_TEXT, "a data set of R", "Save its rows as CSV"),
+    (_SYLK, "a spreadsheet in the SYLK format", _SAVE_SHEET),
+    (_DIF, "a spreadsheet in the DIF format", _SAVE_SHEET),
+    (_COLOURED, "JSON with the colours of a terminal", "Write it without them, as by jq -M"),
+)
+_DBASE_VERSIONS = b"\x02\x03\x30\x31\x32\x43\x63\x83\x8b\xcb\xf5\xfb"
 _ANNEX = re.compile(rb"(?:\.\./)*/?(?:\.git/)?annex/objects/\S+\s*$")
 _LFS = b"version https://git-lfs.github.com/spec/"
 _OFFICE = ((b"word/", "a Word document"), (b"ppt/", "a PowerPoint file"))
@@ -169,10 +193,24 @@ def recognize_bytes(head: bytes, name: str) -> Recognition | None:
             return Recognition("other", what, can, "binary")
     if _OLD_STATA.match(head):
         return Recognition("other", "a data set of Stata", "Save its rows as CSV", "binary")
-    if _PICKLE.match(head):
-        can = "Save its rows as Parquet, CSV or JSON lines in Python"
-        return Recognition("other", "a pickle of Python", can, "binary")
+    for pattern, what, can in _BY_PATTERN:
+        if pattern.match(head):
+            return Recognition("other", what, can, "binary")
+    if _is_dbase(head):
+        return Recognition("other", "a dBASE table", _SAVE_SHEET, "binary")
     return _by_markup(head, name) or _by_control_characters(head, name)
+
+
+def _is_dbase(head: bytes) -> bool:
+    """Whether a file is a dBASE table: a date, and a mark where its header says that it ends."""
+    if len(head) < 65 or head[0] not in _DBASE_VERSIONS or not 1 <= head[2] <= 12:
+        return False
+    length = int.from_bytes(head[8:10], "little")
+    # FoxPro adds 263 bytes.
+    ends = (length - 1, length - 264)
+    return 1 <= head[3] <= 31 and any(
+        end % 32 == 0 and 64 <= end < len(head) and head[end] == 0x0D for end in ends
+    )
 
 
 JOB_ARCHIVE = "batchdeck"
@@ -204,6 +242,19 @@ _SCRIPT = re.compile(
 )
 
 
+_SQL_DUMP = re.compile(
+    r"(?:/\*m![^\n]*\*/\s*|--[ \t]*\n)*-- (?:mysql|mariadb|postgresql database) dump"
+    r"|pragma foreign_keys=off;\s*begin transaction;"
+)
+"""The first lines of a dump, in small letters."""
+
+
+def _is_ascii_table(head: bytes) -> bool:
+    """Whether records and cells end with the separators of ASCII, as in the mode of sqlite3."""
+    widths = [record.count(b"\x1f") for record in head.split(b"\x1e", 4)[:-1]]
+    return len(widths) > 1 and widths[0] > 0 and len({*widths}) == 1
+
+
 PAGE_ENDINGS = (".html", ".htm", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods")
 """Endings of files that may be a web page with a table: some programs save one as Excel."""
 
@@ -216,15 +267,33 @@ def _by_markup(head: bytes, name: str) -> Recognition | None:
     if start.startswith("mime-version:") and b"multipart/related" in head[:4096].lower():
         can = "Open it in Excel or a browser, and save it as .xlsx or .html"
         return Recognition("other", "a web archive (MHTML)", can, "markup")
-    if start.startswith("<?xml") and "excel.sheet" in start:
+    if _SQL_DUMP.match(start):
+        can = "Load it into a database, and save its table as CSV or JSON lines"
+        return Recognition("other", "a dump of a database (SQL)", can, "markup")
+    if _is_ascii_table(head):
+        can = "Save it as CSV"
+        return Recognition("other", "a table with ASCII separators (0x1F and 0x1E)", can, "markup")
+    if "<gnm:workbook" in start:
+        can = f"`ssconvert {name} rows.xlsx` makes an Excel file of it"
+        return Recognition("other", "a workbook of Gnumeric", can, "markup")
+    if b"<office:document " in head[:4096] and b"opendocument.spreadsheet" in head:
+        return Recognition("other", "a spreadsheet", AS_TABLE.format(file=name), "spreadsheet")
+    is_workbook = b"urn:schemas-microsoft-com:office:spreadsheet" in head[:4096]
+    if start.startswith("<?xml") and ("excel.sheet" in start or is_workbook):
         can = "Open it in Excel and save it as .xlsx"
         return Recognition("other", "an XML spreadsheet of Excel 2003", can, "markup")
     if start.startswith("<?xml") and "<html" not in start:
-        can = "Perhaps the download failed; download it again, or save its rows as CSV"
+        can = "Save its rows as CSV or JSON lines"
+        if "<error" in start:
+            can = "Perhaps the download failed; download it again"
         return Recognition("other", "an XML document", can, "markup")
-    if start.startswith(("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")):
+    is_page = name.rstrip("'\"").lower().endswith(PAGE_ENDINGS)
+    # Some programs write a heading above their table, and nothing around both.
+    has_table = is_page and start.startswith("<") and b"<table" in head.lower()
+    if has_table or start.startswith(
+        ("<!doctype html", "<html", "<?xml", "<table", "<head", "<body")
+    ):
         can = "Perhaps the download failed; download it again"
-        is_page = name.rstrip("'\"").lower().endswith(PAGE_ENDINGS)
         if b"<tr" in head.lower() and is_page:
             can = AS_TABLE.format(file=name).replace("its columns", "its table")
         elif b"<tr" in head.lower():
@@ -248,7 +317,7 @@ def _by_control_characters(head: bytes, name: str) -> Recognition | None:
     if head[257:262] == b"ustar":
         can = f"`tar xf {name}` unpacks it; then name a file"
         return Recognition("packed", "a tar archive", can, "tar")
-    if utf16_without_mark(head):
+    if utf16_without_mark(head) or _is_marked_utf16(head):
         return None
     # A file that was not written to its end is filled up with zeros, as is a gap in it.
     text = _ZEROS.sub(b"", head) or head
@@ -271,6 +340,15 @@ def decoded_head(head: bytes) -> str:
         if head.startswith(mark):
             return head.decode(encoding, "replace")
     return head.decode(utf16_without_mark(head) or "utf-8", "replace")
+
+
+def _is_marked_utf16(head: bytes) -> bool:
+    """Whether a file with the mark of UTF-16 is text, perhaps with a few control characters."""
+    if not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return False
+    text = decoded_head(head)
+    odd = sum((char < " " and char not in "\t\r\n\f\v\x1b") or char == "\ufffd" for char in text)
+    return odd <= _MOST_CONTROL * len(text)
 
 
 def _is_utf8_with_zeros(head: bytes) -> bool:
@@ -302,8 +380,13 @@ def utf16_without_mark(head: bytes) -> str | None:
             continue
         if "\n" not in text and b"\n" in head:
             continue
-        if not any(char < " " and char not in "\t\r\n\f\v" for char in text) and not any(
-            "\ue000" <= char <= "\uf8ff" or char in "\ufffe\uffff" for char in text
-        ):
+        odd = sum(
+            (char < " " and char not in "\t\r\n\f\v")
+            or "\ue000" <= char <= "\uf8ff"
+            or char in "\ufffe\uffff"
+            for char in text
+        )
+        # Text that is mostly Latin may have a control character here and there.
+        if not odd or (zeros.count(0) * 2 > len(zeros) and odd * 200 <= len(text)):
             return encoding
     return None

@@ -13,7 +13,8 @@ from tui.compose.requests.documents.row_forms import form_of
 from tui.compose.requests.other_formats import chat_of_gemini, messages_of_bedrock
 from tui.compose.requests.prompts import MESSAGES_URL, SCALEDOWN_MODELS, own_row
 from tui.compose.requests.recognition import by_form
-from tui.compose.sources.table_format import LongRows, Quoting
+from tui.compose.sources.quoted_cells import Quoting
+from tui.compose.sources.table_format import LongRows
 from tui.core.rows import RowOrigin
 from tui.core.text import one_line, quoted
 from tui.errors import InputError

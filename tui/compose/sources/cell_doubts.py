@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from tui.compose.sources.quoted_cells import ESCAPE_OF_LINE_END, NO_VALUE, OTHER_ESCAPE
 from tui.compose.sources.table_format import TableFormat
 from tui.core.formatting import counted
 from tui.core.text import quoted
@@ -42,8 +43,35 @@ def doubts_of_cells(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> li
         *_each(rows, _TWICE_ENCODED, _is_twice_encoded, "text that was decoded in a wrong way"),
         *_each(rows, _ERROR, _is_whole(_ERROR), "the error of a formula"),
         *_each(rows, _FORMULA, _is_whole(_FORMULA), "a formula for a text"),
-        *_each(rows, re.compile(r"\\N"), r"\N".__eq__, "the sign of a database for no value"),
+        *_each(
+            rows,
+            re.compile(re.escape(NO_VALUE)),
+            NO_VALUE.__eq__,
+            "the sign of a database for no value",
+        ),
         *_remarks(rows),
+    ]
+
+
+def doubts_of_escapes(form: TableFormat, rows: Sequence[Sequence[str]]) -> list[str]:
+    r"""What is said of ``\n`` and ``\t`` in a table as databases write it, separated by tabs."""
+    if form.delimiter != "\t" or form.quoting == "escapes":
+        return []
+    number, times = 0, 0
+    for row_number, row in enumerate(rows, 1):
+        for cell in row:
+            if "\\" in cell:
+                if OTHER_ESCAPE.search(cell):
+                    return []
+                if ESCAPE_OF_LINE_END.search(cell):
+                    times += 1
+                    number = number or row_number
+    if not times:
+        return []
+    return [
+        f"{counted(times, 'cell')} of {counted(len(rows), 'row')} looked at with \\n or \\t,"
+        f" perhaps for a line end or a tab (first: row {number}), read as it is (--quoting escapes"
+        " decodes it)"
     ]
 
 

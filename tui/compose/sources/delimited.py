@@ -11,17 +11,18 @@ from typing import Any
 from tui.compose.sources.base import Row, Source
 from tui.compose.sources.cell_doubts import (
     doubts_of_cells,
+    doubts_of_escapes,
     doubts_of_last_row,
     second_header_in_gaps,
 )
 from tui.compose.sources.encoding import detect_encoding
 from tui.compose.sources.header import column_names, doubts_of_names
+from tui.compose.sources.quoted_cells import Quoting
 from tui.compose.sources.table_format import (
     DELIMITER_NAMES,
     ONE_COLUMN,
     Lines,
     LongRows,
-    Quoting,
     TableFormat,
     make_reader,
     survey_table,
@@ -173,6 +174,7 @@ def open_table(
         # It is raised when the rows are read.
         head = []
     doubts += doubts_of_cells(columns, head)
+    doubts += doubts_of_escapes(form, head)
     doubts += second_header_in_gaps(first, head) if form.header else []
     doubts += doubts_of_last_row(form)
 

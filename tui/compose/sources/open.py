@@ -31,17 +31,28 @@ from tui.compose.requests.recognition import (
 )
 from tui.compose.requests.signatures import PAGE_ENDINGS, Recognition, decoded_head
 from tui.compose.sources.base import Row, Source
-from tui.compose.sources.columnar import ColumnarForm, open_columnar
+from tui.compose.sources.columnar import (
+    ColumnarForm,
+    is_saved_dataset,
+    open_columnar,
+    open_saved_dataset,
+)
 from tui.compose.sources.delimited import open_table
 from tui.compose.sources.documents.json_rows import open_array, open_document, open_lines
 from tui.compose.sources.documents.records import open_records
 from tui.compose.sources.documents.yaml_rows import open_toml, open_yaml
 from tui.compose.sources.python_file import open_builder
+from tui.compose.sources.quoted_cells import Quoting
 from tui.compose.sources.spreadsheets.excel import open_excel
 from tui.compose.sources.spreadsheets.page import open_page
-from tui.compose.sources.spreadsheets.printed_table import open_printed
+from tui.compose.sources.spreadsheets.printed_table import may_be_printed, open_printed
 from tui.compose.sources.sqlite import open_query
-from tui.compose.sources.table_format import DELIMITER_NAMES, LongRows, Quoting, detect_delimiter
+from tui.compose.sources.table_format import (
+    DELIMITER_NAMES,
+    LongRows,
+    detect_delimiter,
+    whole_records,
+)
 from tui.compose.sources.text import TextUnit, open_files, open_text
 from tui.core.formatting import size
 from tui.core.text import quoted
@@ -74,6 +85,7 @@ _BY_EXTENSION = {
     ".xlsb": "excel",
     ".xlsm": "excel",
     ".ods": "excel",
+    ".fods": "excel",
     ".html": "page",
     ".htm": "page",
 }
@@ -154,6 +166,8 @@ def open_source(
         return _open_stdin(stdin or sys.stdin.buffer, options)
     location, part = split_part(spec)
     path = Path(location)
+    if is_folder(path) and is_saved_dataset(path):
+        return open_saved_dataset(path, part.strip())
     if is_folder(path) or (not path_exists(path) and glob.has_magic(location)):
         return open_files(location)
     named = _BY_EXTENSION.get(path.suffix.lower(), "")
@@ -211,12 +225,7 @@ def _open_printed(kind: str, path: Path, part: str, options: TableOptions) -> So
         return None
     with open_bytes(path) as file:
         head = decoded_head(file.read(_HEAD))
-    # Its first lines have bars and a rule.
-    first = head.lstrip("\ufeff\r\n").split("\n", 3)[:3]
-    if not any("|" in line for line in first) or not any("--" in line or "|-" in line
-                                                        for line in first):  # fmt: skip
-        return None
-    return open_printed(path, options.encoding)
+    return open_printed(path, options.encoding) if may_be_printed(head) else None
 
 
 def _open_kind(kind: str, path: Path, part: str, options: TableOptions) -> Source:
@@ -354,10 +363,12 @@ def _table_in_text(path: Path) -> str:
         whole = not file.read(1)
     text = decoded_head(head).lstrip("\ufeff")
     delimiter = detect_delimiter(text, whole=whole)
-    lines = [line for line in text.split("\n") if line.strip()][: 200 if whole else 20]
-    cells = {line.count(delimiter) for line in lines}
-    names = lines[0].split(delimiter) if lines else []
-    if len(lines) < 3 or 0 in cells or (len(cells) > 1 and delimiter == ","):
+    # A quoted cell may have the delimiter, or go on in the next line.
+    quoting = "double" if '"' in text else "none"
+    records = whole_records(text, delimiter, quoting, whole=whole)[: 200 if whole else 20]
+    widths = {*map(len, records)}
+    names = records[0] if records else []
+    if len(records) < 3 or 1 in widths or (len(widths) > 1 and delimiter == ","):
         return ""
     if not all(0 < len(name.strip()) <= 30 and len(name.split()) < 4 for name in names):
         return ""

@@ -8,9 +8,19 @@ whole rows of the table.
 
 from __future__ import annotations
 
+import csv
+import re
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from operator import methodcaller
+from typing import Any, Literal
+
+Quoting = Literal["double", "lenient", "backslash", "spaced", "single", "escapes", "none"]
+"""``double``: RFC 4180; ``lenient``: the same, but marks that quote nothing are text;
+``backslash``: marks inside a quoted cell are escaped by ``\\``; ``spaced``: a space may stand
+before a cell; ``single``: cells are quoted by apostrophes; ``escapes``: marks are text, and
+backslashes stand for tabs and line ends, as databases write them; ``none``: all are text."""
 
 _MOST_LINES = 1 << 20
 """A cell that goes on for more lines than this is not a quoted cell."""
@@ -161,3 +171,92 @@ def common_width(lines: list[str], delimiter: str, unusual: Iterable[str] = ()) 
         return 0
     widths = set(map(methodcaller("count", delimiter), rows))
     return widths.pop() + 1 if len(widths) == 1 else 0
+
+
+def csv_reader(
+    lines: Iterable[str], delimiter: str, quoting: Quoting, *, strict: bool = False
+) -> Any:
+    """A reader of Python for a kind of quoting that it knows."""
+    csv.field_size_limit(sys.maxsize)
+    if quoting == "none":
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    if quoting == "single":
+        return csv.reader(lines, delimiter=delimiter, quotechar="'", strict=strict)
+    if quoting == "spaced":
+        return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
+    if quoting == "backslash":
+        return csv.reader(
+            _plain_backslashes(lines, delimiter),
+            delimiter=delimiter,
+            escapechar="\\",
+            doublequote=False,
+        )
+    return csv.reader(lines, delimiter=delimiter, strict=strict)
+
+
+def _plain_backslashes(lines: Iterable[str], delimiter: str) -> Iterator[str]:
+    r"""Keep backslashes that escape no mark, delimiter or line ending, such as in ``\N``."""
+    plain = re.compile(rf'\\([\\"\r\n{re.escape(delimiter)}])|\\')
+    for line in lines:
+        yield plain.sub(lambda found: found[0] if found[1] else "\\\\", line)
+
+
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_ENDS_ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\r?\n\Z|\r\Z")
+ESCAPE_OF_LINE_END = re.compile(r"(?<!\\)(?:\\\\)*\\[ntr]")
+OTHER_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\(?![\\ntrbfv0N\"'])")
+NO_VALUE = r"\N"
+"""What databases write for no value."""
+
+
+class EscapedReader:
+    r"""Iterates over records without quoting in which backslashes escape, as databases write them.
+
+    ``\t``, ``\n`` and ``\\`` stand for what they do in many languages; a delimiter or a line end
+    after a backslash belongs to the cell. ``\N``, no value, is kept. Blank lines give
+    empty records.
+
+    Args:
+        lines: The lines with their line endings.
+        delimiter: The delimiter.
+
+    Attributes:
+        line_num: The number of lines read so far.
+    """
+
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
+        self._lines = iter(lines)
+        self._cells = re.compile(rf"(?:[^\\{re.escape(delimiter)}]|\\.|\\\Z)*", re.DOTALL)
+        self._delimiter = delimiter
+        self.line_num = 0
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        line = next(self._lines)
+        self.line_num += 1
+        while _ENDS_ESCAPED.search(line) and (more := next(self._lines, None)) is not None:
+            line += more
+            self.line_num += 1
+        text = line.removesuffix("\n").removesuffix("\r")
+        if not text:
+            return []
+        if "\\" not in text:
+            return text.split(self._delimiter)
+        cells = []
+        position = 0
+        while True:
+            found = self._cells.match(text, position)
+            assert found is not None
+            cells.append(_unescaped(found[0]))
+            position = found.end() + len(self._delimiter)
+            if found.end() >= len(text):
+                return cells
+
+
+def _unescaped(cell: str) -> str:
+    if cell == NO_VALUE or "\\" not in cell:
+        return cell
+    return _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), cell)

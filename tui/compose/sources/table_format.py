@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
@@ -23,13 +22,14 @@ from tui.compose.sources.header import (
     is_title,
     repeats_header,
 )
-from tui.compose.sources.quoted_cells import LenientReader, common_width
+from tui.compose.sources.quoted_cells import (
+    EscapedReader,
+    LenientReader,
+    Quoting,
+    common_width,
+    csv_reader,
+)
 from tui.core.formatting import counted
-
-Quoting = Literal["double", "lenient", "backslash", "spaced", "single", "none"]
-"""``double``: RFC 4180; ``lenient``: the same, but marks that quote nothing are text;
-``backslash``: marks inside a quoted cell are escaped by ``\\``; ``spaced``: a space may stand
-before a cell; ``single``: cells are quoted by apostrophes; ``none``: all marks are text."""
 
 LongRows = Literal["refuse", "join", "widen"]
 """What becomes of cells beyond the last column: the row is refused, they are text of the last
@@ -119,34 +119,9 @@ def make_reader(lines: Iterable[str], form: TableFormat, *, strict: bool = False
     rest = islice(lines, form.skipped, None)
     if form.quoting == "lenient":
         return LenientReader(rest, form.delimiter, form.width)
-    return _csv_reader(rest, form.delimiter, form.quoting, strict=strict)
-
-
-def _csv_reader(
-    lines: Iterable[str], delimiter: str, quoting: Quoting, *, strict: bool = False
-) -> Any:
-    csv.field_size_limit(sys.maxsize)
-    if quoting == "none":
-        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    if quoting == "single":
-        return csv.reader(lines, delimiter=delimiter, quotechar="'", strict=strict)
-    if quoting == "spaced":
-        return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
-    if quoting == "backslash":
-        return csv.reader(
-            _plain_backslashes(lines, delimiter),
-            delimiter=delimiter,
-            escapechar="\\",
-            doublequote=False,
-        )
-    return csv.reader(lines, delimiter=delimiter, strict=strict)
-
-
-def _plain_backslashes(lines: Iterable[str], delimiter: str) -> Iterator[str]:
-    r"""Keep backslashes that escape no mark, delimiter or line ending, such as in ``\N``."""
-    plain = re.compile(rf'\\([\\"\r\n{re.escape(delimiter)}])|\\')
-    for line in lines:
-        yield plain.sub(lambda found: found[0] if found[1] else "\\\\", line)
+    if form.quoting == "escapes":
+        return EscapedReader(rest, form.delimiter)
+    return csv_reader(rest, form.delimiter, form.quoting, strict=strict)
 
 
 class Survey(NamedTuple):
@@ -275,7 +250,7 @@ def detect_delimiter(sample: str, *, whole: bool, prefer: str | None = None) -> 
     best, best_score = prefer or ",", 0.0
     for delimiter in DELIMITERS:
         for quoting, handicap in (("double", 0.0), ("none", 0.02)):
-            records = _whole_records(sample, delimiter, quoting, whole=whole)
+            records = whole_records(sample, delimiter, quoting, whole=whole)
             if not records:
                 continue
             width, times = Counter(map(len, records)).most_common(1)[0]
@@ -307,7 +282,7 @@ def _rare_delimiter(sample: str, *, whole: bool) -> str:
     """A rare delimiter that every line has the same number of times; empty if there is none."""
     quoted_cells = re.search(r'^"[^"]*" "[^"]*"', sample, re.MULTILINE) is not None
     for delimiter in _RARE_DELIMITERS + (" " if quoted_cells else "") + ":":
-        records = _whole_records(sample, delimiter, "double", whole=whole)
+        records = whole_records(sample, delimiter, "double", whole=whole)
         widths = {*map(len, records)}
         # R writes a table with row names, for which the header has no name.
         named = len(records) > 2 and {len(record) - 1 for record in records[1:]} == {
@@ -323,7 +298,7 @@ def _rare_delimiter(sample: str, *, whole: bool) -> str:
 
 def _is_list(sample: str, delimiter: str, *, whole: bool) -> bool:
     """Whether the lines are texts of one column that contain the delimiter here and there."""
-    widths = [len(record) for record in _whole_records(sample, delimiter, "double", whole=whole)]
+    widths = [len(record) for record in whole_records(sample, delimiter, "double", whole=whole)]
     if len(widths) < 3 or widths[0] != 1 or max(widths) == 1 or '"' in sample:
         return False
     runs = [(width, len(list(same))) for width, same in groupby(widths)]
@@ -335,7 +310,7 @@ def _is_list(sample: str, delimiter: str, *, whole: bool) -> bool:
     return times < 0.8 * (len(widths) - 1)
 
 
-def _whole_records(sample: str, delimiter: str, quoting: str, *, whole: bool) -> list[list[str]]:
+def whole_records(sample: str, delimiter: str, quoting: str, *, whole: bool) -> list[list[str]]:
     """The records of a sample, but for the last if the sample may end inside it."""
     records = list(_records(sample, delimiter, quoting))
     return records[:-1] if not whole and len(records) > 1 else records
@@ -343,7 +318,7 @@ def _whole_records(sample: str, delimiter: str, quoting: str, *, whole: bool) ->
 
 def _records(text: str, delimiter: str, quoting: str = "double") -> Iterator[list[str]]:
     how: Quoting = "none" if quoting == "none" else "double"
-    reader = _csv_reader(io.StringIO(text, newline=""), delimiter, how)
+    reader = csv_reader(io.StringIO(text, newline=""), delimiter, how)
     while True:
         try:
             record = next(reader, None)
@@ -527,28 +502,34 @@ _QUOTING_SAID: dict[Quoting, str] = {
     "spaced": "spaces before cells are dropped",
     "single": "apostrophes quote cells",
     "backslash": "a backslash escapes marks and delimiters",
+    "escapes": "a backslash escapes tabs and line ends",
 }
 
 
 def _other_quotes(form: TableFormat, counts: _Counts, sample: str) -> tuple[TableFormat, _Counts]:
-    """The reading with spaces before cells or with apostrophes, if more rows fit the header."""
+    """Another reading, such as with apostrophes, if more rows fit the header."""
     width = len(counts.head[0]) if counts.head else 0
     if width < 2 or counts.share_of(width) == 1:
         return form, counts
     mark = re.escape(form.delimiter)
+    best = form, counts
     for quoting, pattern in _QUOTED_OTHERWISE.items():
         if re.search(pattern.replace("D", mark), sample, re.MULTILINE):
             other = form._replace(quoting=quoting)
             found = _count(other)
-            if found.share_of(width) > counts.share_of(width) and not found.malformed:
-                return other, found
-    return form, counts
+            # Of two readings that fit, the one in which no cell holds rows.
+            fits, before = ((each.share_of(width), each.rows) for each in (found, best[1]))
+            is_better = fits[0] > before[0] or (best[0] is not form and fits > before)
+            if is_better and not found.malformed:
+                best = other, found
+    return best
 
 
 _QUOTED_OTHERWISE: dict[Quoting, str] = {
     "spaced": r'D +"[^"\n]*D[^"\n]*"\s*(D|$)',
     "single": r"(^|D)'[^'\n]*D[^'\n]*'(D|$)",
-    "backslash": r"\\D",
+    "backslash": r"(?<!\\)(?:\\\\)*\\D",
+    "escapes": r"(?<!\\)(?:\\\\)*\\\t",
 }
 
 

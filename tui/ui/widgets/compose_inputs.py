@@ -21,7 +21,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Static, TextArea
 
 from tui.compose.preview import ComposePreview, RowPreview
-from tui.compose.sources.table_format import Quoting
+from tui.compose.sources.quoted_cells import Quoting
 from tui.core.text import one_line, visible
 from tui.errors import BatchdeckError
 from tui.ui.text.compose import preview_head, request_text
@@ -145,6 +145,7 @@ _QUOTING: dict[str, Quoting] = {
     "marks escaped by \\": "backslash",
     "marks after spaces": "spaced",
     "apostrophes quote": "single",
+    "\\n and \\t are decoded": "escapes",
     "all marks are text": "none",
 }
 

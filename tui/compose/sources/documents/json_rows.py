@@ -24,6 +24,7 @@ from tui.compose.requests.documents.known_documents import (
 from tui.compose.requests.documents.lists import is_list_of_rows, lists_in, text_lists_in
 from tui.compose.requests.documents.python_values import looks_like_python, python_value
 from tui.compose.requests.documents.row_forms import form_of
+from tui.compose.requests.recognition import is_json_text
 from tui.compose.sources.base import Row, Source, as_row, object_source
 from tui.compose.sources.documents.json_layouts import objects_of_lists, rows_of_lists, table_in
 from tui.compose.sources.encoding import TextFile, detect_encoding
@@ -468,6 +469,11 @@ def _second_try(
             return [value]
         except ValueError as fault:
             hint = f"It looks like Python's: {fault}. Write the rows with json.dumps."
+    if r"\\" in text and is_json_text(text.replace(r"\\", "\\")):
+        hint = (
+            "Each of its backslashes is there twice, as COPY of PostgreSQL writes JSON; use"
+            " psql -At -c 'SELECT …' > FILE."
+        )
     if "truncated" in str(error):
         hint = "An object that goes on in the next lines: write each on one line, as jq -c does."
     if is_last and "truncated" in str(error):

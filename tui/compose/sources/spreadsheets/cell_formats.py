@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Any
 
 _LOCALE_DATES = ("mm-dd-yy", "m/d/yy", "m/d/yy h:mm", "mm/dd/yy", "m/d/yyyy")
@@ -17,8 +20,12 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _SECTION = re.compile(r'((?:"[^"]*"|\\.|\[[^\]]*\]|[^;])*)(?:;|$)')
-_CONDITION = re.compile(r"\[[<>=]")
-"""Sections that are chosen by a condition of their own, such as ``[>100]``."""
+_CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?\d+(?:\.\d+)?)\]")
+_FRACTION = re.compile(r"(?:(#+|0+) +)?([#?0]+)/([#?0]+|\d+)")
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq,
+    "<>": operator.ne,
+}  # fmt: skip
 _LITERAL = re.compile(r'"[^"]*"|\[[^\]]*\]')
 _DATE_TOKEN = re.compile(
     r'"(?P<literal>[^"]*)"|\\(?P<escaped>.)|\[(?P<elapsed>h+|m+|s+)\]|\[[^\]]*\]|_.|\*.'
@@ -27,12 +34,17 @@ _DATE_TOKEN = re.compile(
 )
 
 
-_ESCAPED = re.compile(r"_x(00[01][0-9A-Fa-f])_")
+_ESCAPED = re.compile(r"_x005F(_x[0-9A-Fa-f]{4}_)|_x(00[01][0-9A-Fa-f])_")
 
 
 def shown_text(text: str) -> str:
-    """A text of a cell without the escapes that ``.xlsx`` has for control characters."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x00" in text else text
+    """A text of a cell without the escapes that ``.xlsx`` has for control characters.
+
+    ``_x005F_x000D_`` is how the text ``_x000D_`` is written.
+    """
+    if "_x00" not in text:
+        return text
+    return _ESCAPED.sub(lambda found: found[1] or chr(int(found[2], 16)), text)
 
 
 def shown_value(value: Any, code: str = "General") -> Any:
@@ -62,17 +74,20 @@ def _number(value: float, code: str) -> Any:
     sections = sections[:-1] if sections and not sections[-1] else sections
     if not sections or code in ("General", "@") or "General" in code:
         return general
-    section, signed = sections[0], True
-    if any(map(_CONDITION.search, sections)):
+    section, signed = _section(value, sections)
+    is_chosen = any(map(_CONDITION.search, sections))
+    if not section or (is_chosen and not re.search("[0#?]", _LITERAL.sub("", section))):
+        # A word in place of a figure tells less than the figure.
         return general
-    if value < 0 and len(sections) > 1:
-        section, signed = sections[1], False
-    elif value == 0 and len(sections) > 2:
-        section = sections[2]
+    fraction = _FRACTION.search(_LITERAL.sub("", section))
+    if fraction:
+        return _fraction(value, fraction, signed=signed) or general
     pieces = list(_TOKEN.finditer(section))
-    numbers = [each for each in pieces if each["number"]]
-    if len(numbers) > 1 or "/" in section:
+    numbers = [each["number"] for each in pieces if each["number"]]
+    if "/" in _LITERAL.sub("", section) or (len(numbers) > 1 and set("".join(numbers)) - {*"0#?"}):
         return general
+    if len(numbers) > 1:
+        return _groups(abs(value), pieces, numbers, sign="-" if signed and value < 0 else "")
     text = ""
     percent = sum(each["other"] == "%" for each in pieces)
     for each in pieces:
@@ -84,6 +99,64 @@ def _number(value: float, code: str) -> Any:
     shown = ("-" if signed and value < 0 and numbers else "") + text.strip()
     # Excel shows as much as fits; a rounded value keeps its digits if the format hides all.
     return shown if shown else general
+
+
+def _section(value: float, sections: Sequence[str]) -> tuple[str, bool]:
+    """The section of a format for a value, and whether a negative value has its sign there."""
+    if any(map(_CONDITION.search, sections)):
+        for section in sections:
+            found = _CONDITION.search(section)
+            if found is None or _COMPARE[found[1]](value, float(found[2])):
+                return section, True
+        return "", True
+    if value < 0 and len(sections) > 1:
+        return sections[1], False
+    return (sections[2] if value == 0 and len(sections) > 2 else sections[0]), True
+
+
+def _groups(value: float, pieces: Sequence[re.Match[str]], numbers: list[str], *, sign: str) -> str:
+    """A whole number whose digits stand in several places, such as a telephone number."""
+    digits = f"{Decimal(repr(value)).quantize(Decimal(1), ROUND_HALF_UP):f}"
+    places = [len(number) for number in numbers]
+    digits = digits.rjust(sum(places)) if len(digits) < sum(places) else digits
+    first = len(digits) - sum(places[1:])
+    cuts = [0, first, *(first + sum(places[1 : n + 1]) for n in range(1, len(places)))]
+    shown = []
+    for place, number in enumerate(numbers):
+        part = digits[cuts[place] : cuts[place + 1]]
+        filled = [
+            "0" if digit == " " and mark == "0" else digit
+            for digit, mark in zip(part[-len(number) :], number, strict=True)
+        ]
+        shown.append(part[: -len(number)] + "".join(filled).replace(" ", ""))
+    rest = iter(shown)
+    text = "".join(
+        next(rest)
+        if each["number"]
+        else each["literal"] or each["escaped"] or each["currency"] or each["other"] or ""
+        for each in pieces
+    )
+    return sign + text.strip()
+
+
+def _fraction(value: float, found: re.Match[str], *, signed: bool) -> str:
+    """A number as a fraction; empty if it is too large for one."""
+    amount = Fraction(abs(value))
+    if amount > 1e15:
+        return ""
+    if found[3].isdecimal() and found[3].strip("0"):
+        below = int(found[3])
+        near = round(amount * below)
+    else:
+        exact = amount.limit_denominator(10 ** len(found[3]) - 1)
+        near, below = exact.numerator, exact.denominator
+    sign = "-" if signed and value < 0 else ""
+    if found[1] is None:
+        return f"{sign}{near}/{below}"
+    whole, above = divmod(near, below)
+    if not above:
+        return f"{sign}{whole}"
+    return f"{sign}{whole} {above}/{below}" if whole else f"{sign}{above}/{below}"
 
 
 def _general(value: float) -> int | float:
@@ -100,7 +173,9 @@ def _digits(amount: Decimal, code: str, exponent: str | None) -> str:
     whole, _, decimals = code.rstrip(",").partition(".")
     amount /= 1000**scale
     if exponent:
-        digits, _, power = f"{amount:.{len(decimals)}E}".partition("E")
+        # A zero keeps the exponent that it was calculated with.
+        digits, _, power = f"{amount or Decimal(0):.{len(decimals)}E}".partition("E")
+        power = power if amount else "+0"
         return f"{digits}E{power[0]}{power[1:].zfill(exponent.count('0'))}"
     places = len(decimals)
     rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)

@@ -34,6 +34,11 @@ from tui.compose.sources.spreadsheets.opendocument import (
     sheet_names,
     sheet_rows,
 )
+from tui.compose.sources.spreadsheets.xlsb import (
+    OtherCell,
+    is_binary_workbook,
+    other_cells,
+)
 from tui.core.formatting import counted
 from tui.core.text import quoted
 from tui.errors import InputError, PartNeededError
@@ -55,11 +60,19 @@ class Merged(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """Merged cells, the number of hidden rows, and that of cells with an error of Excel."""
+    """What a sheet has beside its cells.
+
+    Attributes:
+        merged: The merged cells.
+        hidden_rows: The number of hidden rows.
+        errors: The number of cells with an error of Excel.
+        uncalculated: The number of formulas with a value that is to be calculated again.
+    """
 
     merged: tuple[Merged, ...]
     hidden_rows: int
     errors: int
+    uncalculated: int = 0
 
 
 class Workbook(NamedTuple):
@@ -227,6 +240,11 @@ def _doubts_of_marks(marks: Marks) -> list[str]:
         doubts.append(f"{counted(marks.hidden_rows, 'hidden row')} read too")
     if marks.errors:
         doubts.append(f"{counted(marks.errors, 'cell')} with an error of Excel, such as #N/A")
+    if marks.uncalculated:
+        doubts.append(
+            f"{counted(marks.uncalculated, 'formula')} perhaps with an old value: Excel is to"
+            " calculate this file when it opens it; open it in Excel and save it"
+        )
     return doubts
 
 
@@ -336,8 +354,9 @@ def _openpyxl_cells(path: Path, sheet: str, *, formulas: bool = False) -> Iterat
 
 _MARK = re.compile(
     rb'<mergeCell [^>]*?ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"|<row [^>]*?hidden="(?:1|true)"'
-    rb'|<c [^>]*?t="e"'
+    rb'|<c [^>]*?t="e"|<f(?: [^>]*)?(?:/>|>[^<]*</f>)<v>'
 )
+_STALE = re.compile(rb'<calcPr [^>]*?fullCalcOnLoad="(?:1|true)"')
 _PIECE = 1 << 20
 _LONGEST_MARK = 1 << 10
 
@@ -347,8 +366,10 @@ def _scan(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
     from openpyxl.utils import column_index_from_string
 
     merged: list[Merged] = []
-    hidden = errors = 0
+    hidden = errors = formulas = 0
     with _openpyxl_book(path) as book, zipfile.ZipFile(path) as archive:
+        # openpyxl says so of every workbook that does not say the opposite.
+        is_stale = _STALE.search(archive.read("xl/workbook.xml")) is not None
         window = b""
         with archive.open(book[sheet]._worksheet_path) as file:
             while piece := file.read(_PIECE):
@@ -359,12 +380,13 @@ def _scan(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
                     if found[1] is None:
                         hidden += found[0].startswith(b"<row")
                         errors += found[0].startswith(b"<c ")
+                        formulas += found[0].startswith(b"<f")
                     elif found[2] != found[4]:
                         name = b"".join((found[1], found[2], b":", found[3], found[4])).decode()
                         column = column_index_from_string(found[1].decode()) - 1
                         merged.append(Merged(name, column, int(found[2]), int(found[4])))
                 window = window[max(end, len(window) - _LONGEST_MARK) :]
-    return Marks(tuple(merged), hidden, errors)
+    return Marks(tuple(merged), hidden, errors, formulas if is_stale else 0)
 
 
 @lru_cache(maxsize=8)
@@ -453,8 +475,25 @@ def _calamine_rows(path: Path, sheet: str) -> Iterator[Cells]:
     import python_calamine
 
     with path.open("rb") as file, closing(python_calamine.load_workbook(file)) as book:
-        for row in book.get_sheet_by_name(sheet).to_python(skip_empty_area=False):
-            yield [None if cell == "" else shown_value(cell) for cell in row]
+        rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    shown = ([None if cell == "" else shown_value(cell) for cell in row] for row in rows)
+    return _with_others(shown, other_cells(path, sheet)) if is_binary_workbook(path) else shown
+
+
+def _with_others(rows: Iterator[Cells], others: Iterator[OtherCell]) -> Iterator[Cells]:
+    """Put the cells that calamine does not read where it has none."""
+    other = next(others, None)
+    for number in itertools.count():
+        cells = next(rows, None)
+        if cells is None and other is None:
+            return
+        cells = cells or []
+        while other is not None and other.row == number:
+            cells += [None] * (other.column + 1 - len(cells))
+            if cells[other.column] is None:
+                cells[other.column] = None if other.value == "" else shown_value(other.value)
+            other = next(others, None)
+        yield cells
 
 
 _ROWS = {

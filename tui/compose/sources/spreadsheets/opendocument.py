@@ -1,7 +1,8 @@
-"""Read the sheets of an OpenDocument spreadsheet (``.ods``): each cell as the sheet shows it.
+"""Read the sheets of an OpenDocument spreadsheet: ``.ods``, or ``.fods``, which is one XML file.
 
-The file itself has the text of each cell as it was shown when it was saved, which calamine does
-not give. Dates, times and booleans are given by their value, which does not depend on a country.
+Each cell is given as the sheet shows it. The file itself has the text of each cell as it was shown
+when it was saved, which calamine does not give. Dates, times and booleans are given by their
+value, which does not depend on a country.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from tui.compose.sources.spreadsheets.cell_formats import shown_value
 _SPACE = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 _TABLE, _TEXT, _OFFICE, _STYLE = (_SPACE % name for name in ("table", "text", "office", "style"))
 _CELLS = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
-_DURATION = re.compile(r"-?PT(\d+)H(\d+)M(\d+)")
+_DURATION = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+)")
+_HEAD = 1 << 16
 _MOST_REPEATED = 1 << 14
 """A cell or row with content that is repeated more often fills a sheet, and is not data."""
 
@@ -43,7 +45,9 @@ class SheetRow(NamedTuple):
 def is_opendocument(path: Path) -> bool:
     """Whether a file is an OpenDocument spreadsheet, whatever its name ends with."""
     if not zipfile.is_zipfile(path):
-        return False
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+        return b"<office:document " in head and b"opendocument.spreadsheet" in head
     with zipfile.ZipFile(path) as archive:
         return {"content.xml", "mimetype"} <= {*archive.namelist()} and b"spreadsheet" in (
             archive.read("mimetype")
@@ -89,6 +93,8 @@ def sheet_rows(path: Path, sheet: str) -> Iterator[SheetRow]:
 
 
 def _content(path: Path) -> IO[bytes]:
+    if not zipfile.is_zipfile(path):
+        return path.open("rb")
     archive = zipfile.ZipFile(path)
     return archive.open("content.xml")
 
@@ -133,7 +139,7 @@ def _value(cell: Element) -> Any:
         return cell.get(f"{_OFFICE}date-value", "").replace("T", " ") or shown or None
     if kind == "time":
         match = _DURATION.match(cell.get(f"{_OFFICE}time-value", ""))
-        return f"{int(match[1])}:{match[2]}:{match[3]}" if match else shown or None
+        return f"{match[1]}{int(match[2])}:{match[3]}:{match[4]}" if match else shown or None
     if kind == "float":
         number = shown_value(float(cell.get(f"{_OFFICE}value", "nan")))
         return number if shown in ("", str(number), str(number).replace(".", ",")) else shown
