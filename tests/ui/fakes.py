@@ -227,6 +227,29 @@ class FakeHistory:
         )
 
 
+class FakePlan(msgspec.Struct):
+    """A retry of some rows, for the fake engine; ``note`` hears of changes."""
+
+    job_id: str
+    rows: int
+    permanent: int
+    note: Callable[[Any], None]
+    account: str = "sandbox"
+    provider_name: str = "Sandbox"
+    model: str = "fake-1"
+    left_out: int = 0
+    left_out_reason: str = ""
+    edits: dict[str, Any] = {}
+    most_cost: float | None = None
+
+    def changed(self, edits: Mapping[str, Any]) -> FakePlan:
+        """The same plan with other edits."""
+        if edits:
+            self.note(("changed", dict(edits)))
+        self.edits = dict(edits)
+        return self
+
+
 @dataclass
 class FakeEngine:
     """Does what the test says, and notes what was asked of it."""
@@ -434,33 +457,15 @@ class FakeEngine:
     async def plan_retry(
         self, job_id: str, rows: Any = None, edits: Mapping[str, Any] | None = None, **_: Any
     ) -> Any:
-        from types import SimpleNamespace
-
         self.asked.append(("plan_retry", job_id, rows, edits))
         failed = self.history.jobs.get(job_id).counts.failed
-        plan = SimpleNamespace(
-            job_id=job_id,
-            rows=failed,
-            permanent=failed // 2,
-            account="sandbox",
-            provider_name="Sandbox",
-            model="fake-1",
-        )
-        plan.left_out, plan.left_out_reason, plan.edits = 0, "", {}
-        plan.changed = lambda edits: self._changed(plan, edits)
-        return plan
+        return FakePlan(job_id, failed, failed // 2, self.asked.append)
 
     async def fit(self, plan: Any, **_: Any) -> Any:
         """Leave out as many rows as the test says; none is left where none can be changed."""
         if (await self.retries.preview(plan, plan.edits)).problem:
             raise UsageError("the change cannot be made: it does not exist")
         plan.left_out, plan.left_out_reason = self.left_out if plan.edits else 0, "nowhere"
-        return plan
-
-    def _changed(self, plan: Any, edits: Mapping[str, Any]) -> Any:
-        if edits:
-            self.asked.append(("changed", dict(edits)))
-        plan.edits = dict(edits)
         return plan
 
     async def default_edits(self, plan: Any) -> dict[str, Any]:

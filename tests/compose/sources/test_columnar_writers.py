@@ -137,6 +137,14 @@ def test_a_folder_of_several_data_sets_asks_for_one(tmp_path: Path) -> None:
     assert rows(open_source(f"{tmp_path}/both::test")) == [{"text": "test"}]
 
 
+def test_a_data_set_that_a_folder_does_not_have_is_told(tmp_path: Path) -> None:
+    saved_dataset(tmp_path / "one" / "train", [["train"]])
+    (tmp_path / "one" / "dataset_dict.json").write_text('{"splits": ["train"]}')
+    assert rows(open_source(str(tmp_path / "one"))) == [{"text": "train"}]
+    with pytest.raises(InputError, match="1 data set: 'train'"):
+        open_source(f"{tmp_path}/one::valid")
+
+
 def test_a_row_group_that_is_longer_than_a_slice_is_read_in_order(tmp_path: Path) -> None:
     source = open_source(parquet(tmp_path, {"id": list(range(25_001))}))
     assert [row["id"] for row in source.rows()] == list(range(25_001))

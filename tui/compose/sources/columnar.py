@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tui.compose.sources.base import Row, Source, missing_extra, must_exist
+from tui.core.formatting import counted
 from tui.core.text import one_line, quoted
 from tui.errors import InputError, PartNeededError
 
@@ -113,10 +114,12 @@ def open_saved_dataset(folder: Path, split: str = "") -> Source:
     """
     if (folder / _SPLITS).is_file():
         splits = _json_of(folder / _SPLITS).get("splits", [])
-        if split not in splits and len(splits) != 1:
+        if split not in splits and (split or len(splits) != 1):
             listed = ", ".join(map(quoted, splits))
             raise PartNeededError(
-                f"{quoted(folder.name)} has {len(splits)} data sets: {listed}", splits, path=folder
+                f"{quoted(folder.name)} has {counted(len(splits), 'data set')}: {listed}",
+                splits,
+                path=folder,
             )
         return replace(
             open_saved_dataset(folder / (split or splits[0])),

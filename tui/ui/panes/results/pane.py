@@ -59,7 +59,7 @@ _OF_THE_TABLE = frozenset(
 """Commands that are unavailable while one row fills the pane."""
 
 
-class ResultsPane(CommandTarget, Vertical):
+class ResultsPane(CommandTarget, Vertical, can_focus=True):
     """The rows of one job, kept up to date with the engine."""
 
     SCOPE = Scope.RESULTS
@@ -81,9 +81,8 @@ class ResultsPane(CommandTarget, Vertical):
         """A row was maximised, or restored."""
 
     def __init__(self, session: Session, *, id: str | None = None) -> None:
-        # No job is open at first; a class that is set later gives all widgets their styles anew.
+        # A class that is set later would give all widgets their styles anew.
         super().__init__(id=id, classes="-empty")
-        self.can_focus = True
         self.session = session
         self._read_timer: Timer | None = None
         self._groups_read = self._groups_changed = False
