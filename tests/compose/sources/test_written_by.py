@@ -207,6 +207,24 @@ def test_formulas_that_were_never_calculated_are_said(tmp_path: Path) -> None:
         assert sum("1 formula perhaps with an old value" in each for each in source.doubts) == said
 
 
+def test_a_workbook_whose_parts_have_other_names_keeps_its_merged_cells(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (["id", "kind"], [1, "old"], [2, None], [3, "new"]):
+        book.active.append(row)
+    book.active.merge_cells("B2:B3")
+    book.save(tmp_path / "usual.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "usual.xlsx") as usual,
+        zipfile.ZipFile(tmp_path / "t.xlsx", "w") as archive,
+    ):
+        for name in usual.namelist():
+            content = usual.read(name).replace(b"xl/workbook.xml", b"xl/book2.xml")
+            archive.writestr(name.replace("workbook.xml", "book2.xml"), content)
+    source = open_source(str(tmp_path / "t.xlsx"))
+    assert [row["kind"] for row in rows(source)] == ["old", "old", "new"]
+
+
 FLAT = """<?xml version="1.0" encoding="UTF-8"?>
 <office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError, fromstring
 from zipfile import BadZipFile
 
 from tui.compose.sources.base import Row, Source, missing_extra, must_exist, unreadable
@@ -361,6 +361,21 @@ _PIECE = 1 << 20
 _LONGEST_MARK = 1 << 10
 
 
+def _is_stale(archive: zipfile.ZipFile) -> bool:
+    """Whether Excel is to calculate the formulas of a workbook anew.
+
+    openpyxl says so of every workbook that does not say the opposite.
+    """
+    types = fromstring(archive.read("[Content_Types].xml"))
+    # Only an Override has a name; where a Default has the type, openpyxl takes the usual name.
+    parts = (
+        each.get("PartName", "/xl/workbook.xml").removeprefix("/")
+        for each in types
+        if each.get("ContentType", "").endswith(".main+xml")
+    )
+    return any(_STALE.search(archive.read(part)) for part in parts)
+
+
 @lru_cache(maxsize=8)
 def _scan(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
     from openpyxl.utils import column_index_from_string
@@ -368,8 +383,7 @@ def _scan(path: Path, sheet: str, _changed: tuple[int, int]) -> Marks:
     merged: list[Merged] = []
     hidden = errors = formulas = 0
     with _openpyxl_book(path) as book, zipfile.ZipFile(path) as archive:
-        # openpyxl says so of every workbook that does not say the opposite.
-        is_stale = _STALE.search(archive.read("xl/workbook.xml")) is not None
+        is_stale = _is_stale(archive)
         window = b""
         with archive.open(book[sheet]._worksheet_path) as file:
             while piece := file.read(_PIECE):
