@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from tui.cli import output, progress
 from tui.cli.output import bottom_lines, say
 from tui.cli.progress import JobProgress, file_progress
 from tui.config.settings import Config
+from tui.core.jobs import Job
 from tui.engine.batches.batch_plan import plan_first_attempt
 from tui.engine.engine import Engine
 from tui.engine.events import CountsChanged, SendPaused, StepFailed
@@ -101,19 +103,24 @@ def test_an_error_removes_the_lines(screen: Screen) -> None:
     assert screen() == []
 
 
+@asynccontextmanager
+async def a_job(paths: Paths, folder: Path) -> AsyncIterator[tuple[Engine, Job]]:
+    """A job of three rows that is not sent."""
+    engine = await Engine.open(paths, Config(), sandbox_rate=0)
+    try:
+        yield engine, await engine.requests.import_file(chats(folder / "a.jsonl", 3))
+    finally:
+        await engine.close()
+
+
 async def test_what_is_said_while_bars_are_shown_stays_and_the_bars_go(
     screen: Screen, paths: Paths, tmp_path: Path
 ) -> None:
-    engine = await Engine.open(paths, Config(), sandbox_rate=0)
-    try:
-        job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 3))
-        async with JobProgress(engine, [job.id]):
-            await until(lambda: any("0/3" in line for line in screen()))
-            engine.events.publish(StepFailed(job.id, "", "no answer", "", 0.0))
-            say("Rows are sent while Batchdeck runs.")
-            assert [("0/3" in line) for line in screen()] == [False, False, True]
-    finally:
-        await engine.close()
+    async with a_job(paths, tmp_path) as (engine, job), JobProgress(engine, [job.id]):
+        await until(lambda: any("0/3" in line for line in screen()))
+        engine.events.publish(StepFailed(job.id, "", "no answer", "", 0.0))
+        say("Rows are sent while Batchdeck runs.")
+        assert [("0/3" in line) for line in screen()] == [False, False, True]
     first, second = screen()
     assert first.startswith(f"a ({job.id}): no answer; trying again in")
     assert second == "Rows are sent while Batchdeck runs."
@@ -122,13 +129,8 @@ async def test_what_is_said_while_bars_are_shown_stays_and_the_bars_go(
 async def test_a_provider_that_asks_to_wait_is_told_of(
     screen: Screen, paths: Paths, tmp_path: Path
 ) -> None:
-    engine = await Engine.open(paths, Config(), sandbox_rate=0)
-    try:
-        job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 3))
-        async with JobProgress(engine, [job.id]):
-            engine.events.publish(SendPaused(job.id, "", "OpenAI is busy (429)", 0.0))
-    finally:
-        await engine.close()
+    async with a_job(paths, tmp_path) as (engine, job), JobProgress(engine, [job.id]):
+        engine.events.publish(SendPaused(job.id, "", "OpenAI is busy (429)", 0.0))
     shown = " ".join(screen())
     assert "OpenAI is busy (429); trying again in" in shown and "Ctrl-C stops that" in shown
 
@@ -136,17 +138,13 @@ async def test_a_provider_that_asks_to_wait_is_told_of(
 async def test_what_is_unusual_about_a_batch_is_told_once(
     screen: Screen, paths: Paths, tmp_path: Path
 ) -> None:
-    engine = await Engine.open(paths, Config(), sandbox_rate=0)
-    try:
-        job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 3))
+    async with a_job(paths, tmp_path) as (engine, job):
         await asyncio.to_thread(plan_first_attempt, engine._context, job.id)
         (batch,) = engine.history.batches.of_job(job.id)
         await engine._context.update(batch.id, {"trouble": "its window ended 2 h ago"})
         async with JobProgress(engine, [job.id]):
             for _ in range(3):
                 engine.events.publish(CountsChanged(job.id, batch.id))
-    finally:
-        await engine.close()
     assert " ".join(screen()).count("its window ended 2 h ago") == 1
 
 

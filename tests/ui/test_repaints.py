@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.dom import DOMNode
+from textual.widget import Widget
 
-from tests.ui.conftest import fake_app, running, until
+from tests.ui.conftest import BatchdeckPilot, fake_app, running, until
 from tests.ui.fakes import FakeEngine, a_job
 from tests.ui.test_terminal_driver import digest
 from tui.ui import repaints
@@ -95,11 +96,9 @@ async def test_the_focus_within_a_pane_styles_the_two_widgets_only(
 ) -> None:
     app = fake_app(engine)
     async with running(app, (120, 36)) as pilot:
-        await pilot.press("1")
-        await until(pilot, lambda: isinstance(app.focused, PlainList))
+        before = await _in_compose(pilot, app)
         assert app.main.compose_pane.has_class("-focused")
         assert not app.main.batches.has_class("-focused")
-        before = app.focused
         with _styled(app, monkeypatch) as styled:
             await pilot.press("shift+tab")
             await until(pilot, lambda: app.focused is not before)
@@ -113,16 +112,21 @@ async def test_a_pane_that_holds_the_focus_for_a_moment_styles_nothing_in_it(
 ) -> None:
     app = fake_app(engine)
     async with running(app, (120, 36)) as pilot:
-        await pilot.press("1")
-        await until(pilot, lambda: isinstance(app.focused, PlainList))
-        pane, before = app.main.compose_pane, app.focused
-        assert before is not None
+        pane, before = app.main.compose_pane, await _in_compose(pilot, app)
         with _styled(app, monkeypatch) as styled:
             pane.focus()
             await until(pilot, lambda: app.focused is pane)
             before.focus()
             await until(pilot, lambda: app.focused is before)
         assert set(styled) <= {before, *before.walk_children()}
+
+
+async def _in_compose(pilot: BatchdeckPilot, app: BatchdeckApp) -> Widget:
+    """Open Compose; the list there that has the focus then."""
+    await pilot.press("1")
+    await until(pilot, lambda: isinstance(app.focused, PlainList))
+    assert app.focused is not None
+    return app.focused
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.cases.wire.provider import Provider
-from tests.cli.conftest import run_here
+from tests.cli.conftest import isolate, run_here
 
 KEY = "sk-tried-0123456789"
 _POLL = "min_seconds = 0.2\nmax_seconds = 0.5\ngrace_404_seconds = 2\n"
@@ -84,18 +84,12 @@ class Case:
         return self.step("submit", "{input}", "--wait", "--json", "-y", **expected)
 
     def _set_environment(self, patch: pytest.MonkeyPatch) -> None:
+        isolate(self.home, patch)
         for name in list(os.environ):
             if name.lower().endswith("_proxy"):
                 patch.delenv(name)
-        variables = {
-            "BATCHDECK_HOME": str(self.home),
-            "BATCHDECK_KEY_ACC": KEY,
-            "NO_COLOR": "1",
-            "TERM": "dumb",
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-            **self.environment,
-        }
-        for name, value in variables.items():
+        plain = {"BATCHDECK_KEY_ACC": KEY, "NO_COLOR": "1", "TERM": "dumb"}
+        for name, value in (plain | self.environment).items():
             patch.setenv(name, value)
 
 

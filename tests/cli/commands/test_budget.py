@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.cli.conftest import Run, request_line
@@ -124,12 +125,17 @@ def test_a_sample_goes_first_and_the_rest_waits(run: Run, file: Path) -> None:
     assert run("submit", file, "--sample", "10").code == 2
 
 
-def test_the_question_names_the_cost(spawn: Spawn, run: Run, file: Path, server: Served) -> None:
-    child = spawn("submit", file, "--account", "paid")
-    child.expect("Cost: up to .0.01")
-    child.expect_exact("Send 10 requests for gpt-5-mini to OpenAI with account paid? [y/N] ")
+def refused(child: pexpect.spawn[str], most: str, requests: str) -> None:
+    """See the most that it costs and the question, and answer it with no."""
+    child.expect(f"Cost: up to .{most}")
+    child.expect_exact(f"Send {requests} for gpt-5-mini to OpenAI with account paid? [y/N] ")
     child.sendline("n")
     assert ended(child)[0] == 130
+
+
+def test_the_question_names_the_cost(spawn: Spawn, run: Run, file: Path, server: Served) -> None:
+    child = spawn("submit", file, "--account", "paid")
+    refused(child, "0.01", "10 requests")
 
 
 def test_the_question_about_a_stored_job_names_the_cost(
@@ -137,10 +143,7 @@ def test_the_question_about_a_stored_job_names_the_cost(
 ) -> None:
     assert run("submit", file, "--account", "paid", "--sample", "4", "-y").code == 0
     child = spawn("submit", "r")
-    child.expect("Cost: up to .0.006")
-    child.expect_exact("Send 6 requests for gpt-5-mini to OpenAI with account paid? [y/N] ")
-    child.sendline("n")
-    assert ended(child)[0] == 130
+    refused(child, "0.006", "6 requests")
 
 
 def test_the_question_about_a_retry_names_the_cost(
@@ -151,7 +154,4 @@ def test_the_question_about_a_retry_names_the_cost(
     file.write_text(request_line("a", text, model="gpt-5-mini", max_tokens=1000))
     assert run("submit", file, "--account", "paid", "--wait", "-y").code == 1
     child = spawn("retry", "bad", "--max-tokens", "x4")
-    child.expect("Cost: up to .0.004")
-    child.expect_exact("Send 1 request for gpt-5-mini to OpenAI with account paid? [y/N] ")
-    child.sendline("n")
-    assert ended(child)[0] == 130
+    refused(child, "0.004", "1 request")
