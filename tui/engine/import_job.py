@@ -160,8 +160,8 @@ class FileImport:
                 f"{self.path.name} has only {report.rows:,} requests",
                 "Submit the whole file, without a sample.",
             )
-        chosen = self._sampled(report, rows, seed, by)
         part = SamplePart(rows=rows, of=report.rows, seed=seed, by=by)
+        chosen = self._sampled(part)
         left = msgspec.structs.replace(part, rest=True)
         sample = self._store(report, f"{self.name}-sample", chosen.__contains__, part, progress)
         try:
@@ -171,15 +171,13 @@ class FileImport:
             raise
         return sample, rest
 
-    def sampled_requests(
-        self, report: CheckReport, rows: int, *, seed: int = 0, by: str = ""
-    ) -> Iterator[bytes]:
+    def sampled_requests(self, report: CheckReport, part: SamplePart) -> Iterator[bytes]:
         """The requests of the rows that ``store_sample`` would choose; the others are not parsed.
 
         Raises:
             UsageError: As for ``store_sample``.
         """
-        chosen = self._sampled(report, rows, seed, by)
+        chosen = self._sampled(part)
         if not report.ok:
             # What is repaired on import may change which line is which row.
             yield from (line for seq, (_, line) in enumerate(self.requests()) if seq in chosen)
@@ -189,11 +187,12 @@ class FileImport:
                 if seq in chosen:
                     yield self._edited(line.removeprefix(BOM).rstrip(b"\r\n"), seq + 1)
 
-    def _sampled(self, report: CheckReport, rows: int, seed: int, by: str) -> frozenset[int]:
+    def _sampled(self, part: SamplePart) -> frozenset[int]:
         """The row numbers of a sample."""
-        if by:
-            return frozenset(sample_strata(enumerate(self._values(by)), rows, seed)[0])
-        return frozenset(sample_rows(range(report.rows), rows, seed))
+        if part.by:
+            values = enumerate(self._values(part.by))
+            return frozenset(sample_strata(values, part.rows, part.seed)[0])
+        return frozenset(sample_rows(range(part.of), part.rows, part.seed))
 
     def _values(self, by: str) -> Iterator[str]:
         """The value of an input column in each row of the file."""

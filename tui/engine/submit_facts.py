@@ -169,8 +169,7 @@ def submit_facts(
         if file.info.is_free:
             return cost(sample.rows, estimate.times(sample.rows / total))
         # Of the whole file: which of its rows may be reused is not known to the sample.
-        whole = msgspec.structs.replace(report, rows=sample.of)
-        lines = file.sampled_requests(whole, sample.rows, seed=sample.seed, by=sample.by)
+        lines = file.sampled_requests(report, sample)
         return cost(sample.rows, costs.price_lines(lines, file.info.name, window=file.window))
 
     def cost(rows: int, part: Estimate) -> SubmitCost:

@@ -228,7 +228,12 @@ def retry(
             return await _dry_run(engine, settings, plan)
         plan = await _without_unfit_rows(engine, plan)
         most = await confirm_cost(
-            engine, settings, plan.account, plan.rows, plan.model, engine.costs.estimate(plan)
+            engine,
+            settings,
+            plan.account,
+            plan.rows,
+            plan.model,
+            lambda: engine.costs.estimate(plan),
         )
         plan = msgspec.structs.replace(plan, most_cost=most)
         await follow(engine, found.id, plan.account, engine.retry(plan, budget=budget), wait=wait)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -363,7 +363,12 @@ async def _submit_job(
     most = None
     if rows:
         most = await confirm_cost(
-            engine, settings, job.account, rows, job.model, engine.costs.estimate_unsent(job.id)
+            engine,
+            settings,
+            job.account,
+            rows,
+            job.model,
+            lambda: engine.costs.estimate_unsent(job.id),
         )
     if until is not None:
         await engine.deadlines.set(job.id, until)
@@ -384,9 +389,17 @@ async def confirm_cost(
     account: str,
     rows: int,
     model: str,
-    estimate: Coroutine[Any, Any, Estimate],
+    estimate: Callable[[], Awaitable[Estimate]],
 ) -> float | None:
     """Say what requests cost, and ask for confirmation to send them, unless they are free.
+
+    Args:
+        engine: The engine.
+        settings: The settings of the command.
+        account: The account that sends them.
+        rows: Their number.
+        model: Their model.
+        estimate: Estimates their cost; called if the user is asked.
 
     Returns:
         The most that was agreed to; ``None`` if nobody was asked, or the cost has no bound.
@@ -394,9 +407,8 @@ async def confirm_cost(
     from tui.engine.costs.budget import cost_text
 
     if engine.account(account).is_free or not asks_before_sending(settings):
-        estimate.close()
         return None
-    found = await estimate
+    found = await estimate()
     say(f"Cost: {cost_text(found)}.")
     await confirm_send(engine, settings, account, rows, model)
     return found.high

@@ -121,13 +121,23 @@ def missing_extra(path: Path, other: str = "the table as CSV") -> InputError:
     )
 
 
-def unreadable(path: Path, error: Exception) -> InputError:
-    """The error for a file that its reader does not understand."""
-    return InputError(
-        f"{quoted(path.name)} cannot be read: {one_line(str(error), 160)}",
-        "Check that the content matches the file extension.",
-        path=path,
-    )
+def unreadable(
+    path: Path,
+    error: BaseException,
+    hint: str = "Check that the content matches the file extension.",
+    *,
+    what: str = "",
+) -> InputError:
+    """The error for a file that its reader does not understand.
+
+    Args:
+        path: The file.
+        error: What the reader says.
+        hint: What the user can do.
+        what: What that means, where the words of the reader do not tell.
+    """
+    said = f"{what}: {one_line(str(error), 160)}" if what else one_line(str(error), 160)
+    return InputError(f"{quoted(path.name)} cannot be read: {said}", hint, path=path)
 
 
 def source_of_cells(

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tui.compose.sources.base import Row, Source, missing_extra, must_exist
+from tui.compose.sources.base import Row, Source, missing_extra, must_exist, unreadable
 from tui.core.formatting import counted
-from tui.core.text import one_line, quoted
+from tui.core.text import quoted
 from tui.errors import InputError, PartNeededError
 
 _SLICE = 10_000
@@ -160,13 +160,12 @@ def _json_of(path: Path) -> dict[str, Any]:
 
 def _unreadable(path: Path, error: BaseException) -> InputError:
     # The words of a panic are for those who work on the reader.
-    what = "" if isinstance(error, Exception) else "a column has a type that is not read: "
-    return InputError(
-        f"{quoted(path.name)} cannot be read: {what}{one_line(str(error), 160)}",
+    what = "" if isinstance(error, Exception) else "a column has a type that is not read"
+    hint = (
         "Save it again as Parquet with the program that wrote it: each column with a name of its"
-        " own, unusual types as text.",
-        path=path,
+        " own, unusual types as text."
     )
+    return unreadable(path, error, hint, what=what)
 
 
 def _scan(polars: Any, path: Path, form: ColumnarForm) -> Any:
