@@ -191,6 +191,19 @@ async def test_cells_that_are_drawn_twice_are_written_once(
     assert written == [other, frame, other, other, other]
 
 
+async def test_a_program_that_goes_on_is_drawn_by_its_loop_and_not_by_the_signal_handler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A signal may arrive while the app begins to wait for a message, which nothing wakes then."""
+    monkeypatch.setattr(TerminalDriver, "is_gone", False)
+    app = DrawnAgain()
+    terminal = TerminalDriver(app)
+    terminal._sigcont_application()
+    assert not app._message_queue.qsize() and not app.drawn_again.is_set()
+    await asyncio.sleep(0)
+    assert app.drawn_again.is_set()
+
+
 class Reading:
     """A reader with a clock that is set by hand."""
 

@@ -28,7 +28,7 @@ from textual.worker import NoActiveWorker, WorkerFailed, get_current_worker
 
 from tui.core.text import one_line
 from tui.ui.activity_log import ActivityLog
-from tui.ui.key_order import KeyOrder
+from tui.ui.input_order import InputOrder
 
 ResultT = TypeVar("ResultT")
 
@@ -51,7 +51,7 @@ class GuardedApp(App[ResultT]):
         install()
         super().__init__(**options)
         self._shown_errors: dict[str, float] = {}
-        self.key_order = KeyOrder(self)
+        self.input_order = InputOrder(self)
 
     def report_unexpected(self, error: BaseException) -> None:
         """Show an unexpected error; its traceback goes to the log file."""
@@ -157,7 +157,7 @@ async def _guarded_dispatch(pump: MessagePump, message: Message) -> None:
             return
         if isinstance(message, events.ScreenResume) and pump in _results:
             pump.call_later(_close, pump, _results.pop(pump))
-    if pump is app and isinstance(message, events.Event) and app.key_order.holds(message):
+    if pump is app and isinstance(message, events.Event) and app.input_order.holds(message):
         return
     was_forwarded = message.is_forwarded
     try:
@@ -170,7 +170,9 @@ async def _guarded_dispatch(pump: MessagePump, message: Message) -> None:
             _close_unless_last(app, pump)
     finally:
         if isinstance(message, events.Key):
-            app.key_order.dispatched(pump, message, was_forwarded=was_forwarded)
+            app.input_order.dispatched(pump, message, was_forwarded=was_forwarded)
+        elif isinstance(message, events.MouseUp) and pump is app:
+            app.input_order.released(message)
 
 
 def _close_unless_last(app: App[Any], screen: Screen[Any]) -> None:

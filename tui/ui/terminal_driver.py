@@ -127,7 +127,8 @@ class TerminalDriver(LinuxDriver):
         self._drawn = ""
 
     def _tell(self, callback: Callable[[], object]) -> None:
-        # The event loop may be closed already.
+        # From a thread or a signal handler: a message that is put into the app's queue while it
+        # begins to wait there wakes nobody, then or later. The loop may be closed already.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
 
@@ -180,8 +181,7 @@ class TerminalDriver(LinuxDriver):
             super()._sigcont_application()
         elif not self.is_gone:
             # Stopped by another process: the shell may have written to the screen meanwhile.
-            self._forget_drawn()
-            self._app.call_later(self._app.refresh, layout=True)
+            self._resumed()
 
 
 class InputReader:

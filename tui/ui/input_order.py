@@ -1,14 +1,16 @@
-"""The order of keys: each begins when the one before it is handled, with the dialog it opened.
+"""The order of keys and clicks: each begins when the one before it is handled, with its dialog.
 
 Textual 8.2 gives a key to the widget that has the focus when the key is read. Of two keys in one
 read the second is then handled before the bindings of the first (``ctrl+u`` would delete the
 letters typed after it), and goes to the widget that the first one has just left (a letter after
-``/`` would be a command).
+``/`` would be a command). Likewise a click on a tab is handled before what a double click just
+before it opens, which then covers the tab's pane.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +19,19 @@ from textual.message_pump import MessagePump
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.widget import Widget
 
-KEY_SECONDS = 3.0
+HANDLER_SECONDS = 3.0
 """The next key waits at most so long; a handler that takes longer must not block the keyboard."""
 
 SETTLE_SECONDS = 0.25
-"""What a handled key has caused is waited for at most so long."""
+"""What a handled key or click has caused is waited for at most so long, in processor time."""
 
 _QUIET_TURNS = 3
 
 
-class KeyOrder:
-    """Holds back what is typed while a key is being handled.
+class InputOrder:
+    """Holds back what is typed and clicked while a key or a click is being handled.
 
     Args:
         app: The app, whose message loop all methods run in.
@@ -36,7 +39,7 @@ class KeyOrder:
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
-        self._current: events.Key | None = None
+        self._current: events.Key | events.MouseUp | None = None
         self._held: deque[events.Event] = deque()
         self._released: events.Event | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -55,10 +58,10 @@ class KeyOrder:
         return False
 
     def _begin(self, event: events.Event) -> None:
-        if isinstance(event, events.Key):
+        if isinstance(event, events.Key | events.MouseUp):
             self._current = event
             loop = asyncio.get_running_loop()
-            self._deadline = loop.call_later(KEY_SECONDS, self._done, event)
+            self._deadline = loop.call_later(HANDLER_SECONDS, self._done, event)
 
     def dispatched(self, pump: MessagePump, event: events.Key, *, was_forwarded: bool) -> None:
         """Follow a key: it is handled when it has bubbled up to the app, or goes no further.
@@ -76,33 +79,40 @@ class KeyOrder:
         else:
             is_over = event._stop_propagation or not (pump.is_parent_active and pump.is_attached)
         if is_over:
-            self._settling = asyncio.create_task(self._settle(event))
+            self._settling = asyncio.create_task(self._settle(event, None))
 
-    async def _settle(self, event: events.Key) -> None:
-        """Wait for the messages and the screen that a key has caused."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + SETTLE_SECONDS
+    def released(self, event: events.MouseUp) -> None:
+        """Follow a click, which the app has just given to the widget below the mouse."""
+        if event is self._current and self._settling is None:
+            self._settling = asyncio.create_task(self._settle(event, self._app._mouse_down_widget))
+
+    async def _settle(self, event: events.Key | events.MouseUp, clicked: Widget | None) -> None:
+        """Wait for the messages and the screen that a key or a click has caused."""
+        # Not by the clock: on a busy machine the dashboard itself gets few of those seconds.
+        end = time.thread_time() + SETTLE_SECONDS
         quiet = 0
-        while quiet < _QUIET_TURNS and loop.time() < end:
+        while quiet < _QUIET_TURNS and time.thread_time() < end:
             await asyncio.sleep(0)
-            quiet = 0 if self._is_busy() else quiet + 1
+            quiet = 0 if self._is_busy(clicked) else quiet + 1
         self._done(event)
 
-    def _is_busy(self) -> bool:
+    def _is_busy(self, clicked: Widget | None) -> bool:
         app = self._app
         if not app._running or not app.screen_stack:
             return False
         screen = app.screen
-        nodes = (screen.focused or screen).ancestors_with_self
+        nodes = [*(screen.focused or screen).ancestors_with_self]
+        if clicked is not None:
+            nodes += clicked.ancestors_with_self
         return not screen.is_mounted or any(node._message_queue.qsize() for node in nodes)
 
-    def _done(self, event: events.Key) -> None:
+    def _done(self, event: events.Key | events.MouseUp) -> None:
         if event is self._current:
             # In the app's message loop, behind a change of the focus that the key has caused.
             self._app.call_later(self._next, event)
 
-    async def _next(self, event: events.Key) -> None:
-        """Go on with what was held back, up to and including the next key."""
+    async def _next(self, event: events.Key | events.MouseUp) -> None:
+        """Go on with what was held back, up to and including the next key or click."""
         if event is not self._current:
             return
         if self._deadline is not None:

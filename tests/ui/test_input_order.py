@@ -1,4 +1,4 @@
-"""Keys that arrive in one read do what they do when they are typed one after the other."""
+"""Keys and clicks that arrive in one read do what they do when they come one after the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.widgets import Input, Select
 from tests.ui.conftest import fake_app, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
 from tui.config.settings import Config, create_config, set_option
-from tui.ui import key_order
+from tui.ui import input_order
 from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.confirm import DeleteDialog
 from tui.ui.dialogs.help.dialog import HelpDialog
@@ -112,7 +112,7 @@ async def test_escape_closes_the_settings_while_a_change_is_written(
 async def test_escape_closes_an_open_list_and_then_the_account_dialog(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, keys: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(key_order, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(input_order, "SETTLE_SECONDS", 0.0)
     app = fake_app(engine)
     async with running(app) as pilot:
         await until(pilot, lambda: app.session.ready.is_set())
@@ -129,7 +129,7 @@ async def test_escape_closes_the_dialog_of_the_key_before_it(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     """Even on a machine so busy that what a key has caused is not waited for."""
-    monkeypatch.setattr(key_order, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(input_order, "SETTLE_SECONDS", 0.0)
     engine.history.add(a_job())
     app = fake_app(engine)
     async with running(app) as pilot:
@@ -150,7 +150,7 @@ async def test_escape_closes_the_dialog_of_the_key_before_it(
 async def test_a_handler_that_never_ends_does_not_block_the_keyboard(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_order, "KEY_SECONDS", 0.05)
+    monkeypatch.setattr(input_order, "HANDLER_SECONDS", 0.05)
     app = fake_app(engine)
     forever = asyncio.Event()
     async with running(app) as pilot:
@@ -167,3 +167,43 @@ async def test_a_handler_that_never_ends_does_not_block_the_keyboard(
         type_at_once(app, "a", "b")
         await until(pilot, lambda: dialog.query_one(Input).value == "ab")
         forever.set()
+
+
+def click_at_once(app: App[Any], *places: tuple[int, int]) -> None:
+    """Post clicks as a terminal does, before the app can handle the first."""
+    for x, y in places:
+        for kind in (events.MouseDown, events.MouseUp):
+            app.post_message(kind(None, x, y, 0, 0, 1, False, False, False))
+
+
+async def test_a_click_after_a_double_click_comes_after_what_that_has_opened(
+    engine: FakeEngine,
+) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "1 of 1" in screen_text(app))
+        await until(pilot, lambda: app.session.ready.is_set())
+        table = app.main.batches.jobs_table.region
+        row, tab = (table.x + 20, table.y + 1), app.main.query_one("#tab-compose").region
+        panes: list[str] = []
+        app.main.watch(app.main, "pane", lambda pane: panes.append(pane), init=False)
+        click_at_once(app, row, row, (tab.x + 3, tab.y))
+        await until(pilot, lambda: "compose" in panes)
+        await until(pilot, lambda: len(panes) == 2)
+        assert panes == ["results", "compose"]
+
+
+async def test_a_key_after_a_click_comes_after_what_that_has_opened(engine: FakeEngine) -> None:
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "1 of 1" in screen_text(app))
+        await until(pilot, lambda: app.session.ready.is_set())
+        tab = app.main.query_one("#tab-compose").region
+        panes: list[str] = []
+        app.main.watch(app.main, "pane", lambda pane: panes.append(pane), init=False)
+        click_at_once(app, (tab.x + 3, tab.y))
+        type_at_once(app, "2")
+        await until(pilot, lambda: len(panes) == 2)
+        assert panes == ["compose", "batches"]
