@@ -57,17 +57,24 @@ _BUSY = {"message": "Too many requests.", "type": "rate_limit_error", "code": "r
 
 
 class _Rejecting:
-    """Rejects the first creates with a 429."""
+    """Rejects the first creates with a 429, after those that are taken."""
 
-    def __init__(self, app: Any, times: int, error: dict[str, str], **headers: str) -> None:
+    def __init__(
+        self, app: Any, times: int, error: dict[str, str], *, taken: int = 0, **headers: str
+    ) -> None:
         self.app = app
         self.left = times
+        self.taken = taken
         self.error = error
         self.headers = headers
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         creates = scope["type"] == "http" and scope["method"] == "POST"
         if not (creates and scope["path"].endswith("/batches") and self.left):
+            await self.app(scope, receive, send)
+            return
+        if self.taken:
+            self.taken -= 1
             await self.app(scope, receive, send)
             return
         self.left -= 1
@@ -104,19 +111,23 @@ def serving(config: uvicorn.Config) -> Iterator[Served]:
 
 
 @contextmanager
-def sandbox(like: str, *, full: int = 0, busy: int = 0, **options: Any) -> Iterator[Served]:
+def sandbox(
+    like: str, *, full: int = 0, busy: int = 0, taken: int = 0, **options: Any
+) -> Iterator[Served]:
     """A sandbox without delays, unless the options set some.
 
     Args:
         like: The provider to imitate.
         full: The number of creates that are rejected because the queue is full.
         busy: The number of creates after which the server asks to wait for a minute.
+        taken: The number of creates that are accepted before those.
         **options: More of ``SandboxOptions``.
     """
     config = configure(SandboxOptions(like=like, **{"rows_per_second": 0, **options}))
     if full:
-        config.app = _Rejecting(config.app, full, _FULL)
+        config.app = _Rejecting(config.app, full, _FULL, taken=taken)
     if busy:
-        config.app = _Rejecting(config.app, busy, _BUSY, **{"retry-after": "60"})
+        headers = {"retry-after": "60"}
+        config.app = _Rejecting(config.app, busy, _BUSY, taken=taken, **headers)
     with serving(config) as one:
         yield one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ import pytest
 from tests.end_to_end.servers import sandbox
 from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
 from tests.engine.conftest import Opener
-from tests.engine.rows import chats
+from tests.engine.rows import chat, chats, file_of
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Late, Lost
 from tui.config.settings import AccountConfig, Config
-from tui.core.jobs import BatchStatus, Job, Submission
+from tui.core.jobs import BatchStatus, Job, Submission, is_terminal
 from tui.core.rows import Outcome
 from tui.engine.events import SendPaused, SubmitFinished, SubmitStarted
 from tui.errors import (
@@ -650,3 +651,74 @@ async def test_a_create_that_must_wait_says_so(
             assert [event.message for event in told] == ["OpenAI is busy (429)"] * 2
             assert all(event.next_try >= before + 60 for event in told)
             assert server.count("POST", "/batches") == 1
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "by another program"])
+@pytest.mark.parametrize("again", [False, True], ids=["a job", "a retry"])
+async def test_what_is_cancelled_while_the_provider_asks_to_wait_is_not_created(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool, elsewhere: bool
+) -> None:
+    go_on, paused = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        paused.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(retry, "sleep", sleep)
+    with sandbox("openai", busy=1, taken=again) as server:
+        async with opened("openai", server.url) as engine, opened("openai", server.url) as other:
+            bad = file_of(tmp_path / "a.jsonl", chat("row-0", "sandbox:fail=500"))
+            job = await engine.requests.import_file(bad)
+            if again:
+                await engine.submit(job.id)
+                await engine.wait([job.id])
+                sends = engine.retry(await engine.retries.plan(job.id))
+            else:
+                sends = engine.submit(job.id)
+            spent = engine.history.ledger.spending(0, "USD").amount
+            sending = asyncio.create_task(sends)
+            await asyncio.wait_for(paused.wait(), 20)
+            cancelling = asyncio.create_task((other if elsewhere else engine).cancel(job.id))
+            if elsewhere:
+                with pytest.raises(UnconfirmedError, match="may or may not"):
+                    await asyncio.wait_for(cancelling, 20)
+            else:
+                (batch,) = (one for one in engine.history.batches.of_job(job.id) if one.is_active)
+                wanted = partial(engine.history.batches.get, batch.id)
+                await until(lambda: wanted().cancel_wanted_at is not None, step=0.0)
+            go_on.set()
+            with pytest.raises(UsageError, match="cancelled before"):
+                await asyncio.wait_for(sending, 20)
+            if not elsewhere:
+                await asyncio.wait_for(cancelling, 20)
+            assert server.count("POST", "/batches") == again
+            assert outcomes(engine, job.id) == [Outcome.CANCELLED]
+            assert all(is_terminal(one.status) for one in engine.history.batches.of_job(job.id))
+            assert engine.history.ledger.spending(0, "USD").amount == spent
+
+
+async def test_what_waits_for_a_busy_provider_is_not_created_once_another_program_cancels_it(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched, go_on, paused = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        if watched.is_set():
+            paused.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(retry, "sleep", sleep)
+    with sandbox("openai", busy=20) as server:
+        async with opened("openai", server.url) as engine, opened("openai", server.url) as other:
+            job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 1))
+            with pytest.raises(ProviderError):
+                await engine.submit(job.id, wait_if_busy=True)
+            watched.set()
+            engine.watch()
+            await asyncio.wait_for(paused.wait(), 20)
+            with pytest.raises(UnconfirmedError, match="may or may not"):
+                await other.cancel(job.id)
+            go_on.set()
+            await asyncio.wait_for(engine.wait([job.id]), 20)
+            assert outcomes(engine, job.id) == [Outcome.CANCELLED]
+            assert server.count("POST", "/batches") == 0

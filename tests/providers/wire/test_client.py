@@ -20,10 +20,11 @@ from tui.errors import (
     ResponseLostError,
     UnexpectedResponseError,
     UnreachableError,
+    UsageError,
 )
 from tui.providers.profiles.load import find_profile
 from tui.providers.wire.client import Call, _pause
-from tui.providers.wire.retry import pauses_told
+from tui.providers.wire.retry import pausing
 
 READ = Call("GET", "/batches/1", "read the batch")
 MAKE = Call("POST", "/batches", "make the batch", idempotent=False, json={"a": 1})
@@ -123,13 +124,20 @@ async def test_a_pause_that_was_asked_for_is_kept(pauses: list[float]) -> None:
     assert pauses == [12.0]
 
 
-async def test_a_long_pause_is_told_before_it_begins(pauses: list[float]) -> None:
+async def test_a_caller_may_wait_in_its_own_way_and_give_up(pauses: list[float]) -> None:
     answers = [httpx.Response(429, headers={"Retry-After": text}) for text in ("1", "12")]
     script = Scripted({"GET /v1/batches/1": [*answers, GOOD]})
-    told: list[tuple[float, int]] = []
-    with pauses_told(lambda error, seconds: told.append((seconds, len(pauses)))):
+    met: list[tuple[str, float]] = []
+
+    async def pause(error: BatchdeckError, seconds: float) -> None:
+        met.append((type(error).__name__, seconds))
+        if seconds > 10:
+            raise UsageError("no longer wanted")
+
+    with pausing(pause), pytest.raises(UsageError, match="no longer wanted"):
         await wire_to(script).ask(READ)
-    assert (pauses, told) == ([1.0, 12.0], [(12.0, 1)])
+    assert met == [("ProviderError", 1.0), ("ProviderError", 12.0)]
+    assert (pauses, len(script.requests)) == ([], 2)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])

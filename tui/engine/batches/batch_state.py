@@ -17,6 +17,7 @@ import msgspec
 from tui.core.formatting import counted
 from tui.core.jobs import BatchStatus, RemoteCounts, is_terminal
 from tui.core.remote_batches import FileState, FileVerdict, RemoteBatch
+from tui.providers.profiles.load import Profile
 
 _QUIET_LOOKS = 2
 """Looks after the end at which it is usual that no file is named yet."""
@@ -242,3 +243,18 @@ def _sentence(file: FileVerdict) -> str:
     if file.state is FileState.ABSENT:
         return f"the {what} that the provider names is not there yet ({file.reason})"
     return f"the {what} is {file.reason or file.state.value}"
+
+
+def queue_was_full(profile: Profile, remote: RemoteBatch) -> bool:
+    """Whether a batch failed because of a limit on queued work (enqueued tokens).
+
+    The provider reports this in the batch's errors, before any row ran.
+    """
+    if remote.status is not BatchStatus.FAILED or remote.counts.ended:
+        return False
+    quota = profile.quota
+    for issue in remote.issues:
+        message = issue.message.lower()
+        if issue.code in quota.codes or any(text.lower() in message for text in quota.text):
+            return True
+    return False

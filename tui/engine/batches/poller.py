@@ -18,13 +18,19 @@ from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
 from tui.core.remote_batches import FileState, RemoteBatch
 from tui.core.status_words import status_text
 from tui.core.submission import SubmitEvent
-from tui.engine.batches.batch_state import BatchEvidence, BatchState, believed_status, judge
+from tui.engine.batches.batch_state import (
+    BatchEvidence,
+    BatchState,
+    believed_status,
+    judge,
+    queue_was_full,
+)
 from tui.engine.batches.cancel import clean_up, finish_cancel, is_our_cancel
 from tui.engine.batches.collector import Collector
 from tui.engine.batches.direct import DirectRunner
 from tui.engine.batches.in_place_retry import with_retried_counts
 from tui.engine.batches.reuse import finish_reused
-from tui.engine.batches.submitter import BatchSubmitter, queue_was_full
+from tui.engine.batches.submitter import BatchSubmitter, CancelledSendError
 from tui.engine.context import Context
 from tui.engine.costs.billing import store_cost
 from tui.engine.events import BatchEnded, CountsChanged
@@ -178,6 +184,9 @@ class Poller:
         try:
             # A create in progress must finish even if the watching is cancelled.
             await context.shielded(self._submitter.send(batch.id, unattended=True))
+        except CancelledSendError:
+            # The next look carries the cancel out.
+            return PollResult(over=False, pause=0.0, polled=False)
         except UnconfirmedError as error:
             pause = self._submitter.recovery.pause(batch)
             if batch.id not in self._looked_for:

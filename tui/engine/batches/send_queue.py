@@ -16,7 +16,7 @@ from tui.engine.batches.batch_plan import is_held_back, store_plan
 from tui.engine.batches.cancel import finish_cancel, is_our_cancel
 from tui.engine.batches.in_place_retry import begin_in_place_retry
 from tui.engine.batches.poll_scheduler import PollScheduler
-from tui.engine.batches.submitter import BatchSubmitter, says_busy
+from tui.engine.batches.submitter import BatchSubmitter, CancelledSendError
 from tui.engine.context import Context
 from tui.engine.costs.budget import Budgets
 from tui.engine.costs.estimates import Reserve
@@ -30,6 +30,7 @@ from tui.errors import (
     UnconfirmedError,
     UsageError,
 )
+from tui.providers.wire.errors import says_busy
 
 _NO_SUCH_ROUTE = frozenset({404, 405, 501})
 
@@ -126,6 +127,10 @@ class SendQueue:
                 continue
             try:
                 await self._submitter.send(batch.id, resend=resend, wait_if_busy=wait_if_busy)
+            except CancelledSendError:
+                # By another program perhaps, which could not tell whether it was created.
+                await self._cancel_if_wanted(batch.id)
+                raise
             except (QuotaError, UnconfirmedError):
                 # This batch waits by itself; the provider may take the others.
                 if not wait_if_busy:
@@ -138,7 +143,7 @@ class SendQueue:
             await self._cancel_if_wanted(batch.id)
 
     async def _cancel_if_wanted(self, batch_id: str) -> None:
-        """Cancel a batch that another program wanted to cancel while it was created."""
+        """Cancel a batch that another program wanted to cancel while it was sent."""
         batch = self._context.history.batches.find(batch_id)
         if batch is not None and is_our_cancel(self._context, batch):
             await finish_cancel(self._context, self._submitter, batch)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tui.core.jobs import Batch, BatchStatus, Submission
+from tui.core.jobs import Batch, BatchStatus, Submission, is_terminal
 from tui.core.remote_batches import RemoteBatch
 from tui.core.requests import edited_model
 from tui.core.submission import UNCONFIRMED, SubmitEvent
@@ -33,9 +33,8 @@ from tui.errors import (
 )
 from tui.progress import Progress
 from tui.providers.dialect import BatchDraft, Dialect
-from tui.providers.profiles.load import Profile
-from tui.providers.wire.errors import may_have_acted
-from tui.providers.wire.retry import pauses_told
+from tui.providers.wire import retry
+from tui.providers.wire.errors import may_have_acted, says_busy
 
 DECIDE_HINT = (
     "Check the provider's website. If the batch is there: `batchdeck adopt ITS_ID --job {job}`."
@@ -47,6 +46,17 @@ _LOOKING_HINT = (
 )
 _GUARD_SECONDS = 10.0
 """A program that was stopped for longer than this while it sent checks that it may go on."""
+
+
+_TOLD_SECONDS = 5.0
+"""Shorter pauses are not told."""
+
+_LOOK_SECONDS = 1.0
+"""So often during a pause it is looked whether the batch is still wanted."""
+
+
+class CancelledSendError(UsageError):
+    """The user cancelled a batch while it was sent; the provider does not have it."""
 
 
 class BatchSubmitter:
@@ -88,6 +98,7 @@ class BatchSubmitter:
 
         Raises:
             UnconfirmedError: The provider may have the batch; it is looked for.
+            CancelledSendError: The user has cancelled it meanwhile; nothing was created.
             BatchdeckError: The batch is not running; its state says how far it got.
         """
         # If the watcher meets a batch that is being sent, it waits here and finds it done.
@@ -98,9 +109,12 @@ class BatchSubmitter:
             if batch.submission is Submission.RUNNING:
                 return
             try:
-                with pauses_told(lambda error, seconds: self._tell_pause(batch, error, seconds)):
+                with retry.pausing(lambda error, seconds: self._pause(batch, error, seconds)):
                     await self._upload_and_create(batch)
             except (NotOursError, UnconfirmedError):
+                raise
+            except CancelledSendError:
+                await self._end_create(batch_id)
                 raise
             except BatchdeckError as error:
                 if isinstance(error, KeyRejectedError):
@@ -112,6 +126,38 @@ class BatchSubmitter:
                 waits = waits or lost or isinstance(error, QuotaError)
                 await self._store_failure(batch_id, error, waits=waits)
                 raise
+
+    async def _pause(self, batch: Batch, error: BatchdeckError, seconds: float) -> None:
+        """Wait as long as the provider asks, but not once the user has cancelled the batch.
+
+        Raises:
+            CancelledSendError: It is cancelled.
+        """
+        if seconds >= _TOLD_SECONDS:
+            self._tell_pause(batch, error, seconds)
+        while True:
+            self._require_wanted(batch)
+            if seconds <= 0:
+                return
+            step = min(seconds, _LOOK_SECONDS)
+            await retry.sleep(step)
+            seconds -= step
+
+    async def _end_create(self, batch_id: str) -> None:
+        """Store that nothing was created, for the cancel to go on."""
+        if self._context.history.batches.get(batch_id).submission is Submission.CREATING:
+            waits = {"status": BatchStatus.QUEUED}
+            await self._context.update(batch_id, waits, event=SubmitEvent.BUSY)
+
+    def _require_wanted(self, batch: Batch) -> None:
+        """Check that the user has not cancelled a batch, here or in another program.
+
+        Raises:
+            CancelledSendError: It is cancelled.
+        """
+        stored = self._context.history.batches.get(batch.id)
+        if stored.cancel_wanted_at is not None or is_terminal(stored.status):
+            raise CancelledSendError("cancelled before it was created at the provider")
 
     def _tell_pause(self, batch: Batch, error: BatchdeckError, seconds: float) -> None:
         status = error.status if isinstance(error, ProviderError) else None
@@ -531,32 +577,6 @@ class BatchSubmitter:
         if not direct:
             context.publish(BatchSubmitted(batch.job_id, batch.id, remote_id=remote.id))
         context.report_status(batch, remote.status, remote.raw_status)
-
-
-def queue_was_full(profile: Profile, remote: RemoteBatch) -> bool:
-    """Whether a batch failed because of a limit on queued work (enqueued tokens).
-
-    The provider reports this in the batch's errors, before any row ran.
-    """
-    if remote.status is not BatchStatus.FAILED or remote.counts.ended:
-        return False
-    quota = profile.quota
-    for issue in remote.issues:
-        message = issue.message.lower()
-        if issue.code in quota.codes or any(text.lower() in message for text in quota.text):
-            return True
-    return False
-
-
-def says_busy(error: BatchdeckError) -> bool:
-    """Whether the provider answered that it can take the same request later.
-
-    A server that cannot be reached, or that reports success with a body that cannot be read, may
-    be the wrong one: the user has to hear of that.
-    """
-    if not isinstance(error, ProviderError) or error.status is None:
-        return False
-    return error.retryable and error.status >= 400
 
 
 _UNCONFIRMED = "the provider may or may not have received the batch"

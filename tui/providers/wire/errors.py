@@ -325,6 +325,17 @@ def may_have_acted(error: BatchdeckError) -> bool:
     return status >= 500 or status in (301, 302, 303, 408, 409, 499)
 
 
+def says_busy(error: BatchdeckError) -> bool:
+    """Whether the provider answered that it can take the same request later.
+
+    A server that cannot be reached, or that reports success with a body that cannot be read, may
+    be the wrong one: the user has to hear of that.
+    """
+    if not isinstance(error, ProviderError) or error.status is None:
+        return False
+    return error.retryable and error.status >= 400
+
+
 def parse_error_body(body: str) -> tuple[str | None, str]:
     """Read code and message of an error body: JSON in any known format, or plain text."""
     try:

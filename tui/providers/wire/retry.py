@@ -24,23 +24,20 @@ ShouldRetry = Callable[[BatchdeckError], bool | float]
 sleep = asyncio.sleep
 """Waits for a pause; tests replace it with something faster."""
 
-TOLD_SECONDS = 5.0
-"""Shorter pauses are not told."""
+Pause = Callable[[BatchdeckError, float], Awaitable[None]]
+"""Waits after an error for so many seconds; what it raises ends the call instead."""
 
-OnPause = Callable[[BatchdeckError, float], None]
-"""Hears of a pause: the error before it, and its seconds."""
-
-_on_pause: ContextVar[OnPause | None] = ContextVar("on_pause", default=None)
+_pause: ContextVar[Pause | None] = ContextVar("pause", default=None)
 
 
 @contextlib.contextmanager
-def pauses_told(tell: OnPause) -> Iterator[None]:
-    """Have ``tell`` called before each long pause of the calls that are made in the block."""
-    token = _on_pause.set(tell)
+def pausing(pause: Pause) -> Iterator[None]:
+    """Have ``pause`` wait between the calls that are made in the block."""
+    token = _pause.set(pause)
     try:
         yield
     finally:
-        _on_pause.reset(token)
+        _pause.reset(token)
 
 
 async def with_retries(
@@ -65,7 +62,7 @@ async def with_retries(
     Raises:
         BatchdeckError: The error of the last call.
     """
-    pause = first
+    delay = first
     for attempt in range(1, attempts + 1):
         try:
             return await act()
@@ -73,11 +70,11 @@ async def with_retries(
             verdict = should_retry(error)
             if verdict is False or attempt == attempts:
                 raise
-            wait = pause + random.uniform(0.0, jitter) if verdict is True else float(verdict)
-            if (tell := _on_pause.get()) is not None and wait >= TOLD_SECONDS:
-                tell(error, wait)
-        await sleep(wait)
-        pause = min(pause * 2, longest)
+            met = error
+        wait = delay + random.uniform(0.0, jitter) if verdict is True else float(verdict)
+        pause = _pause.get()
+        await (sleep(wait) if pause is None else pause(met, wait))
+        delay = min(delay * 2, longest)
     raise ValueError("attempts must be at least 1")
 
 
