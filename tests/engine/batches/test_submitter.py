@@ -33,6 +33,7 @@ from tui.errors import (
 )
 from tui.progress import NO_PROGRESS, Progress
 from tui.providers.dialect import BatchDraft, Capabilities
+from tui.providers.dialects.files import FilesDialect
 from tui.providers.wire import retry
 
 GOOD = Outcome.SUCCEEDED
@@ -722,3 +723,28 @@ async def test_what_waits_for_a_busy_provider_is_not_created_once_another_progra
             await asyncio.wait_for(engine.wait([job.id]), 20)
             assert outcomes(engine, job.id) == [Outcome.CANCELLED]
             assert server.count("POST", "/batches") == 0
+
+
+async def test_what_another_program_cancels_while_its_create_is_refused_is_cancelled(
+    opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A draft with a cancel that nobody carries out could never be submitted again."""
+    refuse, asked = asyncio.Event(), asyncio.Event()
+
+    async def create(*_: object, **__: object) -> None:
+        asked.set()
+        await refuse.wait()
+        raise RequestRejectedError("no such model")
+
+    monkeypatch.setattr(FilesDialect, "create", create)
+    with sandbox("openai") as server:
+        async with opened("openai", server.url) as engine, opened("openai", server.url) as other:
+            job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 1))
+            sending = asyncio.create_task(engine.submit(job.id))
+            await asyncio.wait_for(asked.wait(), 20)
+            with pytest.raises(UnconfirmedError, match="may or may not"):
+                await other.cancel(job.id)
+            refuse.set()
+            with pytest.raises(RequestRejectedError, match="no such model"):
+                await asyncio.wait_for(sending, 20)
+            assert outcomes(engine, job.id) == [Outcome.CANCELLED]

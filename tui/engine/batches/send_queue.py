@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tui.core.jobs import Batch, Submission
+from tui.core.jobs import Batch, Submission, is_terminal
 from tui.core.send_plans import RetryPlan
 from tui.engine.batches.batch_plan import is_held_back, store_plan
 from tui.engine.batches.cancel import finish_cancel, is_our_cancel
 from tui.engine.batches.in_place_retry import begin_in_place_retry
 from tui.engine.batches.poll_scheduler import PollScheduler
-from tui.engine.batches.submitter import BatchSubmitter, CancelledSendError
+from tui.engine.batches.submitter import BatchSubmitter
 from tui.engine.context import Context
 from tui.engine.costs.budget import Budgets
 from tui.engine.costs.estimates import Reserve
@@ -127,10 +127,6 @@ class SendQueue:
                 continue
             try:
                 await self._submitter.send(batch.id, resend=resend, wait_if_busy=wait_if_busy)
-            except CancelledSendError:
-                # By another program perhaps, which could not tell whether it was created.
-                await self._cancel_if_wanted(batch.id)
-                raise
             except (QuotaError, UnconfirmedError):
                 # This batch waits by itself; the provider may take the others.
                 if not wait_if_busy:
@@ -140,12 +136,18 @@ class SendQueue:
                     # The other batches would meet the same: the watcher goes on with all.
                     going_on.update(one.id for one in batches)
                 raise
-            await self._cancel_if_wanted(batch.id)
+            finally:
+                await self._cancel_if_wanted(batch.id)
 
     async def _cancel_if_wanted(self, batch_id: str) -> None:
-        """Cancel a batch that another program wanted to cancel while it was sent."""
+        """Cancel a batch that another program wanted to cancel while it was sent.
+
+        That one could not tell whether it was created, and a draft with such a wish is never sent.
+        """
         batch = self._context.history.batches.find(batch_id)
-        if batch is not None and is_our_cancel(self._context, batch):
+        if batch is None or is_terminal(batch.status):
+            return
+        if is_our_cancel(self._context, batch):
             await finish_cancel(self._context, self._submitter, batch)
 
     async def retry(self, plan: RetryPlan, reserve: Reserve) -> None:
