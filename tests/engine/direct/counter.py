@@ -60,9 +60,10 @@ class ModelServer:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
+            await asyncio.sleep(self.seconds)
             while self._is_held():  # noqa: ASYNC110 - set by another thread
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(self.seconds)
+            # Without a pause: another request would be answered beyond `held_after`.
             return self._answer(text, body)
         finally:
             self.under_way -= 1
