@@ -70,15 +70,13 @@ class _Rejecting:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         creates = scope["type"] == "http" and scope["method"] == "POST"
-        if not (creates and scope["path"].endswith("/batches") and self.left):
-            await self.app(scope, receive, send)
-            return
-        if self.taken:
+        if creates and scope["path"].endswith("/batches") and self.left:
+            if not self.taken:
+                self.left -= 1
+                await JSONResponse({"error": self.error}, 429, self.headers)(scope, receive, send)
+                return
             self.taken -= 1
-            await self.app(scope, receive, send)
-            return
-        self.left -= 1
-        await JSONResponse({"error": self.error}, 429, self.headers)(scope, receive, send)
+        await self.app(scope, receive, send)
 
 
 class _Recorder:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from textual import events
 from textual.app import App
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input, Select
 
@@ -16,6 +19,7 @@ from tests.ui.conftest import fake_app, running, screen_text, until
 from tests.ui.fakes import FakeEngine, a_job
 from tui.config.settings import Config, create_config, set_option
 from tui.ui import input_order
+from tui.ui.app import BatchdeckApp
 from tui.ui.dialogs.choose import ChooseDialog
 from tui.ui.dialogs.confirm import DeleteDialog
 from tui.ui.dialogs.help.dialog import HelpDialog
@@ -176,34 +180,37 @@ def click_at_once(app: App[Any], *places: tuple[int, int]) -> None:
             app.post_message(kind(None, x, y, 0, 0, 1, False, False, False))
 
 
+@asynccontextmanager
+async def one_job(engine: FakeEngine) -> AsyncIterator[tuple[BatchdeckApp, Pilot[int], list[str]]]:
+    """A dashboard with one job; the list gets the panes that are gone to."""
+    engine.history.add(a_job())
+    app = fake_app(engine)
+    panes: list[str] = []
+    async with running(app) as pilot:
+        await until(pilot, lambda: app.session.ready.is_set() and "1 of 1" in screen_text(app))
+        app.main.watch(app.main, "pane", lambda pane: panes.append(pane), init=False)
+        yield app, pilot, panes
+
+
+def compose_tab(app: BatchdeckApp) -> tuple[int, int]:
+    tab = app.main.query_one("#tab-compose").region
+    return tab.x + 3, tab.y
+
+
 async def test_a_click_after_a_double_click_comes_after_what_that_has_opened(
     engine: FakeEngine,
 ) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        await until(pilot, lambda: "1 of 1" in screen_text(app))
-        await until(pilot, lambda: app.session.ready.is_set())
+    async with one_job(engine) as (app, pilot, panes):
         table = app.main.batches.jobs_table.region
-        row, tab = (table.x + 20, table.y + 1), app.main.query_one("#tab-compose").region
-        panes: list[str] = []
-        app.main.watch(app.main, "pane", lambda pane: panes.append(pane), init=False)
-        click_at_once(app, row, row, (tab.x + 3, tab.y))
-        await until(pilot, lambda: "compose" in panes)
+        row = (table.x + 20, table.y + 1)
+        click_at_once(app, row, row, compose_tab(app))
         await until(pilot, lambda: len(panes) == 2)
         assert panes == ["results", "compose"]
 
 
 async def test_a_key_after_a_click_comes_after_what_that_has_opened(engine: FakeEngine) -> None:
-    engine.history.add(a_job())
-    app = fake_app(engine)
-    async with running(app) as pilot:
-        await until(pilot, lambda: "1 of 1" in screen_text(app))
-        await until(pilot, lambda: app.session.ready.is_set())
-        tab = app.main.query_one("#tab-compose").region
-        panes: list[str] = []
-        app.main.watch(app.main, "pane", lambda pane: panes.append(pane), init=False)
-        click_at_once(app, (tab.x + 3, tab.y))
+    async with one_job(engine) as (app, pilot, panes):
+        click_at_once(app, compose_tab(app))
         type_at_once(app, "2")
         await until(pilot, lambda: len(panes) == 2)
         assert panes == ["compose", "batches"]

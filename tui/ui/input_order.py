@@ -39,7 +39,7 @@ class InputOrder:
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
-        self._current: events.Key | events.MouseUp | None = None
+        self._current: events.InputEvent | None = None
         self._held: deque[events.Event] = deque()
         self._released: events.Event | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -86,7 +86,7 @@ class InputOrder:
         if event is self._current and self._settling is None:
             self._settling = asyncio.create_task(self._settle(event, self._app._mouse_down_widget))
 
-    async def _settle(self, event: events.Key | events.MouseUp, clicked: Widget | None) -> None:
+    async def _settle(self, event: events.InputEvent, clicked: Widget | None) -> None:
         """Wait for the messages and the screen that a key or a click has caused."""
         # Not by the clock: on a busy machine the dashboard itself gets few of those seconds.
         end = time.thread_time() + SETTLE_SECONDS
@@ -106,12 +106,12 @@ class InputOrder:
             nodes += clicked.ancestors_with_self
         return not screen.is_mounted or any(node._message_queue.qsize() for node in nodes)
 
-    def _done(self, event: events.Key | events.MouseUp) -> None:
+    def _done(self, event: events.InputEvent) -> None:
         if event is self._current:
             # In the app's message loop, behind a change of the focus that the key has caused.
             self._app.call_later(self._next, event)
 
-    async def _next(self, event: events.Key | events.MouseUp) -> None:
+    async def _next(self, event: events.InputEvent) -> None:
         """Go on with what was held back, up to and including the next key or click."""
         if event is not self._current:
             return

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from functools import partial
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.end_to_end.servers import sandbox
+from tests.end_to_end.servers import Served, sandbox
 from tests.engine.bench import Bench, adds_up, outcomes, timeline, until
 from tests.engine.conftest import Opener
 from tests.engine.rows import chat, chats, file_of
 from tests.fakes.loop import JumpingLoop, run
 from tests.fakes.provider import Late, Lost
+from tests.waiting import within
 from tui.config.settings import AccountConfig, Config
 from tui.core.jobs import BatchStatus, Job, Submission, is_terminal
 from tui.core.rows import Outcome
+from tui.engine.engine import Engine
 from tui.engine.events import SendPaused, SubmitFinished, SubmitStarted
 from tui.errors import (
     KeyRejectedError,
@@ -654,6 +657,17 @@ async def test_a_create_that_must_wait_says_so(
             assert server.count("POST", "/batches") == 1
 
 
+@asynccontextmanager
+async def two_programs(
+    opened: Opener, **options: int
+) -> AsyncIterator[tuple[Served, Engine, Engine]]:
+    """A server, and two programs with one history; nothing there takes for ever."""
+    with sandbox("openai", **options) as server:
+        one, other = opened("openai", server.url), opened("openai", server.url)
+        async with one as first, other as second, within(40):
+            yield server, first, second
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "by another program"])
 @pytest.mark.parametrize("again", [False, True], ids=["a job", "a retry"])
 async def test_what_is_cancelled_while_the_provider_asks_to_wait_is_not_created(
@@ -666,36 +680,35 @@ async def test_what_is_cancelled_while_the_provider_asks_to_wait_is_not_created(
         await go_on.wait()
 
     monkeypatch.setattr(retry, "sleep", sleep)
-    with sandbox("openai", busy=1, taken=again) as server:
-        async with opened("openai", server.url) as engine, opened("openai", server.url) as other:
-            bad = file_of(tmp_path / "a.jsonl", chat("row-0", "sandbox:fail=500"))
-            job = await engine.requests.import_file(bad)
-            if again:
-                await engine.submit(job.id)
-                await engine.wait([job.id])
-                sends = engine.retry(await engine.retries.plan(job.id))
-            else:
-                sends = engine.submit(job.id)
-            spent = engine.history.ledger.spending(0, "USD").amount
-            sending = asyncio.create_task(sends)
-            await asyncio.wait_for(paused.wait(), 20)
-            cancelling = asyncio.create_task((other if elsewhere else engine).cancel(job.id))
-            if elsewhere:
-                with pytest.raises(UnconfirmedError, match="may or may not"):
-                    await asyncio.wait_for(cancelling, 20)
-            else:
-                (batch,) = (one for one in engine.history.batches.of_job(job.id) if one.is_active)
-                wanted = partial(engine.history.batches.get, batch.id)
-                await until(lambda: wanted().cancel_wanted_at is not None, step=0.0)
-            go_on.set()
-            with pytest.raises(UsageError, match="cancelled before"):
-                await asyncio.wait_for(sending, 20)
-            if not elsewhere:
-                await asyncio.wait_for(cancelling, 20)
-            assert server.count("POST", "/batches") == again
-            assert outcomes(engine, job.id) == [Outcome.CANCELLED]
-            assert all(is_terminal(one.status) for one in engine.history.batches.of_job(job.id))
-            assert engine.history.ledger.spending(0, "USD").amount == spent
+    async with two_programs(opened, busy=1, taken=again) as (server, engine, other):
+        bad = file_of(tmp_path / "a.jsonl", chat("row-0", "sandbox:fail=500"))
+        job = await engine.requests.import_file(bad)
+        if again:
+            await engine.submit(job.id)
+            await engine.wait([job.id])
+            sends = engine.retry(await engine.retries.plan(job.id))
+        else:
+            sends = engine.submit(job.id)
+        spent = engine.history.ledger.spending(0, "USD").amount
+        sending = asyncio.create_task(sends)
+        await paused.wait()
+        cancelling = asyncio.create_task((other if elsewhere else engine).cancel(job.id))
+        if elsewhere:
+            with pytest.raises(UnconfirmedError, match="may or may not"):
+                await cancelling
+        else:
+            (batch,) = (one for one in engine.history.batches.of_job(job.id) if one.is_active)
+            read = engine.history.batches.get
+            await until(lambda: read(batch.id).cancel_wanted_at is not None, step=0.0)
+        go_on.set()
+        with pytest.raises(UsageError, match="cancelled before"):
+            await sending
+        if not elsewhere:
+            await cancelling
+        assert server.count("POST", "/batches") == again
+        assert outcomes(engine, job.id) == [Outcome.CANCELLED]
+        assert all(is_terminal(one.status) for one in engine.history.batches.of_job(job.id))
+        assert engine.history.ledger.spending(0, "USD").amount == spent
 
 
 async def test_what_waits_for_a_busy_provider_is_not_created_once_another_program_cancels_it(
@@ -709,20 +722,19 @@ async def test_what_waits_for_a_busy_provider_is_not_created_once_another_progra
             await go_on.wait()
 
     monkeypatch.setattr(retry, "sleep", sleep)
-    with sandbox("openai", busy=20) as server:
-        async with opened("openai", server.url) as engine, opened("openai", server.url) as other:
-            job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 1))
-            with pytest.raises(ProviderError):
-                await engine.submit(job.id, wait_if_busy=True)
-            watched.set()
-            engine.watch()
-            await asyncio.wait_for(paused.wait(), 20)
-            with pytest.raises(UnconfirmedError, match="may or may not"):
-                await other.cancel(job.id)
-            go_on.set()
-            await asyncio.wait_for(engine.wait([job.id]), 20)
-            assert outcomes(engine, job.id) == [Outcome.CANCELLED]
-            assert server.count("POST", "/batches") == 0
+    async with two_programs(opened, busy=20) as (server, engine, other):
+        job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 1))
+        with pytest.raises(ProviderError):
+            await engine.submit(job.id, wait_if_busy=True)
+        watched.set()
+        engine.watch()
+        await paused.wait()
+        with pytest.raises(UnconfirmedError, match="may or may not"):
+            await other.cancel(job.id)
+        go_on.set()
+        await engine.wait([job.id])
+        assert outcomes(engine, job.id) == [Outcome.CANCELLED]
+        assert server.count("POST", "/batches") == 0
 
 
 async def test_what_another_program_cancels_while_its_create_is_refused_is_cancelled(
@@ -737,14 +749,13 @@ async def test_what_another_program_cancels_while_its_create_is_refused_is_cance
         raise RequestRejectedError("no such model")
 
     monkeypatch.setattr(FilesDialect, "create", create)
-    with sandbox("openai") as server:
-        async with opened("openai", server.url) as engine, opened("openai", server.url) as other:
-            job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 1))
-            sending = asyncio.create_task(engine.submit(job.id))
-            await asyncio.wait_for(asked.wait(), 20)
-            with pytest.raises(UnconfirmedError, match="may or may not"):
-                await other.cancel(job.id)
-            refuse.set()
-            with pytest.raises(RequestRejectedError, match="no such model"):
-                await asyncio.wait_for(sending, 20)
-            assert outcomes(engine, job.id) == [Outcome.CANCELLED]
+    async with two_programs(opened) as (_, engine, other):
+        job = await engine.requests.import_file(chats(tmp_path / "a.jsonl", 1))
+        sending = asyncio.create_task(engine.submit(job.id))
+        await asked.wait()
+        with pytest.raises(UnconfirmedError, match="may or may not"):
+            await other.cancel(job.id)
+        refuse.set()
+        with pytest.raises(RequestRejectedError, match="no such model"):
+            await sending
+        assert outcomes(engine, job.id) == [Outcome.CANCELLED]
